@@ -32,7 +32,9 @@ CHECKS = {
     check_specs=checks("inbox_predictions", CHECKS),
 )
 def inbox_predictions(
-    context: dg.AssetExecutionContext, recognizer: Recognizer, inbox: InboxResource
+    context: dg.AssetExecutionContext,
+    recognizer: Recognizer,
+    inbox: dg.ResourceParam[InboxResource],
 ):
     """Predictions for one inbox picture, one row per digit, with a contact sheet.
 
@@ -46,11 +48,10 @@ def inbox_predictions(
     try:
         page = pictures.page(path)
     except ImageError as error:
-        is_picture = exactly(0, 1)._replace(reason=str(error))
         return result(
             tables.of_digits([], recognizer.model_names),
             "not a picture",
-            checks={"is_a_picture": is_picture},
+            checks={"is_a_picture": exactly(0, 1, str(error))},
         )
     with stopwatch():
         (readings,) = recognizer.read_pages([page])

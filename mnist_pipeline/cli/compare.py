@@ -7,12 +7,10 @@ from typing import Any
 
 import click
 
-from mnist_pipeline.cli.errors import writing
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation import versions
 from mnist_pipeline.models import MODELS, STORED
 from mnist_pipeline.runtime.storage import history, storage
-from mnist_pipeline.utils.outputs import write_png
 from mnist_pipeline.utils.printable import printable
 
 PAIRS = "  {:<8} {:>9} {:>9} {:>7} {:>7}  {:<20} {}"
@@ -91,6 +89,5 @@ def _draw(
     counts = f"{len(shown):,} of {num_changed:,} changed answers"
     images = digits.images[[index for index, *_ in shown]]
     figure = figures.image_grid(images, 10, captions, f"{counts}: before → after")
-    with writing("--sheet", path):
-        write_png(path, figures.encoded(figures.rendered(figure)))
+    path.write_bytes(figures.encoded(figures.rendered(figure)))
     click.echo(f"\n{path} shows {counts}.")

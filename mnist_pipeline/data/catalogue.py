@@ -23,16 +23,8 @@ FASHION_MNIST = DataSet(
     "fashion-mnist",
     "Fashion-MNIST",
     (
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     ),
     noun="item",
     handwritten=False,
@@ -100,13 +92,10 @@ def fetch(known: DataSet, directory: Path) -> None:
         with tempfile.TemporaryDirectory(prefix=f".{known.name}-", dir=directory.parent) as scratch:
             whole = Path(scratch, "whole")
             whole.mkdir()
-            arrays: dict[str, Any] = {
-                f"{letter}_{split}": array
-                for split in SPLITS
-                for letter, array in zip(
-                    "xy", _downloaded(known, split == "train", Path(scratch)), strict=True
-                )
-            }
+            arrays: dict[str, Any] = {}
+            for split in SPLITS:
+                images, labels = _downloaded(known, split == "train", Path(scratch))
+                arrays |= {f"x_{split}": images, f"y_{split}": labels}
             np.savez_compressed(whole / f"{known.name}.npz", **arrays)
             (whole / "classes.txt").write_text("\n".join(known.class_names), encoding="utf-8")
             datasets.validate(whole)
@@ -125,12 +114,12 @@ def _downloaded(
     from torchvision import datasets as published
 
     try:
-        found = getattr(published, str(known.publisher))(scratch, train=is_training, download=True)
+        publish = getattr(published, str(known.publisher))
+        digits = publish(scratch, train=is_training, download=True)
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DatasetError(
             f"{known.name} can't be fetched: torchvision's host for it does not answer ({reason}); "
-            "get its files in "
-            "another way, and set MNIST_PIPELINE_DATA to them"
+            "get its files in another way, and set MNIST_PIPELINE_DATA to them"
         ) from error
-    return found.data.numpy(), found.targets.numpy().astype(np.uint8)
+    return digits.data.numpy(), digits.targets.numpy().astype(np.uint8)

@@ -29,9 +29,8 @@ class DataSet:
     class_names: tuple[str, ...] = CLASS_NAMES  # in letters that Matplotlib's default font has
     noun: str = "digit"  # what an image shows
     handwritten: bool = True
-    whole_pictures: bool = (
-        False  # whether a person's picture shows one thing; otherwise it is searched for several
-    )
+    # Whether a person's picture shows one thing; otherwise it is searched for several.
+    whole_pictures: bool = False
     publisher: str | None = None  # the class of torchvision that downloads it
     licence: str | None = None  # None if it is not known
     doubted_labels: tuple[int, ...] = ()  # the test images whose published label is doubtful
@@ -84,30 +83,23 @@ class DigitSet(NamedTuple):
 
 @stored_type
 class Reconstructions(NamedTuple):
-    """The ten digit images reconstructed from k components, and the reconstruction error on the
-    test images.
-    """
+    """The digit images reconstructed from k components, and the error on the test images."""
 
     num_components: np.ndarray  # the values of k; int64 (n_k,)
     images: np.ndarray  # not clipped; float32 (n_k, n_digits, 28, 28)
-    explained_share: (
-        np.ndarray
-    )  # share of the training variance on the first k components, 0–1; float64 (n_k,)
-    test_rmse: (
-        np.ndarray
-    )  # root mean squared error over all test pixels, in grey levels; float64 (n_k,)
+    # Share of the training variance on the first k components, 0–1; float64 (n_k,).
+    explained_share: np.ndarray
+    # Root mean squared error over all test pixels, in grey levels; float64 (n_k,).
+    test_rmse: np.ndarray
 
 
 @stored_type
 class Corners(NamedTuple):
-    """Harris corners of some images, and the numbers that show that they are a PCA of the
-    gradients.
-    """
+    """Harris corners of images, and numbers that show that they are a PCA of the gradients."""
 
     structure_tensor: np.ndarray  # float64 (n_digits, 28, 28, 2, 2)
-    eigenvalues: (
-        np.ndarray
-    )  # of the structure tensor, in ascending order; float64 (n_digits, 28, 28, 2)
+    # Of the structure tensor, in ascending order; float64 (n_digits, 28, 28, 2).
+    eigenvalues: np.ndarray
     response: np.ndarray  # float64 (n_digits, 28, 28)
     corners: np.ndarray  # bool (n_digits, 28, 28)
     # Largest difference between the structure tensor and GᵀG, relative to the largest entry;
@@ -119,9 +111,7 @@ class Corners(NamedTuple):
 
 
 class Nearest(NamedTuple):
-    """The training images nearest to some images, nearest first; all fields are of shape (n_images,
-    n_kept).
-    """
+    """The training images nearest to some images, nearest first; all (n_images, n_kept)."""
 
     indices: np.ndarray
     labels: np.ndarray
@@ -129,7 +119,7 @@ class Nearest(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a model answers to some images."""
+    """The answers of a model to some images."""
 
     labels: np.ndarray  # integers (n_images,)
     probabilities: np.ndarray  # float64 (n_images, n_classes)

@@ -226,14 +226,5 @@ def answers(measured: Mapping[str, Any], model: str) -> dict[tuple[str, float], 
     }
 
 
-def largest_difference(measured: Mapping[str, Any], accuracies: Mapping[str, float]) -> float:
-    """Largest difference between a model's undisturbed accuracy and its entry in `accuracies`."""
-    return max(
-        abs(curve.undisturbed(model) - accuracies[model])
-        for curve in curves(measured).values()
-        for model in curve.accuracies
-    )
-
-
 def _rows(measured: Mapping[str, Any], *columns: str) -> Iterator[tuple[Any, ...]]:
     return zip(*(measured[column] for column in columns), strict=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -145,15 +144,6 @@ def _most_frequent(matrix: list[list[int]]) -> list[tuple[int, int, int]]:
     np.fill_diagonal(counts, 0)
     confusions = [(int(counts[i, j]), int(i), int(j)) for i, j in np.argwhere(counts)]
     return sorted(confusions, key=lambda cell: -cell[0])[:NUM_CONFUSIONS_SHOWN]
-
-
-def num_outside_references(page: str) -> int:
-    """The number of references to anything but the page itself and the data that it contains."""
-    outside = r"(?![\"']?(?:#|data:))"
-    attribute = rf"\b(?:src|srcset|href|poster|action)\s*=\s*{outside}"
-    pattern = rf"{attribute}|\burl\(\s*{outside}|@import|https?://"
-    without_images = re.sub("base64,[A-Za-z0-9+/=]*", "", page)  # half of the page
-    return len(re.findall(pattern, without_images, re.IGNORECASE))
 
 
 def _tex(formula: str, display: str = "inline") -> Markup:

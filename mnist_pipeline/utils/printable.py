@@ -23,11 +23,6 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def first_sentence(text: str | None) -> str:
-    """The first sentence of a description, without its full stop."""
-    return one_line((text or "").partition("\n\n")[0]).partition(". ")[0].rstrip(".")
-
-
 def one_line(message: object) -> str:
     """A message in one line that a terminal can show, whatever the message quotes."""
     return printable(" ".join(str(message).split()))

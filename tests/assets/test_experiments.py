@@ -52,7 +52,7 @@ def test_a_sweep_runs_its_trials_and_another_sweep_only_those_that_it_does_not_s
     assert sorted(storage.read("experiment_summary")["size"]) == [20, 100, 1_833]
 
 
-def test_a_sweep_that_is_not_valid_runs_nothing_and_is_named_in_one_line(
+def test_a_sweep_that_is_not_valid_fails_in_one_line_and_everything_else_runs(
     environ: dict[str, str],
 ) -> None:
     Path(environ["MNIST_PIPELINE_EXPERIMENTS"]).write_text("- {model: knn, size: 2}")
@@ -61,3 +61,4 @@ def test_a_sweep_that_is_not_valid_runs_nothing_and_is_named_in_one_line(
     (line,) = refused.stderr.splitlines()
     assert environ["MNIST_PIPELINE_EXPERIMENTS"] in line
     assert "size" in line
+    run("--select", DIGITS, environ=environ)

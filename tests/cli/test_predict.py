@@ -110,16 +110,6 @@ def test_a_sheet_is_drawn_in_addition_to_the_table(
         assert min(sheet.size) > 100
 
 
-def test_a_sheet_replaces_no_file_of_another_program_and_no_input(
-    finished: Path, line: Path, tmp_path: Path
-) -> None:
-    before = line.read_bytes()
-    assert invoke(line, "--sheet", line).exit_code == 1
-    assert line.read_bytes() == before
-    assert invoke(tmp_path / "missing.png", "--sheet", tmp_path / "sheet.png").exit_code == 1
-    assert not (tmp_path / "sheet.png").exists()
-
-
 def test_without_a_recognizer_the_error_names_the_command_that_makes_it(
     storage: Path, line: Path
 ) -> None:

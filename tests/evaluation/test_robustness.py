@@ -116,8 +116,3 @@ def test_each_corruption_counts_in_one_of_two_groups(measured: dict[str, list[An
     assert robustness.LIKE_TRAINING.keys() < {*robustness.CORRUPTED.values()}
     total = count * found["like_training_error"] + (15 - count) * found["unlike_training_error"]
     assert total == pytest.approx(15 * found["corruption_error"])
-
-
-def test_the_undisturbed_accuracy_is_compared_with_another(measured: dict[str, list[Any]]) -> None:
-    assert robustness.largest_difference(measured, {"cnn": 1.0, "knn": 0.0}) == 0
-    assert robustness.largest_difference(measured, {"cnn": 0.9, "knn": 0.0}) == pytest.approx(0.1)
