@@ -178,7 +178,7 @@ class CNNClassifier(_Classifier):
         :mod:`mnist_pipeline.training.adaptation`: it holds out a twelfth of them, and deforms the
         images only if they are bytes.
     epochs, learning_rate : int and float, optional
-        Replace those of the recipe.
+        Replace the values of the recipe.
     random_state : int, default=0
         Seed of the weights, the order of the images, and their deformations.
 
