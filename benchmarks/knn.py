@@ -113,7 +113,7 @@ class Faiss:
 
 
 def measure(bench: Bench) -> Table:
-    """Compare times of fit and search, and the neighbours with those of the definition."""
+    """Compare times of fit and search, and check the neighbours by their definition."""
     train, test = rows(bench.train), rows(bench.test)
     ours, sklearn = Ours(train, test), ScikitLearn(train, test)
     with tempfile.TemporaryDirectory() as name:

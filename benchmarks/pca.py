@@ -44,7 +44,7 @@ def sklearn_eigenvalues(pixels: np.ndarray) -> np.ndarray:
 
 
 def measure(bench: Bench) -> Table:
-    """Compare the time, and the eigenvalues with those in float64."""
+    """Compare the times, and the eigenvalues with eigenvalues in float64."""
     pixels = rows(bench.train)
     contestants = {
         OURS: lambda: our_steps(pixels)[3],

@@ -177,7 +177,7 @@ class CNNClassifier(_Classifier):
         samples, and adapts to the number of the others, see :func:`mnist_pipeline.training.adapt`.
         Images are deformed only if they are bytes.
     epochs, learning_rate : int and float, optional
-        Replace those of the recipe.
+        Replace the values of the recipe.
     random_state : int, default=0
         Seed of the weights, the order of the images, and their deformations.
     handwritten : bool, default=True

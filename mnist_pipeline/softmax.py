@@ -110,9 +110,7 @@ def numerical_gradient(
     return slopes[:, :-1].copy(), slopes[:, -1].copy()
 
 
-def gradient_error(
-    W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5
-) -> float:
+def gradient_error(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float:
     """Largest difference of `gradient` and `numerical_gradient`, relative to the largest entry.
 
     Examples
@@ -121,7 +119,7 @@ def gradient_error(
     True
     """
     dW, db = gradient(W, b, y_true, x)
-    numerical_dW, numerical_db = numerical_gradient(W, b, y_true, x, step=step)
+    numerical_dW, numerical_db = numerical_gradient(W, b, y_true, x)
     difference = max(np.abs(dW - numerical_dW).max(), np.abs(db - numerical_db).max())
     largest = max(np.abs(dW).max(), np.abs(db).max(), np.finfo(np.float64).tiny)
     return float(difference / largest)

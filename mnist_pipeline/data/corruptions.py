@@ -37,7 +37,7 @@ FOG_AMOUNT = 3.0
 _IMAGES_PER_BLOCK = 64  # of fog, whose maps are 84 times as large as the images
 
 
-def corrupt(images: Images, name: str, seed: int = 0) -> Images:
+def corrupt(images: Images, name: str) -> Images:
     """Corrupt images by the corruption of this name, which has its own random numbers.
 
     Examples
@@ -45,7 +45,7 @@ def corrupt(images: Images, name: str, seed: int = 0) -> Images:
     >>> corrupt(np.zeros((1, 28, 28), np.uint8), "stripe")[0, 0, ::7]
     array([255,   0,   0, 255], dtype=uint8)
     """
-    return CORRUPTIONS[name](images, np.random.default_rng((seed, zlib.crc32(name.encode()))))
+    return CORRUPTIONS[name](images, np.random.default_rng((0, zlib.crc32(name.encode()))))
 
 
 def _shot_noise(images: Images, generator: np.random.Generator) -> Images:

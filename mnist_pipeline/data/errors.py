@@ -6,15 +6,14 @@ Each message is one printable line: the file, the problem and the remedy.
 from mnist_pipeline.utils.printable import printable
 
 
-class DatasetError(ValueError):
+class _DataError(ValueError):
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+class DatasetError(_DataError):
     """A data file is invalid."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
 
-
-class ImageError(ValueError):
+class ImageError(_DataError):
     """A file is not a readable picture."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(printable(message))

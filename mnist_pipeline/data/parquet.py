@@ -1,4 +1,4 @@
-"""Reading Parquet files like those of Hugging Face, with the columns `image` and `label`."""
+"""Reading Parquet files in Hugging Face's form, with the columns `image` and `label`."""
 
 import functools
 import importlib.util

@@ -176,7 +176,7 @@ def _encoded_classes(classes: Classes) -> np.ndarray:
 @format_version(6)
 @stored_type
 class Recognizer(NamedTuple):
-    """All arrays that an answer needs: those of the models, of the novelty and of the calibration.
+    """All arrays that an answer needs: of the models, the novelty and the calibration.
 
     If the arrays of a model get another meaning, this type gets another format version.
     """
@@ -358,14 +358,14 @@ def assemble(
 def _calibration(
     champion: str, states: States, images: np.ndarray, labels: np.ndarray, sample: np.ndarray
 ) -> np.ndarray:
-    """Fit the temperature of the champion's probabilities on held-out images, which are disturbed
-    as pictures are.
+    """Fit the temperature of the champion's probabilities on held-out images, deformed at random.
 
-    `sample` has their indices among the training images. No model that answers was fitted to them.
+    `sample` has their indices among the training images. All answers are from models that were
+    fitted without them.
     """
-    made = vary(images, calibration.HANDS, seed=0)
+    varied = vary(images, calibration.HANDS, seed=0)
     answers = {
-        name: MODELS[name].method().held_out_answer(state, made, sample)
+        name: MODELS[name].method().held_out_answer(state, varied, sample)
         for name, state in states.items()
     }
     shares = calibration.disagreement(

@@ -255,8 +255,8 @@ def project(
 ) -> None:
     """Compute the residual norms and coordinates of rows, and (1 − μ)/2 of their squared norms.
 
-    `factor` scales the centred rows, `margins` are η and μ. `components` has `DEPTHS[-1]` columns,
-    of which the last may be zero.
+    `factor` scales the centred rows, `margins` are η and μ. `components` has `DEPTHS[-1]` columns;
+    the last columns may be zero.
     """
     eta, mu = margins[0], margins[1]
     centered = np.zeros((_PROJECTED_ROWS, X.shape[1]), np.float32)
@@ -336,7 +336,7 @@ def scan_tiles(
     survivors = np.empty(num_queries, np.int64)
     masks = np.empty(num_queries, np.uint32)
     sums = np.empty((num_queries, LANES), np.float32)
-    # Pairs to compare: at most all pairs of a tile, plus those that did not fill a batch.
+    # Pairs to compare: at most all pairs of a tile, and pairs left over from an incomplete batch.
     query_of = np.empty(num_queries * LANES + _FETCHED, np.int64)
     rows = np.empty(query_of.size, np.int64)
     for query in range(num_queries):

@@ -52,8 +52,8 @@ class PrincipalComponentIndex:
     This is the distance in the leading components plus (ρ_a − ρ_b)², written so that one sum of
     products computes it, with the residual norm as one more coordinate.
 
-    **The margin** makes it hold for the numbers the computer has, in float32, whatever components
-    it was given. Write u = 2⁻²⁴.
+    **The margin** makes it hold for the numbers the computer has, in float32, for any components.
+    Write u = 2⁻²⁴.
 
     1. *Components.* With ε = ‖VᵀV − I‖ (Frobenius), all singular values of V lie within ε of one,
        so V is within ε of the orthonormal W of its polar decomposition.

@@ -78,11 +78,11 @@ def render(values: Values) -> str:
             overall=overall,
             held_out=Proportion.of(num_held_out - champion.held_out_errors, num_held_out),
             classes=classes,
-            hard_classes=[each for each in classes if each["proportion"].high < overall.share],
+            hard_classes=[row for row in classes if row["proportion"].high < overall.share],
             disturbed=disturbed,
             under=robustness.summary(robustness.curves(measured), champion.model),
-            worst={each["disturbance"].title: each for each in reversed(disturbed)},
-            unreliable=[each for each in disturbed if each["proportion"].high < RELIABLE],
+            worst={row["disturbance"].title: row for row in reversed(disturbed)},
+            unreliable=[row for row in disturbed if row["proportion"].high < RELIABLE],
             reliable=RELIABLE,
         )
     )
@@ -93,9 +93,9 @@ def fingerprint(champion: Champion) -> str:
     return checksum(np.array(champion.labels))
 
 
-def _classes(found: Evaluation, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def _classes(evaluation: Evaluation, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Each class with its images, its accuracy, and the most frequent wrong answer."""
-    for label, (name, row) in enumerate(zip(names, found.confusion_matrix, strict=True)):
+    for label, (name, row) in enumerate(zip(names, evaluation.confusion_matrix, strict=True)):
         wrong = [0 if other == label else count for other, count in enumerate(row)]
         most = max(range(len(wrong)), key=wrong.__getitem__)
         yield {
@@ -109,7 +109,7 @@ def _classes(found: Evaluation, names: tuple[str, ...]) -> Iterator[dict[str, An
 def _disturbed(measured: pd.DataFrame, model: str) -> list[dict[str, Any]]:
     """The accuracy of a model under each disturbance, the lowest first."""
     rows = measured[measured["model"] == model].to_dict("records")
-    found = [
+    disturbed = [
         {
             "disturbance": robustness.DISTURBANCES[row["disturbance"]],
             "amount": row["amount"],
@@ -119,4 +119,4 @@ def _disturbed(measured: pd.DataFrame, model: str) -> list[dict[str, Any]]:
         for row in rows
         if row["amount"] != robustness.DISTURBANCES[row["disturbance"]].neutral
     ]
-    return sorted(found, key=lambda each: each["proportion"].share)
+    return sorted(disturbed, key=lambda row: row["proportion"].share)

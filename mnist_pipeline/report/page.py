@@ -58,8 +58,8 @@ NUM_CORRUPTED_SHOWN = 8  # images of each corruption
 NUM_CONFUSIONS_SHOWN = 30
 NUM_CHANGED_SHOWN = 10  # images of each model
 PIXELS = range(4, 28, 5)  # rows and columns of the pixels whose covariances are shown
-# HTML needs no namespace. Not every font has tall brackets, so those of a matrix are a border in
-# the style sheet.
+# HTML needs no namespace. Some fonts have no tall brackets, so matrices get borders from the style
+# sheet.
 MATHML = {
     ' xmlns="http://www.w3.org/1998/Math/MathML"': "",
     "<mo>&#x00028;</mo><mtable>": '<mtable class="matrix">',

@@ -78,8 +78,8 @@ def side_by_side(
 ) -> Figure:
     """One figure of several panels, in rows of at most `columns`; lengths are in inches.
 
-    `size` is that of a panel. It includes `left`, `right` and `bottom`, the space for the labels,
-    and `legend`, the space below them: fixed margins align the axes of all panels.
+    `size` is the size of a panel, with `left`, `right` and `bottom`, the space for the labels, and
+    `legend`, the space below them: fixed margins align the axes of all panels.
     """
     width, height = size
     columns = min(columns, len(panels))
@@ -107,7 +107,7 @@ def side_by_side(
 def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]], bold: str = "") -> None:
     """Write the name of each line at the right of the axes, near its end (x, y).
 
-    Names that would overlap are moved apart, and a stroke in the colour of the line leads to each.
+    Names that would overlap are moved apart. A stroke in the colour of the line leads to its name.
     """
     height = axes.get_position().height * axes.figure.get_figheight()  # type: ignore[union-attr]
     axes.autoscale_view()
