@@ -115,4 +115,4 @@ def test_without_a_recognizer_the_error_names_the_command_that_makes_it(
 ) -> None:
     result = invoke(line)
     assert result.exit_code == 1
-    assert "mnist-pipeline run --select +key:recognizer" in result.output
+    assert "--select +key:recognizer" in result.output
