@@ -7,7 +7,7 @@ from mnist_pipeline.runtime import project
 from mnist_pipeline.runtime.graph.staleness import rerun
 from mnist_pipeline.runtime.inbox import InboxResource
 
-from .serving import PICTURES
+from .inbox import PICTURES
 
 INBOX_SECONDS = 30
 MAX_RUNS = 20  # per tick of the inbox sensor, which has a minute
@@ -61,15 +61,15 @@ def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | 
     "picture.",
 )
 def inbox_sensor(
-    context: dg.SensorEvaluationContext, inbox: InboxResource
+    context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[InboxResource]
 ) -> dg.SensorResult | dg.SkipReason:
     """Request a run for each file that has no partition yet, the oldest files first."""
     try:
-        found = inbox.pictures()
+        pictures = inbox.pictures()
     except OSError as error:
         return dg.SkipReason(f"the inbox can't be read: {error}")
     known = set(context.instance.get_dynamic_partitions(str(PICTURES.name)))
-    new = [key for key in found if key not in known][:MAX_RUNS]
+    new = [key for key in pictures if key not in known][:MAX_RUNS]
     if not new:
         return dg.SkipReason("nothing new in the inbox")
     return dg.SensorResult(

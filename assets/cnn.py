@@ -4,9 +4,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.catalogue import RawData
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.records import Predictions
+from mnist_pipeline.data.records import DigitSet, Predictions, RawData
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch

@@ -4,18 +4,11 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data import catalogue, datasets
-from mnist_pipeline.data.catalogue import RawData
-from mnist_pipeline.data.datasets import DigitSet, Split
+from mnist_pipeline.data import catalogue, datasets, findings
+from mnist_pipeline.data.datasets import Split
+from mnist_pipeline.data.records import DigitSet, RawData
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph.checks import (
-    Measured,
-    at_least,
-    at_most,
-    checks,
-    exactly,
-    warning,
-)
+from mnist_pipeline.runtime.graph.checks import checks
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import (
     DIRECTORY,
@@ -43,13 +36,11 @@ LOADED = {
     "one_label_per_image": "An image with two labels can't be right twice. Different images with "
     "several labels.",
     "not_empty": "An image without contrast shows nothing. Images with a contrast of "
-    f"less than {datasets.LEAST_CONTRAST} grey levels.",
+    f"less than {findings.LEAST_CONTRAST} grey levels.",
     "classes_mixed": "Softmax regression learns from one image after the other, and would forget "
-    "classes that do not "
-    "come again. 1 if the images are sorted by class.",
+    "classes that do not come again. 1 if the images are sorted by class.",
 }
 CHECKS = {"train_digits": LOADED, "test_digits": LOADED}
-BLOCKING = ("as_many_labels_as_images", "full_range_of_pixels", "every_class_present")
 data_directory = dg.AssetSpec(
     "data_directory",
     group_name=GROUP,
@@ -86,31 +77,22 @@ def _read(
     names = raw_mnist.class_names
     with stopwatch():
         digits = datasets.load_digits(data_set.path, split, recorded=raw_mnist.files)
-    mean, deviation = datasets.mean_and_deviation(digits.images)
+    judged = findings.judge(digits, names)
     counts = np.bincount(digits.labels, minlength=len(names))
-    num_duplicates, num_with_two_labels = datasets.repetitions(digits)
     return result(
         digits,
         f"{len(digits.labels):,} images",
-        numbers={ROW_COUNT: len(digits.labels), "pixel_mean": mean, "pixel_deviation": deviation},
+        numbers={
+            ROW_COUNT: len(digits.labels),
+            **{name: judged[name].value for name in ("pixel_mean", "pixel_deviation")},
+        },
         tables={"classes": pd.DataFrame({"class": names, "count": counts})},
         figures={
             "sample": figures.image_grid(
                 digits.images[:40], columns=10, title=f"The first {split} images"
             )
         },
-        checks={
-            "as_many_labels_as_images": exactly(len(digits.labels), len(digits.images)),
-            "full_range_of_pixels": at_least(digits.images.max(), 128),
-            "every_class_present": exactly(np.count_nonzero(counts), len(names)),
-            "classes_balanced": at_least(counts.min() / counts.max(), 0.5),
-            "pixel_mean": Measured(mean, 5, 250),
-            "pixel_deviation": Measured(deviation, 20, 127),
-            "no_duplicates": warning(at_most(num_duplicates, 0)),
-            "one_label_per_image": warning(at_most(num_with_two_labels, 0)),
-            "not_empty": warning(at_most(datasets.num_nearly_empty(digits.images), 0)),
-            "classes_mixed": warning(at_most(datasets.is_sorted_by_class(digits.labels), 0)),
-        },
+        checks=judged,
     )
 
 
@@ -118,7 +100,7 @@ def _read(
     io_manager_key=STORAGE,
     group_name=GROUP,
     kinds={"numpy"},
-    check_specs=checks("train_digits", CHECKS, *BLOCKING),
+    check_specs=checks("train_digits", CHECKS, *findings.PROBLEMS),
 )
 def train_digits(raw_mnist: RawData, data_set: DataSetResource):
     """Training images, uint8 (N, 28, 28), and their labels, uint8 (N,)."""
@@ -129,7 +111,7 @@ def train_digits(raw_mnist: RawData, data_set: DataSetResource):
     io_manager_key=STORAGE,
     group_name=GROUP,
     kinds={"numpy"},
-    check_specs=checks("test_digits", CHECKS, *BLOCKING),
+    check_specs=checks("test_digits", CHECKS, *findings.PROBLEMS),
 )
 def test_digits(raw_mnist: RawData, data_set: DataSetResource):
     """Test images, uint8 (N, 28, 28), and their labels, uint8 (N,).
@@ -144,10 +126,8 @@ def digit_images(train_digits: DigitSet, raw_mnist: RawData):
     """The first training image of each class, uint8 (n_classes, 28, 28)."""
     names = raw_mnist.class_names
     with stopwatch():
-        images, means = (
-            datasets.first_of_each_class(train_digits),
-            datasets.class_means(train_digits),
-        )
+        images = datasets.first_of_each_class(train_digits)
+        means = datasets.class_means(train_digits)
     columns = min(10, len(images))
     return result(
         images,

@@ -7,15 +7,13 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from mnist_pipeline.data.catalogue import RawData
-from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import Predictions
+from mnist_pipeline.data.records import DigitSet, Predictions, RawData
 from mnist_pipeline.evaluation import robustness as disturbed
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS, Model
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
+from mnist_pipeline.runtime.graph.checks import at_least, checks
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 from .models import by_model, of_all_models
@@ -34,9 +32,6 @@ CHECKS = {
         "is broken. Least accuracy."
     },
     "robustness": {
-        "undisturbed_as_evaluated": "Without a disturbance, the accuracy of a model must be that "
-        "of its predictions. "
-        "Largest difference.",
         "small_disturbances": "Every hand moves and turns digits a little, and the network must "
         "still read them. Mean accuracy of the convolutional network; at least 90% of its accuracy "
         "without.",
@@ -48,7 +43,7 @@ CHECKS = {
     io_manager_key=STORAGE,
     group_name=GROUP,
     kinds={"pandas"},
-    ins=of_all_models("fitted"),
+    ins=of_all_models("model"),
     check_specs=checks("held_out_labels", CHECKS),
 )
 def held_out_labels(train_digits: DigitSet, **by_asset: Any):
@@ -61,7 +56,7 @@ def held_out_labels(train_digits: DigitSet, **by_asset: Any):
     with stopwatch():
         _, held_out = split(len(images))
         true, columns = labels[held_out], {}
-        for name, fitted in by_model(by_asset).fitted.items():
+        for name, fitted in by_model(by_asset, "model").items():
             method = MODELS[name].method()
             answer = method.held_out_answer(fitted, images[held_out], held_out)
             columns[name] = answer.labels
@@ -93,9 +88,7 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
     def evaluation(predictions: Predictions, test_digits: DigitSet, raw_mnist: RawData):
         true, names = test_digits.labels, raw_mnist.class_names
         with stopwatch():
-            evaluated = scores.evaluate(
-                true, predictions.labels, len(names), predictions.probabilities
-            )
+            evaluated = scores.evaluate(true, predictions.labels, predictions.probabilities)
         counts, (low, high) = np.array(evaluated.confusion_matrix), evaluated.interval
         by_class = {
             "class": names,
@@ -115,11 +108,7 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
             tables={"classes": pd.DataFrame(by_class)},
             figures={
                 "confusion": figures.confusion_matrix(counts, f"{title}: confusion", names),
-                **(
-                    {"reliability": figures.reliability(evaluated.calibration, title)}
-                    if evaluated.calibration
-                    else {}
-                ),
+                "reliability": figures.reliability(evaluated.calibration, title),
             },
             checks={
                 "better_than_guessing": at_least(
@@ -138,13 +127,14 @@ evaluation_assets = [_evaluation_asset(model) for model in MODELS.values()]
     io_manager_key=STORAGE,
     group_name=GROUP,
     kinds={"scipy"},
-    ins=of_all_models("predictions", "evaluations"),
+    ins=of_all_models("predictions", "evaluation"),
 )
 def model_comparison(test_digits: DigitSet, **by_asset: Any):
     """The models side by side, with the exact McNemar test for each pair, and the digits that all
     miss.
     """
-    _, predictions, evaluations = by_model(by_asset)
+    predictions = by_model(by_asset, "predictions")
+    evaluations = by_model(by_asset, "evaluation")
     with stopwatch():
         labels = {name: answer.labels for name, answer in predictions.items()}
         comparison = scores.compare(test_digits.labels, labels, evaluations)
@@ -182,22 +172,18 @@ class RobustnessConfig(dg.Config):
     io_manager_key=STORAGE,
     group_name=GROUP,
     kinds={"numba", "scipy"},
-    ins=of_all_models("fitted", "predictions"),
+    ins=of_all_models("model"),
     check_specs=checks("robustness", CHECKS),
 )
 def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any):
     """Accuracy of each model on test images that are shifted, rotated, resized, thickened or
     blurred.
     """
-    models, predictions, _ = by_model(by_asset)
     drawn = disturbed.sample(len(test_digits.labels), config.num_images)
     images, labels = test_digits.images[drawn], test_digits.labels[drawn]
     with stopwatch():
-        measured = disturbed.measure(models, images, labels)
+        measured = disturbed.measure(by_model(by_asset, "model"), images, labels)
     table, curves = pd.DataFrame(measured), disturbed.curves(measured)
-    evaluated = {
-        name: scores.accuracy(labels, answer.labels[drawn]) for name, answer in predictions.items()
-    }
     cnn = disturbed.summary(curves, "cnn")
     small, mean_error = cnn["small_mean"], cnn["corruption_error"]
     means = table.groupby("model", sort=False)["accuracy"].agg(["mean", "min"]).reset_index()
@@ -216,10 +202,5 @@ def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any)
             "corruptions": figures.corruptions(curves, len(labels)),
         },
         config=config,
-        checks={
-            "undisturbed_as_evaluated": at_most(
-                disturbed.largest_difference(measured, evaluated), 0
-            ),
-            "small_disturbances": at_least(small, 0.9 * cnn["undisturbed"]),
-        },
+        checks={"small_disturbances": at_least(small, 0.9 * cnn["undisturbed"])},
     )

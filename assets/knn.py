@@ -6,9 +6,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.catalogue import RawData
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.records import Predictions
+from mnist_pipeline.data.records import DigitSet, Predictions, RawData
 from mnist_pipeline.knn import model
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
@@ -30,7 +28,6 @@ CHECKS = {
 }
 NUM_CHECKED = 100
 NUM_ERRORS_SHOWN = 8
-NUM_NEIGHBORS_SHOWN = 3
 KNNConfig = config_of(MODELS["knn"])
 
 
@@ -111,7 +108,7 @@ def _errors(
     wrong = np.flatnonzero(predictions.labels != test.labels)[:NUM_ERRORS_SHOWN]
     if len(wrong) == 0:
         return {}
-    indices = predictions.nearest["indices"][wrong, :NUM_NEIGHBORS_SHOWN]
+    indices = predictions.nearest["indices"][wrong, : model.NUM_NEIGHBORS_SHOWN]
     captions = [
         figures.misread(names, int(test.labels[i]), int(predictions.labels[i])) for i in wrong
     ]

@@ -1,52 +1,26 @@
 """The values of all models as inputs, and the assets of models without a module here."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.models import MODELS, Model
 from mnist_pipeline.runtime.graph.configs import config_of, settings_of
 from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 
-class ByModel(NamedTuple):
-    """The values of the assets of all models, by the name of the model."""
-
-    fitted: dict[str, Any]
-    predictions: dict[str, Any]
-    evaluations: dict[str, Any]
+def of_all_models(*kinds: str) -> dict[str, dg.AssetIn]:
+    """The inputs `NAME_KIND` of all models; the asset takes them as `**by_asset`."""
+    return {f"{name}_{kind}": dg.AssetIn(f"{name}_{kind}") for kind in kinds for name in MODELS}
 
 
-# The attribute of an entry that names the asset behind each field of `ByModel`.
-ASSETS = {
-    "fitted": "model_asset",
-    "predictions": "predictions_asset",
-    "evaluations": "evaluation_asset",
-}
-
-
-def of_all_models(*fields: str) -> dict[str, dg.AssetIn]:
-    """The inputs of an asset for fields of `ByModel`; the asset takes them as `**by_asset`."""
-    keys = [getattr(model, ASSETS[field]) for field in fields for model in MODELS.values()]
-    return {key: dg.AssetIn(key) for key in keys}
-
-
-def by_model(by_asset: Mapping[str, Any]) -> ByModel:
-    """Sort the inputs of `of_all_models` by field and model; a field that is not read is empty."""
-    return ByModel(
-        *(
-            {
-                name: by_asset[key]
-                for name, model in MODELS.items()
-                if (key := getattr(model, attribute)) in by_asset
-            }
-            for attribute in ASSETS.values()
-        )
-    )
+def by_model(by_asset: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The values of `NAME_KIND` by the name of the model."""
+    return {name: by_asset[f"{name}_{kind}"] for name in MODELS}
 
 
 def model_asset(model: Model) -> dg.AssetsDefinition:

@@ -1,38 +1,27 @@
 """The model in service, and what it needs to recognize the digits of users."""
 
-import dataclasses
-from textwrap import shorten
 from typing import Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
-from mnist_pipeline.data.catalogue import RawData
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.evaluation.champion import MARGIN, Champion, elect
+from mnist_pipeline.data.records import DigitSet, RawData
+from mnist_pipeline.evaluation.champion import Champion, elect
 from mnist_pipeline.evaluation.scores import accuracy_interval
-from mnist_pipeline.evaluation.versions import DIGITS
-from mnist_pipeline.handwriting import contact_sheet, pictures, tables
 from mnist_pipeline.handwriting import recognizer as recognition
-from mnist_pipeline.handwriting.pictures import ImageError
-from mnist_pipeline.handwriting.recognizer import Classes, Recognizer
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.handwriting.recognizer import Classes
 from mnist_pipeline.pca import Eigendecomposition
-from mnist_pipeline.runtime.graph.checks import at_least, checks, exactly, warning
+from mnist_pipeline.runtime.graph.checks import at_least, checks, warning
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
-from mnist_pipeline.runtime.inbox import InboxResource
+from mnist_pipeline.runtime.storage.storage import version_of
 
+from .in_service import in_service, kept
 from .models import by_model, of_all_models
 
 GROUP = "serving"
-# a group of its own, so that "Materialize all" of the others does not ask for a partition
-INBOX = "inbox"
-PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
 NUM_CHECKED = 200
-MAX_HEADLINE = 80  # characters of what is written in a picture
 CHECKS = {
     "champion": {
         "candidates": "The champion is chosen among the models that do more than guess. Number of "
@@ -47,25 +36,7 @@ CHECKS = {
         "of test digits with "
         "the same answer.",
     },
-    "inbox_predictions": {
-        "is_a_picture": "A file that is not a picture has no digits. 1 for a picture, 0 for "
-        "another file."
-    },
 }
-
-
-class ChampionConfig(dg.Config):
-    """When the present champion stays."""
-
-    margin: float = Field(
-        MARGIN,
-        ge=0,
-        le=1,
-        description="Largest acceptable loss of accuracy compared with the best champion so far. A "
-        "challenger with "
-        "more errors replaces the champion if the 95% interval of the difference lies above "
-        "−margin.",
-    )
 
 
 @dg.asset(
@@ -79,50 +50,43 @@ def champion(
     held_out_labels: pd.DataFrame,
     test_digits: DigitSet,
     stored_results: dg.ResourceParam[StoredResults],
-    config: ChampionConfig,
     **by_asset: Any,
 ):
-    """The model in service: chosen on held-out digits, and not inferior to the best champion so
-    far.
+    """The model in service: it has the fewest errors on the held-out digits.
+
+    Of several models, the one with the lowest log loss is chosen. The present champion takes part
+    with the results that it was chosen for.
     """
-    predictions = by_model(by_asset).predictions
+    predictions = by_model(by_asset, "predictions")
     with stopwatch():
-        present: Champion | None = stored_results.previous("champion")
-        held_out = {name: held_out_labels[name].to_numpy() for name in predictions}
-        true = held_out_labels["label"].to_numpy()
-        found, reason, candidates = elect(
-            held_out,
-            {name: float(held_out_labels[f"{name}_loss"].mean()) for name in predictions},
-            true,
-            {name: made.labels for name, made in predictions.items()},
+        present = in_service(stored_results.storage)
+        elected, reason, candidates = elect(
+            held_out_labels,
+            {name: answer.labels for name, answer in predictions.items()},
             test_digits.labels,
-            present,
-            config.margin,
-            can_answer=lambda: stored_results.previous("recognizer") is not None,
+            {name: version_of(answer) for name, answer in predictions.items()},
+            present and present.champion,
         )
-    if found is None:
+    if elected is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)
-    if found is not present:
-        version = stored_results.origin(MODELS[found.model].predictions_asset)["data_version"]
-        found = dataclasses.replace(found, model_version=version or "")
+    true_held_out = held_out_labels["label"].to_numpy()
     overlap = min(
-        accuracy_interval(test_digits.labels, predictions[name].labels)[1]
-        - accuracy_interval(true, labels)[0]
-        for name, labels in held_out.items()
+        accuracy_interval(test_digits.labels, answer.labels)[1]
+        - accuracy_interval(true_held_out, held_out_labels[name].to_numpy())[0]
+        for name, answer in predictions.items()
     )
     return result(
-        found,
-        f"{found.model}, {found.accuracy:.2%}",
+        elected,
+        f"{elected.model}, {elected.accuracy:.2%}",
         numbers={
-            "model": found.model,
-            "accuracy": found.accuracy,
-            "errors": found.errors,
-            "held_out_errors": found.choice.errors,
-            "version": found.model_version,
+            "model": elected.model,
+            "accuracy": elected.accuracy,
+            "errors": elected.errors,
+            "held_out_errors": elected.held_out_errors,
+            "version": elected.model_version,
             "reason": reason,
             "candidates": ", ".join(candidates) or "none",
         },
-        config=config,
         checks={
             "candidates": at_least(len(candidates), 1),
             "test_as_held_out": warning(at_least(overlap, 0)),
@@ -134,7 +98,7 @@ def champion(
     io_manager_key=STORAGE,
     group_name=GROUP,
     kinds={"scipy"},
-    ins=of_all_models("fitted", "predictions"),
+    ins=of_all_models("model", "predictions"),
     check_specs=checks("recognizer", CHECKS),
 )
 def recognizer(
@@ -148,89 +112,32 @@ def recognizer(
 ):
     """All models with their calibration, as they answer users.
 
-    It changes only with the champion. If the present champion stays because its challengers are
-    worse, the recognizer keeps the models that it has, although retraining has replaced them
-    elsewhere.
+    If a later training does not replace the champion, the recognizer keeps the models that it has.
     """
-    fitted, predictions, _ = by_model(by_asset)
+    fitted = by_model(by_asset, "model")
+    predictions = by_model(by_asset, "predictions")
     known = raw_mnist.data_set
     classes = Classes(known.class_names, known.noun, known.whole_pictures)
     with stopwatch():
-        is_new = np.array_equal(champion.labels, predictions[champion.model].labels)
-        present = None if is_new else stored_results.previous("recognizer", of="champion")
-        if not is_new and present is None:
-            raise dg.Failure(
-                f"the champion {champion.model} has been retrained, and no stored recognizer can "
-                "answer in its place; "
-                f"put it back: mnist-pipeline restore {champion.model_version[:DIGITS]}, or choose "
-                "again: "
-                "mnist-pipeline run --select 'key:champion or key:recognizer'",
-                allow_retries=False,
+        present = kept(champion, predictions, stored_results.storage)
+        models = (
+            present.recognizer
+            if present
+            else recognition.assemble(
+                champion.model,
+                fitted,
+                mean=data_mean,
+                eigenvectors=eigendecomposition.eigenvectors,
             )
-        assembled: Recognizer = present or recognition.assemble(
-            champion.model,
-            fitted,
-            mean=data_mean,
-            eigenvectors=eigendecomposition.eigenvectors,
         )
-        found = assembled.of(classes)
-    answers = [recognized.digit for recognized in found.recognize(test_digits.images[:NUM_CHECKED])]
+        models = models.of(classes)
+    answers = [
+        recognized.digit for recognized in models.recognize(test_digits.images[:NUM_CHECKED])
+    ]
     agreement = np.mean(np.array(answers) == champion.labels[:NUM_CHECKED])
     return result(
-        found,
+        models,
         f"{champion.model} answers, {champion.accuracy:.2%}" + (", as before" if present else ""),
-        numbers={
-            "champion": champion.model,
-            "kept": present is not None,
-        },
+        numbers={"champion": champion.model, "kept": present is not None},
         checks={"agrees_with_predictions": at_least(agreement, 0.995)},
-    )
-
-
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=INBOX,
-    kinds={"scipy"},
-    partitions_def=PICTURES,
-    check_specs=checks("inbox_predictions", CHECKS),
-)
-def inbox_predictions(
-    context: dg.AssetExecutionContext, recognizer: Recognizer, inbox: InboxResource
-):
-    """Predictions for one inbox picture, one row per digit, with a contact sheet.
-
-    Each picture is a partition, which the sensor `inbox` adds. The predictions are those of the
-    models that were in service then. Later models do not predict it again unless a user asks for
-    it: the button *Materialize all* of the page *Lineage* predicts every picture again, and the job
-    `everything` predicts none.
-    """
-    key = context.partition_key
-    path = inbox.picture(key)
-    try:
-        page = pictures.page(path)
-    except ImageError as error:
-        is_picture = exactly(0, 1)._replace(reason=str(error))
-        return result(
-            tables.of_digits([], recognizer.model_names),
-            "not a picture",
-            checks={"is_a_picture": is_picture},
-        )
-    with stopwatch():
-        (readings,) = recognizer.read_pages([page])
-        sheet = contact_sheet.draw(
-            [contact_sheet.Page(path.name, page.picture, readings)], recognizer
-        )
-    table = tables.of_digits(readings, recognizer.model_names)
-    strange = int((~table["looks_like_digit"].astype(bool)).sum())
-    return result(
-        table,
-        shorten(recognition.headline(readings, recognizer.known), MAX_HEADLINE, placeholder=" …"),
-        numbers={
-            "file": dg.MetadataValue.path(str(path)),
-            "digits": len(table),
-            "unlike_any_digit": strange,
-        },
-        tables={"predictions": table},
-        figures={"contact_sheet": sheet},
-        checks={"is_a_picture": exactly(1, 1)},
     )

@@ -3,9 +3,8 @@
 import dagster as dg
 
 from mnist_pipeline import softmax
-from mnist_pipeline.data.catalogue import RawData
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet, RawData
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_most, checks, loss_falls

@@ -1,8 +1,8 @@
-"""The methods compared with other libraries, and the commands as a person meets them.
+"""The methods compared with other libraries, and the times of commands.
 
 `make bench` prints the tables of docs/benchmarks.md, `make bench ARGS="--only knn"` one of them.
-Each module says in its first lines what it measures and over how many runs. Handwriting is drawn by
-`support.handwriting` of the tests.
+The first lines of a module describe its measurement and the number of runs. Handwriting is drawn
+by `support.handwriting` of the tests.
 """
 
 import sys

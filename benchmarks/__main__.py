@@ -32,7 +32,8 @@ def main() -> int:
     except BenchmarkError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
-    tables, failed = [], []
+    tables = []
+    failed = []
     for name in arguments.only or SECTIONS:
         bench.say(name)
         watch = environment.OthersWatch()
@@ -42,7 +43,9 @@ def main() -> int:
             traceback.print_exc()
             failed.append(name)
             continue
-        table.notes += [warning for warning in [watch.warning()] if warning]
+        warning = watch.warning()
+        if warning:
+            table.notes.append(warning)
         tables.append(table)
     minutes = (time.perf_counter() - bench.started) / 60
     print(f"\n{environment.describe()}\n")

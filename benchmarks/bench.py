@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -37,12 +38,17 @@ class Bench:
 
     @property
     def storage(self) -> Path:
-        """The results of a whole run, which `commands.ensure_run` makes."""
+        """The directory for the results of a whole run, see `commands.ensure_run`."""
         return Path(self.scratch.name, "storage")
 
     def say(self, message: str) -> None:
         """Print progress, with the seconds since the start."""
         print(f"[{time.perf_counter() - self.started:5.0f} s] {message}", flush=True)
+
+
+def run_module(name: str, *arguments: str) -> list[str]:
+    """The command that runs a module in a fresh process."""
+    return [sys.executable, "-m", name, *arguments]
 
 
 def rows(digits: DigitSet) -> np.ndarray:

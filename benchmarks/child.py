@@ -1,5 +1,4 @@
-"""Run a command and write its times and memory as JSON: `python -m benchmarks.child FILE TEXT
-COMMAND …`.
+"""Write times and memory of a command as JSON: `python -m benchmarks.child FILE TEXT COMMAND …`.
 
 FILE gets the seconds until the command has printed TEXT, its wall seconds and its peak memory. On
 Linux, the peak that the system reports for a process includes the peak of the process that started
@@ -18,9 +17,10 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Pass on the output of the command, and exit as it does."""
+    """Pass on the output of the command, and return its exit status."""
     file, text, *command = sys.argv[1:]
-    start, first = time.perf_counter(), None
+    start = time.perf_counter()
+    first = None
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
@@ -31,9 +31,8 @@ def main() -> int:
     wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    Path(file).write_text(
-        json.dumps({"first": first, "wall": wall, "peak": peak}), encoding="utf-8"
-    )
+    measured = {"first": first, "wall": wall, "peak": peak}
+    Path(file).write_text(json.dumps(measured), encoding="utf-8")
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 

@@ -16,17 +16,19 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.bench import ROOT, Bench, BenchmarkError
+from benchmarks.bench import ROOT, Bench, BenchmarkError, run_module
 from benchmarks.pca import our_steps, sklearn_eigenvalues
 from benchmarks.table import Table, seconds
 from benchmarks.timing import timed
 from mnist_pipeline.knn import KNNClassifier
 
 SIZES = (15_000, 60_000, 240_000)
-NUM_QUERIES, REPEATS = 1_000, 2
+NUM_QUERIES = 1_000
+REPEATS = 2
 WARM_UP_ROWS = 1_000
 SHIFTS = ((0, 0), (0, 1), (1, 0), (0, -1))
 SIDES = ("ours", "theirs")
@@ -66,24 +68,23 @@ def measure(bench: Bench) -> Table:
         np.save(queries, bench.test.images[:NUM_QUERIES].reshape(NUM_QUERIES, -1))
         for method, title in METHODS.items():
             for size in SIZES:
-                measured = [
-                    _in_fresh_process(method, side, points, queries, size) for side in SIDES
-                ]
-                walls = [seconds(statistics.median(each["seconds"])) for each in measured]
-                peaks = [f"{each['memory'] / 1e6:,.0f} MB" for each in measured]
+                walls = []
+                peaks = []
+                for side in SIDES:
+                    cost = _in_fresh_process(method, side, points, queries, size)
+                    walls.append(seconds(statistics.median(cost["seconds"])))
+                    peaks.append(f"{cost['memory'] / 1e6:,.0f} MB")
                 table.rows.append((title, f"{size:,}", *walls, *peaks))
                 bench.say(f"  {title}, N = {size:,}: {' and '.join(walls)}")
     table.notes.append(
-        "Memory is the growth of the peak during the first call. PCA of this project keeps every "
-        "step."
+        "Memory is the growth of the peak during the first call. PCA of this project keeps the "
+        "results of all steps."
     )
     return table
 
 
 def write_shifted(path: Path, images: np.ndarray, size: int) -> None:
-    """The first `size` rows of the images, followed by the images moved by a pixel to the right,
-    down and left.
-    """
+    """Write `size` rows: the images, then the images moved by a pixel right, down and left."""
     count, height, width = images.shape
     framed = np.pad(images, ((0, 0), (1, 1), (1, 1)))
     output = np.lib.format.open_memmap(path, "w+", np.uint8, (size, height * width))
@@ -95,21 +96,12 @@ def write_shifted(path: Path, images: np.ndarray, size: int) -> None:
 
 def _in_fresh_process(
     method: str, side: str, points: Path, queries: Path, size: int
-) -> dict[str, float]:
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.growth",
-        method,
-        side,
-        str(points),
-        str(queries),
-        str(size),
-    ]
+) -> dict[str, Any]:
+    command = run_module("benchmarks.growth", method, side, str(points), str(queries), str(size))
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BenchmarkError(f"{method} {side} with {size:,} rows failed:\n{done.stderr.strip()}")
-    measured: dict[str, float] = json.loads(done.stdout)
+    measured: dict[str, Any] = json.loads(done.stdout)
     return measured
 
 
@@ -128,12 +120,13 @@ def main() -> None:
     """Print the memory of the first call and the seconds of each further call as JSON."""
     method, side, points, queries, size = sys.argv[1:]
     work = WORK[method, side]
-    train, wanted = np.array(np.load(points, mmap_mode="r")[: int(size)]), np.load(queries)
-    work(train[:WARM_UP_ROWS], wanted[:100])  # load libraries and compiled code
+    train = np.array(np.load(points, mmap_mode="r")[: int(size)])
+    searched = np.load(queries)
+    work(train[:WARM_UP_ROWS], searched[:100])  # load libraries and compiled code
     before = _peak()
-    work(train, wanted)
+    work(train, searched)
     memory = _peak() - before
-    walls = [timed(lambda: work(train, wanted))[0] for _ in range(REPEATS)]
+    walls = [timed(lambda: work(train, searched))[0] for _ in range(REPEATS)]
     print(json.dumps({"memory": memory, "seconds": walls}))
 
 

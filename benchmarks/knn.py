@@ -1,5 +1,4 @@
-"""Exact 3 nearest neighbours of 10,000 digits among 60,000: 3 rounds against scikit-learn and
-faiss.
+"""Exact 3 nearest neighbours of 10,000 digits: 3 rounds against scikit-learn and faiss.
 
 Each side fits and searches in every round, and starts with the type of numbers that it prefers.
 faiss runs in a process of its own, `python -m benchmarks.knn DIRECTORY`, where its OpenBLAS uses
@@ -20,23 +19,22 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.bench import ROOT, Bench, BenchmarkError, rows
+from benchmarks.bench import ROOT, Bench, BenchmarkError, rows, run_module
 from benchmarks.table import Table, seconds, times, with_range
 from benchmarks.timing import Rounds, take_turns, timed
 from mnist_pipeline.knn import KNNClassifier
+from mnist_pipeline.utils.blocks import slices
 
 K = 3
 NUM_COMPARED = 2_000  # queries, with the definition in exact arithmetic
 WARM_UP_QUERIES = 256
 EXACT_QUERIES = 500  # queries and points whose distances are in memory at a time
 EXACT_POINTS = 2_000
-OURS, SKLEARN, FAISS, TREE = (
-    "this project",
-    "scikit-learn, brute force",
-    "faiss IndexFlatL2",
-    "SciPy k-d tree",
-)
-CORE_TYPES = ("Haswell", "Zen", "SkylakeX")  # kernels of the OpenBLAS that faiss brings along
+OURS = "this project"
+SKLEARN = "scikit-learn, brute force"
+FAISS = "faiss IndexFlatL2"
+TREE = "SciPy k-d tree"
+CORE_TYPES = ("Haswell", "Zen", "SkylakeX")  # kernels of faiss's OpenBLAS
 CORE_TYPE_QUERIES = 1_000  # to find the fastest of them
 
 
@@ -44,7 +42,9 @@ class Ours:
     """The search of this package."""
 
     def __init__(self, train: np.ndarray, test: np.ndarray) -> None:
-        self._train, self._test, self._labels = train, test, np.zeros(len(train), np.uint8)
+        self._train = train
+        self._test = test
+        self._labels = np.zeros(len(train), np.uint8)
 
     def fit(self) -> None:
         """Fit to all points."""
@@ -59,7 +59,8 @@ class ScikitLearn:
     """scikit-learn's brute force."""
 
     def __init__(self, train: np.ndarray, test: np.ndarray) -> None:
-        self._train, self._test = train.astype(np.float32), test.astype(np.float32)
+        self._train = train.astype(np.float32)
+        self._test = test.astype(np.float32)
 
     def fit(self) -> None:
         """Fit to all points."""
@@ -79,9 +80,10 @@ class Faiss:
     """
 
     def __init__(self, directory: Path, core_type: str) -> None:
-        self.core_type, self._directory = core_type, directory
+        self.core_type = core_type
+        self._directory = directory
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.knn", str(directory)],
+            run_module("benchmarks.knn", str(directory)),
             cwd=ROOT,
             env={**os.environ, "OPENBLAS_CORETYPE": core_type},
             stdin=subprocess.PIPE,
@@ -111,9 +113,7 @@ class Faiss:
 
 
 def measure(bench: Bench) -> Table:
-    """Compare the times of fitting and searching, and the neighbours with an exhaustive search by
-    the definition.
-    """
+    """Compare times of fit and search, and the neighbours with those of the definition."""
     train, test = rows(bench.train), rows(bench.test)
     ours, sklearn = Ours(train, test), ScikitLearn(train, test)
     with tempfile.TemporaryDirectory() as name:
@@ -128,15 +128,13 @@ def measure(bench: Bench) -> Table:
             side.search(WARM_UP_QUERIES)
             turns |= {f"{side_name}, fit": side.fit, side_name: partial(side.search, len(test))}
         rounds = take_turns(turns, 3, bench.say)
-        found = {SKLEARN: rounds.results[SKLEARN], FAISS: faiss.close()}
+        neighbors = {SKLEARN: rounds.results[SKLEARN], FAISS: faiss.close()}
     distances, indices = rounds.results[OURS]
     count = NUM_COMPARED
     bench.say(f"  comparing {count:,} queries with the definition, in exact arithmetic")
-    same = {
-        name: _same_distances(distances, squared_distances(train, test, found[name]))
-        for name in found
-    }
-    same[OURS] = _same_as_definition(train, test[:count], distances[:count], indices[:count])
+    same = {OURS: _same_as_definition(train, test[:count], distances[:count], indices[:count])}
+    for name, theirs in neighbors.items():
+        same[name] = _same_distances(distances, squared_distances(train, test, theirs))
     table = Table(
         "Exact 3 nearest neighbours, 10,000 queries among 60,000",
         ("", "fit", "search", "this project searches faster by", "same neighbours"),
@@ -145,10 +143,8 @@ def measure(bench: Bench) -> Table:
     table.rows.append(_tree_row(bench, train, test, distances, rounds.median(OURS)))
     table.notes.append(
         f"This project is compared with the definition on {count:,} queries, with ties by index. "
-        "The others are "
-        "compared with this project, and may choose among points at the same distance. faiss was "
-        "fastest with the "
-        f"{faiss.core_type} kernels of its OpenBLAS."
+        "The others are compared with this project, and may choose among points at the same "
+        f"distance. faiss was fastest with the {faiss.core_type} kernels of its OpenBLAS."
     )
     return table
 
@@ -184,16 +180,9 @@ def _fastest_faiss(bench: Bench, directory: Path) -> Faiss:
     sides = [Faiss(directory, core_type) for core_type in CORE_TYPES]
     for side in sides:
         side.fit()
-    turns = [
-        {side: timed(partial(side.search, CORE_TYPE_QUERIES))[0] for side in sides}
-        for _ in range(5)
-    ]
-    taken = {side: min(turn[side] for turn in turns) for side in sides}
-    bench.say(
-        "  faiss: "
-        + ", ".join(f"{side.core_type} {seconds(value)}" for side, value in taken.items())
-    )
-    fastest = min(sides, key=lambda side: taken[side])
+    turns = {side.core_type: partial(side.search, CORE_TYPE_QUERIES) for side in sides}
+    rounds = take_turns(turns, 5, bench.say)
+    fastest = min(sides, key=lambda side: min(rounds.seconds[side.core_type]))
     for side in sides:
         if side is not fastest:
             side.close()
@@ -201,8 +190,7 @@ def _fastest_faiss(bench: Bench, directory: Path) -> Faiss:
 
 
 def exact_neighbors(train: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Squared distances and indices by definition, ordered by (distance, index): an independent
-    answer.
+    """Squared distances and indices by definition, ordered by (distance, index).
 
     The number to sort by is N‖q − x‖² + index = N‖q‖² + (N‖x‖² + index) − 2N⟨q, x⟩. For bytes, this
     number and every partial sum are integers below 2⁵³, so float64 represents them exactly.
@@ -212,26 +200,28 @@ def exact_neighbors(train: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray,
     keys = np.full((len(queries), K), np.inf)
     for start in range(0, count, EXACT_POINTS):
         block = train[start : start + EXACT_POINTS].astype(np.float64)
-        found = scaled @ block.T
-        found += count * (block**2).sum(axis=1) + np.arange(start, start + len(block))
-        nearest = np.partition(found, K - 1, axis=1)[:, :K] if len(block) > K else found
-        keys = np.partition(np.hstack([keys, nearest]), K - 1, axis=1)[:, :K]
+        block_keys = scaled @ block.T
+        block_keys += count * (block**2).sum(axis=1) + np.arange(start, start + len(block))
+        keys = np.partition(np.hstack([keys, block_keys]), K - 1, axis=1)[:, :K]
     keys += count * (queries.astype(np.float64) ** 2).sum(axis=1)[:, None]
     order = np.sort(keys, axis=1).astype(np.int64)
     return order // count, order % count
 
 
-def _same_as_definition(train: np.ndarray, queries: np.ndarray, *found: np.ndarray) -> float:
+def _same_as_definition(
+    train: np.ndarray, queries: np.ndarray, distances: np.ndarray, indices: np.ndarray
+) -> float:
     """Share of queries whose distances and indices equal an exhaustive search by the definition."""
-    starts = range(0, len(queries), EXACT_QUERIES)
-    blocks = [exact_neighbors(train, queries[start : start + EXACT_QUERIES]) for start in starts]
-    truth = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
-    equal = [(ours == exact).all(axis=1) for ours, exact in zip(found, truth, strict=True)]
-    return float(np.mean(equal[0] & equal[1]))
+    num_same = 0
+    for block in slices(len(queries), EXACT_QUERIES):
+        exact_distances, exact_indices = exact_neighbors(train, queries[block])
+        is_same = (distances[block] == exact_distances) & (indices[block] == exact_indices)
+        num_same += np.count_nonzero(is_same.all(axis=1))
+    return num_same / len(queries)
 
 
 def squared_distances(train: np.ndarray, queries: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """Exact squared distances of given neighbours, int64, ascending in each row."""
+    """Exact squared distances of neighbours with these indices, int64, ascending in each row."""
     columns = []
     for neighbors in indices.T:
         differences = queries.astype(np.int32) - train[neighbors]
@@ -245,23 +235,21 @@ def _same_distances(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 
 def main() -> None:
-    """Be the side of faiss: fit, or search for so many queries, per line of the input; save the
-    neighbours.
-    """
+    """The process of faiss: per line of the input, fit or search; at the end, save neighbours."""
     import faiss
 
-    directory, found = Path(sys.argv[1]), np.empty(0)
-    points, queries = (
-        np.load(directory / f"{name}.npy").astype(np.float32) for name in ("points", "queries")
-    )
+    directory = Path(sys.argv[1])
+    points = np.load(directory / "points.npy").astype(np.float32)
+    queries = np.load(directory / "queries.npy").astype(np.float32)
+    neighbors = np.empty(0)
     for command in sys.stdin:
         if command == "fit\n":
             index = faiss.IndexFlatL2(points.shape[1])
             index.add(points)
         else:
-            _, found = index.search(queries[: int(command)], K)
+            _, neighbors = index.search(queries[: int(command)], K)
         print("done", flush=True)
-    np.save(directory / f"{os.environ['OPENBLAS_CORETYPE']}.npy", found)
+    np.save(directory / f"{os.environ['OPENBLAS_CORETYPE']}.npy", neighbors)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""The networks as the pipeline trains them: mean test accuracy over 5 seeds, compared with the
-notebook's training.
+"""The networks of the pipeline: mean test accuracy over 5 seeds, and the notebook's training.
 
 A twelfth of the 60,000 images is held out. The notebook's training is its own loop on all of them,
 a single pass of its 5: a DataLoader of PIL images, float32, plain Adam. The recipes were chosen on
@@ -44,27 +43,19 @@ def measure(bench: Bench) -> Table:
 
 
 def _row(bench: Bench, network: str) -> tuple[str, str, str, str]:
-    recipe, walls, accuracies = training.RECIPES[network]["default"], [], []
-    images, labels = bench.train
+    recipe = training.RECIPES[network]["default"]
+    held_out = round(SHARE * len(bench.train.images))
+    walls = []
+    accuracies = []
     for seed in range(NUM_SEEDS):
         model = training.build(NETWORKS[network], seed=seed)
-        held_out = round(SHARE * len(images))
-        walls.append(
-            timed(
-                partial(
-                    training.train,
-                    model,
-                    images,
-                    labels,
-                    recipe,
-                    seed=seed,
-                    validation_size=held_out,
-                )
-            )[0]
-        )
-        found = training.predict_probabilities(model, bench.test.images).argmax(axis=1)
-        accuracies.append(float(np.mean(found == bench.test.labels)))
-        bench.say(f"  {network.upper()}, seed {seed}: {accuracies[-1]:.2%} in {walls[-1]:.1f} s")
+        train = partial(training.train, model, *bench.train, recipe)
+        wall, _ = timed(partial(train, seed=seed, validation_size=held_out))
+        predicted = training.predict_probabilities(model, bench.test.images).argmax(axis=1)
+        accuracy = float(np.mean(predicted == bench.test.labels))
+        bench.say(f"  {network.upper()}, seed {seed}: {accuracy:.2%} in {wall:.1f} s")
+        walls.append(wall)
+        accuracies.append(accuracy)
     extremes = f"{min(accuracies):.2%} – {max(accuracies):.2%}"
     mean = f"{np.mean(accuracies):.2%} ({extremes}, {NUM_SEEDS} seeds)"
     passes = f"{recipe.whole_passes:.1f}"
@@ -80,9 +71,7 @@ def _notebook_row(bench: Bench, network: str) -> tuple[str, str, str, str]:
 
 
 class PictureDataset(Dataset[tuple[Tensor, int]]):
-    """Digits as torchvision's `MNIST` with `ToTensor()` returns them: each digit becomes a PIL
-    image.
-    """
+    """Digits as torchvision's `MNIST` with `ToTensor()` returns them, by way of PIL images."""
 
     def __init__(self, digits: DigitSet) -> None:
         self.data = torch.from_numpy(np.array(digits.images))
@@ -140,7 +129,6 @@ class NotebookLoop:
         self.model.eval()
         pixels = torch.from_numpy(np.array(digits.images))[:, None].float() / 255
         with torch.inference_mode():
-            predicted = torch.cat(
-                [self.model(batch).argmax(dim=1) for batch in torch.split(pixels, 250)]
-            )
+            scores = torch.cat([self.model(batch) for batch in torch.split(pixels, 250)])
+        predicted = scores.argmax(dim=1)
         return float(np.mean(predicted.numpy() == digits.labels))

@@ -1,5 +1,4 @@
-"""The report computes in the browser: its answers to all 10,000 test digits, and the time of an
-answer to a stroke.
+"""The report's answers to all 10,000 test digits in the browser, and the time of an answer.
 
 The answers of the page are compared with the answers of the run that made it. A script draws 200
 digits in headless Chromium. The page and `predict` convert each drawing, and the two images are
@@ -33,10 +32,8 @@ def measure(bench: Bench) -> Table:
 
 def compare(bench: Bench, storage: Path) -> Table:
     """The page and the predictions of a storage."""
-    table = Table(
-        "The models in the page of the report",
-        ("", "same label", "largest difference of a probability"),
-    )
+    header = ("", "same label", "largest difference of a probability")
+    table = Table("The models in the page of the report", header)
     with launch_browser() as browser:
         page = browser.new_page()
         page.goto((storage / "report" / "index.html").as_uri())
@@ -44,22 +41,22 @@ def compare(bench: Bench, storage: Path) -> Table:
         rng = np.random.default_rng(SEED)
         drawn = [computing.draw(page, number % 10, rng) for number in range(NUM_DRAWN)]
     for name in ("softmax", "mlp", "cnn"):
-        stored, found = Storage(str(storage)).read(MODELS[name].predictions_asset), answers[name]
-        same = f"{np.sum(found.argmax(axis=1) == stored.labels):,} of {len(found):,}"
-        table.rows.append(
-            (MODELS[name].title, same, f"{np.abs(found - stored.probabilities).max():.1g}")
-        )
-    differences = [
-        np.abs(digit.image - digits[0].image.astype(float)).mean()
-        for digit in drawn
-        if len(digits := pictures.page(digit.sheet).digits) == 1
-    ]
+        stored = Storage(str(storage)).read(MODELS[name].predictions_asset)
+        probabilities = answers[name]
+        num_same = np.sum(probabilities.argmax(axis=1) == stored.labels)
+        same = f"{num_same:,} of {len(probabilities):,}"
+        difference = np.abs(probabilities - stored.probabilities).max()
+        table.rows.append((MODELS[name].title, same, f"{difference:.1g}"))
+    differences = []
+    for digit in drawn:
+        digits = pictures.page(digit.sheet).digits
+        if len(digits) == 1:
+            differences.append(np.abs(digit.image - digits[0].image.astype(float)).mean())
     milliseconds = np.median([digit.milliseconds for digit in drawn])
     table.notes.append(
-        f"{len(differences)} of {len(drawn)} drawn digits were found by `predict`. The page "
-        "converts them with a mean "
-        f"difference of {np.mean(differences):.2f} grey levels ({np.max(differences):.2f} for the "
-        "worst). Conversion "
-        f"and the answers of all models take {milliseconds:.0f} ms, median."
+        f"`predict` finds {len(differences)} of {len(drawn)} drawn digits. The page converts them "
+        f"with a mean difference of {np.mean(differences):.2f} grey levels "
+        f"({np.max(differences):.2f} for the worst). Conversion and the answers of all models take "
+        f"{milliseconds:.0f} ms, median."
     )
     return table

@@ -1,6 +1,4 @@
-"""PCA of 60,000 digits, from the mean to the eigenvectors: 11 rounds against scikit-learn and
-float64.
-"""
+"""PCA of 60,000 digits, from mean to eigenvectors: 11 rounds against scikit-learn and float64."""
 
 from __future__ import annotations
 
@@ -11,17 +9,13 @@ from benchmarks.table import Table, seconds, times, with_range
 from benchmarks.timing import take_turns
 from mnist_pipeline import pca
 
-OURS, SKLEARN, NOTEBOOK = (
-    "this project",
-    "scikit-learn, covariance_eigh",
-    "the notebook's code, float64",
-)
+OURS = "this project"
+SKLEARN = "scikit-learn, covariance_eigh"
+NOTEBOOK = "the notebook's code, float64"
 
 
 def our_steps(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The mean, the centred data, the covariance, the eigenvalues and the eigenvectors; all of them
-    are kept.
-    """
+    """The mean, the centred data, the covariance, the eigenvalues and the eigenvectors."""
     mean = pca.mean(pixels)
     centered = pca.center(pixels, mean)
     covariance = pca.covariance(centered)
@@ -61,10 +55,8 @@ def measure(bench: Bench) -> Table:
         contestant()  # load libraries and compiled code
     rounds = take_turns(contestants, 11, bench.say)
     exact = rounds.results[NOTEBOOK]
-    table = Table(
-        "PCA of 60,000 digits",
-        ("", "time", "this project is faster by", "error of the eigenvalues"),
-    )
+    header = ("", "time", "this project is faster by", "error of the eigenvalues")
+    table = Table("PCA of 60,000 digits", header)
     for name in contestants:
         faster = "" if name == OURS else with_range(rounds.ratios(name, OURS), times)
         error = np.abs(rounds.results[name] - exact).max() / exact[0]

@@ -15,15 +15,15 @@ from benchmarks.table import Table, seconds, times, with_range
 from benchmarks.timing import take_turns, timed
 from mnist_pipeline import softmax
 
-OURS, LOOP = "this project", "plain NumPy loop"
+OURS = "this project"
+LOOP = "plain NumPy loop"
 
 
 def measure(bench: Bench) -> Table:
     """Compare the time, the weights and the test accuracy."""
     epochs = 5
-    softmax.sgd(
-        bench.train.images[:100], bench.train.labels[:100], epochs=1
-    )  # load the compiled loop
+    train = bench.train
+    softmax.sgd(train.images[:100], train.labels[:100], epochs=1)  # load the compiled loop
     contestants = {
         OURS: partial(softmax.sgd, *bench.train, epochs=epochs),
         LOOP: partial(softmax.sgd_reference, *bench.train, epochs=epochs),
@@ -35,10 +35,8 @@ def measure(bench: Bench) -> Table:
     table = Table(title, ("", "time", "this project is faster by", "test accuracy"))
     for name in contestants:
         faster = "" if name == OURS else with_range(rounds.ratios(name, OURS), times)
-        answers = softmax.predict_probabilities(*rounds.results[name], bench.test.images).argmax(
-            axis=1
-        )
-        accuracy = f"{np.mean(answers == bench.test.labels):.2%}"
+        probabilities = softmax.predict_probabilities(*rounds.results[name], bench.test.images)
+        accuracy = f"{np.mean(probabilities.argmax(axis=1) == bench.test.labels):.2%}"
         table.rows.append((name, seconds(rounds.median(name)), faster, accuracy))
     table.rows.append(_sklearn_row(bench))
     table.notes.append(f"The weights of the two loops differ by at most {difference:.1e}.")

@@ -27,13 +27,9 @@ class Table:
 
 def seconds(value: float) -> str:
     """Milliseconds below a second."""
-    return (
-        f"{value * 1e3:.0f} ms"
-        if value < 0.995
-        else f"{value:.2f} s"
-        if value < 99.5
-        else f"{value:,.0f} s"
-    )
+    if value < 0.995:
+        return f"{value * 1e3:.0f} ms"
+    return f"{value:.2f} s" if value < 99.5 else f"{value:,.0f} s"
 
 
 def times(value: float) -> str:

@@ -1,5 +1,4 @@
-"""Training and searching with 1, 2, 4, … threads, up to all cores: medians of 3 calls, in fresh
-processes.
+"""Training and searching with 1, 2, 4, … threads: medians of 3 calls, in fresh processes.
 
 A process, `python -m benchmarks.threads NUMBER`, uses as many cores as threads. Softmax regression
 is not here: each update needs the update before. Where torch finds a GPU, the CNN trains on it.
@@ -14,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 
-from benchmarks.bench import DATA, ROOT, Bench, BenchmarkError, rows
+from benchmarks.bench import DATA, ROOT, Bench, BenchmarkError, rows, run_module
 from benchmarks.table import Table, seconds, times
 from mnist_pipeline.utils.machine import num_cores
 
@@ -29,40 +28,31 @@ THREAD_VARIABLES = (
 
 def measure(bench: Bench) -> Table:
     """A row per method and number of threads."""
-    numbers = sorted(
-        {1, *(2**power for power in range(1, 10) if 2**power < num_cores()), num_cores()}
-    )
-    found = {number: _in_fresh_process(bench, number) for number in numbers}
+    powers = [2**power for power in range(10)]
+    numbers = [*(number for number in powers if number < num_cores()), num_cores()]
+    walls = {number: _in_fresh_process(bench, number) for number in numbers}
     table = Table("Threads", ("", "threads", "time", "faster than 1 thread by"))
-    for name, alone in found[1].items():
+    for name, alone in walls[1].items():
         for number in numbers:
-            taken = found[number][name]
-            table.rows.append(
-                (name, str(number), seconds(taken), "" if number == 1 else times(alone / taken))
-            )
+            wall = walls[number][name]
+            faster = "" if number == 1 else times(alone / wall)
+            table.rows.append((name, str(number), seconds(wall), faster))
     return table
 
 
 def _in_fresh_process(bench: Bench, number: int) -> Mapping[str, float]:
-    """Seconds of each method with so many threads."""
-    # The pipeline also makes waiting threads sleep soon.
-    environment = {
-        **os.environ,
-        **dict.fromkeys(THREAD_VARIABLES, str(number)),
-        "GOMP_SPINCOUNT": "5000",
-    }
-    command = [sys.executable, "-m", "benchmarks.threads", str(number)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
+    """Seconds of each method with a number of threads."""
+    # Like the pipeline, let waiting threads sleep soon.
+    variables = dict.fromkeys(THREAD_VARIABLES, str(number)) | {"GOMP_SPINCOUNT": "5000"}
+    command = run_module("benchmarks.threads", str(number))
+    environment = {**os.environ, **variables}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise BenchmarkError(f"{number} threads failed:\n{done.stderr.strip()}")
-    taken: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    bench.say(
-        f"  {number} threads: "
-        + ", ".join(f"{name} {seconds(value)}" for name, value in taken.items())
-    )
-    return taken
+    walls: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    latest = ", ".join(f"{name} {seconds(wall)}" for name, wall in walls.items())
+    bench.say(f"  {number} threads: {latest}")
+    return walls
 
 
 def main() -> None:
@@ -76,21 +66,25 @@ def main() -> None:
     from mnist_pipeline.knn import KNNClassifier
     from mnist_pipeline.networks import CNN
 
-    train, test = load_digits(DATA, "train"), load_digits(DATA, "test")
+    train = load_digits(DATA, "train")
+    test = load_digits(DATA, "test")
+
+    def train_cnn() -> None:
+        training.train(training.build(CNN), *train, training.RECIPES["cnn"]["default"])
+
+    def search() -> None:
+        KNNClassifier(3).fit(rows(train), train.labels).kneighbors(rows(test))
+
     methods: dict[str, Callable[[], object]] = {
-        "CNN": lambda: training.train(
-            training.build(CNN), *train, training.RECIPES["cnn"]["default"]
-        ),
-        "k-NN, fit and search": lambda: (
-            KNNClassifier(3).fit(rows(train), train.labels).kneighbors(rows(test))
-        ),
+        "CNN": train_cnn,
+        "k-NN, fit and search": search,
         "PCA": lambda: our_steps(rows(train)),
     }
-    taken = {}
+    walls = {}
     for name, method in methods.items():
         method()  # load compiled code
-        taken[name] = statistics.median(timed(method)[0] for _ in range(REPEATS))
-    print(json.dumps(taken))
+        walls[name] = statistics.median(timed(method)[0] for _ in range(REPEATS))
+    print(json.dumps(walls))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,4 @@
-"""Paired timing: contestants take turns (A B A B …), so that other load on the machine affects all
-of them.
-"""
+"""Paired timing: contestants take turns (A B A B …), so that other load affects all of them."""
 
 from __future__ import annotations
 
@@ -26,11 +24,9 @@ class Rounds:
         return statistics.median(self.seconds[name])
 
     def ratios(self, slower: str, faster: str) -> list[float]:
-        """How many times as long one contestant took as another, round by round."""
-        return [
-            above / below
-            for above, below in zip(self.seconds[slower], self.seconds[faster], strict=True)
-        ]
+        """The ratios of two contestants' times, round by round."""
+        pairs = zip(self.seconds[slower], self.seconds[faster], strict=True)
+        return [numerator / denominator for numerator, denominator in pairs]
 
 
 def timed(function: Callable[[], Any]) -> tuple[float, Any]:

@@ -53,9 +53,7 @@ class _Classifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
-        """Class probabilities of samples, (n_samples, n_classes), in the order of `classes_`; each
-        row sums to 1.
-        """
+        """Class probabilities of samples, (n_samples, n_classes), in the order of `classes_`."""
         return self._probabilities(self._checked(X))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -69,11 +67,10 @@ class _Classifier(ClassifierMixin, BaseEstimator):
 
 
 class KNNClassifier(_Classifier):
-    """Classification by a vote of the exact k nearest neighbours:
-    :class:`mnist_pipeline.knn.KNNClassifier`.
+    """Classification by the k nearest neighbours: :class:`mnist_pipeline.knn.KNNClassifier`.
 
-    Bytes are compared in integer arithmetic, with an index, which is fastest. Distances of other
-    numbers are float64 sums. Features are not scaled.
+    Neighbours are exact. Bytes are compared in integer arithmetic, with an index, which is fastest.
+    Distances of other numbers are float64 sums. Features are not scaled.
 
     Parameters
     ----------
@@ -97,7 +94,8 @@ class KNNClassifier(_Classifier):
     _dtype = "numeric"  # bytes stay bytes
 
     def __init__(self, n_neighbors: int = 3, tie_break: str = "nearest") -> None:
-        self.n_neighbors, self.tie_break = n_neighbors, tie_break
+        self.n_neighbors = n_neighbors
+        self.tie_break = tie_break
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The label of each sample, (n_samples,)."""
@@ -147,7 +145,9 @@ class SoftmaxRegression(_Classifier):
     def __init__(
         self, learning_rate: float = 1e-3, epochs: int = 20, random_state: int = 0
     ) -> None:
-        self.learning_rate, self.epochs, self.random_state = learning_rate, epochs, random_state
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.random_state = random_state
 
     def _fit(self, X: NDArray[Any], codes: NDArray[np.int64]) -> None:
         self.coef_, self.intercept_ = softmax.sgd(
@@ -164,11 +164,10 @@ class SoftmaxRegression(_Classifier):
 
 
 class CNNClassifier(_Classifier):
-    """The convolutional network :class:`mnist_pipeline.networks.CNN`, trained by
-    :func:`mnist_pipeline.training.train`.
+    """The convolutional network :class:`mnist_pipeline.networks.CNN`.
 
-    Samples are images of 28×28 pixels: 784 features, or (n_samples, 28, 28). Another number of
-    features is a ValueError. Numbers that are not bytes should be in [0, 1]. With the recipe
+    Samples are images of 28×28 pixels: 784 features, or (n_samples, 28, 28). Any other number of
+    features raises a ValueError. Numbers that are not bytes should be in [0, 1]. With the recipe
     "default", probabilities are calibrated.
 
     Parameters
@@ -261,15 +260,14 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     n_components : int, float or None, default=None
-        The number of components; as a float in (0, 1) the share of the variance that they have at
-        least; or None for all features.
+        The number of components, or, as a float in (0, 1), the smallest share of the variance that
+        they must explain. None keeps all components.
 
     Attributes
     ----------
     mean_ : ndarray of shape (n_features,)
     components_ : ndarray of shape (n_components, n_features)
-        Orthonormal rows, largest variance first; the entry of largest magnitude of each is
-        positive.
+        Orthonormal rows, largest variance first; their entries of largest magnitude are positive.
     explained_variance_ : ndarray of shape (n_components,)
         Variance on each component, with the divisor n_samples − 1.
     explained_variance_ratio_ : ndarray of shape (n_components,)
@@ -288,16 +286,13 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.n_components = n_components
 
     def fit(self, X: ArrayLike, y: object = None) -> "PCA":
-        """Compute the components of samples (n_samples, n_features), at least two;
-
-        `y` is ignored.
-        """
+        """Compute the components of at least two samples (n_samples, n_features)."""
         samples = validate_data(self, _rows(X), ensure_min_samples=2)
         self.mean_ = pca.mean(samples)
-        eigenvalues, eigenvectors = pca.eigendecomposition(
-            pca.covariance(pca.center(samples, self.mean_))
-        )
-        count = self._n_features_out = self._num_components(eigenvalues)
+        covariance = pca.covariance(pca.center(samples, self.mean_))
+        eigenvalues, eigenvectors = pca.eigendecomposition(covariance)
+        count = self._num_components(eigenvalues)
+        self._n_features_out = count
         self.components_ = eigenvectors[:, :count].T
         self.explained_variance_ = eigenvalues[:count]
         self.explained_variance_ratio_ = eigenvalues[:count] / (eigenvalues.sum() or 1.0)
@@ -333,5 +328,6 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
 
 def _rows(X: Any) -> Any:
-    """Images (n, height, width) as rows of pixels; anything else as it is."""
-    return X.reshape(len(X), -1) if isinstance(X, np.ndarray) and X.ndim == 3 and len(X) else X
+    """Images (n, height, width) as rows of pixels; other samples unchanged."""
+    are_images = isinstance(X, np.ndarray) and X.ndim == 3 and len(X)
+    return X.reshape(len(X), -1) if are_images else X

@@ -1,6 +1,4 @@
-"""Harris corners, and that they are principal component analysis of the gradients around a
-pixel.
-"""
+"""Harris corners, as principal component analysis of the gradients around a pixel."""
 
 from typing import NamedTuple
 
@@ -18,19 +16,17 @@ class Place(NamedTuple):
 
     row: int
     column: int
-    gradients: (
-        np.ndarray
-    )  # G: (I_x, I_y) of the nine pixels around, in grey levels per pixel; (9, 2)
+    gradients: np.ndarray  # G: (I_x, I_y) of nine pixels, in grey levels per pixel; (9, 2)
     eigenvalues: np.ndarray  # of GᵀG, the larger first; (2,)
     eigenvectors: np.ndarray  # as columns; (2, 2)
     response: float  # Harris response, det M − κ (tr M)²
 
 
 def gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Central differences I_x (to the right) and I_y (downwards) of an image (height, width), the
-    border replicated.
+    """Central differences I_x (to the right) and I_y (downwards) of an image (height, width).
 
-    Both have the image's shape, in grey levels per pixel, float64.
+    The border is replicated. Both results have the image's shape, in grey levels per pixel,
+    float64.
 
     Examples
     --------
@@ -90,15 +86,13 @@ def window_gradients(image: np.ndarray) -> np.ndarray:
     """
     field = np.stack(gradients(image), axis=-1)  # (H, W, 2)
     padded = np.pad(field, ((1, 1), (1, 1), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(
-        padded, (WINDOW, WINDOW), axis=(0, 1)
-    )  # (H, W, 2, 3, 3)
+    size = (WINDOW, WINDOW)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, size, (0, 1))  # (H, W, 2, 3, 3)
     return np.moveaxis(windows, 2, -1).reshape(*image.shape, WINDOW * WINDOW, 2)
 
 
 def corner_response(image: np.ndarray, kappa: float = KAPPA) -> np.ndarray:
-    """Harris response det M − κ (tr M)²: positive at a corner, negative on an edge, near zero where
-    flat.
+    """Harris response det M − κ (tr M)²: positive at a corner, negative on an edge, else near 0.
 
     Examples
     --------
@@ -115,10 +109,9 @@ def corner_response(image: np.ndarray, kappa: float = KAPPA) -> np.ndarray:
 
 
 def corners(response: np.ndarray, relative_threshold: float = RELATIVE_THRESHOLD) -> np.ndarray:
-    """Whether each pixel is a corner: the maximum of its 3×3 neighbourhood, and above a share of
-    the largest response.
+    """Whether each pixel is a corner: a 3×3 maximum above a share of the largest response.
 
-    All False where the response is nowhere positive.
+    An image without a positive response has no corners.
 
     Examples
     --------
@@ -134,8 +127,7 @@ def corners(response: np.ndarray, relative_threshold: float = RELATIVE_THRESHOLD
 
 
 def gram_difference(image: np.ndarray) -> float:
-    """Largest difference between the structure tensor and GᵀG, relative to the largest entry of the
-    tensor.
+    """Largest difference of structure tensor and GᵀG, relative to the tensor's largest entry.
 
     Examples
     --------
@@ -161,33 +153,31 @@ def gram_matrices(windows: np.ndarray) -> np.ndarray:
 
 
 def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
-    """How much the corners would change if the gradients were centred, as PCA does and Harris does
-    not.
+    """The share of tr M that is lost if the gradients are centred, as PCA does and Harris does not.
 
-    This is the share of tr M that the window's mean gradient accounts for, median over the corners;
-    0 without corners.
+    The result is the median over the corners; 0 without corners.
 
     Examples
     --------
     >>> edge = np.tile([0, 0, 0, 2, 2, 2], (6, 1))
-    >>> at = np.zeros((6, 6), bool)
-    >>> at[2, 2] = True
-    >>> round(centering_change(edge, at), 3)  # of I_x, with mean 2/3 and mean square 2/3
+    >>> is_corner = np.zeros((6, 6), bool)
+    >>> is_corner[2, 2] = True
+    >>> round(centering_change(edge, is_corner), 3)  # of I_x, with mean 2/3 and mean square 2/3
     0.667
     """
     if not corners.any():
         return 0.0
     windows = window_gradients(image)[corners]
-    both = (windows, windows - windows.mean(axis=-2, keepdims=True))
-    total, centered = (np.trace(gram_matrices(each), axis1=-2, axis2=-1) for each in both)
-    return float(np.median(1 - centered / total))
+    centered = windows - windows.mean(axis=-2, keepdims=True)
+    trace = np.trace(gram_matrices(windows), axis1=-2, axis2=-1)
+    centered_trace = np.trace(gram_matrices(centered), axis1=-2, axis2=-1)
+    return float(np.median(1 - centered_trace / trace))
 
 
 def find_corners(
     images: np.ndarray, kappa: float = KAPPA, relative_threshold: float = RELATIVE_THRESHOLD
 ) -> Corners:
-    """The corners of images (n, height, width), and the numbers that show that they are a PCA of
-    the gradients.
+    """The corners of images (n, height, width), with measurements of their PCA of the gradients.
 
     Examples
     --------
@@ -198,37 +188,35 @@ def find_corners(
     """
     tensors = np.stack([structure_tensor(image) for image in images])
     responses = np.stack([corner_response(image, kappa) for image in images])
-    found = np.stack([corners(response, relative_threshold) for response in responses])
+    masks = np.stack([corners(response, relative_threshold) for response in responses])
     return Corners(
         structure_tensor=tensors,
         eigenvalues=np.linalg.eigvalsh(tensors),
         response=responses,
-        corners=found,
+        corners=masks,
         gram_difference=np.array([gram_difference(image) for image in images]),
-        centering_change=np.array(
-            [centering_change(image, each) for image, each in zip(images, found)]
-        ),
+        centering_change=np.array(list(map(centering_change, images, masks))),
     )
 
 
 def clearest_places(images: np.ndarray, responses: np.ndarray) -> tuple[int, dict[str, Place]]:
-    """The index of the image with the largest response, and its clearest corner and edge, and a
-    flat place.
+    """The index of the image with the largest response, and its corner, edge and flat place.
 
-    The corner is where the response is largest, the edge where it is smallest. The flat place is
-    the pixel nearest to the middle among those with the smallest gradients around them.
+    The corner is the pixel with the largest response, and the edge the pixel with the smallest.
+    Among the pixels with the smallest gradients, the flat place is nearest to the middle.
 
     Examples
     --------
     >>> images = np.zeros((2, 9, 9))
     >>> images[1, :5, :5] = 255
     >>> responses = np.stack([corner_response(image) for image in images])
-    >>> index, found = clearest_places(images, responses)
-    >>> index, {name: (place.row, place.column) for name, place in found.items()}
+    >>> index, places = clearest_places(images, responses)
+    >>> index, {name: (place.row, place.column) for name, place in places.items()}
     (1, {'corner': (4, 4), 'edge': (1, 4), 'flat': (2, 2)})
     """
     index = int(responses.max(axis=(1, 2)).argmax())
-    image, response = images[index], responses[index]
+    image = images[index]
+    response = responses[index]
     windows = window_gradients(image)
     trace = np.trace(structure_tensor(image), axis1=-2, axis2=-1)
     rows, columns = np.indices(image.shape)
@@ -237,16 +225,18 @@ def clearest_places(images: np.ndarray, responses: np.ndarray) -> tuple[int, dic
     def place(pixel: np.intp) -> Place:
         row, column = map(int, np.unravel_index(pixel, image.shape))
         gradients = windows[row, column]
-        values, vectors = np.linalg.eigh(gradients.T @ gradients)
-        largest_first = np.maximum(values[::-1], 0), vectors[:, ::-1]
-        return Place(row, column, gradients, *largest_first, float(response[row, column]))
+        ascending, vectors = np.linalg.eigh(gradients.T @ gradients)
+        eigenvalues = np.maximum(ascending[::-1], 0)
+        return Place(
+            row, column, gradients, eigenvalues, vectors[:, ::-1], float(response[row, column])
+        )
 
-    found = {
+    places = {
         "corner": place(response.argmax()),
         "edge": place(response.argmin()),
         "flat": place(np.where(trace == trace.min(), off_middle, np.inf).argmin()),
     }
-    return index, found
+    return index, places
 
 
 def _box_sum(values: np.ndarray) -> np.ndarray:

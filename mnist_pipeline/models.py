@@ -67,7 +67,7 @@ class Setting:
     default: float | str | None  # None leaves the value to the recipe
     low: float | None
     high: float | None
-    description: str
+    description: str = field(repr=False)  # so that code versions do not depend on it
     choices: tuple[str, ...] = ()  # for text, in place of a range
 
 

@@ -21,14 +21,15 @@ class Eigendecomposition(NamedTuple):
     """C = V diag(λ) Vᵀ."""
 
     eigenvalues: np.ndarray  # in descending order; float64 (n_features,)
-    # Orthonormal, as columns; the entry of largest magnitude of each is positive; float64
-    # (n_features, n_features).
+    # Orthonormal columns, whose entries of largest magnitude are positive; float64 (n_features,
+    # n_features).
     eigenvectors: np.ndarray
 
 
 def mean(images: np.ndarray) -> np.ndarray:
-    """Mean of each pixel of images (n_samples, 784) or (n_samples, 28, 28), float64; sums of
-    integers are exact.
+    """Mean of each pixel of images (n_samples, 784) or (n_samples, 28, 28), float64.
+
+    Sums of integers are exact.
 
     Examples
     --------
@@ -36,11 +37,10 @@ def mean(images: np.ndarray) -> np.ndarray:
     array([10., 20.])
     """
     pixels = flatten(images)
-    total = np.zeros(
-        pixels.shape[1], np.int64 if np.issubdtype(pixels.dtype, np.integer) else np.float64
-    )
-    # The sum of 4,096 bytes is below 2³²: a 32-bit accumulator doubles the numbers in a vector
-    # register.
+    is_integer = np.issubdtype(pixels.dtype, np.integer)
+    total = np.zeros(pixels.shape[1], np.int64 if is_integer else np.float64)
+    # The sum of 4,096 bytes is below 2³². A vector register has room for twice as many numbers of
+    # 32 bits.
     accumulator = np.uint32 if pixels.dtype == np.uint8 else total.dtype
     for rows in slices(len(pixels), BLOCK_ROWS):
         total += pixels[rows].sum(axis=0, dtype=accumulator)
@@ -48,8 +48,7 @@ def mean(images: np.ndarray) -> np.ndarray:
 
 
 def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Images (n_samples, 784) or (n_samples, 28, 28) minus the mean, float32 (n_samples,
-    n_features).
+    """Images (n_samples, 784) or (n_samples, 28, 28) minus the mean, float32 (n_samples, 784).
 
     Examples
     --------
@@ -64,21 +63,20 @@ def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
         # other data may be large compared with its deviations: there the difference is taken in
         # float64, and rounded afterwards.
         mean = mean.astype(np.float32)
-    in_blocks(
-        lambda rows: np.subtract(pixels[rows], mean, out=centered[rows], casting="same_kind"),
-        len(pixels),
-        BLOCK_ROWS,
-    )
+
+    def subtract(rows: slice) -> None:
+        np.subtract(pixels[rows], mean, out=centered[rows], casting="same_kind")
+
+    in_blocks(subtract, len(pixels), BLOCK_ROWS)
     return centered
 
 
 def covariance(centered: np.ndarray) -> np.ndarray:
-    """Sample covariance C = Xᵀ X / (N − 1) of centred data (n_samples, n_features), float64
-    (n_features, n_features).
+    """Sample covariance C = Xᵀ X / (N − 1) of centred data, float64 (n_features, n_features).
 
     The product of each block of rows is formed in the precision of the data, and the blocks are
-    added in float64. Memory beyond the result does not grow with N. A single sample has no
-    covariance: that is a ValueError.
+    added in float64. Memory beyond the result does not grow with N. Raises a ValueError for a
+    single sample.
 
     Examples
     --------
@@ -124,16 +122,15 @@ def eigendecomposition(covariance: np.ndarray) -> Eigendecomposition:
 
 
 def project(images: np.ndarray, mean: np.ndarray | None, components: np.ndarray) -> np.ndarray:
-    """Coordinates of images on the principal components, (X − mean) V, float32 (n_samples,
-    n_components).
+    """Coordinates (X − mean) V on the principal components, float32 (n_samples, n_components).
 
     The mean is None if the images are centred already. The components (n_features, n_components)
     are eigenvectors as columns.
 
     Examples
     --------
-    >>> images, first = np.array([[3.0, 4.0], [5.0, 12.0]]), np.array([[1.0], [0.0]])
-    >>> project(images, mean=np.array([1.0, 1.0]), components=first)
+    >>> images = np.array([[3.0, 4.0], [5.0, 12.0]])
+    >>> project(images, mean=np.array([1.0, 1.0]), components=np.array([[1.0], [0.0]]))
     array([[2.],
            [4.]], dtype=float32)
     """
@@ -147,10 +144,10 @@ def project(images: np.ndarray, mean: np.ndarray | None, components: np.ndarray)
 
 
 def reconstruct(projections: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
-    """Images from their coordinates, P Vᵀ + mean, float64 (n_samples, n_features): the best
-    approximation of rank k.
+    """Images from their coordinates, P Vᵀ + mean, float64 (n_samples, n_features).
 
-    They are not clipped: values can lie slightly outside the range of the images.
+    This is the best approximation of rank k. Values are not clipped: some lie slightly outside the
+    range of the images.
 
     Examples
     --------
@@ -165,7 +162,7 @@ def reconstruct(projections: np.ndarray, mean: np.ndarray, components: np.ndarra
 def explained_share(eigenvalues: np.ndarray) -> np.ndarray:
     """Share of the variance on the first k components, Σ_{i≤k} λ_i / Σ λ_i, for k = 1 … n_features.
 
-    All ones if the total variance is zero.
+    Without any variance, all shares are 1.
 
     Examples
     --------
@@ -200,11 +197,10 @@ def orthonormality_error(vectors: np.ndarray) -> float:
 
 
 def variance_error(centered: np.ndarray, expected: np.ndarray) -> float:
-    """Largest difference between the variance of a column and its expected value, relative to the
-    largest expected.
+    """Largest error of a column's variance, relative to the largest expected variance.
 
-    The columns are centred pixels and `expected` is the diagonal of their covariance, or they are
-    coordinates on the principal components and `expected` has their eigenvalues.
+    The columns are centred pixels, and `expected` is the diagonal of their covariance. Or the
+    columns are coordinates on the principal components, and `expected` has their eigenvalues.
 
     Examples
     --------
@@ -219,8 +215,7 @@ def variance_error(centered: np.ndarray, expected: np.ndarray) -> float:
 
 
 def left_out_error(centered: np.ndarray, projections: np.ndarray, eigenvalues: np.ndarray) -> float:
-    """Difference between the squared error of the training reconstructions and the sum of the
-    omitted eigenvalues.
+    """Difference of the squared error of the reconstructions and the sum of omitted eigenvalues.
 
     It is relative to the sum of all eigenvalues. The shapes are (n_samples, n_features),
     (n_samples, n_components) and (n_features,).
@@ -231,20 +226,19 @@ def left_out_error(centered: np.ndarray, projections: np.ndarray, eigenvalues: n
     >>> left_out_error(centered, projections=centered[:, :1], eigenvalues=np.array([18.0, 2.0]))
     0.0
     """
-    kept = projections.shape[1]
-    total = sum(
-        float(np.vdot(centered[rows], centered[rows])) for rows in slices(len(centered), BLOCK_ROWS)
-    )
+    total = 0.0
+    for rows in slices(len(centered), BLOCK_ROWS):
+        total += float(np.vdot(centered[rows], centered[rows]))
     captured = float(np.einsum("ij,ij->", projections, projections, dtype=np.float64))
     error = (total - captured) / (len(centered) - 1)
-    return float(abs(error - eigenvalues[kept:].sum()) / eigenvalues.sum())
+    omitted = eigenvalues[projections.shape[1] :].sum()
+    return float(abs(error - omitted) / eigenvalues.sum())
 
 
 def reconstruction_rmse(
     images: np.ndarray, mean: np.ndarray, eigenvectors: np.ndarray, num_components: Sequence[int]
 ) -> np.ndarray:
-    """Root mean squared error over all pixels of the reconstructions from k components, for each k
-    of `num_components`.
+    """Root mean squared error of reconstructions from k components, for each k, over all pixels.
 
     The components are orthonormal, so the squared error of an image x is ‖x − mean‖² − Σ_{i≤k}
     p_i².

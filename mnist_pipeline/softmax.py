@@ -1,5 +1,4 @@
-"""Softmax regression by hand: the function, its loss, its gradient, and per-sample gradient
-descent.
+"""Softmax regression by hand: function, loss, gradient, and per-sample gradient descent.
 
 A linear score for each class, z = W x + b, becomes class probabilities y = softmax(z). With y' the
 one-hot label, the loss is the cross-entropy L = −Σ y' log y, and its gradients are
@@ -29,9 +28,8 @@ FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
 NUM_CHECKED = 10  # images on which the gradient is compared with finite differences
 BLOCK_ROWS = 500  # samples converted at a time: 3 MB of float64 at 784 pixels, which fit the cache
-OnEpoch = Callable[
-    [int, float, float], object
-]  # gets the number of an epoch, its mean loss and its accuracy
+# A function of the number of an epoch, its mean loss and its accuracy.
+OnEpoch = Callable[[int, float, float], object]
 
 
 def softmax(x: ArrayLike) -> NDArray[np.floating[Any]]:
@@ -66,8 +64,7 @@ def loss(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float
 
 
 def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> Parameters:
-    """Gradient of `loss` in the weights and the biases: (y − y') xᵀ and y − y', or the mean of them
-    over a batch.
+    """Gradient of `loss` in weights and biases: (y − y') xᵀ and y − y', or means over a batch.
 
     Examples
     --------
@@ -87,8 +84,7 @@ def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> P
 def numerical_gradient(
     W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5
 ) -> Parameters:
-    """Gradient of `loss` by central differences, (L(w + h) − L(w − h)) / 2h for each parameter,
-    with h = `step`.
+    """Gradient of `loss` by central differences, (L(w + h) − L(w − h)) / 2h, with h = `step`.
 
     Examples
     --------
@@ -102,42 +98,39 @@ def numerical_gradient(
     # by h.
     moves = step * np.vstack([rows.T, np.ones(len(rows))])  # (num_features + 1, num_samples)
     slopes = np.empty((scores.shape[1], len(moves)))
-    for number, slope in enumerate(slopes):
-        losses = []
-        for sign in (1, -1):
-            moved = np.repeat(
-                scores[np.newaxis], len(moves), axis=0
-            )  # (num_features + 1, num_samples, num_classes)
-            moved[:, :, number] += sign * moves
-            losses.append(_cross_entropy(moved, targets).mean(axis=1))
-        slope[:] = (losses[0] - losses[1]) / (2 * step)
+    shape = (len(moves), *scores.shape)  # (num_features + 1, num_samples, num_classes)
+
+    def losses(c: int, moves: FloatArray) -> FloatArray:
+        moved = np.broadcast_to(scores, shape).copy()
+        moved[:, :, c] += moves
+        return np.asarray(_cross_entropy(moved, targets).mean(axis=1))
+
+    for c in range(len(slopes)):
+        slopes[c] = (losses(c, moves) - losses(c, -moves)) / (2 * step)
     return slopes[:, :-1].copy(), slopes[:, -1].copy()
 
 
 def gradient_error(
     W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5
 ) -> float:
-    """Largest difference of `gradient` and `numerical_gradient`, relative to the largest entry of
-    the first.
+    """Largest difference of `gradient` and `numerical_gradient`, relative to the largest entry.
 
     Examples
     --------
     >>> gradient_error(np.zeros((2, 3)), np.zeros(2), 0, [1.0, 0.0, 4.0]) < 1e-8
     True
     """
-    analytic, numerical = (
-        np.concatenate([dW.ravel(), db])
-        for dW, db in (gradient(W, b, y_true, x), numerical_gradient(W, b, y_true, x, step=step))
-    )
-    largest = max(float(np.abs(analytic).max()), np.finfo(np.float64).tiny)
-    return float(np.abs(analytic - numerical).max() / largest)
+    dW, db = gradient(W, b, y_true, x)
+    numerical_dW, numerical_db = numerical_gradient(W, b, y_true, x, step=step)
+    difference = max(np.abs(dW - numerical_dW).max(), np.abs(db - numerical_db).max())
+    largest = max(np.abs(dW).max(), np.abs(db).max(), np.finfo(np.float64).tiny)
+    return float(difference / largest)
 
 
 def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
-    """Standard deviation of each pixel over images (n, height, width), in grey levels, float64
-    (height · width,).
+    """Standard deviation of each pixel of images (n, height, width), float64 (height · width,).
 
-    The influence of a weight is proportional to it.
+    The influence of a weight is proportional to it. The unit is grey levels.
 
     Examples
     --------
@@ -145,9 +138,8 @@ def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
     array([5., 0.])
     """
     rows = images.reshape(len(images), -1)
-    squares = np.einsum(
-        "ij,ij->j", rows, rows, dtype=np.float64
-    )  # sums of integers below 2⁵³: exact
+    # Sums of integers below 2⁵³ are exact.
+    squares = np.einsum("ij,ij->j", rows, rows, dtype=np.float64)
     mean = rows.sum(axis=0, dtype=np.int64) / len(rows)
     return np.asarray(np.sqrt(np.maximum(squares / len(rows) - mean**2, 0)))
 
@@ -180,7 +172,7 @@ def fit(
     repeats: float = 1.0,
     on_epoch: OnEpoch | None = None,
 ) -> dict[str, NDArray[Any]]:
-    """Weights fitted to all images by `sgd`, and weights fitted without the held-out images.
+    """Fit weights to all images by `sgd`, and other weights without the held-out images.
 
     Both are fitted at the same time, since one fit computes on one core.
 
@@ -194,10 +186,12 @@ def fit(
         - `gradient_error` (), the largest relative difference between the gradient and finite
           differences, at the fitted weights.
     """
-    measured: list[tuple[float, float]] = []
+    losses: list[float] = []
+    accuracies: list[float] = []
 
     def record(epoch: int, mean_loss: float, accuracy: float) -> None:
-        measured.append((mean_loss, accuracy))
+        losses.append(mean_loss)
+        accuracies.append(accuracy)
         _report(on_epoch, epoch, mean_loss, accuracy)
 
     epochs = max(1, round(settings["epochs"] * repeats))
@@ -208,15 +202,14 @@ def fit(
     with ThreadPoolExecutor(1) as threads:
         without_held_out = threads.submit(fit_rows, split(len(images))[0])
         W, b = fit_rows(np.arange(len(images)), record)
-    losses, accuracies = np.ascontiguousarray(np.array(measured).T)
     held_out_weights, held_out_bias = without_held_out.result()
     return {
         "weights": W,
         "bias": b,
         "held_out_weights": held_out_weights,
         "held_out_bias": held_out_bias,
-        "loss": losses,
-        "accuracy": accuracies,
+        "loss": np.array(losses),
+        "accuracy": np.array(accuracies),
         "gradient_error": np.array(
             gradient_error(W, b, labels[:NUM_CHECKED], images[:NUM_CHECKED])
         ),
@@ -261,8 +254,7 @@ def sgd(
     initial: Parameters | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Parameters:
-    """Fit softmax regression by stochastic gradient descent, one sample per update, in the data's
-    order.
+    """Fit softmax regression by gradient descent, one sample per update, in the data's order.
 
     Parameters
     ----------
@@ -302,20 +294,18 @@ def sgd(
            [0., 1.]])
     """
     samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
-    return _fit(
-        _entries(samples), labels, (W, b), learning_rate, epochs, np.arange(len(labels)), on_epoch
-    )
+    entries = _entries(samples)
+    rows = np.arange(len(labels))
+    return _fit(entries, labels, (W, b), learning_rate, epochs, rows, on_epoch)
 
 
 class _Entries(NamedTuple):
-    """The nonzero entries of all samples in turn, and the factor that turns them into pixels of
-    0–1.
-    """
+    """The nonzero entries of all samples, one sample after another."""
 
-    starts: NDArray[np.int64]  # where the entries of each sample begin, and where the last end
+    starts: NDArray[np.int64]  # the first entry of each sample, and the number of all entries
     columns: NDArray[np.int32]
     values: NDArray[Any]
-    scale: float
+    scale: float  # factor of the values that gives pixels of 0–1
 
 
 def _entries(samples: NDArray[Any]) -> _Entries:
@@ -335,12 +325,12 @@ def _fit(
     on_epoch: OnEpoch | None = None,
 ) -> Parameters:
     """Fit to some of the samples, in the order of their numbers in `rows`."""
-    from mnist_pipeline.kernels import (
-        softmax as kernel,
-    )  # here, so that importing this module does not import Numba
+    # Imported here, so that importing this module does not import Numba.
+    from mnist_pipeline.kernels import softmax as kernel
 
-    (num_classes, num_features), b = initial[0].shape, initial[1].copy()
+    num_classes, num_features = initial[0].shape
     blocks = _blocks(initial[0], kernel.LANES)
+    b = initial[1].copy()
     for epoch in range(1, epochs + 1):
         total, correct = kernel.run_epoch(*entries, labels, rows, blocks, b, learning_rate)
         _report(on_epoch, epoch, total / len(rows), correct / len(rows))
@@ -359,18 +349,19 @@ def sgd_reference(
     initial: Parameters | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Parameters:
-    """Fit softmax regression as `sgd` does, in plain NumPy: the reference that `sgd` is tested
-    against.
+    """Fit softmax regression in plain NumPy: the reference in the tests of `sgd`.
 
     Examples
     --------
     >>> X, y = [[0.0, 1.0], [1.0, 0.0]], [0, 1]
-    >>> (W, _), (expected, _) = sgd(X, y, num_classes=2), sgd_reference(X, y, num_classes=2)
+    >>> W, _ = sgd(X, y, num_classes=2)
+    >>> expected, _ = sgd_reference(X, y, num_classes=2)
     >>> np.allclose(W, expected, atol=1e-9)
     True
     """
     samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
-    pixels, one_hot = _pixels(samples), np.eye(num_classes)
+    pixels = _pixels(samples)
+    one_hot = np.eye(num_classes)
     scores = np.empty((len(labels), num_classes))
     for epoch in range(1, epochs + 1):
         for i, (x, label) in enumerate(zip(pixels, labels, strict=True)):

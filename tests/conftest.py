@@ -10,7 +10,8 @@ import pytest
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from mnist_pipeline.data.datasets import DigitSet, load_digits
+from mnist_pipeline.data.datasets import load_digits
+from mnist_pipeline.data.records import DigitSet
 
 pytest_plugins = ["support.graph_fixtures", "support.recognizing", "support.servers"]
 REPOSITORY = Path(__file__).resolve().parent.parent

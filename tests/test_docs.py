@@ -18,7 +18,7 @@ from support.graph_fixtures import invoke
 from assets.definitions import defs
 from mnist_pipeline.cli.main import main as commands
 from mnist_pipeline.cli.selection import select_assets
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.runtime.settings import PREFIX, Settings
 
 PROJECT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
 from mnist_pipeline import pca, softmax
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.estimators import PCA, CNNClassifier, KNNClassifier, SoftmaxRegression
 from mnist_pipeline.inference import networks
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mnist_pipeline import pca
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 
 NUM_PIXELS = 784
 FLOAT32 = 2.0**-23  # its resolution

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mnist_pipeline import softmax
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 
 TOLERANCE = 1e-9
 

@@ -19,7 +19,7 @@ import pytest
 from support.graph_fixtures import materialized
 from support.served import run_raw_mnist, served_ui
 
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.runtime import project
 
 pytestmark = pytest.mark.skipif("INSTALLED_PYTHON" not in os.environ, reason="make wheel runs it")

@@ -6,17 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
-from mnist_pipeline.cli.errors import CommandError, writing
+from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation import versions
 from mnist_pipeline.models import MODELS, STORED
 from mnist_pipeline.runtime.storage import history, storage
-from mnist_pipeline.utils.outputs import write_png
 from mnist_pipeline.utils.printable import printable
 
 PAIRS = "  {:<8} {:>9} {:>9} {:>7} {:>7}  {:<20} {}"
-FIRST_CHANGE = "  {:<32} {:<22} {}"
+CHANGE = "  {:<32} {:<22} {}"
 NUM_SHOWN = 20  # images of each model in a picture
 
 
@@ -26,85 +24,70 @@ def print_comparison(names: Sequence[str], *, as_json: bool, sheet: Path | None)
     """
     stored = storage.current()
     records = history.records(stored, [*STORED, "champion"])
-    try:
-        (before, old), (after, new) = (versions.find(name, records) for name in names)
-    except versions.NotFoundError as error:
-        raise CommandError(str(error)) from error
+    (before, old), (after, new) = (versions.find(name, records) for name in names)
     digits, class_names = stored.read(versions.TEST_SET), stored.read("raw_mnist").class_names
-    found = history.compare(stored, old, new, records, digits.labels)
+    comparison = history.compare(stored, old, new, digits.labels)
     if as_json:
-        click.echo(json.dumps({"before": before, "after": after, **found}, indent=1))
+        click.echo(json.dumps({"before": before, "after": after, **comparison}, indent=1))
     else:
-        _print(before, after, found, class_names)
+        _print(before, after, comparison, class_names)
     if sheet is not None:
-        _draw(sheet, found, digits.images, digits.labels, class_names)
+        _draw(sheet, comparison, digits, class_names)
 
 
-def _print(before: str, after: str, found: Mapping[str, Any], names: Sequence[str]) -> None:
+def _print(before: str, after: str, comparison: Mapping[str, Any], names: Sequence[str]) -> None:
     click.echo(f"From {before} to {after}")
     for aspect in versions.ASPECTS:
-        click.echo(f"\n{aspect}" + ("" if found[aspect] else ": the same"))
-        for each in found[aspect]:
-            sides = (_text(each[side]) for side in ("before", "after"))
-            click.echo(printable(FIRST_CHANGE.format(each["name"], *sides)))
-    click.echo()
-    click.echo(
-        PAIRS.format("model", "before", "after", "fixed", "broken", "difference", "p (McNemar)")
-    )
-    for pair in found["models"]:
-        old, new = pair["before"], pair["after"]
-        name = old["model"] if old["model"] == new["model"] else f"{old['model']}, {new['model']}"
+        click.echo(f"\n{aspect}" + ("" if comparison[aspect] else ": the same"))
+        for change in comparison[aspect]:
+            row = CHANGE.format(change["name"], _text(change["before"]), _text(change["after"]))
+            click.echo(printable(row))
+    columns = ("model", "before", "after", "fixed", "broken", "difference", "p (McNemar)")
+    click.echo("\n" + PAIRS.format(*columns))
+    for pair in comparison["models"]:
+        sides = (pair["before"], pair["after"])
+        name = ", ".join(dict.fromkeys(side["model"] for side in sides))
         accuracies = (
-            "–" if each["accuracy"] is None else f"{each['accuracy']:.2%}" for each in (old, new)
+            "–" if side["accuracy"] is None else f"{side['accuracy']:.2%}" for side in sides
         )
         if "fixed" not in pair:
-            click.echo(
-                PAIRS.format(
-                    name, *accuracies, "–", "–", "not evaluated on the same stored images", ""
-                )
-            )
+            not_paired = ("–", "–", "not evaluated on the same stored images", "")
+            click.echo(PAIRS.format(name, *accuracies, *not_paired))
             continue
         low, high = pair["difference_interval"]
-        interval = f"{low:+.2%} to {high:+.2%}"
-        click.echo(
-            PAIRS.format(
-                name, *accuracies, pair["fixed"], pair["broken"], interval, f"{pair['p_value']:.2g}"
-            )
-        )
-        changes = [b - a for a, b in zip(*pair["errors_by_class"].values(), strict=True)]
+        paired = (pair["fixed"], pair["broken"], f"{low:+.2%} to {high:+.2%}")
+        click.echo(PAIRS.format(name, *accuracies, *paired, f"{pair['p_value']:.2g}"))
+        changes = [new - old for old, new in zip(*pair["errors_by_class"].values(), strict=True)]
         listed = [f"{names[label]} {change:+}" for label, change in enumerate(changes) if change]
         if listed:
             click.echo(printable(f"           errors by class: {', '.join(listed)}"))
 
 
 def _text(value: object) -> str:
-    text = "–" if value is None else value if isinstance(value, str) else json.dumps(value)
-    return text[:16] if isinstance(value, str) and len(text) == 64 else text
+    """A setting or a version in a column of the table."""
+    if isinstance(value, str):
+        return value[:16] if len(value) == 64 else value
+    return "–" if value is None else json.dumps(value)
 
 
 def _draw(
-    path: Path,
-    found: Mapping[str, Any],
-    images: np.ndarray,
-    labels: np.ndarray,
-    names: Sequence[str],
+    path: Path, comparison: Mapping[str, Any], digits: DigitSet, names: Sequence[str]
 ) -> None:
     """Draw the images that two versions of a model answer differently."""
     from mnist_pipeline.report import figures
 
-    shown = versions.changed_answers(found, NUM_SHOWN)
+    shown = versions.changed_answers(comparison, NUM_SHOWN)
     if not shown:
-        click.echo("\nThey answer every image alike, so nothing was drawn.")
+        click.echo("\nBoth give the same answer to every image, so nothing was drawn.")
         return
     captions = [
-        f"{MODELS[model].short_title}: {names[old]} → {names[new]}\n(true: {names[labels[index]]})"
+        f"{MODELS[model].short_title}: {names[old]} → {names[new]}\n"
+        f"(true: {names[digits.labels[index]]})"
         for index, model, old, new in shown
     ]
-    num_changed = sum(len(pair.get("disagreements", ())) for pair in found["models"])
+    num_changed = sum(len(pair.get("disagreements", ())) for pair in comparison["models"])
     counts = f"{len(shown):,} of {num_changed:,} changed answers"
-    title = f"{counts}: before → after"
-    figure = figures.image_grid(images[[index for index, *_ in shown]], 10, captions, title)
-    picture = figures.encoded(figures.rendered(figure))
-    with writing("--sheet", path):
-        write_png(path, picture)
+    images = digits.images[[index for index, *_ in shown]]
+    figure = figures.image_grid(images, 10, captions, f"{counts}: before → after")
+    path.write_bytes(figures.encoded(figures.rendered(figure)))
     click.echo(f"\n{path} shows {counts}.")

@@ -1,7 +1,4 @@
-"""The progress of runs: a live view on a terminal, plain lines elsewhere.
-
-A Dagster logger feeds it.
-"""
+"""The progress of runs: a live view on a terminal, plain lines elsewhere."""
 
 import contextlib
 import io
@@ -65,16 +62,13 @@ class Display(logging.Handler):
         properties = getattr(record, "dagster_meta", {})
         event, step = properties.get("dagster_event"), properties.get("step_key") or ""
         if event is None:
-            self._show_message(
-                step, printable(properties.get("orig_message", record.getMessage())), record.levelno
-            )
+            message = properties.get("orig_message", record.getMessage())
+            self._show_message(step, printable(message), record.levelno)
         else:
             self._show_event(event, event.step_key or "")
 
     def _show_message(self, step: str, message: str, level: int) -> None:
-        """Show a message; the epochs of a training are a bar on a terminal, and a warning always
-        gets a line.
-        """
+        """Show a message. On a terminal, epochs are a bar, and only a warning gets a line."""
         if level not in (logging.INFO, logging.WARNING):
             return
         if not self._is_terminal:
@@ -83,10 +77,8 @@ class Display(logging.Handler):
             self._print(f"! {step}: {message}", "yellow")
         if step in self._running:
             epoch = EPOCH.fullmatch(message)
-            bar: dict[str, Any] = (
-                {"completed": int(epoch[1]), "total": int(epoch[2])} if epoch else {}
-            )
-            self._view.update(self._running[step], text=message, **bar)
+            completed, total = map(int, epoch.group(1, 2)) if epoch else (None, None)
+            self._view.update(self._running[step], text=message, completed=completed, total=total)
 
     def _show_event(self, event: dg.DagsterEvent, step: str) -> None:
         kind = event.event_type
@@ -99,9 +91,8 @@ class Display(logging.Handler):
             self._count_check(event.asset_check_evaluation_data, step)
         elif kind == dg.DagsterEventType.STEP_SUCCESS:
             seconds = event.step_success_data.duration_ms / 1000
-            self._finish(
-                step, f"{seconds:6.2f} s   {printable(self._headlines.pop(step, ''))}", "✓", "green"
-            )
+            text = printable(self._headlines.pop(step, ""))
+            self._finish(step, f"{seconds:6.2f} s   {text}", "✓")
         elif kind == dg.DagsterEventType.STEP_FAILURE and not is_interruption(event):
             self._finish(step, "failed", "✗", "red")
 
@@ -117,30 +108,24 @@ class Display(logging.Handler):
         self.failed_checks.append(name)
         self._print(f"  check failed: {name} ({printable(measured)})", "yellow")
 
-    def _finish(self, step: str, text: str, mark: str, style: str) -> None:
+    def _finish(self, step: str, text: str, mark: str, style: str = "") -> None:
         """Print the line of a step that ended."""
         if step in self._running:
             self._view.remove_task(self._running.pop(step))
         self._num_finished += 1
         count = f"{self._num_finished} of {self._num_steps} steps"
         self._view.update(self._total, description=count, completed=self._num_finished)
-        self._print(
-            f"{mark if self._is_terminal else ' '} {step:<{self._width}} {text}",
-            style if mark == "✗" else "",
-        )
+        self._print(f"{mark if self._is_terminal else ' '} {step:<{self._width}} {text}", style)
 
     def _print(self, text: str, style: str = "") -> None:
         """Print a line; on a terminal, it is shortened to the width of the terminal."""
-        overflow: Any = "ellipsis" if self._is_terminal else "ignore"
-        self._console.print(
-            text, style=style, no_wrap=True, overflow=overflow, crop=self._is_terminal
-        )
+        crop = self._is_terminal
+        overflow: Any = "ellipsis" if crop else "ignore"
+        self._console.print(text, style=style, no_wrap=True, overflow=overflow, crop=crop)
 
 
 def is_interruption(event: dg.DagsterEvent) -> bool:
-    """Whether a step failed because of a signal, which Dagster reports like an error of the
-    step.
-    """
+    """Whether a step failed because of a signal, which Dagster reports like other errors."""
     error = event.step_failure_data.error if event.is_step_failure else None
     while error is not None:
         if error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
@@ -168,21 +153,16 @@ def open_output() -> Iterator[TextIO]:
     """
     try:
         descriptor = os.dup(sys.stdout.fileno())
-    except (
-        io.UnsupportedOperation,
-        OSError,
-        AttributeError,
-    ):  # an object in memory, or a closed output
+    except (OSError, AttributeError):  # an object in memory, or a closed output
         yield sys.stdout or io.StringIO()
         return
-    with _Output(
-        io.FileIO(descriptor, "w"), encoding=sys.stdout.encoding, errors="replace"
-    ) as stream:
+    raw, encoding = io.FileIO(descriptor, "w"), sys.stdout.encoding
+    with _Output(raw, encoding=encoding, errors="replace") as stream:
         yield stream
 
 
 class _Output(io.TextIOWrapper):
-    """A text stream that drops what nobody reads any more, so that the run continues."""
+    """A text stream that drops what can't be written, so that the run continues."""
 
     def __init__(self, raw: io.FileIO, **options: Any) -> None:
         super().__init__(io.BufferedWriter(raw), **options)

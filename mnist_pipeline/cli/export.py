@@ -3,33 +3,24 @@
 from pathlib import Path
 
 import click
-import numpy as np
 
-from mnist_pipeline.cli.errors import CommandError, unknown, writing
+from mnist_pipeline.cli.errors import CommandError, unknown
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.inference.onnx import Graph
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import places
-from mnist_pipeline.utils.outputs import check_output
-
-# The marks of files that this command wrote, and may replace.
-PRODUCER, CARD_TITLE = b"mnist-pipeline", b"# Model card: "
 
 
 def export_model(name: str, onnx: Path, card: Path | None) -> None:
-    """Write the stored model of that name as an ONNX file, and the card of the champion as a
-    Markdown file.
-    """
+    """Write a stored model as an ONNX file, and the champion's card as a Markdown file."""
     if name not in MODELS:
         raise CommandError(unknown(name, "a model", MODELS))
     model, stored = MODELS[name], storage.current()
-    fitted, predictions = (
-        stored.read(asset) for asset in (model.model_asset, model.predictions_asset)
-    )
+    fitted = stored.read(model.model_asset)
     if card:
         champion, text = stored.read("champion"), stored.read("model_card")
-        if champion.model != name or not np.array_equal(champion.labels, predictions.labels):
+        if champion.model_version != stored.current(model.predictions_asset):
             raise CommandError(
                 f"--card: the stored {name} is not the champion, which the card describes; leave "
                 "it out"
@@ -42,11 +33,7 @@ def export_model(name: str, onnx: Path, card: Path | None) -> None:
     except NotImplementedError as error:
         raise CommandError(f"{name} can't be exported: {error}") from error
     content = graph.finished(model.title, IMAGE_SIDE, *nodes)
-    with writing("--onnx", onnx):
-        check_output(onnx, mark=PRODUCER)
-        onnx.write_bytes(content)
+    onnx.write_bytes(content)
     if card:
-        with writing("--card", card):
-            check_output(card, mark=CARD_TITLE)
-            card.write_text(text, encoding="utf-8")
+        card.write_text(text, encoding="utf-8")
     click.echo(f"{onnx}: {model.title}, {len(content) / 1e6:.1f} MB")

@@ -31,17 +31,13 @@ def compile_ahead() -> None:
 
 
 def compute() -> None:
-    """Call each kernel of softmax regression, the nearest neighbours and the novelty with the types
-    that a run has.
-    """
+    """Call each kernel of softmax regression and of k-NN with the types that a run uses."""
     from mnist_pipeline import softmax
-    from mnist_pipeline.handwriting import novelty
     from mnist_pipeline.knn import KNNClassifier
 
     images, labels = np.zeros((NUM_IMAGES, 28, 28), np.uint8), np.arange(NUM_IMAGES) % 10
     softmax.sgd(images, labels, epochs=1)
     KNNClassifier(algorithm="pca").fit(images, labels).predict(images)
-    novelty.edges(images)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""What the storage knows about its values: versions of models, what a value was computed from, and
-damage.
+"""What the storage knows about its values: versions of models, and what a value was computed
+from.
 """
 
 import contextlib
@@ -14,8 +14,8 @@ from mnist_pipeline.evaluation import versions
 from mnist_pipeline.evaluation.versions import DIGITS, ModelVersion
 from mnist_pipeline.models import MODELS, STORED
 from mnist_pipeline.runtime.storage import history, storage
-from mnist_pipeline.runtime.storage.storage import StorageError
-from mnist_pipeline.utils.printable import count, printable
+from mnist_pipeline.runtime.storage.storage import Storage, StorageError
+from mnist_pipeline.utils.printable import printable
 
 TABLE = "{:<12} {:<8} {:>8} {:>4} {:<16} {:<8} {}"  # 80 columns with the longest mark
 LINEAGE_TABLE = "  {:<{width}} {:<22} {:<16} {}"
@@ -28,32 +28,30 @@ def print_history(model: str | None, *, as_json: bool) -> None:
     if model is not None and model not in MODELS:
         raise CommandError(unknown(model, "a model", MODELS))
     records = history.records(storage.current(), [*STORED, "champion"])
-    found = [each for each in versions.of_models(records) if model in (None, each.model)]
+    listed = [version for version in versions.of_models(records) if model in (None, version.model)]
     if as_json:
-        click.echo(json.dumps([vars(each) for each in found], indent=1))
+        click.echo(json.dumps([vars(version) for version in listed], indent=1))
         return
-    click.echo(
-        TABLE.format("version", "model", "accuracy", "seed", "trained (UTC)", "run", "").rstrip()
-    )
-    for each in found:
-        click.echo(printable(TABLE.format(*_row(each)).rstrip()))
-    if found:
+    columns = ("version", "model", "accuracy", "seed", "computed (UTC)", "run", "")
+    for row in (columns, *map(_row, listed)):
+        click.echo(printable(TABLE.format(*row).rstrip()))
+    if listed:
         click.echo(f"\n{PRESENT} the version that the assets of the model store now")
     else:
         click.echo("none; train the models with mnist-pipeline run")
 
 
-def _row(found: ModelVersion) -> tuple[str, ...]:
-    champion = "in service" if found.in_service else "former champion" if found.champion else ""
-    marks = filter(None, (champion, PRESENT if found.present else ""))
+def _row(version: ModelVersion) -> tuple[str, ...]:
+    former = "former champion" if version.champion else ""
+    marks = ("in service" if version.in_service else former, PRESENT if version.present else "")
     return (
-        found.version[:DIGITS],
-        found.model,
-        "–" if found.accuracy is None else f"{found.accuracy:.2%}",
-        "–" if found.seed is None else str(found.seed),
-        found.time[:16].replace("T", " "),
-        found.run[:8],
-        " ".join(marks),
+        version.version[:DIGITS],
+        version.model,
+        "–" if version.accuracy is None else f"{version.accuracy:.2%}",
+        "–" if version.seed is None else str(version.seed),
+        version.time[:16].replace("T", " "),
+        version.run[:8],
+        " ".join(filter(None, marks)),
     )
 
 
@@ -62,59 +60,32 @@ def print_lineage(asset: str) -> None:
     first.
     """
     stored = storage.current()
-    keys = stored.keys()
-    if asset not in keys:
-        raise CommandError(
-            unknown(asset, "a stored asset", keys)
-            if keys
-            else f"nothing is stored in {stored.root}"
-        )
-    found: dict[str, tuple[str, Mapping[str, Any]]] = {}
-    _trace(stored, asset, stored.current(asset), found)
-    width = max([NAME_WIDTH, *map(len, found)])
-    click.echo(
-        LINEAGE_TABLE.format("asset", "data version (SHA-256)", "code version", "run", width=width)
-    )
-    for name, (version, origin) in found.items():
+    if asset not in (keys := stored.require_values()):
+        raise CommandError(unknown(asset, "a stored asset", keys))
+    traced: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    _trace(stored, asset, stored.current(asset), traced)
+    width = max([NAME_WIDTH, *map(len, traced)])
+    columns = ("asset", "data version (SHA-256)", "code version", "run")
+    click.echo(LINEAGE_TABLE.format(*columns, width=width))
+    for name, (version, origin) in traced.items():
         code, run = str(origin.get("code_version") or "–"), str(origin.get("run") or "–")
         click.echo(printable(LINEAGE_TABLE.format(name, version[:16], code, run[:8], width=width)))
+    if "raw_mnist" not in traced:
+        return
     with contextlib.suppress(StorageError):
-        raw = stored.read("raw_mnist", found["raw_mnist"][0] if "raw_mnist" in found else None)
-        lines = [line for file in raw.files for line in (f"  {file.name}", f"    {file.sha256}")]
-        click.echo("\n".join(["", *map(printable, lines)]))
+        click.echo()
+        for file in stored.read("raw_mnist", traced["raw_mnist"][0]).files:
+            click.echo(printable(f"  {file.name}"))
+            click.echo(printable(f"    {file.sha256}"))
 
 
 def _trace(
-    stored: storage.Storage,
-    asset: str,
-    version: str,
-    found: dict[str, tuple[str, Mapping[str, Any]]],
+    stored: Storage, asset: str, version: str, traced: dict[str, tuple[str, Mapping[str, Any]]]
 ) -> None:
     """Add an asset after everything that its value was computed from; raw files have no origin."""
     origin = stored.origin(asset, version)
-    if asset in found or not origin:
+    if asset in traced or not origin:
         return
-    for name, each in sorted(origin.get("inputs", {}).items()):
-        _trace(stored, name, each, found)
-    found[asset] = (version, origin)
-
-
-def print_faults() -> None:
-    """Compare every stored version with its checksums; raise CommandError if anything is wrong."""
-    stored = storage.current()
-    faults = []
-    keys = stored.keys()
-    for key in keys:
-        current = stored.fault(key)
-        former = [stored.fault(key, version) for version in stored.versions(key)]
-        former = [fault for fault in former if fault and fault != current]
-        click.echo(printable(f"  {key:<{NAME_WIDTH}} {current or 'ok'}"))
-        for fault in former:
-            click.echo(printable(f"  {key:<{NAME_WIDTH}} a former version: {fault}"))
-        faults += [key] * bool(current or former)
-    if faults:
-        raise CommandError(
-            f"{len(faults)} of {count(len(keys), 'value')} are damaged; run mnist-pipeline run "
-            "--changed"
-        )
-    click.echo(f"All {count(len(keys), 'stored value')} in {stored.root} are intact.")
+    for source, source_version in sorted(origin.get("inputs", {}).items()):
+        _trace(stored, source, source_version, traced)
+    traced[asset] = (version, origin)

@@ -1,6 +1,4 @@
-"""The commands of `mnist-pipeline`; each imports its implementation when it runs, so that `--help`
-stays fast.
-"""
+"""The commands of `mnist-pipeline`; each imports its implementation only when it runs."""
 
 from __future__ import annotations
 
@@ -17,46 +15,43 @@ import click
 
 from mnist_pipeline.cli.errors import CommandError, explained
 from mnist_pipeline.utils import machine, places
-from mnist_pipeline.utils.printable import first_sentence
 
 
 class Commands(click.Group):
     """Commands that report errors in one line."""
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands, each with the first sentence of its help; click would cut it after 45
-        characters.
-        """
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, first_sentence(each.help)) for name, each in sorted(self.commands.items())]
-            )
-
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an error that a person can act on becomes one line."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
         except Exception as error:
-            if (
-                isinstance(error, OSError)
-                and error.errno in (errno.EPIPE, errno.ENOSPC)
-                and error.filename is None
-            ):
-                os.dup2(
-                    os.open(os.devnull, os.O_WRONLY), 1
-                )  # Python flushes the output once more when it ends
-                raise CommandError(f"the output can't be written ({error.strerror})") from error
-            if (reported := explained(error)) is not None:
-                raise reported from error
-            raise
+            if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC):
+                # When Python ends, it flushes the output once more.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            reported = explained(error)
+            if reported is None:
+                raise
+            raise reported from error
 
 
 def output_file(option: str, text: str, *, required: bool = False) -> Callable[[Any], Any]:
     """An option that names a file to write."""
     kind = click.Path(dir_okay=False, path_type=Path)
     return click.option(option, required=required, type=kind, metavar="FILE", help=text)
+
+
+force_option = click.option("--force", is_flag=True, help="Replace a file that exists.")
+
+
+def check_output(path: Path | None, *inputs: Path, force: bool) -> None:
+    """Refuse to write over an input, and without `force` over any file."""
+    if path is None or not path.is_file():
+        return
+    target = path.resolve()
+    if any(target.is_relative_to(source.resolve()) for source in inputs):
+        raise CommandError(f"{path} is an input of this command; name another file to write")
+    if not force:
+        raise CommandError(f"{path} exists; name another file to write, or add --force")
 
 
 def _use_storage(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -80,8 +75,7 @@ def main(context: click.Context) -> None:
     """MNIST from raw files to an evaluation report, as Dagster assets."""
     if os.environ.get("NO_COLOR"):
         context.color = False
-    # At exit, Python would search for garbage for a second, and find only what the libraries keep
-    # until then.
+    # At exit, Python would search for garbage for a second, and find none.
     atexit.register(gc.freeze)
 
 
@@ -92,8 +86,6 @@ def run_command() -> None:
         sys.stdout and sys.stdout.flush()
     except click.ClickException as error:
         error.show()
-        raise SystemExit(error.exit_code) from None
-    except click.exceptions.Exit as error:
         raise SystemExit(error.exit_code) from None
     except click.Abort:
         raise KeyboardInterrupt from None
@@ -118,7 +110,7 @@ def run_command() -> None:
     help="Run only missing, damaged or stale assets, and the assets below them.",
 )
 def run(**options: Any) -> None:
-    """Materialize assets, and print the results and the path of the report."""
+    """Run assets, and print the results and the path of the report."""
     from mnist_pipeline.runtime import instance
 
     configured = instance.prepare()
@@ -137,7 +129,10 @@ def run(**options: Any) -> None:
 )
 @click.option("--read-only", is_flag=True, help="Refuse all changes, and run no daemon.")
 def ui(**options: Any) -> None:
-    """Serve the Dagster UI on this machine, with the daemon that schedules and sensors need."""
+    """Serve Dagster's UI, the report and the drawing page.
+
+    The daemon that schedules and sensors need runs as well.
+    """
     from mnist_pipeline.cli.ui import serve
 
     serve(**options)
@@ -150,12 +145,14 @@ def ui(**options: Any) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object per file.")
 @output_file("--sheet", "Draw the pictures with the recognized digits into a PNG file.")
-def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> None:
-    """Recognize the digits in picture FILES; exit code 1 if a file cannot be read.
+@force_option
+def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None, force: bool) -> None:
+    """Recognize the digits in picture FILES.
 
-    The probability is the calibrated probability of the champion model. A question mark stands for
-    a shape that does not look like a digit.
+    The exit code is 1 if a file can't be read. The probability is the calibrated probability of the
+    champion model. A question mark stands for a shape that does not look like a digit.
     """
+    check_output(sheet, *pictures, force=force)
     from mnist_pipeline.cli.predict import print_digits
 
     raise SystemExit(print_digits(pictures, as_json, sheet))
@@ -167,10 +164,13 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None) -> No
 @output_file(
     "--sheet", "Draw the first images of each class, as the models see them, into a PNG file."
 )
-def inspect(path: Path, as_json: bool, sheet: Path | None) -> None:
-    """Show what is in the data set at PATH, a directory or file; exit code 1 if a run could not use
-    it.
+@force_option
+def inspect(path: Path, as_json: bool, sheet: Path | None, force: bool) -> None:
+    """Show what is in the data set at PATH, a directory or file.
+
+    The exit code is 1 if a run could not use it.
     """
+    check_output(sheet, path, force=force)
     with machine.importing():
         from mnist_pipeline.cli.inspect import print_findings
     raise SystemExit(print_findings(path, as_json, sheet))
@@ -194,8 +194,11 @@ def report(opens: bool) -> None:
 @main.command()
 @storage_option
 def verify() -> None:
-    """Compare stored results with their checksums; exit code 1 if anything is wrong."""
-    from mnist_pipeline.cli.history import print_faults
+    """Compare stored results with their checksums and with Dagster's records; exit code 1 if
+    anything is missing or damaged.
+    """
+    with machine.importing():
+        from mnist_pipeline.cli.verify import print_faults
 
     print_faults()
 
@@ -204,9 +207,7 @@ def verify() -> None:
 @storage_option
 @click.argument("asset")
 def lineage(asset: str) -> None:
-    """Print the data and code versions that ASSET was computed from, up to the checksums of the raw
-    files.
-    """
+    """Print what ASSET was computed from, up to the raw files."""
     from mnist_pipeline.cli.history import print_lineage
 
     print_lineage(asset)
@@ -219,7 +220,7 @@ def lineage(asset: str) -> None:
     "--json", "as_json", is_flag=True, help="Print a JSON array with an object per version."
 )
 def history(model: str | None, as_json: bool) -> None:
-    """List the stored versions of all models, or of MODEL, the latest first."""
+    """List the stored versions of all models, or of MODEL."""
     from mnist_pipeline.cli.history import print_history
 
     print_history(model, as_json=as_json)
@@ -243,12 +244,14 @@ def restore(version: str) -> None:
 @click.argument("after")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @output_file("--sheet", "Draw the images that are answered differently into a PNG file.")
-def compare(before: str, after: str, as_json: bool, sheet: Path | None) -> None:
-    """Compare two runs, or two versions of models: what differs, how accurate they are, and on
-    which images.
+@force_option
+def compare(before: str, after: str, as_json: bool, sheet: Path | None, force: bool) -> None:
+    """Compare two runs, or two versions of models.
 
-    BEFORE and AFTER are ids of runs or versions, as mnist-pipeline history lists them.
+    The result is what differs, how accurate they are, and on which images they disagree. BEFORE and
+    AFTER are ids of runs or versions, as mnist-pipeline history lists them.
     """
+    check_output(sheet, force=force)
     from mnist_pipeline.cli.compare import print_comparison
 
     print_comparison((before, after), as_json=as_json, sheet=sheet)
@@ -263,12 +266,15 @@ def compare(before: str, after: str, as_json: bool, sheet: Path | None) -> None:
     required=True,
 )
 @output_file("--card", "Also write the model card of the champion, in Markdown.")
-def export(model: str, onnx: Path, card: Path | None) -> None:
+@force_option
+def export(model: str, onnx: Path, card: Path | None, force: bool) -> None:
     """Write the stored MODEL, for example cnn, into an ONNX file.
 
     It takes images, uint8 (n, 28, 28), white on black, and returns labels, calibrated
     probabilities, and scores.
     """
+    for path in (onnx, card):
+        check_output(path, force=force)
     with machine.importing():
         from mnist_pipeline.cli.export import export_model
     export_model(model, onnx, card)
@@ -277,20 +283,22 @@ def export(model: str, onnx: Path, card: Path | None) -> None:
 @main.command()
 @click.argument("name", metavar="NAME")
 def fetch(name: str) -> None:
-    """Download the data set NAME (fashion-mnist or kmnist) with torchvision; runs never do."""
+    """Download the data set NAME: fashion-mnist or kmnist.
+
+    torchvision knows its address. A run never downloads anything.
+    """
     from mnist_pipeline.cli.errors import unknown
     from mnist_pipeline.data import catalogue
     from mnist_pipeline.data.datasets import DatasetError
 
     if name not in catalogue.KNOWN:
         raise CommandError(unknown(name, "a known data set", catalogue.KNOWN))
-    directory = places.writable_home() / "data" / name
+    home = places.writable_home()
+    directory, storage = home / "data" / name, home / f"storage-{name}"
     try:
         catalogue.fetch(catalogue.KNOWN[name], directory)
     except DatasetError as error:
         raise CommandError(str(error)) from error
-    storage = places.writable_home() / f"storage-{name}"
+    variables = f"MNIST_PIPELINE_DATA={directory} MNIST_PIPELINE_STORAGE={storage}"
     click.echo(f"{catalogue.KNOWN[name].title} is in {directory}; run the graph on it with")
-    click.echo(
-        f"MNIST_PIPELINE_DATA={directory} MNIST_PIPELINE_STORAGE={storage} mnist-pipeline run"
-    )
+    click.echo(f"{variables} mnist-pipeline run")

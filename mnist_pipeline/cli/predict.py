@@ -8,12 +8,10 @@ from typing import Any
 
 import click
 
-from mnist_pipeline.cli.errors import writing
 from mnist_pipeline.handwriting import contact_sheet, pictures
 from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import Classes, Reading, Recognizer, headline, text_of
 from mnist_pipeline.runtime.storage import storage
-from mnist_pipeline.utils.outputs import check_output, write_png
 from mnist_pipeline.utils.printable import printable
 
 TABLE = "{} {:<{width}} {:>11}  {}  {:<16} {}"
@@ -22,36 +20,27 @@ LEAST_CERTAIN = "*"
 
 @dataclass(frozen=True)
 class Outcome:
-    """A file with the digits in it, and its page on a contact sheet if there is one; or why it
-    can't be read.
-    """
+    """The digits in a file, with its page on a contact sheet if one is drawn; or an error."""
 
     file: Path
     readings: Sequence[Reading] = ()
-    page: contact_sheet.Page | None = None
+    page: contact_sheet.Entry | None = None
     error: str | None = None
 
 
 def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> int:
-    """Print the digits in files, and draw them on a contact sheet; return the exit code, 1 if a
-    file can't be read.
-    """
-    if sheet:
-        with writing("--sheet", sheet):
-            check_output(sheet, files)
+    """Print the digits in files; return the exit code, 1 if a file can't be read."""
     recognizer: Recognizer = storage.current().read("recognizer")
     outcomes = [_read(file, recognizer, on_sheet=sheet is not None) for file in files]
     if as_json:
-        click.echo(
-            json.dumps([_document(outcome, recognizer.known) for outcome in outcomes], indent=1)
-        )
+        documents = [_document(outcome, recognizer.known) for outcome in outcomes]
+        click.echo(json.dumps(documents, indent=1))
     elif not all(outcome.error for outcome in outcomes):
         table = _Table(recognizer)
         lines = (line for outcome in outcomes if not outcome.error for line in table.lines(outcome))
         click.echo("\n".join(map(printable, [table.header, *lines])))
     if sheet and (pages := [outcome.page for outcome in outcomes if outcome.page]):
-        with writing("--sheet", sheet):
-            write_png(sheet, contact_sheet.draw(pages, recognizer))
+        sheet.write_bytes(contact_sheet.draw(pages, recognizer))
     errors = [outcome.error for outcome in outcomes if outcome.error]
     for message in errors:
         click.echo(f"Error: {message}", err=True)
@@ -67,7 +56,7 @@ def _read(file: Path, recognizer: Recognizer, *, on_sheet: bool) -> Outcome:
     (readings,) = recognizer.read_pages([page])
     # Pages are kept in the size of the sheet, so that many large pictures take little memory.
     on_its_page = (
-        contact_sheet.Page(str(file), page.picture, readings).fitted() if on_sheet else None
+        contact_sheet.Entry(str(file), page.picture, readings).fitted() if on_sheet else None
     )
     return Outcome(file, readings, on_its_page)
 
@@ -93,10 +82,8 @@ class _Table:
         self._width = max(longest, len(self._known.noun))
         self._widths = {model: max(len(model), longest) for model in recognizer.model_names}
         models = " ".join(f"{model:<{width}}" for model, width in self._widths.items())
-        noun = self._known.noun
-        self.header = TABLE.format(
-            " ", noun, "probability", models, "box", "nearest", width=self._width
-        )
+        columns = (" ", self._known.noun, "probability", models, "box", "nearest")
+        self.header = TABLE.format(*columns, width=self._width)
 
     def lines(self, outcome: Outcome) -> Iterator[str]:
         """Yield the lines of a file."""
@@ -109,17 +96,17 @@ class _Table:
             yield f"{LEAST_CERTAIN} the least certain {self._known.noun} of its line"
 
     def _row(self, reading: Reading) -> str:
-        found, names = reading.recognition, self._names
+        recognition, names = reading.recognition, self._names
         x, y, width, height = reading.box
-        mark = LEAST_CERTAIN if reading.least_certain else " "
-        share = contact_sheet.percent(found.probability)
-        models = " ".join(
-            f"{names[digit]:<{self._widths[model]}}" for model, digit in found.digits.items()
-        )
-        box, nearest = (
+        row = (
+            LEAST_CERTAIN if reading.least_certain else " ",
+            names[recognition.digit],
+            contact_sheet.percent(recognition.probability),
+            " ".join(
+                f"{names[digit]:<{self._widths[model]}}"
+                for model, digit in recognition.digits.items()
+            ),
             f"{width}×{height} at {x},{y}",
-            " ".join(names[near.digit] for near in found.neighbors),
+            " ".join(names[neighbor.digit] for neighbor in recognition.neighbors),
         )
-        return TABLE.format(
-            mark, names[found.digit], share, models, box, nearest, width=self._width
-        )
+        return TABLE.format(*row, width=self._width)

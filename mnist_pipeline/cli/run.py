@@ -17,7 +17,7 @@ from mnist_pipeline.cli.display import Display, is_interruption, open_output, pr
 from mnist_pipeline.cli.errors import CommandError, of_database, unknown
 from mnist_pipeline.cli.first_run import compile_ahead
 from mnist_pipeline.cli.selection import select_assets, whole_graph
-from mnist_pipeline.data.reader import RawFile
+from mnist_pipeline.data.records import RawFile
 from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
@@ -237,7 +237,8 @@ def _check_names(config: dict[str, Any], definitions: dg.Definitions) -> None:
     """
     keys = definitions.resolve_asset_graph().materializable_asset_keys
     fields = {
-        "__".join(key.path): definitions.resolve_assets_def(key).op.config_field for key in keys
+        "__".join(key.path): definitions.resolve_assets_def(key).node_def.config_field
+        for key in keys
     }
     with_settings = [
         name

@@ -22,12 +22,11 @@ def serve(port: int, read_only: bool) -> None:
     instance.prepare()
     # The code server, the daemon and their runs import as this process does, and nothing from the
     # current directory.
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")])
-    )
+    paths = [str(PROJECT), os.environ.get("PYTHONPATH")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     os.environ["PYTHONSAFEPATH"] = "1"
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
+        if signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores SIGHUP
             signal.signal(number, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), _listening(port) as listening:
         url = f"http://{LOCALHOST}:{port}"
@@ -35,9 +34,8 @@ def serve(port: int, read_only: bool) -> None:
         with machine.importing():
             from mnist_pipeline.models import MODELS
             from mnist_pipeline.runtime.web import draw, results, server
-        server.serve(
-            listening, read_only, [*draw.routes(RECOGNIZER, MODELS), *results.routes(REPORT_ASSET)]
-        )
+        routes = [*draw.routes(RECOGNIZER, MODELS), *results.routes(REPORT_ASSET)]
+        server.serve(listening, read_only, routes)
 
 
 def _listening(port: int) -> socket.socket:
@@ -45,6 +43,5 @@ def _listening(port: int) -> socket.socket:
     try:
         return socket.create_server((LOCALHOST, port))
     except OSError as error:
-        raise CommandError(
-            f"cannot listen on port {port} ({error.strerror}); choose another port with --port"
-        ) from error
+        reason = f"can't listen on port {port} ({error.strerror})"
+        raise CommandError(f"{reason}; choose another port with --port") from error

@@ -1,7 +1,6 @@
 """The data sets known by name: their class names, the words of their reports, their publishers."""
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,36 +9,8 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data import datasets, folders
 from mnist_pipeline.data.datasets import DatasetError, reader_of
-from mnist_pipeline.data.reader import CLASS_NAMES, SPLITS, RawFile
-from mnist_pipeline.utils.stored_types import stored_type
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """A data set of labelled images."""
-
-    name: str  # in settings and commands: lower case, digits and hyphens
-    title: str  # in sentences
-    class_names: tuple[str, ...] = CLASS_NAMES  # in letters that Matplotlib's default font has
-    noun: str = "digit"  # what an image shows
-    handwritten: bool = True
-    whole_pictures: bool = (
-        False  # whether a person's picture shows one thing; otherwise it is searched for several
-    )
-    publisher: str | None = None  # the class of torchvision that downloads it
-    licence: str | None = None  # None if it is not known
-    doubted_labels: tuple[int, ...] = ()  # the test images whose published label is doubtful
-
-    @property
-    def nouns(self) -> str:
-        """The plural of `noun`."""
-        return f"{self.noun}s"
-
-    @property
-    def heading(self) -> str:
-        """The heading of the report."""
-        return f"{'Reading handwritten' if self.handwritten else 'Recognizing'} {self.nouns}"
-
+from mnist_pipeline.data.reader import SPLITS
+from mnist_pipeline.data.records import DataSet, RawData
 
 # The labels that most of five reviewers rejected: C. G. Northcutt, A. Athalye, J. Mueller,
 # "Pervasive label errors in test sets destabilize machine learning benchmarks", 2021; the reviews
@@ -52,16 +23,8 @@ FASHION_MNIST = DataSet(
     "fashion-mnist",
     "Fashion-MNIST",
     (
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     ),
     noun="item",
     handwritten=False,
@@ -79,23 +42,6 @@ KMNIST = DataSet(
     licence="CC BY-SA 4.0",
 )
 KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST)}
-
-
-@stored_type
-@dataclass(frozen=True)
-class RawData:
-    """The files that images are read from, and what the images are called.
-
-    Everything that names the data set or its classes reads them from here.
-    """
-
-    files: tuple[RawFile, ...]
-    data_set: DataSet
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The name of each class, by label."""
-        return self.data_set.class_names
 
 
 def read_raw(root: Path, *, canonical: bool) -> RawData:
@@ -146,13 +92,10 @@ def fetch(known: DataSet, directory: Path) -> None:
         with tempfile.TemporaryDirectory(prefix=f".{known.name}-", dir=directory.parent) as scratch:
             whole = Path(scratch, "whole")
             whole.mkdir()
-            arrays: dict[str, Any] = {
-                f"{letter}_{split}": array
-                for split in SPLITS
-                for letter, array in zip(
-                    "xy", _downloaded(known, split == "train", Path(scratch)), strict=True
-                )
-            }
+            arrays: dict[str, Any] = {}
+            for split in SPLITS:
+                images, labels = _downloaded(known, split == "train", Path(scratch))
+                arrays |= {f"x_{split}": images, f"y_{split}": labels}
             np.savez_compressed(whole / f"{known.name}.npz", **arrays)
             (whole / "classes.txt").write_text("\n".join(known.class_names), encoding="utf-8")
             datasets.validate(whole)
@@ -171,12 +114,12 @@ def _downloaded(
     from torchvision import datasets as published
 
     try:
-        found = getattr(published, str(known.publisher))(scratch, train=is_training, download=True)
+        publish = getattr(published, str(known.publisher))
+        digits = publish(scratch, train=is_training, download=True)
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DatasetError(
             f"{known.name} can't be fetched: torchvision's host for it does not answer ({reason}); "
-            "get its files in "
-            "another way, and set MNIST_PIPELINE_DATA to them"
+            "get its files in another way, and set MNIST_PIPELINE_DATA to them"
         ) from error
-    return found.data.numpy(), found.targets.numpy().astype(np.uint8)
+    return digits.data.numpy(), digits.targets.numpy().astype(np.uint8)

@@ -1,6 +1,4 @@
-"""One rule that turns a picture of any size into 28×28 grey levels, and another one for
-handwriting.
-"""
+"""Two rules that turn a picture of any size into 28×28 grey levels; one is for handwriting."""
 
 from typing import Any, Literal
 
@@ -17,29 +15,23 @@ IMAGE_SIDE = 28
 DIGIT_SIDE = 20  # the larger side of a digit in its 28×28 image
 CENTRE = 14.5  # distance of the centre of mass from the edge in MNIST: the middle of pixel 14
 FAINTEST = 0.1  # share of the darkest ink that still belongs to a digit
-LARGEST_SIDE = (
-    20 * IMAGE_SIDE
-)  # of a picture while its ink is searched; a larger picture is reduced first
+LARGEST_SIDE = 20 * IMAGE_SIDE  # larger pictures are reduced before their ink is searched
 
 
 def convert(content: bytes, fit: Fit) -> tuple[NDArray[np.uint8], str]:
-    """The picture in a file's content as 28×28 grey levels, and its size and mode, such as `640×480
-    RGB`.
+    """The content of a picture file as 28×28 grey levels, with its format, such as `640×480 RGB`.
 
-    Raises an ImageError, which does not name the file, if it is not a picture or is damaged.
+    Raises an ImageError, which does not name the file, for a damaged file or another kind of file.
     """
     picture, mode = decoding.decode(content)
     return fitted(picture, fit), f"{picture.shape[1]}×{picture.shape[0]} {mode}"
 
 
 def convert_array(image: NDArray[np.uint8], fit: Fit) -> tuple[NDArray[np.uint8], str]:
-    """An image (rows, columns) or (rows, columns, channels) as 28×28 grey levels, and its size and
-    mode.
-    """
+    """An image (rows, columns[, channels]) as 28×28 grey levels, with its size and mode."""
     picture = Image.fromarray(image if image.shape[2:] != (1,) else image[..., 0])
-    return fitted(
-        decoding.grey_levels(picture), fit
-    ), f"{picture.width}×{picture.height} {picture.mode}"
+    levels = fitted(decoding.grey_levels(picture), fit)
+    return levels, f"{picture.width}×{picture.height} {picture.mode}"
 
 
 def fitted(picture: NDArray[np.uint8] | Grey, fit: Fit) -> NDArray[np.uint8]:
@@ -47,8 +39,8 @@ def fitted(picture: NDArray[np.uint8] | Grey, fit: Fit) -> NDArray[np.uint8]:
 
     `whole` keeps the whole picture: the larger side gets 28 pixels, by the mean over areas or, for
     a smaller picture, by linear interpolation; the rest has the median level of the picture's
-    border. A picture of 28×28 stays as it is. `mnist` keeps the ink only, as light ink on 0: ink is
-    what differs from the border's level. Its larger side gets 20 pixels, and its centre of mass
+    border. A picture of 28×28 is not changed. `mnist` keeps the ink only, as light ink on 0: ink is
+    the difference from the border's level. Its larger side gets 20 pixels, and its centre of mass
     comes to the middle.
 
     Examples
@@ -71,9 +63,8 @@ def _whole(picture: NDArray[np.uint8] | Grey) -> NDArray[np.uint8]:
 
 
 def _border_level(picture: NDArray[Any]) -> float:
-    return float(
-        np.median(np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]]))
-    )
+    border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    return float(np.median(border))
 
 
 def _ink_as_in_mnist(picture: NDArray[np.uint8] | Grey) -> NDArray[np.uint8]:
@@ -89,7 +80,7 @@ def _ink_as_in_mnist(picture: NDArray[np.uint8] | Grey) -> NDArray[np.uint8]:
 
 
 def extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """The bounding box of what is true: x, y, width and height.
+    """The bounding box of the true pixels: x, y, width and height.
 
     Examples
     --------
@@ -98,13 +89,9 @@ def extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     >>> extent(mask)
     (1, 2, 8, 3)
     """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return (
-        int(columns[0]),
-        int(rows[0]),
-        int(columns[-1] - columns[0] + 1),
-        int(rows[-1] - rows[0] + 1),
-    )
+    rows = np.flatnonzero(mask.any(axis=1)).tolist()
+    columns = np.flatnonzero(mask.any(axis=0)).tolist()
+    return columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1
 
 
 def centred(levels: Grey, scale: float) -> NDArray[np.uint8]:
@@ -113,7 +100,8 @@ def centred(levels: Grey, scale: float) -> NDArray[np.uint8]:
     row = levels.sum(axis=1) @ (np.arange(len(levels)) + 0.5) / mass
     column = levels.sum(axis=0) @ (np.arange(levels.shape[1]) + 0.5) / mass
     margin = int(np.ceil(CENTRE * scale))
-    left, top = column + margin - CENTRE * scale, row + margin - CENTRE * scale
+    left = column + margin - CENTRE * scale
+    top = row + margin - CENTRE * scale
     field = (left, top, left + IMAGE_SIDE * scale, top + IMAGE_SIDE * scale)
     canvas = Image.fromarray(np.pad(levels, margin).astype(np.float32))
     placed = np.asarray(canvas.resize((IMAGE_SIDE, IMAGE_SIDE), Image.Resampling.BOX, field))

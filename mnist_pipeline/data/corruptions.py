@@ -31,13 +31,14 @@ Corruption = Callable[[Images, np.random.Generator], Images]
 
 TURN = 0.4  # radians, of rotate and shear
 LINE_REACH = 2.3  # pixels from its middle at which the ink of a line ends
-FOG_SIDE, FOG_DECAY, FOG_AMOUNT = 256, 1.4, 3.0
+FOG_SIDE = 256
+FOG_DECAY = 1.4
+FOG_AMOUNT = 3.0
 _IMAGES_PER_BLOCK = 64  # of fog, whose maps are 84 times as large as the images
 
 
 def corrupt(images: Images, name: str, seed: int = 0) -> Images:
-    """Corrupt images by the corruption of this name in `CORRUPTIONS`. Each has random numbers of
-    its own.
+    """Corrupt images by the corruption of this name, which has its own random numbers.
 
     Examples
     --------
@@ -48,64 +49,56 @@ def corrupt(images: Images, name: str, seed: int = 0) -> Images:
 
 
 def _shot_noise(images: Images, generator: np.random.Generator) -> Images:
-    """The number of photons that reach a pixel, of which three make full ink, is Poisson
-    distributed.
-    """
+    """The number of photons per pixel is Poisson distributed; three photons make full ink."""
     return as_bytes(generator.poisson(_ink(images) * 3) / 3 * MAX_INK)
 
 
 def _impulse_noise(images: Images, generator: np.random.Generator) -> Images:
     """17% of the pixels become paper or full ink."""
-    is_hit, is_ink = generator.random(images.shape) < 0.17, generator.random(images.shape) < 0.5
+    is_hit = generator.random(images.shape) < 0.17
+    is_ink = generator.random(images.shape) < 0.5
     return np.where(is_hit, np.where(is_ink, np.uint8(MAX_INK), np.uint8(0)), images)
 
 
 def _glass_blur(images: Images, generator: np.random.Generator) -> Images:
-    """Smooth columns, swap pixels with neighbours above and to the left twice, and smooth columns
-    again.
-    """
+    """Smooth columns, swap pixels twice with others above and to the left, smooth columns again."""
 
     def smooth(stack: Floats) -> Floats:
         return scipy.ndimage.gaussian_filter1d(stack, 0.7, axis=1, mode="nearest")
 
-    pixels, each = (smooth(_ink(images)) * MAX_INK).astype(np.uint8), np.arange(len(images))
+    pixels = (smooth(_ink(images)) * MAX_INK).astype(np.uint8)
+    image = np.arange(len(images))
     for _ in range(2):
         for row in range(IMAGE_SIDE - 1, 1, -1):
             for column in range(IMAGE_SIDE - 1, 1, -1):
                 swaps = generator.random(len(images)) < 0.5
                 up, left = generator.integers(0, 2, (2, len(images))) * swaps
                 here = pixels[:, row, column].copy()
-                pixels[:, row, column] = pixels[each, row - up, column - left]
-                pixels[each, row - up, column - left] = here
+                pixels[:, row, column] = pixels[image, row - up, column - left]
+                pixels[image, row - up, column - left] = here
     return as_bytes(smooth(pixels.astype(np.float64)))
 
 
 def _motion_blur(images: Images, generator: np.random.Generator) -> Images:
-    """Average along a line of 21 pixels, within 45° of a row, with weights that fall as half a
-    Gaussian curve.
-    """
-    angles, steps = np.radians(generator.uniform(-45, 45, len(images))), np.arange(21)
+    """Average along a line of 21 pixels within 45° of a row; weights fall as half a Gaussian."""
+    angles = np.radians(generator.uniform(-45, 45, len(images)))[:, None, None]
+    steps = np.arange(21)
     weights = np.exp(-(steps**2) / (2 * 3**2))
     weights /= weights.sum()
-    rows, columns = np.mgrid[:IMAGE_SIDE, :IMAGE_SIDE]
+    image, rows, columns = np.ogrid[: len(images), :IMAGE_SIDE, :IMAGE_SIDE]
     total = np.zeros(images.shape)
     for step, weight in zip(steps, weights, strict=True):
-        down, across = (
-            np.ceil(step * turn(angles) - 0.5).astype(int)[:, None, None]
-            for turn in (np.sin, np.cos)
-        )
-        row, column = (
-            np.clip(rows + down, 0, IMAGE_SIDE - 1),
-            np.clip(columns + across, 0, IMAGE_SIDE - 1),
-        )
-        total += weight * images[np.arange(len(images))[:, None, None], row, column]
+        down = np.ceil(step * np.sin(angles) - 0.5).astype(int)
+        across = np.ceil(step * np.cos(angles) - 0.5).astype(int)
+        row = np.clip(rows + down, 0, IMAGE_SIDE - 1)
+        column = np.clip(columns + across, 0, IMAGE_SIDE - 1)
+        total += weight * images[image, row, column]
     return as_bytes(total)
 
 
 def _shear(images: Images, generator: np.random.Generator) -> Images:
-    return affine(
-        images, scale=(1 / np.cos(TURN), 1), shear=np.sin(TURN) * _signs(generator, len(images))
-    )
+    shear = np.sin(TURN) * _signs(generator, len(images))
+    return affine(images, scale=(1 / np.cos(TURN), 1), shear=shear)
 
 
 def _scale(images: Images, generator: np.random.Generator) -> Images:
@@ -133,9 +126,7 @@ def _stripe(images: Images, generator: np.random.Generator) -> Images:
 
 
 def _fog(images: Images, generator: np.random.Generator) -> Images:
-    """Add a corner of a random landscape, three times as strong as ink, and scale the sum to the
-    range of the ink.
-    """
+    """Add a corner of a random landscape, three times as strong as ink, and scale to the ink."""
     foggy = np.empty_like(images)
     for rows in slices(len(images), _IMAGES_PER_BLOCK):
         block = _ink(images[rows])
@@ -146,18 +137,15 @@ def _fog(images: Images, generator: np.random.Generator) -> Images:
 
 
 def _landscapes(count: int, generator: np.random.Generator) -> Floats:
-    """Random heights in [0, 1] on a torus, float32 (count, 256, 256), by the diamond-square
-    algorithm.
+    """Random heights in [0, 1] on a torus, float32 (count, 256, 256), by the diamond-square method.
 
     The corner has the height 0. Each round halves the distance of the known points: first the
     middle of each square, then the middle of each edge becomes the mean of its four neighbours plus
     noise.
     """
-    heights, step, noise = (
-        np.zeros((count, FOG_SIDE, FOG_SIDE), np.float32),
-        FOG_SIDE,
-        np.float32(100),
-    )
+    heights = np.zeros((count, FOG_SIDE, FOG_SIDE), np.float32)
+    step = FOG_SIDE
+    noise = np.float32(100)
 
     def following(points: Floats, axis: int) -> Floats:
         return np.roll(points, -1, axis)
@@ -170,10 +158,12 @@ def _landscapes(count: int, generator: np.random.Generator) -> Floats:
         corners = heights[:, ::step, ::step]
         edges = corners + following(corners, 1)
         middles = heights[:, half::step, half::step] = noisy_mean(edges + following(edges, 2))
-        across, down = corners + following(corners, 2), corners + following(corners, 1)
+        across = corners + following(corners, 2)
+        down = corners + following(corners, 1)
         heights[:, ::step, half::step] = noisy_mean(across + middles + np.roll(middles, 1, 1))
         heights[:, half::step, ::step] = noisy_mean(down + middles + np.roll(middles, 1, 2))
-        step, noise = half, np.float32(noise / FOG_DECAY)
+        step = half
+        noise = np.float32(noise / FOG_DECAY)
     heights -= heights.min(axis=(1, 2), keepdims=True)
     return heights / heights.max(axis=(1, 2), keepdims=True)
 
@@ -187,24 +177,26 @@ def _spatter(images: Images, generator: np.random.Generator) -> Images:
 
 
 def _dotted_line(images: Images, generator: np.random.Generator) -> Images:
-    """A dotted line from the left edge to the right one: two columns of ink, two without."""
+    """A dotted line from the left edge to the right edge: two columns with ink, two without."""
     first, last = generator.integers(0, 27, (2, len(images))).astype(float)
     line = _lines(np.zeros(len(images)), first, np.full(len(images), 27.0), last)
     return as_bytes(images + MAX_INK * line * (np.arange(IMAGE_SIDE) % 4 >= 2))
 
 
 def _zigzag(images: Images, generator: np.random.Generator) -> Images:
-    """A zigzag from the left to the right, two pixels to either side of a line that rises or falls
-    by up to five.
-    """
-    first, length = generator.integers(0, 27, len(images)).astype(float), 23
+    """A zigzag from left to right around a line that rises or falls by up to five pixels."""
+    first = generator.integers(0, 27, len(images)).astype(float)
     rise = generator.integers(-5, 5, len(images))
+    length = 23
     angle = np.arctan(rise / length)
     end = length / np.cos(angle)
-    along = np.stack([*(np.full(len(images), place) for place in (0, 2, 6, 10, 14, 18, 22)), end])
-    aside = np.stack(
-        [*(np.full(len(images), place) for place in (0, 2, -2, 2, -2, 2, -2)), -1 / (end - 20)]
-    )
+    # The corners, along the line and on either side of it; the last corner depends on the image.
+    along = np.empty((8, len(images)))
+    aside = np.empty((8, len(images)))
+    along[:-1] = [[0], [2], [6], [10], [14], [18], [22]]
+    aside[:-1] = [[0], [2], [-2], [2], [-2], [2], [-2]]
+    along[-1] = end
+    aside[-1] = -1 / (end - 20)
     x = 2 + np.cos(angle) * along - np.sin(angle) * aside
     y = first + np.sin(angle) * along + np.cos(angle) * aside
     ink = sum(_lines(*ends) for ends in zip(x[:-1], y[:-1], x[1:], y[1:], strict=True))
@@ -212,10 +204,8 @@ def _zigzag(images: Images, generator: np.random.Generator) -> Images:
 
 
 def _lines(x: Floats, y: Floats, last_x: Floats, last_y: Floats) -> Floats:
-    """Ink in [0, 1] of one line per image, from (x, y) to (last_x, last_y), which fades with the
-    distance to it.
-    """
-    x, y, last_x, last_y = (each[:, None, None] for each in (x, y, last_x, last_y))
+    """Ink in [0, 1] that fades around one line per image, from (x, y) to (last_x, last_y)."""
+    x, y, last_x, last_y = np.array([x, y, last_x, last_y])[..., None, None]
     rows, columns = np.mgrid[:IMAGE_SIDE, :IMAGE_SIDE]
     distance = np.abs(rows - y - (last_y - y) / (last_x - x) * (columns - x))
     ink = 1 + np.log(1 - np.minimum(distance / LINE_REACH, 1 - 1e-10))
@@ -223,34 +213,35 @@ def _lines(x: Floats, y: Floats, last_x: Floats, last_y: Floats) -> Floats:
 
 
 def _canny_edges(images: Images, generator: np.random.Generator) -> Images:
-    """The edges of Canny's detector [1]_ with a Gaussian of σ = 1 and thresholds 0.1 and 0.2 of
-    Sobel's gradient.
+    """The edges of Canny's detector [1]_, with σ = 1 and thresholds 0.1 and 0.2.
 
     References
     ----------
     .. [1] J. Canny, "A computational approach to edge detection", PAMI 8, 1986.
     """
-    blurred = _smooth(_ink(images), 1.0, "constant") / _smooth(
-        np.ones((1, IMAGE_SIDE, IMAGE_SIDE)), 1.0, "constant"
-    )
-    down, across = _sobel(blurred, 1, 2), _sobel(blurred, 2, 1)
+    weights = _smooth(np.ones((1, IMAGE_SIDE, IMAGE_SIDE)), 1.0, "constant")
+    blurred = _smooth(_ink(images), 1.0, "constant") / weights
+    down = _sobel(blurred, 1, 2)
+    across = _sobel(blurred, 2, 1)
     strength = np.hypot(down, across)
-    # An edge is a largest gradient along its own direction: compare it with the values between the
-    # two neighbours that the direction points between, a straight and a diagonal one.
-    steep = np.abs(down) >= np.abs(across)
-    share = np.minimum(np.abs(down), np.abs(across)) / np.maximum(
-        np.maximum(np.abs(down), np.abs(across)), 1e-30
-    )
-    towards_row, towards_column = np.where(down >= 0, 1, -1), np.where(across >= 0, 1, -1)
-    padded, (each, rows, columns) = (
-        np.pad(strength, ((0, 0), (1, 1), (1, 1))),
-        np.indices(images.shape),
-    )
+    # An edge is a largest gradient along its own direction. The direction points between two
+    # neighbours, a straight and a diagonal neighbour: compare the gradient with a value between
+    # theirs.
+    steepness = np.abs(down)
+    flatness = np.abs(across)
+    share = np.minimum(steepness, flatness) / np.maximum(np.maximum(steepness, flatness), 1e-30)
+    towards_row = np.where(down >= 0, 1, -1)
+    towards_column = np.where(across >= 0, 1, -1)
+    padded = np.pad(strength, ((0, 0), (1, 1), (1, 1)))
+    image, rows, columns = np.indices(images.shape)
     is_largest = strength > 0
     for sign in (1, -1):
-        row, column = rows + 1 + sign * towards_row, columns + 1 + sign * towards_column
-        straight = np.where(steep, padded[each, row, columns + 1], padded[each, rows + 1, column])
-        is_largest &= share * padded[each, row, column] + (1 - share) * straight <= strength
+        row = rows + 1 + sign * towards_row
+        column = columns + 1 + sign * towards_column
+        beside = np.where(
+            steepness >= flatness, padded[image, row, columns + 1], padded[image, rows + 1, column]
+        )
+        is_largest &= share * padded[image, row, column] + (1 - share) * beside <= strength
     is_largest[:, [0, -1]] = is_largest[:, :, [0, -1]] = False
     # Weak edges count if they touch a strong one.
     touching = np.zeros((3, 3, 3), bool)
@@ -272,11 +263,8 @@ def _smooth(
 
 
 def _sobel(stack: Floats, along: int, across: int) -> Floats:
-    return np.asarray(
-        scipy.ndimage.correlate1d(
-            scipy.ndimage.correlate1d(stack, (-1, 0, 1), along), (1, 2, 1), across
-        )
-    )
+    slopes = scipy.ndimage.correlate1d(stack, (-1, 0, 1), along)
+    return np.asarray(scipy.ndimage.correlate1d(slopes, (1, 2, 1), across))
 
 
 def _signs(generator: np.random.Generator, *shape: int) -> NDArray[np.int64]:

@@ -1,20 +1,17 @@
 """Reading and validating data sets: labelled images in any of the layouts of `LAYOUTS`."""
 
-import math
 from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from mnist_pipeline.data import folders, idx, npz, parquet
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.reader import SPLITS, RawFile, Reader, Split
-from mnist_pipeline.utils.stored_types import stored_type
+from mnist_pipeline.data.reader import SPLITS, Reader, Split
+from mnist_pipeline.data.records import DigitSet, RawFile
 
 __all__ = ["DatasetError", "DigitSet", "RawFile", "Split", "load_digits"]
 
-LEAST_CONTRAST = 64  # grey levels between the darkest and the lightest pixel of an image
 # SHA-256 of the four files of MNIST, as its publisher and torchvision distribute them.
 MNIST_SUMS = {
     "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",  # noqa: E501
@@ -25,22 +22,8 @@ MNIST_SUMS = {
 LAYOUTS = (idx, npz, parquet, folders)
 
 
-@stored_type
-class DigitSet(NamedTuple):
-    """Images with their labels."""
-
-    images: np.ndarray  # uint8 (n_samples, 28, 28); grey levels, 0 (paper) to 255 (ink)
-    labels: np.ndarray  # uint8 (n_samples,); the class of each image, from 0
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes, if each has an image."""
-        return int(self.labels.max()) + 1
-
-
 def reader_of(root: str | Path) -> Reader:
-    """A reader of the directory or file, whose layout is recognized. Raises DatasetError if it has
-    none.
+    """A reader of a directory or file in any layout. Raises DatasetError if it has none.
 
     Examples
     --------
@@ -67,8 +50,9 @@ def reader_of(root: str | Path) -> Reader:
 
 
 def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:
-    """Read and validate both splits, and describe the files; for the canonical files, only compare
-    their checksums.
+    """Read and validate both splits, and describe the files.
+
+    Canonical files are only compared with their checksums.
 
     Examples
     --------
@@ -76,49 +60,16 @@ def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:
     4
     """
     reader = reader_of(root)
-    found = reader.files()
+    files = reader.files()
     if not canonical:
         for split in SPLITS:
             reader.read(split)
-    elif changed := [file.name for file in found if MNIST_SUMS.get(file.name) != file.sha256]:
+    elif changed := [file.name for file in files if MNIST_SUMS.get(file.name) != file.sha256]:
         raise DatasetError(
             f"{Path(root, changed[0])} is not the file of MNIST; restore it with 'git checkout -- "
-            f"{changed[0]}' in "
-            f"{root}, or point MNIST_PIPELINE_DATA at your own files"
+            f"{changed[0]}' in {root}, or point MNIST_PIPELINE_DATA at your own files"
         )
-    return found
-
-
-def repetitions(digits: DigitSet) -> tuple[int, int]:
-    """Number of images that equal an earlier one byte for byte, and of different images with more
-    than one label.
-    """
-    labels: dict[bytes, int] = {}
-    with_two = {
-        content
-        for content, label in zip(map(bytes, digits.images), digits.labels.tolist(), strict=False)
-        if labels.setdefault(content, label) != label
-    }
-    return len(digits.images) - len(labels), len(with_two)
-
-
-def num_nearly_empty(images: np.ndarray) -> int:
-    """Number of images whose grey levels differ by less than `LEAST_CONTRAST`."""
-    flat = images.reshape(len(images), -1)
-    return int(np.count_nonzero(np.ptp(flat, axis=1) < LEAST_CONTRAST))
-
-
-def is_sorted_by_class(labels: np.ndarray) -> bool:
-    """Whether the images of each class lie together, so that SGD would learn one class after the
-    other.
-    """
-    return np.count_nonzero(np.diff(labels)) + 1 == len(np.unique(labels)) < len(labels)
-
-
-def num_shared_images(first: np.ndarray, second: np.ndarray) -> int:
-    """Number of images of the second set that are also in the first, byte for byte."""
-    known = {image.tobytes() for image in first}
-    return sum(image.tobytes() in known for image in second)
+    return files
 
 
 def first_of_each_class(digits: DigitSet) -> np.ndarray:
@@ -128,10 +79,8 @@ def first_of_each_class(digits: DigitSet) -> np.ndarray:
     """
     labels, first = np.unique(digits.labels, return_index=True)
     if missing := sorted(set(range(digits.num_classes)) - set(labels.tolist())):
-        raise DatasetError(
-            f"the training set has no image of class {', '.join(map(str, missing))}; add one of "
-            "each"
-        )
+        classes = ", ".join(map(str, missing))
+        raise DatasetError(f"the training set has no image of class {classes}; add one of each")
     return digits.images[first]
 
 
@@ -141,16 +90,6 @@ def class_means(digits: DigitSet) -> np.ndarray:
     for label in np.unique(digits.labels):
         means[label] = digits.images[digits.labels == label].mean(axis=0)
     return means
-
-
-def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of all pixels of uint8 images, in grey levels."""
-    levels = images.reshape(-1)
-    mean = float(levels.mean())
-    squares = float(
-        np.einsum("i,i->", levels, levels, dtype=np.float64)
-    )  # sums of integers below 2⁵³: exact
-    return mean, math.sqrt(max(0.0, squares / len(levels) - mean**2))
 
 
 def load_digits(
@@ -184,8 +123,7 @@ def load_digits(
     if recorded is not None and (changed := {*reader.files()} ^ {*recorded}):
         raise DatasetError(
             f"{Path(root, min(changed).name)} has changed since its checksum was recorded; update "
-            "everything that "
-            "depends on it with mnist-pipeline run --changed"
+            "everything that depends on it with mnist-pipeline run --changed"
         )
     part = reader.read(split)
     return DigitSet(part.images, part.labels)

@@ -7,32 +7,27 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from mnist_pipeline.data.errors import ImageError
 
 Grey = NDArray[np.floating[Any]]
 
 # Pillow imports all of its forty readers unless the requested ones are loaded already.
-FORMATS = (
-    "PNG",
-    "JPEG",
-    WebPImagePlugin.WebPImageFile.format,
-    TiffImagePlugin.TiffImageFile.format,
-    "BMP",
-    "GIF",
-)
+FORMATS = ("PNG", "JPEG", WebPImageFile.format, TiffImageFile.format, "BMP", "GIF")
 
 
 def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
     """Read a picture, a file or its content, as upright grey levels (rows, columns).
 
     They are uint8, or float32 in [0, 255] if the file has more than eight bits per pixel. The
-    format is PNG, JPEG, WebP, TIFF, BMP or GIF. Of several pictures in a file, the first is read.
+    format is PNG, JPEG, WebP, TIFF, BMP or GIF. Of a file with several pictures, the first is read.
     Transparent areas count as paper.
 
-    Raises an ImageError if the file does not exist, is not a picture in one of these formats, is
-    damaged, or has more pixels than Pillow decodes.
+    Raises an ImageError if the file does not exist, has another format, is damaged, or has more
+    pixels than Pillow decodes.
     """
     name = "the picture" if isinstance(source, bytes) else source
     try:
@@ -46,9 +41,7 @@ def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
 
 
 def decode(content: bytes) -> tuple[NDArray[np.uint8] | Grey, str]:
-    """The grey levels in the content of a file, and Pillow's mode of the picture; errors do not
-    name the picture.
-    """
+    """Grey levels of a file's content, and Pillow's mode; errors do not name the picture."""
     if not content:
         raise ImageError("is empty; save or copy the picture again")
     with warnings.catch_warnings():
@@ -86,13 +79,13 @@ def grey_levels(image: Image.Image) -> NDArray[np.uint8] | Grey:
 
 
 def _stretched(levels: NDArray[np.float64]) -> Grey:
-    """Scale levels without a nominal range to [0, 255]; replace values that are not finite by the
-    lowest.
-    """
-    finite = np.isfinite(levels)
-    low, high = (levels[finite].min(), levels[finite].max()) if finite.any() else (0.0, 0.0)
-    levels = np.where(finite, levels, low)
-    return (255 * (levels - low) / max(high - low, 1e-300)).astype(np.float32)
+    """Scale levels without a nominal range to [0, 255]; NaN and infinite levels become 0."""
+    finite = levels[np.isfinite(levels)]
+    if not finite.size:
+        return np.zeros(levels.shape, np.float32)
+    low = finite.min()
+    levels = np.where(np.isfinite(levels), levels, low)
+    return (255 * (levels - low) / max(np.ptp(finite), 1e-300)).astype(np.float32)
 
 
 def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
@@ -101,15 +94,18 @@ def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
     Strokes on a transparent background get paper of the opposite brightness. An opaque card, for
     example one with round corners, is paper already; its own colour continues.
     """
-    grey, opacity = np.asarray(image.convert("L")), np.asarray(image.getchannel("A"))
+    grey = np.asarray(image.convert("L"))
+    opacity = np.asarray(image.getchannel("A"))
     opaque = opacity > 127
     if not opaque.any():
         return np.full(grey.shape, 255, np.uint8)
     levels = grey[opaque]
-    rows, columns = np.flatnonzero(opaque.any(axis=1)), np.flatnonzero(opaque.any(axis=0))
+    rows = np.flatnonzero(opaque.any(axis=1))
+    columns = np.flatnonzero(opaque.any(axis=0))
     area = (rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)
     low, middle, high = np.percentile(levels, (1, 50, 99))
     is_card = levels.size > 0.6 * area and high - low > 50
-    paper = middle if is_card else 255.0 if levels.mean() < 128 else 0.0
+    opposite = 255.0 if levels.mean() < 128 else 0.0
+    paper = middle if is_card else opposite
     share = opacity.astype(np.float32) / 255
     return np.rint(grey * share + np.float32(paper) * (1 - share)).astype(np.uint8)

@@ -50,10 +50,8 @@ def _maps(
     shear: ArrayLike,
     shift: ArrayLike,
 ) -> NDArray[np.float64]:
-    """The maps (a, b, c, d, e, f) of `sample` for the deformations of `affine`: where each pixel is
-    read from.
-    """
-    count, *sides = shape
+    """The maps (a, b, c, d, e, f) of `sample`: the place from which each pixel is read."""
+    count, height, width = shape
     angle = np.radians(_for_each(rotation, count))
     heights, widths = _for_each(scale, count, 2).T
     slant = _for_each(shear, count)
@@ -61,23 +59,25 @@ def _maps(
     # A pixel is read from the inverse of the map: with p = (row, column) from the centre, p = R S D
     # q + t and D = diag(heights, widths), S = [1 0; −slant 1], R = [cos −sin; sin cos] acting on
     # (row, column).
-    cos, sin = np.cos(angle), np.sin(angle)
-    a, b = cos / heights, sin / heights
-    d, e = (slant * cos - sin) / widths, (slant * sin + cos) / widths
-    middle_row, middle_column = ((side - 1) / 2 for side in sides)
-    from_row, from_column = middle_row + down, middle_column + right
-    c, f = (
-        middle_row - a * from_row - b * from_column,
-        middle_column - d * from_row - e * from_column,
-    )
+    cos = np.cos(angle)
+    sin = np.sin(angle)
+    a = cos / heights
+    b = sin / heights
+    d = (slant * cos - sin) / widths
+    e = (slant * sin + cos) / widths
+    middle_row = (height - 1) / 2
+    middle_column = (width - 1) / 2
+    from_row = middle_row + down
+    from_column = middle_column + right
+    c = middle_row - a * from_row - b * from_column
+    f = middle_column - d * from_row - e * from_column
     return np.stack([a, b, c, d, e, f], axis=1)
 
 
 def thicken(images: Images, amount: ArrayLike) -> Images:
-    """Widen strokes, or thin them.
+    """Widen strokes by an amount of pixels on each side; negative amounts thin them.
 
-    `amount` is in pixels on each side of a stroke; negative amounts thin it. A fraction of a pixel
-    is a blend.
+    A fraction of a pixel is a blend.
     """
     from mnist_pipeline.kernels.deformations import widen
 
@@ -87,12 +87,11 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
 
 
 def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Generator = 0) -> Images:
-    """Add normally distributed noise, whose standard deviation is a share of full ink, to each
-    pixel.
-    """
+    """Add normally distributed noise; its standard deviation is a share of full ink."""
     deviations = _for_each(deviation, len(images))
     factors = (MAX_INK * deviations).astype(np.float32)[:, np.newaxis, np.newaxis]
-    generator, output = np.random.default_rng(seed), np.empty_like(images)
+    generator = np.random.default_rng(seed)
+    output = np.empty_like(images)
     for block in slices(len(images), _NOISY_IMAGES_PER_BLOCK):
         noise = generator.standard_normal(images[block].shape, np.float32)
         noise *= factors[block]
@@ -102,8 +101,7 @@ def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Genera
 
 
 def contrast(images: Images, factor: float) -> Images:
-    """Multiply ink by a factor from 0, as with a fainter or a stronger pencil; the paper stays
-    white.
+    """Multiply ink by a factor of at least 0, as with a fainter or a stronger pencil.
 
     Examples
     --------
@@ -114,17 +112,17 @@ def contrast(images: Images, factor: float) -> Images:
 
 
 def low_resolution(images: Images, side: float = 8) -> Images:
-    """Reduce images to `side` × `side` pixels by the mean over areas, and enlarge them again
-    bilinearly.
+    """Reduce images to `side` × `side` pixels by means over areas; enlarge them bilinearly.
 
     Examples
     --------
     >>> low_resolution(np.full((1, 28, 28), 7, np.uint8))[0, 0, :3]
     array([7, 7, 7], dtype=uint8)
     """
-    down, across = (
-        _enlarging(length, int(side)) @ _averaging(length, int(side)) for length in images.shape[1:]
-    )
+    side = int(side)
+    _, height, width = images.shape
+    down = _enlarging(height, side) @ _averaging(height, side)
+    across = _enlarging(width, side) @ _averaging(width, side)
     return as_bytes(down @ images.astype(np.float64) @ across.T)
 
 
@@ -137,9 +135,7 @@ def _averaging(length: int, side: int) -> NDArray[np.float64]:
 
 
 def _enlarging(length: int, side: int) -> NDArray[np.float64]:
-    """Matrix (length, side) that interpolates linearly between the middles of the parts, constant
-    beyond the ends.
-    """
+    """Matrix (length, side) that interpolates linearly between the middles of the parts."""
     places = np.clip((np.arange(length) + 0.5) * side / length - 0.5, 0, side - 1)
     return np.clip(1 - np.abs(places[:, None] - np.arange(side)), 0, None)
 

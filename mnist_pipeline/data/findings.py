@@ -1,26 +1,31 @@
-"""What a data set contains, and what about it would harm the models, before anything is computed
-from it.
-"""
+"""What would harm the models in a data set, found before anything is computed from it."""
 
+import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mnist_pipeline.data import datasets
-from mnist_pipeline.data.datasets import DigitSet, Split, reader_of
+from mnist_pipeline.data.datasets import Split, reader_of
 from mnist_pipeline.data.reader import SPLITS
+from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.utils.measured import Measured, at_least, at_most, exactly, warning
+
+LEAST_CONTRAST = 64  # grey levels between the darkest and the lightest pixel of an image
+# With findings of these names, results would mean nothing.
+PROBLEMS = ("as_many_labels_as_images", "full_range_of_pixels", "every_class_present")
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found in a data set. `problems` are those with which a run would fail."""
+    """What is in a data set. `problems` are those with which a run would fail."""
 
     layout: str
     class_names: tuple[str, ...]
-    counts: dict[Split, list[int]]  # images of each class
+    counts: dict[Split, list[int]]  # images per class
     kinds: dict[str, int]  # images by their original size and colours, the most frequent first
     warnings: list[str]
     problems: list[str]
@@ -31,58 +36,103 @@ class Findings:
 
 
 def inspect(root: Path) -> tuple[Findings, dict[Split, DigitSet]]:
-    """Read a data set, and find out what is in it. Raises a DatasetError if it can't be read."""
+    """Read a data set, and judge its splits. Raises a DatasetError if it can't be read."""
     reader = reader_of(root)
-    names = reader.class_names
-    sets, kinds = {}, Counter[str]()
+    names, kinds = reader.class_names, Counter[str]()
+    sets: dict[Split, DigitSet] = {}
+    counts: dict[Split, list[int]] = {}
+    problems: list[str] = []
+    warnings: list[str] = []
     for split in SPLITS:
         part = reader.read(split)
-        sets[split] = DigitSet(part.images, part.labels)
         kinds += part.kinds
-    counts: dict[Split, list[int]] = {
-        split: np.bincount(digits.labels, minlength=len(names)).tolist()
-        for split, digits in sets.items()
-    }
-    found = Findings(reader.title, names, counts, dict(kinds.most_common()), [], [])
-    for split, digits in sets.items():
-        _judge(split, digits, counts[split], found)
-    if shared := datasets.num_shared_images(sets["train"].images, sets["test"].images):
-        found.warnings.append(
+        sets[split] = DigitSet(part.images, part.labels)
+        counts[split] = np.bincount(part.labels, minlength=len(names)).tolist()
+        for name, check in judge(sets[split], names).items():
+            if not check.passed:
+                (problems if name in PROBLEMS else warnings).append(f"{split}: {check.reason}")
+    known = set(map(bytes, sets["train"].images))
+    if shared := sum(image in known for image in map(bytes, sets["test"].images)):
+        warnings.append(
             f"{shared:,} test images are training images too; accuracy would be too optimistic"
         )
-    return found, sets
+    kinds_by_frequency = dict(kinds.most_common())
+    return Findings(reader.title, names, counts, kinds_by_frequency, warnings, problems), sets
 
 
-def _judge(split: Split, digits: DigitSet, counts: list[int], found: Findings) -> None:
-    """Add what is wrong with a split."""
+def judge(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured]:
+    """Measure everything about a split that would harm the models."""
     images, labels = digits
-    if absent := [name for name, count in zip(found.class_names, counts, strict=True) if not count]:
-        found.problems.append(
-            f"{split} has no image of class {', '.join(absent[:5])}; add some, or remove the class"
-        )
-    if (lightest := int(images.max())) < 128:
-        found.problems.append(
-            f"the lightest pixel of {split} has grey level {lightest} of 255; save grey levels up "
-            "to 255"
-        )
-    if min(counts) < max(counts) / 2:
-        found.warnings.append(
-            f"the smallest class of {split} has {min(counts):,} images, and the largest "
-            f"{max(counts):,}"
-        )
-    repeated, ambiguous = datasets.repetitions(digits)
-    if repeated:
-        found.warnings.append(f"{repeated:,} images of {split} equal an earlier one")
-    if ambiguous:
-        found.warnings.append(
-            f"{ambiguous:,} different images of {split} occur with more than one label"
-        )
-    if empty := datasets.num_nearly_empty(images):
-        found.warnings.append(
-            f"{empty:,} images of {split} are nearly empty: they have almost no contrast"
-        )
-    if datasets.is_sorted_by_class(labels):
-        found.warnings.append(
-            f"the images of {split} are sorted by class; softmax regression learns little from "
-            "them so"
-        )
+    counts = np.bincount(labels, minlength=len(class_names))
+    absent = [name for name, count in zip(class_names, counts) if not count]
+    lightest = int(images.max())
+    mean, deviation = mean_and_deviation(images)
+    num_repeated, num_ambiguous = _repetitions(digits)
+    num_empty = np.count_nonzero(np.ptp(images, axis=(1, 2)) < LEAST_CONTRAST)
+    num_runs = np.count_nonzero(np.diff(labels)) + 1  # of images of the same class
+    is_sorted = num_runs == np.count_nonzero(counts) < len(labels)
+    return {
+        "as_many_labels_as_images": exactly(
+            len(labels), len(images), f"there are {len(labels):,} labels for {len(images):,} images"
+        ),
+        "full_range_of_pixels": at_least(
+            lightest,
+            128,
+            f"the lightest pixel has grey level {lightest} of 255; save grey levels up to 255",
+        ),
+        "every_class_present": exactly(
+            len(class_names) - len(absent),
+            len(class_names),
+            f"there is no image of class {', '.join(absent[:5])}; add some, or remove the class",
+        ),
+        "classes_balanced": at_least(
+            counts.min() / counts.max(),
+            0.5,
+            f"the smallest class has {counts.min():,} images, and the largest {counts.max():,}",
+        ),
+        "pixel_mean": Measured(mean, 5, 250, reason=f"the mean grey level is {mean:.0f}"),
+        "pixel_deviation": Measured(
+            deviation, 20, 127, reason=f"the standard deviation of grey levels is {deviation:.0f}"
+        ),
+        "no_duplicates": warning(
+            at_most(num_repeated, 0, f"{num_repeated:,} images equal an earlier one")
+        ),
+        "one_label_per_image": warning(
+            at_most(
+                num_ambiguous,
+                0,
+                f"{num_ambiguous:,} different images occur with more than one label",
+            )
+        ),
+        "not_empty": warning(
+            at_most(num_empty, 0, f"{num_empty:,} images are nearly empty: they have no contrast")
+        ),
+        "classes_mixed": warning(
+            at_most(
+                is_sorted,
+                0,
+                "the images are sorted by class; softmax regression learns poorly from sorted "
+                "images, so shuffle them",
+            )
+        ),
+    }
+
+
+def _repetitions(digits: DigitSet) -> tuple[int, int]:
+    """Number of images that equal an earlier image, and of images with more than one label."""
+    labels: dict[bytes, int] = {}
+    ambiguous = {
+        image
+        for image, label in zip(map(bytes, digits.images), digits.labels.tolist())
+        if labels.setdefault(image, label) != label
+    }
+    return len(digits.images) - len(labels), len(ambiguous)
+
+
+def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of all pixels of uint8 images, in grey levels."""
+    levels = images.reshape(-1)
+    mean = float(levels.mean())
+    # The sum of squares is an integer below 2⁵³, so it is exact.
+    squares = float(np.einsum("i,i->", levels, levels, dtype=np.float64))
+    return mean, math.sqrt(max(0.0, squares / len(levels) - mean**2))

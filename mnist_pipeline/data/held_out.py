@@ -1,6 +1,4 @@
-"""The training images that are held out of training: the same for every model and seed, so that
-models compare.
-"""
+"""The images held out of training: the same for every model and seed, so that models compare."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -15,28 +15,32 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import convert_array
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.reader import CLASS_NAMES, SPLITS, Loaded, Source, describe, read_file
+from mnist_pipeline.data.reader import Loaded, Source, describe, read_file
+from mnist_pipeline.data.records import CLASS_NAMES
 
 FILE_NAMES = (
-    *("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-    *("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
 )
-# The first four bytes of a file, by the number of its dimensions: unsigned bytes in an array of so
-# many.
+# The first four bytes of a file, by the number of dimensions of its array of unsigned bytes.
 MAGIC = {3: b"\0\0\x08\x03", 1: b"\0\0\x08\x01"}
 ITEMS = {3: "images", 1: "labels"}
 
 
 def find(root: Path) -> Source | None:
-    """The source at a directory with IDX files; None if none of the four is there."""
+    """The source at a directory with at least one of the four files; None for any other."""
     present = {path.name.removesuffix(".gz") for path in root.iterdir()} if root.is_dir() else set()
     if not present.intersection(FILE_NAMES):
         return None
-    by_split = {split: FILE_NAMES[2 * place : 2 * place + 2] for place, split in enumerate(SPLITS)}
     return Source(
         "IDX files",
         lambda: [describe(_path(root, name)) for name in FILE_NAMES],
-        {split: functools.partial(_load, root, *names) for split, names in by_split.items()},
+        {
+            "train": functools.partial(_load, root, *FILE_NAMES[:2]),
+            "test": functools.partial(_load, root, *FILE_NAMES[2:]),
+        },
         convert_array,
         lambda: CLASS_NAMES,
     )
@@ -55,9 +59,7 @@ def _path(root: Path, name: str) -> Path:
 
 
 def _read(path: Path, num_dimensions: int) -> NDArray[np.uint8]:
-    """The array in an IDX file of images or labels: a magic number, the big-endian sizes, and the
-    bytes.
-    """
+    """The array in an IDX file: after a magic number and big-endian sizes follow the bytes."""
     content = read_file(path)
     try:
         content = gzip.decompress(content) if path.suffix == ".gz" else content
@@ -67,8 +69,7 @@ def _read(path: Path, num_dimensions: int) -> NDArray[np.uint8]:
     if content[:4] != MAGIC[num_dimensions]:
         raise DatasetError(
             f"{path} is not an IDX file of {ITEMS[num_dimensions]}: it begins with "
-            f"{content[:8]!r}; fetch the "
-            "file again, or give it its own name"
+            f"{content[:8]!r}; fetch the file again, or rename it"
         )
     if len(content) < start:
         raise DatasetError(
@@ -76,10 +77,11 @@ def _read(path: Path, num_dimensions: int) -> NDArray[np.uint8]:
             "again"
         )
     shape = np.frombuffer(content, ">u4", num_dimensions, offset=4).tolist()
-    expected, found = math.prod(shape), len(content) - start
-    if found != expected or not expected:
+    expected = math.prod(shape)
+    size = len(content) - start
+    if size != expected or not expected:
         raise DatasetError(
-            f"{path} is {'truncated' if found <= expected else 'too long'}: its header announces "
-            f"{'×'.join(map(str, shape))} bytes, and {found:,} are there; fetch the file again"
+            f"{path} is {'truncated' if size <= expected else 'too long'}: its header announces "
+            f"{'×'.join(map(str, shape))} bytes, and {size:,} are there; fetch the file again"
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()

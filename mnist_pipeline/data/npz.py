@@ -21,7 +21,7 @@ WHOLE: Names = {"train": ("images", "labels")}  # all in one, to be split
 
 
 def find(root: Path) -> Source | None:
-    """The source at an archive, or at a directory with one archive; None if there is none."""
+    """The source at an archive, or at a directory with one archive; None for any other path."""
     paths = files_with_suffix(root, ".npz")
     if not paths:
         return None
@@ -30,29 +30,25 @@ def find(root: Path) -> Source | None:
     path = paths[0]
     with _opened(path) as archive:
         names = WHOLE if "images" in archive.files else SPLIT
-        if missing := sorted(
-            {name for pair in names.values() for name in pair} - set(archive.files)
-        ):
+        missing = {name for pair in names.values() for name in pair}.difference(archive.files)
+        if missing:
             raise DatasetError(
-                f"{path} has the arrays {', '.join(archive.files)}, and not {missing[0]}; save "
-                "x_train, y_train, "
-                "x_test, y_test, or images and labels"
+                f"{path} has the arrays {', '.join(archive.files)}, and not {min(missing)}; save "
+                "x_train, y_train, x_test, y_test, or images and labels"
             )
     parts = {split: functools.partial(_load, path, names, split) for split in names}
     return Source("NumPy archive", lambda: [describe(path)], parts, convert_array)
 
 
 def _load(path: Path, names: Names, split: Split) -> Loaded:
-    """The images of a split as bytes, of which the largest value in the archive is white, and the
-    labels.
-    """
+    """The images of a split as bytes, with 255 for the archive's largest value, and the labels."""
+    images_name, labels_name = names[split]
     with _opened(path) as archive:
-        images_name, labels_name = names[split]
-        images, labels = _images(path, images_name, archive[images_name]), archive[labels_name]
+        images = _checked(path, images_name, archive[images_name])
+        labels = archive[labels_name]
         if images.dtype != np.uint8:
-            largest = (
-                max(_images(path, name, archive[name]).max() for name, _ in names.values()) or 1
-            )
+            all_images = [_checked(path, name, archive[name]) for name, _ in names.values()]
+            largest = max(array.max() for array in all_images) or 1
             images = np.rint(images * (255 / largest)).astype(np.uint8)
     if (labels.ndim != 1 and labels.shape[1:] != (1,)) or labels.dtype.kind not in "biuU":
         raise DatasetError(
@@ -62,16 +58,14 @@ def _load(path: Path, names: Names, split: Split) -> Loaded:
     return images, labels.ravel()
 
 
-def _images(path: Path, name: str, images: NDArray[Any]) -> NDArray[Any]:
-    """Images as they are; raises a DatasetError if they are not numbers from 0 of the right
-    shape.
-    """
-    is_grey, in_colour = images.ndim == 3, images.ndim == 4 and images.shape[3] in (1, 3, 4)
-    if not (is_grey or in_colour) or images.dtype.kind not in "biuf" or not images.size:
+def _checked(path: Path, name: str, images: NDArray[Any]) -> NDArray[Any]:
+    """The same images; raises a DatasetError for negative numbers or a wrong shape."""
+    is_grey = images.ndim == 3
+    is_colour = images.ndim == 4 and images.shape[3] in (1, 3, 4)
+    if not (is_grey or is_colour) or images.dtype.kind not in "biuf" or not images.size:
         raise DatasetError(
             f"{path}: {name} is {images.dtype} of shape {images.shape}; images must be numbers (n, "
-            "rows, columns) or "
-            "(n, rows, columns, channels)"
+            "rows, columns) or (n, rows, columns, channels)"
         )
     if not (np.isfinite(images).all() and images.min() >= 0):
         raise DatasetError(

@@ -1,6 +1,4 @@
-"""Reading Parquet files as Hugging Face publishes data sets, with the columns `image` and
-`label`.
-"""
+"""Reading Parquet files like those of Hugging Face, with the columns `image` and `label`."""
 
 import functools
 import importlib.util
@@ -20,10 +18,10 @@ from mnist_pipeline.utils import places
 
 
 def find(root: Path) -> Source | None:
-    """The source at a Parquet file, or at a directory with such files or with a folder `data` of
-    them, else None.
+    """The source at a Parquet file, or at a directory with such files, directly or in `data/`.
 
     The names of the files of a split begin with `train` or `test`; otherwise all files are one set.
+    Any other path is not a source: None.
     """
     paths = files_with_suffix(root, ".parquet") or files_with_suffix(root / "data", ".parquet")
     if not paths:
@@ -33,22 +31,26 @@ def find(root: Path) -> Source | None:
             f"{paths[0]} needs pyarrow; install it with {places.pip_install('pyarrow')}"
         )
     by_split = {split: [path for path in paths if path.name.startswith(split)] for split in SPLITS}
-    by_split = by_split if all(by_split.values()) else {"train": paths}
-    parts = {split: functools.partial(_load, own) for split, own in by_split.items()}
+    if not all(by_split.values()):
+        by_split = {"train": paths}
     return Source(
-        "Parquet files", lambda: [*map(describe, paths)], parts, _convert, lambda: _names(paths[0])
+        "Parquet files",
+        lambda: [describe(path) for path in paths],
+        {split: functools.partial(_load, own) for split, own in by_split.items()},
+        _convert,
+        lambda: _names(paths[0]),
     )
 
 
 def _load(paths: list[Path]) -> Loaded:
     """The encoded pictures and the labels in these files."""
-    # here, because `predict` imports this module, and pandas takes a third of a second
+    # Imported here, because `predict` imports this module, and pandas takes a third of a second.
     import pandas as pd
 
     with _damage_named(paths[0].parent):
         tables = [pd.read_parquet(path, engine="pyarrow") for path in paths]
     table = pd.concat(tables)
-    if not {"image", "label"} <= {*table}:
+    if not {"image", "label"}.issubset(table):
         raise DatasetError(
             f"{paths[0]} has the columns {', '.join(map(str, table))}; name the pictures image, "
             "and the labels label"
@@ -76,10 +78,11 @@ def _names(path: Path) -> Sequence[str]:
     import pyarrow.parquet as pq
 
     with _damage_named(path):
-        written = json.loads((pq.read_schema(path).metadata or {}).get(b"huggingface", "{}"))
-        names: Sequence[str] = (
-            written.get("info", {}).get("features", {}).get("label", {}).get("names") or ()
+        metadata = pq.read_schema(path).metadata or {}
+        features = (
+            json.loads(metadata.get(b"huggingface", "{}")).get("info", {}).get("features", {})
         )
+        names: Sequence[str] = features.get("label", {}).get("names") or ()
         return names
 
 

@@ -1,6 +1,4 @@
-"""What all layouts share: class names, the description, the split of a set in one part, the
-conversion of images.
-"""
+"""What all layouts share: class names, a description, the split and the conversion of images."""
 
 import functools
 import hashlib
@@ -15,26 +13,18 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE, Fit
 from mnist_pipeline.data.errors import DatasetError, ImageError
+from mnist_pipeline.data.records import CLASS_NAMES, RawFile
 from mnist_pipeline.utils.printable import one_line
 from mnist_pipeline.utils.yaml_files import read_yaml
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, Split] = ("train", "test")
-CLASS_NAMES = tuple(map(str, range(10)))
 MAX_CLASSES = 256  # a label is a byte
 TEXTS = ("dataset.yaml", "classes.txt")
 TEST_SHARE = 0.2  # of each class, if there is no test set
 SEED = 0  # of the split and the order of images that come without one
 
 Loaded = tuple[Sequence[Any] | NDArray[Any], NDArray[Any]]  # images, and labels: integers or texts
-
-
-class RawFile(NamedTuple):
-    """A file on disk: its name, its size in bytes and its checksum in hexadecimal."""
-
-    name: str
-    size: int
-    sha256: str
 
 
 class Part(NamedTuple):
@@ -53,15 +43,13 @@ class Source(NamedTuple):
 
     title: str  # of the layout
     files: Callable[[], list[RawFile]]  # describes what is loaded
-    parts: Mapping[
-        Split, Callable[[], Loaded]
-    ]  # loads a split, or all images as `train` if there is no split
+    # Loads a split; without splits, `train` loads all images.
+    parts: Mapping[Split, Callable[[], Loaded]]
     # An image as 28×28 grey levels, and its original size and mode. An ImageError does not name the
     # image.
     convert: Callable[[Any, Fit], tuple[NDArray[np.uint8], str]]
-    names: Callable[[], Sequence[str]] = (
-        tuple  # of the classes, by label; none if the labels are the names
-    )
+    # The names of the classes, by label; empty if the labels are the names.
+    names: Callable[[], Sequence[str]] = tuple
 
 
 class Description(NamedTuple):
@@ -81,10 +69,8 @@ class Reader:
 
     def files(self) -> list[RawFile]:
         """Name, size and SHA-256 of everything that the data set is read from."""
-        return [
-            *self.source.files(),
-            *(describe(path) for path in map(self._beside, TEXTS) if path.exists()),
-        ]
+        texts = [path for path in map(self._beside, TEXTS) if path.exists()]
+        return [*self.source.files(), *map(describe, texts)]
 
     @cached_property
     def description(self) -> Description:
@@ -94,36 +80,28 @@ class Reader:
             return Description()
         try:
             fields = read_yaml(path) or {}
-            found = Description(**{name: str(value) for name, value in fields.items()})
+            description = Description(**{name: str(value) for name, value in fields.items()})
         except (ValueError, AttributeError, TypeError) as error:
             raise DatasetError(
                 f"{path}: {one_line(error)}; write lines such as 'fit: mnist', with the fields "
                 "title, noun and fit"
             ) from error
-        if found.fit not in get_args(Fit):
-            raise DatasetError(
-                f"{path}: fit is {found.fit}; it must be {' or '.join(get_args(Fit))}"
-            )
-        return found
+        if description.fit not in get_args(Fit):
+            allowed = " or ".join(get_args(Fit))
+            raise DatasetError(f"{path}: fit is {description.fit}; it must be {allowed}")
+        return description
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
-        """The names of the classes, by label: those of classes.txt, those in the data, or the
-        labels, sorted.
-        """
-        return self._listed_names or check_names(
-            sorted(
-                {str(label) for load in self._load.values() for label in np.unique(load()[1])},
-                key=by_number,
-            ),
-            self.root,
-        )
+        """The class names by label, from classes.txt, from the data, or the sorted labels."""
+        if self._listed_names:
+            return self._listed_names
+        labels = {str(label) for load in self._load.values() for label in np.unique(load()[1])}
+        return check_names(sorted(labels, key=by_number), self.root)
 
     @property
     def shows_digits(self) -> bool:
-        """Whether the images are digits: the classes are 0 to 9, and no dataset.yaml describes the
-        images otherwise.
-        """
+        """Whether the classes are 0 to 9, and dataset.yaml does not describe other images."""
         return self.class_names == CLASS_NAMES and self.description == Description()
 
     def read(self, split: Split) -> Part:
@@ -141,30 +119,23 @@ class Reader:
         if len(items) != len(own_labels) or not len(items):
             raise DatasetError(
                 f"{self.root} has {len(items):,} images and {len(own_labels):,} labels in "
-                f"{source}; each image needs a "
-                "label, and each split an image"
+                f"{source}; each image needs a label, and each split an image"
             )
         labels = self._numbered(own_labels)
         rows = np.arange(len(labels)) if len(self._load) > 1 else self._split_rows(labels, split)
         fit: Any = self.description.fit
-        if (
-            fit == "whole"
-            and isinstance(items, np.ndarray)
-            and items.shape[1:] == (IMAGE_SIDE, IMAGE_SIDE)
-        ):
-            return Part(
-                items[rows], labels[rows], Counter({f"{IMAGE_SIDE}×{IMAGE_SIDE} L": len(rows)})
-            )
-        images, kinds = np.empty((len(rows), IMAGE_SIDE, IMAGE_SIDE), np.uint8), Counter[str]()
+        shape, kinds = (IMAGE_SIDE, IMAGE_SIDE), Counter[str]()
+        if fit == "whole" and isinstance(items, np.ndarray) and items.shape[1:] == shape:
+            kinds[f"{IMAGE_SIDE}×{IMAGE_SIDE} L"] = len(rows)
+            return Part(items[rows], labels[rows], kinds)
+        images = np.empty((len(rows), *shape), np.uint8)
         for place, row in enumerate(rows.tolist()):
+            item = items[row]
             try:
-                images[place], kind = self.source.convert(items[row], fit)
+                images[place], kind = self.source.convert(item, fit)
             except ImageError as error:
-                name = (
-                    items[row]
-                    if isinstance(items[row], Path)
-                    else f"{self.root}: image {row:,} of {source}"
-                )
+                is_file = isinstance(item, Path)
+                name = item if is_file else f"{self.root}: image {row:,} of {source}"
                 raise DatasetError(f"{name} {error}") from error
             kinds[kind] += 1
         return Part(images, labels[rows], kinds)
@@ -178,31 +149,27 @@ class Reader:
         return check_names(names, self.root) if names else ()
 
     def _numbered(self, labels: NDArray[Any]) -> NDArray[np.uint8]:
-        """Labels as places among the names, from 0.
+        """Labels as indices of the class names.
 
-        An integer is the place itself if the names are listed.
+        An integer is the index itself if the names are listed.
         """
         names = self.class_names
         values, inverse = np.unique(labels, return_inverse=True)
-        are_names = values.dtype.kind == "U" or not self._listed_names
-        places = (
-            [names.index(str(value)) if str(value) in names else -1 for value in values]
-            if are_names
-            else values
-        )
-        for value, place in zip(values, places, strict=True):
-            if not 0 <= place < len(names):
-                raise DatasetError(
-                    f"{self.root} has the label {value}; labels must be 0–{len(names) - 1} or "
-                    f"{', '.join(names[:5])}{', …' * (len(names) > 5)}, or classes.txt must name "
-                    "further classes"
-                )
-        return np.array(places, np.uint8)[inverse]
+        indices = values
+        if values.dtype.kind == "U" or not self._listed_names:
+            index_of = {name: index for index, name in enumerate(names)}
+            indices = np.array([index_of.get(str(value), -1) for value in values])
+        unknown = values[(indices < 0) | (indices >= len(names))]
+        if len(unknown):
+            listed = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+            raise DatasetError(
+                f"{self.root} has the label {unknown[0]}; labels must be 0–{len(names) - 1} or "
+                f"{listed}, or classes.txt must name further classes"
+            )
+        return indices.astype(np.uint8)[inverse]
 
     def _split_rows(self, labels: NDArray[np.uint8], split: Split) -> NDArray[np.intp]:
-        """The rows of a split of images in one part: a random share of each class for testing, in
-        random order.
-        """
+        """The rows of a split, in random order: a random share of each class is for testing."""
         order = np.random.default_rng(SEED).permutation(len(labels))
         for_test = np.zeros(len(labels), bool)
         for label in np.unique(labels):
@@ -210,11 +177,10 @@ class Reader:
             if len(rows) < 2:
                 raise DatasetError(
                     f"{self.root} has a single image of class {self.class_names[label]}; a class "
-                    "needs 2, one to train "
-                    "on and one to test with"
+                    "needs 2, one to train on and one to test with"
                 )
             size = round(TEST_SHARE * len(rows))
-            for_test[rows[: min(max(1, size), len(rows) - 1)]] = True
+            for_test[rows[: max(1, size)]] = True
         return order[for_test[order] == (split == "test")]
 
     def _beside(self, name: str) -> Path:
@@ -223,19 +189,16 @@ class Reader:
 
 def check_names(names: Iterable[str], where: Path) -> tuple[str, ...]:
     """The names of classes; raises a DatasetError unless there are 2 to 256 different ones."""
-    found = tuple(names)
-    if not 2 <= len(found) <= MAX_CLASSES:
-        names = ", ".join(found[:5])
+    classes = tuple(names)
+    if not 2 <= len(classes) <= MAX_CLASSES:
         raise DatasetError(
-            f"{where}: number of classes is {len(found):,} ({names}); it must be 2 to {MAX_CLASSES}"
+            f"{where}: number of classes is {len(classes):,} ({', '.join(classes[:5])}); it must "
+            f"be 2 to {MAX_CLASSES}"
         )
-    for name in found:
-        if not name.strip() or found.count(name) > 1:
-            raise DatasetError(
-                f"{where} names a class {name!r}, which is blank or not the only one; change the "
-                "name"
-            )
-    return found
+    for name in classes:
+        if not name.strip() or classes.count(name) > 1:
+            raise DatasetError(f"{where}: class name {name!r} is blank or used twice; rename it")
+    return classes
 
 
 def by_number(name: str) -> tuple[int, int, str]:

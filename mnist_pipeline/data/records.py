@@ -1,6 +1,7 @@
 """The named arrays that assets return: the meaning and the shape of each field."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -8,33 +9,97 @@ import numpy as np
 
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
+CLASS_NAMES = tuple(map(str, range(10)))  # of digits
+
+
+class RawFile(NamedTuple):
+    """A file on disk: its name, its size in bytes and its checksum in hexadecimal."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set of labelled images."""
+
+    name: str  # in settings and commands: lower case, digits and hyphens
+    title: str  # in sentences
+    class_names: tuple[str, ...] = CLASS_NAMES  # in letters that Matplotlib's default font has
+    noun: str = "digit"  # what an image shows
+    handwritten: bool = True
+    # Whether a person's picture shows one thing; otherwise it is searched for several.
+    whole_pictures: bool = False
+    publisher: str | None = None  # the class of torchvision that downloads it
+    licence: str | None = None  # None if it is not known
+    doubted_labels: tuple[int, ...] = ()  # the test images whose published label is doubtful
+
+    @property
+    def is_mnist(self) -> bool:
+        """Whether the files are those of MNIST."""
+        return self.name == "mnist"
+
+    @property
+    def nouns(self) -> str:
+        """The plural of `noun`."""
+        return f"{self.noun}s"
+
+    @property
+    def heading(self) -> str:
+        """The heading of the report."""
+        return f"{'Reading handwritten' if self.handwritten else 'Recognizing'} {self.nouns}"
+
+
+@stored_type
+@dataclass(frozen=True)
+class RawData:
+    """The files that images are read from, and what the images are called.
+
+    Everything that names the data set or its classes reads them from here.
+    """
+
+    files: tuple[RawFile, ...]
+    data_set: DataSet
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class, by label."""
+        return self.data_set.class_names
+
+
+@stored_type
+class DigitSet(NamedTuple):
+    """Images with their labels."""
+
+    images: np.ndarray  # uint8 (n_samples, 28, 28); grey levels, 0 (paper) to 255 (ink)
+    labels: np.ndarray  # uint8 (n_samples,); the class of each image, from 0
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, if each has an image."""
+        return int(self.labels.max()) + 1
+
 
 @stored_type
 class Reconstructions(NamedTuple):
-    """The ten digit images reconstructed from k components, and the reconstruction error on the
-    test images.
-    """
+    """The digit images reconstructed from k components, and the error on the test images."""
 
     num_components: np.ndarray  # the values of k; int64 (n_k,)
     images: np.ndarray  # not clipped; float32 (n_k, n_digits, 28, 28)
-    explained_share: (
-        np.ndarray
-    )  # share of the training variance on the first k components, 0–1; float64 (n_k,)
-    test_rmse: (
-        np.ndarray
-    )  # root mean squared error over all test pixels, in grey levels; float64 (n_k,)
+    # Share of the training variance on the first k components, 0–1; float64 (n_k,).
+    explained_share: np.ndarray
+    # Root mean squared error over all test pixels, in grey levels; float64 (n_k,).
+    test_rmse: np.ndarray
 
 
 @stored_type
 class Corners(NamedTuple):
-    """Harris corners of some images, and the numbers that show that they are a PCA of the
-    gradients.
-    """
+    """Harris corners of images, and numbers that show that they are a PCA of the gradients."""
 
     structure_tensor: np.ndarray  # float64 (n_digits, 28, 28, 2, 2)
-    eigenvalues: (
-        np.ndarray
-    )  # of the structure tensor, in ascending order; float64 (n_digits, 28, 28, 2)
+    # Of the structure tensor, in ascending order; float64 (n_digits, 28, 28, 2).
+    eigenvalues: np.ndarray
     response: np.ndarray  # float64 (n_digits, 28, 28)
     corners: np.ndarray  # bool (n_digits, 28, 28)
     # Largest difference between the structure tensor and GᵀG, relative to the largest entry;
@@ -46,9 +111,7 @@ class Corners(NamedTuple):
 
 
 class Nearest(NamedTuple):
-    """The training images nearest to some images, nearest first; all fields are of shape (n_images,
-    n_kept).
-    """
+    """The training images nearest to some images, nearest first; all (n_images, n_kept)."""
 
     indices: np.ndarray
     labels: np.ndarray
@@ -56,7 +119,7 @@ class Nearest(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a model answers to some images."""
+    """The answers of a model to some images."""
 
     labels: np.ndarray  # integers (n_images,)
     probabilities: np.ndarray  # float64 (n_images, n_classes)

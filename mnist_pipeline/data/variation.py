@@ -25,15 +25,13 @@ from mnist_pipeline.utils.blocks import in_blocks
 
 Generator = np.random.Generator
 
-SOME = 0.2  # the share of the images that are noisy, and of those that are far from the middle
-LIGHTS = (1, 2, 3, 4, 6)
+SOME = 0.2  # the share of the images that are noisy, and of the images far from the middle
+LIGHTS = (1, 2, 3, 4, 6)  # points per side between which the light of an image is interpolated
 
 
 @dataclass(frozen=True)
 class Variation:
-    """Limits of random deformations: each image is deformed in its own way, as if another person
-    had written it.
-    """
+    """Limits of random deformations, which differ from image to image as people's hands do."""
 
     rotation: float = 0.0  # degrees, in either direction
     scale: float = 0.0  # share by which height and width, drawn independently, grow or shrink
@@ -49,14 +47,13 @@ class Variation:
 
 def vary(images: Images, variation: Variation, seed: int | Sequence[int] = 0) -> Images:
     """Deform each image in its own way, uniformly within limits."""
-    varied, seeds = np.empty_like(images), np.atleast_1d(seed).tolist()
+    varied = np.empty_like(images)
+    seeds = np.atleast_1d(seed).tolist()
 
-    def vary_block(
-        block: slice,
-    ) -> None:  # each block has random numbers of its own, so that threads share the blocks
-        varied[block] = _vary(
-            images[block], variation, np.random.default_rng([*seeds, block.start])
-        )
+    def vary_block(block: slice) -> None:
+        # Each block has its own random numbers, so that threads can share the blocks.
+        generator = np.random.default_rng([*seeds, block.start])
+        varied[block] = _vary(images[block], variation, generator)
 
     in_blocks(vary_block, len(images), IMAGES_PER_BLOCK)
     return varied
@@ -65,29 +62,28 @@ def vary(images: Images, variation: Variation, seed: int | Sequence[int] = 0) ->
 def _vary(images: Images, variation: Variation, generator: Generator) -> Images:
     count = len(images)
 
-    def drawn(limit: float, *shape: int) -> NDArray[np.float64]:
+    def draw(limit: float, *shape: int) -> NDArray[np.float64]:
         return generator.uniform(-limit, limit, (count, *shape))
 
-    def some(share: float) -> NDArray[np.int64]:
+    def choose(share: float) -> NDArray[np.int64]:
         return np.flatnonzero(generator.random(count) < share)
 
-    varied = thicken(images, drawn(variation.stroke))
-    rotation, scale, shear, shift = (
-        drawn(variation.rotation),
-        1 + drawn(variation.scale, 2),
-        drawn(variation.shear),
-        drawn(variation.shift, 2),
-    )
-    far = some(SOME)
+    varied = thicken(images, draw(variation.stroke))
+    rotation = draw(variation.rotation)
+    scale = 1 + draw(variation.scale, 2)
+    shear = draw(variation.shear)
+    shift = draw(variation.shift, 2)
+    far = choose(SOME)
     shift[far] += generator.uniform(-variation.far, variation.far, (len(far), 2))
     varied = affine(varied, rotation=rotation, scale=scale, shear=shear, shift=shift)
-    for change in FOREIGN if variation.foreign else ():
-        chosen = some(variation.foreign)
-        varied[chosen] = change(varied[chosen], generator)
-    noisy = some(SOME * (variation.noise > 0))
-    varied[noisy] = add_noise(
-        varied[noisy], generator.uniform(0, variation.noise, len(noisy)), generator
-    )
+    if variation.foreign:
+        for change in FOREIGN:
+            sample = choose(variation.foreign)
+            varied[sample] = change(varied[sample], generator)
+    if variation.noise:
+        noisy = choose(SOME)
+        deviations = generator.uniform(0, variation.noise, len(noisy))
+        varied[noisy] = add_noise(varied[noisy], deviations, generator)
     return varied
 
 
@@ -97,7 +93,7 @@ def _thin(images: Images, generator: Generator) -> Images:
 
 
 def _outlined(images: Images, generator: Generator) -> Images:
-    """Only the outline of the strokes, a pixel wide, with more or less ink."""
+    """The outline of the strokes, a pixel wide, with more or less ink."""
     rings = thicken(images, 1).astype(np.float32) - images
     return as_bytes(rings * _per_image(generator, 0.8, 1.5, images))
 
@@ -112,27 +108,23 @@ def _crossed(images: Images, generator: Generator) -> Images:
     across, along = _axes(images, generator.uniform(0, np.pi, len(images)))
     half_width = _per_image(generator, 0.5, 1.2, images)
     distance = np.abs(across - _per_image(generator, -12, 12, images)) / half_width
-    reach = np.abs(along - _per_image(generator, -12, 12, images)) < _per_image(
-        generator, 4, 16, images
-    )
-    ink = (
-        np.clip(1.3 - distance, 0, 1)
-        * reach
-        * _per_image(generator, 0.4 * MAX_INK, MAX_INK, images)
-    )
+    from_middle = np.abs(along - _per_image(generator, -12, 12, images))
+    half_length = _per_image(generator, 4, 16, images)
+    strength = _per_image(generator, 0.4 * MAX_INK, MAX_INK, images)
+    ink = np.clip(1.3 - distance, 0, 1) * (from_middle < half_length) * strength
     return np.maximum(images, as_bytes(ink))
 
 
 def _on_paper(images: Images, generator: Generator) -> Images:
     """Less contrast, on grey paper in uneven light."""
     light = np.empty(images.shape, np.float32)
-    for group, points in enumerate(LIGHTS):  # light is interpolated between so many points per side
-        position = np.linspace(0, points - 1, IMAGE_SIDE)
-        weights = np.clip(1 - np.abs(position[:, None] - np.arange(points)), 0, None).astype(
-            np.float32
-        )
+    for group, num_points in enumerate(LIGHTS):
+        position = np.linspace(0, num_points - 1, IMAGE_SIDE)
+        distance = np.abs(position[:, None] - np.arange(num_points))
+        weights = np.clip(1 - distance, 0, None).astype(np.float32)
         lit = light[group :: len(LIGHTS)]
-        lit[:] = weights @ generator.random((len(lit), points, points), np.float32) @ weights.T
+        points = generator.random((len(lit), num_points, num_points), np.float32)
+        lit[:] = weights @ points @ weights.T
     darkest = _per_image(generator, 0, 1, images)
     paper = darkest + (1 - darkest) * _per_image(generator, 0, 1, images) * light
     contrast = _per_image(generator, 0.2, 1, images)
@@ -140,24 +132,20 @@ def _on_paper(images: Images, generator: Generator) -> Images:
 
 
 def _partly_inverted(images: Images, generator: Generator) -> Images:
-    """Light ink on dark paper beyond a straight line, or beyond one on either side, more or
-    less.
-    """
+    """Light ink on dark paper, more or less, beyond one straight line or on both sides of two."""
     turns = generator.uniform(0, 4, len(images))
-    angles = (
-        np.where(generator.random(len(images)) < 0.7, np.floor(turns), turns) * np.pi / 2
-    )  # most along an axis
+    along_axis = generator.random(len(images)) < 0.7
+    angles = np.where(along_axis, np.floor(turns), turns) * np.pi / 2
     across, _ = _axes(images, angles)
     beyond = across > _per_image(generator, 2, 12, images)
-    beyond |= -across > np.where(
-        _per_image(generator, 0, 1, images) < 0.5, _per_image(generator, 2, 12, images), IMAGE_SIDE
-    )
-    return as_bytes(
-        images + beyond * _per_image(generator, 0.3, 1, images) * (MAX_INK - 2.0 * images)
-    )
+    has_second = _per_image(generator, 0, 1, images) < 0.5
+    second = np.where(has_second, _per_image(generator, 2, 12, images), IMAGE_SIDE)
+    beyond |= -across > second
+    share = _per_image(generator, 0.3, 1, images)
+    return as_bytes(images + beyond * share * (MAX_INK - 2.0 * images))
 
 
-# The changes that make an image foreign to MNIST, in the order in which they are made.
+# The changes that make an image foreign to MNIST, in the order in which `vary` applies them.
 FOREIGN: Sequence[Callable[[Images, Generator], Images]] = (
     _thin,
     _outlined,
@@ -174,9 +162,8 @@ def _per_image(generator: Generator, low: float, high: float, images: Images) ->
 
 
 def _axes(images: Images, angles: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The coordinates of all pixels from the centre, across and along a direction per image, (n,
-    28, 28) each.
-    """
+    """Coordinates (n, 28, 28) from the centre, across and along a direction per image."""
     rows, columns = np.mgrid[:IMAGE_SIDE, :IMAGE_SIDE].astype(np.float32) - (IMAGE_SIDE - 1) / 2
-    cos, sin = (turn(angles).astype(np.float32)[:, None, None] for turn in (np.cos, np.sin))
+    cos = np.cos(angles).astype(np.float32)[:, None, None]
+    sin = np.sin(angles).astype(np.float32)[:, None, None]
     return cos * columns + sin * rows, cos * rows - sin * columns

@@ -15,30 +15,26 @@ import numpy as np
 import pandas as pd
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
-from mnist_pipeline import models, pca
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline import models
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.evaluation.champion import difference_interval
-from mnist_pipeline.evaluation.scores import accuracy, wilson_interval
+from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.evaluation.scores import accuracy, difference_interval, wilson_interval
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.utils.reported import ReportedError
 from mnist_pipeline.utils.yaml_files import read_yaml
 
 ALL = "all"  # a training size: every training image that is not held out
 MIN_SIZE = 10  # an image of each digit
-MAX_COMPONENTS = 784
 MAX_TRIALS = 1_000
-TARGETS = (0.90, 0.95, 0.97, 0.99)
 DEFAULTS = "default"  # the settings of a trial that only has defaults
 MINUS = "minus"  # in the key of a trial
 BEST, WITHIN_NOISE, WORSE = "best", "within its noise", "worse"
-NOT_REACHED = "not reached"
 Value = str | int | float | None
 Grids = TypeAdapter(list[dict[str, Value | list[Value]]])
 
 
 class SweepError(ReportedError, ValueError):
-    """A sweep is not valid. The message names the file, the field and what is allowed."""
+    """A sweep is not valid; the message names the file, the field and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +44,19 @@ class Trial:
     model: str
     size: int | None  # number of training images; None for all that are not held out
     seed: int = 0  # of the choice of the images, and of the training
-    components: int | None = (
-        None  # number of principal components that the images are rebuilt from; None for all
-    )
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the model's method
 
     @property
     def varied(self) -> dict[str, Any]:
-        """The settings that differ from the defaults, with the number of components."""
-        defaults = {name: each.default for name, each in MODELS[self.model].settings.items()}
-        chosen = {name: value for name, value in self.settings.items() if value != defaults[name]}
-        return {**({} if self.components is None else {"components": self.components}), **chosen}
+        """The settings that differ from the defaults."""
+        settings = MODELS[self.model].settings
+        return {
+            name: value for name, value in self.settings.items() if value != settings[name].default
+        }
 
     @property
     def key(self) -> str:
-        """The trial in letters, digits, `_` and `-`; settings that have their defaults are left
-        out.
-        """
+        """The trial in letters, digits, `_` and `-`, without settings that have their defaults."""
         named = {"size": self.size or ALL, "seed": self.seed, **self.varied}
         texts = (
             f"{name}_{_text(value)}".replace(".", "_").replace("-", MINUS)
@@ -96,7 +88,7 @@ def read_sweep(file: Path) -> dict[str, Trial]:
     except ValueError as error:
         raise SweepError(f"{file}: {error}") from error
     listed = [
-        {name: each if isinstance(each, list) else [each] for name, each in grid.items()}
+        {name: value if isinstance(value, list) else [value] for name, value in grid.items()}
         for grid in grids
     ]
     count = sum(math.prod(map(len, grid.values())) for grid in listed)
@@ -119,31 +111,26 @@ def _trial(values: Mapping[str, Value]) -> Trial:
         "model": (Literal[tuple(MODELS)], ...),
         "size": (int | None, Field(ge=MIN_SIZE)),
         "seed": (int, Field(0, ge=0, lt=2**32)),
-        "components": (int | None, Field(None, ge=1, le=MAX_COMPONENTS)),
         **(models.setting_fields(model) if model else {}),
     }
-    given = {
-        name: None if (name, value) == ("size", ALL) else value for name, value in values.items()
-    }
-    valid = create_model("Trial", __config__=ConfigDict(extra="forbid"), **fields)(
-        **given
-    ).model_dump()
-    placed = {name: valid.pop(name) for name in ("model", "size", "seed", "components")}
-    return Trial(**placed, settings=valid)
+    if values.get("size") == ALL:
+        values = {**values, "size": None}
+    schema = create_model("Trial", __config__=ConfigDict(extra="forbid"), **fields)
+    settings = schema(**values).model_dump()
+    return Trial(settings.pop("model"), settings.pop("size"), settings.pop("seed"), settings)
 
 
 def _problem(error: ValidationError) -> str:
     """The first problem that pydantic found, in one line."""
-    found = error.errors()[0]
-    return ": ".join([*map(str, found["loc"]), found["msg"]])
+    problem = error.errors()[0]
+    return ": ".join([*map(str, problem["loc"]), problem["msg"]])
 
 
 def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
-    """The labels, uint8, that the fitted model predicts for the `held_out` training images and the
-    `test` images.
+    """The labels, uint8, that a model predicts for the `held_out` and the `test` images.
 
-    With few images a training makes as many updates as with all, because otherwise the number of
-    updates, not of images, would limit it. If it diverges, all labels are 0.
+    A training on few images makes as many updates as a training on all images. Otherwise, the
+    number of updates would limit it, not the number of images. If it diverges, all labels are 0.
     """
     kept, held_out = split(len(train.images))
     if (trial.size or 0) > len(kept):
@@ -152,34 +139,21 @@ def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
             "smaller sizes, and set MNIST_PIPELINE_EXPERIMENTS to it"
         )
     chosen = np.sort(kept[stratified_order(train.labels[kept], trial.seed)[: trial.size]])
-    images = {
-        "fitted": train.images[chosen],
-        "held_out": train.images[held_out],
-        "test": test.images,
-    }
-    if trial.components is not None:
-        images = _rebuilt(images, trial.components)
-    method = MODELS[trial.model].method()
-    repeats = len(kept) / len(chosen)
+    images, labels = train.images[chosen], train.labels[chosen]
+    queries = {"held_out": train.images[held_out], "test": test.images}
+    method, repeats = MODELS[trial.model].method(), len(kept) / len(chosen)
     try:
-        fitted = method.fit(
-            images.pop("fitted"),
-            train.labels[chosen],
-            trial.settings,
-            seed=trial.seed,
-            repeats=repeats,
-        )
+        fitted = method.fit(images, labels, trial.settings, seed=trial.seed, repeats=repeats)
     except ArithmeticError:
-        return {name: np.zeros(len(queries), np.uint8) for name, queries in images.items()}
+        return {name: np.zeros(len(asked), np.uint8) for name, asked in queries.items()}
     return {
-        name: method.answer(fitted, queries).labels.astype(np.uint8)
-        for name, queries in images.items()
+        name: method.answer(fitted, asked).labels.astype(np.uint8)
+        for name, asked in queries.items()
     }
 
 
 def stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
-    """All indices in a random order, the first n of which have each class in proportion, for every
-    n.
+    """All indices in a random order, in which every prefix has each class in proportion.
 
     The image of rank r among the n_c of its class has its place at (r + ½) / n_c.
     """
@@ -190,49 +164,29 @@ def stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
     return by_class[np.argsort((ranks + 0.5) / np.repeat(counts, counts), kind="stable")]
 
 
-def _rebuilt(images: Mapping[str, np.ndarray], num_components: int) -> dict[str, np.ndarray]:
-    """Images rebuilt from the principal components of the images to fit, as bytes, which every
-    model reads.
-
-    The components are orthonormal, so distances between rebuilt images are those between
-    projections.
-    """
-    mean = pca.mean(images["fitted"])
-    decomposition = pca.eigendecomposition(pca.covariance(pca.center(images["fitted"], mean)))
-    components = decomposition.eigenvectors[:, :num_components]
-
-    def rebuild(each: np.ndarray) -> np.ndarray:
-        levels = pca.reconstruct(pca.project(each, mean, components), mean, components)
-        return np.clip(np.rint(levels), 0, 255).astype(np.uint8).reshape(each.shape)
-
-    return {name: rebuild(each) for name, each in images.items()}
-
-
 def summarize(
     trials: Mapping[str, Trial],
     labels: Mapping[str, Mapping[str, np.ndarray]],
     train: DigitSet,
     test: DigitSet,
 ) -> pd.DataFrame:
-    """A row for each trial, the most accurate on the held-out images first.
+    """One row per trial, the most accurate on the held-out images first.
 
     `labels` has the result of `run` by the key of the trial. `behind` is the difference to the best
     trial on the same held-out images, with its 95% interval. A trial is within the noise of the
     best unless the interval excludes 0.
     """
     kept, held_out = split(len(train.images))
-    right = {key: found["held_out"] == train.labels[held_out] for key, found in labels.items()}
+    true = train.labels[held_out]
+    right = {key: predicted["held_out"] == true for key, predicted in labels.items()}
     ranked = sorted(labels, key=lambda key: (-np.count_nonzero(right[key]), key))
     best = ranked[0]
     rows = []
     for key in ranked:
         trial = trials[key]
-        only_this, only_best = (
-            int(np.count_nonzero(right[a] & ~right[b])) for a, b in ((key, best), (best, key))
-        )
-        low, high = (
-            (0.0, 0.0) if key == best else difference_interval(only_this, only_best, len(held_out))
-        )
+        only_this = int(np.count_nonzero(right[key] & ~right[best]))
+        only_best = int(np.count_nonzero(right[best] & ~right[key]))
+        low, high = difference_interval(only_this, only_best, len(held_out))
         rows.append(
             {
                 "trial": key,
@@ -242,8 +196,8 @@ def summarize(
                 "seed": trial.seed,
                 "held_out_accuracy": float(np.mean(right[key])),
                 "behind": (only_this - only_best) / len(held_out),
-                "behind_low": low,
-                "behind_high": high,
+                "behind_low": 0.0 if key == best else low,
+                "behind_high": 0.0 if key == best else high,
                 "verdict": BEST if key == best else WITHIN_NOISE if high >= 0 else WORSE,
                 "test_accuracy": accuracy(test.labels, labels[key]["test"]),
             }
@@ -262,11 +216,11 @@ class Curve(NamedTuple):
     @property
     def means(self) -> np.ndarray:
         """The mean over the seeds, by size."""
-        return np.array([np.mean(each) for each in self.accuracies])
+        return np.array([np.mean(of_seeds) for of_seeds in self.accuracies])
 
     @property
     def title(self) -> str:
-        """The model, and the settings that are no defaults."""
+        """The model, and its settings that differ from the defaults."""
         name = MODELS[self.model].short_title
         return name if self.settings == DEFAULTS else f"{name}, {self.settings}"
 
@@ -276,47 +230,18 @@ class Curve(NamedTuple):
             [wilson_interval(round(mean * num_images), num_images) for mean in self.means]
         )
 
-    def size_for(self, target: float) -> str:
-        """The training size at which the mean first reaches an accuracy, on straight lines between
-        the measured points.
-
-        Both axes are logarithmic: the size, and the error rate 1 − accuracy.
-        """
-        reached = np.flatnonzero(self.means >= target)
-        if not len(reached):
-            return NOT_REACHED
-        place = int(reached[0])
-        if place == 0:
-            return f"at most {self.sizes[0]:,}"
-        errors = np.log(np.maximum(1 - self.means[[place, place - 1]], 1e-9))
-        size = np.exp(
-            np.interp(
-                np.log(1 - target), errors, np.log([self.sizes[place], self.sizes[place - 1]])
-            )
-        )
-        return f"{float(f'{size:.2g}'):,.0f}"
-
 
 def curves(table: pd.DataFrame) -> list[Curve]:
-    """A curve for each model and its settings that were tried with several training sizes, the most
-    accurate first.
-    """
-    found = []
+    """A curve per model and settings tried with several training sizes, the most accurate first."""
+    several = []
     for (model, settings), rows in table.groupby(["model", "settings"], sort=True):
         by_size = rows.sort_values(["size", "seed"]).groupby("size")["test_accuracy"].apply(list)
         if len(by_size) > 1:
-            found.append(Curve(str(model), str(settings), by_size.index.tolist(), by_size.tolist()))
-    return sorted(found, key=lambda curve: -curve.means[-1])
+            sizes, accuracies = by_size.index.tolist(), by_size.tolist()
+            several.append(Curve(str(model), str(settings), sizes, accuracies))
+    return sorted(several, key=lambda curve: -curve.means[-1])
 
 
-def needed_sizes(found: list[Curve]) -> pd.DataFrame:
-    """How many training images each model needs to reach the accuracies of `TARGETS`, as text."""
-    rows = [(curve.title, *map(curve.size_for, TARGETS)) for curve in found]
-    return pd.DataFrame(rows, columns=["model", *(f"{target:.0%}" for target in TARGETS)])
-
-
-def smallest_gain(found: list[Curve]) -> float:
-    """The smallest gain in accuracy from the least to the most training images of a curve; 0
-    without curves.
-    """
-    return float(min((curve.means[-1] - curve.means[0] for curve in found), default=0.0))
+def smallest_gain(curves: list[Curve]) -> float:
+    """The smallest gain in accuracy from the fewest to the most images; 0 without curves."""
+    return float(min((curve.means[-1] - curve.means[0] for curve in curves), default=0.0))

@@ -1,12 +1,10 @@
-"""Accuracy of models on digits that are shifted, rotated, scaled, written with another pen, or
-badly photographed.
+"""Accuracy of models on digits that are moved, written with another pen, or badly photographed.
 
 The corruptions of MNIST-C are disturbances too: the amount 0 leaves an image as it is, and 1
 corrupts it as published.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,16 +19,15 @@ from mnist_pipeline.data.deformations import (
     low_resolution,
     thicken,
 )
+from mnist_pipeline.evaluation.scores import accuracy
 from mnist_pipeline.models import MODELS, Fitted
 
 SEED = 0  # of the sample, which is the same for every model
 SHOWN = 24  # images whose answers are kept, so that the report can show failures
-CORRUPTED = {
-    f"corruption_{name}": name for name in CORRUPTIONS
-}  # the name of the corruption by disturbance
-# What the default training of the convolutional network (`data.variation`) does to some images, and
-# each of these corruptions resembles, although it may be stronger. Nothing resembles the others:
-# replaced pixels, blur, mud, zigzags.
+CORRUPTED = {f"corruption_{name}": name for name in CORRUPTIONS}  # by name of the disturbance
+# The deformation in the convolutional network's training (`data.variation`) that a corruption
+# resembles, although the corruption may be stronger. Replaced pixels, blur, mud and zigzags are
+# unlike all deformations in training.
 LIKE_TRAINING = {
     "shot_noise": "noise on single pixels",
     "shear": "slanted",
@@ -56,9 +53,8 @@ class Disturbance(NamedTuple):
     # The smallest and largest amount within the variation of ordinary handwriting; both `neutral`
     # for a disturbance that handwriting does not cause.
     small: tuple[float, float]
-    apply: Callable[
-        [Images, float], Images
-    ]  # from images (n, rows, columns) and an amount to disturbed images
+    # From images (n, rows, columns) and an amount to disturbed images.
+    apply: Callable[[Images, float], Images]
 
 
 def _shifted(images: Images, pixels: float) -> Images:
@@ -75,44 +71,32 @@ def _scaled(images: Images, factor: float) -> Images:
     return affine(images, scale=factor)
 
 
-def _corrupted(name: str, images: Images, amount: float) -> Images:
-    return corrupt(images, name) if amount else images
+def _corruption(name: str) -> Disturbance:
+    def apply(images: Images, amount: float) -> Images:
+        return corrupt(images, name) if amount else images
+
+    title = f"Corruption: {name.replace('_', ' ')}"
+    return Disturbance(title, "MNIST-C", 0, (0, 1), (0, 0), apply)
 
 
+_ROTATIONS = (0, 5, 10, 15, 20, 30)
+_FACTORS = (0.8, 0.9, 1, 1.1, 1.2, 1.3)
+_WIDTHS = (-1, -0.5, 0, 0.5, 1)
+_NOISE = "deviation, share of full ink"
+_INK = "ink, share of the original"
 DISTURBANCES: Mapping[str, Disturbance] = {
     "shift": Disturbance("Shift", "pixels", 0, (0, 1, 2, 3, 4), (0, 1), _shifted),
-    "rotation": Disturbance(
-        "Rotation", "degrees either way", 0, (0, 5, 10, 15, 20, 30), (0, 10), _rotated
-    ),
-    "scale": Disturbance("Scale", "factor", 1, (0.8, 0.9, 1, 1.1, 1.2, 1.3), (0.9, 1.1), _scaled),
+    "rotation": Disturbance("Rotation", "degrees either way", 0, _ROTATIONS, (0, 10), _rotated),
+    "scale": Disturbance("Scale", "factor", 1, _FACTORS, (0.9, 1.1), _scaled),
     "stroke": Disturbance(
-        "Width of strokes",
-        "pixels more on each side",
-        0,
-        (-1, -0.5, 0, 0.5, 1),
-        (-0.5, 0.5),
-        thicken,
+        "Width of strokes", "pixels more on each side", 0, _WIDTHS, (-0.5, 0.5), thicken
     ),
-    "noise": Disturbance(
-        "Noise", "deviation, share of full ink", 0, (0, 0.1, 0.2, 0.3), (0, 0), add_noise
-    ),
-    "contrast": Disturbance(
-        "Contrast", "ink, share of the original", 1, (0.25, 0.5, 0.75, 1), (1, 1), contrast
-    ),
+    "noise": Disturbance("Noise", _NOISE, 0, (0, 0.1, 0.2, 0.3), (0, 0), add_noise),
+    "contrast": Disturbance("Contrast", _INK, 1, (0.25, 0.5, 0.75, 1), (1, 1), contrast),
     "resolution": Disturbance(
-        "Resolution", "pixels a side", 28, (8, 10, 14, 28), (28, 28), low_resolution
+        "Resolution", "pixels per side", 28, (8, 10, 14, 28), (28, 28), low_resolution
     ),
-    **{
-        key: Disturbance(
-            f"Corruption: {name.replace('_', ' ')}",
-            "MNIST-C",
-            0,
-            (0, 1),
-            (0, 0),
-            partial(_corrupted, name),
-        )
-        for key, name in CORRUPTED.items()
-    },
+    **{key: _corruption(name) for key, name in CORRUPTED.items()},
 }
 
 
@@ -128,10 +112,7 @@ def sample(num_images: int, size: int) -> NDArray[np.int64]:
 
 
 def disturb(images: Images, disturbance: str, amount: float) -> Images:
-    """Disturb images.
-
-    The first `SHOWN` do not depend on the others, so that they can be shown without them.
-    """
+    """Disturb images; the first `SHOWN` images do not depend on the others."""
     apply = DISTURBANCES[disturbance].apply
     parts = (part for part in np.split(images, [SHOWN]) if len(part))
     return np.concatenate([apply(part, amount) for part in parts])
@@ -140,75 +121,78 @@ def disturb(images: Images, disturbance: str, amount: float) -> Images:
 def measure(
     models: Mapping[str, Fitted], images: Images, labels: NDArray[Any]
 ) -> dict[str, list[Any]]:
-    """Accuracy of each model on the same images under each amount of each disturbance.
+    """Accuracy of each fitted model on the same images under each amount of each disturbance.
 
-    `models` has the fitted models by name. The result has columns of equal length; `count` is the
-    number of images, and `answers` the labels of the first of them, separated by spaces. The row of
-    each neutral amount has the accuracy without disturbance.
+    The result has columns of equal length; `count` is the number of images, and `answers` the
+    labels of the first images, separated by spaces. The row of each neutral amount has the accuracy
+    without disturbance.
     """
-    conditions = [
-        (name, float(amount)) for name, found in DISTURBANCES.items() for amount in found.amounts
-    ]
-    changed = [
-        (name, amount) for name, amount in conditions if amount != DISTURBANCES[name].neutral
-    ]
     # All images in one call, because a call has a fixed cost.
-    stacked = np.concatenate([images, *(disturb(images, *condition) for condition in changed)])
-    rows = []
-    for model, fitted in models.items():
-        predicted = MODELS[model].method().answer(fitted, stacked).labels
-        undisturbed, *others = predicted.reshape(-1, len(images))
-        answers = dict(zip(changed, others, strict=True))
-        for condition in conditions:
-            found = answers.get(condition, undisturbed)
-            share = int((found == labels).sum()) / len(labels)
-            rows.append((*condition, model, share, len(labels), " ".join(map(str, found[:SHOWN]))))
-    columns = ("disturbance", "amount", "model", "accuracy", "count", "answers")
-    return {
-        column: list(values)
-        for column, values in zip(columns, zip(*rows, strict=True), strict=True)
+    blocks = [images]
+    block_of = {}
+    for name, disturbance in DISTURBANCES.items():
+        for amount in disturbance.amounts:
+            if amount == disturbance.neutral:
+                block_of[name, amount] = 0
+            else:
+                block_of[name, amount] = len(blocks)
+                blocks.append(disturb(images, name, amount))
+    stacked = np.concatenate(blocks)
+    columns: dict[str, list[Any]] = {
+        "disturbance": [],
+        "amount": [],
+        "model": [],
+        "accuracy": [],
+        "count": [],
+        "answers": [],
     }
+    for model, fitted in models.items():
+        answer = MODELS[model].method().answer(fitted, stacked)
+        predicted = answer.labels.reshape(-1, len(images))
+        for (name, amount), block in block_of.items():
+            columns["disturbance"].append(name)
+            columns["amount"].append(float(amount))
+            columns["model"].append(model)
+            columns["accuracy"].append(accuracy(labels, predicted[block]))
+            columns["count"].append(len(labels))
+            columns["answers"].append(" ".join(map(str, predicted[block, :SHOWN])))
+    return columns
 
 
 class Curves(NamedTuple):
-    """The accuracies of each model under one disturbance, one per amount;
-
-    `neutral` is the amount without effect.
-    """
+    """The accuracies of each model under one disturbance."""
 
     title: str
     unit: str
-    neutral: float
+    neutral: float  # the amount without effect
     amounts: list[float]
-    accuracies: dict[str, list[float]]
+    accuracies: dict[str, list[float]]  # by amount
+
+    def undisturbed(self, model: str) -> float:
+        """The accuracy of a model under the neutral amount."""
+        return self.accuracies[model][self.amounts.index(self.neutral)]
 
 
 def curves(measured: Mapping[str, Any]) -> dict[str, Curves]:
     """The result of `measure`, or a table of it, by disturbance."""
-    found: dict[str, Curves] = {}
-    for name, model, accuracy in zip(
-        *(measured[c] for c in ("disturbance", "model", "accuracy")), strict=True
-    ):
-        kind = DISTURBANCES[name]
-        curve = found.setdefault(
-            name, Curves(kind.title, kind.unit, kind.neutral, list(map(float, kind.amounts)), {})
-        )
-        curve.accuracies.setdefault(model, []).append(float(accuracy))
-    return found
+    by_disturbance: dict[str, Curves] = {}
+    for name, model, share in _rows(measured, "disturbance", "model", "accuracy"):
+        if name not in by_disturbance:
+            kind = DISTURBANCES[name]
+            amounts = list(map(float, kind.amounts))
+            by_disturbance[name] = Curves(kind.title, kind.unit, kind.neutral, amounts, {})
+        by_disturbance[name].accuracies.setdefault(model, []).append(float(share))
+    return by_disturbance
 
 
 def is_small(disturbance: str, amount: float) -> bool:
-    """Whether a disturbance is within the variation of ordinary handwriting, such as a shift by a
-    pixel.
-    """
+    """Whether ordinary handwriting varies as much, for example by a shift of a pixel."""
     low, high = DISTURBANCES[disturbance].small
     return amount != DISTURBANCES[disturbance].neutral and low <= amount <= high
 
 
 def summary(measured: Mapping[str, Curves], model: str) -> dict[str, float]:
-    """The accuracy of a model without and with disturbances, and its mean error under the
-    corruptions of MNIST-C.
-    """
+    """The accuracy of a model without and with disturbances, and its mean errors under MNIST-C."""
     first = next(iter(measured.values()))
     disturbed = {
         (name, amount): share
@@ -216,41 +200,31 @@ def summary(measured: Mapping[str, Curves], model: str) -> dict[str, float]:
         for amount, share in zip(curve.amounts, curve.accuracies[model], strict=True)
         if amount != curve.neutral
     }
+    small = [disturbed[condition] for condition in disturbed if is_small(*condition)]
     errors = {name: 1 - disturbed[key, 1] for key, name in CORRUPTED.items()}
+    like_training = [errors[name] for name in LIKE_TRAINING]
+    unlike_training = [errors[name] for name in CORRUPTIONS if name not in LIKE_TRAINING]
     return {
-        "undisturbed": first.accuracies[model][first.amounts.index(first.neutral)],
-        "small_mean": float(
-            np.mean([share for place, share in disturbed.items() if is_small(*place)])
-        ),
+        "undisturbed": first.undisturbed(model),
+        "small_mean": float(np.mean(small)),
         "mean": float(np.mean(list(disturbed.values()))),
         "least": min(disturbed.values()),
         "corruption_error": float(np.mean(list(errors.values()))),
-        "like_training_error": float(np.mean([errors[name] for name in LIKE_TRAINING])),
-        "unlike_training_error": float(
-            np.mean([errors[name] for name in CORRUPTIONS if name not in LIKE_TRAINING])
-        ),
+        "like_training_error": float(np.mean(like_training)),
+        "unlike_training_error": float(np.mean(unlike_training)),
     }
 
 
 def answers(measured: Mapping[str, Any], model: str) -> dict[tuple[str, float], list[int]]:
     """A model's answers to the first `SHOWN` images, by disturbance and amount."""
-    rows = zip(
-        *(measured[column] for column in ("disturbance", "amount", "model", "answers")), strict=True
-    )
     return {
-        (name, float(amount)): list(map(int, said.split()))
-        for name, amount, of, said in rows
-        if of == model
+        (name, float(amount)): list(map(int, labels.split()))
+        for name, amount, row_model, labels in _rows(
+            measured, "disturbance", "amount", "model", "answers"
+        )
+        if row_model == model
     }
 
 
-def largest_difference(measured: Mapping[str, Any], accuracies: Mapping[str, float]) -> float:
-    """Largest difference between the accuracy of a model without a disturbance and an accuracy by
-    its name.
-    """
-    return max(
-        abs(found - accuracies[model])
-        for curve in curves(measured).values()
-        for model, shares in curve.accuracies.items()
-        for found in [shares[curve.amounts.index(curve.neutral)]]
-    )
+def _rows(measured: Mapping[str, Any], *columns: str) -> Iterator[tuple[Any, ...]]:
+    return zip(*(measured[column] for column in columns), strict=True)

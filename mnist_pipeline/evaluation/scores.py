@@ -1,6 +1,4 @@
-"""How good a classifier is, with the uncertainty of a finite test set, and whether one beats
-another.
-"""
+"""The quality of classifiers, with the uncertainty of a finite test set, and comparisons."""
 
 import math
 from collections.abc import Mapping
@@ -13,15 +11,15 @@ from mnist_pipeline.utils.stored_types import stored_type
 
 Z = 1.959963984540054  # 97.5% quantile of the normal distribution, for intervals of 95%
 NUM_BINS = 15
-LOWEST = 1e-12  # a smaller probability counts as this one, so that no loss is infinite
+LOWEST = 1e-12  # the smallest probability in losses, which are finite for this reason
+BISECTIONS = 60  # halvings of an interval of length 2, down to the precision of float64
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Whether a model that is 80% sure is right in 80% of cases, in bins of equal width over
-    confidence (0, 1].
+    """Whether a model that is 80% sure is right in 80% of cases, in bins of confidence (0, 1].
 
-    The confidence is the probability of the predicted class.
+    The confidence is the probability of the predicted class. All bins have the same width.
     """
 
     counts: list[int]  # samples per bin
@@ -43,7 +41,7 @@ class Evaluation:
     recall: list[float]  # of each class, 0 where it never occurs
     f1: list[float]  # of each class
     confusion_matrix: list[list[int]]  # rows are true classes, columns predicted ones
-    calibration: Calibration | None = None  # None for a model without probabilities
+    calibration: Calibration
 
 
 @dataclass(frozen=True)
@@ -57,9 +55,7 @@ class Score:
 
 @dataclass(frozen=True)
 class PairComparison:
-    """Two models on the same test images: the images that only one classifies correctly, and the
-    exact McNemar test.
-    """
+    """The exact McNemar test of two models, on images that only one of them reads correctly."""
 
     first: str
     second: str
@@ -71,35 +67,30 @@ class PairComparison:
 @stored_type
 @dataclass(frozen=True)
 class Comparison:
-    """All models, best first; each pair of them; the indices of the test images that every model
-    misclassifies.
-    """
+    """The comparison of all models."""
 
-    models: dict[str, Score]
+    models: dict[str, Score]  # the best first
     pairs: list[PairComparison]
-    missed_by_all: list[int]
+    missed_by_all: list[int]  # indices of the test images that every model misclassifies
 
 
 def evaluate(
-    true_labels: np.ndarray,
-    predicted_labels: np.ndarray,
-    num_classes: int = 10,
-    probabilities: np.ndarray | None = None,
+    true_labels: np.ndarray, predicted_labels: np.ndarray, probabilities: np.ndarray
 ) -> Evaluation:
-    """Accuracy with its interval, figures per class, and the confusion matrix; with probabilities,
-    the calibration too.
+    """Accuracy with its interval, scores per class, confusion matrix, and calibration.
 
-    Labels are integers (n_samples,) in 0 … num_classes − 1, and probabilities have the shape
-    (n_samples, num_classes). Raises a ValueError if the labels differ in number, are empty, or are
+    Labels are integers (n_samples,) in 0 … n_classes − 1, and probabilities have the shape
+    (n_samples, n_classes). Raises a ValueError if the labels differ in number, are empty, or are
     outside the classes.
 
     Examples
     --------
-    >>> found = evaluate(np.array([0, 1, 1, 1]), np.array([0, 0, 1, 1]), num_classes=2)
-    >>> found.accuracy, found.errors, found.confusion_matrix
+    >>> probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
+    >>> evaluation = evaluate(np.array([0, 1, 1, 1]), np.array([0, 0, 1, 1]), probabilities)
+    >>> evaluation.accuracy, evaluation.errors, evaluation.confusion_matrix
     (0.75, 1, [[1, 0], [1, 2]])
     """
-    matrix = confusion_matrix(true_labels, predicted_labels, num_classes)
+    matrix = confusion_matrix(true_labels, predicted_labels, probabilities.shape[1])
     total, correct = int(matrix.sum()), int(np.trace(matrix))
     precision = _ratio(np.diag(matrix), matrix.sum(axis=0))
     recall = _ratio(np.diag(matrix), matrix.sum(axis=1))
@@ -112,14 +103,12 @@ def evaluate(
         recall=recall.tolist(),
         f1=_ratio(2 * precision * recall, precision + recall).tolist(),
         confusion_matrix=matrix.tolist(),
-        calibration=None if probabilities is None else calibrate(true_labels, probabilities),
+        calibration=calibrate(true_labels, probabilities),
     )
 
 
-def calibrate(
-    true_labels: np.ndarray, probabilities: np.ndarray, num_bins: int = NUM_BINS
-) -> Calibration:
-    """Confidence against accuracy, in bins of equal width.
+def calibrate(true_labels: np.ndarray, probabilities: np.ndarray) -> Calibration:
+    """Confidence against accuracy, in 15 bins of equal width.
 
     References
     ----------
@@ -129,17 +118,17 @@ def calibrate(
     Examples
     --------
     >>> probabilities = np.array([[0.9, 0.1], [0.9, 0.1]])  # 90% sure, right once in two
-    >>> found = calibrate(np.array([0, 1]), probabilities)
-    >>> round(found.expected_error, 3)
+    >>> calibration = calibrate(np.array([0, 1]), probabilities)
+    >>> round(calibration.expected_error, 3)
     0.4
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     correct = probabilities.argmax(axis=1) == true_labels
     # Bins include their upper end, (j/n, (j + 1)/n], so that c = 1 falls into the last.
-    bins = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
-    counts = np.bincount(bins, minlength=num_bins)
-    mean_confidence = _ratio(np.bincount(bins, confidence, num_bins), counts)
-    mean_accuracy = _ratio(np.bincount(bins, correct, num_bins), counts)
+    bins = np.clip(np.ceil(confidence * NUM_BINS).astype(int) - 1, 0, NUM_BINS - 1)
+    counts = np.bincount(bins, minlength=NUM_BINS)
+    mean_confidence = _ratio(np.bincount(bins, confidence, NUM_BINS), counts)
+    mean_accuracy = _ratio(np.bincount(bins, correct, NUM_BINS), counts)
     gap = np.abs(mean_accuracy - mean_confidence)
     return Calibration(
         counts=counts.tolist(),
@@ -172,16 +161,15 @@ def accuracy(true_labels: np.ndarray, predicted_labels: np.ndarray) -> float:
 
 
 def log_losses(true_labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """−log of the probability (n_samples, n_classes) of each true label, in nats, float64
-    (n_samples,).
+    """−log of the probability of each true label, in nats, float64 (n_samples,).
 
     Examples
     --------
     >>> log_losses(np.array([0, 1]), np.array([[0.25, 0.75], [0.5, 0.5]])).round(3)
     array([1.386, 0.693])
     """
-    given = probabilities[np.arange(len(true_labels)), true_labels].astype(np.float64)
-    return np.asarray(-np.log(np.maximum(given, LOWEST)))
+    likelihoods = probabilities[np.arange(len(true_labels)), true_labels].astype(np.float64)
+    return np.asarray(-np.log(np.maximum(likelihoods, LOWEST)))
 
 
 def accuracy_interval(true_labels: np.ndarray, predicted_labels: np.ndarray) -> tuple[float, float]:
@@ -192,9 +180,7 @@ def accuracy_interval(true_labels: np.ndarray, predicted_labels: np.ndarray) -> 
 def compared_with_guessing(
     true_labels: np.ndarray, predicted_labels: np.ndarray
 ) -> tuple[float, float]:
-    """The lower end of the interval of an accuracy, and the accuracy of always naming the most
-    frequent class.
-    """
+    """The lower end of an accuracy's interval, and the share of the most frequent class."""
     return accuracy_interval(true_labels, predicted_labels)[0], most_frequent_share(true_labels)
 
 
@@ -263,13 +249,55 @@ def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
     >>> mcnemar_p_value(1, 9)  # 2 · (1 + 10) / 2¹⁰
     0.021484375
     """
-    discordant = only_first_correct + only_second_correct
-    from scipy.special import (
-        bdtr,
-    )  # slow to import, and stored results of this module are read without it
+    # Imported here, because it is slow to import, and stored results are read without it.
+    from scipy.special import bdtr
 
+    discordant = only_first_correct + only_second_correct
+    smaller = min(only_first_correct, only_second_correct)
     # The binomial with p = 1/2 is symmetric, so both tails are twice the smaller.
-    return min(1.0, 2 * float(bdtr(min(only_first_correct, only_second_correct), discordant, 0.5)))
+    return min(1.0, 2 * float(bdtr(smaller, discordant, 0.5)))
+
+
+def difference_interval(
+    only_first_correct: int, only_second_correct: int, total: int
+) -> tuple[float, float]:
+    """95% score interval of the difference of two accuracies on the same images, first minus
+    second.
+
+    Unlike an interval of the form d ± z σ, it keeps its coverage with few disagreements, also with
+    none.
+
+    References
+    ----------
+    T. Tango, "Equivalence test and confidence interval for the difference in proportions for the
+    paired-sample design", Statistics in Medicine 17(8), 1998.
+    """
+    low = _lower_end(only_first_correct, only_second_correct, total)
+    return low, -_lower_end(only_second_correct, only_first_correct, total)
+
+
+def _lower_end(b: int, c: int, n: int) -> float:
+    """The smallest difference δ whose score, (b − c − nδ) / σ(δ), is at most Z; the score falls
+    with δ.
+    """
+    low, high = -1.0, (b - c) / n
+    for _ in range(BISECTIONS):
+        delta = (low + high) / 2
+        if b - c - n * delta > Z * _deviation(b, c, n, delta):
+            low = delta
+        else:
+            high = delta
+    return high
+
+
+def _deviation(b: int, c: int, n: int, delta: float) -> float:
+    """Standard deviation of b − c if the true difference is δ, with the other probability at its
+    most likely value.
+    """
+    linear = (2 * n - b + c) * delta - b - c
+    constant = -c * delta * (1 - delta)
+    only_second = (math.sqrt(max(linear**2 - 8 * n * constant, 0)) - linear) / (4 * n)
+    return math.sqrt(max(n * (2 * only_second + delta * (1 - delta)), 0))
 
 
 def compare(
@@ -277,50 +305,45 @@ def compare(
     predictions: Mapping[str, np.ndarray],
     evaluations: Mapping[str, Evaluation],
 ) -> Comparison:
-    """Rank models, test each pair, and find the images that all of them misclassify, from labels of
-    shape (n,).
+    """Rank models by their labels (n,), test pairs, and find images that all models misclassify.
 
     Examples
     --------
     >>> true = np.array([0, 1, 1, 1])
     >>> labels = {"a": np.array([0, 0, 1, 0]), "b": np.array([0, 1, 1, 0])}
-    >>> evaluations = {name: evaluate(true, each, 2) for name, each in labels.items()}
-    >>> found = compare(true, labels, evaluations)
-    >>> list(found.models), found.missed_by_all, found.pairs[0].only_first_correct
+    >>> one_hot = np.eye(2)
+    >>> evaluations = {name: evaluate(true, labels[name], one_hot[labels[name]]) for name in labels}
+    >>> comparison = compare(true, labels, evaluations)
+    >>> list(comparison.models), comparison.missed_by_all, comparison.pairs[0].only_first_correct
     (['b', 'a'], [3], 1)
     """
     ranked = sorted(evaluations, key=lambda model: evaluations[model].errors)
     correct = {model: predictions[model] == true_labels for model in ranked}
     pairs = [
-        _compare_pair(one, other, correct[one], correct[other])
-        for one, other in combinations(ranked, 2)
+        _compare_pair(first, second, correct[first], correct[second])
+        for first, second in combinations(ranked, 2)
     ]
+    models = {}
+    for model in ranked:
+        evaluation = evaluations[model]
+        models[model] = Score(evaluation.accuracy, evaluation.errors, evaluation.interval)
     missed = ~np.logical_or.reduce(list(correct.values()))
-    return Comparison(
-        models={
-            model: Score(
-                evaluations[model].accuracy, evaluations[model].errors, evaluations[model].interval
-            )
-            for model in ranked
-        },
-        pairs=pairs,
-        missed_by_all=np.flatnonzero(missed).tolist(),
-    )
+    return Comparison(models, pairs, np.flatnonzero(missed).tolist())
 
 
 def misclassified(
     true_labels: np.ndarray, predicted_labels: np.ndarray, probabilities: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """The wrong predictions, the most confident first.
+    """The wrong predictions, the most confident first, as columns of equal length.
 
-    These are columns of equal length: the `index` of the sample, its labels, the `probability` of
-    the predicted label and the `true_probability` of the true one.
+    The columns are the `index` of the sample, its labels, the `probability` of the predicted label
+    and the `true_probability` of the true label.
 
     Examples
     --------
     >>> probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
-    >>> found = misclassified(np.array([1, 1, 1]), probabilities.argmax(axis=1), probabilities)
-    >>> found["index"], found["probability"]
+    >>> errors = misclassified(np.array([1, 1, 1]), probabilities.argmax(axis=1), probabilities)
+    >>> errors["index"], errors["probability"]
     (array([0, 1]), array([0.9, 0.6]))
     """
     wrong = np.flatnonzero(true_labels != predicted_labels)
@@ -346,5 +369,5 @@ def _compare_pair(
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """numerator ÷ denominator, 0 where the denominator is."""
+    """numerator ÷ denominator, and 0 where the denominator is 0."""
     return np.divide(numerator, denominator, out=np.zeros(len(numerator)), where=denominator != 0)

@@ -1,8 +1,8 @@
 """The versions of each model, and what differs between two of them or between the states after two
 runs.
 
-A version is named by the SHA-256 of what its training stored. Wherever a version is named, the
-first digits are enough.
+A version of a model is named by its predictions of the test images: by the data version of
+`NAME_predictions`. Wherever a version is named, the first digits are enough.
 """
 
 from __future__ import annotations
@@ -10,26 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from mnist_pipeline.evaluation import champion, scores
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS, STORED, Model
+from mnist_pipeline.utils.reported import ReportedError
 
 TEST_SET = "test_digits"
 DIGITS = 12  # of a version, as people see it
-ASPECTS = (
-    "configuration",
-    "code",
-    "data",
-    "libraries",
-)  # attributes of a version that two versions can differ in
+# Attributes of a version that two versions can differ in.
+ASPECTS = ("configuration", "code", "data", "libraries")
 
 
 @dataclass(frozen=True)
 class Record:
-    """A value that an asset has or had, and what was recorded about it."""
+    """A run that computed a stored value of an asset, and what was recorded about it."""
 
     asset: str
     data_version: str
@@ -52,9 +50,7 @@ class ModelVersion:
     seed: int | None
     configuration: Mapping[str, Any]  # by `asset.setting`
     code: Mapping[str, str | None]  # code versions by asset
-    data: Mapping[
-        str, str
-    ]  # data versions of the assets that the model was fitted and evaluated on
+    data: Mapping[str, str]  # data versions of what the model was fitted and evaluated on, by asset
     libraries: Mapping[str, str]
     seconds: float | None
     accuracy: float | None
@@ -65,8 +61,8 @@ class ModelVersion:
     in_service: bool  # whether it is the champion now
 
 
-class NotFoundError(LookupError):
-    """No version or run has a name, or several have; the message says which there are."""
+class NotFoundError(ReportedError, LookupError):
+    """The name matches no version or run, or several. The message lists them."""
 
 
 Records = Mapping[str, Sequence[Record]]  # of each asset, the oldest first
@@ -74,86 +70,66 @@ Records = Mapping[str, Sequence[Record]]  # of each asset, the oldest first
 
 def of_models(records: Records) -> list[ModelVersion]:
     """All versions of all models, the latest first."""
-    champions = {
-        record.metadata.get("version"): record.present for record in records.get("champion", ())
+    # By version, so that the latest record of one replaces the earlier ones.
+    computed = {
+        record.data_version: (record.time, _model_version(model, record, records))
+        for model in MODELS.values()
+        for record in records.get(model.predictions_asset, ())
     }
-    found = []
-    for model in MODELS.values():
-        for version, chain in _chains(model, records).items():
-            found.append(_model_version(model, version, chain, champions))
-    return sorted(found, key=lambda each: each.time, reverse=True)
+    return [version for _, version in sorted(computed.values(), key=itemgetter(0), reverse=True)]
 
 
-def predictions(version: ModelVersion, records: Records) -> Record | None:
-    """The predictions of the test images by a version of a model."""
-    model = MODELS[version.model]
-    return _chains(model, records)[version.version].get(model.predictions_asset)
-
-
-def _chains(model: Model, records: Records) -> dict[str, dict[str, Record]]:
-    """The latest records of the fitted model, the predictions and the evaluation of each version,
-    by asset.
-    """
-    fitted = {record.data_version: record for record in records.get(model.model_asset, ())}
-    predicted = {record.data_version: record for record in records.get(model.predictions_asset, ())}
-    evaluated = {
+def _model_version(model: Model, predictions: Record, records: Records) -> ModelVersion:
+    version = predictions.data_version
+    fits = {record.data_version: record for record in records.get(model.model_asset, ())}
+    fit = fits.get(predictions.inputs.get(model.model_asset, ""))
+    evaluations = {
         record.inputs.get(model.predictions_asset): record
         for record in records.get(model.evaluation_asset, ())
     }
-    chains: dict[str, dict[str, Record]] = {}
-    if model.predictions_asset == model.model_asset:
-        chains = {version: {model.model_asset: record} for version, record in fitted.items()}
-    for version, record in predicted.items():
-        of_model = record.inputs.get(model.model_asset, "")
-        name = of_model if model.predictions_asset == model.model_asset else version
-        chain = {model.model_asset: fitted.get(of_model), model.predictions_asset: record}
-        chain[model.evaluation_asset] = evaluated.get(version)
-        if (
-            model.predictions_asset == model.predictions_asset or chain[model.model_asset]
-        ):  # else its record was removed
-            chains[name] = {asset: each for asset, each in chain.items() if each}
-    return chains
-
-
-def _model_version(
-    model: Model, version: str, chain: Mapping[str, Record], champions: Mapping[Any, bool]
-) -> ModelVersion:
-    main, result = chain[model.predictions_asset], chain.get(model.evaluation_asset)
-    scores = result.metadata if result else {}
-    steps = [
-        chain[asset] for asset in (model.model_asset, model.predictions_asset) if asset in chain
+    evaluation = evaluations.get(version)
+    # Whether each champion of this version is in service.
+    champions = [
+        record.present
+        for record in records.get("champion", ())
+        if record.metadata.get("version") == version
     ]
+    steps = [record for record in (fit, predictions) if record]
+    chain = [record for record in (*steps, evaluation) if record]
     seconds = [step.metadata["seconds"] for step in steps if "seconds" in step.metadata]
+    seeds = [step.metadata["seed"] for step in steps if "seed" in step.metadata]
+    configuration = {
+        f"{step.asset}.{name}": setting
+        for step in steps
+        for name, setting in {
+            **step.metadata.get("config", {}),
+            "seed": step.metadata.get("seed"),
+        }.items()
+        if setting is not None
+    }
+    scores = evaluation.metadata if evaluation else {}
     return ModelVersion(
         version=version,
         model=model.name,
-        time=datetime.fromtimestamp(main.time, timezone.utc).isoformat(timespec="seconds"),
-        run=main.run,
-        seed=main.metadata.get("seed"),
-        configuration={
-            f"{step.asset}.{name}": value
-            for step in steps
-            for name, value in {
-                **step.metadata.get("config", {}),
-                "seed": step.metadata.get("seed"),
-            }.items()
-            if value is not None
-        },
-        code={record.asset: record.code_version for record in chain.values()},
+        time=datetime.fromtimestamp(predictions.time, timezone.utc).isoformat(timespec="seconds"),
+        run=predictions.run,
+        seed=seeds[0] if seeds else None,
+        configuration=configuration,
+        code={record.asset: record.code_version for record in chain},
         data={
-            name: each
-            for record in chain.values()
-            for name, each in record.inputs.items()
-            if name not in chain
+            asset: data_version
+            for record in chain
+            for asset, data_version in record.inputs.items()
+            if asset not in STORED
         },
-        libraries=main.metadata.get("libraries", {}),
+        libraries=steps[0].metadata.get("libraries", {}),
         seconds=round(sum(seconds), 3) if len(seconds) == 2 else None,
         accuracy=scores.get("accuracy"),
         errors=scores.get("errors"),
-        interval=(scores["interval_low"], scores["interval_high"]) if result else None,
-        present=main.present,
-        champion=version in champions,
-        in_service=champions.get(version, False),
+        interval=(scores["interval_low"], scores["interval_high"]) if scores else None,
+        present=predictions.present,
+        champion=bool(champions),
+        in_service=any(champions),
     )
 
 
@@ -164,52 +140,41 @@ def find(name: str, records: Records) -> tuple[str, list[ModelVersion]]:
     Raises NotFoundError unless the name begins exactly one version or run.
     """
     runs = last_runs(records)
-    versions = {each.version: each for each in of_models(records)}
-    found = [each for each in (*runs, *versions) if name and each.startswith(name)]
-    if len(found) != 1:
+    versions = {version.version: version for version in of_models(records)}
+    matches = [known for known in (*runs, *versions) if name and known.startswith(name)]
+    if len(matches) != 1:
         known = [
-            *(f"version {each[:DIGITS]}" for each in versions),
-            *(f"run {each[:8]}" for each in runs),
+            *(f"version {version[:DIGITS]}" for version in versions),
+            *(f"run {run[:8]}" for run in runs),
         ]
-        problem = (
-            f"{name!a} begins {len(found)} of the versions and runs"
-            if found
-            else f"{name!a} names no version or run"
+        raise NotFoundError(
+            f"{name!a} matches {len(matches) or 'none'} of the versions and runs; there are "
+            f"{', '.join(known) or 'none'}"
         )
-        raise NotFoundError(f"{problem}; there are {', '.join(known) or 'none'}")
-    if found[0] in runs:
-        return f"run {found[0][:8]}", after_run(found[0], records)
-    version = versions[found[0]]
+    if matches[0] in runs:
+        return f"run {matches[0][:8]}", after_run(matches[0], records)
+    version = versions[matches[0]]
     return f"{MODELS[version.model].short_title} {version.version[:DIGITS]}", [version]
 
 
 def last_runs(records: Records) -> list[str]:
-    """The runs that computed versions of models, the latest last."""
-    found = sorted(
-        (each for model in MODELS.values() for each in records.get(model.predictions_asset, ())),
-        key=_time,
-    )
-    return list(dict.fromkeys(record.run for record in reversed(found)))[::-1]
-
-
-def _time(record: Record) -> float:
-    return record.time
+    """The runs that computed predictions of models, the latest last."""
+    ended: dict[str, float] = {}
+    for model in MODELS.values():
+        for record in records.get(model.predictions_asset, ()):
+            ended[record.run] = max(record.time, ended.get(record.run, 0))
+    return sorted(ended, key=ended.__getitem__)
 
 
 def after_run(run: str, records: Records) -> list[ModelVersion]:
     """The version of each model when a run had ended, in the order of the table of models."""
-    # Of models only: a champion that was put back names the run that computed it.
-    ended = max(
-        record.time for asset in STORED for record in records.get(asset, ()) if record.run == run
-    )
-    then = {
-        asset: [record for record in each if record.time <= ended]
-        for asset, each in records.items()
+    everything = [record for of_asset in records.values() for record in of_asset]
+    ended = max(record.time for record in everything if record.run == run)
+    until_then = {
+        asset: [record for record in of_asset if record.time <= ended]
+        for asset, of_asset in records.items()
     }
-    latest = {
-        found.model: found
-        for found in reversed(of_models({**then, "champion": records.get("champion", ())}))
-    }
+    latest = {version.model: version for version in reversed(of_models(until_then))}
     return [latest[model] for model in MODELS if model in latest]
 
 
@@ -235,9 +200,8 @@ def compare(
         `true_labels`.
     true_labels : ndarray of shape (n_test,)
     """
-    pairs = (
-        list(zip(before, after)) if len(before) == len(after) == 1 else _same_models(before, after)
-    )
+    is_one_pair = len(before) == len(after) == 1
+    pairs = [(old, new) for old in before for new in after if is_one_pair or old.model == new.model]
     return {
         **{aspect: _differences(aspect, pairs) for aspect in ASPECTS},
         "models": [
@@ -249,12 +213,6 @@ def compare(
             for old, new in pairs
         ],
     }
-
-
-def _same_models(
-    before: Sequence[ModelVersion], after: Sequence[ModelVersion]
-) -> list[tuple[ModelVersion, ModelVersion]]:
-    return [(old, new) for old in before for new in after if old.model == new.model]
 
 
 def _differences(
@@ -274,11 +232,10 @@ def _paired(
     if before is None or after is None:
         return {}
     was_right, is_right = before == true, after == true
-    fixed, broken = (
-        int(np.count_nonzero(is_right & ~was_right)),
-        int(np.count_nonzero(was_right & ~is_right)),
-    )
-    low, high = champion.difference_interval(fixed, broken, len(true))
+    changed = before != after
+    fixed = int(np.count_nonzero(is_right & ~was_right))
+    broken = int(np.count_nonzero(was_right & ~is_right))
+    low, high = scores.difference_interval(fixed, broken, len(true))
     classes = int(true.max()) + 1
     return {
         "fixed": fixed,
@@ -290,11 +247,8 @@ def _paired(
             "before": np.bincount(true[~was_right], minlength=classes).tolist(),
             "after": np.bincount(true[~is_right], minlength=classes).tolist(),
         },
-        "disagreements": np.flatnonzero(before != after).tolist(),
-        "labels": {
-            "before": before[before != after].tolist(),
-            "after": after[before != after].tolist(),
-        },
+        "disagreements": np.flatnonzero(changed).tolist(),
+        "labels": {"before": before[changed].tolist(), "after": after[changed].tolist()},
     }
 
 

@@ -1,5 +1,4 @@
-"""Probabilities for people's pictures, which differ more from a data set than its own test images
-do.
+"""Probabilities for people's pictures, which differ from a data set more than its test images do.
 
 A network's probabilities, calibrated on images of the data set, are wrong where other hands and
 pens make it err more often. So the temperature [1]_ of the champion's probabilities is fitted again
@@ -27,11 +26,9 @@ Floats = NDArray[np.float64]
 
 NUM_IMAGES = 2_000
 NONE = np.zeros(2)  # the weights a and b that change nothing
-SPREAD = (
-    1.0  # standard deviation of the weights around it that is expected before any image is seen
-)
-# As other people write with other pens. Noise makes a network err less often than it thinks, and is
-# left out.
+SPREAD = 1.0  # standard deviation of the weights in the prior, whose mean is `NONE`
+# Variation between people and between pens. Noise is left out: a network errs less often on noisy
+# images than its probabilities say.
 HANDS = Variation(rotation=20, scale=0.2, shear=0.3, shift=1, stroke=1.2)
 
 
@@ -42,9 +39,7 @@ def disagreement(labels: Mapping[str, NDArray[np.integer]], champion: str) -> Fl
 
 
 def tempered(probabilities: Floats, shares: Floats, weights: Floats) -> Floats:
-    """Probabilities (n, n_classes) at the temperatures that follow from shares (n,) of disagreeing
-    models.
-    """
+    """Divide log probabilities (n, n_classes) by T = exp(a + b d), for shares d (n,)."""
     temperatures = np.exp(weights[0] + weights[1] * shares)
     logits = np.log(np.maximum(probabilities, LOWEST)) / temperatures[:, np.newaxis]
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -59,6 +54,5 @@ def fit(probabilities: Floats, shares: Floats, labels: NDArray[np.integer]) -> F
         losses = log_losses(labels, tempered(probabilities, shares, weights))
         return float(losses.sum() + (weights**2).sum() / (2 * SPREAD**2))
 
-    return np.asarray(
-        minimize(loss, NONE, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-3}).x
-    )
+    optimum = minimize(loss, NONE, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-3})
+    return np.asarray(optimum.x)

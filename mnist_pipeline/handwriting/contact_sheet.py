@@ -1,4 +1,4 @@
-"""Draw a contact sheet: pictures with the digits found in them, and what each model reads.
+"""Draw a contact sheet: pictures with their digits, and the answer of each model.
 
 Pillow loads within milliseconds. Matplotlib is too slow for a command that answers at once.
 """
@@ -21,28 +21,28 @@ from mnist_pipeline.handwriting.recognizer import (
     Recognizer,
     headline,
 )
+from mnist_pipeline.knn.model import NUM_NEIGHBORS_SHOWN
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.utils.printable import count as count_of
-from mnist_pipeline.utils.printable import printable
+from mnist_pipeline.utils.printable import count, printable
 
 MAX_PICTURES = 20  # on a sheet; further pictures are counted
 MAX_DIGITS = 120  # on a sheet, divided equally among its pictures; further digits are counted
 
 # The light palette of the report.
-INK, SOFT, PAPER, CARD, LINE, ACCENT = (
-    "#24292f",
-    "#57606a",
-    "#ffffff",
-    "#f6f8fa",
-    "#d0d7de",
-    "#0a58ca",
-)
-WARNING, WARNING_CARD = "#d1242f", "#ffebe9"
+INK = "#24292f"
+SOFT = "#57606a"
+PAPER = "#ffffff"
+CARD = "#f6f8fa"
+LINE = "#d0d7de"
+ACCENT = "#0a58ca"
+WARNING = "#d1242f"
+WARNING_CARD = "#ffebe9"
 
 # Lengths in pixels.
 MARGIN = 24
 GAP = 16
-PICTURE_WIDTH, PICTURE_HEIGHT = 360, 220  # the maximum
+PICTURE_WIDTH = 360  # at most
+PICTURE_HEIGHT = 220  # at most
 SCALE = 2  # of a 28×28 image
 SIDE = SCALE * IMAGE_SIDE
 ROW = SIDE + 24
@@ -58,34 +58,31 @@ NUMBER = ROWS + 10
 SEEN = ROWS + 40
 ANSWER = SEEN + SIDE + 20
 OTHERS = ANSWER + 112
-NEAR = OTHERS + 120
-NEAR_STEP = SIDE + 8
-REBUILT = NEAR + 3 * NEAR_STEP + 12
+NEIGHBORS = OTHERS + 120
+NEIGHBOR_STEP = SIDE + 8
+REBUILT = NEIGHBORS + NUM_NEIGHBORS_SHOWN * NEIGHBOR_STEP + 12
 DOUBT = REBUILT + SIDE + 20
 DOUBT_LENGTH = 18  # characters of a line
 WIDTH = DOUBT + 130 + MARGIN
 CAPTIONS = {
     SEEN: "the {noun} as\nthe models see it",
     OTHERS: "the other\nmodels",
-    NEAR: "the nearest\ntraining {noun}s",
+    NEIGHBORS: "the nearest\ntraining {noun}s",
     REBUILT: f"from {NUM_COMPONENTS}\ncomponents",
 }
 
 
-class Page(NamedTuple):
+class Entry(NamedTuple):
     """A picture with the digits that were read in it."""
 
     title: str  # any text; it is drawn in one line
     picture: np.ndarray  # (rows, columns), upright and grey, as `pictures.read` returns it
     readings: Sequence[Reading]  # as `Recognizer.read` returns them
-    width: int | None = (
-        None  # of the picture to which the boxes belong, if `picture` is a copy of another size
-    )
+    # Of the picture to which the boxes belong, if `picture` is a copy of another size.
+    width: int | None = None
 
-    def fitted(self) -> "Page":
-        """The same page with the picture in the size in which it is drawn; a small picture is not
-        blurred.
-        """
+    def fitted(self) -> "Entry":
+        """The same entry with the picture in its size on the sheet, not blurred if enlarged."""
         height, width = self.picture.shape
         scale = min(PICTURE_HEIGHT / height, PICTURE_WIDTH / width)
         size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -94,29 +91,31 @@ class Page(NamedTuple):
         return self._replace(picture=np.asarray(resized), width=self.width or width)
 
 
-def draw(pages: Sequence[Page], recognizer: Recognizer) -> bytes:
+def draw(entries: Sequence[Entry], recognizer: Recognizer) -> bytes:
     """Draw pictures with numbered digits, and one row per digit, as PNG.
 
-    The sheet shows at most `MAX_PICTURES` pictures and `MAX_DIGITS` digits in all, and counts what
-    is left out. The images of the nearest training digits come from the recognizer.
+    The sheet shows at most `MAX_PICTURES` pictures and `MAX_DIGITS` digits in all, and counts the
+    others. The images of the nearest training digits come from the recognizer.
     """
-    shown = [page.fitted() for page in pages[:MAX_PICTURES]]
-    counts = [min(len(page.readings), MAX_DIGITS // len(shown)) for page in shown]
-    tops = HEAD + np.cumsum([0, *map(_height, shown, counts)])
-    sheet = _Sheet(int(tops[-1]) + TITLE, recognizer)
-    for top, page, count in zip(map(int, tops), shown, counts):
-        sheet.draw_page(top, page, count)
-    if left_out := len(pages) - len(shown):
-        sheet.text((MARGIN, int(tops[-1]) + 8), f"and {count_of(left_out, 'more picture')}", SOFT)
+    shown = [entry.fitted() for entry in entries[:MAX_PICTURES]]
+    num_rows = [min(len(entry.readings), MAX_DIGITS // len(shown)) for entry in shown]
+    heights = [_height(entry, rows) for entry, rows in zip(shown, num_rows)]
+    bottom = HEAD + sum(heights)
+    sheet = _Sheet(bottom + TITLE, recognizer)
+    top = HEAD
+    for entry, rows, height in zip(shown, num_rows, heights):
+        sheet.draw_entry(top, entry, rows)
+        top += height
+    left_out = len(entries) - len(shown)
+    if left_out:
+        sheet.text((MARGIN, bottom + 8), f"and {count(left_out, 'more picture')}", SOFT)
     buffer = io.BytesIO()
     sheet.image.save(buffer, "png", compress_level=COMPRESSION)
     return buffer.getvalue()
 
 
 def cut(text: str, length: int = 18) -> str:
-    """A text as one line of ASCII, which the font has, of at most so many characters; other
-    characters are escaped.
-    """
+    """A text in one line of at most `length` characters; all but ASCII is escaped for the font."""
     line = printable(text.encode("ascii", "backslashreplace").decode())
     return line if len(line) <= length else f"{line[: length - 1]}…"
 
@@ -130,12 +129,11 @@ class _Sheet:
     def __init__(self, height: int, recognizer: Recognizer) -> None:
         self.image = Image.new("RGB", (WIDTH, height), PAPER)
         self.pen = ImageDraw.Draw(self.image)
-        self.recognizer, self.known = recognizer, recognizer.known
-        self.names, self.noun = self.known.names, self.known.noun
+        self.recognizer = recognizer
+        self.known = recognizer.known
         for x, caption in CAPTIONS.items():
-            self.pen.multiline_text(
-                (x, 10), caption.format(noun=self.noun), SOFT, _font(SMALL), spacing=2
-            )
+            text = caption.format(noun=self.known.noun)
+            self.pen.multiline_text((x, 10), text, SOFT, _font(SMALL), spacing=2)
 
     def text(
         self, place: tuple[int, int], text: str, color: str, size: int = NORMAL, anchor: str = "la"
@@ -147,71 +145,62 @@ class _Sheet:
         levels = 255 - _levels(image)
         self.image.paste(Image.fromarray(levels.repeat(SCALE, axis=0).repeat(SCALE, axis=1)), place)
 
-    def draw_page(self, top: int, page: Page, count: int) -> None:
-        """Draw a picture with boxes around its digits, and the rows of its first `count` digits."""
-        height, width = page.picture.shape
+    def draw_entry(self, top: int, entry: Entry, num_rows: int) -> None:
+        """Draw a picture with boxes around its digits, and rows for the first digits."""
+        height, width = entry.picture.shape
+        title = cut(entry.title, TITLE_LENGTH)
+        answer = cut(headline(entry.readings, self.known), 60)
         self.pen.line((MARGIN, top, WIDTH - MARGIN, top), LINE)
-        self.text((MARGIN, top + 9), cut(page.title, TITLE_LENGTH), INK)
-        self.text(
-            (WIDTH - MARGIN, top + 9),
-            cut(headline(page.readings, self.known), 60),
-            INK,
-            anchor="ra",
-        )
+        self.text((MARGIN, top + 9), title, INK)
+        self.text((WIDTH - MARGIN, top + 9), answer, INK, anchor="ra")
         top += TITLE
-        self.image.paste(Image.fromarray(page.picture), (MARGIN, top))
+        self.image.paste(Image.fromarray(entry.picture), (MARGIN, top))
         self.pen.rectangle((MARGIN - 1, top - 1, MARGIN + width, top + height), outline=LINE)
-        self.draw_boxes(top, width / (page.width or width), page.readings)
-        for number, reading in enumerate(page.readings[:count], 1):
+        self.draw_boxes(top, width / (entry.width or width), entry.readings)
+        for number, reading in enumerate(entry.readings[:num_rows], 1):
             self.draw_row(top, number, reading)
             top += ROW
-        left_out = len(page.readings) - count
-        if left_out or not count:
-            remark = (
-                f"and {count_of(left_out, f'more {self.noun}')}"
-                if left_out
-                else f"no {self.noun} was found"
-            )
-            self.text((ROWS + 10, top + 8), remark, SOFT)
+        left_out = len(entry.readings) - num_rows
+        if left_out:
+            self.text((NUMBER, top + 8), f"and {count(left_out, f'more {self.known.noun}')}", SOFT)
+        elif not num_rows:
+            self.text((NUMBER, top + 8), f"no {self.known.noun} was found", SOFT)
 
     def draw_boxes(self, top: int, scale: float, readings: Sequence[Reading]) -> None:
-        """Draw the box of each digit with its number, on a background of its own so that it is
-        always legible.
-        """
+        """Draw the box of each digit, with its number on a background that keeps it legible."""
         for number, reading in enumerate(readings, 1):
-            x, y, width, height = (scale * side for side in reading.box)
+            x, y, width, height = (round(scale * side) for side in reading.box)
             color = _color(reading.recognition)
-            left, upper = MARGIN + round(x), top + round(y)
-            self.pen.rectangle(
-                (left, upper, left + round(width), upper + round(height)), outline=color
-            )
+            left = MARGIN + x
+            upper = top + y
+            self.pen.rectangle((left, upper, left + width, upper + height), outline=color)
             upper = max(top, upper - SMALL)
             right = left + 3 + round(_font(SMALL).getlength(str(number)))
             self.pen.rectangle((left, upper, right, upper + SMALL), fill=color)
             self.text((left + 2, upper + SMALL // 2), str(number), PAPER, SMALL, "lm")
 
     def draw_row(self, top: int, number: int, reading: Reading) -> None:
-        """Draw one digit: its image, all answers, the nearest training digits, the reconstruction,
-        and the doubt.
-        """
+        """Draw a digit: image, answers, nearest training digits, reconstruction, and doubt."""
         answer = reading.recognition
-        card, color = CARD, SOFT if answer.is_doubtful else INK
+        card = CARD
+        color = SOFT if answer.is_doubtful else INK
+        model = MODELS[answer.champion].short_title
         if not answer.looks_like_digit:
-            card, color = WARNING_CARD, WARNING
+            card = WARNING_CARD
+            color = WARNING
+            model = f"{model}: {answer.name}"
         self.pen.rounded_rectangle((ROWS, top, WIDTH - MARGIN, top + ROW - 8), 6, card)
-        inner, middle = top + 8, top + 8 + SIDE // 2
+        inner = top + 8
+        middle = inner + SIDE // 2
         self.text((NUMBER, middle), str(number), _color(answer), anchor="lm")
         self.paste(reading.image, (SEEN, inner))
         size = LARGE if len(answer.text) == 1 else NORMAL
         self.text((ANSWER, inner + 12), cut(answer.text, 13), color, size, "lm")
-        model = MODELS[answer.champion].short_title + (
-            "" if answer.looks_like_digit else f": {answer.name}"
-        )
         self.text((ANSWER, inner + 38), cut(model), SOFT, SMALL, "lm")
         self.text((ANSWER, inner + 54), percent(answer.probability), INK, anchor="lm")
         self.draw_others(inner, answer)
         for i, neighbor in enumerate(answer.neighbors):
-            self.draw_neighbor((NEAR + i * NEAR_STEP, inner), neighbor, answer.digit)
+            self.draw_neighbor((NEIGHBORS + i * NEIGHBOR_STEP, inner), neighbor, answer.digit)
         self.paste(answer.reconstruction, (REBUILT, inner))
         if answer.is_doubtful:
             doubt = "\n".join(wrap(cut(self.known.headline(answer), 60), DOUBT_LENGTH))
@@ -219,43 +208,37 @@ class _Sheet:
 
     def draw_others(self, top: int, answer: Recognition) -> None:
         """Draw one line per other model, in red if its digit differs from the answer."""
-        others = [
-            (model, digit) for model, digit in answer.digits.items() if model != answer.champion
-        ]
-        for i, (model, digit) in enumerate(others):
+        others = [model for model in answer.digits if model != answer.champion]
+        for i, model in enumerate(others):
             y = top + SIDE * (2 * i + 1) // (2 * len(others))
             self.text((OTHERS, y), MODELS[model].short_title, SOFT, SMALL, "lm")
-            share = percent(float(answer.probabilities[model][digit]))
-            line = (
-                f"{self.names[digit]}   {share}"
-                if len(self.names[digit]) == 1
-                else cut(self.names[digit], 10)
-            )
-            self.text(
-                (OTHERS + 54, y), line, INK if digit == answer.digit else WARNING, SMALL, "lm"
-            )
+            digit = answer.digits[model]
+            line = cut(self.known.names[digit], 10)
+            if len(line) == 1:
+                line += f"   {percent(float(answer.probabilities[model][digit]))}"
+            color = INK if digit == answer.digit else WARNING
+            self.text((OTHERS + 54, y), line, color, SMALL, "lm")
 
     def draw_neighbor(self, place: tuple[int, int], neighbor: Neighbor, digit: int) -> None:
-        """Draw a training digit with its label in a corner, in red if the label differs from the
-        answer.
-        """
+        """Draw a training digit and its label, in red if the label differs from the answer."""
         self.paste(self.recognizer.training_image(neighbor.index), place)
         x, y = place[0] + SIDE, place[1] + SIDE
-        label = cut(self.names[neighbor.digit], 7)
+        label = cut(self.known.names[neighbor.digit], 7)
         width = max(13, round(_font(SMALL).getlength(label)) + 4)
+        color = INK if neighbor.digit == digit else WARNING
         self.pen.rectangle((x - width, y - 15, x, y), fill=PAPER)
-        self.text(
-            (x - width // 2, y - 7), label, INK if neighbor.digit == digit else WARNING, SMALL, "mm"
-        )
+        self.text((x - width // 2, y - 7), label, color, SMALL, "mm")
 
 
 def _color(answer: Recognition) -> str:
     return ACCENT if answer.looks_like_digit else WARNING
 
 
-def _height(page: Page, count: int) -> int:
-    rows = count * ROW + (TITLE if count < len(page.readings) or not count else 0)
-    return TITLE + max(len(page.picture), rows) + GAP
+def _height(entry: Entry, num_rows: int) -> int:
+    rows = num_rows * ROW
+    if num_rows < len(entry.readings) or not num_rows:
+        rows += TITLE  # a remark
+    return TITLE + max(len(entry.picture), rows) + GAP
 
 
 def _levels(image: np.ndarray) -> np.ndarray:

@@ -1,5 +1,4 @@
-"""The inbox: a directory that people put pictures into. The files stay where they are, and nothing
-is written there.
+"""The inbox: a directory that people put pictures into. The project only reads it.
 
 A file has a key, `NAME-CHECKSUM`: the letters and digits of its name, and a checksum of its
 content. All results of a picture are stored under its key, so a file that changes becomes another
@@ -14,13 +13,8 @@ import unicodedata
 from pathlib import Path
 
 QUIET_SECONDS = 5.0  # after the last change of a file, because somebody may still be writing it
-UNFINISHED = (
-    ".part",
-    ".partial",
-    ".crdownload",
-    ".tmp",
-    ".swp",
-)  # suffixes of files that a program is writing
+# Suffixes of files that a program is still writing.
+UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".swp")
 MAX_STEM = 40  # characters of a name that become part of the key
 
 
@@ -29,20 +23,17 @@ def list_pictures(directory: Path) -> dict[str, Path]:
 
     Hidden files, and files that somebody may still be writing, are left out.
     """
-    now, found = time.time(), []
+    now = time.time()
+    pictures = []
     for path in directory.iterdir():
-        if (
-            path.is_file()
-            and not path.name.startswith(".")
-            and not path.name.lower().endswith(UNFINISHED)
-        ):
-            state = path.stat()
-            is_quiet = (
-                not 0 <= now - state.st_mtime < QUIET_SECONDS
-            )  # a clock elsewhere may be ahead
-            if is_quiet:
-                found.append((state.st_mtime, path))
-    return {make_key(path): path for _, path in sorted(found)}
+        name = path.name.lower()
+        if name.startswith(".") or name.endswith(UNFINISHED) or not path.is_file():
+            continue
+        changed = path.stat().st_mtime
+        # A time in the future is from the clock of another machine.
+        if not 0 <= now - changed < QUIET_SECONDS:
+            pictures.append((changed, path))
+    return {make_key(path): path for _, path in sorted(pictures)}
 
 
 def make_key(path: Path) -> str:
@@ -53,9 +44,7 @@ def make_key(path: Path) -> str:
     return f"{stem or 'picture'}-{_checksum(path, state.st_size, state.st_mtime_ns)}"
 
 
-@functools.lru_cache(maxsize=100_000)  # a sensor looks every half minute, in one process
+@functools.lru_cache(maxsize=100_000)  # a sensor calls this twice per minute, in one process
 def _checksum(path: Path, size: int, modified: int) -> str:
-    """The first digits of a file's SHA-256; size and time of its last change are the key of the
-    cache.
-    """
+    """The first digits of a file's SHA-256; the cache needs its size and the time of its change."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

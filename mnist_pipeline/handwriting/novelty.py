@@ -1,6 +1,4 @@
-"""Novelty detection: whether an image looks like any digit, independently of what the models
-read.
-"""
+"""Novelty detection: whether an image looks like any digit, whatever the models answer."""
 
 from typing import NamedTuple
 
@@ -10,44 +8,40 @@ from mnist_pipeline import pca
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.handwriting import outliers
-from mnist_pipeline.utils.blocks import in_blocks, read_only
+from mnist_pipeline.utils.blocks import in_blocks
 
 POINT = 99.0  # above this percentile of the reference digits, an image does not look like a digit
 DOUBTED = 96.0  # the stricter percentile if the answer has a probability below `PROBABLE`
-ORDINARY = (
-    50.0  # the stricter percentile for images in a picture where most findings are not digits
-)
+ORDINARY = 50.0  # the stricter percentile in a picture where most findings are not digits
 PROBABLE = 0.9  # an answer of a lower probability is only probable
 
 DIRECTIONS = 8
 CELLS = 5  # per side
+NUM_EDGES = DIRECTIONS * CELLS * CELLS
 SMOOTHING = 0.7  # standard deviation in pixels, before differences are taken
 NUM_COMPONENTS = 25  # of the subspace of a class
 IMAGES_PER_COMPONENT = 4  # the minimum, in the smallest class
 LEAST_IMAGES = 2 * IMAGES_PER_COMPONENT  # of a class
-NEGLIGIBLE = 1e-7  # smaller entries of the smoothing matrix, whose rows sum to 1, become 0
-FEW_IMAGES = 50  # whose edges NumPy computes in less time than the import of Numba takes
-BLOCK_ROWS = 1_024  # images per block of a thread
+# Smaller entries of the smoothing matrix, whose rows sum to 1, become 0: subnormal ones are slow.
+NEGLIGIBLE = 1e-7
+BLOCK_ROWS = 128  # images at a time: their edges fit the cache
 
 MOST_IMAGES = 12_000  # training images that the classes are fitted on
-MOST_MEMBERS = 5_000  # of those, what the network learns as members, as they are and deformed
-OUTLIERS = {
-    "strokes": 0.6,
-    "scribbles": 0.2,
-    "halves": 0.5,
-    "turned": 0.5,
-}  # for each of these members
+MOST_MEMBERS = 5_000  # images used as positives, once unchanged and once deformed
+# The number of outliers per positive image.
+OUTLIERS = {"strokes": 0.6, "scribbles": 0.2, "halves": 0.5, "turned": 0.5}
 VARIATION = Variation(rotation=15, scale=0.12, shear=0.2, shift=1, stroke=0.5)
-ORDINARY_OF_TURNED = (
-    75.0  # turned images of a class are outliers if most of them lie above this percentile
-)
+# Turned images of a class are outliers if most of them lie above this percentile.
+ORDINARY_OF_TURNED = 75.0
 LEAST_SHARE = 0.8  # of the distance, that counts even if the network sees no outlier
-HIDDEN_SIZE, EPOCHS, BATCH_SIZE, LEAST_UPDATES = 128, 6, 512, 300
+HIDDEN_SIZE = 128
+EPOCHS = 6
+BATCH_SIZE = 512
+LEAST_UPDATES = 300
 
 
 class Novelty(NamedTuple):
-    """Distance of images from the training digits of the nearest class, ranked among reference
-    digits.
+    """The distance of images from the training digits, ranked among reference digits.
 
     Notes
     -----
@@ -61,13 +55,13 @@ class Novelty(NamedTuple):
     from the subspace, in standard deviations from the mean over the class's own digits. The
     distance of an image is its lowest distance over the classes.
 
-    The distance alone takes an A for a bad 4. So a network of one hidden layer also learns from the
-    edges to tell training digits, as they are and deformed, from images of `outliers`: random
-    strokes, halves of different digits, and digits that are turned or mirrored. No letter is among
-    them. The distance d and the network's log odds o for an outlier are standardised over the
-    reference digits, and the score is d + max(o, 0.8 d): the network may raise a doubt, and can't
-    remove one. The threshold is a percentile of the reference digits, so the share of digits above
-    it is known.
+    The distance alone takes an A for a bad 4. So a network of one hidden layer learns from the
+    edges to separate training digits, unchanged and deformed, from images of `outliers`: random
+    strokes, halves of different digits, and digits that are turned or mirrored. The outliers
+    include no letters. The distance d and the network's log odds o for an outlier are standardised
+    over the reference digits, and the score is d + max(o, 0.8 d): the network can raise doubts, and
+    can't remove them. The threshold is a percentile of the reference digits, so the share of digits
+    above it is known.
 
     References
     ----------
@@ -79,22 +73,17 @@ class Novelty(NamedTuple):
     """
 
     means: np.ndarray  # of the edge histograms of each class; float32 (n_classes, 200)
-    components: (
-        np.ndarray
-    )  # their leading principal components, as columns; float32 (n_classes, 200, n_components)
-    residuals: (
-        np.ndarray
-    )  # mean and standard deviation of log squared residuals by class; float64 (n_classes, 2)
+    # Their leading principal components, as columns; float32 (n_classes, 200, n_components).
+    components: np.ndarray
+    # Mean and standard deviation of log squared residuals, by class; float64 (n_classes, 2).
+    residuals: np.ndarray
     reference: np.ndarray  # scores of the reference digits, ascending; float64 (n_reference,)
-    # Of the network; before it is trained, the distance is the score.
-    hidden_weight: np.ndarray = np.empty(
-        (0, DIRECTIONS * CELLS * CELLS), np.float32
-    )  # float32 (n_hidden, 200)
+    # The network. Without hidden units, as before its training, its log odds are 0.
+    hidden_weight: np.ndarray = np.empty((0, NUM_EDGES), np.float32)  # float32 (n_hidden, 200)
     hidden_bias: np.ndarray = np.empty(0, np.float32)  # float32 (n_hidden,)
     output_weight: np.ndarray = np.empty(0, np.float32)  # float32 (n_hidden,)
-    scales: np.ndarray = np.array(
-        [[0.0, 1.0]] * 2
-    )  # mean and deviation of distance and log odds; float64 (2, 2)
+    # Mean and standard deviation of the distance, and of the log odds; float64 (2, 2).
+    scales: np.ndarray = np.array([[0.0, 1.0]] * 2)
 
     @classmethod
     def fit(
@@ -104,10 +93,10 @@ class Novelty(NamedTuple):
         reference_images: np.ndarray,
         seed: int = 0,
     ) -> "Novelty":
-        """Fit classes and network on training digits, uint8 (n, 28, 28), and the usual scores on
-        others.
+        """Fit classes and network to training digits, and score the reference digits.
 
-        Raises a ValueError if a class has fewer than eight training images.
+        Images are uint8 (n, 28, 28). Raises a ValueError if a class has fewer than eight training
+        images.
         """
         classes, counts = np.unique(train_labels, return_counts=True)
         if counts.min() < LEAST_IMAGES:
@@ -117,72 +106,67 @@ class Novelty(NamedTuple):
             )
         generator = np.random.default_rng(seed)
         order = generator.permutation(len(train_images))
-        chosen = np.sort(
-            np.concatenate(
-                [
-                    order[train_labels[order] == label][: MOST_IMAGES // len(classes)]
-                    for label in classes
-                ]
-            )
-        )
-        train_images, train_labels = train_images[chosen], train_labels[chosen]
+        per_class = MOST_IMAGES // len(classes)
+        samples = [order[train_labels[order] == label][:per_class] for label in classes]
+        sample = np.sort(np.concatenate(samples))
+        train_images, train_labels = train_images[sample], train_labels[sample]
         fitted = cls._fit_classes(train_images, train_labels)
-        found = edges(reference_images)
-        distances = fitted._distances(found)
+        reference_edges = edges(reference_images)
+        distances = fitted._distances(reference_edges)
         members, strangers = _examples(fitted, train_images, train_labels, distances, generator)
         fitted = fitted._replace(**_train(edges(members), edges(strangers), seed))
-        fitted = fitted._replace(
-            scales=np.array([_moments(distances), _moments(fitted._log_odds(found))])
-        )
-        return fitted._replace(reference=np.sort(fitted._scores(distances, found)))
+        odds = fitted._log_odds(reference_edges)
+        fitted = fitted._replace(scales=np.array([_moments(distances), _moments(odds)]))
+        return fitted._replace(reference=np.sort(fitted._scores(distances, odds)))
 
     @classmethod
     def _fit_classes(cls, images: np.ndarray, labels: np.ndarray) -> "Novelty":
-        """The subspaces of the classes, without reference and network."""
+        """Fit the subspaces of the classes; reference and network stay empty."""
         classes, counts = np.unique(labels, return_counts=True)
         num_components = min(NUM_COMPONENTS, int(counts.min()) // IMAGES_PER_COMPONENT)
         means, components, residuals = [], [], []
         for label in classes:
-            found = edges(images[labels == label])
-            mean = pca.mean(found)
-            leading = pca.eigendecomposition(pca.covariance(pca.center(found, mean))).eigenvectors[
-                :, :num_components
-            ]
-            means.append(mean.astype(np.float32))
-            components.append(leading.astype(np.float32))
-            residuals.append(_moments(_log_residuals(found, means[-1], components[-1])))
+            class_edges = edges(images[labels == label])
+            exact_mean = pca.mean(class_edges)
+            covariance = pca.covariance(pca.center(class_edges, exact_mean))
+            leading = pca.eigendecomposition(covariance).eigenvectors[:, :num_components]
+            mean = exact_mean.astype(np.float32)
+            columns = leading.astype(np.float32)
+            means.append(mean)
+            components.append(columns)
+            residuals.append(_moments(_log_residuals(class_edges, mean, columns)))
         return cls(np.array(means), np.array(components), np.array(residuals), np.empty(0))
 
-    def _scores(self, distances: np.ndarray, found: np.ndarray) -> np.ndarray:
-        """The scores of images from their distances and edges, float64 (n,)."""
+    def _scores(self, distances: np.ndarray, odds: np.ndarray) -> np.ndarray:
+        """The scores of images from their distances and log odds, float64 (n,)."""
         (mean, deviation), (odds_mean, odds_deviation) = self.scales
-        distance = (distances - mean) / deviation
-        odds = (self._log_odds(found) - odds_mean) / odds_deviation
-        return np.asarray(distance + np.maximum(odds, LEAST_SHARE * distance))
+        distances = (distances - mean) / deviation
+        odds = (odds - odds_mean) / odds_deviation
+        return np.asarray(distances + np.maximum(odds, LEAST_SHARE * distances))
 
-    def _distances(self, found: np.ndarray) -> np.ndarray:
-        """Distance of each image, whose edges are `found`, from its nearest class, float64 (n,)."""
-        distances = np.full(len(found), np.inf)
-        for mean, components, residual in zip(self.means, self.components, self.residuals):
-            distance = (_log_residuals(found, mean, components) - residual[0]) / residual[1]
-            distances = np.minimum(distances, distance)
-        return distances
+    def _distances(self, image_edges: np.ndarray) -> np.ndarray:
+        """Distance of each image from its nearest class, float64 (n,)."""
+        nearest = np.full(len(image_edges), np.inf)
+        for class_mean, components, (mean, deviation) in zip(
+            self.means, self.components, self.residuals
+        ):
+            residuals = _log_residuals(image_edges, class_mean, components)
+            nearest = np.minimum(nearest, (residuals - mean) / deviation)
+        return nearest
 
-    def _log_odds(self, found: np.ndarray) -> np.ndarray:
-        """The network's log odds for an outlier by the edges of images, up to a constant, float64
-        (n,).
-        """
-        hidden = np.maximum(found @ self.hidden_weight.T + self.hidden_bias, 0)
+    def _log_odds(self, image_edges: np.ndarray) -> np.ndarray:
+        """The network's log odds for an outlier, up to a constant, float64 (n,)."""
+        hidden = np.maximum(image_edges @ self.hidden_weight.T + self.hidden_bias, 0)
         return np.asarray(hidden @ self.output_weight, np.float64)
 
     def percentile(self, images: np.ndarray) -> np.ndarray:
-        """The share of the reference digits that are nearer to all classes, 0–100, float64 (n,).
+        """The share of the reference digits with a lower score, 0–100, float64 (n,).
 
         Images are uint8 (n, 28, 28), with light ink on 0, as `pictures.find_digits` returns them.
         """
-        found = edges(images)
-        below = np.searchsorted(self.reference, self._scores(self._distances(found), found))
-        return np.asarray(100 * below / len(self.reference))
+        image_edges = edges(images)
+        scores = self._scores(self._distances(image_edges), self._log_odds(image_edges))
+        return np.asarray(100 * np.searchsorted(self.reference, scores) / len(self.reference))
 
 
 def looks_like_digit(percentile: float, probability: float) -> bool:
@@ -195,21 +179,16 @@ def edges(images: np.ndarray) -> np.ndarray:
     angles = 2 * np.pi * np.arange(DIRECTIONS // 2) / DIRECTIONS
     axes = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     smooth, difference, pooling = _matrices()
-    shape = len(images), DIRECTIONS * CELLS * CELLS
-    if len(images) <= FEW_IMAGES:
-        x, y = smooth @ images @ difference.T, difference @ images @ smooth.T
-        along = np.stack([cosine * x + sine * y for cosine, sine in axes], axis=1)  # (n, 4, 28, 28)
-        rising = np.maximum(np.concatenate([along, -along], axis=1), 0)
-        found = (pooling @ rising @ pooling.T).reshape(shape)
-        return np.asarray(np.sqrt(found / np.maximum(found.sum(axis=1, keepdims=True), 1)))
-
-    from mnist_pipeline.kernels.novelty import edge_shares
-
-    pixels = read_only(images)
-    shares = np.empty(shape, np.float32)
+    shares = np.empty((len(images), NUM_EDGES), np.float32)
 
     def compute(block: slice) -> None:
-        edge_shares(pixels[block], smooth, difference, pooling, axes, shares[block])
+        x = smooth @ images[block] @ difference.T
+        y = difference @ images[block] @ smooth.T
+        along = np.stack([cosine * x + sine * y for cosine, sine in axes], axis=1)  # (n, 4, 28, 28)
+        rising = np.maximum(np.concatenate([along, -along], axis=1), 0)  # (n, 8, 28, 28)
+        strengths = (pooling @ rising @ pooling.T).reshape(-1, NUM_EDGES)
+        totals = np.maximum(strengths.sum(axis=1, keepdims=True), 1)
+        shares[block] = np.sqrt(strengths / totals)
 
     in_blocks(compute, len(images), BLOCK_ROWS)
     return shares
@@ -222,7 +201,7 @@ def _examples(
     distances: np.ndarray,
     generator: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Images of members, as they are and deformed, and of outliers."""
+    """Images of members, unchanged and deformed, and of outliers."""
     originals = images[generator.permutation(len(images))[:MOST_MEMBERS]]
     deformed = vary(originals, VARIATION, int(generator.integers(1 << 32)))
     counts = {name: round(2 * share * len(originals)) for name, share in OUTLIERS.items()}
@@ -243,11 +222,12 @@ def _train(members: np.ndarray, strangers: np.ndarray, seed: int) -> dict[str, n
     from mnist_pipeline import training  # with torch, which an answer does not need
     from mnist_pipeline.networks import MLP
 
-    found = np.concatenate([members, strangers])
-    mean, deviation = found.mean(axis=0), found.std(axis=0) + 0.01
+    examples = np.concatenate([members, strangers])
+    mean = examples.mean(axis=0)
+    deviation = examples.std(axis=0) + 0.01
     labels = np.repeat([0, 1], [len(members), len(strangers)])
-    network = training.build(MLP, found.shape[1], HIDDEN_SIZE, 2, seed=seed)
-    updates = -(-len(found) // BATCH_SIZE)  # per pass
+    network = training.build(MLP, examples.shape[1], HIDDEN_SIZE, 2, seed=seed)
+    updates = -(-len(examples) // BATCH_SIZE)  # per pass
     recipe = training.Recipe(
         epochs=max(EPOCHS, -(-LEAST_UPDATES // updates)),
         batch_size=BATCH_SIZE,
@@ -255,7 +235,7 @@ def _train(members: np.ndarray, strangers: np.ndarray, seed: int) -> dict[str, n
         betas=(0.8, 0.95),
         schedule="one-cycle",
     )
-    training.train(network, (found - mean) / deviation, labels, recipe, seed=seed)
+    training.train(network, (examples - mean) / deviation, labels, recipe, seed=seed)
     weights = training.weights(network)
     hidden = weights["hidden.weight"] / deviation
     return {
@@ -266,9 +246,7 @@ def _train(members: np.ndarray, strangers: np.ndarray, seed: int) -> dict[str, n
 
 
 def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Smoothing S (28, 28), difference D (28, 28) and pooling into overlapping cells (5, 28),
-    applied from the left.
-    """
+    """Smoothing (28, 28), difference (28, 28), and pooling into overlapping cells (5, 28)."""
     places = np.arange(IMAGE_SIDE)
     smooth = np.exp(-0.5 * ((places - places[:, None]) / SMOOTHING) ** 2)
     smooth /= smooth.sum(axis=1).max()
@@ -281,14 +259,12 @@ def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return smooth.astype(np.float32), difference.astype(np.float32), pooling.astype(np.float32)
 
 
-def _log_residuals(found: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
+def _log_residuals(image_edges: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
     """log ‖(I − V Vᵀ)(e − mean)‖² of edges e, float64 (n,)."""
-    centered = found - mean
-    captured = centered @ components
-    left = np.square(centered, dtype=np.float64).sum(axis=1) - np.square(
-        captured, dtype=np.float64
-    ).sum(axis=1)
-    return np.log(np.maximum(left, 1e-6))
+    centered = image_edges - mean
+    total = np.square(centered, dtype=np.float64).sum(axis=1)
+    captured = np.square(centered @ components, dtype=np.float64).sum(axis=1)
+    return np.log(np.maximum(total - captured, 1e-6))
 
 
 def _moments(values: np.ndarray) -> tuple[float, float]:

@@ -1,8 +1,7 @@
-"""From any picture to digits in MNIST's form, by the steps with which NIST and LeCun et al. made
-MNIST.
+"""From any picture to digits in MNIST's form, by the steps that made MNIST.
 
 `read` returns the upright grey picture. `find_digits` separates ink from paper, groups strokes into
-digits in reading order, and scales each digit to 28×28. `page` does both.
+digits in reading order, and scales each digit to 28×28. `page` calls both.
 """
 
 from dataclasses import dataclass
@@ -29,13 +28,10 @@ FAINTEST_INK = 0.1  # the faintest stroke absorbs this share of the paper's ligh
 DARKEST_PAPER = 0.35  # share of full brightness; below it, contrast is not amplified further
 COARSE_SIDE = 256  # the paper is estimated on a picture of at most this many pixels per side
 
-STROKE_WIDTHS = (
-    2.2,
-    3.4,
-)  # pixels; in MNIST's training set, 80% of the digits are between 1.8 and 3.6
+STROKE_WIDTHS = (2.2, 3.4)  # pixels; 80% of MNIST's training digits are between 1.8 and 3.6
 CONTOUR_SIDE = 64  # the larger side of a digit while its outline is computed
 FAINTEST_SHARE = 0.2  # of full ink, in a stroke
-# share of a digit's pixels that are neither paper nor full ink, in a blurred or tiny picture
+# Share of a digit's pixels that are neither paper nor full ink, in a blurred or tiny picture.
 SOFT = 0.4
 MARGIN = 2  # pixels around the strokes of a digit that hold the soft edge of its ink
 
@@ -44,12 +40,10 @@ MARGIN = 2  # pixels around the strokes of a digit that hold the soft edge of it
 class Found:
     """A digit found in a picture."""
 
-    box: tuple[
-        int, int, int, int
-    ]  # x, y, width and height of its ink, in pixels of the upright picture
-    image: NDArray[
-        np.uint8
-    ]  # (28, 28), in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle
+    # x, y, width and height of its ink, in pixels of the upright picture.
+    box: tuple[int, int, int, int]
+    # (28, 28), in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle.
+    image: NDArray[np.uint8]
     line: int = 1  # the number of its line, from the top
 
 
@@ -73,8 +67,8 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
     """Find the digits of a picture in reading order, and convert each to MNIST's form.
 
     The picture has grey levels in [0, 255], dark ink on light paper or light ink on dark paper. The
-    lines come from top to bottom, each from left to right. There are none on blank paper, and at
-    most the 256 largest.
+    lines come from top to bottom, and the digits of a line from left to right. Blank paper has no
+    digits. Of more than 256 digits, the largest are returned.
 
     As in MNIST [1]_, a digit is scaled into 20×20 pixels with its aspect kept, anti-aliased, and
     its centre of mass is placed in the middle of 28×28. The brightness of the paper is estimated by
@@ -89,14 +83,19 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
     .. [2] J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern
        Analysis and Machine Intelligence 8(6), 1986.
     """
-    if (digit := _already_mnist(picture)) is not None:
+    digit = _already_mnist(picture)
+    if digit is not None:
         return [digit]
     factor = int(np.ceil(np.sqrt(picture.size / WORKING_PIXELS)))
     grey = _reduced(picture, factor)
-    on_sheet = find_sheet(grey)
-    found = _on_paper(on_sheet.picture) if on_sheet is not None else []
-    left, top = (on_sheet.left, on_sheet.top) if on_sheet is not None and found else (0, 0)
-    return [_placed(digit, left, top, factor, picture.shape) for digit in found or _on_paper(grey)]
+    sheet = find_sheet(grey)
+    if sheet is not None:
+        digits = _on_paper(sheet.picture)
+        if digits:
+            return [
+                _placed(digit, sheet.left, sheet.top, factor, picture.shape) for digit in digits
+            ]
+    return [_placed(digit, 0, 0, factor, picture.shape) for digit in _on_paper(grey)]
 
 
 def _on_paper(grey: Grey) -> list[Found]:
@@ -104,34 +103,30 @@ def _on_paper(grey: Grey) -> list[Found]:
     ink, paper = _ink(grey)
     ink = _without_ruling(ink)
     strokes = _strokes(ink, paper)
-    lines = [
-        [(glyph, image) for glyph in line if (image := _image(glyph, ink, strokes)) is not None]
-        for line in _lines(_glyphs(strokes))
-    ]
-    return [
-        Found((glyph.x, glyph.y, glyph.width, glyph.height), image, number)
-        for number, line in enumerate(filter(None, lines), 1)
-        for glyph, image in line
-    ]
+    digits: list[Found] = []
+    number = 1
+    for line in _lines(_glyphs(strokes)):
+        for glyph in line:
+            image = _image(glyph, ink, strokes)
+            if image is not None:
+                digits.append(Found((glyph.x, glyph.y, glyph.width, glyph.height), image, number))
+        if digits and digits[-1].line == number:
+            number += 1
+    return digits
 
 
 def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
-    """Return a 28×28 picture that is in MNIST's form already, unchanged;
-
-    None for any other picture.
-    """
+    """A 28×28 picture that is in MNIST's form already, unchanged; None for any other picture."""
     if picture.shape != (IMAGE_SIDE, IMAGE_SIDE):
         return None
     levels = np.rint(picture).astype(np.uint8)
     levels = levels if np.median(levels) < 128 else 255 - levels
     if np.median(levels) != 0 or not levels.any():
         return None
-    box, centre = extent(levels > 0), np.array(scipy.ndimage.center_of_mass(levels)) + 0.5
-    return (
-        Found(box, levels)
-        if max(box[2:]) == DIGIT_SIDE and np.abs(centre - CENTRE).max() <= 1
-        else None
-    )
+    box = extent(levels > 0)
+    centre = np.array(scipy.ndimage.center_of_mass(levels)) + 0.5
+    is_centred = np.abs(centre - CENTRE).max() <= 1
+    return Found(box, levels) if max(box[2:]) == DIGIT_SIDE and is_centred else None
 
 
 def _reduced(picture: NDArray[np.uint8] | Grey, factor: int) -> Grey:
@@ -147,8 +142,7 @@ def _resized(
 
 
 def _ink(grey: Grey) -> tuple[Grey, Grey]:
-    """Ink at each pixel, as the share of the paper's light that is missing, and the light of the
-    paper.
+    """Ink at each pixel, as the share of the paper's light that is missing; the paper's light.
 
     On dark paper, ink is the excess of light instead.
     """
@@ -192,11 +186,11 @@ def _ink_is_dark(grey: Grey) -> bool:
     """
     skews = []
     for share in (24, 12, 6, 3):
-        deviation = grey - scipy.ndimage.uniform_filter(
-            grey, 1 + 2 * (max(grey.shape) // (2 * share)), mode="nearest"
-        )
+        window = 1 + 2 * (max(grey.shape) // (2 * share))
+        deviation = grey - scipy.ndimage.uniform_filter(grey, window, mode="nearest")
         square = deviation * deviation
-        skews.append(float((square * deviation).mean() / max(float(square.mean()), 1e-12) ** 1.5))
+        variance = max(float(square.mean()), 1e-12)
+        skews.append(float((square * deviation).mean() / variance**1.5))
     return max(skews, key=abs) <= 0
 
 
@@ -208,9 +202,7 @@ def _closing(grey: Grey, window: int) -> Grey:
 
 
 def _contrast(paper: Grey, grey: Grey) -> Grey:
-    """Share of the paper's light that is missing; a share, because illumination is
-    multiplicative.
-    """
+    """Missing share of the paper's light; a share, because illumination is multiplicative."""
     return (paper - grey) / np.maximum(paper, DARKEST_PAPER)
 
 
@@ -224,9 +216,7 @@ def _otsu(values: Grey) -> float:
 
 
 def _stroke_width(depths: Grey) -> float:
-    """Mean stroke width from the depths of the pixels: a strip of width w has a mean depth of (w +
-    2) / 4.
-    """
+    """Mean stroke width from depths of pixels: a strip of width w has the mean depth (w + 2)/4."""
     return max(1.0, 4 * float(depths.mean()) - 2)
 
 
@@ -234,38 +224,39 @@ def _without_ruling(ink: Grey) -> Grey:
     """Remove printed horizontal and vertical lines, and keep the strokes written over them."""
     noise = max(0.025, _noise(ink))
     thickest = 3 + max(ink.shape) // 100
-    limits = [_line_limit(ink, noise, thickest), _line_limit(ink.T, noise, thickest).T]
-    lines = [ink < limit for limit in limits]
-    kept = np.where(lines[0] | lines[1], np.minimum(ink, 0), ink)
-    result = kept
-    for line, window in zip(lines, ((thickest + 4, 1), (1, thickest + 4))):
-        if line.any():  # a stroke on both sides of a line continues under it
-            under = scipy.ndimage.grey_closing(kept, window, mode="nearest")
-            result = np.where(line, np.maximum(result, np.minimum(ink, under)), result)
+    is_row = ink < _line_limit(ink, noise, thickest)
+    is_column = ink < _line_limit(ink.T, noise, thickest).T
+    blank = np.where(is_row | is_column, np.minimum(ink, 0), ink)
+    result = blank
+    for is_line, window in ((is_row, (thickest + 4, 1)), (is_column, (1, thickest + 4))):
+        if is_line.any():  # a stroke on both sides of a line continues under it
+            under = scipy.ndimage.grey_closing(blank, window, mode="nearest")
+            result = np.where(is_line, np.maximum(result, np.minimum(ink, under)), result)
     return result
 
 
 def _line_limit(ink: Grey, noise: float, thickest: int) -> Grey:
-    """The most ink that a printed line explains, at each pixel of a thin line across the whole
-    width; −∞ elsewhere.
+    """Upper bound of a ruled line's ink per pixel; −∞ where there is no line.
 
-    Lines have a slope of less than 1 in 16.
+    A ruled line is thin, crosses the whole width, and has a slope of less than 1 in 16.
     """
     piece = 4 if max(ink.shape) > 200 else 2
-    rows, blocks = len(ink), ink.shape[1] // (4 * piece)
-    first = ink.shape[1] % (4 * piece) // 2
+    block = 4 * piece
+    rows, columns = ink.shape
+    num_blocks = columns // block
+    first = columns % block // 2
     none = np.full(ink.shape, -np.inf, ink.dtype)
-    if not blocks:
+    if not num_blocks:
         return none
-    # The second weakest of the four pieces of a block: a line fills all four, a crossing stroke one
-    # or two.
-    pieces = ink[:, first : first + blocks * 4 * piece].reshape(rows, -1, piece).mean(axis=2)
-    pieces = scipy.ndimage.maximum_filter(pieces, (2, 1)).reshape(rows, blocks, 4)
-    strength = _line_strength(np.sort(pieces, axis=2)[:, :, 1], 1.2 * noise, thickest)
+    pieces = ink[:, first : first + num_blocks * block].reshape(rows, -1, piece).mean(axis=2)
+    pieces = scipy.ndimage.maximum_filter(pieces, (2, 1)).reshape(rows, num_blocks, 4)
+    # A line fills all four pieces of a block, a crossing stroke one or two.
+    second_weakest = np.sort(pieces, axis=2)[:, :, 1]
+    strength = _line_strength(second_weakest, 1.2 * noise, thickest)
     if not strength.any():
         return none
-    block = np.clip((np.arange(ink.shape[1]) - first) // (4 * piece), 0, blocks - 1)
-    strength = scipy.ndimage.maximum_filter(strength, (5, 1))[:, block]
+    block_of_column = np.clip((np.arange(columns) - first) // block, 0, num_blocks - 1)
+    strength = scipy.ndimage.maximum_filter(strength, (5, 1))[:, block_of_column]
     return np.where(strength > 0, 1.5 * strength + 2.5 * noise, none)
 
 
@@ -281,35 +272,34 @@ def _line_strength(level: Grey, faintest: float, thickest: int) -> Grey:
     present[[0, -1]] = True
     paths = _paths(present, present + np.minimum(level, 0.99) / columns)
     inside = (paths > 0) & (paths < rows - 1)
-    along = level[paths, np.arange(columns)]
+    column = np.arange(columns)
+    along = level[paths, column]
     hits = ((along > faintest) & inside).sum(axis=1)
-    whole = (hits >= 4) & (hits >= 0.8 * inside.sum(axis=1))
+    is_line = (hits >= 4) & (hits >= 0.8 * inside.sum(axis=1))
+    medians = np.nanmedian(np.where(inside, along, np.nan)[is_line], axis=1)
     strength = np.zeros((rows, columns), level.dtype)
-    for path, value in zip(
-        paths[whole], np.nanmedian(np.where(inside, along, np.nan)[whole], axis=1)
-    ):
-        strength[path, np.arange(columns)] = np.maximum(strength[path, np.arange(columns)], value)
+    for path, median in zip(paths[is_line], medians):
+        strength[path, column] = np.maximum(strength[path, column], median)
     strength[scipy.ndimage.binary_opening(strength > 0, np.ones((thickest + 1, 1), bool))] = 0
     return strength[1:-1]
 
 
 def _paths(present: Mask, gain: Grey) -> NDArray[np.intp]:
-    """Rows of the best path to each row of the last column, (n, columns), if 80% of its cells are
-    present.
-    """
+    """Rows (n, columns) of the best paths to rows of the last column, with 80% of cells present."""
     rows, columns = present.shape
-    best, came = np.where(present[:, 0], gain[:, 0], -columns), np.zeros((columns, rows), np.intp)
+    best = np.where(present[:, 0], gain[:, 0], -columns)
+    previous = np.zeros((columns, rows), np.intp)
     for j in range(1, columns):
         before = np.pad(best, 1, constant_values=-columns)
         choices = np.stack([before[1:-1], before[:-2], before[2:]])
-        step = choices.argmax(axis=0)
-        came[j] = np.arange(rows) + np.array([0, -1, 1])[step]
+        step = np.array([0, -1, 1])[choices.argmax(axis=0)]
+        previous[j] = np.arange(rows) + step
         best = gain[:, j] + choices.max(axis=0)
-    at = np.flatnonzero(present[:, -1] & (best >= 0.8 * columns))
-    paths = np.zeros((columns, len(at)), np.intp)
+    row = np.flatnonzero(present[:, -1] & (best >= 0.8 * columns))
+    paths = np.zeros((columns, len(row)), np.intp)
     for j in range(columns - 1, -1, -1):
-        paths[j] = at
-        at = came[j][at]
+        paths[j] = row
+        row = previous[j][row]
     return paths.T
 
 
@@ -333,17 +323,13 @@ def _strokes(ink: Grey, paper: Grey) -> NDArray[np.int32]:
 
 
 def _noise(ink: Grey) -> float:
-    """Standard deviation of the noise, from the pixels below the paper's level of 0, which hold no
-    ink.
-    """
+    """Standard deviation of the noise, from the pixels below the paper's level, 0."""
     below, far_below = np.percentile(ink[::2, ::2], (16, 2))
     return -float(min(below, far_below / 2))
 
 
 class Glyph(NamedTuple):
-    """The labels of strokes that belong together, and their bounding box in pixels of the working
-    picture.
-    """
+    """Labels of strokes that belong together, and their box in pixels of the working picture."""
 
     labels: NDArray[np.intp]
     x: int
@@ -355,71 +341,62 @@ class Glyph(NamedTuple):
 def _glyphs(strokes: NDArray[np.int32]) -> list[Glyph]:
     """Group strokes into digits, and drop specks."""
     slices = scipy.ndimage.find_objects(strokes)
-    boxes = np.array([(x.start, y.start, x.stop, y.stop) for y, x in slices], np.intp).reshape(
-        -1, 4
-    )
+    corners = [(x.start, y.start, x.stop, y.stop) for y, x in slices]
+    boxes = np.array(corners, np.intp).reshape(-1, 4)
     sizes = _sizes(boxes)
     largest = np.argsort(-sizes, kind="stable")[: 4 * MAX_FINDINGS]
     # Strokes of at least this size make up half of the total length, so specks do not lower it.
     total = np.cumsum(sizes[largest])
     typical = float(sizes[largest][np.searchsorted(total, total[-1] / 2)]) if len(sizes) else 0.0
-    glyphs, owners = np.zeros((0, 4), np.intp), np.full(len(largest), -1)
+    merged = np.zeros((0, 4), np.intp)
+    owners = np.full(len(largest), -1)
     for i, box in enumerate(boxes[largest]):
-        hosts = np.flatnonzero(_belongs(box, glyphs, typical))
+        hosts = np.flatnonzero(_belongs(box, merged, typical))
         if len(hosts):
             owners[i] = hosts[0]
-            glyphs[hosts[0]] = (
-                *np.minimum(glyphs[hosts[0], :2], box[:2]),
-                *np.maximum(glyphs[hosts[0], 2:], box[2:]),
-            )
+            host = merged[owners[i]]
+            host[:2] = np.minimum(host[:2], box[:2])
+            host[2:] = np.maximum(host[2:], box[2:])
         else:
-            owners[i] = len(glyphs)
-            glyphs = np.vstack([glyphs, box])
-    width, height = (glyphs[:, 2:] - glyphs[:, :2]).T
+            owners[i] = len(merged)
+            merged = np.vstack([merged, box])
+    width, height = (merged[:, 2:] - merged[:, :2]).T
     smallest = max(6.0, 0.3 * typical, 0.012 * max(strokes.shape))
-    kept = np.flatnonzero(
-        (np.maximum(width, height) >= smallest) & (width < 6 * height)
-    )  # dashes are not digits
-    kept = kept[np.argsort(-_sizes(glyphs)[kept], kind="stable")][:MAX_FINDINGS]
-    return [
-        Glyph(largest[owners == i] + 1, int(left), int(top), int(right - left), int(bottom - top))
-        for i, (left, top, right, bottom) in zip(kept, glyphs[kept])
-    ]
+    is_dash = width >= 6 * height
+    digits = np.flatnonzero((_sizes(merged) >= smallest) & ~is_dash)
+    digits = digits[np.argsort(-_sizes(merged)[digits], kind="stable")][:MAX_FINDINGS]
+    glyphs = []
+    for digit in digits:
+        left, top, right, bottom = merged[digit].tolist()
+        glyphs.append(Glyph(largest[owners == digit] + 1, left, top, right - left, bottom - top))
+    return glyphs
 
 
 def _sizes(boxes: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Larger sides of boxes, given as left, top, right, bottom."""
+    """Larger sides of boxes (left, top, right, bottom)."""
     return (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
 
 
 def _belongs(box: NDArray[np.intp], glyphs: NDArray[np.intp], typical: float) -> Mask:
-    """Which digits a smaller stroke belongs to, as a fragment next to, above or below them, or as a
-    second stroke.
-    """
+    """Whether a smaller stroke belongs to each digit: a fragment around it, or a second stroke."""
     width, height = box[2:] - box[:2]
     widths = glyphs[:, 2] - glyphs[:, 0]
     overlap = np.minimum(box[2], glyphs[:, 2]) - np.maximum(box[0], glyphs[:, 0])
     gap = np.maximum(box[1], glyphs[:, 1]) - np.minimum(box[3], glyphs[:, 3])
-    joined = np.maximum(box[3], glyphs[:, 3]) - np.minimum(box[1], glyphs[:, 1])
-    above = (
-        (gap < 0.2 * typical)
-        & (overlap > 0.4 * np.minimum(width, widths))
-        & (joined < 1.6 * typical)
-    )
+    joined_height = np.maximum(box[3], glyphs[:, 3]) - np.minimum(box[1], glyphs[:, 1])
+    is_close = (gap < 0.2 * typical) & (joined_height < 1.6 * typical)
+    is_above_or_below = is_close & (overlap > 0.4 * np.minimum(width, widths))
     if max(width, height) > 0.6 * typical:
-        return above
-    return above | ((gap < 0) & (overlap > -0.1 * typical))
+        return is_above_or_below
+    is_beside = (gap < 0) & (overlap > -0.1 * typical)
+    return is_above_or_below | is_beside
 
 
 def _lines(glyphs: list[Glyph]) -> list[list[Glyph]]:
-    """The lines from top to bottom, each from left to right; digits of a line overlap in height."""
+    """Lines from top to bottom, digits from left to right; digits of a line overlap in height."""
     lines: list[list[Glyph]] = []
     for glyph in sorted(glyphs, key=lambda glyph: glyph.x):
-        overlaps = [
-            (min(last.y + last.height, glyph.y + glyph.height) - max(last.y, glyph.y))
-            / min(last.height, glyph.height)
-            for *_, last in lines
-        ]
+        overlaps = [_overlap(line[-1], glyph) for line in lines]
         if overlaps and max(overlaps) > 0.4:
             lines[int(np.argmax(overlaps))].append(glyph)
         else:
@@ -428,38 +405,36 @@ def _lines(glyphs: list[Glyph]) -> list[list[Glyph]]:
     return lines
 
 
-def _placed(found: Found, left: int, top: int, factor: int, shape: tuple[int, ...]) -> Found:
-    """A digit on a sheet that begins at `left`, `top`, with its box in pixels of the original
-    picture.
-    """
-    x, y, width, height = found.box
-    x, y = factor * (left + x), factor * (top + y)
+def _overlap(first: Glyph, second: Glyph) -> float:
+    """The common height of two digits, as a share of the smaller height."""
+    bottom = min(first.y + first.height, second.y + second.height)
+    return (bottom - max(first.y, second.y)) / min(first.height, second.height)
+
+
+def _placed(digit: Found, left: int, top: int, factor: int, shape: tuple[int, ...]) -> Found:
+    """A digit of a sheet at `left`, `top`, with its box in pixels of the original picture."""
+    x, y, width, height = digit.box
+    x = factor * (left + x)
+    y = factor * (top + y)
     box = x, y, min(factor * width, shape[1] - x), min(factor * height, shape[0] - y)
-    return Found(box, found.image, found.line)
+    return Found(box, digit.image, digit.line)
 
 
 def _normalized(outline: Grey) -> NDArray[np.uint8]:
-    """Scale a digit into 20×20 with its aspect kept, and centre it in 28×28 by its centre of
-    mass.
-    """
+    """Scale a digit into 20×20 with its aspect kept, its centre of mass in the middle of 28×28."""
     inside = outline < 0
-    side, stroke = max(extent(inside)[2:]), _stroke_width(0.5 - outline[inside])
-    # With the outline moved outwards by d, the stroke has (stroke + 2 d) · 20 / (side + 2 d) pixels
-    # of the 28×28.
+    side = max(extent(inside)[2:])
+    stroke = _stroke_width(0.5 - outline[inside])
     wanted = float(np.clip(stroke * DIGIT_SIDE / side, *STROKE_WIDTHS))
-    moved = max(
-        (wanted * side / DIGIT_SIDE - stroke) / (2 * (1 - wanted / DIGIT_SIDE)), -stroke / 4
-    )
+    # Moving the outline outwards by d makes the stroke wanted = (stroke + 2d) · 20 / (side + 2d).
+    moved = (wanted * side / DIGIT_SIDE - stroke) / (2 * (1 - wanted / DIGIT_SIDE))
+    moved = max(moved, -stroke / 4)
     levels = np.clip(0.5 + moved - outline, 0, 1)
-    scale = (side + 2 * moved) / DIGIT_SIDE
-    return centred(levels, scale)
+    return centred(levels, (side + 2 * moved) / DIGIT_SIDE)
 
 
 def _image(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> NDArray[np.uint8] | None:
-    """A digit in MNIST's form;
-
-    None if the pixels of its strokes hold no ink, only their surroundings.
-    """
+    """A digit in MNIST's form; None if only the surroundings of its strokes have ink."""
     rows = slice(max(0, glyph.y - MARGIN), glyph.y + glyph.height + MARGIN)
     columns = slice(max(0, glyph.x - MARGIN), glyph.x + glyph.width + MARGIN)
     strength = _strength(np.isin(strokes[rows, columns], glyph.labels), ink[rows, columns])
@@ -467,7 +442,7 @@ def _image(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> NDArray[np.ui
 
 
 def _in_mnist_form(strength: Grey, side: int) -> NDArray[np.uint8] | None:
-    """A digit, whose larger side has a number of pixels, in MNIST's form; None if there is no ink.
+    """A digit with a larger side of `side` pixels in MNIST's form; None for a digit without ink.
 
     Wide strokes of a blurred or tiny picture keep their grey levels, as a threshold would close the
     holes of the digit or open them. Other strokes get the width of MNIST's.
@@ -476,43 +451,39 @@ def _in_mnist_form(strength: Grey, side: int) -> NDArray[np.uint8] | None:
     inside = outline < 0
     if not inside.any():
         return None
-    faint = strength > FAINTEST_SHARE
-    is_soft = np.count_nonzero(faint & (strength < 1 - FAINTEST_SHARE)) > SOFT * np.count_nonzero(
-        faint
-    )
-    if is_soft and _stroke_width(0.5 - outline[inside]) * DIGIT_SIDE > STROKE_WIDTHS[0] * max(
-        extent(inside)[2:]
-    ):
-        left, top, width, height = extent(faint)
-        image = centred(
-            strength[top : top + height, left : left + width], max(width, height) / DIGIT_SIDE
-        )
-        return np.rint(image * (255 / image.max())).astype(np.uint8)
-    return _normalized(outline)
+    inked = strength > FAINTEST_SHARE
+    num_soft = np.count_nonzero(inked & (strength < 1 - FAINTEST_SHARE))
+    is_soft = num_soft > SOFT * np.count_nonzero(inked)
+    stroke = _stroke_width(0.5 - outline[inside])
+    is_wide = stroke * DIGIT_SIDE > STROKE_WIDTHS[0] * max(extent(inside)[2:])
+    if not (is_soft and is_wide):
+        return _normalized(outline)
+    left, top, width, height = extent(inked)
+    inner = strength[top : top + height, left : left + width]
+    image = centred(inner, max(width, height) / DIGIT_SIDE)
+    return np.rint(image * (255 / image.max())).astype(np.uint8)
 
 
 def _strength(own: Mask, ink: Grey) -> Grey:
     """The ink of a digit and its edge, as a share of full ink, in [0, 1]."""
     strength = np.where(scipy.ndimage.maximum_filter(own, 2 * MARGIN + 1), ink, 0)
-    # A stroke is where the blurred ink is strong; in a tiny picture most of its pixels may hold
-    # none themselves.
-    full = next((level for level in np.quantile(strength[own], (0.8, 1)) if level > 0), np.inf)
-    return np.clip(strength / full, 0, 1).astype(np.float32)
+    # In a tiny picture, most pixels of a stroke may lack ink, because strokes are found in blurred
+    # ink.
+    usual, largest = np.quantile(strength[own], (0.8, 1))
+    full = usual if usual > 0 else largest
+    return np.clip(strength / (full if full > 0 else np.inf), 0, 1).astype(np.float32)
 
 
 def _outline(strength: Grey, side: int) -> Grey:
-    """Signed distance to the outline of a digit, negative inside the ink; its larger side gets
-    about 64 pixels.
+    """Signed distance to the outline of a digit, negative inside the ink.
 
-    It is positive everywhere if there is no ink.
+    The larger side of the digit gets about 64 pixels. Without ink, all distances are positive.
     """
     strength = np.pad(strength, MARGIN)
     zoom = CONTOUR_SIDE / side
     shape = tuple(int(np.ceil(length * zoom)) for length in strength.shape)
     drawn = scipy.ndimage.gaussian_filter(_resized(strength, shape, Image.Resampling.BICUBIC), 0.8)
     inside = np.pad(drawn > max(0.5 * min(1.0, float(drawn.max())), 0), 4)
-    outer, inner = (
-        scipy.ndimage.distance_transform_edt(~inside),
-        scipy.ndimage.distance_transform_edt(inside),
-    )
+    outer = scipy.ndimage.distance_transform_edt(~inside)
+    inner = scipy.ndimage.distance_transform_edt(inside)
     return np.where(inside, 0.5 - inner, outer - 0.5)

@@ -14,7 +14,7 @@ import numpy as np
 from mnist_pipeline import pca
 from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.reader import CLASS_NAMES
+from mnist_pipeline.data.records import CLASS_NAMES
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.handwriting import calibration
 from mnist_pipeline.handwriting.novelty import (
@@ -25,6 +25,7 @@ from mnist_pipeline.handwriting.novelty import (
     looks_like_digit,
 )
 from mnist_pipeline.handwriting.pictures import Found, Page, find_digits
+from mnist_pipeline.knn.model import NUM_NEIGHBORS_SHOWN
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
@@ -33,32 +34,27 @@ States = Mapping[str, Mapping[str, np.ndarray]]  # the arrays of each model by n
 INDEX = "knn"  # the model whose state includes the training digits
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
-NUM_NEIGHBORS_SHOWN = 3
-MAX_OTHERS = (
-    0.5  # share of the other models that may answer differently before they count as disagreeing
-)
+MAX_OTHERS = 0.5  # the models disagree if a larger share of the others answers differently
 CNN = "cnn"  # the model that has learned to read digits of any place and size
-CERTAIN = 0.99  # a digit that looks like one is not looked at again
+CERTAIN = 0.99  # a lower probability lets the recognizer read the whole picture too
 SPECK = 0.35  # share of the size of the largest finding in a picture
 
 
 @dataclass(frozen=True)
 class Classes:
-    """What a recognizer tells apart, and how it looks at a picture."""
+    """The classes of a recognizer, and how it looks at a picture."""
 
     names: tuple[str, ...] = CLASS_NAMES
     noun: str = "digit"  # what an image shows
-    # whether a picture shows one thing, as in the data set, and is not searched for several
+    # Whether a picture shows one thing, as in the data set, and is not searched for several.
     whole: bool = False
 
     def headline(self, answer: "Recognition") -> str:
         """The answer for one image in words, with its doubt."""
         if not answer.looks_like_digit:
-            return (
-                "does not look like a digit"
-                if self.noun == "digit"
-                else f"is unlike the training {self.noun}s"
-            )
+            if self.noun == "digit":
+                return "does not look like a digit"
+            return f"is unlike the training {self.noun}s"
         if answer.models_disagree:
             return f"probably {answer.name}, the models disagree"
         return answer.name if answer.probability >= PROBABLE else f"probably {answer.name}"
@@ -66,13 +62,11 @@ class Classes:
 
 @dataclass(frozen=True)
 class Neighbor:
-    """A training digit near an image: its index, its label, and the Euclidean distance in grey
-    levels.
-    """
+    """A training digit near an image."""
 
     index: int
-    digit: int
-    distance: float
+    digit: int  # its label
+    distance: float  # Euclidean, in grey levels
 
 
 @dataclass(frozen=True)
@@ -92,18 +86,14 @@ class Recognition:
 
     @property
     def text(self) -> str:
-        """What is written: the name of the class, or a question mark for an image that does not
-        look like a digit.
-        """
+        """The name of the class, or a question mark if the image does not look like a digit."""
         return self.name if self.looks_like_digit else "?"
 
     @property
     def models_disagree(self) -> bool:
         """Whether more than half of the other models give another answer than the champion."""
-        others = [
-            digit != self.digit for model, digit in self.digits.items() if model != self.champion
-        ]
-        return sum(others) > MAX_OTHERS * len(others)
+        others = [digit for model, digit in self.digits.items() if model != self.champion]
+        return sum(digit != self.digit for digit in others) > MAX_OTHERS * len(others)
 
     @property
     def is_doubtful(self) -> bool:
@@ -112,7 +102,7 @@ class Recognition:
 
 
 class Reading(NamedTuple):
-    """A digit in a picture: where it is, the image that the models see, and their answers."""
+    """A digit in a picture: its place, the image that the models see, and their answers."""
 
     box: tuple[int, int, int, int]  # x, y, width and height in pixels of the upright picture
     image: np.ndarray  # uint8 (28, 28)
@@ -121,57 +111,58 @@ class Reading(NamedTuple):
     least_certain: bool = False  # of the digits of its line, if there are several
 
     def document(self, known: Classes) -> dict[str, Any]:
-        """Where it is, and the answers without the reconstruction, as plain JSON values."""
-        found = self.recognition
+        """The place, and the answers without the reconstruction, as plain JSON values."""
+        answer = self.recognition
         models = {
             model: {
                 "digit": digit,
-                "probability": round(float(found.probabilities[model][digit]), 6),
-                "probabilities": found.probabilities[model].round(6).tolist(),
+                "probability": round(float(answer.probabilities[model][digit]), 6),
+                "probabilities": answer.probabilities[model].round(6).tolist(),
             }
-            for model, digit in found.digits.items()
+            for model, digit in answer.digits.items()
         }
         neighbors = [
             {"index": n.index, "digit": n.digit, "distance": round(n.distance, 1)}
-            for n in found.neighbors
+            for n in answer.neighbors
         ]
         return {
-            "digit": found.digit,
-            "class": found.name,
-            "probability": round(found.probability, 6),
-            "headline": known.headline(found),
+            "digit": answer.digit,
+            "class": answer.name,
+            "probability": round(answer.probability, 6),
+            "headline": known.headline(answer),
             "line": self.line,
             "least_certain": self.least_certain,
             "box": list(self.box),
-            "looks_like_digit": found.looks_like_digit,
-            "models_disagree": found.models_disagree,
-            "novelty": round(found.novelty, 2),
-            "champion": found.champion,
+            "looks_like_digit": answer.looks_like_digit,
+            "models_disagree": answer.models_disagree,
+            "novelty": round(answer.novelty, 2),
+            "champion": answer.champion,
             "models": models,
             "neighbors": neighbors,
         }
 
 
 def text_of(readings: Sequence[Reading]) -> list[str]:
-    """What is written in each line of a picture; between names of several letters is a space."""
+    """The text of each line of a picture; spaces separate names of several letters."""
     lines: dict[int, list[str]] = {}
     for reading in readings:
         lines.setdefault(reading.line, []).append(reading.recognition.text)
-    return [
-        ("" if all(len(name) == 1 for name in line) else " ").join(line) for line in lines.values()
-    ]
+    texts = []
+    for names in lines.values():
+        separator = "" if all(len(name) == 1 for name in names) else " "
+        texts.append(separator.join(names))
+    return texts
 
 
 def headline(readings: Sequence[Reading], known: Classes) -> str:
-    """What is written in a picture, in one line, and how many of its digits are in doubt."""
+    """The text of a picture in one line, and how many of its digits are in doubt."""
     if len(readings) == 1:
         return known.headline(readings[0].recognition)
     if not any(reading.recognition.looks_like_digit for reading in readings):
         return f"no {known.noun} found"
+    text = " / ".join(text_of(readings))
     doubtful = sum(reading.recognition.is_doubtful for reading in readings)
-    return " / ".join(text_of(readings)) + (
-        f" ({doubtful} of {len(readings)} in doubt)" if doubtful else ""
-    )
+    return f"{text} ({doubtful} of {len(readings)} in doubt)" if doubtful else text
 
 
 def _encoded(text: str) -> np.ndarray:
@@ -185,27 +176,22 @@ def _encoded_classes(classes: Classes) -> np.ndarray:
 @format_version(6)
 @stored_type
 class Recognizer(NamedTuple):
-    """The arrays from which the models answer, and what decides whether an image looks like a
-    digit.
+    """All arrays that an answer needs: those of the models, of the novelty and of the calibration.
 
     If the arrays of a model get another meaning, this type gets another format version.
     """
 
     champion: np.ndarray  # the name of the model whose answer counts, in UTF-8; uint8 (length,)
-    states: dict[
-        str, np.ndarray
-    ]  # the arrays of each model by "MODEL.ARRAY", see `models.Method.fit`
+    # The arrays of each model by "MODEL.ARRAY", see `models.Method.fit`.
+    states: dict[str, np.ndarray]
     mean: np.ndarray  # float64 (784,)
-    components: (
-        np.ndarray
-    )  # the leading eigenvectors of the covariance, as columns; float32 (784, 50)
+    # The leading eigenvectors of the covariance, as columns; float32 (784, 50).
+    components: np.ndarray
     novelty: dict[str, np.ndarray]  # the fields of a `novelty.Novelty`
-    classes: np.ndarray = _encoded_classes(
-        Classes()
-    )  # the fields of a `Classes` as JSON in UTF-8; uint8 (length,)
-    calibration: np.ndarray = (
-        calibration.NONE
-    )  # of the champion's probabilities for pictures; float64 (2,)
+    # The fields of a `Classes` as JSON in UTF-8; uint8 (length,).
+    classes: np.ndarray = _encoded_classes(Classes())
+    # Of the champion's probabilities for pictures; float64 (2,).
+    calibration: np.ndarray = calibration.NONE
 
     @property
     def champion_name(self) -> str:
@@ -238,70 +224,59 @@ class Recognizer(NamedTuple):
         }
 
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
-        """Find and recognise the digits of pictures (rows, columns), upright and grey, in reading
-        order.
-        """
+        """Find and recognise the digits of upright grey pictures (rows, columns)."""
         return self.read_pages([Page(picture, find_digits(picture)) for picture in pictures])
 
     def read_pages(self, pages: Sequence[Page]) -> list[list[Reading]]:
-        """Recognise the digits that were found in each picture, in reading order, or each picture
-        as a whole.
-        """
-        if is_whole := self.known.whole:
+        """Recognise the digits of each page in reading order, or each picture as a whole."""
+        is_whole = self.known.whole
+        if is_whole:
             pages = [_as_a_whole(page.picture) for page in pages]
         images = [digit.image for page in pages for digit in page.digits]
         answers = iter(self.recognize(np.array(images, np.uint8).reshape(-1, *SHAPE)))
-        readings = [
-            [Reading(digit.box, digit.image, next(answers), digit.line) for digit in page.digits]
-            for page in pages
-        ]
-        if is_whole:
-            return readings
-        found = [_without_specks(each) for each in readings]
-        return [
-            _judged_together(self._look_again(each, page.picture))
-            for each, page in zip(found, pages, strict=True)
-        ]
+        pages_read = []
+        for page in pages:
+            readings = [
+                Reading(digit.box, digit.image, next(answers), digit.line) for digit in page.digits
+            ]
+            if not is_whole:
+                readings = self._look_again(_without_specks(readings), page.picture)
+                readings = _judged_together(readings)
+            pages_read.append(readings)
+        return pages_read
 
     def _look_again(self, readings: list[Reading], picture: np.ndarray) -> list[Reading]:
-        """If the only digit of a picture is in doubt, read the whole picture too, and keep the more
-        certain answer.
+        """Read the whole picture too if its only digit is in doubt; keep the more certain answer.
 
         The search for ink may lose strokes in noise or under other strokes. The convolutional
         network has learned to read these digits, in any place and size; the other models have not.
         """
-        if (
-            not readings
-            or self.champion_name != CNN
-            or sum(reading.recognition.looks_like_digit for reading in readings) > 1
-        ):
+        digits = [reading for reading in readings if reading.recognition.looks_like_digit]
+        if not readings or len(digits) > 1 or self.champion_name != CNN:
             return readings
-        place = int(np.argmax([reading.box[2] * reading.box[3] for reading in readings]))
-        first = readings[place].recognition
+        largest = max(readings, key=lambda reading: reading.box[2] * reading.box[3])
+        first = largest.recognition
         if first.looks_like_digit and first.probability >= CERTAIN:
             return readings
         whole = fitted(picture, "whole")
-        if (
-            np.median(whole[[0, -1], IMAGE_SIDE // 4 : -IMAGE_SIDE // 4]) > 127
-        ):  # paper, above and below the digit
+        paper = whole[[0, -1], IMAGE_SIDE // 4 : -IMAGE_SIDE // 4]  # above and below the digit
+        if np.median(paper) > 127:
             whole = 255 - whole
         (answer,) = self.recognize(whole[np.newaxis])
-        if answer.probability > first.probability:
-            looks = looks_like_digit(first.novelty, answer.probability)
-            answer = replace(answer, novelty=first.novelty, looks_like_digit=looks)
-            box = 0, 0, picture.shape[1], picture.shape[0]
-            readings[place] = readings[place]._replace(box=box, image=whole, recognition=answer)
-            return [
-                each
-                for at, each in enumerate(readings)
-                if at == place or each.recognition.looks_like_digit
-            ]
-        return readings
+        if answer.probability <= first.probability:
+            return readings
+        looks = looks_like_digit(first.novelty, answer.probability)
+        answer = replace(answer, novelty=first.novelty, looks_like_digit=looks)
+        box = 0, 0, picture.shape[1], picture.shape[0]
+        again = largest._replace(box=box, image=whole, recognition=answer)
+        return [
+            again if reading is largest else reading
+            for reading in readings
+            if reading is largest or reading.recognition.looks_like_digit
+        ]
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
-        """Recognise digits, each on its own: uint8 (n, 28, 28), light ink on 0, as `find_digits`
-        returns them.
-        """
+        """Recognise each digit on its own; uint8 (n, 28, 28), as `find_digits` returns them."""
         if not len(digits):
             return []
         answers = {
@@ -319,33 +294,34 @@ class Recognizer(NamedTuple):
         )
         reconstructions = self.reconstruct(digits)
         novelty = Novelty(**self.novelty).percentile(digits)
-        return [
-            Recognition(
-                digit=int(answers[champion].labels[i]),
-                name=names[int(answers[champion].labels[i])],
-                probability=float(probabilities[champion][i, answers[champion].labels[i]]),
+        recognitions = []
+        for i in range(len(digits)):
+            digit = int(answers[champion].labels[i])
+            rows = zip(*(array[i, :NUM_NEIGHBORS_SHOWN] for array in nearest))
+            neighbors = [
+                Neighbor(int(index), int(label), float(np.sqrt(squared_distance)))
+                for index, label, squared_distance in rows
+            ]
+            recognition = Recognition(
+                digit=digit,
+                name=names[digit],
+                probability=float(probabilities[champion][i, digit]),
                 champion=champion,
                 digits={name: int(answer.labels[i]) for name, answer in answers.items()},
-                probabilities={name: of_model[i] for name, of_model in probabilities.items()},
-                neighbors=[
-                    Neighbor(int(index), int(label), float(np.sqrt(distance)))
-                    for index, label, distance in zip(
-                        *(array[i, :NUM_NEIGHBORS_SHOWN] for array in nearest)
-                    )
-                ],
+                probabilities={name: shares[i] for name, shares in probabilities.items()},
+                neighbors=neighbors,
                 novelty=float(novelty[i]),
                 looks_like_digit=looks_like_digit(novelty[i], probabilities[champion][i].max()),
                 reconstruction=reconstructions[i],
             )
-            for i in range(len(digits))
-        ]
+            recognitions.append(recognition)
+        return recognitions
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Reconstruct images from their 50 leading components, float32, of the same shape."""
         coordinates = pca.project(images, self.mean, self.components)
-        return np.asarray(
-            pca.reconstruct(coordinates, self.mean, self.components), np.float32
-        ).reshape(images.shape)
+        pixels = pca.reconstruct(coordinates, self.mean, self.components)
+        return pixels.astype(np.float32).reshape(images.shape)
 
     def training_image(self, index: int) -> np.ndarray:
         """A training image, uint8 (28, 28)."""
@@ -399,27 +375,29 @@ def _calibration(
 
 
 def _as_a_whole(picture: np.ndarray) -> Page:
-    """A picture with one finding, which is converted as the pictures of a data set are."""
+    """A picture with one digit, the whole picture, converted like the pictures of a data set."""
     height, width = picture.shape
     return Page(picture, [Found((0, 0, width, height), fitted(picture, "whole"))])
 
 
 def _judged_together(readings: list[Reading]) -> list[Reading]:
-    """Decide for all readings of a picture together whether they look like digits, and which is the
-    least certain.
+    """Judge whether the readings of a picture look like digits; mark the least certain per line.
 
     Noise and textures produce many shapes, and a few of them resemble a 1 or a 7. So if most shapes
     of a picture do not look like digits, the others must be ordinary digits.
     """
-    like = np.array([reading.recognition.looks_like_digit for reading in readings], bool)
-    if 2 * np.count_nonzero(like) < len(like):
-        like &= np.array([reading.recognition.novelty for reading in readings]) <= ORDINARY
-    judged = [
-        reading._replace(recognition=replace(reading.recognition, looks_like_digit=bool(looks)))
-        for reading, looks in zip(readings, like, strict=True)
-    ]
-    for line in {reading.line for reading in judged}:
-        places = [place for place in np.flatnonzero(like) if judged[place].line == line]
+    look_like_digits = [reading.recognition.looks_like_digit for reading in readings]
+    are_few = 2 * sum(look_like_digits) < len(readings)
+    judged = []
+    for reading in readings:
+        answer = reading.recognition
+        looks = answer.looks_like_digit and not (are_few and answer.novelty > ORDINARY)
+        judged.append(reading._replace(recognition=replace(answer, looks_like_digit=looks)))
+    lines: dict[int, list[int]] = {}
+    for place, reading in enumerate(judged):
+        if reading.recognition.looks_like_digit:
+            lines.setdefault(reading.line, []).append(place)
+    for places in lines.values():
         if len(places) > 1:
             least = min(places, key=lambda place: _certainty(judged[place].recognition))
             judged[least] = judged[least]._replace(least_certain=True)
@@ -427,14 +405,14 @@ def _judged_together(readings: list[Reading]) -> list[Reading]:
 
 
 def _without_specks(readings: list[Reading]) -> list[Reading]:
-    """Leave out what is much smaller than the largest finding, as noise is, if most of it does not
-    look like digits.
-    """
-    sizes = np.array([max(reading.box[2:]) for reading in readings])
-    small = sizes < SPECK * sizes.max(initial=0)
-    alike = [reading.recognition.looks_like_digit for reading in readings]
-    is_noise = 2 * np.count_nonzero(small & np.array(alike, bool)) <= np.count_nonzero(small)
-    return [reading for reading, is_small in zip(readings, small) if not (is_small and is_noise)]
+    """Drop shapes much smaller than the largest, as noise is, unless most look like digits."""
+    sizes = [max(reading.box[2:]) for reading in readings]
+    limit = SPECK * max(sizes, default=0)
+    specks = [reading for reading, size in zip(readings, sizes) if size < limit]
+    num_digits = sum(reading.recognition.looks_like_digit for reading in specks)
+    if 2 * num_digits > len(specks):
+        return readings
+    return [reading for reading, size in zip(readings, sizes) if size >= limit]
 
 
 def _certainty(answer: Recognition) -> tuple[bool, float]:

@@ -1,6 +1,6 @@
 """A sheet of paper that fills a part of a dark picture."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
@@ -13,30 +13,25 @@ from mnist_pipeline.data.decoding import Grey
 Mask = NDArray[np.bool_]
 
 COARSE_SIDE = 192  # the sheet is searched on a picture of at most this many pixels per side
-WIDEST_STROKE = (
-    0.08  # as a share of the larger side; strokes on a sheet are removed before it is searched
-)
-WIDEST_LIGHT = (
-    0.22  # of a light stroke on a sheet or a table, as a share of the picture's smaller side
-)
-# side of the largest square on a sheet, as a share of the smaller side; light digits have less
+SMALLEST_SIDE = 24  # a coarse picture with a smaller side has too few pixels for a search
+# Widths of dark and of light strokes, which are removed before the sheet is searched, as shares of
+# the picture's larger and smaller side.
+WIDEST_STROKE = 0.08
+WIDEST_LIGHT = 0.22
+# Side of the largest square on a sheet, as a share of the smaller side; light digits have less.
 SMALLEST = 0.46
-LEAST_CONTRAST = np.log(
-    1.7
-)  # between the light of the sheet and of the table; most shadows have less
+# Between the logarithms of the light of sheet and table; most shadows have less.
+LEAST_CONTRAST = np.log(1.7)
 LARGEST_SHARE = 0.96  # of the picture
-MOST_INK = (
-    0.3  # share of the sheet that is as dark as the table; more among light strokes on a blackboard
-)
+# Share of the sheet that is as dark as the table; a blackboard with light strokes has more.
+MOST_INK = 0.3
 DARKEST = 0.02  # light that is added before logarithms, because a dark table is noisy
 NUM_BINS = 128  # of the histogram whose classes are separated
 EDGE = 2  # coarse pixels at the edge of the sheet that are neither sheet nor table
 
 
 class Sheet(NamedTuple):
-    """A sheet of paper: its part of the picture, where everything else has the sheet's own
-    light.
-    """
+    """The part of a picture that shows a sheet of paper; around the sheet, its light continues."""
 
     picture: Grey
     left: int
@@ -44,18 +39,16 @@ class Sheet(NamedTuple):
 
 
 def find_sheet(grey: Grey) -> Sheet | None:
-    """Find a sheet of paper on a darker table, which shows on at least one side of it; None if
-    there is none.
+    """Find a sheet of paper on a darker table; None for a picture without a sheet.
 
-    The light of sheet and table is the picture without dark and light strokes, by a grey closing
-    and opening. Otsu's threshold separates the two, on a logarithmic scale, because light is
-    multiplicative.
+    The table must show on at least one side of the sheet. The light of sheet and table is the
+    picture without dark and light strokes, by a grey closing and opening. Otsu's threshold
+    separates the two, on a logarithmic scale, because light is multiplicative.
     """
     factor = -(-max(grey.shape) // COARSE_SIDE)
-    coarse = (
-        np.asarray(Image.fromarray(np.ascontiguousarray(grey)).reduce(factor), np.float32) / 255
-    )
-    if min(coarse.shape) < 24:
+    reduced = Image.fromarray(np.ascontiguousarray(grey)).reduce(factor)
+    coarse = np.asarray(reduced, np.float32) / 255
+    if min(coarse.shape) < SMALLEST_SIDE:
         return None
     light = _without_strokes(coarse)
     scale = np.log(light + DARKEST)
@@ -66,14 +59,12 @@ def find_sheet(grey: Grey) -> Sheet | None:
     labels, count = scipy.ndimage.label(scale > threshold)
     if not count:
         return None
-    sheet = scipy.ndimage.binary_fill_holes(
-        labels == 1 + np.argmax(np.bincount(labels[labels > 0])[1:])
-    )
+    largest = 1 + np.argmax(np.bincount(labels[labels > 0])[1:])
+    sheet = scipy.ndimage.binary_fill_holes(labels == largest)
     square = round(SMALLEST * min(sheet.shape))
-    if (
-        not scipy.ndimage.minimum_filter(sheet, square, mode="constant").any()
-        or sheet.mean() > LARGEST_SHARE
-    ):
+    if not scipy.ndimage.minimum_filter(sheet, square, mode="constant").any():
+        return None
+    if sheet.mean() > LARGEST_SHARE:
         return None
     if _contrast_at_edge(scale, sheet) < LEAST_CONTRAST:
         return None
@@ -92,15 +83,12 @@ def _without_strokes(light: Grey) -> Grey:
     margin = closing + opening
     extended = np.pad(light, margin, mode="edge")
     closed = scipy.ndimage.grey_closing(extended, (closing, closing))
-    return np.asarray(
-        scipy.ndimage.grey_opening(closed, (opening, opening))[margin:-margin, margin:-margin]
-    )
+    opened = scipy.ndimage.grey_opening(closed, (opening, opening))
+    return np.asarray(opened[margin:-margin, margin:-margin])
 
 
 def _contrast_at_edge(scale: Grey, sheet: Mask) -> float:
-    """Median step in the logarithm of the light from the table to the sheet; a soft shadow has
-    none.
-    """
+    """Median step in the logarithm of the light from table to sheet; 0 for a soft shadow."""
     inside = scipy.ndimage.binary_erosion(sheet, iterations=1 + EDGE, border_value=1)
     outside = ~scipy.ndimage.binary_dilation(sheet, iterations=1 + EDGE)
     lightest = scipy.ndimage.maximum_filter(np.where(inside, scale, -np.inf), 2 * EDGE + 5)
@@ -111,28 +99,25 @@ def _contrast_at_edge(scale: Grey, sheet: Mask) -> float:
 
 def _cut_out(grey: Grey, inner: Mask, paper: Grey, factor: int) -> Sheet:
     left, top, width, height = (factor * length for length in extent(inner))
-    rows, columns = (
-        slice(top, min(top + height, len(grey))),
-        slice(left, min(left + width, grey.shape[1])),
-    )
+    rows = slice(top, min(top + height, grey.shape[0]))
+    columns = slice(left, min(left + width, grey.shape[1]))
     size = (factor * inner.shape[1], factor * inner.shape[0])
-    share = np.asarray(
-        Image.fromarray(inner.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
-    )[rows, columns]
-    around = np.asarray(
-        Image.fromarray(paper.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
-    )[rows, columns]
-    return Sheet(np.where(share > 0.5, grey[rows, columns], around).astype(np.float32), left, top)
+
+    def enlarged(coarse: NDArray[Any]) -> Grey:
+        image = Image.fromarray(coarse.astype(np.float32))
+        return np.asarray(image.resize(size, Image.Resampling.BILINEAR))[rows, columns]
+
+    picture = np.where(enlarged(inner) > 0.5, grey[rows, columns], enlarged(paper))
+    return Sheet(picture.astype(np.float32), left, top)
 
 
 def separation(
     values: Grey, limits: tuple[float, float] | None = None
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Thresholds between the limits, by default those of the values, and the separation by each of
-    them [1]_.
+    """Thresholds between the limits, and how well each threshold separates the values [1]_.
 
-    The separation is the variance between the means of the classes below and above the threshold,
-    up to a factor.
+    The default limits are the lowest and the highest value. The separation is the variance between
+    the means of the classes below and above the threshold, up to a factor.
 
     References
     ----------

@@ -106,9 +106,7 @@ def _cut(half_norm: Any, worst: Any, factor: Any) -> Any:
 
 
 class _Bound(Emitter):
-    """Vectors of the bounds of a tile's points: −(1 − μ)|t|²/2 + Σ p_q p_t + ρ_q ρ_t, one lane per
-    point.
-    """
+    """Vectors of the bounds of a tile: −(1 − μ)|t|²/2 + Σ p_q p_t + ρ_q ρ_t, a lane per point."""
 
     def points(self, tile: Any, row: int) -> list[Any]:
         """A row of a tile."""
@@ -121,30 +119,30 @@ class _Bound(Emitter):
 
     def mask(self, sums: list[Any], cut: Any) -> Any:
         """Bit j is set unless lane j is below the cut."""
-        mask, least = INT32(0), self.broadcast(cut)
+        mask = INT32(0)
+        least = self.broadcast(cut)
         for j, vector in enumerate(sums):
-            bits = self.builder.bitcast(
-                self.builder.fcmp_ordered(">=", vector, least), ir.IntType(self.width)
+            is_candidate = self.builder.fcmp_ordered(">=", vector, least)
+            bits = self.builder.zext(
+                self.builder.bitcast(is_candidate, ir.IntType(self.width)), INT32
             )
-            mask = self.builder.or_(
-                mask, self.builder.shl(self.builder.zext(bits, INT32), INT32(j * self.width))
-            )
+            mask = self.builder.or_(mask, self.builder.shl(bits, INT32(j * self.width)))
         return mask
 
 
 def _sieve(level: int) -> Any:
-    """Compile the loop that keeps the surviving queries whose bound does not exclude the whole
-    tile.
+    """Compile the loop that drops the queries whose bound excludes the whole tile.
 
     It continues the sums of the previous level in `sums`, and stores its own there. Queries, masks
-    and sums are stored at the front of their arrays without a branch. The loop returns their
-    number.
+    and sums are stored at the front of their arrays without a branch. The loop returns the number
+    of surviving queries.
     """
-    is_first, is_last = level == 0, level == len(DEPTHS) - 1
+    is_first = level == 0
+    is_last = level == len(DEPTHS) - 1
     dimensions = range(0 if is_first else DEPTHS[level - 1], DEPTHS[level])
-    rows = [_RESIDUAL_ROW + level, *(COORDINATE_ROW + p for p in dimensions)] + [
-        _NORM_ROW
-    ] * is_first
+    rows = [_RESIDUAL_ROW + level, *(COORDINATE_ROW + p for p in dimensions)]
+    if is_first:
+        rows.append(_NORM_ROW)
     fits = len(rows) * LANES // _Bound.width < 30  # of 32 registers
 
     @intrinsic(_Bound, returns=types.int64)
@@ -197,9 +195,9 @@ _sieve_0, _sieve_1, _sieve_2, _sieve_3, _sieve_4 = (_sieve(level) for level in r
 def _nearness(
     e: _Bound, centroids: Array, group: Any, coordinates: Array, query: Any, cut: Any, values: Array
 ) -> Any:
-    """Write how near the tiles of a group are to a query into `values`, by their centroids.
+    """Store how near the centroids of a group's tiles are to a query in `values`.
 
-    A mask of the values that are no less than the cut is returned.
+    The result is a mask of the values that are at least the cut.
     """
     points = e.at(centroids.data, e.multiply(group, (1 + CENTROID_DIMENSIONS) * LANES))
     place = e.at(coordinates.data, e.multiply(query, _NUM_COLUMNS))
@@ -220,14 +218,12 @@ def _lowest(e: Emitter, mask: Any) -> Any:
 @intrinsic(Emitter)
 def _fetch(e: Emitter, points: Array, row: Any) -> None:
     """Prefetch a row into the cache."""
-    length = e.multiply(
-        points.shape[1], e.context.get_abi_sizeof(e.context.get_data_type(points.dtype))
-    )
+    item_size = e.context.get_abi_sizeof(e.context.get_data_type(points.dtype))
+    length = e.multiply(points.shape[1], item_size)
     start = e.at(e.builder.bitcast(points.data, BYTE.as_pointer()), e.multiply(row, length))
+    to_read_data_and_keep_it = INT32(0), INT32(3), INT32(1)
     with e.loop(0, length, _CACHE_LINE) as (k, _):
-        e.call(
-            "llvm.prefetch.p0", ir.VoidType(), e.at(start, k), INT32(0), INT32(3), INT32(1)
-        )  # to read, to keep, data
+        e.call("llvm.prefetch.p0", ir.VoidType(), e.at(start, k), *to_read_data_and_keep_it)
 
 
 @intrinsic(Emitter)
@@ -238,9 +234,8 @@ def _multiply(
     left = Matrix(e.at(rows.data, first), rows.shape[1])
     right = Matrix(e.at(matrix.data, e.multiply(first, DEPTHS[-1])), DEPTHS[-1])
     result = Matrix(products.data, DEPTHS[-1])
-    e.matrix_product(
-        left, right, result, _PROJECTED_ROWS, count, range(0, DEPTHS[-1], e.width), is_sum=False
-    )
+    columns = range(0, DEPTHS[-1], e.width)
+    e.matrix_product(left, right, result, _PROJECTED_ROWS, count, columns, is_sum=False)
 
 
 @compiled(fastmath={"reassoc", "contract"})
@@ -275,12 +270,12 @@ def project(
             half_norms[start + r] = 0.5 * (1.0 - mu) * squared_norms[r]
         totals[:] = 0.0
         for first in range(0, X.shape[1], SUMMED_FEATURES):
-            _multiply(
-                centered, components, first, min(SUMMED_FEATURES, X.shape[1] - first), products
-            )
+            count = min(SUMMED_FEATURES, X.shape[1] - first)
+            _multiply(centered, components, first, count, products)
             totals += products
         for r in range(here):
-            captured, first = 0.0, 0
+            captured = 0.0
+            first = 0
             for level in range(len(DEPTHS)):
                 for p in range(first, DEPTHS[level]):
                     coordinate = np.float32(totals[r, p])
@@ -301,7 +296,7 @@ def _nearest_tiles(
     farness: Any,
     seeds: Any,
 ) -> None:
-    """Find the tiles with the nearest centroids, which are likely to contain the neighbours."""
+    """Find the tiles with the nearest centroids; they are likely to contain the neighbours."""
     farness[:] = np.inf
     for group in range(centroids.shape[0]):
         mask = _nearness(centroids, group, coordinates, query, -farness[0], values)
@@ -332,12 +327,14 @@ def scan_tiles(
     is tested in more dimensions only if the previous bound does not exclude it. Pairs that no bound
     excludes are compared exactly.
     """
-    num_queries, num_tiles = queries.shape[0], tiles.shape[0]
+    num_queries = queries.shape[0]
+    num_tiles = tiles.shape[0]
     seeds = np.empty((num_queries, min(_SEED_TILES, num_tiles)), np.int64)
     farness = np.empty(seeds.shape[1], np.float32)
     values = np.empty(LANES, np.float32)
     cuts = np.empty(num_queries, np.float32)
-    survivors, masks = np.empty(num_queries, np.int64), np.empty(num_queries, np.uint32)
+    survivors = np.empty(num_queries, np.int64)
+    masks = np.empty(num_queries, np.uint32)
     sums = np.empty((num_queries, LANES), np.float32)
     # Pairs to compare: at most all pairs of a tile, plus those that did not fill a batch.
     query_of = np.empty(num_queries * LANES + _FETCHED, np.int64)
@@ -349,12 +346,8 @@ def scan_tiles(
                 _fetch(train, row)
         for tile in seeds[query]:
             for row in order[tile * LANES : (tile + 1) * LANES]:
-                _offer(
-                    distances[query],
-                    indices[query],
-                    _squared_distance(queries, query, train, row),
-                    row,
-                )
+                distance = _squared_distance(queries, query, train, row)
+                _offer(distances[query], indices[query], distance, row)
         cuts[query] = _cut(half_norms[query], distances[query, 0], factor)
     pending = 0
     for tile in range(num_tiles):
@@ -377,11 +370,7 @@ def scan_tiles(
         if pending >= _FETCHED or tile == num_tiles - 1:
             for i in range(pending):
                 query, row = query_of[i], rows[i]
-                if _offer(
-                    distances[query],
-                    indices[query],
-                    _squared_distance(queries, query, train, row),
-                    row,
-                ):
+                distance = _squared_distance(queries, query, train, row)
+                if _offer(distances[query], indices[query], distance, row):
                     cuts[query] = _cut(half_norms[query], distances[query, 0], factor)
             pending = 0

@@ -26,9 +26,7 @@ class _Entries(Emitter):
     element, width = FLOAT64, WIDTH
 
     def entry(self, rows: Array, columns: Array, values: Array, k: Any) -> tuple[Any, list[Any]]:
-        """Value of the k-th entry in every lane, and pointers to the vectors of its pixel's
-        weights.
-        """
+        """Value of the k-th entry in every lane, and pointers to the weights of its pixel."""
         value = self.broadcast(self.number(values, k, types.float64))
         return value, self.row(rows.data, self.number(columns, k, types.int64), LANES)
 
@@ -80,28 +78,33 @@ def run_epoch(
     b: Any,
     learning_rate: Any,
 ) -> Any:
-    """Update the weights in place, one sample after another; return the total loss and the number
-    of correct samples.
+    """Update the weights in place, sample after sample; return total loss and correct samples.
 
-    `columns` and `values` are those of the nonzero entries of all samples, `starts` the first entry
-    of each sample; the values are multiplied by `scale`. `labels` are int64 (num_samples,), `rows`
-    the numbers of the samples to use, `blocks` the weights, pixel-major, (num_blocks, num_features,
+    `columns` and `values` describe the nonzero entries of all samples, `starts` the first entry of
+    each sample; the values are multiplied by `scale`. `labels` are int64 (num_samples,), `rows` the
+    numbers of the samples to use, `blocks` the weights, pixel-major, (num_blocks, num_features,
     LANES), and `b` the biases (num_classes,), both float64.
     """
-    num_blocks, num_classes = len(blocks), len(b)
+    num_blocks = len(blocks)
+    num_classes = len(b)
     y = np.zeros((num_blocks, blocks.shape[2]))
     scores = y.reshape(-1)
-    total, correct = 0.0, 0
+    total = 0.0
+    correct = 0
     for i in rows:
-        label, start, stop = labels[i], starts[i], starts[i + 1]
+        label = labels[i]
+        start = starts[i]
+        stop = starts[i + 1]
         # z = W x + b
         for block in range(num_blocks):
             _score(blocks[block], columns, values, y[block], start, stop)
-        largest, best = -math.inf, 0
+        largest = -math.inf
+        best = 0
         for c in range(num_classes):
             scores[c] = scores[c] * scale + b[c]
             if scores[c] > largest:
-                largest, best = scores[c], c
+                largest = scores[c]
+                best = c
         # y = exp(z − max z) / Σ exp(z − max z);  L = log Σ exp z − z_label
         total += largest - scores[label]
         correct += best == label

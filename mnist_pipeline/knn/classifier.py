@@ -13,9 +13,8 @@ from mnist_pipeline.utils.stored_types import stored_type
 ALGORITHMS = ("auto", "pca", "brute")
 TIE_BREAKS = ("nearest", "smallest")
 
-_FEW_QUERIES = (
-    50  # NumPy compares them with every point in less time than the import of Numba takes
-)
+# NumPy compares so few queries with every point in less time than the import of Numba takes.
+_FEW_QUERIES = 50
 _FEW_PAIRS = 2_000_000  # comparisons that take less time than building an index
 _MANY_FEATURES = 4096  # with more features, their covariance is not worth its time and memory
 _DISTANCES_PER_BLOCK = 8_000_000  # 64 MB of float64
@@ -41,8 +40,8 @@ class KNNClassifier:
           (:class:`~mnist_pipeline.knn.index.PrincipalComponentIndex`), and compares the others
           exactly. Only bytes are indexed; other numbers are compared by "brute".
         - "brute": compares every query with every training point.
-        - "auto": "brute" if the data are too few or too wide for an index to be worth it, else
-    "pca". tie_break : {"nearest", "smallest"}, default="nearest"
+        - "auto": "pca" if an index is worth its time for data of this size, else "brute".
+    tie_break : {"nearest", "smallest"}, default="nearest"
         Which of several classes with the most votes wins: the class of the nearest neighbour among
         them, or the smallest label.
 
@@ -105,8 +104,9 @@ class KNNClassifier:
             eigenvalue first, of which the first 112 are used; by default computed from `X`. They
             change the time, not the result.
         """
-        images, self._index = self._keep(X, y), None
-        if self._has_index(images):
+        images = self._keep(X, y)
+        self._index = None
+        if self._needs_index(images):
             self._index = PrincipalComponentIndex.fit(images, mean, components)
         return self
 
@@ -117,8 +117,7 @@ class KNNClassifier:
         return vote(labels[indices], self.tie_break)
 
     def kneighbors(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Find the nearest training points of queries (n_queries, n_features) or (n_queries,
-        height, width).
+        """Find the nearest training points of queries, which have the shapes of points in `fit`.
 
         Returns
         -------
@@ -134,20 +133,15 @@ class KNNClassifier:
         return self._index.search(images, queries, self.num_neighbors)
 
     def to_arrays(self) -> IndexArrays:
-        """The fitted state as named arrays, which :meth:`from_arrays` restores without fitting
-        again.
+        """The fitted state as named arrays, which :meth:`from_arrays` restores without a new fit.
 
-        The names are "images", "labels" and, where an index was built, "mean", "components",
-        "scale", "order", "tiles".
+        The names are "images" and "labels", and with an index also "mean", "components", "scale",
+        "order" and "tiles".
         """
         images, labels = self._fitted()
         arrays = IndexArrays(images=images, labels=labels)
         if self._index is not None:
-            index = self._index
-            arrays.update(
-                mean=index.mean, components=index.components, scale=np.array([index.scale])
-            )
-            arrays.update(order=index.order, tiles=index.tiles)
+            arrays.update(self._index.to_arrays())
         return arrays
 
     @classmethod
@@ -155,23 +149,22 @@ class KNNClassifier:
         cls,
         arrays: Mapping[str, np.ndarray],
         num_neighbors: int = 3,
-        algorithm: str = "auto",
         tie_break: str = "nearest",
     ) -> "KNNClassifier":
         """Restore a fitted classifier from :meth:`to_arrays`; memory-mapped arrays are not copied.
 
-        `num_neighbors`, `algorithm` and `tie_break` may differ from those of the stored classifier.
-        "auto" searches the index if there is one.
+        `num_neighbors` and `tie_break` may differ from those of the stored classifier.
         """
-        model = cls(num_neighbors, algorithm, tie_break)
-        images = model._keep(arrays["images"], arrays["labels"])
-        if model._has_index(images) or (algorithm == "auto" and "tiles" in arrays):
+        model = cls(num_neighbors, tie_break=tie_break)
+        model._keep(arrays["images"], arrays["labels"])
+        if "tiles" in arrays:
             model._index = PrincipalComponentIndex.from_arrays(arrays)
         return model
 
     def _keep(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Check and keep the training points and their labels; return the points."""
-        images, labels = _checked_points("X", X), np.asarray(y)
+        images = _checked_points("X", X)
+        labels = np.asarray(y)
         if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
             raise ValueError(
                 f"y has shape {labels.shape} and type {labels.dtype}: pass one integer label for "
@@ -190,11 +183,11 @@ class KNNClassifier:
             raise ValueError("this KNNClassifier is not fitted yet: call fit(X, y) first")
         return self.images_, self.labels_
 
-    def _has_index(self, images: np.ndarray) -> bool:
-        can_have = images.dtype == np.uint8 and images.shape[1] <= _MANY_FEATURES
-        return can_have and (
-            self.algorithm == "pca" or (self.algorithm == "auto" and images.size >= _FEW_PAIRS)
-        )
+    def _needs_index(self, images: np.ndarray) -> bool:
+        if images.dtype != np.uint8 or images.shape[1] > _MANY_FEATURES:
+            return False
+        is_worth_it = self.algorithm == "auto" and images.size >= _FEW_PAIRS
+        return is_worth_it or self.algorithm == "pca"
 
 
 def search_all(
@@ -214,27 +207,22 @@ def search_all(
     norms = np.empty(len(train), inexact)
     for block in slices(len(queries), max(1, _DISTANCES_PER_BLOCK // len(train))):
         columns = queries[block].T.astype(inexact)
-        found = np.empty((columns.shape[1], len(train)), inexact)
+        rounded = np.empty((columns.shape[1], len(train)), inexact)
         for rows in slices(len(train), _POINTS_PER_BLOCK):
             points = train[rows].astype(inexact)
             norms[rows] = np.einsum("ij,ij->i", points, points)
-            found[:, rows] = norms[rows] - 2 * (points @ columns).T
+            rounded[:, rows] = norms[rows] - 2 * (points @ columns).T
         # A sum of n terms is off by at most n · ε / 2 times the sum of their magnitudes.
-        doubts = (
-            (len(columns) + 4)
-            * 8
-            * np.finfo(inexact).eps
-            * (norms.max() + np.square(columns).sum(axis=0))
-        )
-        for place, (row, doubt) in enumerate(zip(found, doubts, strict=True), block.start):
-            near = np.flatnonzero(
-                row <= np.partition(row, num_neighbors - 1)[num_neighbors - 1] + doubt
-            )
-            distances = np.square(train[near].astype(exact) - queries[place].astype(exact)).sum(
-                axis=1
-            )
-            nearest = np.lexsort((near, distances))[:num_neighbors]
-            squared_distances[place], indices[place] = distances[nearest], near[nearest]
+        magnitudes = norms.max() + np.square(columns).sum(axis=0)
+        doubts = (len(columns) + 4) * 8 * np.finfo(inexact).eps * magnitudes
+        for place, (row, doubt) in enumerate(zip(rounded, doubts, strict=True), block.start):
+            kth = np.partition(row, num_neighbors - 1)[num_neighbors - 1]
+            candidates = np.flatnonzero(row <= kth + doubt)
+            differences = train[candidates].astype(exact) - queries[place].astype(exact)
+            distances = np.square(differences).sum(axis=1)
+            nearest = np.lexsort((candidates, distances))[:num_neighbors]
+            squared_distances[place] = distances[nearest]
+            indices[place] = candidates[nearest]
     return squared_distances, indices
 
 
@@ -282,11 +270,9 @@ def _checked_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
 def _checked_points(name: str, X: np.ndarray, num_features: int | None = None) -> np.ndarray:
     """Points as a contiguous (n, n_features) array: bytes as uint8, other numbers as float64."""
     points = np.asarray(X)
-    if (
-        points.ndim not in (2, 3)
-        or 0 in points.shape[1:]
-        or (points.size == 0 and num_features is None)
-    ):
+    is_training_set = num_features is None
+    is_empty = 0 in (points.shape if is_training_set else points.shape[1:])
+    if is_empty or points.ndim not in (2, 3):
         raise ValueError(
             f"{name} has shape {points.shape}: pass (points, features) or (points, height, width), "
             "not empty"

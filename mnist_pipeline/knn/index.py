@@ -1,6 +1,4 @@
-"""The principal component index: a lower bound of the distance that is cheap, tight and
-rigorous.
-"""
+"""The principal component index: a cheap, tight and rigorous lower bound of the distance."""
 
 import math
 from collections.abc import Mapping
@@ -26,8 +24,7 @@ _SAMPLE_ROWS = 3_000  # rows from which the mean and the components are computed
 
 @dataclass(frozen=True)
 class PrincipalComponentIndex:
-    r"""Training points, which are bytes, in a few principal components, ordered so that neighbours
-    share a tile.
+    r"""Training points (bytes) in a few principal components, in tiles of neighbours.
 
     Attributes
     ----------
@@ -71,7 +68,7 @@ class PrincipalComponentIndex:
        residual norm is the square root of max(0, \|x\|² − \|p\|²) + 5η\|x\|², which is above ρ
        after rounding to float32. Squared norms are computed in float64.
     4. *Products.* Hence S ≤ Ŝ + 3η\|a\|\|b\|, where Ŝ uses the stored numbers, and \|a\|\|b\| ≤ (A
-    + B)/2.
+       + B)/2.
     5. *Summation.* A float32 sum of m = 112 + 2 terms, in any order, fused or not, is off by at
        most γ = mu/(1 − mu) times the sum of their magnitudes, which is at most 1.1 (A + B)/2 + B/2.
 
@@ -103,11 +100,12 @@ class PrincipalComponentIndex:
         spread.
         """
         sample = X[np.linspace(0, len(X) - 1, min(len(X), _SAMPLE_ROWS)).astype(np.int64)]
-        mean = (
-            sample.mean(axis=0, dtype=np.float64) if mean is None else np.asarray(mean, np.float64)
-        )
+        if mean is None:
+            mean = sample.mean(axis=0)
+        mean = np.asarray(mean, np.float64)
         if components is None:  # eigenvectors of the covariance, largest eigenvalue first
-            components = np.linalg.eigh((sample - mean).T @ (sample - mean))[1][:, ::-1]
+            centered = sample - mean
+            components = np.linalg.eigh(centered.T @ centered)[1][:, ::-1]
         components = np.ascontiguousarray(components[:, : DEPTHS[-1]], np.float32)
         index = cls(mean, components, _scale(X, mean), np.empty(0), np.empty(0))
         coordinates, half_norms = index.project(X)
@@ -115,42 +113,37 @@ class PrincipalComponentIndex:
         rows = np.column_stack([-half_norms[order].astype(np.float32), coordinates[order]])
         return replace(index, order=order, tiles=in_lanes(rows))
 
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The attributes as named arrays."""
+        return {**vars(self), "scale": np.array([self.scale])}
+
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "PrincipalComponentIndex":
         """Restore an index from its named arrays."""
-        return cls(
-            arrays["mean"],
-            arrays["components"],
-            float(arrays["scale"][0]),
-            arrays["order"],
-            arrays["tiles"],
-        )
+        scale = float(arrays["scale"][0])
+        return cls(arrays["mean"], arrays["components"], scale, arrays["order"], arrays["tiles"])
 
     def project(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The residual norms and coordinates of points, and (1 − μ)/2 of their squared norms."""
         from mnist_pipeline.kernels.knn import project
 
-        points, mean, columns = (
-            read_only(X),
-            read_only(self.mean),
-            np.zeros((len(self.mean), DEPTHS[-1]), np.float32),
-        )
+        points = read_only(X)
+        columns = np.zeros((len(self.mean), DEPTHS[-1]), np.float32)
         columns[:, : self.components.shape[1]] = self.components
-        coordinates, half_norms = (
-            np.empty((len(X), len(DEPTHS) + DEPTHS[-1]), np.float32),
-            np.empty(len(X)),
-        )
-        fixed = mean, read_only(columns), 1 / self.scale, self._margins()
-        in_blocks(
-            lambda rows: project(points[rows], *fixed, coordinates[rows], half_norms[rows]),
-            len(X),
-            _BLOCK,
-        )
+        fixed = read_only(self.mean), read_only(columns), 1 / self.scale, self._margins()
+        coordinates = np.empty((len(X), len(DEPTHS) + DEPTHS[-1]), np.float32)
+        half_norms = np.empty(len(X))
+
+        def project_block(rows: slice) -> None:
+            project(points[rows], *fixed, coordinates[rows], half_norms[rows])
+
+        in_blocks(project_block, len(X), _BLOCK)
         return coordinates, half_norms
 
     def _margins(self) -> np.ndarray:
         """η and μ of the notes."""
-        unit, terms = 2.0**-24, DEPTHS[-1] + 2
+        unit = 2.0**-24
+        terms = DEPTHS[-1] + 2
         product = (SUMMED_FEATURES + 2) * unit + len(self.mean) * 2.0**-52
         eta = _orthonormality_defect(self.components) + 4.0 * unit + math.sqrt(DEPTHS[-1]) * product
         gamma = terms * unit / (1.0 - terms * unit)
@@ -163,45 +156,44 @@ class PrincipalComponentIndex:
         coordinates. The value of its bound, without a residual, is largest for the nearest tile.
         """
         means = self.tiles[:, COORDINATE_ROW : COORDINATE_ROW + CENTROID_DIMENSIONS].mean(axis=2)
-        return in_lanes(
-            np.concatenate(
-                [np.square(means).sum(axis=1, keepdims=True) * np.float32(-0.5), means], axis=1
-            )
-        )
+        half_norms = np.square(means).sum(axis=1) * np.float32(0.5)
+        return in_lanes(np.column_stack([-half_norms, means]))
 
     def search(
         self, train: np.ndarray, queries: np.ndarray, num_neighbors: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The squared distances and the indices of the nearest training points, as from
-        `KNNClassifier.kneighbors`.
-        """
+        """Squared distances and indices of neighbours, as `KNNClassifier.kneighbors` returns."""
         from mnist_pipeline.kernels.knn import scan_tiles
 
         coordinates, half_norms = self.project(queries)
         # Close queries follow one another, because they are compared with the same points, which
         # are then in the cache.
         order = sort(coordinates)
-        largest = np.iinfo(np.int64).max
-        squared_distances, indices = (
-            np.full((len(queries), num_neighbors), largest) for _ in range(2)
-        )
-        arrays = (
-            read_only(train),
-            read_only(self.tiles),
-            self.centroids(),
-            read_only(self.order),
-            1 / self.scale,
-        )
+        squared_distances = np.full((len(queries), num_neighbors), np.iinfo(np.int64).max)
+        indices = squared_distances.copy()
+        points = read_only(train)
+        tiles = read_only(self.tiles)
+        tile_order = read_only(self.order)
+        centroids = self.centroids()
 
         def scan(rows: slice) -> None:
             block = order[rows]
-            found = squared_distances[rows], indices[rows]
             scan_tiles(
-                read_only(queries[block]), coordinates[block], half_norms[block], *arrays, *found
+                read_only(queries[block]),
+                coordinates[block],
+                half_norms[block],
+                points,
+                tiles,
+                centroids,
+                tile_order,
+                1 / self.scale,
+                squared_distances[rows],
+                indices[rows],
             )
 
         in_blocks(scan, len(queries), _QUERIES_PER_BLOCK)
-        nearest, places = np.lexsort((indices, squared_distances), axis=1), np.argsort(order)
+        nearest = np.lexsort((indices, squared_distances), axis=1)
+        places = np.argsort(order)
         squared_distances = np.take_along_axis(squared_distances, nearest, axis=1)[places]
         return squared_distances, np.take_along_axis(indices, nearest, axis=1)[places]
 
@@ -215,9 +207,7 @@ def _orthonormality_defect(components: np.ndarray) -> float:
 
 
 def _scale(X: np.ndarray, mean: np.ndarray) -> float:
-    """The power of two at or above the largest centred norm, at least 1: scaling by it does not
-    round.
-    """
+    """The power of two, at least 1, above the largest centred norm; scaling by it is exact."""
     largest = max((X.max(axis=0) - mean).max(), (mean - X.min(axis=0)).max())
     return 2.0 ** max(0, math.ceil(math.log2(largest * math.sqrt(X.shape[1]) or 1)))
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mnist_pipeline.inference.onnx import Graph
 
 NUM_NEAREST = 10  # nearest training images that an answer has, if there are as many
+NUM_NEIGHBORS_SHOWN = 3  # of an answer, to people
 SMOOTHINGS = (1e-4, 10.0)  # range in which the smoothing of the vote is searched
 NUM_HELD_OUT = 2_000  # training images whose neighbours among the others calibrate the vote
 

@@ -1,5 +1,4 @@
-"""The model card of the champion, in Markdown: what it is for, its data and recipe, figures with
-intervals, and limits.
+"""The model card of the champion, in Markdown: purpose, data, recipe, accuracy and limits.
 
 References
 ----------
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.data.catalogue import RawData
+from mnist_pipeline.data.records import RawData
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion, checksum
 from mnist_pipeline.evaluation.scores import Comparison, Evaluation, wilson_interval
@@ -36,15 +35,14 @@ class Proportion(NamedTuple):
 
     @classmethod
     def of(cls, correct: int, total: int) -> Proportion:
-        """The share of correct answers, 0 with the interval from 0 to 1 if there are no images."""
-        return (
-            cls(correct / total, *wilson_interval(correct, total)) if total else cls(0.0, 0.0, 1.0)
-        )
+        """The share of correct answers; without images 0, with the interval from 0 to 1."""
+        if not total:
+            return cls(0.0, 0.0, 1.0)
+        return cls(correct / total, *wilson_interval(correct, total))
 
     def __str__(self) -> str:
-        return (
-            f"{words.percent(self.share)} ({words.percent(self.low)} – {words.percent(self.high)})"
-        )
+        share, low, high = map(words.percent, self)
+        return f"{share} ({low} – {high})"
 
 
 class Values(NamedTuple):
@@ -55,9 +53,6 @@ class Values(NamedTuple):
     evaluation: Evaluation  # of the champion's labels
     raw: RawData  # files with checksums, and what the images are called
     num_train: int
-    # Whether the stored model of that name is the champion; if not, the fields below are of another
-    # model.
-    is_current: bool
     comparison: Comparison
     robustness: pd.DataFrame
     origins: Sequence[Mapping[str, Any]]  # of the model and its predictions
@@ -65,11 +60,11 @@ class Values(NamedTuple):
 
 def render(values: Values) -> str:
     """The card as Markdown."""
-    champion, found = values.champion, values.evaluation
-    overall = Proportion.of(found.total - found.errors, found.total)
-    held_out = len(champion.choice.labels)
-    classes = list(_classes(found, values.raw.class_names))
-    disturbed = _disturbed(values.robustness, champion.model) if values.is_current else []
+    champion, evaluation = values.champion, values.evaluation
+    overall = Proportion.of(evaluation.total - evaluation.errors, evaluation.total)
+    num_held_out = champion.num_held_out
+    classes = list(_classes(evaluation, values.raw.class_names))
+    disturbed = _disturbed(values.robustness, champion.model)
     measured: Any = values.robustness.to_dict("list")
     return (
         words.environment(autoescape=False)
@@ -81,8 +76,7 @@ def render(values: Values) -> str:
             models=MODELS,
             fingerprint=fingerprint(champion),
             overall=overall,
-            held_out=Proportion.of(held_out - champion.choice.errors, held_out),
-            num_held_out=held_out,
+            held_out=Proportion.of(num_held_out - champion.held_out_errors, num_held_out),
             classes=classes,
             hard_classes=[each for each in classes if each["proportion"].high < overall.share],
             disturbed=disturbed,
@@ -100,9 +94,7 @@ def fingerprint(champion: Champion) -> str:
 
 
 def _classes(found: Evaluation, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """Each class with its images, the share that is read correctly, and the most frequent wrong
-    answer.
-    """
+    """Each class with its images, its accuracy, and the most frequent wrong answer."""
     for label, (name, row) in enumerate(zip(names, found.confusion_matrix, strict=True)):
         wrong = [0 if other == label else count for other, count in enumerate(row)]
         most = max(range(len(wrong)), key=wrong.__getitem__)

@@ -11,14 +11,12 @@ import numpy as np
 
 from mnist_pipeline import harris, pca
 from mnist_pipeline.data import held_out
-from mnist_pipeline.data.catalogue import MNIST, RawData
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.records import Corners, Predictions, Reconstructions
+from mnist_pipeline.data.records import Corners, DigitSet, Predictions, RawData, Reconstructions
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import Comparison, Evaluation, accuracy
 from mnist_pipeline.inference.networks import weights_of
-from mnist_pipeline.knn.model import accuracy_by_k
+from mnist_pipeline.knn.model import NUM_NEIGHBORS_SHOWN, accuracy_by_k
 from mnist_pipeline.models import MODELS, Fitted, model_seconds
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.report import figures
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 SHARES = (0.8, 0.9, 0.95)
 SIGNIFICANCE = 0.05
 NUM_EIGENVECTORS = 20
-NUM_NEIGHBORS_SHOWN = 3
 NETWORKS = ("mlp", "cnn")
 
 
@@ -49,7 +46,7 @@ class Report(NamedTuple):
         return "report"
 
     def to_files(self) -> dict[str, bytes]:
-        """Both as files."""
+        """The files of the page and of the document."""
         document = json.dumps(self.document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         return {"report.json": document.encode(), "index.html": self.html.encode()}
 
@@ -74,7 +71,7 @@ class Values(NamedTuple):
     projections: np.ndarray
     reconstructions: Reconstructions
     harris_corners: Corners
-    cnn_kernels: np.ndarray | None  # None without the convolutional network
+    cnn_kernels: np.ndarray
     model_comparison: Comparison
     robustness: pd.DataFrame
     champion: Champion
@@ -92,12 +89,10 @@ class Values(NamedTuple):
 
 def compose(values: Values) -> dict[str, Any]:
     """Every number of the report as plain JSON values."""
-    seconds = [
-        origin["seconds"] for origin in values.assets.values() if origin["seconds"] is not None
-    ]
+    seconds = sum(origin["seconds"] or 0.0 for origin in values.assets.values())
     softmax = values.models["softmax"]
     return {
-        "run": {**values.run, "seconds": round(sum(seconds), 3), "assets": len(values.assets)},
+        "run": {**values.run, "seconds": round(seconds, 3), "assets": len(values.assets)},
         "files": [file._asdict() for file in values.raw_mnist.files],
         "data": _data(values),
         "pca": _pca(values),
@@ -105,63 +100,59 @@ def compose(values: Values) -> dict[str, Any]:
         "knn": _knn(values),
         "softmax": {**_curves(softmax), "gradient_error": float(softmax["gradient_error"])},
         "networks": {name: _network(values, name) for name in NETWORKS},
-        "models": {
-            model: {
-                **dataclasses.asdict(evaluation),
-                "accuracy_without_doubted": _accuracy_without(
-                    values, model, values.raw_mnist.data_set.doubted_labels
-                ),
-                "seconds": model_seconds(values.assets, model),
-                "settings": recipe_in_words(
-                    [
-                        values.assets[asset]
-                        for asset in (MODELS[model].model_asset, MODELS[model].predictions_asset)
-                    ]
-                ),
-            }
-            for model, evaluation in values.evaluations.items()
-        },
-        "errors": {model: _errors(values, model) for model in values.evaluations},
+        "models": {name: _model(values, name) for name in values.evaluations},
+        "errors": {name: _errors(values, name) for name in values.evaluations},
         "comparison": _comparison(values),
         "robustness": _robustness(values),
         "champion": {
             **{name: getattr(values.champion, name) for name in ("model", "accuracy", "errors")},
             "reason": values.assets.get("champion", {}).get("reason"),
         },
-        "across": {},  # the results on other data sets: each has its own storage and report
         "since_last_run": values.since_last_run,
-        # The course notebook that the project grew from was on MNIST.
-        "notebook": {
-            name: dataclasses.asdict(found)
-            for name in values.models
-            if (found := MODELS[name].notebook)
-        }
-        if values.raw_mnist.data_set.name == MNIST.name
-        else {},
+        "notebook": _notebook(values),
         "assets": dict(values.assets),
         "versions": machine.library_versions(),
         "machine": machine.describe(),
     }
 
 
+def _notebook(values: Values) -> dict[str, Any]:
+    """The results of the course notebook that the project grew from; it was on MNIST."""
+    if not values.raw_mnist.data_set.is_mnist:
+        return {}
+    results = {name: MODELS[name].notebook for name in values.models}
+    return {name: dataclasses.asdict(result) for name, result in results.items() if result}
+
+
+def _model(values: Values, name: str) -> dict[str, Any]:
+    assets = MODELS[name].model_asset, MODELS[name].predictions_asset
+    return {
+        **dataclasses.asdict(values.evaluations[name]),
+        "accuracy_without_doubted": _accuracy_without(
+            values, name, values.raw_mnist.data_set.doubted_labels
+        ),
+        "seconds": model_seconds(values.assets, name),
+        "settings": recipe_in_words([values.assets[asset] for asset in assets]),
+    }
+
+
 def _data(values: Values) -> dict[str, Any]:
     splits = {"train": values.train_digits.labels, "test": values.test_digits.labels}
-    names = values.raw_mnist.data_set.class_names
+    data_set = values.raw_mnist.data_set
+    num_classes = len(data_set.class_names)
+    counts = {split: np.bincount(labels, minlength=num_classes) for split, labels in splits.items()}
     return {
         **{split: len(labels) for split, labels in splits.items()},
-        "class_names": list(names),
-        "class_counts": {
-            split: np.bincount(labels, minlength=len(names)).tolist()
-            for split, labels in splits.items()
-        },
+        "class_names": list(data_set.class_names),
+        "class_counts": {split: numbers.tolist() for split, numbers in counts.items()},
         "mean_grey_level": float(values.data_mean.mean()),
         "largest_mean": float(values.data_mean.max()),
         "never_inked": int(np.count_nonzero(values.data_mean == 0)),
-        "doubted_labels": list(values.raw_mnist.data_set.doubted_labels),
-        **{
-            name: getattr(values.raw_mnist.data_set, name)
-            for name in ("heading", "noun", "nouns", "handwritten")
-        },
+        "doubted_labels": list(data_set.doubted_labels),
+        "heading": data_set.heading,
+        "noun": data_set.noun,
+        "nouns": data_set.nouns,
+        "handwritten": data_set.handwritten,
     }
 
 
@@ -172,43 +163,37 @@ def _accuracy_without(values: Values, model: str, left_out: Sequence[int]) -> fl
 
 
 def _pca(values: Values) -> dict[str, Any]:
-    eigenvalues, total = (
-        values.eigendecomposition.eigenvalues,
-        values.eigendecomposition.eigenvalues.sum(),
-    )
+    eigenvalues = values.eigendecomposition.eigenvalues
+    total = eigenvalues.sum()
+    next_shares = np.append(eigenvalues / total, 0.0)
     ks = list(map(str, values.reconstructions.num_components))
-    enough = {f"{share:g}": pca.components_for_share(eigenvalues, share) for share in SHARES}
+    components = {f"{share:g}": pca.components_for_share(eigenvalues, share) for share in SHARES}
     labels = values.train_digits.labels
-    shown = figures.scattered(labels)
-    x, y = values.projections[shown, :2].T
-    difference = values.reconstructions.images - values.digit_images
-    errors = np.sqrt(np.mean(difference**2, axis=(2, 3)))  # (n_k, n_digits)
+    scattered = figures.scattered(labels)
+    x, y = values.projections[scattered, :2].T
+    differences = values.reconstructions.images[-1] - values.digit_images  # from most components
+    errors = np.sqrt(np.mean(differences**2, axis=(1, 2)))  # (n_digits,)
     return {
         "eigenvalues": eigenvalues.tolist(),
         "total_variance": float(total),
         "explained_share": dict(zip(ks, values.reconstructions.explained_share.tolist())),
         "test_rmse": dict(zip(ks, values.reconstructions.test_rmse.tolist())),
-        "worst_digit": {
-            "class": int(errors[-1].argmax()),
-            "rmse": float(errors[-1].max()),
-        },  # from the most components
+        "worst_digit": {"class": int(errors.argmax()), "rmse": float(errors.max())},
         "largest_covariance": float(np.abs(values.covariance).max()),
         "share_of_component": (eigenvalues[:NUM_EIGENVECTORS] / total).tolist(),
         "share_of_two": float(pca.explained_share(eigenvalues)[1]),
-        "components_for_share": enough,
+        "components_for_share": components,
         "at_component": {
             share: {
-                "share_of_next": float(eigenvalues[count] / total)
-                if count < len(eigenvalues)
-                else 0.0,
+                "share_of_next": float(next_shares[count]),
                 "times_smaller_than_first": float(eigenvalues[0] / eigenvalues[count - 1]),
                 "left": len(eigenvalues) - count,
             }
-            for share, count in enough.items()
+            for share, count in components.items()
         },
         "scatter": {
-            "index": shown.tolist(),
-            "label": labels[shown].tolist(),
+            "index": scattered.tolist(),
+            "label": labels[scattered].tolist(),
             "x": x.tolist(),
             "y": y.tolist(),
         },
@@ -216,17 +201,17 @@ def _pca(values: Values) -> dict[str, Any]:
 
 
 def _harris(values: Values) -> dict[str, Any]:
-    found = values.harris_corners
-    place_digit, places = harris.clearest_places(values.digit_images, found.response)
+    corners = values.harris_corners
+    place_digit, places = harris.clearest_places(values.digit_images, corners.response)
     return {
         "digits": {
-            "corners": np.count_nonzero(found.corners, axis=(1, 2)).tolist(),
-            "difference": found.gram_difference.tolist(),
-            "centering_change": found.centering_change.tolist(),
+            "corners": np.count_nonzero(corners.corners, axis=(1, 2)).tolist(),
+            "difference": corners.gram_difference.tolist(),
+            "centering_change": corners.centering_change.tolist(),
         },
-        "num_corners": int(np.count_nonzero(found.corners)),
-        "max_relative_difference": float(found.gram_difference.max()),
-        "centering_change": float(np.median(found.centering_change)),
+        "num_corners": int(np.count_nonzero(corners.corners)),
+        "max_relative_difference": float(corners.gram_difference.max()),
+        "centering_change": float(np.median(corners.centering_change)),
         "place_digit": place_digit,
         "places": {
             name: {field: np.asarray(value).tolist() for field, value in place._asdict().items()}
@@ -237,8 +222,8 @@ def _harris(values: Values) -> dict[str, Any]:
 
 def _knn(values: Values) -> dict[str, Any]:
     predictions = values.predictions["knn"]
-    nearest = predictions.nearest
     wrong = np.flatnonzero(predictions.labels != values.test_digits.labels)
+    nearest = predictions.nearest
     shown = {name: array[wrong, :NUM_NEIGHBORS_SHOWN] for name, array in nearest.items()}
     nearest_to_first = values.train_digits.images[nearest["indices"][0, 0]]
     return {
@@ -255,14 +240,13 @@ def _knn(values: Values) -> dict[str, Any]:
 
 
 def _wrapped(image: np.ndarray, nearest: np.ndarray) -> dict[str, float]:
-    """The distance of two images in grey levels, and what it becomes where the difference of two
-    bytes is a byte.
-    """
-    differences = {
-        "distance": image.astype(float) - nearest,
-        "wrapped_distance": (image - nearest).astype(float),
+    """The distance of two images, correct and with differences of bytes that wrap around."""
+    correct = image.astype(float) - nearest
+    wrapped = (image - nearest).astype(float)
+    return {
+        "distance": float(np.linalg.norm(correct)),
+        "wrapped_distance": float(np.linalg.norm(wrapped)),
     }
-    return {name: float(np.linalg.norm(difference)) for name, difference in differences.items()}
 
 
 def _curves(model: Fitted) -> dict[str, Any]:
@@ -277,28 +261,28 @@ def _curves(model: Fitted) -> dict[str, Any]:
 def _network(values: Values, name: str) -> dict[str, Any]:
     from mnist_pipeline import networks  # imported here, because torch is slow to import
 
-    model, num_images = values.models[name], len(values.train_digits.labels)
+    model = values.models[name]
     curves = _curves(model)
-    is_held_out = "held_out_accuracy" in curves
+    num_images = len(values.train_digits.labels)
+    share = held_out.SHARE if "held_out_accuracy" in curves else 0
     layers = networks.layer_rows(networks.of_weights(name, weights_of(model)))
     return {
         **curves,
         "layers": layers,
         "parameters": sum(layer["parameters"] for layer in layers),
-        "trained_on": num_images - round(held_out.SHARE * num_images) * is_held_out,
+        "trained_on": num_images - round(share * num_images),
     }
 
 
 def _errors(values: Values, model: str) -> list[dict[str, Any]]:
-    """What a model gets wrong, in the order of the test images, with probabilities if it computes
-    them.
-    """
-    found, truth = values.predictions[model], values.test_digits.labels
-    wrong = np.flatnonzero(found.labels != truth)
-    columns = {"index": wrong, "true_label": truth[wrong], "predicted_label": found.labels[wrong]}
-    if isinstance(found, Predictions):
-        columns["probability"] = found.probabilities[wrong, found.labels[wrong]]
-        columns["true_probability"] = found.probabilities[wrong, truth[wrong]]
+    """The wrong predictions in the order of the test images, with probabilities if there are."""
+    predictions = values.predictions[model]
+    truth = values.test_digits.labels
+    wrong = np.flatnonzero(predictions.labels != truth)
+    predicted = predictions.labels[wrong]
+    columns = {"index": wrong, "true_label": truth[wrong], "predicted_label": predicted}
+    columns["probability"] = predictions.probabilities[wrong, predicted]
+    columns["true_probability"] = predictions.probabilities[wrong, truth[wrong]]
     rows = zip(*(column.tolist() for column in columns.values()))
     return [dict(zip(columns, row)) for row in rows]
 
@@ -320,32 +304,24 @@ def _comparison(values: Values) -> dict[str, Any]:
 
 
 def _by_class(values: Values) -> dict[str, Any]:
-    """The share of the images of each class that each model misreads, its mean, and the hardest and
-    easiest class.
-    """
-    present = (
-        np.bincount(values.test_digits.labels, minlength=len(values.raw_mnist.data_set.class_names))
-        > 0
-    )
-    shares = {
-        name: 1 - np.array(values.evaluations[name].recall)
-        for name in values.model_comparison.models
-    }
+    """The share of each class that each model misreads; means; hardest and easiest class."""
+    num_classes = len(values.raw_mnist.class_names)
+    counts = np.bincount(values.test_digits.labels, minlength=num_classes)
+    models = values.model_comparison.models
+    shares = {name: 1 - np.array(values.evaluations[name].recall) for name in models}
     mean = np.mean(list(shares.values()), axis=0)
     return {
         "models": {name: share.tolist() for name, share in shares.items()},
         "mean": mean.tolist(),
-        "hardest": int(np.where(present, mean, -1).argmax()),
-        "easiest": int(np.where(present, mean, 2).argmin()),
+        "hardest": int(np.where(counts > 0, mean, -1).argmax()),
+        "easiest": int(np.where(counts > 0, mean, 2).argmin()),
     }
 
 
 def _robustness(values: Values) -> dict[str, Any]:
     measured: Any = values.robustness.to_dict("list")
-    count, of_champion = (
-        int(values.robustness["count"].iloc[0]),
-        robustness.answers(measured, values.champion.model),
-    )
+    count = int(values.robustness["count"].iloc[0])
+    champion_answers = robustness.answers(measured, values.champion.model)
     curves = robustness.curves(measured)
     models = {model: robustness.summary(curves, model) for model in values.evaluations}
     shown = robustness.sample(len(values.test_digits.labels), count)[: robustness.SHOWN]
@@ -357,7 +333,7 @@ def _robustness(values: Values) -> dict[str, Any]:
                 **curve._asdict(),
                 "small": list(robustness.DISTURBANCES[name].small),
                 "like_training": robustness.LIKE_TRAINING.get(robustness.CORRUPTED.get(name, "")),
-                "answers": [of_champion[name, amount] for amount in curve.amounts],
+                "answers": [champion_answers[name, amount] for amount in curve.amounts],
                 "in_words": disturbance_in_words(curve, values.raw_mnist.data_set.nouns),
             }
             for name, curve in curves.items()

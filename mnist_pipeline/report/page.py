@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -70,17 +69,18 @@ MATHML = {
 
 
 def render(document: Mapping[str, Any], values: Values) -> str:
-    """The page of a document that `document.compose` returned, and of the values that it draws."""
-    misread = [
-        error["index"] for errors in document["errors"].values() for error in errors[:MAX_ERRORS]
-    ]
+    """The page of a document from `document.compose`, with drawings of the values."""
     since = document["since_last_run"]
     changed = versions.changed_answers(since, NUM_CHANGED_SHOWN) if since else []
-    shown = [*misread, *document["comparison"]["missed_by_all"], *(index for index, *_ in changed)]
+    shown = [*document["comparison"]["missed_by_all"], *(index for index, *_ in changed)]
+    for errors in document["errors"].values():
+        shown += [error["index"] for error in errors[:MAX_ERRORS]]
     confusions = {
-        model: _most_frequent(found["confusion_matrix"])
-        for model, found in document["models"].items()
+        name: _most_frequent(model["confusion_matrix"])
+        for name, model in document["models"].items()
     }
+    largest_confusions = [cells[0][0] for cells in confusions.values() if cells]
+    misread_shares = document["comparison"]["by_class"]["models"].values()
     environment = words.environment(
         autoescape=True, tex=_tex, many_classes=figures.MANY_CLASSES, max_errors=MAX_ERRORS
     )
@@ -100,10 +100,8 @@ def render(document: Mapping[str, Any], values: Values) -> str:
         charts={name: Markup(svg) for name, svg in draw_charts(document, values).items()},
         pictures=_pictures(document, values),
         atlas=pictures.Atlas(values.test_digits.images, shown),
-        most_confused=max(
-            (confused[0][0] for confused in confusions.values() if confused), default=1
-        ),
-        most_missed=max(map(max, document["comparison"]["by_class"]["models"].values())) or 1,
+        most_confused=max(largest_confusions, default=1),
+        most_missed=max(map(max, misread_shares)) or 1,
         code_of={name: "\n\n".join(map(inspect.getsource, steps)) for name, steps in CODE.items()},
         changed_answers=changed,
         script_data=_script_data(document, values),
@@ -113,50 +111,39 @@ def render(document: Mapping[str, Any], values: Values) -> str:
 
 def _story(document: Mapping[str, Any]) -> dict[str, str]:
     """The entries of the contents by the identifiers of the headings."""
-    found = {
+    entries = {
         "results": "Results",
         "bytes": "A byte bug",
         "components": "Components",
         "corners": "Corners",
-    }
-    found |= {
         "errors": "Errors",
         "draw": "Draw" if document["data"]["handwritten"] else "Try it",
         "trust": "Trust",
     }
     if "knn" not in document["notebook"]:
-        del found["bytes"]
-    return found
+        del entries["bytes"]
+    return entries
 
 
 def _sections(document: Mapping[str, Any]) -> dict[str, str]:
     """The titles of the parts of the appendix by the name of their template."""
-    found = {"data": "The data", "pca": "Principal components", "harris": "Harris corners"}
-    found |= {
-        model.section: model.section_title
-        for name, model in MODELS.items()
-        if name in document["models"]
-    }
-    found["comparison"] = "Comparison"
+    titles = {"data": "The data", "pca": "Principal components", "harris": "Harris corners"}
+    for name, model in MODELS.items():
+        if name in document["models"]:
+            titles[model.section] = model.section_title
+    titles["comparison"] = "Comparison"
     if document["since_last_run"]:
-        found["since"] = "Since the last run"
-    return {**found, "lineage": "Provenance"}
+        titles["since"] = "Since the last run"
+    titles["lineage"] = "Provenance"
+    return titles
 
 
 def _most_frequent(matrix: list[list[int]]) -> list[tuple[int, int, int]]:
     """The most frequent confusions: number of images, true class, predicted class."""
-    cells = ((n, i, j) for i, row in enumerate(matrix) for j, n in enumerate(row) if n and i != j)
-    return sorted(cells, key=lambda cell: -cell[0])[:NUM_CONFUSIONS_SHOWN]
-
-
-def num_outside_references(page: str) -> int:
-    """The number of references to anything but the page itself and the data that it contains."""
-    inside = r"(?![\"']?(?:#|data:))"
-    pattern = (
-        rf"\b(?:src|srcset|href|poster|action)\s*=\s*{inside}|\burl\(\s*{inside}|@import|https?://"
-    )
-    without_images = re.sub("base64,[A-Za-z0-9+/=]*", "", page)  # half of the page
-    return len(re.findall(pattern, without_images, re.IGNORECASE))
+    counts = np.array(matrix)
+    np.fill_diagonal(counts, 0)
+    confusions = [(int(counts[i, j]), int(i), int(j)) for i, j in np.argwhere(counts)]
+    return sorted(confusions, key=lambda cell: -cell[0])[:NUM_CONFUSIONS_SHOWN]
 
 
 def _tex(formula: str, display: str = "inline") -> Markup:
@@ -169,27 +156,26 @@ def _tex(formula: str, display: str = "inline") -> Markup:
 
 def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
     """The images of the page by name, as data URIs; the places of the corners as coordinates."""
-    digits, train = values.digit_images, values.train_digits
-    side, misled = digits.shape[-1], document["knn"]["misled"]
-    nearest = values.predictions["knn"].nearest["indices"]
-    first, partner = values.test_digits.images[0], train.images[nearest[0, 0]]
-    eigenvectors = values.eigendecomposition.eigenvectors.T[:NUM_EIGENVECTORS]
+    digits = values.digit_images
+    train = values.train_digits
+    side = digits.shape[-1]
+    indices = values.predictions["knn"].nearest["indices"]
+    first = values.test_digits.images[0]
+    partner = train.images[indices[0, 0]]
+    largest_mean = values.data_mean.max() or 1
     half = len(values.covariance) // 2
     halved = values.covariance.reshape(half, 2, half, 2).mean(axis=(1, 3))
+    covariances = values.covariance.reshape(side, side, side, side)
+    eigenvectors = values.eigendecomposition.eigenvectors.T[:NUM_EIGENVECTORS]
     templates = values.models["softmax"]["weights"] * softmax.pixel_deviations(train.images)
+    misled = document["knn"]["misled"]["neighbors"][:NUM_MISLED_SHOWN]
     return {
         "digits": [pictures.grey(image) for image in digits],
         "class_means": [pictures.grey(image) for image in datasets.class_means(train)],
-        "mean": pictures.grey(
-            255 * values.data_mean.reshape(side, side) / (values.data_mean.max() or 1)
-        ),
+        "mean": pictures.grey(255 * values.data_mean.reshape(side, side) / largest_mean),
         "covariance": pictures.diverging(figures.signed_root(halved)),
         "covariances": [
-            (
-                row,
-                column,
-                pictures.diverging(values.covariance[side * row + column].reshape(side, side)),
-            )
+            (row, column, pictures.diverging(covariances[row, column]))
             for row in PIXELS
             for column in PIXELS
         ],
@@ -198,7 +184,7 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
         "reconstructions": [
             pictures.strip(row[: figures.MAX_COLUMNS]) for row in values.reconstructions.images
         ],
-        "corners": [np.argwhere(found).tolist() for found in values.harris_corners.corners],
+        "corners": [np.argwhere(mask).tolist() for mask in values.harris_corners.corners],
         "bytes": {
             "test": pictures.grey(first),
             "train": pictures.grey(partner),
@@ -206,136 +192,121 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
             "wrapped": pictures.grey(first - partner),
         },
         "templates": [pictures.diverging(weights.reshape(side, side)) for weights in templates],
-        "kernels": []
-        if values.cnn_kernels is None
-        else [pictures.diverging(kernel) for kernel in values.cnn_kernels],
+        "kernels": [pictures.diverging(kernel) for kernel in values.cnn_kernels],
         "disturbed": _disturbed(document["robustness"], values.test_digits.images),
-        "misled": [
-            pictures.strip(train.images[neighbors])
-            for neighbors in misled["neighbors"][:NUM_MISLED_SHOWN]
-        ],
+        "misled": [pictures.strip(train.images[neighbors]) for neighbors in misled],
     }
 
 
 def _disturbed(
     measured: Mapping[str, Any], images: np.ndarray
 ) -> dict[str, list[tuple[str, float, int, int]]]:
-    """Pictures of disturbed images, the amount, the label and the answer of the champion, by
-    disturbance.
+    """For each disturbance some pictures, with the amount, the label and the champion's answer.
 
-    A corruption has several images, misread ones first. Another disturbance has the image that is
-    misread most often, in each amount.
+    A corruption has several images, misread images first. Any other disturbance has the image that
+    is misread most often, in each amount.
     """
-    labels, drawn = np.array(measured["shown"]["labels"]), images[measured["shown"]["indices"]]
-    found = {}
+    labels = np.array(measured["shown"]["labels"])
+    undisturbed = images[measured["shown"]["indices"]]
+    by_disturbance = {}
     for name, disturbance in measured["disturbances"].items():
-        amounts, answers = (
-            disturbance["amounts"],
-            np.array(disturbance["answers"]),
-        )  # (n_amounts, n_shown)
+        answers = np.array(disturbance["answers"])  # (n_amounts, n_shown)
         is_wrong = answers != labels
-        chosen, shown = range(len(amounts)), [int(is_wrong.sum(axis=0).argmax())]
         if name in CORRUPTED:
-            chosen, shown = (
-                chosen[-1:],
-                np.argsort(~is_wrong[-1], kind="stable")[:NUM_CORRUPTED_SHOWN].tolist(),
-            )
-        made = {
-            at: robustness.disturb(drawn, name, robustness.DISTURBANCES[name].amounts[at])
-            for at in chosen
-        }
-        found[name] = [
-            (
-                pictures.grey(made[at][place]),
-                amounts[at],
-                int(labels[place]),
-                int(answers[at][place]),
-            )
-            for at in chosen
-            for place in shown
-        ]
-    return found
+            first_amount = len(answers) - 1
+            shown = np.argsort(~is_wrong[-1], kind="stable")[:NUM_CORRUPTED_SHOWN].tolist()
+        else:
+            first_amount = 0
+            shown = [int(is_wrong.sum(axis=0).argmax())]
+        rows = []
+        for i in range(first_amount, len(answers)):
+            amount = robustness.DISTURBANCES[name].amounts[i]
+            disturbed = robustness.disturb(undisturbed, name, amount)
+            for place in shown:
+                picture = pictures.grey(disturbed[place])
+                amount_shown = disturbance["amounts"][i]
+                rows.append((picture, amount_shown, int(labels[place]), int(answers[i, place])))
+        by_disturbance[name] = rows
+    return by_disturbance
 
 
 def draw_charts(document: Mapping[str, Any], values: Values) -> dict[str, str]:
     """Every chart by name, as SVG to embed in the page."""
-    drawn = _method_charts(values) | _model_charts(document) | _comparison_charts(values)
-    return {name: figures.svg(figure, name) for name, figure in drawn.items()}
+    charts = _method_charts(values) | _model_charts(document) | _comparison_charts(values)
+    return {name: figures.svg(figure, name) for name, figure in charts.items()}
 
 
 def _method_charts(values: Values) -> dict[str, Figure]:
-    found, names = values.eigendecomposition.eigenvalues, values.raw_mnist.class_names
-    panels = {
-        "eigenvalues_linear": partial(figures.draw_eigenvalues, values=found),
-        "eigenvalues_logarithmic": partial(
-            figures.draw_eigenvalues, values=found, logarithmic=True
+    eigenvalues = values.eigendecomposition.eigenvalues
+    draw_eigenvalues = partial(figures.draw_eigenvalues, values=eigenvalues)
+    shares = pca.explained_share(eigenvalues)
+    points = values.projections[:, :2]
+    charts = {
+        "eigenvalues_linear": figures.side_by_side(draw_eigenvalues),
+        "eigenvalues_logarithmic": figures.side_by_side(
+            partial(draw_eigenvalues, logarithmic=True)
         ),
-        "share": partial(figures.draw_shares, shares=pca.explained_share(found)),
+        "share": figures.side_by_side(partial(figures.draw_shares, shares=shares)),
+        "scatter": figures.class_scatter(
+            points, values.train_digits.labels, values.raw_mnist.class_names
+        ),
     }
-    drawn = {name: figures.side_by_side(panel) for name, panel in panels.items()}
-    drawn["scatter"] = figures.class_scatter(
-        values.projections[:, :2], values.train_digits.labels, names
-    )
     _, places = harris.clearest_places(values.digit_images, values.harris_corners.response)
     for name, panel in figures.gradients(places).items():
-        drawn[f"gradients_{name}"] = figures.side_by_side(panel, size=figures.SQUARE)
-    return drawn
+        charts[f"gradients_{name}"] = figures.side_by_side(panel, size=figures.SQUARE)
+    return charts
 
 
 def _model_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
-    drawn = {"votes": figures.votes(document["knn"]["accuracy_by_k"])}
+    charts = {"votes": figures.votes(document["knn"]["accuracy_by_k"])}
     for name, curves in {"softmax": document["softmax"], **document["networks"]}.items():
-        model, title = MODELS[name], MODELS[name].title
-        kinds = {"accuracy": "training", "held_out_accuracy": "held-out"}
-        accuracies = {
-            label: np.array(curves[kind]) for kind, label in kinds.items() if curves.get(kind)
-        }
+        model = MODELS[name]
+        title = model.title
+        accuracies = {"training": np.array(curves["accuracy"])}
+        if "held_out_accuracy" in curves:
+            accuracies["held-out"] = np.array(curves["held_out_accuracy"])
         parts = document["assets"].get(model.model_asset, {}).get("losses") or ()
         loss = partial(figures.draw_loss, loss=np.array(curves["loss"]), title=title, parts=parts)
         accuracy = partial(
             figures.draw_accuracies, accuracies=accuracies, title=f"{title}: accuracy"
         )
-        drawn[f"{name}_loss"] = figures.side_by_side(loss)
-        drawn[f"{name}_accuracy"] = figures.side_by_side(accuracy, right=figures.LABELS)
-    return drawn
+        charts[f"{name}_loss"] = figures.side_by_side(loss)
+        charts[f"{name}_accuracy"] = figures.side_by_side(accuracy, right=figures.LABELS)
+    return charts
 
 
 def _comparison_charts(values: Values) -> dict[str, Figure]:
     measured: Any = values.robustness.to_dict("list")
-    evaluations, curves = values.evaluations, robustness.curves(measured)
-    shown = int(values.robustness["count"].iloc[0]), values.champion.model
-    scores = {
-        MODELS[name].title: [found.accuracy, *found.interval] for name, found in evaluations.items()
-    }
-    drawn = {
-        "accuracies": figures.accuracies(scores),
-        "corruptions": figures.corruptions(curves, *shown),
-    }
-    for name, found in evaluations.items():
-        if found.calibration:
-            drawn[f"reliability_{name}"] = figures.reliability(
-                found.calibration, MODELS[name].title
-            )
+    curves = robustness.curves(measured)
+    num_images = int(values.robustness["count"].iloc[0])
+    champion = values.champion.model
+    scores = {}
+    charts = {"corruptions": figures.corruptions(curves, num_images, champion)}
+    for name, evaluation in values.evaluations.items():
+        title = MODELS[name].title
+        scores[title] = [evaluation.accuracy, *evaluation.interval]
+        charts[f"reliability_{name}"] = figures.reliability(evaluation.calibration, title)
+    charts["accuracies"] = figures.accuracies(scores)
     for name, curve in curves.items():
         if name not in CORRUPTED:
-            drawn[f"robustness_{name}"] = figures.robustness({name: curve}, *shown)
-    return drawn
+            charts[f"robustness_{name}"] = figures.robustness({name: curve}, num_images, champion)
+    return charts
 
 
 def _script_data(document: Mapping[str, Any], values: Values) -> Markup:
-    """What the scripts show besides the arrays."""
-    data, shares = (
-        document["data"],
-        np.cumsum(document["pca"]["eigenvalues"]) / document["pca"]["total_variance"],
-    )
-    found = {
+    """The data that the scripts show besides the arrays."""
+    data = document["data"]
+    shares = np.cumsum(document["pca"]["eigenvalues"]) / document["pca"]["total_variance"]
+    script_data = {
         "titles": TITLES,
         "short": {model.name: model.short_title for model in MODELS.values()},
         "names": data["class_names"],
-        **{name: data[name] for name in ("noun", "handwritten", "doubted_labels")},
+        "noun": data["noun"],
+        "handwritten": data["handwritten"],
+        "doubted_labels": data["doubted_labels"],
         "shares": [0, *shares.round(5).tolist()],
         "num_scattered": len(document["pca"]["scatter"]["index"]),
         "place_digit": document["harris"]["place_digit"],
-        "corners": [np.argwhere(corners).tolist() for corners in values.harris_corners.corners],
+        "corners": [np.argwhere(mask).tolist() for mask in values.harris_corners.corners],
     }
-    return Markup(json.dumps(found, separators=(",", ":")).replace("<", "\\u003c"))
+    return Markup(json.dumps(script_data, separators=(",", ":")).replace("<", "\\u003c"))

@@ -1,6 +1,4 @@
-"""Small images of a page as data URIs: digits in grey levels, weights in red and blue, atlases of
-many images.
-"""
+"""Small images of a page as data URIs: digits in grey levels, weights in colours, atlases."""
 
 import base64
 import io
@@ -13,7 +11,8 @@ from PIL import Image
 
 ATLAS_LEVELS = 16  # grey levels of an atlas: half a byte per pixel
 LEVELS = 255  # colours of a diverging map; the middle one is zero
-RED, BLUE = (215, 58, 46), (43, 123, 214)  # both stand out from a light and from a dark page
+RED = (215, 58, 46)  # visible on light and on dark pages, as is blue
+BLUE = (43, 123, 214)
 GAP = 2  # pixels between the images of a strip
 
 
@@ -35,18 +34,13 @@ def diverging(values: np.ndarray) -> str:
     """
     largest = np.abs(values).max() or 1.0
     image = Image.fromarray(np.rint((values / largest + 1) * (LEVELS - 1) / 2).astype(np.uint8))
-    image.putpalette(
-        [part for level in range(LEVELS) for part in (RED if level > LEVELS // 2 else BLUE)]
-    )
+    image.putpalette([*BLUE * (LEVELS // 2 + 1), *RED * (LEVELS // 2)])
     opacity = np.rint(255 * np.abs(np.linspace(-1, 1, LEVELS))).astype(np.uint8)
     return _uri(image, transparency=opacity.tobytes())
 
 
 class Atlas:
-    """Some of many images (n, height, width) in a single picture, where each is found by its index.
-
-    It has 16 grey levels, so that the page stays small.
-    """
+    """Some of many images (n, height, width) in a single picture of 16 grey levels."""
 
     def __init__(self, images: np.ndarray, indices: Sequence[int]) -> None:
         self.indices = sorted(set(indices))
@@ -63,7 +57,7 @@ class Atlas:
         self.uri = _uri(picture)
 
     def position(self, index: int) -> str:
-        """The place of an image as a background position in CSS."""
+        """The place of the image with this index, as a background position in CSS."""
         row, column = divmod(self.indices.index(index), self.columns)
         return f"{100 * column / (self.columns - 1):.4f}% {100 * row / (self.rows - 1):.4f}%"
 

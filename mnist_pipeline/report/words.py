@@ -9,8 +9,9 @@ import jinja2
 
 from mnist_pipeline.evaluation.robustness import Curves
 from mnist_pipeline.models import MODELS, number_in_words
+from mnist_pipeline.utils.printable import count
 
-# How a recipe says each setting, in this order. A setting without words is left out.
+# The phrase for each setting of a recipe, in this order. An empty phrase omits the setting.
 RECIPE = {
     "num_neighbors": "{} nearest images vote",
     "tie_break": "a tie goes to the {}",
@@ -24,7 +25,9 @@ RECIPE = {
     "later": "after the first pass only the {:.0%} of the images with the largest losses",
     "least_gradient": "no gradients of images whose probabilities are within {:g} of their targets",
     "average": "weights averaged over the last {:.0%} of the updates",
-    **dict.fromkeys(("recipe", "betas", "precision"), ""),
+    "recipe": "",
+    "betas": "",
+    "precision": "",
 }
 UNUSED: Mapping[str, Any] = {
     "schedule": "constant",
@@ -52,34 +55,32 @@ def disturbance_in_words(curves: Curves, nouns: str) -> str:
 
 def robustness_in_words(models: Mapping[str, Mapping[str, float]]) -> str:
     """The models with the highest and the lowest mean accuracy under disturbances."""
-    worst, *_, best = (
-        f"{MODELS[model].phrase}: {percent(found['mean'], 1)} ({percent(found['undisturbed'], 1)} "
-        "undisturbed)"
-        for model, found in sorted(models.items(), key=lambda item: item[1]["mean"])
-    )
+
+    def described(model: str) -> str:
+        mean, undisturbed = models[model]["mean"], models[model]["undisturbed"]
+        return f"{MODELS[model].phrase}: {percent(mean, 1)} ({percent(undisturbed, 1)} undisturbed)"
+
+    worst, *_, best = sorted(models, key=lambda model: models[model]["mean"])
     return (
-        f"On average over all disturbances, the highest accuracy is that of {best}. "
-        f"The lowest is that of {worst}."
+        f"On average over all disturbances, the highest accuracy is that of {described(best)}. "
+        f"The lowest is that of {described(worst)}."
     )
 
 
 def recipe_in_words(origins: Sequence[Mapping[str, Any]]) -> str:
-    """How a model was fitted, from the origins of the model and of its predictions.
+    """The settings of a model, from the origins of the model and of its predictions.
 
     Settings that `RECIPE` leaves empty change the speed more than the result. `report.json` has all
     settings.
     """
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for origin in origins:
-        settings = {**(origin["config"] or {}), **(origin["recipe"] or {}), "seed": origin["seed"]}
-        found |= {
-            name: value
-            for name, value in settings.items()
-            if value is not None and not isinstance(value, bool)
-        }
-    phrases = (
-        _setting_in_words(name, found[name]) for name in sorted(found, key=[*RECIPE, *found].index)
-    )
+        own = {**(origin["config"] or {}), **(origin["recipe"] or {}), "seed": origin["seed"]}
+        for name, value in own.items():
+            if value is not None and not isinstance(value, bool):
+                settings[name] = value
+    names = sorted(settings, key=[*RECIPE, *settings].index)
+    phrases = (_setting_in_words(name, settings[name]) for name in names)
     return ", ".join(filter(None, phrases)) or "no settings"
 
 
@@ -88,11 +89,8 @@ def _setting_in_words(name: str, value: Any) -> str:
         return ""
     if name in RECIPE:
         return RECIPE[name].format(value)
-    return (
-        f"{name.replace('_', ' ')} {value:.4g}"
-        if isinstance(value, float)
-        else f"{name.replace('_', ' ')} {value}"
-    )
+    number = f"{value:.4g}" if isinstance(value, float) else value
+    return f"{name.replace('_', ' ')} {number}"
 
 
 def with_short_titles(text: str) -> str:
@@ -109,13 +107,9 @@ def seconds(value: float | None) -> str:
     """A duration, rounded to at most four significant digits."""
     if value is None:
         return "–"
-    return (
-        f"{value:.0f} s"
-        if value >= 99.95
-        else f"{value:.1f} s"
-        if value >= 0.9995
-        else f"{1000 * value:.0f} ms"
-    )
+    if value < 0.9995:
+        return f"{1000 * value:.0f} ms"
+    return f"{value:.1f} s" if value < 99.95 else f"{value:.0f} s"
 
 
 def power(value: float) -> str:
@@ -139,17 +133,12 @@ def sentence(phrase: str) -> str:
     return phrase if phrase.startswith("k-") else phrase[:1].upper() + phrase[1:]
 
 
-def counted(number: int, noun: str) -> str:
-    """A number of things: 1 image, 2 images, 1,000 images."""
-    return f"{number:,} {noun if number == 1 else f'{noun}s'}"
-
-
 FILTERS: dict[str, Callable[..., str]] = {
     "percent": percent,
     "level": "{:.1f}".format,
     "percents": lambda share: f"{100 * share:.1f}",
     "count": "{:,}".format,
-    "counted": counted,
+    "counted": count,
     "sentence": sentence,
     "in_words": number_in_words,
     "seconds": seconds,
@@ -161,8 +150,8 @@ FILTERS: dict[str, Callable[..., str]] = {
 
 @functools.cache
 def environment(*, autoescape: bool, **names: Any) -> jinja2.Environment:
-    """The templates of the report, in which these names are known; `autoescape` is for HTML."""
-    found = jinja2.Environment(
+    """The environment of the report's templates, with global names; `autoescape` is for HTML."""
+    templates = jinja2.Environment(
         loader=jinja2.PackageLoader("mnist_pipeline.report"),
         autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
@@ -170,6 +159,6 @@ def environment(*, autoescape: bool, **names: Any) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters.update(FILTERS)
-    found.globals.update(names)
-    return found
+    templates.filters.update(FILTERS)
+    templates.globals.update(names)
+    return templates

@@ -66,14 +66,14 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
         if not Path(place["data"]).exists():
             raise project.GraphError(f"data: {place['data']} does not exist")
         settings.limit_threads()
-        assets = _instance_of_graph(name, place)
         job = dg.define_asset_job(
             name,
-            dg.AssetSelection.assets(*(asset.key for asset in assets if _is_computed(asset))),
+            dg.AssetSelection.key_prefixes(name),
             executor_def=dg.in_process_executor,
             description=f"Materialize everything about {self.data}, from the files to the report.",
         )
-        definitions = dg.Definitions(assets, jobs=[job], resources=project.graph().resources)
+        assets, resources = _instance_of_graph(name, place), project.graph().resources
+        definitions = dg.Definitions(assets, jobs=[job], resources=resources)
         if not self.schedule:
             return definitions
 
@@ -93,10 +93,7 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
 def _instance_of_graph(
     name: str, place: Mapping[str, Any]
 ) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """The assets of the graph under a prefix, each with its place in its metadata.
-
-    The partitions of the inbox can't have a prefix, so assets with partitions are left out.
-    """
+    """The assets of the graph under a prefix, each with its place in its metadata."""
     plain = {spec.key.path[-1]: spec for spec in project.graph().resolve_all_asset_specs()}
 
     def placed(spec: dg.AssetSpec) -> dg.AssetSpec:
@@ -111,9 +108,4 @@ def _instance_of_graph(
 
     modules = project.modules()
     loaded: Any = dg.load_assets_from_modules(modules, key_prefix=name, include_specs=True)
-    assets = [asset for asset in loaded if asset.partitions_def is None]
-    return list(dg.map_asset_specs(placed, assets))
-
-
-def _is_computed(asset: dg.AssetsDefinition | dg.AssetSpec) -> bool:
-    return isinstance(asset, dg.AssetsDefinition) and asset.is_executable
+    return list(dg.map_asset_specs(placed, loaded))

@@ -20,15 +20,13 @@ if TYPE_CHECKING:
 def code_server(
     instance: dg.DagsterInstance, module: str, directory: str, location: str, log_level: str
 ) -> Iterator[Sequence[Mapping[str, Any]]]:
-    """Start a code server for the definitions in a module; yield it as the `load_from` of a
-    workspace file.
+    """Start a code server for a module; yield it as the `load_from` of a workspace file.
 
-    Modules are imported from a directory first, because the current one may have another package of
-    the same name.
+    Modules are imported from a directory first: the current one may have a package of that name.
 
-    Private: `ProxyServerManager`, with which `dagster dev` lets web server and daemon share the
-    server, and starts it again when it dies. A public `dagster code-server start` that restarts
-    itself and prints its address would replace it.
+    Private: `ProxyServerManager`, with which the web server and the daemon share one code server.
+    Otherwise each starts its own, and the daemon starts another every minute. A public
+    `dagster code-server start` that restarts itself and prints its address would replace it.
     """
     from dagster._cli.proxy_server_manager import ProxyServerManager
     from dagster._core.workspace.load_target import ModuleTarget
@@ -89,14 +87,13 @@ def open_event_log() -> Iterator[None]:
     module: Any = sqlite_event_log
     create, engines = module.create_engine, dict[str, Engine]()
 
+    def relax(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA synchronous = NORMAL")
+
     def kept(url: str, **options: Any) -> Engine:
         if url not in engines:
             engines[url] = create(url, **{**options, "poolclass": Kept})
-            event.listen(
-                engines[url],
-                "connect",
-                lambda opened, _: opened.execute("PRAGMA synchronous = NORMAL"),
-            )
+            event.listen(engines[url], "connect", relax)
         return engines[url]
 
     module.create_engine = kept
@@ -108,13 +105,8 @@ def open_event_log() -> Iterator[None]:
             cast("Any", QueuePool).dispose(engine.pool)
 
 
-def staleness(
-    instance: dg.DagsterInstance, definitions: dg.Definitions
-) -> Callable[..., str | None]:
-    """A function of an asset key, and of a partition if it has some: why Dagster reports it as
-    missing or stale.
-
-    It returns None if Dagster does not.
+def staleness(instance: dg.DagsterInstance, definitions: dg.Definitions) -> Callable[..., bool]:
+    """A function of an asset key, and of a partition: whether Dagster reports it missing or stale.
 
     Private: `CachingStaleStatusResolver` and the `LoadingContext` that it reads the instance
     through. They are behind the staleness in Dagster's UI and in GraphQL. A public
@@ -131,15 +123,7 @@ def staleness(
     resolver = CachingStaleStatusResolver(instance, graph, Loading())
     resolver.instance_queryer.prefetch_asset_records(graph.get_all_asset_keys())
 
-    def reason(key: dg.AssetKey, partition: str | None = None) -> str | None:
-        status = resolver.get_status(key, partition).value
-        if status != "STALE":
-            return "not materialized yet" if status == "MISSING" else None
-        return "; ".join(
-            f"{cause.asset_key.to_user_string()} {cause.reason}"
-            if cause.dependency is None
-            else f"{cause.dependency.asset_key.to_user_string()} has a new version"
-            for cause in resolver.get_stale_causes(key, partition)
-        )
+    def is_stale(key: dg.AssetKey, partition: str | None = None) -> bool:
+        return resolver.get_status(key, partition).value != "FRESH"
 
-    return reason
+    return is_stale

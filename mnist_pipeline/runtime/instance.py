@@ -1,6 +1,4 @@
-"""The Dagster instance of the pipeline: its configuration, one run at a time, and runs whose
-process has died.
-"""
+"""The Dagster instance: its configuration, one run at a time, and runs that were killed."""
 
 from __future__ import annotations
 
@@ -24,10 +22,7 @@ if TYPE_CHECKING:
 CONFIGURATION = Path(__file__).with_name("dagster.yaml")
 # of a run of the command line: its machine; the UI hides tags with this prefix
 PROCESS_TAG = ".dagster/process"
-ENDED = (
-    "The process of the run was killed, or its machine failed; "
-    "mnist-pipeline run --changed continues."
-)
+ENDED = "The run was killed, or its machine failed; mnist-pipeline run --changed continues."
 
 
 class InstanceError(ReportedError, RuntimeError):
@@ -35,9 +30,7 @@ class InstanceError(ReportedError, RuntimeError):
 
 
 def prepare() -> Settings:
-    """Load the settings, and let Dagster find the instance; its directory and configuration are
-    created if missing.
-    """
+    """Load the settings, and create the instance that they name, if it is missing."""
     configured = settings.load()
     os.environ["DAGSTER_HOME"] = home = str(configured.dagster_home)
     try:
@@ -54,8 +47,7 @@ def prepare() -> Settings:
 
 @contextlib.contextmanager
 def only_run(configured: Settings, notify: Callable[[str], object]) -> Iterator[None]:
-    """Wait until no other command runs the graph, so that nobody is surprised by the values of two
-    runs side by side.
+    """Wait until no other command runs the graph: values of two runs would lie side by side.
 
     Nothing else depends on this lock.
     """
@@ -77,10 +69,10 @@ def run_tags() -> dict[str, str]:
 
 
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> None:
-    """Mark runs of the command line on this machine as failed; the caller has the lock, so their
-    processes have died.
+    """Mark unfinished runs of the command line on this machine as failed.
 
-    Dagster's daemon does the same with the runs that it launched.
+    The caller has the lock, so their processes have died. Dagster's daemon does the same with the
+    runs that it launched.
     """
     import dagster as dg
 

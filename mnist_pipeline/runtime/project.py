@@ -24,9 +24,7 @@ class GraphError(ReportedError, RuntimeError):
 
 
 def graph() -> Any:
-    """The definitions of the graph, a `dagster.Definitions`, from this project and from no other
-    package `assets`.
-    """
+    """The `dagster.Definitions` of this project, and of no other package `assets`."""
     return _definitions().defs
 
 

@@ -27,7 +27,7 @@ THREAD_VARIABLES = (
 
 
 class SettingsError(ReportedError, ValueError):
-    """A setting is not valid; the message names the variable, the problem and a remedy."""
+    """A setting is not valid. The message names the variable, the problem and a remedy."""
 
 
 def _local_path(value: Any) -> Path:
@@ -44,9 +44,7 @@ def _storage(value: str) -> str:
 
 
 def _beside_values(fields: dict[str, Any], name: str) -> Path:
-    """A local directory in the storage, or for a storage in a bucket, below the home of this
-    package.
-    """
+    """A local directory in the storage; for a bucket, below the home of this package."""
     storage: str = fields["storage"]
     if "://" not in storage:
         return Path(storage, name)
@@ -78,8 +76,7 @@ class Settings(BaseSettings):
     )
     experiments: LocalPath | None = Field(
         default=None,
-        description="YAML file of the sweep of the group `experiments`; the one in assets/ by "
-        "default.",
+        description="YAML file of the sweep of the group `experiments`; by default in assets/.",
     )
     dagster_home: LocalPath = Field(
         default_factory=lambda fields: _beside_values(fields, "dagster"),
@@ -87,16 +84,9 @@ class Settings(BaseSettings):
         description="Directory of the Dagster instance; `dagster` in the storage by default.",
     )
 
-    @property
-    def canonical(self) -> bool:
-        """Whether the data are the embedded MNIST files, whose checksums are known."""
-        return self.data.resolve() == EMBEDDED_DATA.resolve()
-
 
 def load() -> Settings:
-    """The settings from the environment; raises SettingsError if a variable is not valid or not
-    known.
-    """
+    """The settings from the environment; raises SettingsError if a variable is wrong."""
     known = [PREFIX + name.upper() for name in Settings.model_fields if name != "dagster_home"]
     for name in os.environ:
         if name.startswith(PREFIX) and name not in known:
@@ -113,8 +103,7 @@ def load() -> Settings:
 
 
 def limit_threads() -> None:
-    """Limit the threads of the libraries, and make waiting threads sleep soon; call it before a
-    library is imported.
+    """Limit the threads of libraries, which read the limit when they are imported.
 
     The number of threads that share a sum determines the order of its terms, and so the last bits
     of a trained model: every process that computes has the same number.

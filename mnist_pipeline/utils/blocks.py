@@ -21,10 +21,10 @@ def in_blocks(work: Callable[[slice], object], count: int, size: int) -> None:
     """Call `work` with each block of rows, on one thread per core.
 
     The calling thread works too; the other threads stay for the next call. Threads help only if
-    `work` releases the interpreter lock, as compiled code does. `work` may call `in_blocks` for a
-    single block, which needs no other thread, but not for several.
+    `work` releases the interpreter lock, as compiled code does. Do not nest calls that span several
+    blocks: the pool could deadlock.
     """
-    blocks = iter(slices(count, size))  # shared: each thread takes the next block
+    blocks = iter(slices(count, size))  # shared: every thread takes the next block
 
     def work_off() -> None:
         for block in blocks:
@@ -46,7 +46,7 @@ def _pool(process: int, num_threads: int) -> ThreadPoolExecutor:
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
     """A contiguous, read-only view of an array in memory or in a mapped file.
 
-    With one type for all of them, compiled code is compiled once.
+    All views have the same type, so Numba compiles a kernel once.
     """
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LIBRARIES = ("dagster", "matplotlib", "numba", "numpy", "pandas", "scipy", "torch")
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of mallopt(3)
+# Parameters of mallopt(3).
+M_TRIM_THRESHOLD = -1
+M_MMAP_THRESHOLD = -3
+M_ARENA_MAX = -8
 
 
 def describe() -> dict[str, str | int | float | None]:
@@ -28,17 +31,18 @@ def describe() -> dict[str, str | int | float | None]:
 @functools.cache
 def library_versions() -> dict[str, str]:
     """The versions of Python and of the libraries that compute."""
-    from importlib import metadata  # here, because a command that prints help does not need it
+    # Imported here, because a command that prints help does not need it.
+    from importlib import metadata
 
-    return {
-        "Python": platform.python_version(),
-        **{name: metadata.version(name) for name in LIBRARIES},
-    }
+    versions = {name: metadata.version(name) for name in LIBRARIES}
+    return {"Python": platform.python_version(), **versions}
 
 
 def num_cores() -> int:
     """Number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def keep_freed_memory() -> None:
@@ -58,12 +62,11 @@ def keep_freed_memory() -> None:
 
 @contextlib.contextmanager
 def importing() -> Iterator[None]:
-    """Context for imports: garbage collection is off, and the imported objects are never searched
-    afterwards.
+    """Context for imports without garbage collection, then and afterwards, of imported objects.
 
-    The collector searches all objects again and again while their number grows, which is a quarter
-    of the time of an import and finds nothing. If no module was imported, nothing is frozen:
-    garbage of earlier runs would otherwise never be freed.
+    The collector searches all objects again and again while their number grows, which takes a
+    quarter of the time of an import and frees nothing. If no module was imported, nothing is
+    frozen: otherwise, garbage of earlier runs would never be freed.
     """
     gc.disable()
     before = len(sys.modules)
@@ -92,8 +95,8 @@ def processor() -> str:
 
 
 def accelerator() -> str | None:
-    """Name of the GPU, or None; read from torch only if it is already imported, because importing
-    it is slow.
-    """
+    """Name of the GPU; None without a GPU, or without torch, whose import would take too long."""
     torch = sys.modules.get("torch")
-    return torch.cuda.get_device_name() if torch is not None and torch.cuda.is_available() else None
+    if torch is None or not torch.cuda.is_available():
+        return None
+    return str(torch.cuda.get_device_name())

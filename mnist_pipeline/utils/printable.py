@@ -1,4 +1,4 @@
-"""Text from outside, such as a file's name, as what a terminal and a page can show."""
+"""Texts for terminals and pages, such as names of files from other people."""
 
 
 def printable(text: str) -> str:
@@ -13,15 +13,16 @@ def printable(text: str) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """A number of things: `1 run`, `2,000 runs`."""
+    """A number of things.
+
+    Examples
+    --------
+    >>> count(1, "run"), count(2_000, "run")
+    ('1 run', '2,000 runs')
+    """
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def first_sentence(text: str | None) -> str:
-    """The first sentence of a description, without its full stop."""
-    return one_line((text or "").partition("\n\n")[0]).partition(". ")[0].rstrip(".")
-
-
 def one_line(message: object) -> str:
-    """A message as a terminal can show it in one line, whatever it quotes."""
+    """A message in one line that a terminal can show, whatever the message quotes."""
     return printable(" ".join(str(message).split()))

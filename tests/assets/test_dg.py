@@ -122,3 +122,6 @@ def test_whatever_is_put_into_the_package_is_loaded(project: Path, storage: Path
         key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()
     }
     dg(project, "check", "defs")
+    run = [sys.executable, "-m", "mnist_pipeline.cli", "run", "--select", "+key:dropped_graph"]
+    output = subprocess.check_output(run, cwd=project, text=True)
+    assert "dropped_graph.copy " in output

@@ -10,8 +10,9 @@ from support.idx import write_idx
 from support.resources import DATA_SET
 
 from assets import digits
-from mnist_pipeline.data.catalogue import MNIST, RawData
-from mnist_pipeline.data.datasets import DatasetError, DigitSet
+from mnist_pipeline.data.catalogue import MNIST
+from mnist_pipeline.data.datasets import DatasetError
+from mnist_pipeline.data.records import DigitSet, RawData
 from mnist_pipeline.runtime.graph.results import ROW_COUNT
 
 READERS = {"train": digits.train_digits, "test": digits.test_digits}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from support.calls import call
 
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation.robustness import disturb, sample
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage.storage import read

@@ -6,7 +6,7 @@ import pytest
 from support.servers import command, variables
 
 from mnist_pipeline.evaluation import experiments
-from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 
 pytestmark = pytest.mark.slow
 DIGITS = "key:raw_mnist or key:train_digits or key:test_digits"
@@ -43,13 +43,16 @@ def test_a_sweep_runs_its_trials_and_another_sweep_only_those_that_it_does_not_s
     assert len(set(table["trial"])) == 4
     assert table["verdict"].iloc[0] == experiments.BEST
     sweep.write_text("- {model: knn, size: [20, 100, all]}")
+    damaged = stored_key("experiment_trials", "knn-size_100-seed_0")
+    storage.main_file(damaged).write_bytes(b"")
     output = run("--select", GROUP, "--changed", environ=environ)
     assert "knn-size_all-seed_0" in output
+    assert "knn-size_100-seed_0" in output
     assert "knn-size_20-seed_0" not in output
     assert sorted(storage.read("experiment_summary")["size"]) == [20, 100, 1_833]
 
 
-def test_a_sweep_that_is_not_valid_runs_nothing_and_is_named_in_one_line(
+def test_a_sweep_that_is_not_valid_fails_in_one_line_and_everything_else_runs(
     environ: dict[str, str],
 ) -> None:
     Path(environ["MNIST_PIPELINE_EXPERIMENTS"]).write_text("- {model: knn, size: 2}")
@@ -58,3 +61,4 @@ def test_a_sweep_that_is_not_valid_runs_nothing_and_is_named_in_one_line(
     (line,) = refused.stderr.splitlines()
     assert environ["MNIST_PIPELINE_EXPERIMENTS"] in line
     assert "size" in line
+    run("--select", DIGITS, environ=environ)

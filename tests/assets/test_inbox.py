@@ -14,8 +14,8 @@ import pytest
 
 from assets.automation import MAX_RUNS, inbox_sensor
 from assets.definitions import defs
-from assets.serving import inbox_predictions
-from mnist_pipeline.data.datasets import DigitSet
+from assets.inbox import inbox_predictions
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting.inbox import make_key
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.runtime.inbox import InboxResource
@@ -92,9 +92,9 @@ def test_a_missing_inbox_is_created_or_reported(
     assert (tmp_path / "new" / "inbox").is_dir()
 
 
-def predict(directory: Path, key: str, recognizer: Recognizer) -> dg.MaterializeResult[Any]:
+def predict(key: str, recognizer: Recognizer) -> dg.MaterializeResult[Any]:
     context = dg.build_asset_context(partition_key=key)
-    found = inbox_predictions(context, recognizer, inbox=InboxResource(directory=str(directory)))
+    found = inbox_predictions(context, recognizer, inbox=InboxResource())
     assert isinstance(found, dg.MaterializeResult)
     return found
 
@@ -107,7 +107,6 @@ def test_a_picture_gets_a_row_per_digit_and_a_contact_sheet(
         directory / "pair.png"
     )
     found = predict(
-        directory,
         put(directory / "pair.png", (directory / "pair.png").read_bytes()),
         small_recognizer,
     )
@@ -119,7 +118,7 @@ def test_a_picture_gets_a_row_per_digit_and_a_contact_sheet(
 def test_a_file_that_is_not_a_picture_fails_the_check_and_not_the_run(
     directory: Path, small_recognizer: Recognizer
 ) -> None:
-    found = predict(directory, put(directory / "notes.txt", b"no picture"), small_recognizer)
+    found = predict(put(directory / "notes.txt", b"no picture"), small_recognizer)
     (check,) = found.check_results
     assert not check.passed
     assert "notes.txt" in str(check.description)
@@ -132,4 +131,4 @@ def test_a_picture_that_was_removed_or_changed_fails_with_its_key(
     key = put(directory / "a.png", b"first")
     put(directory / "a.png", b"second")
     with pytest.raises(dg.Failure, match=key):
-        predict(directory, key, small_recognizer)
+        predict(key, small_recognizer)

@@ -1,18 +1,20 @@
 """The champion is chosen on held-out digits, and the recognizer changes and stays with it."""
 
 import dataclasses
+import shutil
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import numpy as np
+import pandas as pd
 import pytest
 from support.calls import call
 
-from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import Network
+from mnist_pipeline.data.records import DigitSet, Predictions
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.runtime.graph.resources import StoredResults
+from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.storage import read
 
 pytestmark = pytest.mark.usefixtures("finished")
@@ -23,37 +25,39 @@ def bias_in_service(**given: Any) -> np.ndarray:
     return call("recognizer", **given).value.state("cnn")["conv1.bias"]
 
 
-@pytest.fixture
-def retrained() -> Network:
-    """Another convolutional network."""
-    network: Network = read("cnn_model")
-    return network._replace(weights={name: weight + 1 for name, weight in network.weights.items()})
+def later_training() -> dict[str, Predictions]:
+    """Other predictions of the champion's model than those that it was chosen for."""
+    asset = MODELS[read("champion").model].predictions_asset
+    predictions = read(asset)
+    return {asset: predictions._replace(labels=(predictions.labels + 1) % 10)}
 
 
-def test_a_new_champion_brings_its_models_and_a_champion_that_stays_keeps_its_own(
-    retrained: Network,
+def worse_models() -> pd.DataFrame:
+    """Labels of the held-out digits, of which each model misreads a third."""
+    labels: pd.DataFrame = read("held_out_labels")
+    return labels.assign(**dict.fromkeys(MODELS, (labels["label"] + (labels.index % 3 == 0)) % 10))
+
+
+def test_a_new_champion_brings_its_models_and_a_champion_that_stays_keeps_its_own() -> None:
+    stored = read("cnn_model")
+    other = {**stored, "conv1.bias": stored["conv1.bias"] + 1}
+    np.testing.assert_array_equal(bias_in_service(cnn_model=other), other["conv1.bias"])
+    kept = bias_in_service(cnn_model=other, **later_training())
+    np.testing.assert_array_equal(kept, stored["conv1.bias"])
+
+
+def test_models_must_beat_the_champion_that_the_stored_recognizer_was_made_for(
+    own_copy: tuple[Path, Path],
 ) -> None:
-    np.testing.assert_array_equal(
-        bias_in_service(cnn_model=retrained), retrained.weights["conv1.bias"]
-    )
-    present = read("champion")
-    stays = dataclasses.replace(present, labels=[(label + 1) % 10 for label in present.labels])
-    found = bias_in_service(cnn_model=retrained, champion=stays)
-    np.testing.assert_array_equal(found, read("cnn_model").weights["conv1.bias"])
-
-
-def test_without_a_stored_recognizer_the_champion_is_chosen_anew(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    present, labels = read("champion"), read("held_out_labels")
-    worse = labels.assign(**dict.fromkeys(MODELS, (labels["label"] + (labels.index % 3 == 0)) % 10))
-    assert call("champion", held_out_labels=worse).value == present
-    stored = {"champion": present, "recognizer": None}
-    monkeypatch.setattr(StoredResults, "previous", lambda self, key, **_: stored[key])
-    assert call("champion", held_out_labels=worse).value.choice.errors > present.choice.errors
-    replaced = dataclasses.replace(present, labels=[(label + 1) % 10 for label in present.labels])
-    with pytest.raises(dg.Failure, match="key:champion or key:recognizer"):
-        call("recognizer", champion=replaced)
+    served = read("champion")
+    never_served = dataclasses.replace(served, held_out_errors=-1)
+    storage.current().write("champion", never_served)
+    assert call("champion", held_out_labels=worse_models()).value == served
+    with pytest.raises(dg.Failure):
+        call("recognizer", champion=never_served, **later_training())
+    shutil.rmtree(own_copy[1] / "recognizer")
+    chosen_anew = call("champion", held_out_labels=worse_models()).value
+    assert chosen_anew.held_out_errors > served.held_out_errors
 
 
 def test_no_model_was_trained_on_the_digits_that_the_champion_is_chosen_on() -> None:

@@ -8,10 +8,8 @@ import pytest
 
 from mnist_pipeline import pca, softmax
 from mnist_pipeline.cli.first_run import compute
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.handwriting import novelty
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.kernels import knn as knn_kernels
-from mnist_pipeline.kernels import novelty as novelty_kernels
 from mnist_pipeline.kernels import softmax as softmax_kernels
 from mnist_pipeline.knn import KNNClassifier
 
@@ -19,7 +17,6 @@ KERNELS: dict[str, Any] = {
     "run_epoch": softmax_kernels,
     "project": knn_kernels,
     "scan_tiles": knn_kernels,
-    "edge_shares": novelty_kernels,
 }
 
 
@@ -47,5 +44,4 @@ def test_kernels_are_compiled_ahead_for_the_types_that_a_run_has(
         .to_arrays()
     )
     KNNClassifier.from_arrays(index, 3).kneighbors(images)
-    novelty.edges(images)
     assert called == ahead

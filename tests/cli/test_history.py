@@ -4,6 +4,7 @@ settings.
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,15 @@ from mnist_pipeline.runtime.storage.storage import Storage
 def two_runs(
     finished_run: tuple[Any, Path], slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A storage after a second run, in which another model became the champion."""
+    """A storage after a second run, whose network has a better recipe and became the
+    champion.
+    """
 
     def make(directory: Path) -> None:
         storage = copy_storage(finished_run[1], directory / "storage")
         file = directory / "run.yaml"
         file.write_text(
-            "ops: {softmax_model: {config: {epochs: 3}}, champion: {config: {margin: 1}}}\n"
-            "resources: {seed: {config: {value: 1}}}"
+            "ops: {softmax_model: {config: {epochs: 3}}}\nresources: {seed: {config: {value: 1}}}"
         )
         variables = environment(slice_directory, storage)
         invoke(
@@ -57,14 +59,17 @@ def versions(model: str = "") -> list[dict[str, Any]]:
 
 
 def test_every_version_of_a_model_is_listed_with_its_result(storage_of_two: Storage) -> None:
-    found = versions("softmax")
-    assert [each["present"] for each in found] == [True, False]
-    assert [each["configuration"]["softmax_model.epochs"] for each in found] == [3, 20]
-    labels = storage_of_two.read("softmax_predictions").labels
-    assert found[0]["errors"] == np.count_nonzero(
-        labels != storage_of_two.read("test_digits").labels
+    newest, oldest = versions("softmax")
+    assert (newest["present"], oldest["present"]) == (True, False)
+    assert newest["version"] == storage_of_two.current("softmax_predictions")
+    epochs = [version["configuration"]["softmax_model.epochs"] for version in (newest, oldest)]
+    assert epochs == [3, 20]
+    wrong = (
+        storage_of_two.read("softmax_predictions").labels
+        != storage_of_two.read("test_digits").labels
     )
-    assert {each["model"] for each in versions()} == set(MODELS)
+    assert newest["errors"] == np.count_nonzero(wrong)
+    assert {version["model"] for version in versions()} == set(MODELS)
     assert len(invoke("history").splitlines()) == len(versions()) + 3
     assert "softmax" in invoke("history", "softmaks", code=1)
 
@@ -73,22 +78,20 @@ def test_two_versions_or_runs_are_compared_image_by_image(
     storage_of_two: Storage, tmp_path: Path
 ) -> None:
     after, before = versions("softmax")
-    found = json.loads(invoke("compare", before["version"][:12], after["version"][:12], "--json"))
-    (pair,) = found["models"]
+    names = [version["version"][:12] for version in (before, after)]
+    compared = json.loads(invoke("compare", *names, "--json"))
+    (pair,) = compared["models"]
     old, new = (
-        storage_of_two.read("softmax_predictions", version).labels
-        for version in storage_of_two.versions("softmax_predictions")
+        storage_of_two.read("softmax_predictions", version["version"]).labels
+        for version in (before, after)
     )
     true = storage_of_two.read("test_digits").labels
     assert pair["fixed"] == np.count_nonzero((old != true) & (new == true))
-    assert {each["name"] for each in found["configuration"]} == {
-        "softmax_model.epochs",
-        "softmax_model.seed",
-    }
-    of_runs = invoke("compare", before["run"][:8], after["run"][:8])
-    assert "softmax_model.epochs" in of_runs
+    changed = {change["name"] for change in compared["configuration"]}
+    assert changed == {"softmax_model.epochs", "softmax_model.seed"}
+    assert "softmax_model.epochs" in invoke("compare", before["run"][:8], after["run"][:8])
     sheet = tmp_path / "sheet.png"
-    output = invoke("compare", before["version"][:12], after["version"][:12], "--sheet", str(sheet))
+    output = invoke("compare", *names, "--sheet", str(sheet))
     assert f"of {len(pair['disagreements'])} changed" in output
     assert sheet.read_bytes().startswith(b"\x89PNG")
     assert "version" in invoke("compare", "ffff", "eeee", code=1)
@@ -129,14 +132,10 @@ def test_lineage_leads_to_the_checksums_of_the_raw_files(
     assert "covariance" in invoke("lineage", "covarience", code=1)
 
 
-def test_verify_names_every_damaged_value_and_the_command_that_mends_it(
-    storage_of_two: Storage,
-) -> None:
+def test_verify_says_to_delete_a_damaged_former_version(storage_of_two: Storage) -> None:
+    former, _ = storage_of_two.versions("softmax_model")
+    path = storage_of_two.main_file("softmax_model", former)
+    path.write_bytes(b"")
+    assert f"delete {path.parent}" in invoke("verify", code=1)
+    shutil.rmtree(path.parent)
     invoke("verify")
-    storage_of_two.main_file("champion").write_text("{}")
-    former = storage_of_two.versions("softmax_model")[0]
-    storage_of_two.main_file("softmax_model", former).write_bytes(b"")
-    output = invoke("verify", code=1)
-    assert "champion" in output
-    assert "softmax_model" in output
-    assert "run --changed" in output.splitlines()[-1]

@@ -9,7 +9,7 @@ from PIL import Image
 from support.graph_fixtures import invoke
 from support.sources import write_folders
 
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 
 NAMES = ("cat", "dog", "owl")
 

@@ -29,15 +29,11 @@ def shell(command: str, storage: Path, **variables: str) -> subprocess.Completed
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("limit", ["-v 300000", "-v 1200000", "-n 20"])
-def test_too_little_memory_or_too_few_files_is_one_line_and_no_damage(
-    limit: str, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("limit", ["-v 300000", "-n 20"])
+def test_too_little_memory_or_too_few_files_is_one_line(limit: str, tmp_path: Path) -> None:
     done = shell(f"ulimit {limit}; $M run --select raw_mnist", tmp_path / "storage")
-    if done.returncode:
-        assert "Traceback" not in done.stderr
-        assert "damaged" not in done.stderr
-        assert any(word in done.stderr for word in ("memory", "files", "ulimit"))
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0 or done.stderr.startswith("Error: ")
 
 
 @pytest.mark.parametrize("output", ["| head -1", ">/dev/full", ">&-"])
@@ -47,23 +43,29 @@ def test_output_that_can_not_be_written_is_at_most_one_line(output: str, finishe
 
 
 @pytest.mark.parametrize(
-    "command", [["predict", "{0}", "--sheet", "{0}"], ["inspect", "{1}", "--sheet", "{2}"]]
+    "line",
+    [
+        "predict photo.png --force --sheet photo.png",
+        "inspect data --force --sheet data/photo.png",
+        "inspect data --sheet photo.png",
+        "compare 1 2 --sheet photo.png",
+        "export cnn --onnx photo.png",
+        "export cnn --onnx cnn.onnx --card photo.png",
+    ],
 )
-def test_a_forgotten_file_name_overwrites_no_file_of_a_person(
-    command: list[str], finished: Path, slice_directory: Path, tmp_path: Path
+def test_a_command_writes_over_no_input_and_over_no_other_file_unasked(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photo, labels = tmp_path / "photo.png", next(slice_directory.glob("train-labels*"))
-    photo.write_bytes(b"a photo")
-    before = photo.read_bytes(), labels.read_bytes()
-    invoke(*(each.format(photo, slice_directory, labels) for each in command), code=1)
-    assert (photo.read_bytes(), labels.read_bytes()) == before
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    Path("data/photo.png").touch()
+    Path("photo.png").touch()
+    *_, written = arguments = line.split()
+    assert f"{written} " in invoke(*arguments, code=1)
+    assert Path(written).read_bytes() == b""
 
 
-def test_an_export_replaces_only_what_it_wrote(finished: Path, tmp_path: Path) -> None:
-    pytest.importorskip("onnx")
-    own, model = tmp_path / "own.txt", tmp_path / "cnn.onnx"
-    own.write_text("notes")
-    invoke("export", "cnn", "--onnx", str(own), code=1)
-    assert own.read_text() == "notes"
-    invoke("export", "cnn", "--onnx", str(model))
-    invoke("export", "cnn", "--onnx", str(model))
+def test_a_file_that_exists_is_replaced_on_request(slice_directory: Path, tmp_path: Path) -> None:
+    (sheet := tmp_path / "sheet.png").write_bytes(b"an earlier sheet")
+    invoke("inspect", str(slice_directory), "--sheet", str(sheet), "--force")
+    assert sheet.read_bytes().startswith(b"\x89PNG")

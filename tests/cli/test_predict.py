@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mnist_pipeline.cli import main as cli
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting.contact_sheet import percent
 from mnist_pipeline.handwriting.recognizer import Classes
 from mnist_pipeline.runtime.storage import storage
@@ -108,16 +108,6 @@ def test_a_sheet_is_drawn_in_addition_to_the_table(
     with PIL.Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.format == "PNG"
         assert min(sheet.size) > 100
-
-
-def test_a_sheet_replaces_no_file_of_another_program_and_no_input(
-    finished: Path, line: Path, tmp_path: Path
-) -> None:
-    before = line.read_bytes()
-    assert invoke(line, "--sheet", line).exit_code == 1
-    assert line.read_bytes() == before
-    assert invoke(tmp_path / "missing.png", "--sheet", tmp_path / "sheet.png").exit_code == 1
-    assert not (tmp_path / "sheet.png").exists()
 
 
 def test_without_a_recognizer_the_error_names_the_command_that_makes_it(

@@ -19,7 +19,7 @@ from support.graph_fixtures import Outcome, environment, invoke, materialized
 from support.idx import write_idx
 
 from assets.definitions import defs
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.runtime.storage.storage import Storage
 
 COMMAND = [sys.executable, "-m", "mnist_pipeline.cli", "run"]
@@ -61,8 +61,15 @@ def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
     content[1000] ^= 1
     path.write_bytes(content)
     shutil.rmtree(directory / "harris_corners")
-    assert "covariance" in invoke("verify", code=1)
+    # These two are mended without computing anything.
+    shutil.rmtree(directory / "report")
+    (directory / "data_mean" / "current").write_text("")
+    faulty = {
+        line.split()[0] for line in invoke("verify", code=1).splitlines() if " ok" not in line
+    }
+    assert faulty == {"covariance", "data_mean", "evaluation_report", "harris_corners", "Error:"}
     below = dg.AssetSelection.assets("covariance", "harris_corners").downstream()
+    below -= dg.AssetSelection.groups("inbox")
     again = materialized(invoke("run", "--changed"))
     assert again == {key.to_user_string() for key in below.resolve(defs.resolve_asset_graph())}
     assert not {"data_mean", "softmax_model", "cnn_model"} & again
@@ -89,7 +96,7 @@ def test_the_data_of_another_data_set_are_neither_mixed_in_nor_replace_it_unaske
     content = bytearray(gzip.decompress(labels.read_bytes()))
     content[8:10] = content[8:10][::-1]
     labels.write_bytes(gzip.compress(content))
-    few = "+key:projections or test_digits"
+    few = "+key:projections or key:test_digits"
     again = materialized(invoke("run", "--select", few, "--changed"))
     assert {"raw_mnist", "train_digits", "test_digits", "projections"} <= again
 
@@ -113,12 +120,14 @@ def test_assets_above_partitions_run_before_them_and_assets_below_after_them(
 def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
     own_copy: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    file = tmp_path / "run.yaml"
+    file, stored = tmp_path / "run.yaml", Storage(str(own_copy[1]))
     file.write_text("ops: {projections: {config: {num_components: 7}}}")
-    assert materialized(invoke("run", "--select", "projections", "--config", str(file))) == {
-        "projections"
-    }
-    assert Storage(str(own_copy[1])).read("projections").shape[1] == 7
+    for record in own_copy[1].glob("projections/*/runs/*.json"):
+        record.write_text('{"time": 1}')  # the run deletes an old version
+    command = ("run", "--select", "projections", "--config", str(file))
+    assert materialized(invoke(*command)) == {"projections"}
+    assert stored.read("projections").shape[1] == 7
+    assert len(stored.versions("projections")) == 1
     for wrong in (
         "ops: {projections: {config: {num_component: 7}}}",
         "ops: {no_asset: {config: {}}}",
@@ -127,11 +136,7 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
         "- 1",
     ):
         file.write_text(wrong)
-        lines = (
-            invoke("run", "--select", "projections", "--config", str(file), code=1)
-            .strip()
-            .splitlines()
-        )
+        lines = invoke(*command, code=1).strip().splitlines()
         assert "--config" in lines[-1]
         assert len(lines) < 12
 
@@ -170,11 +175,12 @@ def test_an_asset_that_fails_is_one_line_and_the_next_run_continues(
     assert "projections" in materialized(invoke("run", "--select", FEW, "--changed"))
 
 
-def test_a_storage_of_an_earlier_version_is_refused_before_anything_is_written(
-    storage: Path,
-) -> None:
+def test_an_empty_storage_and_one_of_an_earlier_version_are_refused(storage: Path) -> None:
+    assert str(storage) in invoke("verify", code=1)
+    assert not storage.exists()
     (storage / "manifests").mkdir(parents=True)
-    assert "earlier version" in invoke("run", code=1)
+    for command in ("run", "verify"):
+        assert "earlier version" in invoke(command, code=1)
     assert not (storage / "raw_mnist").exists()
 
 
@@ -205,7 +211,8 @@ def test_a_run_that_is_killed_at_any_moment_loses_nothing(
         time.sleep(generator.uniform(0.5, 6))
         process.kill()
         process.communicate()
-        invoke("verify")
+        if Storage(str(storage)).keys():
+            invoke("verify")
     invoke("run", "--select", FEW, "--changed")
     assert materialized(invoke("run", "--select", FEW, "--changed")) == set()
     invoke("verify")

@@ -14,8 +14,9 @@ from support.idx import write_idx
 from support.sources import NAMES, Sets, write_folders
 
 from mnist_pipeline.data import catalogue
-from mnist_pipeline.data.catalogue import FASHION_MNIST, KMNIST, KNOWN, DataSet
-from mnist_pipeline.data.datasets import DatasetError, DigitSet, load_digits, reader_of
+from mnist_pipeline.data.catalogue import FASHION_MNIST, KMNIST, KNOWN
+from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
+from mnist_pipeline.data.records import DataSet, DigitSet
 
 each_known = pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
 

@@ -6,7 +6,7 @@ from support.sources import encoded
 
 from mnist_pipeline.data import conversion
 from mnist_pipeline.data.conversion import fitted
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 
 
 def test_an_image_of_the_right_size_stays_as_it_is(test: DigitSet) -> None:

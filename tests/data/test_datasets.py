@@ -11,8 +11,10 @@ from support.idx import write_idx
 from support.sources import NAMES, Sets, encoded, write_folders, write_npz, write_parquet
 
 from mnist_pipeline.data import datasets, reader
-from mnist_pipeline.data.datasets import DatasetError, DigitSet, RawFile, load_digits, reader_of
+from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
+from mnist_pipeline.data.findings import mean_and_deviation
 from mnist_pipeline.data.idx import FILE_NAMES
+from mnist_pipeline.data.records import DigitSet, RawFile
 
 
 def files_of(root: Path) -> list[RawFile]:
@@ -155,7 +157,7 @@ def test_means_and_deviations_are_those_of_numpy_and_classes_may_be_missing(
 ) -> None:
     images, labels = small_train
     np.testing.assert_allclose(
-        datasets.mean_and_deviation(images), (images.mean(), images.std()), rtol=1e-12
+        mean_and_deviation(images), (images.mean(), images.std()), rtol=1e-12
     )
     kept = DigitSet(images[labels != 7], labels[labels != 7])
     for label, mean in enumerate(datasets.class_means(kept)):

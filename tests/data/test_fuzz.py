@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from support.idx import write_idx
 from support.sources import write_folders, write_npz, write_parquet
 
-from mnist_pipeline.data.datasets import DatasetError, DigitSet, load_digits
+from mnist_pipeline.data.datasets import DatasetError, load_digits
 from mnist_pipeline.data.idx import FILE_NAMES
+from mnist_pipeline.data.records import DigitSet
 
 LABELS = np.arange(20, dtype=np.uint8) % 2
 DIGITS = DigitSet(np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8), LABELS)

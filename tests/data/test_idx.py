@@ -12,8 +12,9 @@ from support.idx import encode_idx, write_file, write_idx
 from support.sources import Sets
 
 from mnist_pipeline.data import datasets
-from mnist_pipeline.data.datasets import DatasetError, DigitSet, load_digits, reader_of
+from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.idx import FILE_NAMES
+from mnist_pipeline.data.records import DigitSet
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILE_NAMES
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mnist_pipeline import softmax
-from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation import experiments
 from mnist_pipeline.evaluation.experiments import (
     Curve,
@@ -29,10 +29,8 @@ DEFAULTS = {
 }
 
 
-def trial(
-    model: str, size: int | None, seed: int = 0, components: int | None = None, **settings: object
-) -> Trial:
-    return Trial(model, size, seed, components, {**DEFAULTS[model], **settings})
+def trial(model: str, size: int | None, seed: int = 0, **settings: object) -> Trial:
+    return Trial(model, size, seed, {**DEFAULTS[model], **settings})
 
 
 @pytest.fixture
@@ -54,7 +52,7 @@ def test_the_key_of_a_trial_is_a_file_name_and_tells_it_from_other_trials() -> N
     trials = {
         "knn-size_100-seed_0": trial("knn", 100),
         "knn-size_100-seed_0-num_neighbors_5": trial("knn", 100, num_neighbors=5),
-        "knn-size_all-seed_3-components_50": trial("knn", None, 3, components=50),
+        "knn-size_all-seed_3": trial("knn", None, 3),
         "softmax-size_100-seed_0-learning_rate_0_00001": trial("softmax", 100, learning_rate=1e-5),
         "softmax-size_100-seed_0-learning_rate_minus2_5-epochs_3": trial(
             "softmax", 100, learning_rate=-2.5, epochs=3
@@ -87,7 +85,6 @@ def test_the_key_of_a_trial_is_a_file_name_and_tells_it_from_other_trials() -> N
         ("- {model: knn, size: many}", "grid 1: size"),
         ("- {model: knn, size: {all: 1}}", "size"),
         ("- {model: knn, size: 100, num_neighbors: [1, 1001]}", "grid 1: num_neighbors"),
-        ("- {model: knn, size: 100, components: 785}", "grid 1: components"),
         ("- {model: softmax, size: 100, learning_rate: -1}", "grid 1: learning_rate"),
         ("- {model: cnn, size: 100, recipe: slow}", "grid 1: recipe"),
         (f"- {{model: knn, size: 100, seed: {list(range(1_001))}}}", "1,001 trials"),
@@ -138,17 +135,6 @@ def test_a_trial_reads_no_held_out_and_no_test_label(
     )
     assert expected["held_out"].shape == held_out.shape
     assert all(np.array_equal(found[name], labels) for name, labels in expected.items())
-
-
-def test_all_components_rebuild_the_images_and_few_lose_accuracy(
-    small_train: DigitSet, small_test: DigitSet
-) -> None:
-    plain, every, two = (
-        experiments.run(trial("knn", 1_000, components=count), small_train, small_test)["test"]
-        for count in (None, 784, 2)
-    )
-    assert np.array_equal(plain, every)
-    assert np.mean(two == small_test.labels) < np.mean(plain == small_test.labels) - 0.2
 
 
 def test_a_trial_that_diverges_has_a_result(
@@ -212,15 +198,9 @@ def test_the_summary_ranks_by_held_out_accuracy_and_marks_what_is_within_the_noi
     assert not experiments.curves(table.reset_index())
 
 
-def test_the_size_for_an_accuracy_is_read_from_the_measured_curve() -> None:
+def test_a_curve_has_the_mean_of_the_seeds_with_its_interval() -> None:
     curve = Curve("knn", "default", [100, 1_000, 10_000], [[0.78, 0.82], [0.92], [0.98]])
-    assert curve.size_for(0.8) == "at most 100"
-    assert curve.size_for(0.98) == "10,000"
-    assert curve.size_for(0.96) == "3,200"  # 10^3.5, since its error is halfway from 8% to 2%
-    assert curve.size_for(0.99) == experiments.NOT_REACHED
     assert experiments.smallest_gain([curve]) == pytest.approx(0.18)
-    needed = experiments.needed_sizes([curve])
-    assert needed.iloc[0].tolist() == ["k-NN", *map(curve.size_for, experiments.TARGETS)]
     low, high = curve.intervals(10_000)[1]
     assert low < 0.92 < high
     assert math.isclose(high - low, 0.0106, abs_tol=1e-3)

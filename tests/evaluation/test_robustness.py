@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.records import Answer
+from mnist_pipeline.data.records import Answer, DigitSet
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.robustness import DISTURBANCES
 from mnist_pipeline.models import MODELS
@@ -117,8 +116,3 @@ def test_each_corruption_counts_in_one_of_two_groups(measured: dict[str, list[An
     assert robustness.LIKE_TRAINING.keys() < {*robustness.CORRUPTED.values()}
     total = count * found["like_training_error"] + (15 - count) * found["unlike_training_error"]
     assert total == pytest.approx(15 * found["corruption_error"])
-
-
-def test_the_undisturbed_accuracy_is_compared_with_another(measured: dict[str, list[Any]]) -> None:
-    assert robustness.largest_difference(measured, {"cnn": 1.0, "knn": 0.0}) == 0
-    assert robustness.largest_difference(measured, {"cnn": 0.9, "knn": 0.0}) == pytest.approx(0.1)

@@ -9,7 +9,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation import scores
 
 NUM_CLASSES = 10
@@ -33,9 +33,14 @@ def _with_errors(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     return np.where(wrong, other, labels).astype(np.uint8)
 
 
+def evaluated(true: np.ndarray, predicted: np.ndarray) -> scores.Evaluation:
+    """The evaluation of a model that is certain of its answers."""
+    return scores.evaluate(true, predicted, np.eye(NUM_CLASSES)[predicted])
+
+
 def test_all_counts_add_up(true_labels: np.ndarray) -> None:
     predicted = _with_errors(true_labels, 0.1, seed=0)
-    found = scores.evaluate(true_labels, predicted)
+    found = evaluated(true_labels, predicted)
     matrix = np.array(found.confusion_matrix)
     assert found.total == len(true_labels) == matrix.sum()
     assert (
@@ -64,7 +69,7 @@ def test_rows_of_the_confusion_matrix_are_true_classes_and_columns_predicted_one
 @settings(deadline=None, max_examples=100)
 def test_figures_per_class_are_those_of_their_definitions(pairs: list[tuple[int, int]]) -> None:
     true, predicted = (np.array(column, np.uint8) for column in zip(*pairs))
-    found = scores.evaluate(true, predicted)
+    found = evaluated(true, predicted)
     for k in range(NUM_CLASSES):
         hits = sum(t == p == k for t, p in pairs)
         occurring, claimed = sum(t == k for t, _ in pairs), sum(p == k for _, p in pairs)
@@ -91,7 +96,7 @@ def test_labels_that_do_not_pair_up_or_are_no_classes_are_refused(
     true: list[int], predicted: list[int], named: str
 ) -> None:
     with pytest.raises(ValueError, match=named):
-        scores.evaluate(np.array(true), np.array(predicted))
+        scores.confusion_matrix(np.array(true), np.array(predicted))
 
 
 @pytest.mark.parametrize("total", [1, 100, 10_000])
@@ -113,6 +118,22 @@ def test_mcnemar_is_the_binomial_sum_of_a_fair_coin(first: int, second: int) -> 
     assert p_value == scores.mcnemar_p_value(second, first)
 
 
+def test_the_interval_of_a_difference_is_the_published_one() -> None:
+    """36, 12, 2 and 0 of 50 pairs, the example of Tango (1998)."""
+    low, high = scores.difference_interval(12, 2, 50)
+    assert (low, high) == pytest.approx((0.0611, 0.3447), abs=5e-5)
+    assert scores.difference_interval(2, 12, 50) == pytest.approx((-high, -low))
+
+
+def test_the_interval_of_a_difference_covers_the_true_difference_as_often_as_it_says() -> None:
+    random = np.random.default_rng(2)
+    counts = random.multinomial(100, [0.03, 0.05, 0.92], size=2_000)
+    intervals = [
+        scores.difference_interval(int(first), int(second), 100) for first, second, _ in counts
+    ]
+    assert 0.93 < np.mean([low <= -0.02 <= high for low, high in intervals]) < 0.98
+
+
 @pytest.fixture(scope="module")
 def predictions(true_labels: np.ndarray) -> dict[str, np.ndarray]:
     shares = {"fair": 0.3, "best": 0.01, "worst": 0.6, "good": 0.1}
@@ -124,9 +145,7 @@ def predictions(true_labels: np.ndarray) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def comparison(true_labels: np.ndarray, predictions: dict[str, np.ndarray]) -> scores.Comparison:
-    evaluations = {
-        model: scores.evaluate(true_labels, labels) for model, labels in predictions.items()
-    }
+    evaluations = {model: evaluated(true_labels, labels) for model, labels in predictions.items()}
     return scores.compare(true_labels, predictions, evaluations)
 
 
@@ -154,7 +173,7 @@ def test_misclassified_are_all_errors_and_only_these_most_confident_first(
     generator = np.random.default_rng(0)
     probabilities = generator.dirichlet(np.ones(NUM_CLASSES), len(true_labels))
     predicted = probabilities.argmax(axis=1).astype(np.uint8)
-    measured = scores.evaluate(true_labels, predicted, probabilities=probabilities)
+    measured = scores.evaluate(true_labels, predicted, probabilities)
     assert measured.calibration == scores.calibrate(true_labels, probabilities)
     found = scores.misclassified(true_labels, predicted, probabilities)
     assert sorted(found["index"].tolist()) == np.flatnonzero(true_labels != predicted).tolist()
@@ -164,8 +183,8 @@ def test_misclassified_are_all_errors_and_only_these_most_confident_first(
 
 def test_a_confidence_at_the_end_of_a_bin_belongs_to_it_and_one_just_above_to_the_next() -> None:
     confidence = np.array([0.6 - 1e-12, 0.6, 0.6 + 1e-12, 1.0])
-    found = scores.calibrate(np.zeros(4, int), np.column_stack([confidence, 1 - confidence]), 10)
-    assert found.counts == [0, 0, 0, 0, 0, 2, 1, 0, 0, 1]
+    found = scores.calibrate(np.zeros(4, int), np.column_stack([confidence, 1 - confidence]))
+    assert found.counts == [0] * 8 + [2, 1] + [0] * 4 + [1]
 
 
 def test_bins_hold_every_sample_once_and_their_weighted_means_are_those_of_all(

@@ -17,7 +17,7 @@ from support.recognizing import recognizer_of
 
 from mnist_pipeline import training
 from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.networks import CNN
 

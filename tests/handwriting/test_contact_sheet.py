@@ -7,9 +7,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting import contact_sheet
-from mnist_pipeline.handwriting.contact_sheet import Page, cut, draw, percent
+from mnist_pipeline.handwriting.contact_sheet import Entry, cut, draw, percent
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
 
 
@@ -34,14 +34,14 @@ def test_the_picture_the_digit_its_neighbours_and_its_reconstruction_are_on_the_
 ) -> None:
     reading = readings[0]
     sheet = np.asarray(
-        opened(draw([Page("a.png", reading.image, [reading])], small_recognizer)).convert("L")
+        opened(draw([Entry("a.png", reading.image, [reading])], small_recognizer)).convert("L")
     )
     expected = {
         contact_sheet.SEEN: reading.image,
         contact_sheet.REBUILT: reading.recognition.reconstruction,
     }
     for i, near in enumerate(reading.recognition.neighbors):
-        expected[contact_sheet.NEAR + i * contact_sheet.NEAR_STEP] = (
+        expected[contact_sheet.NEIGHBORS + i * contact_sheet.NEIGHBOR_STEP] = (
             small_recognizer.training_image(near.index)
         )
     top = contact_sheet.HEAD + contact_sheet.TITLE + 8
@@ -61,7 +61,7 @@ def test_an_image_that_does_not_look_like_a_digit_is_highlighted(
             recognition=replace(readings[0].recognition, looks_like_digit=looks)
         )
         colors = (
-            opened(draw([Page("a.png", reading.image, [reading])], small_recognizer)).getcolors(
+            opened(draw([Entry("a.png", reading.image, [reading])], small_recognizer)).getcolors(
                 1 << 24
             )
             or []
@@ -73,7 +73,7 @@ def test_an_image_that_does_not_look_like_a_digit_is_highlighted(
 def test_a_picture_of_any_shape_fits(
     shape: tuple[int, int], small_recognizer: Recognizer, readings: list[Reading]
 ) -> None:
-    page = Page(
+    page = Entry(
         "a.png", np.zeros(shape, np.float32), [readings[0]._replace(box=(0, 0, shape[1], shape[0]))]
     )
     sheet = draw([page], small_recognizer)
@@ -84,7 +84,7 @@ def test_a_picture_of_any_shape_fits(
 def test_the_height_of_a_sheet_is_bounded(
     small_recognizer: Recognizer, readings: list[Reading]
 ) -> None:
-    page = Page("a.png", np.zeros((200, 200), np.uint8), readings * 100)
+    page = Entry("a.png", np.zeros((200, 200), np.uint8), readings * 100)
     sheet = opened(draw([page] * (contact_sheet.MAX_PICTURES + 5), small_recognizer))
     per_picture = contact_sheet.PICTURE_HEIGHT + 2 * contact_sheet.TITLE + contact_sheet.GAP
     assert sheet.height > contact_sheet.MAX_DIGITS * contact_sheet.ROW

@@ -14,7 +14,7 @@ from PIL import Image
 from scipy import ndimage
 from support.handwriting import PLAIN, Pen, blank_picture, digit_picture, grey, page_picture
 
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting import pictures as images
 from mnist_pipeline.handwriting.pictures import Found, ImageError, find_digits, read
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting.recognizer import Classes, Reading, Recognizer, headline, text_of
 from mnist_pipeline.knn import KNNClassifier
 from mnist_pipeline.models import MODELS

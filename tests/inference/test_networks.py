@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mnist_pipeline import training
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.inference import networks
 from mnist_pipeline.networks import CNN, MLP
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation.scores import calibrate
 from mnist_pipeline.knn import KNNClassifier, model
 

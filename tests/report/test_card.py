@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_pipeline.data.catalogue import DataSet, RawData
+from mnist_pipeline.data.records import DataSet, RawData
 from mnist_pipeline.evaluation import champion
-from mnist_pipeline.evaluation.scores import evaluate, wilson_interval
+from mnist_pipeline.evaluation.scores import Evaluation, evaluate, wilson_interval
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import card
 from mnist_pipeline.report.document import Values
@@ -35,7 +35,6 @@ def card_of(values: Values, name: str, **changed: Any) -> str:
         evaluation=evaluation,
         raw=values.raw_mnist,
         num_train=len(values.train_digits.labels),
-        is_current=True,
         comparison=values.model_comparison,
         robustness=values.robustness,
         origins=[
@@ -44,6 +43,10 @@ def card_of(values: Values, name: str, **changed: Any) -> str:
         ],
     )
     return card.render(described._replace(**changed))
+
+
+def evaluated(true: np.ndarray, predicted: np.ndarray) -> Evaluation:
+    return evaluate(true, predicted, np.eye(10)[predicted])
 
 
 def with_interval(correct: int, total: int) -> str:
@@ -82,20 +85,20 @@ def test_limits_name_the_class_and_the_disturbance_that_the_model_fails_on(value
     robust = values.robustness.assign(accuracy=1.0)
     robust.loc[(robust["disturbance"] == "shift") & (robust["amount"] == 3), "accuracy"] = 0.5
     limits = card_of(
-        values, "cnn", evaluation=evaluate(true, predicted), robustness=robust
+        values, "cnn", evaluation=evaluated(true, predicted), robustness=robust
     ).partition("## Caveats")[2]
     assert re.findall("It reads (.) less well", limits) == ["4"]
     assert "9 (25)" in limits
     assert "shift 3 (pixels)." in limits
     fine = card_of(
-        values, "cnn", evaluation=evaluate(true, true), robustness=robust.assign(accuracy=1.0)
+        values, "cnn", evaluation=evaluated(true, true), robustness=robust.assign(accuracy=1.0)
     )
     assert not re.search("less well|under these disturbances", fine)
 
 
 def test_another_data_set_is_described_by_its_own_words(values: Values) -> None:
     own = DataSet("own", "Own things", ("a|b", *"bcdefghij"), noun="thing", handwritten=False)
-    one = evaluate(np.array([1, 2]), np.array([1, 3]))
+    one = evaluated(np.array([1, 2]), np.array([1, 3]))
     text = card_of(values, "mlp", raw=RawData((), own), evaluation=one)
     assert rows(text.replace("\\|", "/"), "thing")[0][:3] == ["a/b", "0", "0.00% (0.00% – 100.00%)"]
     assert "1 error |" in text

@@ -42,7 +42,7 @@ def test_errors_and_points_are_listed_with_their_places(
 
 
 def test_a_class_that_is_never_predicted_leaves_no_nan(values: Values) -> None:
-    one_sided = scores.evaluate(np.arange(10), np.zeros(10, int), 10, np.eye(10)[np.zeros(10, int)])
+    one_sided = scores.evaluate(np.arange(10), np.zeros(10, int), np.eye(10)[np.zeros(10, int)])
     json.dumps(
         document.compose(values._replace(evaluations=dict.fromkeys(MODELS, one_sided))),
         allow_nan=False,

@@ -23,7 +23,7 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 
 from mnist_pipeline.data.catalogue import FASHION_MNIST
-from mnist_pipeline.data.reader import CLASS_NAMES
+from mnist_pipeline.data.records import CLASS_NAMES
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.evaluation.experiments import Curve
 from mnist_pipeline.evaluation.robustness import Curves

@@ -127,7 +127,7 @@ def test_the_contributions_of_the_pixels_and_the_bias_are_the_score(
     model, image = values.models["softmax"], values.test_digits.images[0]
     added = [called(page, f"contributions(image, {label})", image).sum() for label in range(10)]
     expected = softmax.predict_probabilities(model["weights"], model["bias"], image[np.newaxis])[0]
-    np.testing.assert_allclose(softmax.softmax(added + model.bias), expected, atol=1e-5)
+    np.testing.assert_allclose(softmax.softmax(added + model["bias"]), expected, atol=1e-5)
 
 
 def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -> None:

@@ -39,9 +39,6 @@ def test_the_most_robust_model_is_named_before_the_least_robust_one() -> None:
         (words.power, (1.3e-16,), "1.3·10⁻¹⁶"),
         (words.probability, (0.0123,), "0.012"),
         (words.probability, (0.0009,), "9.0·10⁻⁴"),
-        (words.counted, (0, "error"), "0 errors"),
-        (words.counted, (1, "error"), "1 error"),
-        (words.counted, (1_000, "error"), "1,000 errors"),
         (words.with_short_titles, ("the cnn stays, knn is worse",), "the CNN stays, k-NN is worse"),
     ],
 )

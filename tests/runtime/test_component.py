@@ -11,7 +11,8 @@ from support.graph_fixtures import invoke
 from support.idx import write_idx
 
 from assets.definitions import defs
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.component import ImageClassification
 from mnist_pipeline.runtime.project import GraphError
@@ -19,7 +20,6 @@ from mnist_pipeline.runtime.storage.storage import Storage
 
 PLAIN = defs.resolve_asset_graph()
 YAML = "type: mnist_pipeline.ImageClassification\nattributes:\n"
-FEW = ("knn", "softmax")
 
 
 def project(directory: Path, **instances: str) -> Path:
@@ -75,9 +75,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 def test_the_names_of_instances_do_not_meet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = project(
-        tmp_path, photos="data: .", shoes="{data: ., models: [softmax, knn], schedule: '@daily'}"
-    )
+    package = project(tmp_path, photos="data: .", shoes="{data: ., schedule: '@daily'}")
     loaded = load(package, monkeypatch)
     graph, repository = loaded.resolve_asset_graph(), loaded.get_repository_def()
     found = {
@@ -85,9 +83,7 @@ def test_the_names_of_instances_do_not_meet(
         for name in ("photos", "shoes")
     }
     assert set().union(*found.values()) == graph.get_all_asset_keys()
-    assert {
-        dg.AssetKey(["shoes", name]) for name in ("cnn_model", "cnn_kernels", "mlp_evaluation")
-    } <= {dg.AssetKey(["shoes", *key.path[1:]]) for key in found["photos"] - found["shoes"]}
+    assert {key.path[1] for key in found["photos"]} == {key.path[1] for key in found["shoes"]}
     for name, keys in found.items():
         own = [graph.get(key) for key in keys]
         assert {parent.path[0] for node in own for parent in node.parent_keys} == {name}
@@ -101,20 +97,13 @@ def test_the_names_of_instances_do_not_meet(
     )
     assert {job.name for job in repository.get_all_jobs()} == {"__ASSET_JOB", "photos", "shoes"}
     assert [each.name for each in repository.schedule_defs] == ["shoes_schedule"]
-    steps = {node.name for job in ("photos", "shoes") for node in repository.get_job(job).nodes}
-    assert steps <= {node.name for node in repository.get_job("__ASSET_JOB").nodes}
+    steps = {node.name for node in repository.get_job("photos").nodes}
+    assert steps == {key.path[1] for key in found["photos"]} - {"data_directory"}
 
 
-@pytest.mark.parametrize(
-    ("attributes", "named"),
-    [
-        ({"data": "absent"}, "absent"),
-        ({"data": ".", "models": ["knn", "softmax", "resnet"]}, "resnet"),
-    ],
-)
-def test_an_attribute_that_cannot_be_used_is_named(attributes: dict[str, Any], named: str) -> None:
-    with pytest.raises(GraphError, match=named):
-        ImageClassification(**attributes).build_defs(dg.ComponentTree.for_test().load_context)
+def test_data_that_are_absent_are_named() -> None:
+    with pytest.raises(GraphError, match="absent"):
+        ImageClassification(data="absent").build_defs(dg.ComponentTree.for_test().load_context)
 
 
 @pytest.mark.slow
@@ -145,8 +134,8 @@ def test_two_data_sets_in_one_project_give_the_values_that_each_gives_alone(
     )
     package = project(
         tmp_path,
-        digits=f"{{data: '{slice_directory}', models: [knn, softmax]}}",
-        turned="{data: turned, models: [knn, softmax], storage: results}",
+        digits=f"{{data: '{slice_directory}'}}",
+        turned="{data: turned, storage: results}",
     )
     loaded = load(package, monkeypatch)
     stored = {
@@ -154,7 +143,8 @@ def test_two_data_sets_in_one_project_give_the_values_that_each_gives_alone(
         "turned": Storage(str(tmp_path / "results")),
     }
     names = ("softmax_evaluation", "knn_evaluation", "projections", "reconstructions")
-    selected = dg.AssetSelection.assets(*names).upstream().resolve(PLAIN) & loaded_keys(loaded)
+    above = dg.AssetSelection.assets(*names).upstream().resolve(PLAIN)
+    selected = above & PLAIN.materializable_asset_keys
     for name, storage in stored.items():
         assert run(loaded, name, instance, *sorted(key.path[-1] for key in selected)).success
         former, keys = Storage(str(alone[name])), storage.keys()
@@ -163,24 +153,15 @@ def test_two_data_sets_in_one_project_give_the_values_that_each_gives_alone(
     assert stored["digits"].current("softmax_model") != stored["turned"].current("softmax_model")
 
 
-def loaded_keys(loaded: dg.Definitions) -> set[dg.AssetKey]:
-    """The keys of the assets of the plain graph of which a project has copies."""
-    return {
-        dg.AssetKey(key.path[-1]) for key in loaded.resolve_asset_graph().materializable_asset_keys
-    }
-
-
 @pytest.mark.slow
 @pytest.mark.browser
-def test_an_instance_with_few_models_has_a_report_a_schedule_and_the_commands(
+def test_an_instance_has_a_report_a_schedule_and_the_commands(
     slice_directory: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     instance: dg.DagsterInstance,
 ) -> None:
-    attributes = (
-        f"{{data: '{slice_directory}', models: [knn, softmax], schedule: '@daily', seed: 3}}"
-    )
+    attributes = f"{{data: '{slice_directory}', schedule: '@daily', seed: 3}}"
     loaded = load(project(tmp_path, few=attributes), monkeypatch)
 
     def tick() -> Any:
@@ -189,22 +170,23 @@ def test_an_instance_with_few_models_has_a_report_a_schedule_and_the_commands(
 
     ((request,), keys) = tick().run_requests, loaded.resolve_asset_graph().materializable_asset_keys
     assert set(request.asset_selection) == keys
-    settings = {"few__softmax_model": {"config": {"epochs": 2}}}
+    fast = {"config": {"recipe": "FAST", "epochs": 1}}
+    settings = {"softmax_model": {"config": {"epochs": 2}}, "mlp_model": fast, "cnn_model": fast}
     result = run(loaded, "few", instance, ops=settings)
     assert result.success
     assert tick().skip_message
     storage = tmp_path / "storage" / "few"
     origin = Storage(str(storage)).origin("softmax_model")["metadata"]
     assert (origin["config"]["epochs"], origin["seed"]) == (2, 3)
-    (event,) = result.asset_materializations_for_node("few__evaluation_report")
+    (event,) = result.asset_materializations_for_node("evaluation_report")
     page = Path(str(event.metadata["report"].value))
     assert page.read_text() == Storage(str(storage)).read("evaluation_report").html
     assert invoke("report", "--storage", str(storage)).strip() == str(page)
-    assert all(model in invoke("history", "--storage", str(storage)) for model in FEW)
+    assert all(model in invoke("history", "--storage", str(storage)) for model in MODELS)
     with launch_browser() as browser:
         view, errors = browser.new_page(), list[Any]()
         view.on("pageerror", lambda error: errors.append(error))
         view.goto(page.as_uri())
         view.locator("#figure-draw").scroll_into_view_if_needed()
-        view.locator("#figure-draw .answers .row").nth(len(FEW) - 1).wait_for()
+        view.locator("#figure-draw .answers .row").nth(len(MODELS) - 1).wait_for()
         assert not errors

@@ -19,7 +19,7 @@ def _empty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_settings_everything_lies_in_the_storage_and_the_data_are_mnist() -> None:
     found = settings.load()
-    assert found.canonical
+    assert found.data == settings.EMBEDDED_DATA
     assert found.dagster_home == Path(found.storage, "dagster")
     assert found.inbox == Path(found.storage, "inbox")
     assert found.threads == num_cores()
@@ -36,7 +36,6 @@ def test_paths_are_absolute_and_an_empty_setting_is_none(
     assert found.data == tmp_path / "photos"
     assert found.storage == str(tmp_path / "results")
     assert found.experiments is None
-    assert not found.canonical
 
 
 def test_a_storage_in_a_bucket_has_local_directories_of_its_own(

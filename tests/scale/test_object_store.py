@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.graph_fixtures import networks_config
 from support.servers import command, variables
 
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -19,7 +20,6 @@ moto_server = pytest.importorskip("moto.server", reason="pip install 'mnist-dags
 
 BUCKET = "results"
 STORAGE, LONGER_NAME = f"s3://{BUCKET}/digits", f"s3://{BUCKET}/digits-2"
-ANOTHER_CHAMPION = "ops: {champion: {config: {margin: 1}}}\nresources: {seed: {config: {value: 1}}}"
 
 Run = Callable[..., str]
 
@@ -57,7 +57,8 @@ def run(bucket: Any, slice_directory: Path, tmp_path_factory: pytest.TempPathFac
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
 
-    assert "Report:" in run_command("run")
+    config = networks_config(tmp_path_factory.mktemp("run") / "run.yaml", recipe="NOTEBOOK")
+    assert "Report:" in run_command("run", "--config", config)
     return run_command
 
 
@@ -83,12 +84,10 @@ def test_a_damaged_object_is_named_and_computed_again(run: Run, bucket: Any) -> 
     run("verify")
 
 
-def test_a_former_champion_is_put_back(run: Run, tmp_path: Path) -> None:
+def test_a_former_champion_is_put_back(run: Run) -> None:
     stored = Storage(STORAGE)
     former = stored.current("recognizer")
-    (tmp_path / "run.yaml").write_text(ANOTHER_CHAMPION)
-    selection = "(key:cnn_model+ and +key:model_card) or key:recognizer"
-    run("run", "--select", selection, "--config", str(tmp_path / "run.yaml"))
+    run("run", "--select", "(key:cnn_model+ and +key:model_card) or key:recognizer")
     assert stored.current("recognizer") != former
     (version,) = re.findall(r"^\s*(\w+) .*former champion", run("history"), re.MULTILINE)
     run("restore", version)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.idx import FILE_NAMES
+from mnist_pipeline.data.records import DigitSet
 
 
 def encode_idx(array: np.ndarray) -> bytes:

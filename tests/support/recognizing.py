@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_pipeline import pca, training
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.knn import KNNClassifier

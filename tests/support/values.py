@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline.data import records
-from mnist_pipeline.data.catalogue import FASHION_MNIST, RawData
-from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.reader import RawFile
+from mnist_pipeline.data.catalogue import FASHION_MNIST
+from mnist_pipeline.data.records import DigitSet, RawData, RawFile
 from mnist_pipeline.evaluation import scores
-from mnist_pipeline.evaluation.champion import Champion, Choice
+from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.knn.classifier import IndexArrays
 from mnist_pipeline.pca import Eigendecomposition
@@ -22,8 +21,8 @@ LABELS = RNG.integers(0, 10, 40).astype(np.uint8)
 GUESSES = np.where(RNG.random(40) < 0.3, RNG.integers(0, 10, 40), LABELS).astype(np.uint8)
 PROBABILITIES = RNG.dirichlet(np.ones(10), 40).astype(np.float32)
 EVALUATIONS = {
-    "knn": scores.evaluate(LABELS, GUESSES),
-    "cnn": scores.evaluate(LABELS, LABELS, probabilities=PROBABILITIES),
+    "knn": scores.evaluate(LABELS, GUESSES, PROBABILITIES),
+    "cnn": scores.evaluate(LABELS, LABELS, PROBABILITIES),
 }
 COMPARISON = scores.compare(LABELS, {"knn": GUESSES, "cnn": LABELS}, EVALUATIONS)
 
@@ -86,12 +85,9 @@ TABLE = pd.DataFrame(
 )
 PLAIN = {
     "RawData": RawData((RawFile("images.gz", 3, "ab"),), FASHION_MNIST),
-    "Evaluation": EVALUATIONS["knn"],
-    "Evaluation with calibration": EVALUATIONS["cnn"],
+    "Evaluation": EVALUATIONS["cnn"],
     "Comparison": COMPARISON,
-    "Champion": Champion(
-        "cnn", 1.0, 0, LABELS.tolist(), "ab", Choice("cnn", 0, [1, 2], "mlp", [1, 3], "cd")
-    ),
+    "Champion": Champion("cnn", "ab", 1, 0.1, 20, 1.0, 0, LABELS.tolist(), "cd"),
 }
 REPORT = Report(
     "<html>übersicht – 7 → 1</html>", {"models": {"cnn": {"accuracy": 0.99, "seconds": None}}}

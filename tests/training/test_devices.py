@@ -11,7 +11,7 @@ import torch
 from support.stand_in import DEVICE, StandIn
 
 from mnist_pipeline import training
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.networks import CNN, MLP
 from mnist_pipeline.training import loop, prediction
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from mnist_pipeline import training
-from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.networks import CNN, MLP
 from mnist_pipeline.softmax import softmax

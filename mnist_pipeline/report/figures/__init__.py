@@ -1,5 +1,4 @@
-"""Every plot of the project; each function returns a Matplotlib Figure and leaves no global state
-behind.
+"""Every plot of the project; its functions return Figures of Matplotlib, without global state.
 
 Matplotlib is imported when a plot is first used, so that the definitions of the graph load quickly.
 """
@@ -26,10 +25,9 @@ def __getattr__(name: str) -> Any:
     # Matplotlib can't be imported if a notebook's backend is not installed here.
     if scheme == "module" and find_spec(backend.partition(".")[0]) is None:
         del os.environ["MPLBACKEND"]
-    modules = (
-        import_module(f"{__name__}.{module}") for module in MODULES if not name.startswith("__")
-    )
-    for module in modules:
-        if hasattr(module, name):
-            return getattr(module, name)
+    if not name.startswith("__"):
+        for module_name in MODULES:
+            module = import_module(f"{__name__}.{module_name}")
+            if hasattr(module, name):
+                return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,6 @@
 """Images of digits and of learned weights, in grids with captions."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,20 +37,21 @@ def image_grid(
         top, left = step_y * (place // columns), step_x * (place % columns)
         mosaic[top : top + height, left : left + width] = image
     inches = min(11.0, max(5.0, 1.0 * columns))
-    picture, above = inches * mosaic.shape[0] / mosaic.shape[1], style.TOP if title else 0.0
-    figure = Figure(figsize=(inches, picture + above))
-    axes = figure.add_axes((0, 0, 1, picture / (picture + above)))
+    mosaic_height = inches * mosaic.shape[0] / mosaic.shape[1]
+    title_height = style.TOP if title else 0.0
+    figure = Figure(figsize=(inches, mosaic_height + title_height))
+    axes = figure.add_axes((0, 0, 1, mosaic_height / (mosaic_height + title_height)))
     cmap, low, high = ("RdBu_r", -1.0, 1.0) if signed else ("gray_r", 0.0, 255.0)
     axes.imshow(mosaic, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
     axes.set_axis_off()
     axes.set_title(title)
+    size = min(10.0, 9.0 * inches / columns)
+    length = max(8, round(14 * inches / columns))
     for place, caption in enumerate(captions):
         x = step_x * (place % columns) + (width - 1) / 2
         y = step_y * (place // columns) + height + gap * 0.45
-        text = "\n".join(
-            style.plain(line, max(8, round(14 * inches / columns))) for line in caption.split("\n")
-        )
-        axes.text(x, y, text, ha="center", va="center", fontsize=min(10.0, 9.0 * inches / columns))
+        text = "\n".join(style.plain(line, length) for line in caption.split("\n"))
+        axes.text(x, y, text, ha="center", va="center", fontsize=size)
     return figure
 
 
@@ -59,17 +61,15 @@ def neighbor_errors(
     neighbors: np.ndarray,
     neighbor_captions: Sequence[Sequence[str]],
 ) -> Figure:
-    """Misread images (n, height, width) in a row, and below each its neighbours (n, n_neighbors,
-    height, width).
+    """Misread images (n, height, width) in a row, with their neighbours in the rows below.
+
+    The neighbours are (n, n_neighbors, height, width), their captions (n, n_neighbors).
     """
-    rows = np.concatenate(
-        [images[:, None], neighbors], axis=1
-    )  # (n_images, 1 + n_neighbors, height, width)
-    texts = [[caption, *near] for caption, near in zip(captions, neighbor_captions, strict=True)]
+    rows = np.concatenate([images[None], neighbors.swapaxes(0, 1)])
     return image_grid(
-        rows.swapaxes(0, 1).reshape(-1, *images.shape[1:]),
+        rows.reshape(-1, *images.shape[1:]),
         columns=len(images),
-        captions=[text for row in zip(*texts, strict=True) for text in row],
+        captions=[*captions, *itertools.chain(*zip(*neighbor_captions, strict=True))],
         title="Misread images (true → predicted) and nearest neighbours",
     )
 
@@ -77,15 +77,15 @@ def neighbor_errors(
 def templates(
     weights: np.ndarray, deviations: np.ndarray, side: int, names: Sequence[str]
 ) -> Figure:
-    """The weights (n_classes, n_pixels) of each class as an image: red for the class, blue against
-    it.
+    """The weights (n_classes, n_pixels) of a class as an image: red for it, blue against it.
 
     The influence of a weight is proportional to the standard deviation of its pixel, `deviations`
-    (n_pixels,): a pixel that is blank in every image keeps its initial weight and has no influence.
+    (n_pixels,): a pixel that is blank in every image keeps its initial weight and does not matter.
     """
+    columns = 5 if len(weights) <= style.MANY_CLASSES else 10
     return image_grid(
         (weights * deviations).reshape(len(weights), side, side),
-        columns=min(5 if len(weights) <= style.MANY_CLASSES else 10, len(weights)),
+        columns=min(columns, len(weights)),
         captions=list(names) if style.are_long(names) else [f"class {name}" for name in names],
         title="Weights times the standard deviation of their pixel",
         signed=True,
@@ -93,9 +93,7 @@ def templates(
 
 
 def misread(names: Sequence[str], true: int, predicted: int, remark: str = "") -> str:
-    """A caption with the true and the predicted class of an image, on separate lines if names are
-    long.
-    """
+    """A caption with the true and the predicted class; long names are on separate lines."""
     if style.are_long(names):
         return "\n".join(filter(None, (names[true], f"→ {names[predicted]}", remark)))
     return ", ".join(filter(None, (f"{names[true]} → {names[predicted]}", remark)))
@@ -104,9 +102,7 @@ def misread(names: Sequence[str], true: int, predicted: int, remark: str = "") -
 def misread_images(
     images: np.ndarray, errors: Sequence[Mapping[Any, Any]], num_errors: int, names: Sequence[str]
 ) -> Figure:
-    """The first rows of `evaluation.scores.misclassified` as images, with the probability of the
-    predicted class.
-    """
+    """The first rows of `evaluation.scores.misclassified` as images, with probabilities."""
     captions = [
         misread(names, row["true_label"], row["predicted_label"], f"{row['probability']:.0%}")
         for row in errors

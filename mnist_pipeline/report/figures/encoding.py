@@ -13,8 +13,7 @@ from PIL import Image
 
 from mnist_pipeline.report.figures import style
 
-# Colours of a page follow the reader's light or dark theme: its style sheet defines these
-# variables.
+# Colours of a page follow the reader's theme: its style sheet defines these variables.
 PAGE_COLORS = {style.INK: "var(--ink)", style.SOFT: "var(--soft)", style.GRID: "var(--line)"}
 PAGE_COLORS |= {color: f"var(--series-{place})" for place, color in enumerate(style.COLORS)}
 PNG_EFFORT = 3  # of 9: files a tenth larger in half the time
@@ -37,24 +36,22 @@ def svg(figure: Figure, name: str) -> str:
         FigureCanvasSVG(figure).print_svg(buffer, metadata=no_metadata)  # type: ignore[no-untyped-call]
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(
-        r' (?:width|height)="[\d.]+pt"| xmlns(?::xlink)?="[^"]*"| version="1.1"', "", text, count=5
-    )
+    unused = r' (?:width|height)="[\d.]+pt"| xmlns(?::xlink)?="[^"]*"| version="1.1"'
+    text = re.sub(unused, "", text, count=5)
     text = re.sub(r" font-family: [^;\"]*;", "", text)  # the page's own font
-    text = re.sub(
-        r'(?<= )(?:d|x|y)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), text
-    )
+    text = re.sub(r'(?<= )(?:d|x|y)="[^"]*"', _with_two_decimals, text)
     text = re.sub(r'\bid="', f'id="{name}-', text)
-    text = re.sub(r'\b(?:xlink:)?href="#', f'href="#{name}-', text).replace(
-        "url(#", f"url(#{name}-"
-    )
-    width = re.findall(r'viewBox="0 0 ([\d.]+)', text)[
-        0
-    ]  # in points: the page scales all charts alike
+    text = re.sub(r'\b(?:xlink:)?href="#', f'href="#{name}-', text)
+    text = text.replace("url(#", f"url(#{name}-")
+    width = re.findall(r'viewBox="0 0 ([\d.]+)', text)[0]  # points; all charts have the same scale
     text = text.replace("<svg", f'<svg style="--width: {width}"', 1)
     for color, variable in PAGE_COLORS.items():
         text = text.replace(color, variable)
     return text
+
+
+def _with_two_decimals(attribute: re.Match[str]) -> str:
+    return re.sub(r"(\.\d\d)\d+", r"\1", attribute[0])
 
 
 def rendered(figure: Figure) -> Image.Image:
@@ -73,21 +70,16 @@ def encoded(image: Image.Image) -> bytes:
 
 
 def preview(picture: Image.Image | bytes) -> bytes:
-    """Pixels, or a PNG file, as a PNG file of at most 480 pixels of width, 48 colours and (if
-    possible) 16 kB.
-    """
-    image = (
-        Image.open(io.BytesIO(picture)).convert("RGB") if isinstance(picture, bytes) else picture
-    )
+    """A small PNG file: at most 480 pixels wide, 48 colours, and if possible 16 kB."""
+    if isinstance(picture, bytes):
+        picture = Image.open(io.BytesIO(picture)).convert("RGB")
     for width in PREVIEW_WIDTHS:
-        width = min(width, image.width)
-        small = image.resize(
-            (width, round(image.height * width / image.width)), Image.Resampling.BOX
-        )
+        width = min(width, picture.width)
+        height = round(picture.height * width / picture.width)
+        small = picture.resize((width, height), Image.Resampling.BOX)
+        small = small.quantize(PREVIEW_COLORS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         buffer = io.BytesIO()
-        small.quantize(PREVIEW_COLORS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
-            buffer, "png"
-        )
+        small.save(buffer, "png")
         if buffer.tell() <= PREVIEW_BYTES:
             break
     return buffer.getvalue()

@@ -1,6 +1,4 @@
-"""Figures of training and of evaluations: learning curves, accuracy, confusion, calibration and
-robustness.
-"""
+"""Figures of learning curves, accuracy, confusion, calibration and robustness."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -20,29 +18,37 @@ LABELS = 0.75  # inches at the right of learning curves
 
 
 def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Figure:
-    """Counts of true class (rows) against predicted class (columns); colour shows the errors, of
-    many classes alone.
+    """Counts of true class (rows) by predicted class (columns); colour shows the errors.
+
+    With many classes, the counts are left out.
     """
     long = style.are_long(names)
     many = len(names) > style.MANY_CLASSES
-    rotated: dict[str, Any] = (
-        {"rotation": 90} if many else {"rotation": 45, "ha": "right"} if long else {}
-    )
+    rotated: dict[str, Any] = {}
+    if many:
+        rotated = {"rotation": 90}
+    elif long:
+        rotated = {"rotation": 45, "ha": "right"}
     size = 6 if many else 10
 
     def draw(axes: Axes) -> None:
         errors = np.where(np.eye(len(counts), dtype=bool), 0, counts)
         axes.imshow(errors, cmap="Oranges", vmin=0, vmax=max(1, errors.max()))
-        for (row, column), count in np.ndenumerate(counts):
-            if count and len(counts) <= style.MANY_CLASSES:
-                look: dict[str, Any] = {
-                    "color": "white" if errors[row, column] > 0.6 * errors.max() else style.INK
-                }
-                look["fontweight"] = "bold" if row == column else "normal"
-                axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=8, **look)
-        shown = [style.plain(name, 16) for name in names]
-        axes.set_xticks(range(len(names)), shown, fontsize=size, **rotated)
-        axes.set_yticks(range(len(names)), shown, fontsize=size)
+        is_dark = errors > 0.6 * errors.max()
+        for row, column in () if many else np.argwhere(counts):
+            axes.text(
+                column,
+                row,
+                f"{counts[row, column]:,}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if is_dark[row, column] else style.INK,
+                fontweight="bold" if row == column else "normal",
+            )
+        labels = [style.plain(name, 16) for name in names]
+        axes.set_xticks(range(len(names)), labels, fontsize=size, **rotated)
+        axes.set_yticks(range(len(names)), labels, fontsize=size)
         axes.set(title=title, xlabel="predicted class", ylabel="true class")
         axes.spines[:].set_visible(False)
         axes.grid(False)
@@ -53,22 +59,16 @@ def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Fi
 
 
 def accuracies(scores: Mapping[str, Sequence[float]]) -> Figure:
-    """Accuracy, and the ends of its 95% interval, shares in 0–1, by title of a model; the best at
-    the top.
-    """
+    """Accuracies with their 95% intervals; `scores` are (share, low, high) by title of a model."""
 
     def draw(axes: Axes) -> None:
         titles = sorted(scores, key=lambda title: scores[title][0])
         accuracy, low, high = 100 * np.array([scores[title] for title in titles]).T
         axes.hlines(range(len(titles)), low, high, color=style.COLORS[0], linewidth=3)
         axes.plot(accuracy, range(len(titles)), "o", color=style.COLORS[2])
+        above: Any = {"textcoords": "offset points", "xytext": (0, 7), "ha": "center"}
         for row, percent in enumerate(accuracy):
-            label: dict[str, Any] = {
-                "textcoords": "offset points",
-                "xytext": (0, 7),
-                "ha": "center",
-            }
-            axes.annotate(f"{percent:.2f}%", (percent, row), **label)
+            axes.annotate(f"{percent:.2f}%", (percent, row), **above)
         axes.set_yticks(range(len(titles)), [title.replace(" ", "\n", 1) for title in titles])
         axes.set_ylim(-0.5, len(titles) - 0.3)
         axes.margins(x=0.08)
@@ -79,63 +79,56 @@ def accuracies(scores: Mapping[str, Sequence[float]]) -> Figure:
 
 
 def corruptions(measured: Mapping[str, Curves], num_images: int, champion: str = "") -> Figure:
-    """Error of each model with its 95% interval, one row per corruption, the worst of the champion
-    first.
-    """
-    found = {
+    """Error of each model with its 95% interval per corruption, the champion's worst first."""
+    accuracies = {
         CORRUPTED[key].replace("_", " "): curve.accuracies
         for key, curve in measured.items()
         if key in CORRUPTED
     }
-    names = sorted(found, key=lambda name: found[name].get(champion, [0])[-1])
-    models = [MODELS[name] for name in next(iter(found.values()))]
+    names = sorted(accuracies, key=lambda name: accuracies[name].get(champion, [0])[-1])
+    models = [MODELS[name] for name in next(iter(accuracies.values()))]
 
     def draw(axes: Axes) -> None:
         step = 0.6 / max(1, len(models) - 1)  # between the models of one row
         for place, model in enumerate(models):
             rows = np.arange(len(names)) - 0.3 + place * step
-            shares = np.array([1 - found[name][model.name][-1] for name in names])
+            shares = np.array([1 - accuracies[name][model.name][-1] for name in names])
             axes.hlines(rows, *_intervals(shares, num_images), color=model.color, linewidth=2)
-            look: dict[str, Any] = {
-                "color": model.color,
-                "marker": model.marker,
-                "markersize": 4,
-                "linestyle": "",
-            }
-            axes.plot(100 * shares, rows, label=model.short_title, **look)
+            axes.plot(
+                100 * shares,
+                rows,
+                color=model.color,
+                marker=model.marker,
+                markersize=4,
+                linestyle="",
+                label=model.short_title,
+            )
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set(title="Error on corrupted test images", xlabel="error (%)")
         axes.xaxis.set_major_formatter("{x:g}")
         axes.margins(x=0.05)
         axes.grid(False, axis="y")
-        below: dict[str, Any] = {
-            "loc": "upper center",
-            "bbox_to_anchor": (0.4, 0),
-            "ncols": len(models),
-        }
-        below |= {
-            "columnspacing": 0.8,
-            "handletextpad": 0.1,
-            "borderaxespad": 3.2,
-        }  # below the label of the axis
-        axes.legend(**below)
+        axes.legend(  # below the label of the axis
+            loc="upper center",
+            bbox_to_anchor=(0.4, 0),
+            ncols=len(models),
+            columnspacing=0.8,
+            handletextpad=0.1,
+            borderaxespad=3.2,
+        )
 
-    return style.side_by_side(
-        draw, size=(style.PANEL[0], 0.28 * len(names) + 1.3), left=1.1, legend=0.3
-    )
+    size = (style.PANEL[0], 0.28 * len(names) + 1.3)
+    return style.side_by_side(draw, size=size, left=1.1, legend=0.3)
 
 
 def _intervals(shares: np.ndarray, totals: np.ndarray | int) -> np.ndarray:
     """The lower and the upper ends (2, n) of the 95% intervals of shares (n,) of some totals, in
     percent.
     """
-    counts = np.broadcast_to(totals, shares.shape)
-    ends = [
-        wilson_interval(round(share * total), total)
-        for share, total in zip(shares.tolist(), counts.tolist())
-    ]
-    return 100 * np.array(ends).T
+    counts = np.broadcast_to(totals, shares.shape).tolist()
+    pairs = zip(shares.tolist(), counts)
+    return 100 * np.array([wilson_interval(round(share * n), n) for share, n in pairs]).T
 
 
 def reliability(calibration: Calibration, title: str) -> Figure:
@@ -144,13 +137,11 @@ def reliability(calibration: Calibration, title: str) -> Figure:
     def draw(axes: Axes) -> None:
         filled = np.array(calibration.counts) > 0
         counts = np.array(calibration.counts)[filled]
-        confidence, accuracy = (
-            np.array(share)[filled] for share in (calibration.confidence, calibration.accuracy)
-        )
+        confidence = np.array(calibration.confidence)[filled]
+        accuracy = np.array(calibration.accuracy)[filled]
+        low, high = _intervals(accuracy, counts)
         axes.plot([0, 100], [0, 100], color=style.SOFT, linestyle="--", linewidth=1)
-        axes.vlines(
-            100 * confidence, *_intervals(accuracy, counts), color=style.COLORS[0], linewidth=1.5
-        )
+        axes.vlines(100 * confidence, low, high, color=style.COLORS[0], linewidth=1.5)
         axes.plot(100 * confidence, 100 * accuracy, "o", color=style.COLORS[2], markersize=4)
         axes.set(title=f"{title}: reliability", xlabel="confidence (%)", ylabel="accuracy (%)")
         axes.set(xlim=(0, 102), ylim=(0, 102))
@@ -159,50 +150,40 @@ def reliability(calibration: Calibration, title: str) -> Figure:
 
 
 def robustness(measured: Mapping[str, Curves], num_images: int, champion: str = "") -> Figure:
-    """Accuracy of each model by the amount of a disturbance, one panel per disturbance that is not
-    a corruption.
+    """Accuracy of each model by the amount of a disturbance, in a panel per disturbance.
 
-    Bands show the 95% intervals. The line of the champion is emphasised.
+    Corruptions are left out. Bands show the 95% intervals. The line of the champion is emphasised.
     """
-    found = (curves for name, curves in measured.items() if name not in CORRUPTED)
-    drawn = (
-        partial(_draw_robustness, found=each, num_images=num_images, champion=champion)
-        for each in found
-    )
-    return style.side_by_side(*drawn, right=0.82)
+    draw = partial(_draw_robustness, num_images=num_images, champion=champion)
+    panels = [partial(draw, curves=measured[name]) for name in measured if name not in CORRUPTED]
+    return style.side_by_side(*panels, right=0.82)
 
 
-def _draw_robustness(axes: Axes, found: Curves, num_images: int, champion: str) -> None:
-    """A vertical line marks the amount that has no effect; if it is an end of the axis, it is the
-    left one.
-    """
-    axes.axvline(found.neutral, color=style.SOFT, linestyle="--", linewidth=1)
-    last = 0 if found.neutral == found.amounts[-1] else -1
+def _draw_robustness(axes: Axes, curves: Curves, num_images: int, champion: str) -> None:
+    """Draw the curves, with a line at the neutral amount; it is on the left if it is an end."""
+    axes.axvline(curves.neutral, color=style.SOFT, linestyle="--", linewidth=1)
+    last = 0 if curves.neutral == curves.amounts[-1] else -1
     ends = {}
-    for name, shares in found.accuracies.items():
-        model, percents, emphasis = (
-            MODELS[name],
-            [100 * share for share in shares],
-            2 if name == champion else 1,
+    for name, shares in curves.accuracies.items():
+        model = MODELS[name]
+        percents = [100 * share for share in shares]
+        emphasis = 2 if name == champion else 1
+        axes.plot(
+            curves.amounts,
+            percents,
+            color=model.color,
+            linewidth=1.4 * emphasis,
+            marker=model.marker,
+            markersize=4,
+            zorder=2 + emphasis / 10,
         )
-        look: dict[str, Any] = {
-            "marker": model.marker,
-            "markersize": 4,
-            "zorder": 2 + emphasis / 10,
-        }
-        axes.plot(found.amounts, percents, color=model.color, linewidth=1.4 * emphasis, **look)
-        ends[model.short_title] = (found.amounts[last], percents[last], model.color)
-        band = _intervals(np.array(shares), num_images)
+        ends[model.short_title] = (curves.amounts[last], percents[last], model.color)
+        low, high = _intervals(np.array(shares), num_images)
         axes.fill_between(
-            found.amounts, *band, color=model.color, alpha=0.1 * emphasis, linewidth=0
+            curves.amounts, low, high, color=model.color, alpha=0.1 * emphasis, linewidth=0
         )
-    axes.set(
-        title=found.title,
-        xlabel=found.unit,
-        ylabel="accuracy (%)",
-        ylim=(0, 102),
-        xticks=found.amounts,
-    )
+    axes.set(title=curves.title, xlabel=curves.unit, ylabel="accuracy (%)", ylim=(0, 102))
+    axes.set_xticks(curves.amounts)
     axes.xaxis.set_major_formatter("{x:g}")
     if last == 0:
         axes.invert_xaxis()
@@ -215,9 +196,7 @@ def learning_curves(
     title: str,
     parts: Sequence[Sequence[float]] = (),
 ) -> Figure:
-    """Training loss by epoch, shape (n_epochs,), or by part, and named accuracies by epoch, shares
-    in 0–1.
-    """
+    """Training loss by epoch or by part, and named accuracies by epoch, shares in 0–1."""
     return style.side_by_side(
         partial(draw_loss, loss=loss, title=title, parts=parts),
         partial(draw_accuracies, accuracies=accuracies, title=f"{title}: accuracy"),
@@ -228,16 +207,12 @@ def learning_curves(
 def draw_loss(
     axes: Axes, loss: np.ndarray, title: str, parts: Sequence[Sequence[float]] = ()
 ) -> None:
-    """Training loss by epoch, or by part of each epoch, which has the shape of the first epoch
-    too.
-    """
+    """Training loss by epoch (n_epochs,), or by parts of epochs, which show the first epoch too."""
     if parts:
         places = [
-            epoch + (place + 0.5) / len(part)
-            for epoch, part in enumerate(parts)
-            for place in range(len(part))
+            epoch + (np.arange(len(part)) + 0.5) / len(part) for epoch, part in enumerate(parts)
         ]
-        axes.plot(places, [each for part in parts for each in part])
+        axes.plot(np.concatenate(places), np.concatenate(parts))
     else:
         axes.plot(np.arange(1, len(loss) + 1), loss, marker="o", markersize=3)
     axes.set(title=f"{title}: training loss", xlabel="epoch", ylabel="mean cross-entropy (nats)")
@@ -254,23 +229,17 @@ def draw_accuracies(
     """Named accuracies, shares in 0–1, one line each over the whole numbers from 1."""
     ends = {}
     for (name, shares), marker, color in zip(accuracies.items(), style.MARKERS, style.COLORS):
-        axes.plot(
-            range(1, len(shares) + 1),
-            100 * np.array(shares),
-            marker=marker,
-            markersize=4,
-            color=color,
-        )
-        ends[name] = (len(shares), 100 * shares[-1], color)
+        percents = 100 * np.array(shares)
+        epochs = range(1, len(percents) + 1)
+        axes.plot(epochs, percents, marker=marker, markersize=4, color=color)
+        ends[name] = (len(percents), percents[-1], color)
     axes.set(title=title, xlabel=label, ylabel="accuracy (%)")
     style.label_ends(axes, ends)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def votes(accuracy_by_k: Mapping[str, Sequence[float]]) -> Figure:
-    """Accuracy by number of neighbours k = 1, 2, …, one line per rule for ties (see
-    `knn.model.accuracy_by_k`).
-    """
+    """Accuracy by number of neighbours k = 1, 2, …, with a line per rule for ties."""
     rules = {"nearest": "ties to\nthe nearest", "smallest": "ties to the\nsmallest\nlabel"}
     accuracies = {name: accuracy_by_k[rule] for rule, name in rules.items()}
     title = "Accuracy by number of neighbours"

@@ -23,41 +23,27 @@ def accuracy_by_size(curves: Sequence[Curve], num_test_images: int) -> Figure:
 
     def draw(axes: Axes) -> None:
         ends = {}
+        extremes: list[float] = []
         for curve in curves:
-            color, errors = MODELS[curve.model].color, 1 - curve.means
+            color = MODELS[curve.model].color
+            errors = 1 - curve.means
+            low, high = (1 - curve.intervals(num_test_images)).T
+            extremes += [*low, *high]
             axes.plot(curve.sizes, errors, color=color)
-            axes.vlines(
-                curve.sizes,
-                *(1 - curve.intervals(num_test_images)).T,
-                color=color,
-                linewidth=4,
-                alpha=0.35,
-            )
+            axes.vlines(curve.sizes, low, high, color=color, linewidth=4, alpha=0.35)
             for size, accuracies in zip(curve.sizes, curve.accuracies):
-                axes.plot(
-                    [size] * len(accuracies),
-                    1 - np.array(accuracies),
-                    ".",
-                    color=color,
-                    markersize=4,
-                )
+                sizes = [size] * len(accuracies)
+                axes.plot(sizes, 1 - np.array(accuracies), ".", color=color, markersize=4)
             ends[curve.title] = (curve.sizes[-1], errors[-1], color)
-        axes.set(
-            xscale="log",
-            yscale="log",
-            xlabel="training images",
-            ylabel="accuracy on the test images",
-        )
-        axes.set_title("Accuracy by number of training images")
+        axes.set(xscale="log", yscale="log", title="Accuracy by number of training images")
+        axes.set(xlabel="training images", ylabel="accuracy on the test images")
         axes.invert_yaxis()
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.set_yticks(
-            1 - SHOWN_ACCURACIES, [f"{100 * accuracy:g}%" for accuracy in SHOWN_ACCURACIES]
-        )
-        shown = [
-            error for curve in curves for error in 1 - curve.intervals(num_test_images).ravel()
-        ] or [1, 0.001]
-        axes.set_ylim(max(shown) * 1.1, max(min(shown) / 1.2, 1e-4))
+        labels = [f"{100 * accuracy:g}%" for accuracy in SHOWN_ACCURACIES]
+        axes.set_yticks(1 - SHOWN_ACCURACIES, labels)
+        largest = max(extremes, default=1)
+        smallest = min(extremes, default=0.001)
+        axes.set_ylim(largest * 1.1, max(smallest / 1.2, 1e-4))
         axes.xaxis.set_major_formatter("{x:,.0f}")
         style.label_ends(axes, ends)
 

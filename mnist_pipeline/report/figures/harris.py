@@ -12,32 +12,31 @@ from mnist_pipeline.report.figures import style
 
 
 def harris_corners(images: np.ndarray, responses: np.ndarray, corners: np.ndarray) -> Figure:
-    """The first ten digits with their corners marked, and below them the Harris response, all (n,
-    height, width).
-    """
-    title, response_title = (
-        "Harris corners",
-        "Harris response (cube root): orange is positive, purple is negative",
-    )
-    images, responses, corners = (
-        array[: style.MAX_COLUMNS] for array in (images, responses, corners)
-    )
+    """The first ten digits with their corners, and their responses, all (n, height, width)."""
+    images = images[: style.MAX_COLUMNS]
+    responses = responses[: style.MAX_COLUMNS]
     height, width = images.shape[1:]
-    scale = np.abs(responses).max(axis=(1, 2), keepdims=True)
-    scaled = np.cbrt(responses / np.where(scale == 0, 1, scale))
-    figure = style.side_by_side(
-        partial(_draw_row, images=images, title=title, cmap="gray_r", limits=(0, 255)),
-        partial(_draw_row, images=scaled, title=response_title, cmap="PuOr_r", limits=(-1, 1)),
+    digit, y, x = np.nonzero(corners[: style.MAX_COLUMNS])
+    largest = np.abs(responses).max(axis=(1, 2), keepdims=True)
+    roots = np.cbrt(responses / np.where(largest == 0, 1, largest))
+
+    def draw_corners(axes: Axes) -> None:
+        _draw_row(axes, images, "Harris corners", cmap="gray_r", limits=(0, 255))
+        x_in_row = x + digit * width
+        axes.plot(x_in_row, y, "o", color=style.COLORS[2], markersize=4, fillstyle="none")
+
+    def draw_responses(axes: Axes) -> None:
+        title = "Harris response (cube root): orange is positive, purple is negative"
+        _draw_row(axes, roots, title, cmap="PuOr_r", limits=(-1, 1))
+
+    return style.side_by_side(
+        draw_corners,
+        draw_responses,
         size=(10.0 + 2 * style.RIGHT, 10.0 * height / (width * len(images)) + style.TOP),
         left=style.RIGHT,
         bottom=0.0,
         columns=1,
     )
-    digit, y, x = np.nonzero(corners)
-    figure.axes[0].plot(
-        x + digit * width, y, "o", color=style.COLORS[2], markersize=4, fillstyle="none"
-    )
-    return figure
 
 
 def _draw_row(
@@ -58,21 +57,15 @@ def gradients(places: Mapping[str, Place]) -> dict[str, style.Panel]:
 
 
 def draw_gradients(axes: Axes, place: Place, title: str, limit: float) -> None:
-    """The nine gradients around a pixel and the ellipse of their principal components, on axes from
-    −limit to limit.
-    """
+    """The nine gradients around a pixel, and the ellipse of their principal components."""
     angle = np.linspace(0, 2 * np.pi, 73)
-    semi_axes = np.sqrt(
-        place.eigenvalues / len(place.gradients)
-    )  # √(λ/9): root mean squares along the eigenvectors
+    # √(λ/9): root mean squares along the eigenvectors.
+    semi_axes = np.sqrt(place.eigenvalues / len(place.gradients))
     ellipse = place.eigenvectors @ (semi_axes[:, None] * np.stack([np.cos(angle), np.sin(angle)]))
     axes.plot(*ellipse, color=style.COLORS[0])
     for semi_axis, direction in zip(semi_axes, place.eigenvectors.T):
         axes.plot(*np.outer(direction * semi_axis, [-1, 1]), color=style.COLORS[0], linewidth=1)
     axes.plot(*place.gradients.T, "o", color=style.COLORS[2], markersize=4, alpha=0.8)
-    axes.set(
-        title=title, xlabel="I_x (grey levels per pixel)", ylabel="I_y (grey levels per pixel)"
-    )
-    axes.set(
-        xlim=(-limit, limit), ylim=(limit, -limit), aspect="equal"
-    )  # y downwards, as rows are counted
+    axes.set(title=title, aspect="equal")
+    axes.set(xlabel="I_x (grey levels per pixel)", ylabel="I_y (grey levels per pixel)")
+    axes.set(xlim=(-limit, limit), ylim=(limit, -limit))  # y downwards, like the numbers of rows

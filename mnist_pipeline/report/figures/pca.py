@@ -32,9 +32,7 @@ def mean_image(mean: np.ndarray, side: int) -> Figure:
 
 
 def matrix(values: np.ndarray, title: str, label: str) -> Figure:
-    """A symmetric matrix as an image, with zero in the middle of the colour scale, which is that of
-    square roots.
-    """
+    """A symmetric matrix as an image; colours show square roots, with zero in the middle."""
 
     def draw(axes: Axes) -> None:
         limit = np.abs(values).max() or 1.0
@@ -42,18 +40,14 @@ def matrix(values: np.ndarray, title: str, label: str) -> Figure:
         drawn = axes.imshow(values, cmap="RdBu_r", norm=norm, interpolation="antialiased")
         axes.set(title=title, xlabel="pixel (row by row)", ylabel="pixel (row by row)")
         axes.grid(False)
-        ticks = [limit * share for share in (-1, -0.25, 0, 0.25, 1)]
-        axes.figure.colorbar(
-            drawn, ax=axes, label=label, ticks=ticks, format="{x:,.0f}", **COLOR_SCALE
-        )
+        scale = {"ticks": limit * np.array([-1, -0.25, 0, 0.25, 1]), **COLOR_SCALE}
+        axes.figure.colorbar(drawn, ax=axes, label=label, format="{x:,.0f}", **scale)
 
     return style.side_by_side(draw, size=(6.18, 4.68), left=0.78)
 
 
 def signed_root(values: np.ndarray) -> np.ndarray:
-    """The square root of magnitudes, with their sign, so that small values stay visible next to
-    large ones.
-    """
+    """Square roots of magnitudes, with their signs: small values stay visible next to large."""
     return np.sign(values) * np.sqrt(np.abs(values))
 
 
@@ -67,13 +61,11 @@ def eigenvalues(values: np.ndarray, shares: np.ndarray) -> Figure:
 
 
 def draw_eigenvalues(axes: Axes, values: np.ndarray, *, logarithmic: bool = False) -> None:
-    """The eigenvalues in descending order, without those that are zero up to rounding."""
+    """The eigenvalues in descending order; zeros, up to rounding, are left out."""
     positive = values > values[0] * 1e-12
     axes.plot(np.flatnonzero(positive) + 1, values[positive])
-    scale = "logarithmic" if logarithmic else "linear"
-    axes.set(
-        title=f"Eigenvalues, {scale} scale", xlabel="component", ylabel="variance (grey levels²)"
-    )
+    title = f"Eigenvalues, {'logarithmic' if logarithmic else 'linear'} scale"
+    axes.set(title=title, xlabel="component", ylabel="variance (grey levels²)")
     if logarithmic:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
@@ -89,45 +81,29 @@ def draw_eigenvalues(axes: Axes, values: np.ndarray, *, logarithmic: bool = Fals
 def draw_shares(axes: Axes, shares: np.ndarray) -> None:
     """The share of the variance in the first k components, with 80, 90 and 95% marked."""
     axes.plot(np.arange(1, len(shares) + 1), 100 * shares)
-    for share, below in (
-        (0.8, 14),
-        (0.9, 13),
-        (0.95, 7),
-    ):  # points, so that the labels do not overlap
+    points_below = {0.8: 14, 0.9: 13, 0.95: 7}  # of the labels, which must not overlap
+    for share, below in points_below.items():
         count = int(np.searchsorted(shares, share) + 1)
         axes.plot([count], [100 * shares[count - 1]], "o", color=style.COLORS[2], markersize=4)
-        label, point = f"{share:.0%}: {count}", (count, 100 * share)
-        axes.annotate(label, point, textcoords="offset points", xytext=(9, -below))
-    axes.set(
-        title="Variance in the first k components",
-        xlabel="components k",
-        ylabel="share of variance (%)",
-    )
-    axes.set_ylim(0, 102)
+        place: Any = {"xy": (count, 100 * share), "xytext": (9, -below)}
+        axes.annotate(f"{share:.0%}: {count}", textcoords="offset points", **place)
+    axes.set(title="Variance in the first k components", ylim=(0, 102))
+    axes.set(xlabel="components k", ylabel="share of variance (%)")
 
 
 def eigenvectors(vectors: np.ndarray, side: int, shares: np.ndarray) -> Figure:
-    """The leading eigenvectors (columns) as images, with the share of the variance that each
-    explains.
-    """
-    return image_grid(
-        vectors.T.reshape(-1, side, side),
-        columns=10,
-        captions=[f"{100 * share:.1f}%" for share in shares],
-        title=f"The first {len(shares)} eigenvectors, with the share of the variance that each "
-        "explains",
-        signed=True,
-    )
+    """The leading eigenvectors (columns) as images, with their shares of the variance."""
+    images = vectors.T.reshape(-1, side, side)
+    captions = [f"{100 * share:.1f}%" for share in shares]
+    title = f"The first {len(shares)} eigenvectors, with their shares of the variance"
+    return image_grid(images, 10, captions, title, signed=True)
 
 
 def scattered(labels: np.ndarray) -> np.ndarray:
-    """The indices of the images that a scatter plot shows: the first of each class, in the order of
-    the labels (n,).
-    """
+    """The indices of the images in a scatter plot, the first images of each class, in order."""
     per_class = min(NUM_SCATTERED, MAX_SCATTERED // (int(labels.max()) + 1))
-    return np.sort(
-        np.concatenate([np.flatnonzero(labels == k)[:per_class] for k in np.unique(labels)])
-    )
+    first = [np.flatnonzero(labels == k)[:per_class] for k in np.unique(labels)]
+    return np.sort(np.concatenate(first))
 
 
 def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Figure:
@@ -139,27 +115,36 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) 
     shown = scattered(labels)
     points, labels = points[shown], labels[shown]
     long = style.are_long(names)
-    named = not long and all(
-        name.isascii() and name.isalnum() for name in names
-    )  # the marks are the legend
+    are_markers = not long and all(name.isascii() and name.isalnum() for name in names)
     columns = 2 if long else 10
-    legend = 0.0 if named else 0.31 + 0.22 * -(-len(names) // columns)  # inches
+    legend = 0.0 if are_markers else 0.31 + 0.22 * -(-len(names) // columns)  # inches
 
     def draw(axes: Axes) -> None:
-        look: dict[str, Any] = {"linestyle": "", "markersize": 5, "markeredgewidth": 0.4}
         for k, name in enumerate(names):
-            # With another marker for each ten classes, so that a marker and a colour name a class.
-            look["marker"] = (
-                f"${name}$" if named else style.MARKERS[(k + k // 10) % len(style.MARKERS)]
+            # Every ten classes have other markers, so that marker and colour identify a class.
+            marker = style.MARKERS[(k + k // 10) % len(style.MARKERS)]
+            axes.plot(
+                *points[labels == k].T,
+                linestyle="",
+                marker=f"${name}$" if are_markers else marker,
+                markersize=5,
+                markeredgewidth=0.4,
+                color=style.COLORS[k % len(style.COLORS)],
+                label=style.plain(name, 16),
+                gid=f"class-{k}",
             )
-            look |= {"color": style.COLORS[k % len(style.COLORS)], "label": style.plain(name, 16)}
-            axes.plot(*points[labels == k].T, gid=f"class-{k}", **look)
         axes.set_title(f"{len(points):,} images on two components")
         axes.set(xlabel="first component (grey levels)", ylabel="second component (grey levels)")
-        if not named:
-            below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.15)}
-            below |= {"columnspacing": 0.6, "handletextpad": 0.1, "labelspacing": 0.2}
-            axes.legend(title="class", ncols=columns, **below)
+        if not are_markers:
+            axes.legend(
+                title="class",
+                ncols=columns,
+                loc="upper center",
+                bbox_to_anchor=(0.45, -0.15),
+                columnspacing=0.6,
+                handletextpad=0.1,
+                labelspacing=0.2,
+            )
 
     return style.side_by_side(draw, size=(style.PANEL[0], 3.5 + legend), legend=legend)
 
@@ -167,8 +152,7 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) 
 def reconstructions(
     originals: np.ndarray, images: np.ndarray, num_components: Sequence[int]
 ) -> Figure:
-    """The first ten digits in columns, numbers of components k in rows, the originals in the first
-    row.
+    """The first ten digits in columns; the originals and numbers of components k in rows.
 
     `originals` has shape (n_digits, height, width), `images` (n_values_of_k, n_digits, height,
     width).

@@ -85,23 +85,22 @@ def side_by_side(
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(width * columns, height * rows))
-    axes_width, axes_height = width - left - right, height - legend - bottom - TOP
+    axes_width = width - left - right
+    axes_height = height - legend - bottom - TOP
+    shares = (axes_width / (width * columns), axes_height / (height * rows))  # of the figure
     for place, draw in enumerate(panels):
         row, column = divmod(place, columns)
-        corner = (
-            (column + left / width) / columns,
-            (rows - 1 - row + (legend + bottom) / height) / rows,
-        )
-        axes = figure.add_axes(
-            (*corner, axes_width / (width * columns), axes_height / (height * rows))
-        )
+        x = (column + left / width) / columns
+        y = (rows - 1 - row + (legend + bottom) / height) / rows
+        axes = figure.add_axes((x, y, *shares))
         draw(axes)
         axes.xaxis.set_label_coords(0.5, (LABEL - bottom) / axes_height)
         axes.yaxis.set_label_coords((LABEL - left) / axes_width, 0.5)
-    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
-        locator = axis.get_major_locator()
-        if isinstance(locator, MaxNLocator):
-            locator.set_params(nbins=MAX_INTERVALS)
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            locator = axis.get_major_locator()
+            if isinstance(locator, MaxNLocator):
+                locator.set_params(nbins=MAX_INTERVALS)
     return figure
 
 
@@ -128,18 +127,19 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]], bold: s
     for name, y in heights.items():
         weight = "bold" if name == bold else "normal"
         axes.text(1.06, y, name, transform=axes.transAxes, va="center", fontweight=weight)
-    strokes: Any = [[starts[name], (1.05, y)] for name, y in heights.items()]
-    colors, style = [ends[name][2] for name in heights], {"linewidths": 1, "clip_on": False}
-    axes.add_collection(
-        LineCollection(strokes, colors=colors, transform=axes.transAxes, **style), autolim=False
+    lines: Any = [[starts[name], (1.05, y)] for name, y in heights.items()]
+    strokes = LineCollection(
+        lines,
+        colors=[ends[name][2] for name in heights],
+        transform=axes.transAxes,
+        linewidths=1,
+        clip_on=False,
     )
+    axes.add_collection(strokes, autolim=False)
 
 
 def plain(name: str, length: int) -> str:
-    """A name as Matplotlib draws it letter by letter, cut to a length:
-
-    `$` would begin a formula.
-    """
+    """A name cut to a length, for Matplotlib: `$` is escaped, because it begins a formula."""
     cut = name if len(name) <= length else f"{name[: length - 1]}…"
     return cut.replace("$", r"\$")
 

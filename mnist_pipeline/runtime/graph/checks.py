@@ -1,63 +1,35 @@
-"""Checks of assets: a measured value, the range that it must lie in, and why that matters."""
+"""Checks of assets, as Dagster records them."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
 
 import dagster as dg
 import numpy as np
 
+from mnist_pipeline.utils.measured import Measured, at_least, at_most, exactly, warning
 
-class Measured(NamedTuple):
-    """A measured value, and the range that it must lie in; both ends belong to the range."""
-
-    value: float
-    low: float = -math.inf
-    high: float = math.inf
-    warns: bool = False  # whether a value outside the range is a warning instead of an error
-    reason: str | None = None  # why the value lies outside the range, in one line
-
-    @property
-    def passed(self) -> bool:
-        """Whether the value lies in the range; NaN never does."""
-        return self.low <= self.value <= self.high
-
-
-Number = float | np.number[Any]
-
-
-def at_most(value: Number, limit: Number) -> Measured:
-    """A value that must not exceed a limit."""
-    return Measured(float(value), high=float(limit))
-
-
-def at_least(value: Number, limit: Number) -> Measured:
-    """A value that must not fall below a limit."""
-    return Measured(float(value), low=float(limit))
-
-
-def exactly(value: Number, expected: Number) -> Measured:
-    """A value that must equal a number."""
-    return Measured(float(value), float(expected), float(expected))
-
-
-def warning(check: Measured) -> Measured:
-    """A check whose failure is a warning."""
-    return check._replace(warns=True)
+__all__ = [
+    "Measured",
+    "at_least",
+    "at_most",
+    "check_results",
+    "checks",
+    "exactly",
+    "loss_falls",
+    "rounded",
+    "warning",
+]
 
 
 def loss_falls(loss: Sequence[float] | np.ndarray, num_classes: int) -> Measured:
-    """The last loss of a training, which must not exceed the first, or after a single epoch the
-    loss of guessing.
-    """
+    """The last loss, at most the first loss, or after a single epoch the loss of guessing."""
     return at_most(loss[-1], loss[0] if len(loss) > 1 else math.log(num_classes))
 
 
 def checks(
     asset: str, why: Mapping[str, Mapping[str, str]], *blocking: str
 ) -> list[dg.AssetCheckSpec]:
-    """The specifications of an asset's checks; `why` has the reason of each check by asset and name
-    of the check.
+    """The specifications of an asset's checks, from their reasons by asset and name.
 
     The blocking checks stop the assets downstream if they fail.
     """
@@ -76,17 +48,16 @@ def check_results(measured: Mapping[str, Measured]) -> Iterator[dg.AssetCheckRes
             check_name=name,
             metadata=metadata(check),
             severity=severity,
-            description=check.reason,
+            description=None if check.passed else check.reason,
         )
 
 
 def metadata(check: Measured) -> dict[str, float | str]:
-    """The measured value, which Dagster plots over time, and its limits as text, which would be
-    constant lines.
+    """The measured value, which Dagster plots over time, and its limits as text.
+
+    As numbers, the limits would be plotted as constant lines. The event log takes no NaN.
     """
-    value = (
-        rounded(check.value) if math.isfinite(check.value) else str(check.value)
-    )  # the event log takes no NaN
+    value = rounded(check.value) if math.isfinite(check.value) else str(check.value)
     limits = [("at least", check.low), ("at most", check.high)]
     finite = [f"{name} {limit:.6g}" for name, limit in limits if math.isfinite(limit)]
     expected = f"exactly {check.low:.6g}" if check.low == check.high else ", ".join(finite)

@@ -17,7 +17,7 @@ from mnist_pipeline.utils import machine
 figures_of_step: ContextVar[Mapping[str, bytes] | None] = ContextVar(
     "figures_of_step", default=None
 )
-# Figures, tables and links are not part of an origin.
+# Figures, tables and links are not part of the record of a run.
 PLAIN = (
     dg.BoolMetadataValue,
     dg.FloatMetadataValue,
@@ -32,13 +32,13 @@ class StorageIOManager(dg.ConfigurableIOManager):
 
     keep: dict[str, int | None] = Field(
         default={},
-        description="Number of old versions to keep, by asset; null keeps all. Of other assets, "
-        "versions of the last "
-        "day are kept.",
+        description="Number of latest versions to keep, by asset, null for all; by default 1. "
+        "Versions of the last day are always kept.",
     )
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Store the value of an asset; record its version and its place.
+        """Store the value of an asset, record its version and its place, and delete old versions
+        of it.
 
         An asset without a value stores nothing.
         """
@@ -50,23 +50,23 @@ class StorageIOManager(dg.ConfigurableIOManager):
         keys = [dep.asset_key for dep in spec.deps]
         step = step_context()
         inputs = recorded_versions(step.instance, keys) if step else {}
-        shown = {
-            name: each.value
-            for name, each in context.output_metadata.items()
-            if isinstance(each, PLAIN)
+        metadata = {
+            name: entry.value
+            for name, entry in context.output_metadata.items()
+            if isinstance(entry, PLAIN)
         }
-        origin = {
+        record = {
             "run": context.run_id,
             "code_version": spec.code_version,
             "inputs": {key.path[-1]: version for key, version in inputs.items() if version},
-            "libraries": machine.library_versions(),
-            "metadata": shown,
+            "metadata": {**metadata, "libraries": machine.library_versions()},
         }
         key = stored_key(
             context.asset_key.path[-1], context.partition_key if context.has_partition_key else None
         )
         storage = storage_at(context.definition_metadata.get(PLACE, {}))
-        version = storage.write(key, obj, origin, figures)
+        version = storage.write(key, obj, record, figures)
+        storage.prune(key, self.keep)
         path = storage.main_file(key, version)
         context.add_output_metadata(
             {
@@ -100,7 +100,3 @@ class StorageIOManager(dg.ConfigurableIOManager):
             version = None
         key = stored_key(asset.path[-1], partition)
         return storage_at(metadata.get(PLACE, {})).read(key, version)
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Delete old versions at the end of a run."""
-        storage_at({}).prune(self.keep)

@@ -1,5 +1,5 @@
-"""What Dagster has recorded about assets, and what the storage knows about the origin of their
-values.
+"""What Dagster has recorded about assets, and what the storage has recorded about the runs that
+computed their values.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,14 +7,14 @@ from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 
 VERSION = "version"  # metadata of a materialization: the version of its value in the storage
 FAILED_CHECK = "failed_check"  # metadata: the blocking checks that the value failed
 DATA_VERSION_TAG = "dagster/data_version"
 CODE_VERSION_TAG = "dagster/code_version"
 INPUT_VERSION_TAG = "dagster/input_data_version/{}"
-METADATA = ("seconds", "config", "seed", "recipe", "losses", "reason")  # of an origin
+METADATA = ("seconds", "config", "seed", "recipe", "losses", "reason")  # of a record
 
 
 def recorded_metadata(
@@ -45,6 +45,22 @@ def recorded_versions(
     """
     recorded = recorded_metadata(instance, keys, partition) if keys else {}
     return {key: metadata.get(VERSION) for key, metadata in recorded.items()}
+
+
+def recorded_values(instance: dg.DagsterInstance, definitions: dg.Definitions) -> dict[str, str]:
+    """The version that Dagster recorded last of each value of the graph, by its key in the
+    storage.
+    """
+    graph = definitions.resolve_asset_graph()
+    recorded: dict[str, str | None] = {}
+    for key in graph.materializable_asset_keys:
+        partitions = graph.get(key).partitions_def
+        names: Sequence[str | None] = [None]
+        if partitions:
+            names = partitions.get_partition_keys(dynamic_partitions_store=instance)
+        for name in names:
+            recorded[stored_key(key.path[-1], name)] = recorded_versions(instance, [key], name)[key]
+    return {key: version for key, version in recorded.items() if version}
 
 
 def _metadata(event: dg.EventLogEntry | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.project import REPORT
 from mnist_pipeline.runtime.storage import history
-from mnist_pipeline.runtime.storage.storage import Storage, StorageError
+from mnist_pipeline.runtime.storage.storage import Storage
 
 PLACE = "place"  # metadata of the assets of an instance: its data, storage and seed
 
@@ -97,29 +97,9 @@ class StoredResults:
             return dg.MetadataValue.url(REPORT)
         return dg.MetadataValue.path(str(self.storage.path / "report" / "index.html"))
 
-    def previous(self, name: str, of: str | None = None) -> Any | None:
-        """The stored value of an asset, which the current run is about to replace; None if there is
-        none to use.
-
-        With `of`, only a value that was computed from the current value of this other asset is
-        used.
-        """
-        try:
-            if of:
-                inputs = self.storage.origin(name).get("inputs", {})
-                if inputs.get(of) != self.storage.current(of):
-                    return None
-            return self.storage.read(name)
-        except StorageError:
-            return None
-
     def origins(self, names: list[str]) -> dict[str, dict[str, Any]]:
         """Where the current values of assets come from; see `records.origins`."""
         return origins(self.storage, names)
-
-    def origin(self, name: str) -> dict[str, Any]:
-        """Where the current value of an asset comes from."""
-        return self.origins([name])[name]
 
     def since_last_run(self, true_labels: np.ndarray) -> dict[str, Any] | None:
         """What the last run that trained models changed, None if there was no run before it."""

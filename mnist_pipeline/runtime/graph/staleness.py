@@ -10,15 +10,17 @@ import dagster as dg
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.reader import RawFile
+from mnist_pipeline.data.records import RawFile
 from mnist_pipeline.runtime import dagster_internals, settings
 from mnist_pipeline.runtime.graph.records import (
     DATA_VERSION_TAG,
     FAILED_CHECK,
     VERSION,
     recorded_metadata,
+    recorded_versions,
 )
 from mnist_pipeline.runtime.graph.resources import PLACE, storage_at
+from mnist_pipeline.runtime.storage.storage import stored_key
 
 DATA_DIRECTORY = "data_directory"  # the external asset that represents the raw files
 
@@ -28,12 +30,12 @@ def due_assets(instance: dg.DagsterInstance, definitions: dg.Definitions) -> set
 
     An asset must run again if it is missing, if its code version or the version of an input has
     changed since it was computed, if its value failed a blocking check, or if the stored value is
-    damaged.
+    damaged. If only `current` is, it gets the recorded version, and the asset need not run.
     """
     graph = definitions.resolve_asset_graph()
     keys = [key for key in graph.materializable_asset_keys if not graph.get(key).is_partitioned]
-    reason_of = dagster_internals.staleness(instance, definitions)
-    stale = {key for key in keys if reason_of(key)}
+    is_stale = dagster_internals.staleness(instance, definitions)
+    stale = {key for key in keys if is_stale(key)}
     recorded = recorded_metadata(instance, keys)
 
     def is_unusable(key: dg.AssetKey) -> bool:
@@ -41,7 +43,8 @@ def due_assets(instance: dg.DagsterInstance, definitions: dg.Definitions) -> set
         if key in stale or VERSION not in metadata:
             return False
         storage = storage_at(graph.get(key).metadata.get(PLACE, {}))
-        return FAILED_CHECK in metadata or bool(storage.fault(key.path[-1], metadata[VERSION]))
+        fault = storage.mend(key.path[-1], metadata[VERSION])
+        return FAILED_CHECK in metadata or bool(fault)
 
     with ThreadPoolExecutor() as threads:  # checksums of files release the interpreter's lock
         unusable = threads.map(is_unusable, keys)
@@ -53,11 +56,18 @@ def due_assets(instance: dg.DagsterInstance, definitions: dg.Definitions) -> set
 def due_partitions(
     instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey
 ) -> list[str]:
-    """The partitions of an asset that Dagster reports as missing or stale."""
-    reason_of = dagster_internals.staleness(instance, definitions)
-    partitions: Any = definitions.resolve_asset_graph().get(key).partitions_def
-    names = partitions.get_partition_keys(dynamic_partitions_store=instance)
-    return [name for name in names if reason_of(key, name)]
+    """The partitions of an asset that are missing or stale, or whose value is damaged."""
+    is_stale = dagster_internals.staleness(instance, definitions)
+    node: Any = definitions.resolve_asset_graph().get(key)
+    storage = storage_at(node.metadata.get(PLACE, {}))
+
+    def is_due(name: str) -> bool:
+        version = recorded_versions(instance, [key], name)[key]
+        is_damaged = version and storage.mend(stored_key(key.path[-1], name), version)
+        return is_stale(key, name) or bool(is_damaged)
+
+    names = node.partitions_def.get_partition_keys(dynamic_partitions_store=instance)
+    return [name for name in names if is_due(name)]
 
 
 def rerun(

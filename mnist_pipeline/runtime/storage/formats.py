@@ -20,36 +20,20 @@ of its format.
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
 
 from mnist_pipeline.utils import stored_types
 
-Writer = Callable[[BinaryIO], object]  # writes the content of a file
-# The types of arrays in a safetensors file, by NumPy's names, in the order of the format.
-DTYPES = {
-    **{
-        "bool": "BOOL",
-        "uint8": "U8",
-        "int8": "I8",
-        "int16": "I16",
-        "uint16": "U16",
-        "float16": "F16",
-    },
-    **{
-        "int32": "I32",
-        "uint32": "U32",
-        "float32": "F32",
-        "float64": "F64",
-        "int64": "I64",
-        "uint64": "U64",
-    },
-}
+Blocks = Sequence[bytes | memoryview]  # the content of a file
 PLAIN = {"ndarray": np.ndarray, "dict": dict, "str": str}
 
 
@@ -64,35 +48,35 @@ def type_entries(value: object) -> dict[str, Any]:
     """
     kind = type(value)
     if stored_types.is_registered(kind):
-        return {"type": kind.__name__, "format": stored_types.version_of(kind)}
-    name = (
-        "DataFrame"
-        if _is_table(value)
-        else next((each for each in PLAIN if isinstance(value, PLAIN[each])), None)
-    )
-    if name is None:
-        raise TypeError(
-            f"a {kind.__name__} has no storage format; return an ndarray, a dict of arrays, a "
-            "DataFrame, a text, "
-            "or a NamedTuple of arrays or a dataclass that is decorated with `stored_type`"
-        )
-    return {"type": name, "format": 1}
-
-
-def encode(value: Any) -> dict[str, Writer]:
-    """The files of a value: a writer for each name. People open the last file."""
-    if isinstance(value, np.ndarray):
-        return {"value.npy": lambda file: np.save(file, value, allow_pickle=False)}
-    if isinstance(value, str):
-        return {"value.md": writer_of(value.encode())}
+        entries = {"type": kind.__name__, "format": stored_types.version_of(kind)}
+        # People find the latest value of some types at an address that stays the same.
+        return entries | ({"address": value.address} if hasattr(value, "address") else {})
     if _is_table(value):
-        return {"value.csv": writer_of(value.to_csv(index=False).encode())}
+        return {"type": "DataFrame", "format": 1}
+    for name, plain in PLAIN.items():
+        if isinstance(value, plain):
+            return {"type": name, "format": 1}
+    raise TypeError(
+        f"a {kind.__name__} has no storage format; return an ndarray, a dict of arrays, a "
+        "DataFrame, a text, or a NamedTuple of arrays or a dataclass that is decorated with "
+        "`stored_type`"
+    )
+
+
+def encode(value: Any) -> dict[str, Blocks]:
+    """The files of a value by name. People open the last file."""
+    if isinstance(value, np.ndarray):
+        return {"value.npy": _npy(value)}
+    if isinstance(value, str):
+        return {"value.md": [value.encode()]}
+    if _is_table(value):
+        return {"value.csv": [value.to_csv(index=False).encode()]}
     if hasattr(value, "to_files"):
-        return {name: writer_of(content) for name, content in value.to_files().items()}
+        return {name: [content] for name, content in value.to_files().items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {"value.json": writer_of(to_json(dataclasses.asdict(value)))}
+        return {"value.json": [to_json(dataclasses.asdict(value))]}
     arrays = _flattened(value if isinstance(value, dict) else value._asdict())
-    return {"value.safetensors": lambda file: _write_arrays(file, arrays)}
+    return {"value.safetensors": [save(arrays)]}
 
 
 def decode(entries: Mapping[str, Any], paths: Mapping[str, Path]) -> Any:
@@ -113,18 +97,22 @@ def decode(entries: Mapping[str, Any], paths: Mapping[str, Path]) -> Any:
         )
     try:
         return _decode(kind, paths)
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, SafetensorError) as error:
         raise FormatError(str(error)) from error
-
-
-def writer_of(content: bytes) -> Writer:
-    """A writer of these bytes."""
-    return lambda file: file.write(content)
 
 
 def to_json(document: object) -> bytes:
     """A document as JSON that people can read."""
     return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _npy(array: np.ndarray) -> Blocks:
+    """What `numpy.save` writes, without a copy of a contiguous array."""
+    header = io.BytesIO()
+    entries = np.lib.format.header_data_from_array_1_0(array)
+    np.lib.format.write_array_header_1_0(header, entries)
+    in_order = array.T if entries["fortran_order"] else array
+    return [header.getvalue(), in_order.reshape(-1).view(np.uint8).data]
 
 
 def _decode(kind: type[Any] | None, paths: Mapping[str, Path]) -> Any:
@@ -136,12 +124,12 @@ def _decode(kind: type[Any] | None, paths: Mapping[str, Path]) -> Any:
     if kind is str:
         return path.read_text(encoding="utf-8")
     if hasattr(kind, "from_files"):
-        return kind.from_files({file: each.read_bytes() for file, each in paths.items()})
+        return kind.from_files({file: path.read_bytes() for file, path in paths.items()})
     if dataclasses.is_dataclass(kind):
         from pydantic import TypeAdapter
 
         return TypeAdapter(kind).validate_json(path.read_bytes())
-    arrays = _read_arrays(path)
+    arrays = load_file(path)
     return kind(arrays) if issubclass(kind, dict) else kind(**_nested(arrays))
 
 
@@ -168,12 +156,10 @@ def _flattened(fields: Mapping[str, Any]) -> dict[str, np.ndarray]:
     arrays: dict[str, Any] = {}
     for field, content in fields.items():
         if isinstance(content, Mapping):
-            arrays |= {f"{field}.{name}": each for name, each in content.items()}
+            arrays |= {f"{field}.{name}": array for name, array in content.items()}
         else:
             arrays[field] = content
-    return {
-        name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()
-    }
+    return {name: np.asarray(array, order="C") for name, array in arrays.items()}
 
 
 def _nested(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -186,40 +172,3 @@ def _nested(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
         else:
             fields[field] = array
     return fields
-
-
-def _write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a safetensors file: the length of the header, the header in JSON, and the arrays.
-
-    `safetensors.numpy.save` makes the same file, but copies all arrays twice.
-    """
-    kinds, order = {name: array.dtype.name for name, array in arrays.items()}, list(DTYPES)
-    if unknown := set(kinds.values()) - DTYPES.keys():
-        raise TypeError(f"arrays of the types {', '.join(sorted(unknown))} can't be stored")
-    names = sorted(
-        arrays, key=lambda name: (-order.index(kinds[name]), name)
-    )  # the widest numbers first: all align
-    header, end = {}, 0
-    for name in names:
-        start, end = end, end + arrays[name].nbytes
-        header[name] = {
-            "dtype": DTYPES[kinds[name]],
-            "shape": arrays[name].shape,
-            "data_offsets": (start, end),
-        }
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    file.write(len(text).to_bytes(8, "little") + text)
-    for name in names:
-        array = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), copy=False)
-        file.write(array.reshape(-1).view(np.uint8).data)
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise FormatError(str(error)) from error

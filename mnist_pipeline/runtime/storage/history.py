@@ -1,5 +1,5 @@
-"""The versions of models, read from the storage alone: every version of a value names what made
-it.
+"""The versions of models, read from the storage alone: every version of a value has records of the
+runs that computed it.
 """
 
 from __future__ import annotations
@@ -10,52 +10,51 @@ from typing import Any
 import numpy as np
 
 from mnist_pipeline.evaluation import versions
-from mnist_pipeline.evaluation.versions import TEST_SET, ModelVersion, Record, Records
+from mnist_pipeline.evaluation.versions import TEST_SET, ModelVersion, Record
+from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 
 
 def records(storage: Storage, assets: Iterable[str]) -> dict[str, list[Record]]:
-    """The versions of each asset that are stored, the oldest first."""
+    """The runs that computed the stored values of each asset, the oldest first."""
     stored = set(storage.keys())
     return {asset: _records(storage, asset) if asset in stored else [] for asset in assets}
 
 
 def _records(storage: Storage, asset: str) -> list[Record]:
-    present = storage.current(asset)
-    found = []
-    for version in storage.versions(asset):
-        origin = storage.origin(asset, version)
-        found.append(
-            Record(
-                asset=asset,
-                data_version=version,
-                time=origin.get("time", 0.0),
-                run=origin.get("run", ""),
-                code_version=origin.get("code_version"),
-                inputs=origin.get("inputs", {}),
-                metadata={**origin.get("metadata", {}), "libraries": origin.get("libraries", {})},
-                present=version == present,
-            )
+    current = storage.current(asset)
+    records = [
+        Record(
+            asset=asset,
+            data_version=version,
+            time=run["time"],
+            run=run["run"],
+            code_version=run["code_version"],
+            inputs=run["inputs"],
+            metadata=run["metadata"],
+            present=version == current,
         )
-    return found
+        for version, runs in storage.records(asset).items()
+        for run in runs
+    ]
+    return sorted(records, key=lambda record: record.time)
 
 
 def compare(
     storage: Storage,
     before: Sequence[ModelVersion],
     after: Sequence[ModelVersion],
-    of_assets: Records,
     true_labels: np.ndarray,
 ) -> dict[str, Any]:
     """What differs between versions of models; see `versions.compare`."""
     test_set = storage.current(TEST_SET)
 
     def labels(version: ModelVersion) -> np.ndarray | None:
-        record = versions.predictions(version, of_assets)
-        if record is None or version.data.get(TEST_SET) != test_set:
+        if version.data.get(TEST_SET) != test_set:
             return None
+        asset = MODELS[version.model].predictions_asset
         try:
-            return np.asarray(storage.read(record.asset, record.data_version).labels)
+            return np.asarray(storage.read(asset, version.version).labels)
         except StorageError:
             return None
 
@@ -65,7 +64,9 @@ def compare(
 def since_last_run(
     storage: Storage, assets: Iterable[str], true_labels: np.ndarray
 ) -> dict[str, Any] | None:
-    """What the last run that trained models changed, None if there was no run before it."""
+    """What the last run that computed predictions of models changed, None if there was no run
+    before it.
+    """
     of_assets = records(storage, assets)
     runs = versions.last_runs(of_assets)[-2:]
     if len(runs) < 2:
@@ -74,5 +75,5 @@ def since_last_run(
     return {
         "before": runs[0],
         "after": runs[1],
-        **compare(storage, before, after, of_assets, true_labels),
+        **compare(storage, before, after, true_labels),
     }

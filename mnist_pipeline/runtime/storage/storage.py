@@ -4,8 +4,9 @@ A value never changes once it is written:
 
     KEY/VERSION/manifest.json    the type of the value, and its files with size and SHA-256
     KEY/VERSION/value.npy …      the files
-    KEY/VERSION/origin.json      the run, the time, and the code and input versions that made it
-    KEY/VERSION/figures/*.png    its figures
+    KEY/VERSION/runs/RUN.json    a record of each run that computed it: the time, the code version
+                                 and the input versions; not part of the version
+    KEY/VERSION/figures/*.png    its figures; not part of the version
     KEY/current                  the VERSION that readers outside Dagster get
 
 VERSION is the SHA-256 of the manifest. A writer writes each file completely or not at all, the
@@ -19,36 +20,33 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import io
 import json
 import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 from urllib.parse import quote
 
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.storage import formats
-from mnist_pipeline.runtime.storage.formats import FormatError, Writer, to_json, writer_of
+from mnist_pipeline.runtime.storage.formats import Blocks, FormatError, to_json
 from mnist_pipeline.utils import places
 from mnist_pipeline.utils.reported import ReportedError
 
-MANIFEST, ORIGIN, CURRENT, FIGURES = "manifest.json", "origin.json", "current", "figures"
+MANIFEST, RUNS, CURRENT, FIGURES = "manifest.json", "runs", "current", "figures"
 VERSION = re.compile(r"[0-9a-f]{64}")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.%-]*")
 TEMPORARY = ".unfinished"
 DAY_SECONDS = 86_400
 BLOCK = 1 << 20  # bytes
 MAX_NAME = 160  # characters of a partition; file systems allow 255 in the name of a directory
-UPDATE = "mnist-pipeline run --changed"
-_described: list[
-    tuple[object, tuple[bytes, dict[str, Writer]]]
-] = []  # the latest value that is not stored yet
-_verified: set[tuple[str, str, str]] = (
-    set()
-)  # root, key and version of values that this process has read or written
+# The latest value that is not stored yet.
+_described: list[tuple[object, tuple[bytes, dict[str, Blocks]]]] = []
+# Root, key and version of the values that this process has read or written.
+_verified: set[tuple[str, str, str]] = set()
 
 
 class StorageError(ReportedError, RuntimeError):
@@ -77,28 +75,25 @@ class Storage:
     ) -> str:
         """Store a value with its figures (PNG by name), and make it the current one; return its
         version.
+
+        `origin` is the record of the run that computed the value.
         """
         manifest, files = describe(value)
         _described.clear()
         version = _sha256(manifest)
         place = self._place(key) / version
+        record = {"run": "none", "time": round(time.time(), 3), **(origin or {})}
         with self._reported(key):
-            for name, writer in files.items():
-                if not self._is_whole(place / name, json.loads(manifest)["files"][name]):
-                    self._write(place / name, writer)
+            # First, because no other run deletes a version with a record of the last day.
+            self._write(place / RUNS / f"{record['run']}.json", to_json(record))
+            for name, entry in json.loads(manifest)["files"].items():
+                if not _is_whole(place / name, entry):
+                    self._write(place / name, *files[name])
             for name, picture in (figures or {}).items():
-                self._write(place / FIGURES / f"{_checked(name)}.png", writer_of(picture))
-            if not (place / ORIGIN).exists():
-                self._write(
-                    place / ORIGIN,
-                    writer_of(to_json({"time": round(time.time(), 3), **(origin or {})})),
-                )
-            self._write(place / MANIFEST, writer_of(manifest))
-            _verified.add((self.root, key, version))
-            self.set_current(key, version)
-            if address := getattr(value, "address", None):  # for people it stays the same
-                for name, writer in files.items():
-                    self._write(self.path / address / name, writer)
+                self._write(place / FIGURES / f"{_checked(name)}.png", picture)
+            self._write(place / MANIFEST, manifest)
+        _verified.add((self.root, key, version))
+        self.set_current(key, version)
         return version
 
     def read(self, key: str, version: str | None = None) -> Any:
@@ -107,10 +102,10 @@ class Storage:
         Raises StorageError if it is not stored, is damaged, or can't be used by this version of the
         code.
         """
-        found = version or self.current(key)
+        version = version or self.current(key)
         try:
-            manifest = self._verified_manifest(key, found)
-            paths = {name: _local(self._place(key) / found / name) for name in manifest["files"]}
+            manifest = self._verified_manifest(key, version)
+            paths = {name: _local(self._place(key) / version / name) for name in manifest["files"]}
             return formats.decode(manifest, paths)
         except (DamageError, FormatError) as problem:
             raise StorageError(
@@ -119,18 +114,17 @@ class Storage:
 
     def current(self, key: str) -> str:
         """The version that readers get; raises StorageError if there is none."""
-        try:
-            version = (self._place(key) / CURRENT).read_bytes().decode("ascii", "replace").strip()
-        except FileNotFoundError:
-            raise StorageError(
-                f"{key} is not stored in {self.root}; compute it with {_command(key, '+')}"
-            ) from None
-        except OSError as error:
-            raise StorageError(f"{key} can't be read ({error.strerror or error})") from error
+        with self._reported(key):
+            try:
+                content = (self._place(key) / CURRENT).read_bytes()
+            except FileNotFoundError:
+                raise StorageError(
+                    f"{key} is not stored in {self.root}; compute it with {_command(key)}"
+                ) from None
+        version = content.decode("ascii", "replace").strip()
         if not VERSION.fullmatch(version):
             raise StorageError(
-                f"{key} is damaged: {CURRENT} names no version; compute it again with "
-                f"{_command(key)}"
+                f"{key} is damaged: {CURRENT} names no version; mend it with {_command(key)}"
             )
         return version
 
@@ -139,15 +133,34 @@ class Storage:
         return (self._place(key) / version / MANIFEST).exists()
 
     def set_current(self, key: str, version: str) -> None:
-        """Let readers get this version."""
+        """Let readers get this version; a value with an address is also copied there, for
+        people.
+        """
+        place = self._place(key)
         with self._reported(key):
-            self._write(self._place(key) / CURRENT, writer_of(f"{version}\n".encode()))
+            self._write(place / CURRENT, f"{version}\n".encode())
+            manifest = self._manifest(key, version)
+            for name in manifest["files"] if "address" in manifest else ():
+                content = (place / version / name).read_bytes()
+                self._write(self.path / manifest["address"] / name, content)
 
     def keys(self) -> list[str]:
         """The keys of all values."""
         with self._reported("the storage"):
             places = self.path.iterdir() if self.path.exists() else []
             return sorted(place.name for place in places if (place / CURRENT).exists())
+
+    def require_values(self) -> list[str]:
+        """The keys of all values; raises StorageError if there are none, or if an earlier version
+        of this package stored them.
+        """
+        self.require_this_version()
+        if keys := self.keys():
+            return keys
+        raise StorageError(
+            f"nothing is stored in {self.root}; check MNIST_PIPELINE_STORAGE, or run "
+            "mnist-pipeline run"
+        )
 
     def require_this_version(self) -> None:
         """Raise StorageError if an earlier version of this package wrote into the storage."""
@@ -158,33 +171,33 @@ class Storage:
                     "run"
                 )
 
-    def versions(self, key: str) -> list[str]:
-        """The versions of a key that are stored completely, the oldest first."""
+    def records(self, key: str) -> dict[str, list[dict[str, Any]]]:
+        """The versions of a key that are stored completely, each with a record of every run that
+        computed it.
+
+        The latest run comes last, and so does the version that it computed. A record has `run`,
+        `time` in seconds since 1970, `code_version`, `inputs` and `metadata`.
+        """
         place = self._place(key)
         with self._reported(key):
-            names = [each.name for each in place.iterdir()] if place.exists() else []
-            complete = [
-                name
+            names = [entry.name for entry in place.iterdir()] if place.exists() else []
+            records = {
+                name: _read_records(place / name)
                 for name in names
-                if VERSION.fullmatch(name) and (place / name / MANIFEST).exists()
-            ]
-        return sorted(complete, key=lambda name: self.origin(key, name).get("time", 0))
+                if VERSION.fullmatch(name) and self.has(key, name)
+            }
+        return dict(sorted(records.items(), key=lambda version: _last_time(version[1])))
+
+    def versions(self, key: str) -> list[str]:
+        """The versions of a key that are stored completely, the one that was computed last at the
+        end.
+        """
+        return list(self.records(key))
 
     def origin(self, key: str, version: str | None = None) -> dict[str, Any]:
-        """What made a value:
-
-        `run`, `time` in seconds since 1970, `code_version`, `inputs`, and `metadata`.
-        """
-        try:
-            document = json.loads(
-                (self._place(key) / (version or self.current(key)) / ORIGIN).read_bytes()
-            )
-        except (
-            FileNotFoundError,
-            ValueError,
-        ):  # it is not part of the value, which can be used without it
-            return {}
-        return document if isinstance(document, dict) else {}
+        """The record of the latest run that computed a value; empty if there is none."""
+        records = _read_records(self._place(key) / (version or self.current(key)))
+        return records[-1] if records else {}
 
     def figure(self, key: str, name: str, version: str | None = None) -> bytes:
         """A figure, as PNG; raises StorageError if there is none of that name."""
@@ -196,52 +209,71 @@ class Storage:
 
     def main_file(self, key: str, version: str | None = None) -> Path:
         """The file of a value that people open."""
-        found = version or self.current(key)
-        try:
-            manifest = self._manifest(key, found)
-        except DamageError as damage:
-            raise StorageError(
-                f"{key} is damaged: {damage}; compute it again with {_command(key)}"
-            ) from damage
-        return self._place(key) / found / list(manifest["files"])[-1]
+        version = version or self.current(key)
+        return self._place(key) / version / list(self._manifest(key, version)["files"])[-1]
 
     def fault(self, key: str, version: str | None = None) -> str | None:
-        """What is wrong with a stored value, whose files are all read; None if nothing is."""
+        """What is wrong with a version, all of whose files are read; None if nothing is.
+
+        By default the current version, which is read once per process, and its copy for people.
+        """
         try:
-            found = version or self.current(key)
-            _verified.discard((self.root, key, found))
-            self._verified_manifest(key, found)
+            if version:
+                _verified.discard((self.root, key, version))
+                self._verified_manifest(key, version)
+            else:
+                manifest = self._verified_manifest(key, self.current(key))
+                for name, entry in manifest["files"].items() if "address" in manifest else ():
+                    _verify(self.path / manifest["address"] / name, entry)
         except (StorageError, DamageError) as problem:
             return str(problem)
         return None
 
-    def prune(self, keep: Mapping[str, int | None]) -> None:
-        """Delete old versions, and the files that killed writers left.
+    def mend(self, key: str, version: str) -> str | None:
+        """What is wrong with a version that must be there; None if nothing is.
 
-        `keep` has the number of latest versions to keep by key, None for all of them; of other keys
-        only the current version is kept. The inputs of a version of which all are kept are kept as
-        well. Versions and unfinished files of the last day always stay, because another run may be
-        using them.
+        If only the current version or its copy for people is missing or damaged, this version
+        becomes the current one.
         """
-        inputs = {
-            (name, version)
-            for key, number in keep.items()
-            if number is None
-            for kept in self.versions(key)
-            for name, version in self.origin(key, kept).get("inputs", {}).items()
+        fault = self.fault(key, version)
+        if fault is None and self.fault(key):
+            self.set_current(key, version)
+        return fault
+
+    def prune(self, key: str, keep: Mapping[str, int | None]) -> None:
+        """Delete old versions of a key, old records of its current version, and the files that
+        killed writers left.
+
+        `keep` has the number of latest versions to keep by key, by default 1, and None for all of
+        them. It limits the records of the current version as well. The current version, the inputs
+        of versions of which all are kept, and what was written during the last day always stay,
+        because another run may be using them.
+        """
+        place, current, records = self._place(key), self.current(key), self.records(key)
+        number = keep.get(key, 1)
+        latest = list(records)[-number:] if number else list(records)
+        kept = {CURRENT, current, *latest}
+        entries = [entry for entry in place.iterdir() if entry.name not in kept]
+        entries += place.rglob(f"*{TEMPORARY}")
+        if number:
+            runs = [record["run"] for record in records[current][:-number]]
+            entries += [place / current / RUNS / f"{run}.json" for run in runs]
+        with contextlib.suppress(FileNotFoundError):  # another run may delete the same files
+            old = [entry for entry in entries if _is_old(entry)]
+            needed = self._inputs(key for key in keep if keep[key] is None) if old else set()
+            for entry in old:
+                if (key, entry.name) not in needed:
+                    _remove(entry)
+
+    def _inputs(self, keys: Iterable[str]) -> set[tuple[str, str]]:
+        """The keys and versions that all versions of some keys were computed from."""
+        return {
+            source
+            for key in keys
+            for records in self.records(key).values()
+            for record in records
+            for source in record.get("inputs", {}).items()
         }
-        for key in self.keys():
-            found = self.versions(key)
-            count = keep.get(key, 0)
-            latest = found if count is None else found[max(0, len(found) - count) :]
-            kept = {
-                self.current(key),
-                *latest,
-                *(version for name, version in inputs if name == key),
-            }
-            for place in self._place(key).iterdir():
-                if place.name not in kept and place.name != CURRENT and self._is_old(place):
-                    _remove(place)
 
     def _place(self, key: str) -> Path:
         return self.path / _checked(key)
@@ -253,7 +285,7 @@ class Storage:
         except FileNotFoundError:
             raise DamageError(f"{place} does not exist") from None
         if _sha256(content) != version:
-            raise DamageError(f"{place} has another SHA-256 than its directory is named by")
+            raise DamageError(f"the SHA-256 of {place} does not match its directory's name")
         return cast("dict[str, Any]", json.loads(content))
 
     def _verified_manifest(self, key: str, version: str) -> dict[str, Any]:
@@ -266,36 +298,20 @@ class Storage:
                 _verified.add((self.root, key, version))
         return manifest
 
-    def _is_whole(self, path: Path, entry: Mapping[str, Any]) -> bool:
-        try:
-            _verify(path, entry)
-        except DamageError:
-            return False
-        return True
-
-    def _write(self, path: Path, writer: Writer) -> None:
+    def _write(self, path: Path, *blocks: bytes | memoryview) -> None:
         """Write a file completely or not at all; it replaces an existing one."""
         if _is_remote(path):
-            buffer = io.BytesIO()
-            writer(buffer)
-            cast("Any", path).fs.pipe_file(cast("Any", path).path, buffer.getvalue())
+            cast("Any", path).fs.pipe_file(cast("Any", path).path, b"".join(blocks))
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
         try:
             with temporary.open("wb") as file:
-                writer(file)
+                file.writelines(blocks)
             temporary.replace(path)
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-
-    def _is_old(self, place: Path) -> bool:
-        """Whether a version, or an unfinished file, is older than a day."""
-        path = place / ORIGIN if (place / ORIGIN).exists() else place
-        with contextlib.suppress(OSError):
-            return time.time() - path.stat().st_mtime > DAY_SECONDS
-        return False
 
     @contextlib.contextmanager
     def _reported(self, key: str) -> Iterator[None]:
@@ -318,8 +334,8 @@ class Storage:
             ) from error
 
 
-def describe(value: object) -> tuple[bytes, dict[str, Writer]]:
-    """The manifest of a value, and a writer for each of its files.
+def describe(value: object) -> tuple[bytes, dict[str, Blocks]]:
+    """The manifest of a value, and the content of its files.
 
     An asset asks for the version of its value before the value is stored, so the latest one is
     remembered until then.
@@ -327,7 +343,7 @@ def describe(value: object) -> tuple[bytes, dict[str, Writer]]:
     if _described and _described[0][0] is value:
         return _described[0][1]
     entries, files = formats.type_entries(value), formats.encode(value)
-    manifest = {**entries, "files": {name: _entry_of(writer) for name, writer in files.items()}}
+    manifest = {**entries, "files": {name: _entry(blocks) for name, blocks in files.items()}}
     _described[:] = [(value, (to_json(manifest), files))]
     return _described[0][1]
 
@@ -359,42 +375,54 @@ def stored_key(asset: str, partition: str | None = None) -> str:
     return f"{asset}-{name}"
 
 
-class _HashingFile(io.RawIOBase):
-    """Computes the size and the SHA-256 of what is written to it, and stores nothing."""
-
-    def __init__(self) -> None:
-        self.size, self._sha256 = 0, hashlib.sha256()
-
-    def write(self, data: Any) -> int:
-        self.size += (size := memoryview(data).nbytes)
-        self._sha256.update(data)
-        return size
-
-    @property
-    def entry(self) -> dict[str, Any]:
-        return {"bytes": self.size, "sha256": self._sha256.hexdigest()}
-
-
-def _entry_of(writer: Writer) -> dict[str, Any]:
-    """What a manifest records of a file: its size in bytes and its SHA-256."""
-    file = _HashingFile()
-    writer(cast("BinaryIO", file))
-    return file.entry
+def _entry(blocks: Iterable[bytes | memoryview]) -> dict[str, Any]:
+    """The entry of a file in the manifest: its size in bytes and its SHA-256."""
+    size, sha256 = 0, hashlib.sha256()
+    for block in blocks:
+        size += len(block)
+        sha256.update(block)
+    return {"bytes": size, "sha256": sha256.hexdigest()}
 
 
 def _verify(path: Path, entry: Mapping[str, Any]) -> None:
     """Compare a file with its entry in the manifest; raises DamageError if it differs."""
-    found = _HashingFile()
     try:
         with path.open("rb") as file:
-            while block := file.read(BLOCK):
-                found.write(block)
+            stored = _entry(iter(partial(file.read, BLOCK), b""))
     except FileNotFoundError:
         raise DamageError(f"{path} does not exist") from None
-    if found.size != entry["bytes"]:
-        raise DamageError(f"{path} has {found.size:,} bytes instead of {entry['bytes']:,}")
-    if found.entry != entry:
-        raise DamageError(f"{path} has another SHA-256 than its manifest records")
+    if stored["bytes"] != entry["bytes"]:
+        raise DamageError(f"{path} has {stored['bytes']:,} bytes instead of {entry['bytes']:,}")
+    if stored != entry:
+        raise DamageError(f"the SHA-256 of {path} does not match its manifest")
+
+
+def _is_whole(path: Path, entry: Mapping[str, Any]) -> bool:
+    try:
+        _verify(path, entry)
+    except DamageError:
+        return False
+    return True
+
+
+def _read_records(place: Path) -> list[dict[str, Any]]:
+    """The records of the runs that computed a version, the latest last."""
+    records = []
+    for path in (place / RUNS).glob("*.json"):
+        with contextlib.suppress(ValueError):  # a value can be used without its records
+            records.append(json.loads(path.read_bytes()))
+    return sorted(records, key=lambda record: record.get("time", 0))
+
+
+def _last_time(records: Sequence[Mapping[str, Any]]) -> float:
+    """When a version was computed last, 0 if that is not known."""
+    return float(records[-1].get("time", 0)) if records else 0.0
+
+
+def _is_old(path: Path) -> bool:
+    """Whether a version was computed, or a file written, more than a day ago."""
+    written = _last_time(_read_records(path)) or path.stat().st_mtime
+    return time.time() - written > DAY_SECONDS
 
 
 def _sha256(content: bytes) -> str:
@@ -407,10 +435,10 @@ def _checked(name: str) -> str:
     return name
 
 
-def _command(key: str, upstream: str = "") -> str:
-    """The command that computes an asset again; `+` includes everything upstream."""
-    asset = f"{upstream}key:{key}" if upstream else key
-    return UPDATE if "-" in key else f"mnist-pipeline run --select {asset}"
+def _command(key: str) -> str:
+    """The command that computes a value again, with whatever upstream is missing or damaged."""
+    asset, _, partition = key.partition("-")
+    return f"mnist-pipeline run --changed --select {asset if partition else f'+key:{asset}'}"
 
 
 def _path(root: str) -> Path:
@@ -451,8 +479,8 @@ def _remove(place: Path) -> None:
     """
     if place.is_dir():
         (place / MANIFEST).unlink(missing_ok=True)
-        for each in list(place.iterdir()):
-            _remove(each)
+        for entry in list(place.iterdir()):
+            _remove(entry)
         if not _is_remote(place):
             place.rmdir()
     else:

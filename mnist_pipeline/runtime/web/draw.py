@@ -38,8 +38,7 @@ MAX_EXAMPLES = 12
 MAX_CANDIDATES = 8  # test images per class, among which an example is chosen
 POLICY = (  # no request to another host
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; "
-    "connect-src 'self'; "
-    "form-action 'none'; base-uri 'none'"
+    "connect-src 'self'; form-action 'none'; base-uri 'none'"
 )
 # The style of the drawing page has the colours of the report.
 LOADER = ChoiceLoader([PackageLoader(__package__, "."), PackageLoader("mnist_pipeline.report")])
@@ -48,10 +47,8 @@ TEMPLATES = Jinja2Templates(
 )
 
 
-class Reader:
-    """Reads pictures with the stored recognizer of an asset key, and loads it again when another
-    one is stored.
-    """
+class StoredRecognizer:
+    """Reads pictures with the stored recognizer of an asset key, and reloads it if it changes."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -59,8 +56,7 @@ class Reader:
         self._recognizer: Recognizer | None = None
 
     def read(self, content: bytes) -> dict[str, Any]:
-        """Read the digits of a picture file, in reading order, with everything that the page shows
-        of each.
+        """Read the digits of a picture file, in reading order, with what the page shows.
 
         Raises HTTPException if there is no recognizer (503), or the picture can't be read (400).
         """
@@ -72,42 +68,36 @@ class Reader:
         (readings,) = recognizer.read_pages([page._replace(digits=page.digits[:MAX_DIGITS])])
         readings = readings[:MAX_DIGITS]
         return {
-            "digits": [_format_reading(recognizer, found) for found in readings],
+            "digits": [_format_reading(recognizer, reading) for reading in readings],
             "text": text_of(readings),
             "classes": recognizer.known.names,
             "noun": recognizer.known.noun,
         }
 
     def examples(self) -> list[dict[str, str]]:
-        """For as many classes as fit the page, a test image that is read without doubt, or else the
-        first one.
+        """One test image per class, as many as fit the page: the first that is read without doubt,
+        or else the first.
 
-        There are none if no test images are stored.
+        The list is empty if no test images are stored.
         """
         try:
             recognizer, test = self._load(), storage.current().read(TEST_DIGITS)
         except (HTTPException, storage.StorageError):
             return []
         known = recognizer.known
-        names = known.names[:MAX_EXAMPLES]
         images = 255 - test.images if known.whole else test.images  # `grey` draws ink black
-        candidates = [
-            (name, place)
-            for label, name in enumerate(names)
-            for place in np.flatnonzero(test.labels == label)[:MAX_CANDIDATES]
+        names = known.names[:MAX_EXAMPLES]
+        places = [
+            np.flatnonzero(test.labels == label)[:MAX_CANDIDATES] for label in range(len(names))
         ]
-        readings = recognizer.read([255 - images[place] for _, place in candidates])
-        clear = [
-            each
-            for each, found in zip(candidates, readings, strict=True)
-            if headline(found, known) == each[0]
-        ]
-        chosen = dict(reversed(clear + candidates))  # the first of each name
-        return [
-            {"name": name, "picture": grey(images[chosen[name]])}
-            for name in names
-            if name in chosen
-        ]
+        readings = iter(recognizer.read(list(255 - images[np.concatenate(places)])))
+        examples = []
+        for name, candidates in zip(names, places):
+            is_clear = [headline(next(readings), known) == name for _ in candidates]
+            if is_clear:
+                chosen = images[candidates[np.argmax(is_clear)]]
+                examples.append({"name": name, "picture": grey(chosen)})
+        return examples
 
     def _load(self) -> Recognizer:
         stored = storage.current()
@@ -122,13 +112,10 @@ class Reader:
 
 
 def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
-    """The page that shows the answers of some models, its examples, and the reader of its
-    pictures.
-    """
-    reader = Reader(recognizer_key)
-    turn = (
-        asyncio.Lock()
-    )  # one picture at a time, because the search for neighbours uses all processors
+    """The page that shows the answers of some models, its examples, and their recognizer."""
+    recognizer = StoredRecognizer(recognizer_key)
+    # One picture at a time, because the search for neighbours uses all processors.
+    lock = asyncio.Lock()
 
     async def page(request: Request) -> Response:
         nonce = secrets.token_urlsafe(16)
@@ -151,12 +138,12 @@ def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
 
     async def read(request: Request) -> Response:
         content = _picture(await _body(request))
-        async with turn:
-            return JSONResponse(await run_in_threadpool(reader.read, content))
+        async with lock:
+            return JSONResponse(await run_in_threadpool(recognizer.read, content))
 
     async def examples(request: Request) -> Response:
-        async with turn:
-            return JSONResponse(await run_in_threadpool(reader.examples))
+        async with lock:
+            return JSONResponse(await run_in_threadpool(recognizer.examples))
 
     return [Route(DRAW, page), Route(EXAMPLES, examples), Route(READ, read, methods=["POST"])]
 
@@ -181,12 +168,11 @@ def _picture(body: bytes) -> bytes:
         ) from None
 
 
-def _format_reading(recognizer: Recognizer, found: Reading) -> dict[str, Any]:
+def _format_reading(recognizer: Recognizer, reading: Reading) -> dict[str, Any]:
     """Format the results for one digit, with images as data URIs."""
-    document = found.document(recognizer.known)
-    neighbors = [
-        near | {"picture": grey(recognizer.training_image(near["index"]))}
-        for near in document["neighbors"]
-    ]
-    images = {"seen": grey(found.image), "reconstruction": grey(found.recognition.reconstruction)}
-    return document | images | {"neighbors": neighbors}
+    document = reading.document(recognizer.known)
+    for neighbor in document["neighbors"]:
+        neighbor["picture"] = grey(recognizer.training_image(neighbor["index"]))
+    document["seen"] = grey(reading.image)
+    document["reconstruction"] = grey(reading.recognition.reconstruction)
+    return document

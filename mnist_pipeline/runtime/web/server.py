@@ -1,6 +1,5 @@
 """Serve the Dagster UI on this machine, and run the code server and the daemon that it needs."""
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -21,7 +20,6 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mnist_pipeline.runtime import dagster_internals, project
 from mnist_pipeline.runtime.web import LOCALHOST
@@ -32,26 +30,18 @@ LOG_LEVEL, LOG_FORMAT = "warning", "%(asctime)s %(levelname)s %(name)s: %(messag
 POLL_MILLISECONDS = 2_000  # between the requests of a page for data without a subscription
 GRACE_SECONDS = 2  # for open connections when the UI stops
 DAEMON_SECONDS = 5  # for the daemon to stop
-MAX_CONNECTIONS, BACKLOG = (
-    256,
-    128,
-)  # with the files of this process, fewer than the 1,024 that systems allow
 
 
 def application(routes: Sequence[BaseRoute]) -> Starlette:
-    """Serve routes to the pages of this server only; a request passes the middleware in this
-    order.
-    """
+    """Serve routes to the pages of this server only."""
     middleware = [
         Middleware(HeadersMiddleware),
-        Middleware(
-            TrustedHostMiddleware, allowed_hosts=[LOCALHOST, "localhost"]
-        ),  # against DNS rebinding
+        # Against DNS rebinding.
+        Middleware(TrustedHostMiddleware, allowed_hosts=[LOCALHOST, "localhost"]),
         Middleware(OriginsMiddleware),
     ]
-    return Starlette(
-        routes=routes, middleware=middleware, exception_handlers={HTTPException: _refuse}
-    )
+    handlers = {HTTPException: _refuse}
+    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
 
 
 async def _refuse(_: Any, error: Any) -> JSONResponse:
@@ -65,8 +55,7 @@ def serve(listening: socket.socket, read_only: bool, routes: Sequence[BaseRoute]
     A read-only UI needs no daemon.
     """
     logging.basicConfig(level=LOG_LEVEL.upper(), format=LOG_FORMAT)
-    # As in `dagster dev`: the code server prints errors of the definitions once, without Dagster's
-    # own frames.
+    # As in `dagster dev`, the code server prints errors of definitions without Dagster's frames.
     os.environ["DAGSTER_IS_DEV_CLI"] = "1"
     with (
         dg.DagsterInstance.get() as instance,
@@ -76,51 +65,17 @@ def serve(listening: socket.socket, read_only: bool, routes: Sequence[BaseRoute]
         ) as dagster_ui,
         contextlib.nullcontext() if read_only else _daemon(workspace),
     ):
-        app = application([*routes, Mount("/", dagster_ui)])
-        uvicorn.Server(configuration(app)).run([listening])
-
-
-class LimitedProtocol(HttpToolsProtocol):
-    """HTTP on a limited number of connections; a new connection displaces the oldest that has sent
-    no request.
-
-    uvicorn's own limit counts requests only. When no file descriptor is left, gRPC aborts the whole
-    process.
-    """
-
-    # as uvicorn has it
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Register a connection, and close an idle connection if there are too many."""
-        super().connection_made(transport)
-        self.since = self.loop.time()
-        if len(self.connections) > MAX_CONNECTIONS:
-            connections: set[Any] = self.connections
-            idle = [
-                each
-                for each in connections
-                if isinstance(each, LimitedProtocol) and each.cycle is None
-            ]
-            oldest = min(idle, key=lambda each: each.since)
-            self.connections.discard(oldest)
-            oldest.transport.close()
-
-
-def configuration(app: Starlette) -> uvicorn.Config:
-    """Settings of the web server."""
-    return uvicorn.Config(
-        app,
-        http=LimitedProtocol,
-        backlog=BACKLOG,
-        log_level=LOG_LEVEL,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
+        config = uvicorn.Config(
+            application([*routes, Mount("/", dagster_ui)]),
+            log_level=LOG_LEVEL,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        uvicorn.Server(config).run([listening])
 
 
 @contextlib.contextmanager
 def _workspace(instance: dg.DagsterInstance) -> Iterator[str]:
-    """Load the definitions in a code server, for the UI and the daemon; yield the workspace file
-    that names it.
-    """
+    """Load the definitions in a code server; yield the workspace file that names it."""
     module, directory = project.GRAPH, str(project.PROJECT)
     with (
         dagster_internals.code_server(
@@ -136,14 +91,12 @@ def _workspace(instance: dg.DagsterInstance) -> Iterator[str]:
 @contextlib.contextmanager
 def _daemon(workspace: str) -> Iterator[None]:
     """Run the daemon that schedules, sensors, backfills and queued runs need."""
-    command = shutil.which(
-        "dagster-daemon", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
-    )
+    places = [sysconfig.get_path("scripts"), os.environ["PATH"]]
+    command = shutil.which("dagster-daemon", path=os.pathsep.join(places))
     assert command is not None, "dagster installs this command"
     # Ctrl-C in a terminal reaches only this process, which then stops the daemon.
-    process = subprocess.Popen(
-        [command, "run", "--workspace", workspace, "--log-level", LOG_LEVEL], start_new_session=True
-    )
+    arguments = ["run", "--workspace", workspace, "--log-level", LOG_LEVEL]
+    process = subprocess.Popen([command, *arguments], start_new_session=True)
     try:
         yield
     finally:

@@ -105,7 +105,7 @@ def test_every_check_passes_on_a_slice_of_the_digits(finished_run: tuple[Outcome
 
 
 def _other_images() -> dict[str, np.ndarray]:
-    index = read("knn_index")
+    index = read("knn_model")
     return {**index, "images": np.roll(index["images"], 1, axis=0)}
 
 
@@ -119,7 +119,7 @@ def _reversed_eigenvalues() -> Any:
     [
         ("projections", "error_is_left_out", {"eigendecomposition": _reversed_eigenvalues}),
         ("harris_corners", "corners_found", {"digit_images": lambda: np.zeros((10, 28, 28))}),
-        ("knn_predictions", "equals_brute_force", {"knn_index": _other_images}),
+        ("knn_votes", "equals_brute_force", {"knn_model": _other_images}),
         ("softmax_model", "loss_falls", {"config": lambda: {"epochs": 1, "learning_rate": 10}}),
     ],
     ids=["at_most", "at_least", "exactly", "loss_falls"],

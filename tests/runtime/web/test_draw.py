@@ -13,7 +13,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 from support.drawing import MIDDLE, SHEET, encoded, picture, uri
 
-from mnist_pipeline.data.datasets import DigitSet
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.storage.storage import Storage

@@ -13,9 +13,7 @@ HEADERS = {
 
 
 class HeadersMiddleware:
-    """Send responses that other sites can't frame, sniff or read, and that shared caches don't
-    store.
-    """
+    """Send responses that other sites can't frame, sniff or read, and no shared cache stores."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

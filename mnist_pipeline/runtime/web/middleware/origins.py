@@ -8,8 +8,7 @@ GRAPHQL = "/graphql"  # runs mutations sent by GET, too
 
 
 class OriginsMiddleware:
-    """Refuse requests that a page of another origin sends, because Dagster would run their
-    mutations.
+    """Refuse requests from pages of other origins, whose mutations Dagster would run.
 
     Browsers send Origin with each POST and WebSocket handshake, so both require it. Wherever it is
     sent, it must be the origin of this server, and Sec-Fetch-Site must agree. Links from other

@@ -1,0 +1,74 @@
+"""Pictures of users, put into a directory, which a sensor looks at."""
+
+from textwrap import shorten
+
+import dagster as dg
+
+from mnist_pipeline.handwriting import contact_sheet, pictures, tables
+from mnist_pipeline.handwriting import recognizer as recognition
+from mnist_pipeline.handwriting.pictures import ImageError
+from mnist_pipeline.handwriting.recognizer import Recognizer
+from mnist_pipeline.runtime.graph.checks import checks, exactly
+from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
+from mnist_pipeline.runtime.inbox import InboxResource
+
+# A group of its own, so that "Materialize all" of the others does not ask for a partition.
+GROUP = "inbox"
+PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
+MAX_HEADLINE = 80  # characters of what is written in a picture
+CHECKS = {
+    "inbox_predictions": {
+        "is_a_picture": "A file that is not a picture has no digits. 1 for a picture, 0 for "
+        "another file."
+    },
+}
+
+
+@dg.asset(
+    io_manager_key=STORAGE,
+    group_name=GROUP,
+    kinds={"scipy"},
+    partitions_def=PICTURES,
+    check_specs=checks("inbox_predictions", CHECKS),
+)
+def inbox_predictions(
+    context: dg.AssetExecutionContext,
+    recognizer: Recognizer,
+    inbox: dg.ResourceParam[InboxResource],
+):
+    """Predictions for one inbox picture, one row per digit, with a contact sheet.
+
+    Each picture is a partition, which the sensor `inbox` adds. The predictions are those of the
+    models that were in service then. Later models do not predict it again unless a user asks for
+    it: the button *Materialize all* of the page *Lineage* predicts every picture again, and the job
+    `everything` predicts none.
+    """
+    key = context.partition_key
+    path = inbox.picture(key)
+    try:
+        page = pictures.page(path)
+    except ImageError as error:
+        return result(
+            tables.of_digits([], recognizer.model_names),
+            "not a picture",
+            checks={"is_a_picture": exactly(0, 1, str(error))},
+        )
+    with stopwatch():
+        (readings,) = recognizer.read_pages([page])
+        sheet = contact_sheet.draw(
+            [contact_sheet.Entry(path.name, page.picture, readings)], recognizer
+        )
+    table = tables.of_digits(readings, recognizer.model_names)
+    strange = int((~table["looks_like_digit"].astype(bool)).sum())
+    return result(
+        table,
+        shorten(recognition.headline(readings, recognizer.known), MAX_HEADLINE, placeholder=" …"),
+        numbers={
+            "file": dg.MetadataValue.path(str(path)),
+            "digits": len(table),
+            "unlike_any_digit": strange,
+        },
+        tables={"predictions": table},
+        figures={"contact_sheet": sheet},
+        checks={"is_a_picture": exactly(1, 1)},
+    )

@@ -1,0 +1,58 @@
+"""What is missing in the storage, or damaged."""
+
+from collections.abc import Collection, Iterator
+
+import click
+import dagster as dg
+
+from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.selection import select_assets
+from mnist_pipeline.runtime import instance as instances
+from mnist_pipeline.runtime import project
+from mnist_pipeline.runtime.graph.records import recorded_values
+from mnist_pipeline.runtime.storage import storage
+from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.utils.printable import count, printable
+
+
+def print_faults() -> None:
+    """Compare every stored version with its checksums, and the storage with Dagster's records;
+    raise CommandError if anything is wrong.
+    """
+    stored = storage.current()
+    keys = stored.require_values()
+    instances.prepare()
+    definitions = project.graph()
+    with dg.DagsterInstance.get() as instance:
+        recorded = recorded_values(instance, definitions)
+    updated = {key.path[-1] for key in select_assets(definitions, "*")}
+    keys, remedies = sorted({*keys, *recorded}), list[str]()
+    for key in keys:
+        faults = dict(_faults(stored, key, recorded.get(key), updated))
+        for line in faults or ["ok"]:
+            click.echo(printable(f"  {key:<22} {line}"))
+        remedies += faults.values()
+    if remedies:
+        problems = f"{count(len(remedies), 'problem')} in {stored.root}"
+        raise CommandError(f"{problems}; to mend them, {', and '.join(dict.fromkeys(remedies))}")
+    click.echo(f"All {count(len(keys), 'stored value')} in {stored.root} are intact.")
+
+
+def _faults(
+    stored: Storage, key: str, recorded: str | None, updated: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with the versions of a value, each with what to do; `updated` are the assets
+    that `run --changed` computes.
+    """
+    asset = key.partition("-")[0]
+    fault = (stored.fault(key, recorded) if recorded else None) or stored.fault(key)
+    if fault and asset in updated:
+        yield fault, "run mnist-pipeline run --changed"
+    elif fault and recorded:
+        yield fault, f"run mnist-pipeline run --changed --select {asset}"
+    elif fault:
+        yield fault, f"delete {stored.path / key}"
+    for version in stored.versions(key):
+        former = stored.fault(key, version) if version != recorded else None
+        if former and former != fault:
+            yield f"a former version: {former}", f"delete {stored.path / key / version}"
