@@ -75,10 +75,8 @@ class KNNClassifier(_Classifier):
     Parameters
     ----------
     n_neighbors : int, default=3
-        How many neighbours vote, from 1 to the number of training samples.
-    tie_break : {"nearest", "smallest"}, default="nearest"
-        Which of several classes with the most votes wins: the class of the nearest neighbour among
-        them, or the first in `classes_`. The probabilities of these classes are equal.
+        How many neighbours vote, from 1 to the number of training samples. A tied vote goes to the
+        class of the nearest neighbour among those with the most votes.
 
     Examples
     --------
@@ -93,9 +91,8 @@ class KNNClassifier(_Classifier):
 
     _dtype = "numeric"  # bytes stay bytes
 
-    def __init__(self, n_neighbors: int = 3, tie_break: str = "nearest") -> None:
+    def __init__(self, n_neighbors: int = 3) -> None:
         self.n_neighbors = n_neighbors
-        self.tie_break = tie_break
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The label of each sample, (n_samples,)."""
@@ -103,7 +100,7 @@ class KNNClassifier(_Classifier):
         return self.classes_[self._search.predict(samples)]
 
     def _fit(self, X: NDArray[Any], codes: NDArray[np.int64]) -> None:
-        self._search = knn.KNNClassifier(self.n_neighbors, tie_break=self.tie_break).fit(X, codes)
+        self._search = knn.KNNClassifier(self.n_neighbors).fit(X, codes)
         self._codes = codes
 
     def _probabilities(self, X: NDArray[Any]) -> NDArray[np.float64]:

@@ -117,7 +117,7 @@ def test_the_new_model_has_its_assets_with_group_tag_job_and_checks(
     groups = {"model": NAME, "predictions": NAME, "evaluation": "evaluation"}
     assert facts["assets"] == {f"{NAME}_{kind}": [group, NAME] for kind, group in groups.items()}
     assert NAME in facts["jobs"]
-    assert facts["config"] == {"penalty": 1e-4, "iterations": 100}
+    assert facts["config"] == {"penalty": 1e-4, "iterations": 50}
     assert facts["checks"] == [f"{NAME}_evaluation.better_than_guessing"]
 
 
@@ -143,8 +143,16 @@ def test_it_is_compared_a_candidate_disturbed_served_and_in_the_report(
         f'data-model="{NAME}"',
         f"figure-reliability_{NAME}",
         "Five models",
+        "all 1,833 images",
+        f"does not compute the answer of {TITLE.lower()}",
     ):
         assert part in page
+
+
+def test_compare_lists_it(run: Callable[..., str], facts: Mapping[str, Any]) -> None:
+    of_run = facts["report"]["run"]["id"]
+    compared = json.loads(run("-m", "mnist_pipeline.cli", "compare", of_run, of_run, "--json"))
+    assert [pair["after"]["model"] for pair in compared["models"]] == ALL
 
 
 def test_predict_answers_with_it(

@@ -33,7 +33,6 @@ class StretchedCNN(CNNClassifier):
     ("estimator", "exceptions"),
     [
         pytest.param(KNNClassifier(), {"check_classifiers_train": TIES}, id="knn"),
-        pytest.param(KNNClassifier(tie_break="smallest"), {}, id="knn_smallest"),
         pytest.param(SoftmaxRegression(), {}, id="softmax"),
         pytest.param(PCA(), {"check_methods_sample_order_invariance": ROUNDED}, id="pca"),
         pytest.param(StretchedCNN("fast", epochs=5), {}, id="cnn", marks=pytest.mark.slow),

@@ -91,15 +91,6 @@ def test_near_ties_are_ordered_exactly(gap, offset):
     assert_all_searches_agree(query + radii * directions + offset, query + offset, 9)
 
 
-@pytest.mark.parametrize("num_components", [1, 5, 112, 130])
-def test_any_orthonormal_components_give_exact_neighbors(digits, num_components):
-    X, _, queries, _ = digits
-    components = np.linalg.qr(np.random.default_rng(0).normal(size=(784, num_components)))[0]
-    assert_all_searches_agree(
-        X[:2000], queries[:20], 3, components=components, mean=np.full(784, 99.0)
-    )
-
-
 @pytest.mark.parametrize("defect", [1e-7, 1e-4, 9e-4])
 def test_components_that_are_slightly_off_still_give_exact_neighbors(defect):
     # All points lie across the origin from the query, along a stretched component: without the
@@ -201,7 +192,6 @@ LABELS = np.array([0, 1, 1, 0])
     [
         (lambda: KNNClassifier(0), "num_neighbors is 0"),
         (lambda: KNNClassifier(3, "ball"), "algorithm is 'ball'"),
-        (lambda: KNNClassifier(3, tie_break="first"), "tie_break is 'first'"),
         (lambda: KNNClassifier(5).fit(BYTES, LABELS), "num_neighbors is 5"),
         (lambda: KNNClassifier(1).fit(BYTES, LABELS[:3]), r"y has shape \(3,\)"),
         (lambda: KNNClassifier(1).fit(BYTES, LABELS / 2), "float64"),

@@ -41,9 +41,6 @@ class KNNClassifier:
           exactly. Only bytes are indexed; other numbers are compared by "brute".
         - "brute": compares every query with every training point.
         - "auto": "pca" if an index is worth its time for data of this size, else "brute".
-    tie_break : {"nearest", "smallest"}, default="nearest"
-        Which of several classes with the most votes wins: the class of the nearest neighbour among
-        them, or the smallest label.
 
     Attributes
     ----------
@@ -72,14 +69,11 @@ class KNNClassifier:
     array([7])
     """
 
-    def __init__(
-        self, num_neighbors: int = 3, algorithm: str = "auto", tie_break: str = "nearest"
-    ) -> None:
+    def __init__(self, num_neighbors: int = 3, algorithm: str = "auto") -> None:
         if num_neighbors < 1:
             raise ValueError(f"num_neighbors is {num_neighbors!r}: choose an integer of at least 1")
         self.num_neighbors = num_neighbors
         self.algorithm = _checked_choice("algorithm", algorithm, ALGORITHMS)
-        self.tie_break = _checked_choice("tie_break", tie_break, TIE_BREAKS)
         self.images_: np.ndarray | None = None
         self.labels_: np.ndarray | None = None
         self._index: PrincipalComponentIndex | None = None
@@ -114,7 +108,7 @@ class KNNClassifier:
         """Predict the label of each query, in the type of the training labels."""
         _, indices = self.kneighbors(X)
         _, labels = self._fitted()
-        return vote(labels[indices], self.tie_break)
+        return vote(labels[indices])
 
     def kneighbors(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Find the nearest training points of queries, which have the shapes of points in `fit`.
@@ -146,16 +140,13 @@ class KNNClassifier:
 
     @classmethod
     def from_arrays(
-        cls,
-        arrays: Mapping[str, np.ndarray],
-        num_neighbors: int = 3,
-        tie_break: str = "nearest",
+        cls, arrays: Mapping[str, np.ndarray], num_neighbors: int = 3
     ) -> "KNNClassifier":
         """Restore a fitted classifier from :meth:`to_arrays`; memory-mapped arrays are not copied.
 
-        `num_neighbors` and `tie_break` may differ from those of the stored classifier.
+        `num_neighbors` may differ from that of the stored classifier.
         """
-        model = cls(num_neighbors, tie_break=tie_break)
+        model = cls(num_neighbors)
         model._keep(arrays["images"], arrays["labels"])
         if "tiles" in arrays:
             model._index = PrincipalComponentIndex.from_arrays(arrays)
@@ -237,7 +228,8 @@ def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:
     neighbor_labels : ndarray of shape (n_queries, n_neighbors)
         Integer labels, the nearest neighbour's first.
     tie_break : {"nearest", "smallest"}, default="nearest"
-        As in :class:`KNNClassifier`.
+        Which of several classes with the most votes wins: the class of the nearest neighbour among
+        them, as in :class:`KNNClassifier`, or the smallest label.
 
     Examples
     --------

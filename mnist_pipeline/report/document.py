@@ -143,6 +143,7 @@ def _data(values: Values) -> dict[str, Any]:
     counts = {split: np.bincount(labels, minlength=num_classes) for split, labels in splits.items()}
     return {
         **{split: len(labels) for split, labels in splits.items()},
+        "held_out": round(held_out.SHARE * len(values.train_digits.labels)),
         "class_names": list(data_set.class_names),
         "class_counts": {split: numbers.tolist() for split, numbers in counts.items()},
         "mean_grey_level": float(values.data_mean.mean()),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mnist_pipeline.kernels.compiled import CACHE, cache_directory, compiled
+from mnist_pipeline.kernels.compiled import cache_directory
 
 
 def test_a_change_in_any_file_of_the_kernels_compiles_anew(tmp_path: Path) -> None:
@@ -15,11 +15,3 @@ def test_a_change_in_any_file_of_the_kernels_compiles_anew(tmp_path: Path) -> No
     assert before.parent == cache
     (kernels / "tiles.py").write_text("LANES = 16")
     assert cache_directory(kernels, cache) != before
-
-
-def test_the_compiled_code_lies_in_the_directory_of_these_kernels() -> None:
-    @compiled(cache=True)
-    def one_more(value):  # type: ignore[no-untyped-def]
-        return value + 1
-
-    assert Path(one_more.stats.cache_path).is_relative_to(CACHE)

@@ -15,6 +15,7 @@ from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.figures import style
 
 LABELS = 0.75  # inches at the right of learning curves
+LEGEND_COLUMNS = 4  # models side by side in a legend
 
 
 def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Figure:
@@ -112,14 +113,15 @@ def corruptions(measured: Mapping[str, Curves], num_images: int, champion: str =
         axes.legend(  # below the label of the axis
             loc="upper center",
             bbox_to_anchor=(0.4, 0),
-            ncols=len(models),
+            ncols=min(len(models), LEGEND_COLUMNS),
             columnspacing=0.8,
             handletextpad=0.1,
             borderaxespad=3.2,
         )
 
-    size = (style.PANEL[0], 0.28 * len(names) + 1.3)
-    return style.side_by_side(draw, size=size, left=1.1, legend=0.3)
+    legend = 0.1 + 0.2 * -(-len(models) // LEGEND_COLUMNS)
+    size = (style.PANEL[0], 0.28 * len(names) + 1.0 + legend)
+    return style.side_by_side(draw, size=size, left=1.1, legend=legend)
 
 
 def _intervals(shares: np.ndarray, totals: np.ndarray | int) -> np.ndarray:
