@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_pipeline.utils.blocks import in_blocks, slices
+from mnist_pipeline.utils.blocks import in_blocks, read_only, slices
 
 Images = NDArray[np.uint8]
 
@@ -37,12 +37,9 @@ def affine(
     """
     from mnist_pipeline.kernels.deformations import sample
 
+    images = read_only(images)
     maps = _maps(images.shape, rotation=rotation, scale=scale, shear=shear, shift=shift)
-
-    def deform(block: slice, output: Images) -> None:
-        sample(_padded(images[block]).astype(np.float32), maps[block], output)
-
-    return _in_blocks(deform, images)
+    return _in_blocks(lambda block, output: sample(images[block], maps[block], output), images)
 
 
 def _maps(
@@ -82,46 +79,11 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
 
     A fraction of a pixel is a blend.
     """
+    from mnist_pipeline.kernels.deformations import widen
+
+    images = read_only(images)
     amounts = _for_each(amount, len(images))
-
-    def deform(block: slice, output: Images) -> None:
-        output[:] = _thickened(images[block], amounts[block])
-
-    return _in_blocks(deform, images)
-
-
-def _thickened(images: Images, amounts: NDArray[np.float64]) -> Images:
-    """A pixel becomes the largest, or smallest, of itself and its four neighbours, pixel by pixel.
-
-    The fraction of a pixel is a blend: x + fraction · (extreme − x).
-    """
-    # min x = 255 − max(255 − x), and 255 − x is x ^ 255.
-    inverted = np.where(amounts < 0, MAX_INK, 0).astype(np.uint8)[:, None, None]
-    left = np.abs(amounts)
-    while left.any():
-        padded = _padded(images) ^ inverted
-        extreme = padded[:, 1:-1, 1:-1].copy()
-        for neighbor in (
-            padded[:, :-2, 1:-1],
-            padded[:, 2:, 1:-1],
-            padded[:, 1:-1, :-2],
-            padded[:, 1:-1, 2:],
-        ):
-            np.maximum(extreme, neighbor, out=extreme)
-        extreme ^= inverted
-        fractions = np.minimum(left, 1).astype(np.float32)[:, None, None]
-        blend: NDArray[np.float32] = np.subtract(extreme, images, dtype=np.float32)
-        blend *= fractions
-        blend += np.float32(0.5)
-        blend += images
-        images = blend.astype(np.uint8)
-        left = np.maximum(left - 1, 0)
-    return images
-
-
-def _padded(images: Images) -> Images:
-    """Images with one pixel of paper around them."""
-    return np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    return _in_blocks(lambda block, output: widen(images[block], amounts[block], output), images)
 
 
 def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Generator = 0) -> Images:
