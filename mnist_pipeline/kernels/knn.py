@@ -27,6 +27,7 @@ from mnist_pipeline.kernels.compiled import (
     intrinsic,
 )
 from mnist_pipeline.kernels.tiles import (
+    CENTROID_DIMENSIONS,
     COORDINATE_ROW,
     DEPTHS,
     LANES,
@@ -190,6 +191,24 @@ def _sieve(level: int) -> Any:
 _sieve_0, _sieve_1, _sieve_2, _sieve_3, _sieve_4 = (_sieve(level) for level in range(len(DEPTHS)))
 
 
+@intrinsic(_Bound, returns=types.uint32)
+def _nearness(
+    e: _Bound, centroids: Array, group: Any, coordinates: Array, query: Any, cut: Any, values: Array
+) -> Any:
+    """Store how near the centroids of a group's tiles are to a query in `values`.
+
+    The result is a mask of the values that are at least the cut.
+    """
+    points = e.at(centroids.data, e.multiply(group, (1 + CENTROID_DIMENSIONS) * LANES))
+    place = e.at(coordinates.data, e.multiply(query, _NUM_COLUMNS))
+    sums = e.points(points, _NORM_ROW)
+    for p in range(CENTROID_DIMENSIONS):
+        sums = e.add_product(place, _FIRST_COORDINATE + p, e.points(points, 1 + p), sums)
+    for vector, pointer in zip(sums, e.row(values.data, 0, LANES)):
+        e.store(vector, pointer)
+    return e.mask(sums, cut)
+
+
 @intrinsic(Emitter, returns=types.int64)
 def _lowest(e: Emitter, mask: Any) -> Any:
     """The number of the lowest bit that is set."""
@@ -268,21 +287,24 @@ def project(
 
 
 @compiled()
-def _nearest_tiles(centroids: Any, coordinates: Any, farness: Any, seeds: Any) -> None:
+def _nearest_tiles(
+    centroids: Any,
+    num_tiles: Any,
+    coordinates: Any,
+    query: Any,
+    values: Any,
+    farness: Any,
+    seeds: Any,
+) -> None:
     """Find the tiles with the nearest centroids; they are likely to contain the neighbours."""
-    for tile in range(farness.size):
-        farness[tile] = centroids[0, tile]
-    for p in range(1, centroids.shape[0]):
-        coordinate = coordinates[_FIRST_COORDINATE + p - 1]
-        for tile in range(farness.size):
-            farness[tile] -= coordinate * centroids[p, tile]
-    for i in range(seeds.size):
-        nearest = 0
-        for tile in range(farness.size):
-            if farness[tile] < farness[nearest]:
-                nearest = tile
-        seeds[i] = nearest
-        farness[nearest] = np.inf
+    farness[:] = np.inf
+    for group in range(centroids.shape[0]):
+        mask = _nearness(centroids, group, coordinates, query, -farness[0], values)
+        while mask:
+            lane = _lowest(mask)
+            mask &= mask - np.uint32(1)
+            if group * LANES + lane < num_tiles:
+                _offer(farness, seeds, -values[lane], group * LANES + lane)
 
 
 @compiled(cache=True, nogil=True)
@@ -308,7 +330,8 @@ def scan_tiles(
     num_queries = queries.shape[0]
     num_tiles = tiles.shape[0]
     seeds = np.empty((num_queries, min(_SEED_TILES, num_tiles)), np.int64)
-    farness = np.empty(num_tiles, np.float32)
+    farness = np.empty(seeds.shape[1], np.float32)
+    values = np.empty(LANES, np.float32)
     cuts = np.empty(num_queries, np.float32)
     survivors = np.empty(num_queries, np.int64)
     masks = np.empty(num_queries, np.uint32)
@@ -317,7 +340,7 @@ def scan_tiles(
     query_of = np.empty(num_queries * LANES + _FETCHED, np.int64)
     rows = np.empty(query_of.size, np.int64)
     for query in range(num_queries):
-        _nearest_tiles(centroids, coordinates[query], farness, seeds[query])
+        _nearest_tiles(centroids, num_tiles, coordinates, query, values, farness, seeds[query])
         for tile in seeds[query]:
             for row in order[tile * LANES : (tile + 1) * LANES]:
                 _fetch(train, row)

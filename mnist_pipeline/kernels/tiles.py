@@ -9,6 +9,7 @@ DEPTHS = (12, 24, 40, 64, 112)  # leading dimensions after which a tile is teste
 COORDINATE_ROW = 1 + len(DEPTHS)  # of a tile, after the half norms and the residual norms
 # Features whose products a projection sums in float32, before it adds the sums in float64.
 SUMMED_FEATURES = 128
+CENTROID_DIMENSIONS = 16  # leading dimensions in which the tiles nearest to a query are found
 _NO_POINT = -1e30  # negative half norm of the padding of the last tile: below any cut
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mnist_pipeline.kernels.tiles import (
+    CENTROID_DIMENSIONS,
     COORDINATE_ROW,
     DEPTHS,
     LANES,
@@ -17,7 +18,6 @@ from mnist_pipeline.utils.blocks import in_blocks, read_only
 
 _BLOCK = 1024  # rows projected at a time
 _QUERIES_PER_BLOCK = 512  # the coordinates of this many queries fit the cache together with a tile
-_CENTROID_DIMENSIONS = 16  # leading dimensions in which the tiles nearest to a query are found
 _SAMPLED = 256  # points from which the variances of a run are estimated
 _SAMPLE_ROWS = 3_000  # rows from which the mean and the components are computed by default
 
@@ -150,13 +150,14 @@ class PrincipalComponentIndex:
         return np.array([eta, 4.0 * eta + 3.0 * gamma + 4.0 * unit])
 
     def centroids(self) -> np.ndarray:
-        """The centroids of the tiles as columns, float32 (1 + 16, n_tiles).
+        """The centroids of the tiles, laid out as tiles are: float32 (n_groups, 1 + 16, 32).
 
-        The rows are half the squared norm and the leading coordinates.
+        A lane is a tile, and its rows are the negative half squared norm and the leading
+        coordinates. The value of its bound, without a residual, is largest for the nearest tile.
         """
-        leading = slice(COORDINATE_ROW, COORDINATE_ROW + _CENTROID_DIMENSIONS)
-        means = self.tiles[:, leading].mean(axis=2).T
-        return np.vstack([np.square(means).sum(axis=0) / 2, means])
+        means = self.tiles[:, COORDINATE_ROW : COORDINATE_ROW + CENTROID_DIMENSIONS].mean(axis=2)
+        half_norms = np.square(means).sum(axis=1) * np.float32(0.5)
+        return in_lanes(np.column_stack([-half_norms, means]))
 
     def search(
         self, train: np.ndarray, queries: np.ndarray, num_neighbors: int
