@@ -82,9 +82,8 @@ def serving() -> Iterator[str]:
     address.
     """
     with socket.create_server((LOCALHOST, 0)) as listening:
-        configuration = server.configuration(server.application(draw.routes("recognizer", MODELS)))
-        configuration.log_config = None
-        served = uvicorn.Server(configuration)
+        routes = draw.routes("recognizer", MODELS)
+        served = uvicorn.Server(uvicorn.Config(server.application(routes), log_config=None))
         thread = threading.Thread(target=served.run, args=([listening],))
         thread.start()
         try:
