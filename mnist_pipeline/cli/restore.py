@@ -65,15 +65,11 @@ def _put_back(instance: dg.DagsterInstance, stored: Storage, record: Record, rea
     """
     key = dg.AssetKey(record.asset)
     event = instance.get_latest_materialization_event(key)
-    tags = dict((event and event.asset_materialization and event.asset_materialization.tags) or {})
-    tags[DATA_VERSION_TAG] = record.data_version
+    latest = event.asset_materialization if event else None
+    tags = {**(latest.tags or {} if latest else {}), DATA_VERSION_TAG: record.data_version}
     if CHAMPION in record.inputs:
         tags[INPUT_VERSION_TAG.format(CHAMPION)] = record.inputs[CHAMPION]
-    metadata: dict[str, Any] = {
-        name: value
-        for name, value in record.metadata.items()
-        if isinstance(value, str | int | float)
-    }
-    metadata |= {VERSION: record.data_version, "reason": reason}
+    plain = {name: value for name, value in record.metadata.items() if not isinstance(value, dict)}
+    metadata: dict[str, Any] = {**plain, VERSION: record.data_version, "reason": reason}
     stored.set_current(record.asset, record.data_version)
     instance.report_runless_asset_event(dg.AssetMaterialization(key, metadata=metadata, tags=tags))
