@@ -166,7 +166,7 @@ def _execute(
         ops = {name: values for name, values in config.get("ops", {}).items() if name in names}
         run_config = {**config, "ops": ops, "loggers": {"progress": {}}}
         _running["display"] = display
-        tags = {**instances.run_tags(), **REPOSITORY_TAG}
+        tags = {**instances.RUN_TAGS, **REPOSITORY_TAG}
         try:
             with display.showing(names):
                 if keys == whole_graph(definitions):  # this way drops each value once it is stored

@@ -32,7 +32,7 @@ class SettingsError(ReportedError, ValueError):
 
 def _local_path(value: Any) -> Path:
     text = str(value)
-    if not text.strip() or text.startswith("~") or "://" in text or "\0" in text:
+    if not text.strip() or text.startswith("~") or "://" in text:
         raise ValueError(
             "it is not a local path; write the whole path, because only a shell expands ~"
         )

@@ -144,7 +144,11 @@ def _is_table(value: object) -> bool:
 def _read_table(path: Path) -> Any:
     import pandas as pd
 
-    return pd.read_csv(path, float_precision="round_trip")
+    # pandas 3 reads floats exactly by default, earlier versions on request.
+    exact: dict[str, Any] = (
+        {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
+    )
+    return pd.read_csv(path, **exact)
 
 
 def _flattened(fields: Mapping[str, Any]) -> dict[str, np.ndarray]:
