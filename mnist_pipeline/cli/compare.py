@@ -2,37 +2,29 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
-from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.evaluation import versions
-from mnist_pipeline.models import MODELS, STORED
+from mnist_pipeline.models import STORED
 from mnist_pipeline.runtime.storage import history, storage
 from mnist_pipeline.utils.printable import printable
 
 PAIRS = "  {:<8} {:>9} {:>9} {:>7} {:>7}  {:<20} {}"
 CHANGE = "  {:<32} {:<22} {}"
-NUM_SHOWN = 20  # images of each model in a picture
 
 
-def print_comparison(names: Sequence[str], *, as_json: bool, sheet: Path | None) -> None:
-    """Print what differs between two runs, or two versions of models; draw the images that they
-    answer differently.
-    """
+def print_comparison(names: Sequence[str], *, as_json: bool) -> None:
+    """Print what differs between two runs, or two versions of models."""
     stored = storage.current()
     records = history.records(stored, [*STORED, "champion"])
     (before, old), (after, new) = (versions.find(name, records) for name in names)
-    digits, class_names = stored.read(versions.TEST_SET), stored.read("raw_mnist").class_names
-    comparison = history.compare(stored, old, new, digits.labels)
+    comparison = history.compare(stored, old, new, stored.read(versions.TEST_SET).labels)
     if as_json:
         click.echo(json.dumps({"before": before, "after": after, **comparison}, indent=1))
     else:
-        _print(before, after, comparison, class_names)
-    if sheet is not None:
-        _draw(sheet, comparison, digits, class_names)
+        _print(before, after, comparison, stored.read("raw_mnist").class_names)
 
 
 def _print(before: str, after: str, comparison: Mapping[str, Any], names: Sequence[str]) -> None:
@@ -68,26 +60,3 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return value[:16] if len(value) == 64 else value
     return "–" if value is None else json.dumps(value)
-
-
-def _draw(
-    path: Path, comparison: Mapping[str, Any], digits: DigitSet, names: Sequence[str]
-) -> None:
-    """Draw the images that two versions of a model answer differently."""
-    from mnist_pipeline.report import figures
-
-    shown = versions.changed_answers(comparison, NUM_SHOWN)
-    if not shown:
-        click.echo("\nBoth give the same answer to every image, so nothing was drawn.")
-        return
-    captions = [
-        f"{MODELS[model].short_title}: {names[old]} → {names[new]}\n"
-        f"(true: {names[digits.labels[index]]})"
-        for index, model, old, new in shown
-    ]
-    num_changed = sum(len(pair.get("disagreements", ())) for pair in comparison["models"])
-    counts = f"{len(shown):,} of {num_changed:,} changed answers"
-    images = digits.images[[index for index, *_ in shown]]
-    figure = figures.image_grid(images, 10, captions, f"{counts}: before → after")
-    path.write_bytes(figures.encoded(figures.rendered(figure)))
-    click.echo(f"\n{path} shows {counts}.")

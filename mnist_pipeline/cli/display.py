@@ -17,6 +17,7 @@ from mnist_pipeline.runtime.graph.results import EPOCH, HEADLINE
 from mnist_pipeline.utils.printable import printable
 
 NAME = Column(no_wrap=True, overflow="ellipsis", max_width=32)
+INTERRUPTIONS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 REST_OF_THE_LINE = Column(no_wrap=True, overflow="ellipsis", ratio=1)
 
 
@@ -127,11 +128,9 @@ class Display(logging.Handler):
 def is_interruption(event: dg.DagsterEvent) -> bool:
     """Whether a step failed because of a signal, which Dagster reports like other errors."""
     error = event.step_failure_data.error if event.is_step_failure else None
-    while error is not None:
-        if error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
-            return True
+    while error and error.cls_name not in INTERRUPTIONS:
         error = error.cause
-    return False
+    return error is not None
 
 
 def progress_logger(display: Display) -> dg.LoggerDefinition:
@@ -157,22 +156,16 @@ def open_output() -> Iterator[TextIO]:
         yield sys.stdout or io.StringIO()
         return
     raw, encoding = io.FileIO(descriptor, "w"), sys.stdout.encoding
-    with _Output(raw, encoding=encoding, errors="replace") as stream:
+    with _Output(io.BufferedWriter(raw), encoding=encoding, errors="replace") as stream:
         yield stream
 
 
 class _Output(io.TextIOWrapper):
     """A text stream that drops what can't be written, so that the run continues."""
 
-    def __init__(self, raw: io.FileIO, **options: Any) -> None:
-        super().__init__(io.BufferedWriter(raw), **options)
-
     def flush(self) -> None:
         """Write what is buffered."""
-        with contextlib.suppress(OSError):
+        try:
             super().flush()
-
-    def close(self) -> None:
-        """Close the stream."""
-        with contextlib.suppress(OSError):
-            super().close()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())

@@ -3,7 +3,6 @@
 import difflib
 import errno
 import os
-import sys
 from collections.abc import Iterable
 
 import click
@@ -27,20 +26,15 @@ def explained(error: Exception) -> CommandError | None:
     """An error in one line, if a person can act on it; None if it is a fault of the program."""
     if isinstance(error, ReportedError | OSError | MemoryError):
         return CommandError(one_line(error) or os.strerror(errno.ENOMEM))
-    if "sqlalchemy" in sys.modules:
-        from sqlalchemy.exc import DatabaseError
-
-        if isinstance(error, DatabaseError):
-            return of_database(str(error.orig))
+    if type(error).__module__.startswith("sqlalchemy"):
+        return CommandError(of_database(str(getattr(error, "orig", error))))
     return None
 
 
-def of_database(problem: str) -> CommandError:
-    """The problem with Dagster's database, and what to do if a file of it is damaged."""
+def of_database(problem: str) -> str:
+    """A problem with Dagster's database, and what to do."""
     home = os.environ.get("DAGSTER_HOME", "DAGSTER_HOME")
-    remedy = ""
-    if "malformed" in problem or "not a database" in problem:
-        remedy = f"; move {home} away, and run again"
-    elif "disk" in problem:  # "disk I/O error", "database or disk is full"
-        remedy = "; its disk is full or fails"
-    return CommandError(f"Dagster's database in {home}: {one_line(problem)}{remedy}")
+    return (
+        f"Dagster's database in {home}: {one_line(problem)}; free space on its disk, or, if it is "
+        f"damaged, move {home} away, and run again"
+    )

@@ -22,10 +22,8 @@ def compile_ahead() -> None:
     """Start to compile in another process, unless there is compiled code from an earlier run."""
     cache = Path(os.environ.get("NUMBA_CACHE_DIR") or places.code_cache())
     if not any(cache.glob("numba-*")):
-        variables = {
-            **os.environ,
-            "PYTHONSAFEPATH": "1",
-        }  # nothing is imported from the current directory
+        # Nothing is imported from the current directory.
+        variables = {**os.environ, "PYTHONSAFEPATH": "1"}
         silent: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         subprocess.Popen([sys.executable, "-m", __name__], env=variables, **silent)
 

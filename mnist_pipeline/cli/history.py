@@ -2,7 +2,6 @@
 from.
 """
 
-import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +13,7 @@ from mnist_pipeline.evaluation import versions
 from mnist_pipeline.evaluation.versions import DIGITS, ModelVersion
 from mnist_pipeline.models import MODELS, STORED
 from mnist_pipeline.runtime.storage import history, storage
-from mnist_pipeline.runtime.storage.storage import Storage, StorageError
+from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.utils.printable import printable
 
 TABLE = "{:<12} {:<8} {:>8} {:>4} {:<16} {:<8} {}"  # 80 columns with the longest mark
@@ -43,7 +42,7 @@ def print_history(model: str | None, *, as_json: bool) -> None:
 
 def _row(version: ModelVersion) -> tuple[str, ...]:
     former = "former champion" if version.champion else ""
-    marks = ("in service" if version.in_service else former, PRESENT if version.present else "")
+    service = "in service" if version.in_service else former
     return (
         version.version[:DIGITS],
         version.model,
@@ -51,7 +50,7 @@ def _row(version: ModelVersion) -> tuple[str, ...]:
         "–" if version.seed is None else str(version.seed),
         version.time[:16].replace("T", " "),
         version.run[:8],
-        " ".join(filter(None, marks)),
+        f"{service} {PRESENT if version.present else ''}".strip(),
     )
 
 
@@ -70,13 +69,9 @@ def print_lineage(asset: str) -> None:
     for name, (version, origin) in traced.items():
         code, run = str(origin.get("code_version") or "–"), str(origin.get("run") or "–")
         click.echo(printable(LINEAGE_TABLE.format(name, version[:16], code, run[:8], width=width)))
-    if "raw_mnist" not in traced:
-        return
-    with contextlib.suppress(StorageError):
-        click.echo()
+    if "raw_mnist" in traced:
         for file in stored.read("raw_mnist", traced["raw_mnist"][0]).files:
-            click.echo(printable(f"  {file.name}"))
-            click.echo(printable(f"    {file.sha256}"))
+            click.echo(f"\n  {printable(file.name)}\n    {file.sha256}")
 
 
 def _trace(

@@ -64,15 +64,9 @@ def _lines(path: Path, findings: Findings) -> list[str]:
 
 
 def _kinds(kinds: Mapping[str, int]) -> str:
-    """The number of images per original size and colour, or the ranges if there are many."""
-    if len(kinds) <= MAX_KINDS:
-        return ", ".join(f"{kind} ({count:,})" for kind, count in kinds.items())
-    widths, heights = zip(*(map(int, kind.split()[0].split("×")) for kind in kinds))
-    modes = Counter[str]()
-    for kind, count in kinds.items():
-        modes[kind.split()[1]] += count
-    colours = ", ".join(f"{mode} ({count:,})" for mode, count in modes.most_common())
-    return f"{min(widths)}–{max(widths)} × {min(heights)}–{max(heights)} pixels, {colours}"
+    """The number of images per original size and colour, the most frequent first."""
+    shown = [f"{kind} ({number:,})" for kind, number in Counter(kinds).most_common(MAX_KINDS)]
+    return ", ".join(shown + ["others"] * (len(kinds) > MAX_KINDS))
 
 
 def _draw(sheet: Path, class_names: Sequence[str], train: DigitSet) -> None:

@@ -243,18 +243,15 @@ def restore(version: str) -> None:
 @click.argument("before")
 @click.argument("after")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-@output_file("--sheet", "Draw the images that are answered differently into a PNG file.")
-@force_option
-def compare(before: str, after: str, as_json: bool, sheet: Path | None, force: bool) -> None:
+def compare(before: str, after: str, as_json: bool) -> None:
     """Compare two runs, or two versions of models.
 
     The result is what differs, how accurate they are, and on which images they disagree. BEFORE and
     AFTER are ids of runs or versions, as mnist-pipeline history lists them.
     """
-    check_output(sheet, force=force)
     from mnist_pipeline.cli.compare import print_comparison
 
-    print_comparison((before, after), as_json=as_json, sheet=sheet)
+    print_comparison((before, after), as_json=as_json)
 
 
 @main.command()

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,57 +17,41 @@ TABLE = "{} {:<{width}} {:>11}  {}  {:<16} {}"
 LEAST_CERTAIN = "*"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """The digits in a file, with its page on a contact sheet if one is drawn; or an error."""
-
-    file: Path
-    readings: Sequence[Reading] = ()
-    page: contact_sheet.Entry | None = None
-    error: str | None = None
-
-
 def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> int:
     """Print the digits in files; return the exit code, 1 if a file can't be read."""
     recognizer: Recognizer = storage.current().read("recognizer")
-    outcomes = [_read(file, recognizer, on_sheet=sheet is not None) for file in files]
+    table = _Table(recognizer)
+    documents, lines = list[dict[str, Any]](), list[str]()
+    on_sheet, errors = list[contact_sheet.Entry](), list[str]()
+    for file in files:
+        try:
+            page = pictures.page(file)
+        except ImageError as error:
+            errors.append(str(error))
+            documents.append({"file": str(file), "error": str(error)})
+            continue
+        (readings,) = recognizer.read_pages([page])
+        documents.append(_document(file, readings, recognizer.known))
+        lines += table.lines(file, readings)
+        if sheet:  # pages are kept in the size of the sheet, so that large pictures take no memory
+            on_sheet.append(contact_sheet.Entry(str(file), page.picture, readings).fitted())
     if as_json:
-        documents = [_document(outcome, recognizer.known) for outcome in outcomes]
         click.echo(json.dumps(documents, indent=1))
-    elif not all(outcome.error for outcome in outcomes):
-        table = _Table(recognizer)
-        lines = (line for outcome in outcomes if not outcome.error for line in table.lines(outcome))
+    elif lines:
         click.echo("\n".join(map(printable, [table.header, *lines])))
-    if sheet and (pages := [outcome.page for outcome in outcomes if outcome.page]):
-        sheet.write_bytes(contact_sheet.draw(pages, recognizer))
-    errors = [outcome.error for outcome in outcomes if outcome.error]
+    if sheet and on_sheet:
+        sheet.write_bytes(contact_sheet.draw(on_sheet, recognizer))
     for message in errors:
         click.echo(f"Error: {message}", err=True)
     return int(bool(errors))
 
 
-def _read(file: Path, recognizer: Recognizer, *, on_sheet: bool) -> Outcome:
-    """Recognize the digits in a file, for a contact sheet if there is one."""
-    try:
-        page = pictures.page(file)
-    except ImageError as error:
-        return Outcome(file, error=str(error))
-    (readings,) = recognizer.read_pages([page])
-    # Pages are kept in the size of the sheet, so that many large pictures take little memory.
-    on_its_page = (
-        contact_sheet.Entry(str(file), page.picture, readings).fitted() if on_sheet else None
-    )
-    return Outcome(file, readings, on_its_page)
-
-
-def _document(outcome: Outcome, known: Classes) -> dict[str, Any]:
-    if outcome.error is not None:
-        return {"file": str(outcome.file), "error": outcome.error}
+def _document(file: Path, readings: Sequence[Reading], known: Classes) -> dict[str, Any]:
     return {
-        "file": str(outcome.file),
-        "text": text_of(outcome.readings),
-        "headline": headline(outcome.readings, known),
-        "digits": [reading.document(known) for reading in outcome.readings],
+        "file": str(file),
+        "text": text_of(readings),
+        "headline": headline(readings, known),
+        "digits": [reading.document(known) for reading in readings],
     }
 
 
@@ -85,14 +68,14 @@ class _Table:
         columns = (" ", self._known.noun, "probability", models, "box", "nearest")
         self.header = TABLE.format(*columns, width=self._width)
 
-    def lines(self, outcome: Outcome) -> Iterator[str]:
+    def lines(self, file: Path, readings: Sequence[Reading]) -> Iterator[str]:
         """Yield the lines of a file."""
-        yield f"{outcome.file}: {headline(outcome.readings, self._known)}"
-        for reading in outcome.readings:
+        yield f"{file}: {headline(readings, self._known)}"
+        for reading in readings:
             yield self._row(reading)
             if reading.recognition.is_doubtful:
                 yield f"        {self._known.headline(reading.recognition)}"
-        if any(reading.least_certain for reading in outcome.readings):
+        if any(reading.least_certain for reading in readings):
             yield f"{LEAST_CERTAIN} the least certain {self._known.noun} of its line"
 
     def _row(self, reading: Reading) -> str:

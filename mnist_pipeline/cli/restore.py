@@ -50,11 +50,9 @@ def restore_champion(configured: Settings, name: str) -> None:
             if fault := stored.fault(record.asset, record.data_version):
                 raise CommandError(f"{title} can't be restored: {fault}")
         reason = f"{title} was put back into service with mnist-pipeline restore"
-        was_in_service = all(record.present for record in wanted.values())
         for record in wanted.values():
             _put_back(instance, stored, record, reason)
-    again = "" if was_in_service else " again. mnist-pipeline run --changed updates the report"
-    click.echo(f"{title} is in service{again}.")
+    click.echo(f"{title} is in service. mnist-pipeline run --changed updates the report.")
 
 
 def _put_back(instance: dg.DagsterInstance, stored: Storage, record: Record, reason: str) -> None:
@@ -65,15 +63,11 @@ def _put_back(instance: dg.DagsterInstance, stored: Storage, record: Record, rea
     """
     key = dg.AssetKey(record.asset)
     event = instance.get_latest_materialization_event(key)
-    tags = dict((event and event.asset_materialization and event.asset_materialization.tags) or {})
-    tags[DATA_VERSION_TAG] = record.data_version
+    latest = event.asset_materialization if event else None
+    tags = {**(latest.tags or {} if latest else {}), DATA_VERSION_TAG: record.data_version}
     if CHAMPION in record.inputs:
         tags[INPUT_VERSION_TAG.format(CHAMPION)] = record.inputs[CHAMPION]
-    metadata: dict[str, Any] = {
-        name: value
-        for name, value in record.metadata.items()
-        if isinstance(value, str | int | float)
-    }
-    metadata |= {VERSION: record.data_version, "reason": reason}
+    plain = {name: value for name, value in record.metadata.items() if not isinstance(value, dict)}
+    metadata: dict[str, Any] = {**plain, VERSION: record.data_version, "reason": reason}
     stored.set_current(record.asset, record.data_version)
     instance.report_runless_asset_event(dg.AssetMaterialization(key, metadata=metadata, tags=tags))

@@ -4,7 +4,7 @@ time.
 
 import gc
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from mnist_pipeline.cli.errors import CommandError, of_database, unknown
 from mnist_pipeline.cli.first_run import compile_ahead
 from mnist_pipeline.cli.selection import select_assets, whole_graph
 from mnist_pipeline.data.records import RawFile
-from mnist_pipeline.models import MODELS, model_seconds
+from mnist_pipeline.models import model_seconds
 from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime.graph.records import origins, recorded_metadata
@@ -63,9 +63,7 @@ def run_assets(
             files = observe_raw_files(instance, definitions)
             echo(f"Data:    {configured.data}\nStorage: {configured.storage}")
             _check_data(instance, configured, files, selected, is_default=changed and not select)
-            due = selected
-            if changed:
-                due = selected & due_assets(instance, definitions)
+            due = selected & due_assets(instance, definitions) if changed else selected
             runs = _runs(instance, definitions, due, selected, changed=changed)
             failures = _execute(definitions, instance, display, run_config, echo, runs)
             if changed and not failures:
@@ -90,8 +88,7 @@ def _check_data(
     keys = stored.keys()
     if not files or RAW.path[-1] not in keys:
         return
-    recorded = recorded_metadata(instance, [RAW])[RAW]
-    path = recorded.get(DIRECTORY, "other files")
+    path = recorded_metadata(instance, [RAW])[RAW].get(DIRECTORY, "other files")
     if tuple(stored.read(RAW.path[-1]).files) == tuple(files):
         return
     results = f"the results in {stored.root} are of {path}"
@@ -133,27 +130,20 @@ def _runs(
         waiting.discard(key)
         if changed:
             names = due_partitions(instance, definitions, key)
-            waiting |= selected & _below(graph, key) if names else set()
+            below = dg.AssetSelection.assets(key).downstream(include_self=False)
+            waiting |= selected & below.resolve(graph) if names else set()
         else:
-            names = _partitions(graph, key)
+            partitions: Any = graph.get(key).partitions_def
+            names = partitions.get_partition_keys(dynamic_partitions_store=instance)
+            if not names:
+                raise CommandError(
+                    f"{key.to_user_string()} is computed per picture: put a picture into "
+                    f"{settings.load().inbox}"
+                )
         for name in names:
             yield {key}, name
     if waiting:
         yield waiting, None
-
-
-def _partitions(graph: Any, key: dg.AssetKey) -> list[str]:
-    definition = graph.get(key).partitions_def
-    if isinstance(definition, dg.DynamicPartitionsDefinition):
-        inbox = settings.load().inbox
-        raise CommandError(
-            f"{key.to_user_string()} is computed per picture: put a picture into {inbox}"
-        )
-    return list(definition.get_partition_keys())
-
-
-def _below(graph: Any, key: dg.AssetKey) -> AbstractSet[dg.AssetKey]:
-    return dg.AssetSelection.assets(key).downstream(include_self=False).resolve(graph)
 
 
 def _execute(
@@ -176,12 +166,22 @@ def _execute(
         ops = {name: values for name, values in config.get("ops", {}).items() if name in names}
         run_config = {**config, "ops": ops, "loggers": {"progress": {}}}
         _running["display"] = display
+        tags = {**instances.RUN_TAGS, **REPOSITORY_TAG}
         try:
             with display.showing(names):
-                if keys == whole_graph(definitions):
-                    outcome = _run_everything(instance, run_config)
+                if keys == whole_graph(definitions):  # this way drops each value once it is stored
+                    job = dg.reconstructable(everything_job)
+                    outcome: Any = dg.execute_job(job, instance, run_config, tags)
                 else:
-                    outcome = _run_selection(definitions, instance, run_config, keys, partition)
+                    job_of_selection = definitions.resolve_implicit_global_asset_job_def()
+                    outcome = _displayed(job_of_selection).execute_in_process(
+                        run_config=run_config,
+                        instance=instance,
+                        partition_key=partition,
+                        asset_selection=sorted(keys),
+                        tags=tags,
+                        raise_on_error=False,
+                    )
         except dg.DagsterInvalidConfigError as error:
             problems = "; ".join(one_line(problem.message) for problem in error.errors)
             raise CommandError(f"--config: {problems}") from error
@@ -194,41 +194,13 @@ def _execute(
     return []
 
 
-def _run_everything(instance: dg.DagsterInstance, run_config: Mapping[str, Any]) -> Any:
-    """Run the job of the whole graph, which drops each value once it is stored."""
-    return dg.execute_job(
-        dg.reconstructable(everything_job),
-        instance,
-        run_config=run_config,
-        tags={**instances.run_tags(), **REPOSITORY_TAG},
-    )
-
-
 def everything_job() -> dg.JobDefinition:
     """The job `everything` with the display of this command; Dagster calls this function."""
-    job = project.graph().resolve_job_def(project.EVERYTHING)
+    return _displayed(project.graph().resolve_job_def(project.EVERYTHING))
+
+
+def _displayed(job: dg.JobDefinition) -> dg.JobDefinition:
     return job.with_logger_defs({"progress": progress_logger(_running["display"])})
-
-
-def _run_selection(
-    definitions: dg.Definitions,
-    instance: dg.DagsterInstance,
-    run_config: Mapping[str, Any],
-    keys: AbstractSet[dg.AssetKey],
-    partition: str | None,
-) -> Any:
-    """Run some assets, as the button *Materialize* of the UI does."""
-    job = definitions.resolve_implicit_global_asset_job_def()
-    return job.with_logger_defs(
-        {"progress": progress_logger(_running["display"])}
-    ).execute_in_process(
-        run_config=run_config,
-        instance=instance,
-        partition_key=partition,
-        asset_selection=sorted(keys),
-        tags=instances.run_tags(),
-        raise_on_error=False,
-    )
 
 
 def _check_names(config: dict[str, Any], definitions: dg.Definitions) -> None:
@@ -236,7 +208,7 @@ def _check_names(config: dict[str, Any], definitions: dg.Definitions) -> None:
     ignore.
     """
     keys = definitions.resolve_asset_graph().materializable_asset_keys
-    fields = {
+    fields: dict[str, Any] = {
         "__".join(key.path): definitions.resolve_assets_def(key).node_def.config_field
         for key in keys
     }
@@ -245,44 +217,36 @@ def _check_names(config: dict[str, Any], definitions: dg.Definitions) -> None:
         for name, field in fields.items()
         if field and getattr(field.config_type, "fields", None)
     ]
-    for name, given in config.get("ops", {}).items():
-        if name not in with_settings and (name not in fields or given):
-            raise CommandError(
-                f"--config: {unknown(str(name), 'an asset with settings', with_settings)}"
-            )
+    for name in config.get("ops", {}):
+        if name not in with_settings:
+            problem = unknown(str(name), "an asset with settings", with_settings)
+            raise CommandError(f"--config: {problem}")
 
 
 def _failures(outcome: Any) -> list[str]:
     """A line per asset that failed, with the reason; the UI has the whole traceback."""
-    return [
-        f"{event.step_key} failed: {_reason(event.step_failure_data.error)}"
-        for event in outcome.all_events
-        if event.is_step_failure
-    ] or [_failure_of_run(outcome)]
-
-
-def _failure_of_run(outcome: Any) -> str:
-    """Why a run failed although no asset did."""
-    for event in outcome.all_events:
-        if event.event_type == dg.DagsterEventType.RUN_FAILURE and event.job_failure_data.error:
-            message = event.job_failure_data.error.message
-            return of_database(message).message if "sqlite3" in message else one_line(message)
-    return "the run failed before any asset began; see its page in the UI"
+    failures = [event for event in outcome.all_events if event.is_failure]
+    events = [event for event in failures if event.is_step_failure] or failures
+    lines = [
+        f"{event.step_key or 'the run'} failed: {_reason(error)}"
+        for event in events
+        if (error := getattr(event.event_specific_data, "error", None))
+    ]
+    return lines or ["the run failed before any asset began; see its page in the UI"]
 
 
 def _reason(error: Any) -> str:
     """The message of the first of the project's own errors in a chain of causes, else of the root
     cause.
     """
-    reason, place = "no reason was recorded", ""
-    while error is not None:
-        reason, own = error.message, error.message.startswith(OWN_PACKAGES)
-        place = "" if own or not error.stack else f" ({one_line(error.stack[-1])})"
-        if own:
-            reason = reason.partition(": ")[2]
-            break
+    while not error.message.startswith(OWN_PACKAGES) and error.cause:
         error = error.cause
-    return one_line(reason) + place
+    if error.message.startswith(OWN_PACKAGES):
+        return one_line(error.message.partition(": ")[2])
+    if error.message.startswith("sqlite3"):
+        return of_database(error.message)
+    place = f" ({one_line(error.stack[-1])})" if error.stack else ""
+    return one_line(error.message) + place
 
 
 def _read_config(file: Path | None) -> dict[str, Any]:
@@ -293,36 +257,28 @@ def _read_config(file: Path | None) -> dict[str, Any]:
         config = read_yaml(file)
     except ValueError as error:
         raise CommandError(f"--config {file}: {error}") from error
-    if not isinstance(config or {}, dict) or not isinstance((config or {}).get("ops", {}), dict):
-        example = "'ops: {softmax_model: {config: {epochs: 40}}}'"
-        raise CommandError(f"--config {file}: it must be a mapping; write for example {example}")
-    return config or {}
+    if isinstance(config, dict) and isinstance(config.get("ops", {}), dict):
+        return config
+    example = "'ops: {softmax_model: {config: {epochs: 40}}}'"
+    raise CommandError(f"--config {file}: it must be a mapping; write for example {example}")
 
 
 def _show_results(echo: Callable[..., None], selected: AbstractSet[dg.AssetKey]) -> None:
     """Print the table of models and the path of the report, if they were selected."""
     stored = storage.current()
     if dg.AssetKey("model_comparison") in selected:
-        assets = [
-            asset
-            for model in MODELS.values()
-            for asset in (model.model_asset, model.predictions_asset)
-        ]
-        steps = origins(stored, assets)
-        echo(
-            "\n" + MODEL_TABLE.format("model", "accuracy", "95% interval", "errors", "seconds"),
-            dim=True,
-        )
-        for model, found in stored.read("model_comparison").models.items():  # best first
-            low, high = found.interval
+        steps = origins(stored, stored.keys())
+        columns = ("model", "accuracy", "95% interval", "errors", "seconds")
+        echo("\n" + MODEL_TABLE.format(*columns), dim=True)
+        for model, score in stored.read("model_comparison").models.items():  # best first
+            low, high = score.interval
             seconds = model_seconds(steps, model)
-            time_text = "–" if seconds is None else f"{seconds:.1f}"
             row = (
                 model,
-                f"{found.accuracy:.2%}",
+                f"{score.accuracy:.2%}",
                 f"{low:.2%} – {high:.2%}",
-                f"{found.errors:,}",
-                time_text,
+                f"{score.errors:,}",
+                "–" if seconds is None else f"{seconds:.1f}",
             )
             echo(MODEL_TABLE.format(*row))
     if dg.AssetKey("evaluation_report") in selected:
@@ -335,9 +291,6 @@ def _show_summary(echo: Callable[..., None], display: Display, seconds: float) -
     failed = display.failed_checks
     if display.num_passed or failed:
         counts = f"{display.num_passed} passed" + (f", {len(failed)} failed" if failed else "")
-        echo(
-            "\n".join([f"Checks: {counts}", *(f"  {name}" for name in failed)]),
-            fg="yellow" if failed else None,
-        )
+        echo("\n  ".join([f"Checks: {counts}", *failed]), fg="yellow" if failed else None)
     minutes, rest = divmod(round(seconds), 60)
     echo(f"Time:   {minutes} min {rest} s" if minutes else f"Time:   {seconds:.1f} s")

@@ -15,6 +15,7 @@ from mnist_pipeline.utils import machine
 
 RECOGNIZER = "recognizer"  # the asset that answers on the drawing page
 REPORT_ASSET = "evaluation_report"
+LINEAGE = "/asset-groups"  # the page of Dagster that is never empty
 
 
 def serve(port: int, read_only: bool) -> None:
@@ -25,12 +26,11 @@ def serve(port: int, read_only: bool) -> None:
     paths = [str(PROJECT), os.environ.get("PYTHONPATH")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     os.environ["PYTHONSAFEPATH"] = "1"
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores SIGHUP
-            signal.signal(number, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # `nohup` ignores it
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), _listening(port) as listening:
         url = f"http://{LOCALHOST}:{port}"
-        click.echo(f"Dagster UI: {url}\nReport: {url}{REPORT}\nDraw a digit: {url}{DRAW}")
+        click.echo(f"Dagster UI: {url}{LINEAGE}\nReport: {url}{REPORT}\nDraw a digit: {url}{DRAW}")
         with machine.importing():
             from mnist_pipeline.models import MODELS
             from mnist_pipeline.runtime.web import draw, results, server

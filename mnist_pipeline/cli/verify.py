@@ -48,10 +48,9 @@ def _faults(
     fault = (stored.fault(key, recorded) if recorded else None) or stored.fault(key)
     if fault and asset in updated:
         yield fault, "run mnist-pipeline run --changed"
-    elif fault and recorded:
-        yield fault, f"run mnist-pipeline run --changed --select {asset}"
     elif fault:
-        yield fault, f"delete {stored.path / key}"
+        again = f"run mnist-pipeline run --changed --select {asset}"
+        yield fault, again if recorded else f"delete {stored.path / key}"
     for version in stored.versions(key):
         former = stored.fault(key, version) if version != recorded else None
         if former and former != fault:

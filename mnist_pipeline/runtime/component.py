@@ -1,6 +1,4 @@
-"""The graph for other images, in any Dagster project: a component, with one `defs.yaml` per data
-set.
-"""
+"""The graph for other images, in any Dagster project: a component, one `defs.yaml` per data set."""
 
 import re
 from collections.abc import Mapping
@@ -16,9 +14,7 @@ from mnist_pipeline.runtime.graph.staleness import rerun
 
 
 class Scaffold(dg.Scaffolder):
-    """Writes a `defs.yaml` for the images in the directory of the project with the name of the
-    instance.
-    """
+    """Writes a `defs.yaml` for the images in the directory with the name of the instance."""
 
     def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
         """Write the file; `dg scaffold defs` has made its directory."""
@@ -37,18 +33,14 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
     """
 
     data: str = Field(
-        description="Labelled images: a directory with a folder per class, .npz, Parquet or IDX "
-        "files."
+        description="Labelled images: a folder per class, .npz, Parquet or IDX files."
     )
     storage: str | None = Field(
-        default=None,
-        description="Directory of the results, or an address such as s3://BUCKET/PREFIX; by "
-        "default storage/NAME.",
+        default=None, description="Directory or address of the results; by default storage/NAME."
     )
     schedule: str | None = Field(
         default=None,
-        description="Cron schedule in UTC that runs missing and stale assets. It is off until you "
-        "switch it on.",
+        description="Cron schedule in UTC that runs missing and stale assets, once switched on.",
     )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of every random draw.")
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import dagster as dg
 
 CONFIGURATION = Path(__file__).with_name("dagster.yaml")
-# of a run of the command line: its machine; the UI hides tags with this prefix
-PROCESS_TAG = ".dagster/process"
+# The tags of a run of the command line: its machine. The UI hides tags with this prefix.
+RUN_TAGS = {".dagster/process": platform.node()}
 ENDED = "The run was killed, or its machine failed; mnist-pipeline run --changed continues."
 
 
@@ -63,11 +63,6 @@ def only_run(configured: Settings, notify: Callable[[str], object]) -> Iterator[
         lock.release()
 
 
-def run_tags() -> dict[str, str]:
-    """The tags of a run of the command line."""
-    return {PROCESS_TAG: platform.node()}
-
-
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> None:
     """Mark unfinished runs of the command line on this machine as failed.
 
@@ -79,5 +74,5 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> None:
     unfinished = [
         dg.DagsterRunStatus[name] for name in ("NOT_STARTED", "STARTING", "STARTED", "CANCELING")
     ]
-    for run in instance.get_runs(dg.RunsFilter(statuses=unfinished, tags=run_tags())):
+    for run in instance.get_runs(dg.RunsFilter(statuses=unfinished, tags=RUN_TAGS)):
         instance.report_run_failed(run, ENDED)

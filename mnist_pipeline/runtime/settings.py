@@ -32,7 +32,7 @@ class SettingsError(ReportedError, ValueError):
 
 def _local_path(value: Any) -> Path:
     text = str(value)
-    if not text.strip() or text.startswith("~") or "://" in text or "\0" in text:
+    if not text.strip() or text.startswith("~") or "://" in text:
         raise ValueError(
             "it is not a local path; write the whole path, because only a shell expands ~"
         )
@@ -112,10 +112,8 @@ def limit_threads() -> None:
     processors too, a training takes many times as long. A short spin costs nothing on idle
     processors.
     """
-    configured = load()
+    threads, is_set = str(load().threads), os.environ.get("MNIST_PIPELINE_THREADS")
     for name in THREAD_VARIABLES:
-        if configured.threads != num_cores() or os.environ.get("MNIST_PIPELINE_THREADS"):
-            os.environ[name] = str(configured.threads)
-        os.environ.setdefault(name, str(configured.threads))
+        os.environ[name] = threads if is_set else os.environ.get(name, threads)
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)

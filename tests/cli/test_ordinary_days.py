@@ -48,7 +48,6 @@ def test_output_that_can_not_be_written_is_at_most_one_line(output: str, finishe
         "predict photo.png --force --sheet photo.png",
         "inspect data --force --sheet data/photo.png",
         "inspect data --sheet photo.png",
-        "compare 1 2 --sheet photo.png",
         "export cnn --onnx photo.png",
         "export cnn --onnx cnn.onnx --card photo.png",
     ],

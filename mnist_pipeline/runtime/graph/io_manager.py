@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from mnist_pipeline.runtime.graph.records import VERSION, recorded_versions
+from mnist_pipeline.runtime.graph.records import VERSION, recorded_metadata
 from mnist_pipeline.runtime.graph.resources import PLACE, step_context, storage_at
 from mnist_pipeline.runtime.storage.storage import stored_key
 from mnist_pipeline.utils import machine
@@ -49,7 +49,8 @@ class StorageIOManager(dg.ConfigurableIOManager):
         spec = context.asset_spec
         keys = [dep.asset_key for dep in spec.deps]
         step = step_context()
-        inputs = recorded_versions(step.instance, keys) if step else {}
+        inputs = recorded_metadata(step.instance, keys) if step else {}
+        versions = {key.path[-1]: latest.get(VERSION) for key, latest in inputs.items()}
         metadata = {
             name: entry.value
             for name, entry in context.output_metadata.items()
@@ -58,7 +59,7 @@ class StorageIOManager(dg.ConfigurableIOManager):
         record = {
             "run": context.run_id,
             "code_version": spec.code_version,
-            "inputs": {key.path[-1]: version for key, version in inputs.items() if version},
+            "inputs": {name: version for name, version in versions.items() if version},
             "metadata": {**metadata, "libraries": machine.library_versions()},
         }
         key = stored_key(
@@ -95,7 +96,7 @@ class StorageIOManager(dg.ConfigurableIOManager):
         upstream = context.upstream_output
         metadata = upstream.definition_metadata if upstream else {}
         try:
-            version = recorded_versions(context.instance, [asset], partition)[asset]
+            version = recorded_metadata(context.instance, [asset], partition)[asset].get(VERSION)
         except dg.DagsterInvariantViolationError:  # in a notebook without an instance
             version = None
         key = stored_key(asset.path[-1], partition)

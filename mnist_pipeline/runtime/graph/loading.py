@@ -2,7 +2,7 @@
 
 import importlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,32 +22,25 @@ OTHERS = (
 def load_package(directory: Path, name: str) -> dg.Definitions:
     """Everything that Dagster finds in a package; an installed package has Python modules only.
 
-    Assets that Dagster can execute get what `with_code_versions` adds.
+    Assets that Dagster can execute get links to their source and, if the package defines them, code
+    versions. The assets of a model have its name as a tag.
     """
     with warnings.catch_warnings():
-        # To Dagster, loading a folder is a preview.
+        # To Dagster, loading a folder is a preview, and links to the source are beta.
         warnings.simplefilter("ignore", dg.PreviewWarning)
+        warnings.simplefilter("ignore", dg.BetaWarning)
         if places.INSTALLED:
             loaded = dg.load_definitions_from_package_module(importlib.import_module(name))
         else:
             loaded = dg.load_from_defs_folder(path_within_project=directory)
-    assets = with_code_versions(list(loaded.assets or []))
-    return dg.Definitions(assets, **{name: getattr(loaded, name) for name in OTHERS})
-
-
-def with_code_versions(assets: Sequence[Any]) -> list[Any]:
-    """Assets with links to their source and, if the graph's package defines them, code versions.
-
-    The assets of a model have its name as a tag. Assets that Dagster can't execute stay as they
-    are.
-    """
-    executable = [asset for asset in assets if is_executable(asset)]
-    others = [asset for asset in assets if not is_executable(asset)]
-    with warnings.catch_warnings():
-        # To Dagster, links to the source are beta.
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        linked: list[Any] = list(dg.with_source_code_references(executable))
-    modules = {spec.key: _module(spec) for asset in linked for spec in asset.specs}
+        assets = list(loaded.assets or [])
+        executable = [
+            asset
+            for asset in assets
+            if isinstance(asset, dg.AssetsDefinition) and asset.is_executable
+        ]
+        linked: Any = dg.with_source_code_references(executable)
+    modules = {spec.key: _module(spec.metadata) for asset in linked for spec in asset.specs}
     versions = code_versions({key.path[-1]: file for key, file in modules.items() if file})
 
     def versioned(spec: dg.AssetSpec) -> dg.AssetSpec:
@@ -57,18 +50,14 @@ def with_code_versions(assets: Sequence[Any]) -> list[Any]:
             return spec
         return spec.replace_attributes(code_version=versions[spec.key.path[-1]])
 
-    return [*dg.map_asset_specs(versioned, linked), *others]
+    others = [asset for asset in assets if asset not in executable]
+    assets = [*dg.map_asset_specs(versioned, linked), *others]
+    return dg.Definitions(assets, **{name: getattr(loaded, name) for name in OTHERS})
 
 
-def is_executable(asset: Any) -> bool:
-    """Whether Dagster can execute an asset."""
-    return isinstance(asset, dg.AssetsDefinition) and asset.is_executable
-
-
-def _module(spec: dg.AssetSpec) -> Path | None:
+def _module(metadata: Mapping[str, Any]) -> Path | None:
     """The module of the graph's package that defines an asset; None if it is defined elsewhere."""
-    references = spec.metadata.get("dagster/code_references")
-    if references is None:  # a graph that no function composes
-        return None
-    file = Path(references.code_references[-1].file_path).resolve()
-    return file if file.is_relative_to(GRAPH_DIRECTORY) else None
+    if references := metadata.get("dagster/code_references"):
+        file = Path(references.code_references[-1].file_path).resolve()
+        return file if file.is_relative_to(GRAPH_DIRECTORY) else None
+    return None  # a graph that no function composes

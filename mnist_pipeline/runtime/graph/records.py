@@ -2,7 +2,7 @@
 computed their values.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dagster as dg
@@ -25,26 +25,16 @@ def recorded_metadata(
         entries = [record.asset_entry for record in instance.get_asset_records(list(keys))]
         events = {entry.asset_key: entry.last_materialization for entry in entries}
     else:
-        filters = {
-            key: dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]) for key in keys
-        }
-        pages = {
-            key: instance.fetch_materializations(latest, limit=1).records
-            for key, latest in filters.items()
-        }
-        events = {key: page[0].event_log_entry for key, page in pages.items() if page}
+        events = {key: _latest(instance, key, partition) for key in keys}
     return {key: _metadata(events.get(key)) for key in keys}
 
 
-def recorded_versions(
-    instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey], partition: str | None = None
-) -> dict[dg.AssetKey, str | None]:
-    """The version of the value that Dagster recorded last for each asset, or for a partition of it.
-
-    It is None if the value is in another storage.
-    """
-    recorded = recorded_metadata(instance, keys, partition) if keys else {}
-    return {key: metadata.get(VERSION) for key, metadata in recorded.items()}
+def _latest(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partition: str
+) -> dg.EventLogEntry | None:
+    filters = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition])
+    records = instance.fetch_materializations(filters, limit=1).records
+    return records[0].event_log_entry if records else None
 
 
 def recorded_values(instance: dg.DagsterInstance, definitions: dg.Definitions) -> dict[str, str]:
@@ -52,15 +42,16 @@ def recorded_values(instance: dg.DagsterInstance, definitions: dg.Definitions) -
     storage.
     """
     graph = definitions.resolve_asset_graph()
-    recorded: dict[str, str | None] = {}
+    recorded: dict[str, str] = {}
     for key in graph.materializable_asset_keys:
         partitions = graph.get(key).partitions_def
         names: Sequence[str | None] = [None]
         if partitions:
             names = partitions.get_partition_keys(dynamic_partitions_store=instance)
         for name in names:
-            recorded[stored_key(key.path[-1], name)] = recorded_versions(instance, [key], name)[key]
-    return {key: version for key, version in recorded.items() if version}
+            if version := recorded_metadata(instance, [key], name)[key].get(VERSION):
+                recorded[stored_key(key.path[-1], name)] = version
+    return recorded
 
 
 def _metadata(event: dg.EventLogEntry | None) -> dict[str, Any]:
@@ -79,7 +70,7 @@ def origins(storage: Storage, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def _origin(storage: Storage, key: str | None) -> dict[str, Any]:
-    document: Mapping[str, Any] = storage.origin(key) if key else {}
+    document = storage.origin(key) if key else {}
     metadata = document.get("metadata", {})
     return {
         "run_id": document.get("run"),

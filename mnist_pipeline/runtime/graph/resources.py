@@ -35,8 +35,7 @@ def place_of_step() -> Mapping[str, Any]:
     """The place of the asset that runs; it is empty outside instances of the component."""
     if (context := step_context()) is None:
         return {}
-    spec = next(iter(context.assets_def.specs))
-    return spec.metadata.get(PLACE, {})
+    return next(iter(context.assets_def.specs)).metadata.get(PLACE, {})
 
 
 def storage_at(place: Mapping[str, Any]) -> Storage:
@@ -48,11 +47,7 @@ class Seed(dg.ConfigurableResource["Seed"]):
     """Seeds every random draw. On the same machine, the same seed gives the same bytes."""
 
     value: int | None = Field(
-        default=None,
-        ge=0,
-        lt=2**32,
-        description="Seed of initial weights, splits and orders; by default that of the component, "
-        "or 0.",
+        default=None, ge=0, lt=2**32, description="By default that of the component, or 0."
     )
 
     @property
@@ -65,9 +60,7 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
     """The files that the graph reads."""
 
     directory: str | None = Field(
-        default=None,
-        description="Directory or file of the images; by default that of the component, or the one "
-        "that MNIST_PIPELINE_DATA names.",
+        default=None, description="By default that of the component, or MNIST_PIPELINE_DATA."
     )
 
     @property

@@ -41,9 +41,8 @@ MAX_TABLE_ROWS = 20
 MAX_MESSAGES = 5  # of a training
 
 
-_measured: ContextVar[float | None] = ContextVar(
-    "measured", default=None
-)  # seconds of a method, for its result
+# The seconds of a method, for its result.
+_measured: ContextVar[float | None] = ContextVar("measured", default=None)
 
 
 @contextmanager
@@ -81,12 +80,12 @@ def result(
     pictures: dict[str, bytes] = {}
     for name, figure in (figures or {}).items():
         pictures[name], metadata[name] = _drawn(name, figure, context)
-    seconds = _measured.get()
-    _measured.set(None)
-    metadata |= {
-        **({} if seconds is None else {SECONDS: round(seconds, 4)}),
-        **_readable(numbers or {}),
-    }
+    if (seconds := _measured.get()) is not None:
+        metadata[SECONDS] = round(seconds, 4)
+        _measured.set(None)
+    for name, number in (numbers or {}).items():
+        is_float = isinstance(number, float | np.floating)
+        metadata[name] = rounded(float(number)) if is_float else number
     metadata |= {name: _table(table) for name, table in (tables or {}).items()}
     if isinstance(value, pd.DataFrame):
         columns = [dg.TableColumn(str(name), str(dtype)) for name, dtype in value.dtypes.items()]
@@ -98,9 +97,9 @@ def result(
     if context:
         figures_of_step.set(pictures)
         blocking = {spec.name for spec in context.assets_def.check_specs if spec.blocking}
-        failed = [name for name, check in (checks or {}).items() if not check.passed]
-        if failed_blocking := blocking.intersection(failed):
-            metadata[FAILED_CHECK] = ", ".join(sorted(failed_blocking))
+        failed = {name for name, check in (checks or {}).items() if not check.passed}
+        if blocking & failed:
+            metadata[FAILED_CHECK] = ", ".join(sorted(blocking & failed))
     return dg.MaterializeResult(
         value=value,
         metadata=metadata,
@@ -119,13 +118,6 @@ def progress(epoch: int, epochs: int, **figures: float) -> None:
     dg.get_dagster_logger().info(f"epoch {epoch}/{epochs}: {text}")
 
 
-def _readable(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: _plain(each) if isinstance(each, float | np.floating) else each
-        for name, each in numbers.items()
-    }
-
-
 def _drawn(
     name: str, figure: Figure | bytes, context: dg.AssetExecutionContext | None
 ) -> tuple[bytes, dg.MarkdownMetadataValue]:
@@ -139,9 +131,8 @@ def _drawn(
     # The server of this project has the figures of the plain graph, whose keys have no prefix.
     if context and len(context.asset_key.path) == 1:
         partition = context.partition_key if context.has_partition_key else None
-        shown = (
-            f"[{shown}]({FIGURES}/{stored_key(context.asset_key.path[0], partition)}/{name}.png)"
-        )
+        key = stored_key(context.asset_key.path[0], partition)
+        shown = f"[{shown}]({FIGURES}/{key}/{name}.png)"
     return picture, dg.MetadataValue.md(shown)
 
 

@@ -1,7 +1,6 @@
 """What must run again: assets that are missing, stale or damaged, and everything below them."""
 
 import hashlib
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from mnist_pipeline.runtime.graph.records import (
     FAILED_CHECK,
     VERSION,
     recorded_metadata,
-    recorded_versions,
 )
 from mnist_pipeline.runtime.graph.resources import PLACE, storage_at
 from mnist_pipeline.runtime.storage.storage import stored_key
@@ -39,18 +37,15 @@ def due_assets(instance: dg.DagsterInstance, definitions: dg.Definitions) -> set
     recorded = recorded_metadata(instance, keys)
 
     def is_unusable(key: dg.AssetKey) -> bool:
-        metadata = recorded[key]
-        if key in stale or VERSION not in metadata:
-            return False
-        storage = storage_at(graph.get(key).metadata.get(PLACE, {}))
-        fault = storage.mend(key.path[-1], metadata[VERSION])
-        return FAILED_CHECK in metadata or bool(fault)
+        metadata, storage = recorded[key], storage_at(graph.get(key).metadata.get(PLACE, {}))
+        version = None if key in stale else metadata.get(VERSION)
+        fault = storage.mend(key.path[-1], version) if version else None
+        return FAILED_CHECK in metadata or fault is not None
 
     with ThreadPoolExecutor() as threads:  # checksums of files release the interpreter's lock
         unusable = threads.map(is_unusable, keys)
         stale |= {key for key, is_bad in zip(keys, unusable, strict=True) if is_bad}
-    below = dg.AssetSelection.assets(*stale).downstream().resolve(graph) if stale else set()
-    return set(keys) & below
+    return set(keys) & dg.AssetSelection.assets(*stale).downstream().resolve(graph)
 
 
 def due_partitions(
@@ -62,7 +57,7 @@ def due_partitions(
     storage = storage_at(node.metadata.get(PLACE, {}))
 
     def is_due(name: str) -> bool:
-        version = recorded_versions(instance, [key], name)[key]
+        version = recorded_metadata(instance, [key], name)[key].get(VERSION)
         is_damaged = version and storage.mend(stored_key(key.path[-1], name), version)
         return is_stale(key, name) or bool(is_damaged)
 
@@ -90,25 +85,18 @@ def observe_raw_files(
 
     They are empty if they can't be read: a run reports why.
     """
-    (spec,) = (
-        spec
-        for spec in definitions.resolve_all_asset_specs()
-        if spec.key.path[-1] == DATA_DIRECTORY
-    )
+    specs = {spec.key.path[-1]: spec for spec in definitions.resolve_all_asset_specs()}
+    spec = specs[DATA_DIRECTORY]
     path = Path(spec.metadata.get(PLACE, {}).get("data") or settings.load().data)
     try:
         files = tuple(datasets.reader_of(path).files())
     except DatasetError:
         return ()
-    version = checksum(files)
+    version = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
     if recorded_metadata(instance, [spec.key])[spec.key].get(VERSION) != version:
         metadata: dict[str, Any] = {"path": dg.MetadataValue.path(str(path)), VERSION: version}
         tags = {DATA_VERSION_TAG: version}
-        event = dg.AssetMaterialization(spec.key, metadata=metadata, tags=tags)
-        instance.report_runless_asset_event(event)
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(spec.key, metadata=metadata, tags=tags)
+        )
     return files
-
-
-def checksum(files: Sequence[RawFile]) -> str:
-    """The SHA-256 of the checksums of files."""
-    return hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()

@@ -24,16 +24,7 @@ def records(storage: Storage, assets: Iterable[str]) -> dict[str, list[Record]]:
 def _records(storage: Storage, asset: str) -> list[Record]:
     current = storage.current(asset)
     records = [
-        Record(
-            asset=asset,
-            data_version=version,
-            time=run["time"],
-            run=run["run"],
-            code_version=run["code_version"],
-            inputs=run["inputs"],
-            metadata=run["metadata"],
-            present=version == current,
-        )
+        Record(asset=asset, data_version=version, present=version == current, **run)
         for version, runs in storage.records(asset).items()
         for run in runs
     ]

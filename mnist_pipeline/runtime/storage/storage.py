@@ -128,10 +128,6 @@ class Storage:
             )
         return version
 
-    def has(self, key: str, version: str) -> bool:
-        """Whether a version of a key is stored completely."""
-        return (self._place(key) / version / MANIFEST).exists()
-
     def set_current(self, key: str, version: str) -> None:
         """Let readers get this version; a value with an address is also copied there, for
         people.
@@ -184,7 +180,7 @@ class Storage:
             records = {
                 name: _read_records(place / name)
                 for name in names
-                if VERSION.fullmatch(name) and self.has(key, name)
+                if VERSION.fullmatch(name) and (place / name / MANIFEST).exists()
             }
         return dict(sorted(records.items(), key=lambda version: _last_time(version[1])))
 
@@ -199,9 +195,9 @@ class Storage:
         records = _read_records(self._place(key) / (version or self.current(key)))
         return records[-1] if records else {}
 
-    def figure(self, key: str, name: str, version: str | None = None) -> bytes:
+    def figure(self, key: str, name: str) -> bytes:
         """A figure, as PNG; raises StorageError if there is none of that name."""
-        path = self._place(key) / (version or self.current(key)) / FIGURES / f"{_checked(name)}.png"
+        path = self._place(key) / self.current(key) / FIGURES / f"{_checked(name)}.png"
         try:
             return path.read_bytes()
         except FileNotFoundError:

@@ -2,10 +2,11 @@
 
 import asyncio
 import base64
+import functools
 import json
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -33,7 +34,6 @@ from mnist_pipeline.runtime.storage import storage
 READ, EXAMPLES = f"{DRAW}/read", f"{DRAW}/examples"
 TEST_DIGITS = "test_digits"  # the asset from which examples are shown
 MAX_DIGITS = 100
-MAX_UPLOAD = 10_000_000  # bytes
 MAX_EXAMPLES = 12
 MAX_CANDIDATES = 8  # test images per class, among which an example is chosen
 POLICY = (  # no request to another host
@@ -47,73 +47,64 @@ TEMPLATES = Jinja2Templates(
 )
 
 
-class StoredRecognizer:
-    """Reads pictures with the stored recognizer of an asset key, and reloads it if it changes."""
+@functools.lru_cache(1)
+def _loaded(root: str, key: str, version: str) -> Recognizer:
+    return cast("Recognizer", storage.Storage(root).read(key, version))
 
-    def __init__(self, key: str) -> None:
-        self._key = key
-        self._version = ""
-        self._recognizer: Recognizer | None = None
 
-    def read(self, content: bytes) -> dict[str, Any]:
-        """Read the digits of a picture file, in reading order, with what the page shows.
+def _stored_recognizer(key: str) -> Recognizer:
+    """The stored recognizer, which stays in memory until it changes; raises HTTPException if there
+    is none.
+    """
+    stored = storage.current()
+    try:
+        return _loaded(stored.root, key, stored.current(key))
+    except storage.StorageError as error:
+        raise HTTPException(503, f"There is no recognizer: {error}") from error
 
-        Raises HTTPException if there is no recognizer (503), or the picture can't be read (400).
-        """
-        recognizer = self._load()
-        try:
-            page = pictures.page(content)
-        except ImageError as error:
-            raise HTTPException(400, f"The picture can't be read: {error}") from error
-        (readings,) = recognizer.read_pages([page._replace(digits=page.digits[:MAX_DIGITS])])
-        readings = readings[:MAX_DIGITS]
-        return {
-            "digits": [_format_reading(recognizer, reading) for reading in readings],
-            "text": text_of(readings),
-            "classes": recognizer.known.names,
-            "noun": recognizer.known.noun,
-        }
 
-    def examples(self) -> list[dict[str, str]]:
-        """One test image per class, as many as fit the page: the first that is read without doubt,
-        or else the first.
+def _answer(recognizer_key: str, content: bytes) -> dict[str, Any]:
+    """The digits of a picture file, in reading order, with what the page shows."""
+    recognizer = _stored_recognizer(recognizer_key)
+    try:
+        page = pictures.page(content)
+    except ImageError as error:
+        raise HTTPException(400, f"The picture can't be read: {error}") from error
+    (readings,) = recognizer.read_pages([page._replace(digits=page.digits[:MAX_DIGITS])])
+    return {
+        "digits": [_format_reading(recognizer, reading) for reading in readings],
+        "text": text_of(readings),
+        "classes": recognizer.known.names,
+        "noun": recognizer.known.noun,
+    }
 
-        The list is empty if no test images are stored.
-        """
-        try:
-            recognizer, test = self._load(), storage.current().read(TEST_DIGITS)
-        except (HTTPException, storage.StorageError):
-            return []
-        known = recognizer.known
-        images = 255 - test.images if known.whole else test.images  # `grey` draws ink black
-        names = known.names[:MAX_EXAMPLES]
-        places = [
-            np.flatnonzero(test.labels == label)[:MAX_CANDIDATES] for label in range(len(names))
-        ]
-        readings = iter(recognizer.read(list(255 - images[np.concatenate(places)])))
-        examples = []
-        for name, candidates in zip(names, places):
-            is_clear = [headline(next(readings), known) == name for _ in candidates]
-            if is_clear:
-                chosen = images[candidates[np.argmax(is_clear)]]
-                examples.append({"name": name, "picture": grey(chosen)})
-        return examples
 
-    def _load(self) -> Recognizer:
-        stored = storage.current()
-        try:
-            version = stored.current(self._key)
-            if self._recognizer is None or version != self._version:
-                self._recognizer = stored.read(self._key, version)
-                self._version = version
-        except storage.StorageError as error:
-            raise HTTPException(503, f"There is no recognizer: {error}") from error
-        return self._recognizer
+def _examples(recognizer_key: str) -> list[dict[str, str]]:
+    """One test image per class, as many as fit the page: the first that is read without doubt,
+    or else the first.
+
+    The list is empty if no test images are stored.
+    """
+    try:
+        recognizer, test = _stored_recognizer(recognizer_key), storage.current().read(TEST_DIGITS)
+    except (HTTPException, storage.StorageError):
+        return []
+    known = recognizer.known
+    images = 255 - test.images if known.whole else test.images  # `grey` draws ink black
+    names = known.names[:MAX_EXAMPLES]
+    places = [np.flatnonzero(test.labels == label)[:MAX_CANDIDATES] for label in range(len(names))]
+    readings = iter(recognizer.read(list(255 - images[np.concatenate(places)])))
+    examples = []
+    for name, candidates in zip(names, places):
+        is_clear = [headline(next(readings), known) == name for _ in candidates]
+        if is_clear:
+            chosen = images[candidates[np.argmax(is_clear)]]
+            examples.append({"name": name, "picture": grey(chosen)})
+    return examples
 
 
 def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
     """The page that shows the answers of some models, its examples, and their recognizer."""
-    recognizer = StoredRecognizer(recognizer_key)
     # One picture at a time, because the search for neighbours uses all processors.
     lock = asyncio.Lock()
 
@@ -137,25 +128,15 @@ def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
         return TEMPLATES.TemplateResponse(request, "draw.html", context, headers=headers)
 
     async def read(request: Request) -> Response:
-        content = _picture(await _body(request))
+        content = _picture(await request.body())
         async with lock:
-            return JSONResponse(await run_in_threadpool(recognizer.read, content))
+            return JSONResponse(await run_in_threadpool(_answer, recognizer_key, content))
 
     async def examples(request: Request) -> Response:
         async with lock:
-            return JSONResponse(await run_in_threadpool(recognizer.examples))
+            return JSONResponse(await run_in_threadpool(_examples, recognizer_key))
 
     return [Route(DRAW, page), Route(EXAMPLES, examples), Route(READ, read, methods=["POST"])]
-
-
-async def _body(request: Request) -> bytes:
-    """The body of a request; raises HTTPException if it is too long."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_UPLOAD:
-            raise HTTPException(413, f"The picture is longer than {MAX_UPLOAD:,} bytes; reduce it")
-    return bytes(body)
 
 
 def _picture(body: bytes) -> bytes:
