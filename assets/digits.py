@@ -127,17 +127,9 @@ def digit_images(train_digits: DigitSet, raw_mnist: RawData):
     names = raw_mnist.class_names
     with stopwatch():
         images = datasets.first_of_each_class(train_digits)
-        means = datasets.class_means(train_digits)
-    columns = min(10, len(images))
+    title = "The first training image of each class"
     return result(
         images,
         f"{len(images)} classes",
-        figures={
-            "digits": figures.image_grid(
-                images, columns, names, "The first training image of each class"
-            ),
-            "class_means": figures.image_grid(
-                means, columns, names, "The mean training image of each class"
-            ),
-        },
+        figures={"digits": figures.image_grid(images, min(10, len(images)), names, title)},
     )
