@@ -50,7 +50,7 @@ def test_the_report_and_the_models_have_the_classes_of_the_folders(
     for evaluation in document["models"].values():
         assert np.shape(evaluation["confusion_matrix"]) == (3, 3)
     assert storage.read("softmax_model")["weights"].shape == (3, 784)
-    assert len(storage.read("cnn_model").weights["linear.bias"]) == 3
+    assert len(storage.read("cnn_model")["linear.bias"]) == 3
     assert storage.read("cnn_predictions").probabilities.shape[1] == 3
 
 
