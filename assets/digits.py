@@ -35,8 +35,8 @@ LOADED = {
     "no_duplicates": "A repeated image counts twice. Images that equal an earlier one.",
     "one_label_per_image": "An image with two labels can't be right twice. Different images with "
     "several labels.",
-    "not_empty": "An image without contrast shows nothing. Images with a contrast of "
-    f"less than {findings.LEAST_CONTRAST} grey levels.",
+    "not_empty": "An image without contrast shows nothing. Images with a contrast of less than "
+    f"{findings.LEAST_CONTRAST} grey levels.",
     "classes_mixed": "Softmax regression learns from one image after the other, and would forget "
     "classes that do not come again. 1 if the images are sorted by class.",
 }

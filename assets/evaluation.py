@@ -21,15 +21,13 @@ from .models import by_model, of_all_models
 GROUP = "evaluation"
 EVALUATED = {
     "better_than_guessing": "A model that may only name the most frequent class is broken. Lower "
-    "end of the 95% "
-    "interval of the accuracy.",
+    "end of the 95% interval of the accuracy.",
 }
 CHECKS = {
     **{model.evaluation_asset: EVALUATED for model in MODELS.values()},
     "held_out_labels": {
         "better_than_guessing": "A model that reads held-out images no better than by naming the "
-        "most frequent class "
-        "is broken. Least accuracy."
+        "most frequent class is broken. Least accuracy."
     },
     "robustness": {
         "small_disturbances": "Every hand moves and turns digits a little, and the network must "
@@ -78,8 +76,7 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
         group_name=GROUP,
         kinds={"numpy"},
         description=f"How well {model.phrase} reads the test set. Accuracy (correct ÷ total) with "
-        "Wilson's 95% "
-        "interval; precision, recall and F1 of each class; confusion matrix.",
+        "Wilson's 95% interval; precision, recall and F1 of each class; confusion matrix.",
         ins={"predictions": dg.AssetIn(model.predictions_asset)},
         check_specs=checks(model.evaluation_asset, CHECKS),
     )
@@ -181,8 +178,8 @@ def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any)
     means = table.groupby("model", sort=False)["accuracy"].agg(["mean", "min"]).reset_index()
     return result(
         table,
-        f"CNN {small:.1%} under small disturbances of {len(labels)} images, "
-        f"mean error {cnn['corruption_error']:.1%} under MNIST-C",
+        f"CNN {small:.1%} under small disturbances of {len(labels)} images, mean error "
+        f"{cnn['corruption_error']:.1%} under MNIST-C",
         numbers={"small_disturbances": small, "corruption_error": cnn["corruption_error"]},
         tables={"models": means},
         config=config,

@@ -28,8 +28,7 @@ POOL = "training"  # one of Dagster's pools, without a limit by default; see doc
 TRAINED = {
     "loss_falls": "If the loss does not fall, the network has not learned. Last loss.",
     "held_out_accuracy": "A network that reads held-out images hardly better than by naming the "
-    "most frequent class is "
-    "useless. Accuracy.",
+    "most frequent class is useless. Accuracy.",
 }
 CHECKS = dict.fromkeys(("mlp_model", "cnn_model"), TRAINED)
 

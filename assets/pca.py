@@ -38,8 +38,7 @@ CHECKS = {
         "variance_is_eigenvalue": "The variance of a coordinate is its eigenvalue. Difference ÷ "
         "largest eigenvalue.",
         "error_is_left_out": "The squared reconstruction error is the variance on the other "
-        "components. Relative "
-        "difference.",
+        "components. Relative difference.",
     },
     "reconstructions": {
         "error_falls": "More components never fit worse. Largest increase of the test error."
