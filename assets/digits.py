@@ -35,8 +35,8 @@ LOADED = {
     "no_duplicates": "A repeated image counts twice. Images that equal an earlier one.",
     "one_label_per_image": "An image with two labels can't be right twice. Different images with "
     "several labels.",
-    "not_empty": "An image without contrast shows nothing. Images with a contrast of "
-    f"less than {findings.LEAST_CONTRAST} grey levels.",
+    "not_empty": "An image without contrast shows nothing. Images with a contrast of less than "
+    f"{findings.LEAST_CONTRAST} grey levels.",
     "classes_mixed": "Softmax regression learns from one image after the other, and would forget "
     "classes that do not come again. 1 if the images are sorted by class.",
 }
@@ -127,17 +127,9 @@ def digit_images(train_digits: DigitSet, raw_mnist: RawData):
     names = raw_mnist.class_names
     with stopwatch():
         images = datasets.first_of_each_class(train_digits)
-        means = datasets.class_means(train_digits)
-    columns = min(10, len(images))
+    title = "The first training image of each class"
     return result(
         images,
         f"{len(images)} classes",
-        figures={
-            "digits": figures.image_grid(
-                images, columns, names, "The first training image of each class"
-            ),
-            "class_means": figures.image_grid(
-                means, columns, names, "The mean training image of each class"
-            ),
-        },
+        figures={"digits": figures.image_grid(images, min(10, len(images)), names, title)},
     )

@@ -21,15 +21,13 @@ from .models import by_model, of_all_models
 GROUP = "evaluation"
 EVALUATED = {
     "better_than_guessing": "A model that may only name the most frequent class is broken. Lower "
-    "end of the 95% "
-    "interval of the accuracy.",
+    "end of the 95% interval of the accuracy.",
 }
 CHECKS = {
     **{model.evaluation_asset: EVALUATED for model in MODELS.values()},
     "held_out_labels": {
         "better_than_guessing": "A model that reads held-out images no better than by naming the "
-        "most frequent class "
-        "is broken. Least accuracy."
+        "most frequent class is broken. Least accuracy."
     },
     "robustness": {
         "small_disturbances": "Every hand moves and turns digits a little, and the network must "
@@ -72,16 +70,13 @@ def held_out_labels(train_digits: DigitSet, **by_asset: Any):
 
 
 def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
-    title = model.title
-
     @dg.asset(
         io_manager_key=STORAGE,
         name=model.evaluation_asset,
         group_name=GROUP,
         kinds={"numpy"},
         description=f"How well {model.phrase} reads the test set. Accuracy (correct ÷ total) with "
-        "Wilson's 95% "
-        "interval; precision, recall and F1 of each class; confusion matrix.",
+        "Wilson's 95% interval; precision, recall and F1 of each class; confusion matrix.",
         ins={"predictions": dg.AssetIn(model.predictions_asset)},
         check_specs=checks(model.evaluation_asset, CHECKS),
     )
@@ -89,7 +84,8 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
         true, names = test_digits.labels, raw_mnist.class_names
         with stopwatch():
             evaluated = scores.evaluate(true, predictions.labels, predictions.probabilities)
-        counts, (low, high) = np.array(evaluated.confusion_matrix), evaluated.interval
+        counts = np.array(evaluated.confusion_matrix)
+        low, high = evaluated.interval
         by_class = {
             "class": names,
             "precision": evaluated.precision,
@@ -107,8 +103,7 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
             },
             tables={"classes": pd.DataFrame(by_class)},
             figures={
-                "confusion": figures.confusion_matrix(counts, f"{title}: confusion", names),
-                "reliability": figures.reliability(evaluated.calibration, title),
+                "confusion": figures.confusion_matrix(counts, f"{model.title}: confusion", names)
             },
             checks={
                 "better_than_guessing": at_least(
@@ -138,25 +133,19 @@ def model_comparison(test_digits: DigitSet, **by_asset: Any):
     with stopwatch():
         labels = {name: answer.labels for name, answer in predictions.items()}
         comparison = scores.compare(test_digits.labels, labels, evaluations)
-    best, missed = next(iter(comparison.models)), len(comparison.missed_by_all)
     rows = [
         (name, score.accuracy, *score.interval, score.errors)
         for name, score in comparison.models.items()
     ]
     columns = ["model", "accuracy", "interval_low", "interval_high", "errors"]
-    intervals = {
-        MODELS[name].title: (score.accuracy, *score.interval)
-        for name, score in comparison.models.items()
-    }
     return result(
         comparison,
-        f"best is {best}; {missed} digits missed by all",
-        numbers={"best": best, "missed_by_all": missed},
+        f"best is {rows[0][0]}; {len(comparison.missed_by_all)} digits missed by all",
         tables={
             "models": pd.DataFrame(rows, columns=columns),
             "pairs": pd.DataFrame(comparison.pairs),
         },
-        figures={"accuracies": figures.accuracies(intervals)},
+        figures={"accuracies": figures.accuracies(comparison.models)},
     )
 
 
@@ -183,24 +172,16 @@ def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any)
     images, labels = test_digits.images[drawn], test_digits.labels[drawn]
     with stopwatch():
         measured = disturbed.measure(by_model(by_asset, "model"), images, labels)
-    table, curves = pd.DataFrame(measured), disturbed.curves(measured)
-    cnn = disturbed.summary(curves, "cnn")
-    small, mean_error = cnn["small_mean"], cnn["corruption_error"]
+    table = pd.DataFrame(measured)
+    cnn = disturbed.summary(disturbed.curves(measured), "cnn")
+    small = cnn["small_mean"]
     means = table.groupby("model", sort=False)["accuracy"].agg(["mean", "min"]).reset_index()
     return result(
         table,
-        f"CNN {small:.1%} under small disturbances of {len(labels)} images, "
-        f"mean error {mean_error:.1%} under MNIST-C",
-        numbers={
-            "images": len(labels),
-            "small_disturbances": small,
-            "corruption_error": mean_error,
-        },
+        f"CNN {small:.1%} under small disturbances of {len(labels)} images, mean error "
+        f"{cnn['corruption_error']:.1%} under MNIST-C",
+        numbers={"small_disturbances": small, "corruption_error": cnn["corruption_error"]},
         tables={"models": means},
-        figures={
-            "robustness": figures.robustness(curves, len(labels)),
-            "corruptions": figures.corruptions(curves, len(labels)),
-        },
         config=config,
         checks={"small_disturbances": at_least(small, 0.9 * cnn["undisturbed"])},
     )

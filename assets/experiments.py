@@ -99,17 +99,10 @@ def experiment_summary(
     with stopwatch():
         table = experiments.summarize(sweep(), experiment_trials, train_digits, test_digits)
         curves = experiments.curves(table)
-    best = table.iloc[0]
     within = int((table["verdict"] == experiments.WITHIN_NOISE).sum())
     return result(
         table,
-        f"{best['trial']} is best of {len(table)}, {within} within its noise",
-        numbers={
-            "best": best["trial"],
-            "best_held_out_accuracy": float(best["held_out_accuracy"]),
-            "best_test_accuracy": float(best["test_accuracy"]),
-            "within_noise": within,
-        },
+        f"{table['trial'][0]} is best of {len(table)}, {within} within its noise",
         tables={"trials": table},
         figures={"accuracy_by_size": figures.accuracy_by_size(curves, len(test_digits.labels))},
         checks={"more_data_helps": at_least(experiments.smallest_gain(curves), 0)},

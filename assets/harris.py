@@ -49,30 +49,19 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
     the gradients vary in two directions: a corner.
     """
     with stopwatch():
-        found = harris.find_corners(digit_images, config.kappa, config.relative_threshold)
-    _, places = harris.clearest_places(digit_images, found.response)
-    difference, change = (
-        float(found.gram_difference.max()),
-        float(np.median(found.centering_change)),
-    )
+        corners = harris.find_corners(digit_images, config.kappa, config.relative_threshold)
+    num_corners = np.count_nonzero(corners.corners)
+    difference = corners.gram_difference.max()
     return result(
-        found,
-        f"{np.count_nonzero(found.corners)} corners; M "
+        corners,
+        f"{num_corners} corners; M "
         + (f"is GᵀG up to {difference:.0e}" if difference else "equals GᵀG"),
-        numbers={
-            "num_corners": int(np.count_nonzero(found.corners)),
-            "max_relative_difference": difference,
-            "centering_change": change,
-        },
         figures={
-            "corners": figures.harris_corners(digit_images, found.response, found.corners),
-            "gradients": figures.side_by_side(
-                *figures.gradients(places).values(), size=figures.SQUARE
-            ),
+            "corners": figures.harris_corners(digit_images, corners.response, corners.corners)
         },
         config=config,
         checks={
             "equals_pca": at_most(difference, 1e-10),
-            "corners_found": at_least(np.count_nonzero(found.corners), 1),
+            "corners_found": at_least(num_corners, 1),
         },
     )

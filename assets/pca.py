@@ -38,14 +38,12 @@ CHECKS = {
         "variance_is_eigenvalue": "The variance of a coordinate is its eigenvalue. Difference ÷ "
         "largest eigenvalue.",
         "error_is_left_out": "The squared reconstruction error is the variance on the other "
-        "components. Relative "
-        "difference.",
+        "components. Relative difference.",
     },
     "reconstructions": {
         "error_falls": "More components never fit worse. Largest increase of the test error."
     },
 }
-NUM_EIGENVECTORS_SHOWN = 20
 
 
 class ProjectionsConfig(dg.Config):
@@ -78,7 +76,6 @@ def data_mean(train_digits: DigitSet):
     return result(
         mean,
         f"grey level {mean.mean():.2f} on average",
-        numbers={"empty_pixels": int(np.count_nonzero(mean == 0))},
         figures={"mean": figures.mean_image(mean, IMAGE_SIDE)},
     )
 
@@ -97,7 +94,6 @@ def centered_data(train_digits: DigitSet, data_mean: np.ndarray):
     return result(
         centered,
         f"largest mean left {largest:.1e}",
-        numbers={"shape": str(centered.shape), "largest_mean": largest},
         checks={"mean_zero": at_most(largest, 1e-3)},
     )
 
@@ -112,18 +108,13 @@ def covariance(centered_data: np.ndarray):
     """Sample covariance of the pixels, C = Xᵀ X / (N − 1), float64 (784, 784)."""
     with stopwatch():
         matrix = pca.covariance(centered_data)
-    asymmetry, spectrum = float(np.abs(matrix - matrix.T).max()), np.linalg.eigvalsh(matrix)
+    spectrum = np.linalg.eigvalsh(matrix)
     return result(
         matrix,
         f"total variance {np.trace(matrix):,.0f} of {len(matrix)} pixels",
-        numbers={"trace": float(np.trace(matrix)), "asymmetry": asymmetry},
-        figures={
-            "covariance": figures.matrix(
-                matrix, "Covariance of the pixels", "covariance (grey levels squared)"
-            )
-        },
+        figures={"covariance": figures.covariance(matrix)},
         checks={
-            "symmetric": exactly(asymmetry, 0),
+            "symmetric": exactly(np.abs(matrix - matrix.T).max(), 0),
             "positive_semidefinite": at_least(spectrum[0] / np.abs(spectrum).max(), -1e-6),
             "diagonal": at_most(pca.variance_error(centered_data, np.diag(matrix)), 1e-4),
         },
@@ -144,21 +135,14 @@ def eigendecomposition(covariance: np.ndarray):
     with stopwatch():
         decomposition = pca.eigendecomposition(covariance)
     values, vectors = decomposition
-    enough = {share: pca.components_for_share(values, share) for share in (0.8, 0.9, 0.95)}
-    shown = min(NUM_EIGENVECTORS_SHOWN, len(values))
+    panels = figures.eigenvalue_panels(values, pca.explained_share(values))
     return result(
         decomposition,
-        f"{enough[0.9]} of {len(values)} components explain 90% of the variance",
-        numbers={
-            "largest_eigenvalue": float(values[0]),
-            "smallest_eigenvalue": float(values[-1]),
-            **{f"components_for_{100 * share:.0f}": count for share, count in enough.items()},
-        },
+        f"{pca.components_for_share(values, 0.9)} of {len(values)} components explain 90% of the "
+        "variance",
         figures={
-            "eigenvalues": figures.eigenvalues(values, pca.explained_share(values)),
-            "eigenvectors": figures.eigenvectors(
-                vectors[:, :shown], IMAGE_SIDE, values[:shown] / values.sum()
-            ),
+            "eigenvalues": figures.side_by_side(*panels.values()),
+            "eigenvectors": figures.eigenvectors(values, vectors, IMAGE_SIDE),
         },
         checks={
             "trace": at_most(abs(values.sum() / np.trace(covariance) - 1), 1e-9),

@@ -147,5 +147,5 @@ def model_card(
     return result(
         text,
         f"{model.title}, {champion.accuracy:.2%}{', as before' if present else ''}",
-        numbers={"card": dg.MetadataValue.md(text), "kept": present is not None},
+        numbers={"card": dg.MetadataValue.md(text)},
     )

@@ -16,8 +16,7 @@ GROUP = "softmax"
 CHECKS = {
     "softmax_model": {
         "gradient": "The derived gradient must agree with finite differences. Largest relative "
-        "difference at the "
-        "fitted weights.",
+        "difference at the fitted weights.",
         "loss_falls": "If the loss does not fall, the learning rate is too large or the gradient "
         "has the wrong sign.",
     },

@@ -227,8 +227,7 @@ _TABLE = (
         marker="s",
         method=_softmax,
         summary="Class probabilities softmax(W x + b), fitted by stochastic gradient descent with "
-        "one image per update "
-        "on the cross-entropy.",
+        "one image per update on the cross-entropy.",
         has_own_asset=True,
         settings={
             "learning_rate": Setting(1e-3, 1e-6, 10.0, "Step size of every update."),
@@ -266,9 +265,8 @@ _TABLE = (
         method=_cnn,
         group="networks",
         summary="Convolutional network: convolution 5×5 to 32 channels, ReLU, max-pooling 2, "
-        "convolution 5×5 to 64 "
-        "channels, ReLU, max-pooling 2, linear to the classes; trained with Adam on the "
-        "cross-entropy.",
+        "convolution 5×5 to 64 channels, ReLU, max-pooling 2, linear to the classes; trained with "
+        "Adam on the cross-entropy.",
         has_own_asset=True,
         settings=_TRAINING,
         section="networks",

@@ -38,27 +38,14 @@ def affine(
     from mnist_pipeline.kernels.deformations import sample
 
     images = read_only(images)
-    maps = _maps(images.shape, rotation=rotation, scale=scale, shear=shear, shift=shift)
-    return _in_blocks(lambda block, output: sample(images[block], maps[block], output), images)
-
-
-def _maps(
-    shape: tuple[int, ...],
-    *,
-    rotation: ArrayLike,
-    scale: ArrayLike,
-    shear: ArrayLike,
-    shift: ArrayLike,
-) -> NDArray[np.float64]:
-    """The maps (a, b, c, d, e, f) of `sample`: the place from which each pixel is read."""
-    count, height, width = shape
+    count, height, width = images.shape
     angle = np.radians(_for_each(rotation, count))
     heights, widths = _for_each(scale, count, 2).T
     slant = _for_each(shear, count)
     down, right = _for_each(shift, count, 2).T
     # A pixel is read from the inverse of the map: with p = (row, column) from the centre, p = R S D
     # q + t and D = diag(heights, widths), S = [1 0; −slant 1], R = [cos −sin; sin cos] acting on
-    # (row, column).
+    # (row, column). (a, b, c, d, e, f) is the place in the form of `sample`.
     cos = np.cos(angle)
     sin = np.sin(angle)
     a = cos / heights
@@ -71,7 +58,8 @@ def _maps(
     from_column = middle_column + right
     c = middle_row - a * from_row - b * from_column
     f = middle_column - d * from_row - e * from_column
-    return np.stack([a, b, c, d, e, f], axis=1)
+    maps = np.stack([a, b, c, d, e, f], axis=1)
+    return _in_blocks(lambda block, output: sample(images[block], maps[block], output), images)
 
 
 def thicken(images: Images, amount: ArrayLike) -> Images:

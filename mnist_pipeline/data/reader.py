@@ -144,7 +144,7 @@ class Reader:
     def _listed_names(self) -> tuple[str, ...]:
         path = self._beside("classes.txt")
         if path.exists():
-            return check_names(_text(path).removeprefix("\ufeff").splitlines(), path)
+            return check_names(_text(path).splitlines(), path)
         names = self.source.names()
         return check_names(names, self.root) if names else ()
 
@@ -231,6 +231,6 @@ def read_file(path: Path) -> bytes:
 
 def _text(path: Path) -> str:
     try:
-        return read_file(path).decode()
+        return read_file(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path} is not text in UTF-8; save it as UTF-8") from error

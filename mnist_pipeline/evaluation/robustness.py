@@ -40,6 +40,7 @@ LIKE_TRAINING = {
     "dotted_line": "crossed by a straight line",
     "canny_edges": "only outlines",
 }
+COLUMNS = ("disturbance", "amount", "model", "accuracy", "count", "answers")
 SIDES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)])  # down, up, right, left
 
 
@@ -138,25 +139,15 @@ def measure(
                 block_of[name, amount] = len(blocks)
                 blocks.append(disturb(images, name, amount))
     stacked = np.concatenate(blocks)
-    columns: dict[str, list[Any]] = {
-        "disturbance": [],
-        "amount": [],
-        "model": [],
-        "accuracy": [],
-        "count": [],
-        "answers": [],
-    }
+    rows = []
     for model, fitted in models.items():
         answer = MODELS[model].method().answer(fitted, stacked)
         predicted = answer.labels.reshape(-1, len(images))
         for (name, amount), block in block_of.items():
-            columns["disturbance"].append(name)
-            columns["amount"].append(float(amount))
-            columns["model"].append(model)
-            columns["accuracy"].append(accuracy(labels, predicted[block]))
-            columns["count"].append(len(labels))
-            columns["answers"].append(" ".join(map(str, predicted[block, :SHOWN])))
-    return columns
+            share = accuracy(labels, predicted[block])
+            answers = " ".join(map(str, predicted[block, :SHOWN]))
+            rows.append((name, float(amount), model, share, len(labels), answers))
+    return {name: list(column) for name, column in zip(COLUMNS, zip(*rows), strict=True)}
 
 
 class Curves(NamedTuple):
@@ -167,10 +158,6 @@ class Curves(NamedTuple):
     neutral: float  # the amount without effect
     amounts: list[float]
     accuracies: dict[str, list[float]]  # by amount
-
-    def undisturbed(self, model: str) -> float:
-        """The accuracy of a model under the neutral amount."""
-        return self.accuracies[model][self.amounts.index(self.neutral)]
 
 
 def curves(measured: Mapping[str, Any]) -> dict[str, Curves]:
@@ -205,7 +192,7 @@ def summary(measured: Mapping[str, Curves], model: str) -> dict[str, float]:
     like_training = [errors[name] for name in LIKE_TRAINING]
     unlike_training = [errors[name] for name in CORRUPTIONS if name not in LIKE_TRAINING]
     return {
-        "undisturbed": first.undisturbed(model),
+        "undisturbed": first.accuracies[model][first.amounts.index(first.neutral)],
         "small_mean": float(np.mean(small)),
         "mean": float(np.mean(list(disturbed.values()))),
         "least": min(disturbed.values()),

@@ -80,8 +80,7 @@ def evaluate(
     """Accuracy with its interval, scores per class, confusion matrix, and calibration.
 
     Labels are integers (n_samples,) in 0 … n_classes − 1, and probabilities have the shape
-    (n_samples, n_classes). Raises a ValueError if the labels differ in number, are empty, or are
-    outside the classes.
+    (n_samples, n_classes). Raises a ValueError for labels outside the classes.
 
     Examples
     --------
@@ -195,11 +194,6 @@ def confusion_matrix(
     array([[1, 0],
            [1, 2]])
     """
-    if len(true_labels) != len(predicted_labels) or len(true_labels) == 0:
-        raise ValueError(
-            f"{len(true_labels)} true and {len(predicted_labels)} predicted labels; "
-            "there must be equally many, and at least one"
-        )
     for name, labels in (("true", true_labels), ("predicted", predicted_labels)):
         outside = labels[(labels < 0) | (labels >= num_classes)]
         if len(outside):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from mnist_pipeline.data import held_out
 from mnist_pipeline.data.records import Corners, DigitSet, Predictions, RawData, Reconstructions
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion
-from mnist_pipeline.evaluation.scores import Comparison, Evaluation, accuracy
+from mnist_pipeline.evaluation.scores import Comparison, Evaluation, accuracy, misclassified
 from mnist_pipeline.inference.networks import weights_of
 from mnist_pipeline.knn.model import NUM_NEIGHBORS_SHOWN, accuracy_by_k
 from mnist_pipeline.models import MODELS, Fitted, model_seconds
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 SHARES = (0.8, 0.9, 0.95)
 SIGNIFICANCE = 0.05
-NUM_EIGENVECTORS = 20
 NETWORKS = ("mlp", "cnn")
 
 
@@ -78,13 +77,11 @@ class Values(NamedTuple):
     models: Mapping[str, Fitted]
     predictions: Mapping[str, Predictions]
     evaluations: Mapping[str, Evaluation]
-    run: Mapping[
-        str, Any
-    ]  # id, started (ISO 8601), source (title of the data set), canonical (whether it is MNIST)
+    # id, started (ISO 8601), source (title of the data set), canonical (whether it is MNIST)
+    run: Mapping[str, Any]
     assets: Mapping[str, Mapping[str, Any]]  # the provenance of each asset
-    since_last_run: Mapping[str, Any] | None = (
-        None  # see `versions.compare`; None if there was no run before the last
-    )
+    # See `versions.compare`; None if there was no run before the last.
+    since_last_run: Mapping[str, Any] | None = None
 
 
 def compose(values: Values) -> dict[str, Any]:
@@ -128,9 +125,7 @@ def _model(values: Values, name: str) -> dict[str, Any]:
     assets = MODELS[name].model_asset, MODELS[name].predictions_asset
     return {
         **dataclasses.asdict(values.evaluations[name]),
-        "accuracy_without_doubted": _accuracy_without(
-            values, name, values.raw_mnist.data_set.doubted_labels
-        ),
+        "accuracy_without_doubted": _accuracy_without_doubted(values, name),
         "seconds": model_seconds(values.assets, name),
         "settings": recipe_in_words([values.assets[asset] for asset in assets]),
     }
@@ -140,12 +135,14 @@ def _data(values: Values) -> dict[str, Any]:
     splits = {"train": values.train_digits.labels, "test": values.test_digits.labels}
     data_set = values.raw_mnist.data_set
     num_classes = len(data_set.class_names)
-    counts = {split: np.bincount(labels, minlength=num_classes) for split, labels in splits.items()}
     return {
         **{split: len(labels) for split, labels in splits.items()},
         "held_out": round(held_out.SHARE * len(values.train_digits.labels)),
         "class_names": list(data_set.class_names),
-        "class_counts": {split: numbers.tolist() for split, numbers in counts.items()},
+        "class_counts": {
+            split: np.bincount(labels, minlength=num_classes).tolist()
+            for split, labels in splits.items()
+        },
         "mean_grey_level": float(values.data_mean.mean()),
         "largest_mean": float(values.data_mean.max()),
         "never_inked": int(np.count_nonzero(values.data_mean == 0)),
@@ -157,10 +154,10 @@ def _data(values: Values) -> dict[str, Any]:
     }
 
 
-def _accuracy_without(values: Values, model: str, left_out: Sequence[int]) -> float:
-    """The accuracy on the test images except for some."""
-    kept = np.setdiff1d(np.arange(len(values.test_digits.labels)), left_out)
-    return accuracy(values.test_digits.labels[kept], values.predictions[model].labels[kept])
+def _accuracy_without_doubted(values: Values, model: str) -> float:
+    labels = values.test_digits.labels
+    kept = np.setdiff1d(np.arange(len(labels)), values.raw_mnist.data_set.doubted_labels)
+    return accuracy(labels[kept], values.predictions[model].labels[kept])
 
 
 def _pca(values: Values) -> dict[str, Any]:
@@ -181,7 +178,7 @@ def _pca(values: Values) -> dict[str, Any]:
         "test_rmse": dict(zip(ks, values.reconstructions.test_rmse.tolist())),
         "worst_digit": {"class": int(errors.argmax()), "rmse": float(errors.max())},
         "largest_covariance": float(np.abs(values.covariance).max()),
-        "share_of_component": (eigenvalues[:NUM_EIGENVECTORS] / total).tolist(),
+        "share_of_component": (eigenvalues[: figures.NUM_EIGENVECTORS] / total).tolist(),
         "share_of_two": float(pca.explained_share(eigenvalues)[1]),
         "components_for_share": components,
         "at_component": {
@@ -223,18 +220,15 @@ def _harris(values: Values) -> dict[str, Any]:
 
 def _knn(values: Values) -> dict[str, Any]:
     predictions = values.predictions["knn"]
-    wrong = np.flatnonzero(predictions.labels != values.test_digits.labels)
+    is_wrong = predictions.labels != values.test_digits.labels
     nearest = predictions.nearest
-    shown = {name: array[wrong, :NUM_NEIGHBORS_SHOWN] for name, array in nearest.items()}
     nearest_to_first = values.train_digits.images[nearest["indices"][0, 0]]
     return {
         "num_neighbors": int(values.models["knn"]["num_neighbors"]),
         "accuracy_by_k": accuracy_by_k(nearest["labels"], values.test_digits.labels),
         "misled": {
-            "index": wrong.tolist(),
-            "neighbors": shown["indices"].tolist(),
-            "neighbor_labels": shown["labels"].tolist(),
-            "distances": np.sqrt(shown["squared_distances"]).round(1).tolist(),
+            "neighbors": nearest["indices"][is_wrong, :NUM_NEIGHBORS_SHOWN].tolist(),
+            "neighbor_labels": nearest["labels"][is_wrong, :NUM_NEIGHBORS_SHOWN].tolist(),
         },
         "wrapped": _wrapped(values.test_digits.images[0], nearest_to_first),
     }
@@ -276,15 +270,13 @@ def _network(values: Values, name: str) -> dict[str, Any]:
 
 
 def _errors(values: Values, model: str) -> list[dict[str, Any]]:
-    """The wrong predictions in the order of the test images, with probabilities if there are."""
+    """The wrong predictions in the order of the test images."""
     predictions = values.predictions[model]
-    truth = values.test_digits.labels
-    wrong = np.flatnonzero(predictions.labels != truth)
-    predicted = predictions.labels[wrong]
-    columns = {"index": wrong, "true_label": truth[wrong], "predicted_label": predicted}
-    columns["probability"] = predictions.probabilities[wrong, predicted]
-    columns["true_probability"] = predictions.probabilities[wrong, truth[wrong]]
-    rows = zip(*(column.tolist() for column in columns.values()))
+    columns = misclassified(
+        values.test_digits.labels, predictions.labels, predictions.probabilities
+    )
+    order = columns["index"].argsort()
+    rows = zip(*(column[order].tolist() for column in columns.values()))
     return [dict(zip(columns, row)) for row in rows]
 
 
@@ -306,16 +298,14 @@ def _comparison(values: Values) -> dict[str, Any]:
 
 def _by_class(values: Values) -> dict[str, Any]:
     """The share of each class that each model misreads; means; hardest and easiest class."""
-    num_classes = len(values.raw_mnist.class_names)
-    counts = np.bincount(values.test_digits.labels, minlength=num_classes)
     models = values.model_comparison.models
     shares = {name: 1 - np.array(values.evaluations[name].recall) for name in models}
     mean = np.mean(list(shares.values()), axis=0)
     return {
         "models": {name: share.tolist() for name, share in shares.items()},
         "mean": mean.tolist(),
-        "hardest": int(np.where(counts > 0, mean, -1).argmax()),
-        "easiest": int(np.where(counts > 0, mean, 2).argmin()),
+        "hardest": int(mean.argmax()),
+        "easiest": int(mean.argmin()),
     }
 
 

@@ -19,7 +19,7 @@ from mnist_pipeline.evaluation.robustness import CORRUPTED
 from mnist_pipeline.knn import classifier
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import arrays, figures, pictures, words
-from mnist_pipeline.report.document import NUM_EIGENVECTORS, Values
+from mnist_pipeline.report.document import Values
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +37,8 @@ CODE: dict[str, tuple[Callable[..., Any], ...]] = {
     "mlp": (networks.MLP,),
     "cnn": (networks.CNN,),
 }
-TITLES = {model.name: model.title for model in MODELS.values()}
+TITLES = {name: model.title for name, model in MODELS.items()}
+SHORT_TITLES = {name: model.short_title for name, model in MODELS.items()}
 SCRIPTS = (
     "page",
     "arrays",
@@ -88,7 +89,7 @@ def render(document: Mapping[str, Any], values: Values) -> str:
         **document,
         titles=TITLES,
         corrupted={key: name.replace("_", " ").capitalize() for key, name in CORRUPTED.items()},
-        short_titles={model.name: model.short_title for model in MODELS.values()},
+        short_titles=SHORT_TITLES,
         phrases={model.name: model.phrase for model in MODELS.values()},
         story=_story(document),
         sections=_sections(document),
@@ -166,7 +167,7 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
     half = len(values.covariance) // 2
     halved = values.covariance.reshape(half, 2, half, 2).mean(axis=(1, 3))
     covariances = values.covariance.reshape(side, side, side, side)
-    eigenvectors = values.eigendecomposition.eigenvectors.T[:NUM_EIGENVECTORS]
+    eigenvectors = values.eigendecomposition.eigenvectors.T[: figures.NUM_EIGENVECTORS]
     templates = values.models["softmax"]["weights"] * softmax.pixel_deviations(train.images)
     misled = document["knn"]["misled"]["neighbors"][:NUM_MISLED_SHOWN]
     return {
@@ -219,13 +220,11 @@ def _disturbed(
             first_amount = 0
             shown = [int(is_wrong.sum(axis=0).argmax())]
         rows = []
-        for i in range(first_amount, len(answers)):
-            amount = robustness.DISTURBANCES[name].amounts[i]
+        for amount, answered in list(zip(disturbance["amounts"], answers))[first_amount:]:
             disturbed = robustness.disturb(undisturbed, name, amount)
             for place in shown:
                 picture = pictures.grey(disturbed[place])
-                amount_shown = disturbance["amounts"][i]
-                rows.append((picture, amount_shown, int(labels[place]), int(answers[i, place])))
+                rows.append((picture, amount, int(labels[place]), int(answered[place])))
         by_disturbance[name] = rows
     return by_disturbance
 
@@ -238,19 +237,11 @@ def draw_charts(document: Mapping[str, Any], values: Values) -> dict[str, str]:
 
 def _method_charts(values: Values) -> dict[str, Figure]:
     eigenvalues = values.eigendecomposition.eigenvalues
-    draw_eigenvalues = partial(figures.draw_eigenvalues, values=eigenvalues)
-    shares = pca.explained_share(eigenvalues)
-    points = values.projections[:, :2]
-    charts = {
-        "eigenvalues_linear": figures.side_by_side(draw_eigenvalues),
-        "eigenvalues_logarithmic": figures.side_by_side(
-            partial(draw_eigenvalues, logarithmic=True)
-        ),
-        "share": figures.side_by_side(partial(figures.draw_shares, shares=shares)),
-        "scatter": figures.class_scatter(
-            points, values.train_digits.labels, values.raw_mnist.class_names
-        ),
-    }
+    panels = figures.eigenvalue_panels(eigenvalues, pca.explained_share(eigenvalues))
+    charts = {name: figures.side_by_side(panel) for name, panel in panels.items()}
+    charts["scatter"] = figures.class_scatter(
+        values.projections[:, :2], values.train_digits.labels, values.raw_mnist.class_names
+    )
     _, places = harris.clearest_places(values.digit_images, values.harris_corners.response)
     for name, panel in figures.gradients(places).items():
         charts[f"gradients_{name}"] = figures.side_by_side(panel, size=figures.SQUARE)
@@ -260,13 +251,12 @@ def _method_charts(values: Values) -> dict[str, Figure]:
 def _model_charts(document: Mapping[str, Any]) -> dict[str, Figure]:
     charts = {"votes": figures.votes(document["knn"]["accuracy_by_k"])}
     for name, curves in {"softmax": document["softmax"], **document["networks"]}.items():
-        model = MODELS[name]
-        title = model.title
-        accuracies = {"training": np.array(curves["accuracy"])}
+        title = TITLES[name]
+        accuracies = {"training": curves["accuracy"]}
         if "held_out_accuracy" in curves:
-            accuracies["held-out"] = np.array(curves["held_out_accuracy"])
-        parts = document["assets"].get(model.model_asset, {}).get("losses") or ()
-        loss = partial(figures.draw_loss, loss=np.array(curves["loss"]), title=title, parts=parts)
+            accuracies["held-out"] = curves["held_out_accuracy"]
+        parts = document["assets"].get(MODELS[name].model_asset, {}).get("losses") or ()
+        loss = partial(figures.draw_loss, loss=curves["loss"], title=title, parts=parts)
         accuracy = partial(
             figures.draw_accuracies, accuracies=accuracies, title=f"{title}: accuracy"
         )
@@ -280,16 +270,15 @@ def _comparison_charts(values: Values) -> dict[str, Figure]:
     curves = robustness.curves(measured)
     num_images = int(values.robustness["count"].iloc[0])
     champion = values.champion.model
-    scores = {}
-    charts = {"corruptions": figures.corruptions(curves, num_images, champion)}
+    charts = {
+        "corruptions": figures.corruptions(curves, num_images, champion),
+        "accuracies": figures.accuracies(values.evaluations),
+    }
     for name, evaluation in values.evaluations.items():
-        title = MODELS[name].title
-        scores[title] = [evaluation.accuracy, *evaluation.interval]
-        charts[f"reliability_{name}"] = figures.reliability(evaluation.calibration, title)
-    charts["accuracies"] = figures.accuracies(scores)
+        charts[f"reliability_{name}"] = figures.reliability(evaluation.calibration, TITLES[name])
     for name, curve in curves.items():
         if name not in CORRUPTED:
-            charts[f"robustness_{name}"] = figures.robustness({name: curve}, num_images, champion)
+            charts[f"robustness_{name}"] = figures.robustness(curve, num_images, champion)
     return charts
 
 
@@ -299,7 +288,7 @@ def _script_data(document: Mapping[str, Any], values: Values) -> Markup:
     shares = np.cumsum(document["pca"]["eigenvalues"]) / document["pca"]["total_variance"]
     script_data = {
         "titles": TITLES,
-        "short": {model.name: model.short_title for model in MODELS.values()},
+        "short": SHORT_TITLES,
         "names": data["class_names"],
         "noun": data["noun"],
         "handwritten": data["handwritten"],

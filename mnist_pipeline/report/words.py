@@ -47,8 +47,8 @@ def disturbance_in_words(curves: Curves, nouns: str) -> str:
     shares = {model: accuracies[place] for model, accuracies in curves.accuracies.items()}
     worst, *_, best = sorted(shares, key=lambda model: shares[model])
     return (
-        f"Mean accuracy is lowest at {curves.amounts[place]:g} ({curves.unit}). "
-        f"There {MODELS[best].phrase} reads {percent(shares[best], 1)} of the {nouns} correctly, "
+        f"Mean accuracy is lowest at {curves.amounts[place]:g} ({curves.unit}). There "
+        f"{MODELS[best].phrase} reads {percent(shares[best], 1)} of the {nouns} correctly, "
         f"{MODELS[worst].phrase} {percent(shares[worst], 1)}."
     )
 
@@ -62,8 +62,8 @@ def robustness_in_words(models: Mapping[str, Mapping[str, float]]) -> str:
 
     worst, *_, best = sorted(models, key=lambda model: models[model]["mean"])
     return (
-        f"On average over all disturbances, the highest accuracy is that of {described(best)}. "
-        f"The lowest is that of {described(worst)}."
+        f"On average over all disturbances, the highest accuracy is that of {described(best)}. The "
+        f"lowest is that of {described(worst)}."
     )
 
 

@@ -275,8 +275,8 @@ class _Run:
         loss = float(self.losses.mean())
         if not math.isfinite(loss):
             raise DivergenceError(
-                f"the loss is {loss} after {self.step} updates: training diverged. "
-                f"Lower the recipe's learning_rate, which is {self.recipe.learning_rate}."
+                f"the loss is {loss} after {self.step} updates: training diverged. Lower the "
+                f"recipe's learning_rate, which is {self.recipe.learning_rate}."
             )
         parts = tuple(
             loss_of_others + share * float(part.mean()) for part in torch.chunk(losses, PARTS)

@@ -68,9 +68,11 @@ def _gradients() -> Figure:
 DRAWINGS: dict[str, Callable[[], Figure]] = {
     "image_grid": lambda: figures.image_grid(IMAGES, 10, title="The first training images"),
     "mean_image": lambda: figures.mean_image(IMAGES.mean(axis=0), 28),
-    "matrix": lambda: figures.matrix(np.cov(POINTS), "Covariance", "covariance"),
-    "eigenvalues": lambda: figures.eigenvalues(EIGENVALUES, SHARES),
-    "eigenvectors": lambda: figures.eigenvectors(VECTORS, 28, np.full(20, 0.05)),
+    "covariance": lambda: figures.covariance(np.cov(POINTS)),
+    "eigenvalues": lambda: figures.side_by_side(
+        *figures.eigenvalue_panels(EIGENVALUES, SHARES).values()
+    ),
+    "eigenvectors": lambda: figures.eigenvectors(np.full(20, 0.05), VECTORS, 28),
     "class_scatter": lambda: figures.class_scatter(POINTS, LABELS, CLASS_NAMES),
     "class_scatter_names": lambda: figures.class_scatter(POINTS, LABELS, FASHION_MNIST.class_names),
     "reconstructions": lambda: figures.reconstructions(
@@ -89,11 +91,11 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
     "confusion_matrix": lambda: figures.confusion_matrix(
         np.diag(range(9, 19)), "Confusion", CLASS_NAMES
     ),
-    "accuracies": lambda: figures.accuracies({"b": (0.9, 0.85, 0.93), "a": (0.99, 0.97, 0.995)}),
-    "corruptions": lambda: figures.corruptions({"corruption_fog": FOG}, 100),
-    "robustness": lambda: figures.robustness(
-        {"scale": SCALE, "corruption_fog": FOG, "shift": SCALE}, 100
+    "accuracies": lambda: figures.accuracies(
+        {"cnn": scores.Score(0.9, 10, [0.85, 0.93]), "knn": scores.Score(0.99, 1, [0.97, 0.995])}
     ),
+    "corruptions": lambda: figures.corruptions({"corruption_fog": FOG}, 100, "cnn"),
+    "robustness": lambda: figures.robustness(SCALE, 100, "cnn"),
     "accuracy_by_size": lambda: figures.accuracy_by_size(BY_SIZE, 10_000),
     "neighbor_errors": lambda: figures.neighbor_errors(
         IMAGES[:2],
@@ -225,11 +227,8 @@ def test_curves_show_what_was_measured_with_its_intervals() -> None:
     np.testing.assert_allclose(
         axes.collections[0].get_segments()[0], [[40, 100 * low], [40, 100 * high]]
     )
-    first, second = figures.robustness(
-        {"scale": SCALE, "corruption_fog": FOG, "shift": SCALE}, 100, "cnn"
-    ).axes
-    assert _lines(first) == _lines(second)
-    assert _lines(first)[1:] == [[[0.7, 60], [1, 97], [1.3, 50]]] * len(MODELS)
+    (axes,) = DRAWINGS["robustness"]().axes
+    assert _lines(axes)[1:] == [[[0.7, 60], [1, 97], [1.3, 50]]] * len(MODELS)
 
 
 @pytest.mark.parametrize("name", DRAWINGS)

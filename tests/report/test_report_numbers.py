@@ -53,18 +53,17 @@ def _components(values: Values) -> Iterator[str]:
     eigenvalues, vectors = values.eigendecomposition
     shares = np.cumsum(eigenvalues) / np.trace(values.covariance)
     yield (
-        f"first component explains {shares[0]:.1%} of the variance, "
-        f"the first 20 together explain {shares[19]:.1%}"
+        f"first component explains {shares[0]:.1%} of the variance, the first 20 together explain "
+        f"{shares[19]:.1%}"
     )
     yield f"two components, which explain {shares[1]:.1%}"
     for share in (0.8, 0.9, 0.95):
         count = int((shares < share).sum()) + 1
         yield (
             f"{count} of 784 components explain {share:.0%} of the variance. The last of their "
-            "eigenvalues is "
-            f"{eigenvalues[0] / eigenvalues[count - 1]:.0f} times smaller than the first. One more "
-            "component would add "
-            f"{shares[count] - shares[count - 1]:.2%}; the other {784 - count} together"
+            f"eigenvalues is {eigenvalues[0] / eigenvalues[count - 1]:.0f} times smaller than the "
+            f"first. One more component would add {shares[count] - shares[count - 1]:.2%}; the "
+            f"other {784 - count} together"
         )
     rows = values.test_digits.images.reshape(-1, 784) - values.data_mean
     for k in values.reconstructions.num_components:
@@ -95,8 +94,8 @@ def _training(values: Values) -> Iterator[str]:
     loss, accuracy = values.models["softmax"]["loss"], values.models["softmax"]["accuracy"]
     yield f"mean loss is {loss[0]:.3f} in the first epoch and {loss[-1]:.3f} in the last"
     yield (
-        f"accuracy on the training images is {accuracy[0]:.1%} in the first epoch "
-        f"and {accuracy[-1]:.1%} in the last"
+        f"accuracy on the training images is {accuracy[0]:.1%} in the first epoch and "
+        f"{accuracy[-1]:.1%} in the last"
     )
     for name in ("mlp", "cnn"):
         network, kept = values.models[name], len(split(len(values.train_digits.labels))[0])

@@ -27,8 +27,7 @@ def test_only_the_cores_that_the_process_may_use_count() -> None:
         pytest.skip("this system binds no process to cores")
     code = (
         "import os; from mnist_pipeline.utils import machine; os.sched_setaffinity(0, "
-        "{min(os.sched_getaffinity(0))}); "
-        "print(machine.num_cores())"
+        "{min(os.sched_getaffinity(0))}); print(machine.num_cores())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"

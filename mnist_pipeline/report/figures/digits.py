@@ -36,11 +36,11 @@ def image_grid(
     for place, image in enumerate(images):
         top, left = step_y * (place // columns), step_x * (place % columns)
         mosaic[top : top + height, left : left + width] = image
-    inches = min(11.0, max(5.0, 1.0 * columns))
+    inches = min(11.0, max(5.0, columns))
     mosaic_height = inches * mosaic.shape[0] / mosaic.shape[1]
-    title_height = style.TOP if title else 0.0
-    figure = Figure(figsize=(inches, mosaic_height + title_height))
-    axes = figure.add_axes((0, 0, 1, mosaic_height / (mosaic_height + title_height)))
+    inches_high = mosaic_height + style.TOP
+    figure = Figure(figsize=(inches, inches_high))
+    axes = figure.add_axes((0, 0, 1, mosaic_height / inches_high))
     cmap, low, high = ("RdBu_r", -1.0, 1.0) if signed else ("gray_r", 0.0, 255.0)
     axes.imshow(mosaic, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
     axes.set_axis_off()

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mnist_pipeline.evaluation.robustness import CORRUPTED, Curves
-from mnist_pipeline.evaluation.scores import Calibration, wilson_interval
+from mnist_pipeline.evaluation.scores import Calibration, Evaluation, Score, wilson_interval
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.figures import style
 
@@ -59,12 +59,14 @@ def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Fi
     return style.side_by_side(draw, size=(side, side), left=margin, bottom=margin)
 
 
-def accuracies(scores: Mapping[str, Sequence[float]]) -> Figure:
-    """Accuracies with their 95% intervals; `scores` are (share, low, high) by title of a model."""
+def accuracies(scores: Mapping[str, Score | Evaluation]) -> Figure:
+    """The accuracy of each model with its 95% interval."""
 
     def draw(axes: Axes) -> None:
-        titles = sorted(scores, key=lambda title: scores[title][0])
-        accuracy, low, high = 100 * np.array([scores[title] for title in titles]).T
+        models = sorted(scores, key=lambda model: scores[model].accuracy)
+        titles = [MODELS[model].title for model in models]
+        intervals = [(scores[model].accuracy, *scores[model].interval) for model in models]
+        accuracy, low, high = 100 * np.array(intervals).T
         axes.hlines(range(len(titles)), low, high, color=style.COLORS[0], linewidth=3)
         axes.plot(accuracy, range(len(titles)), "o", color=style.COLORS[2])
         above: Any = {"textcoords": "offset points", "xytext": (0, 7), "ha": "center"}
@@ -79,14 +81,14 @@ def accuracies(scores: Mapping[str, Sequence[float]]) -> Figure:
     return style.side_by_side(draw, size=(style.PANEL[0], 0.45 * len(scores) + 1.0), left=1.05)
 
 
-def corruptions(measured: Mapping[str, Curves], num_images: int, champion: str = "") -> Figure:
+def corruptions(measured: Mapping[str, Curves], num_images: int, champion: str) -> Figure:
     """Error of each model with its 95% interval per corruption, the champion's worst first."""
     accuracies = {
         CORRUPTED[key].replace("_", " "): curve.accuracies
         for key, curve in measured.items()
         if key in CORRUPTED
     }
-    names = sorted(accuracies, key=lambda name: accuracies[name].get(champion, [0])[-1])
+    names = sorted(accuracies, key=lambda name: accuracies[name][champion][-1])
     models = [MODELS[name] for name in next(iter(accuracies.values()))]
 
     def draw(axes: Axes) -> None:
@@ -151,45 +153,43 @@ def reliability(calibration: Calibration, title: str) -> Figure:
     return style.side_by_side(draw)
 
 
-def robustness(measured: Mapping[str, Curves], num_images: int, champion: str = "") -> Figure:
-    """Accuracy of each model by the amount of a disturbance, in a panel per disturbance.
+def robustness(curves: Curves, num_images: int, champion: str) -> Figure:
+    """Accuracy of each model by the amount of a disturbance.
 
-    Corruptions are left out. Bands show the 95% intervals. The line of the champion is emphasised.
+    Bands show the 95% intervals. The line of the champion is emphasised. A line marks the neutral
+    amount; it is on the left if it is an end.
     """
-    draw = partial(_draw_robustness, num_images=num_images, champion=champion)
-    panels = [partial(draw, curves=measured[name]) for name in measured if name not in CORRUPTED]
-    return style.side_by_side(*panels, right=0.82)
 
+    def draw(axes: Axes) -> None:
+        axes.axvline(curves.neutral, color=style.SOFT, linestyle="--", linewidth=1)
+        last = 0 if curves.neutral == curves.amounts[-1] else -1
+        ends = {}
+        for name, shares in curves.accuracies.items():
+            model = MODELS[name]
+            percents = [100 * share for share in shares]
+            emphasis = 2 if name == champion else 1
+            axes.plot(
+                curves.amounts,
+                percents,
+                color=model.color,
+                linewidth=1.4 * emphasis,
+                marker=model.marker,
+                markersize=4,
+                zorder=2 + emphasis / 10,
+            )
+            ends[model.short_title] = (curves.amounts[last], percents[last], model.color)
+            low, high = _intervals(np.array(shares), num_images)
+            axes.fill_between(
+                curves.amounts, low, high, color=model.color, alpha=0.1 * emphasis, linewidth=0
+            )
+        axes.set(title=curves.title, xlabel=curves.unit, ylabel="accuracy (%)", ylim=(0, 102))
+        axes.set_xticks(curves.amounts)
+        axes.xaxis.set_major_formatter("{x:g}")
+        if last == 0:
+            axes.invert_xaxis()
+        style.label_ends(axes, ends, bold=MODELS[champion].short_title)
 
-def _draw_robustness(axes: Axes, curves: Curves, num_images: int, champion: str) -> None:
-    """Draw the curves, with a line at the neutral amount; it is on the left if it is an end."""
-    axes.axvline(curves.neutral, color=style.SOFT, linestyle="--", linewidth=1)
-    last = 0 if curves.neutral == curves.amounts[-1] else -1
-    ends = {}
-    for name, shares in curves.accuracies.items():
-        model = MODELS[name]
-        percents = [100 * share for share in shares]
-        emphasis = 2 if name == champion else 1
-        axes.plot(
-            curves.amounts,
-            percents,
-            color=model.color,
-            linewidth=1.4 * emphasis,
-            marker=model.marker,
-            markersize=4,
-            zorder=2 + emphasis / 10,
-        )
-        ends[model.short_title] = (curves.amounts[last], percents[last], model.color)
-        low, high = _intervals(np.array(shares), num_images)
-        axes.fill_between(
-            curves.amounts, low, high, color=model.color, alpha=0.1 * emphasis, linewidth=0
-        )
-    axes.set(title=curves.title, xlabel=curves.unit, ylabel="accuracy (%)", ylim=(0, 102))
-    axes.set_xticks(curves.amounts)
-    axes.xaxis.set_major_formatter("{x:g}")
-    if last == 0:
-        axes.invert_xaxis()
-    style.label_ends(axes, ends, bold=MODELS[champion].short_title if champion else "")
+    return style.side_by_side(draw, right=0.82)
 
 
 def learning_curves(
@@ -207,7 +207,10 @@ def learning_curves(
 
 
 def draw_loss(
-    axes: Axes, loss: np.ndarray, title: str, parts: Sequence[Sequence[float]] = ()
+    axes: Axes,
+    loss: Sequence[float] | np.ndarray,
+    title: str,
+    parts: Sequence[Sequence[float]] = (),
 ) -> None:
     """Training loss by epoch (n_epochs,), or by parts of epochs, which show the first epoch too."""
     if parts:

@@ -16,6 +16,7 @@ from mnist_pipeline.report.words import SUPERSCRIPTS
 
 NUM_SCATTERED = 100  # images per class in a scatter plot: more would cover each other
 MAX_SCATTERED = 1_000  # in all
+NUM_EIGENVECTORS = 20
 COLOR_SCALE: Any = {"fraction": 0.25, "pad": 0.03, "shrink": 0.84}
 
 
@@ -31,15 +32,17 @@ def mean_image(mean: np.ndarray, side: int) -> Figure:
     return style.side_by_side(draw, size=(3.69, 2.94), left=0.1, bottom=0.1)
 
 
-def matrix(values: np.ndarray, title: str, label: str) -> Figure:
-    """A symmetric matrix as an image; colours show square roots, with zero in the middle."""
+def covariance(values: np.ndarray) -> Figure:
+    """The covariances as an image; colours show square roots, with zero in the middle."""
 
     def draw(axes: Axes) -> None:
         limit = np.abs(values).max() or 1.0
         norm = FuncNorm((signed_root, lambda roots: roots * np.abs(roots)), vmin=-limit, vmax=limit)
         drawn = axes.imshow(values, cmap="RdBu_r", norm=norm, interpolation="antialiased")
-        axes.set(title=title, xlabel="pixel (row by row)", ylabel="pixel (row by row)")
+        axes.set(title="Covariance of the pixels")
+        axes.set(xlabel="pixel (row by row)", ylabel="pixel (row by row)")
         axes.grid(False)
+        label = "covariance (grey levels squared)"
         scale = {"ticks": limit * np.array([-1, -0.25, 0, 0.25, 1]), **COLOR_SCALE}
         axes.figure.colorbar(drawn, ax=axes, label=label, format="{x:,.0f}", **scale)
 
@@ -51,13 +54,13 @@ def signed_root(values: np.ndarray) -> np.ndarray:
     return np.sign(values) * np.sqrt(np.abs(values))
 
 
-def eigenvalues(values: np.ndarray, shares: np.ndarray) -> Figure:
+def eigenvalue_panels(values: np.ndarray, shares: np.ndarray) -> dict[str, style.Panel]:
     """Eigenvalues on a linear and a logarithmic scale, and the cumulative share of the variance."""
-    return style.side_by_side(
-        partial(draw_eigenvalues, values=values),
-        partial(draw_eigenvalues, values=values, logarithmic=True),
-        partial(draw_shares, shares=shares),
-    )
+    return {
+        "eigenvalues_linear": partial(draw_eigenvalues, values=values),
+        "eigenvalues_logarithmic": partial(draw_eigenvalues, values=values, logarithmic=True),
+        "share": partial(draw_shares, shares=shares),
+    }
 
 
 def draw_eigenvalues(axes: Axes, values: np.ndarray, *, logarithmic: bool = False) -> None:
@@ -91,11 +94,11 @@ def draw_shares(axes: Axes, shares: np.ndarray) -> None:
     axes.set(xlabel="components k", ylabel="share of variance (%)")
 
 
-def eigenvectors(vectors: np.ndarray, side: int, shares: np.ndarray) -> Figure:
+def eigenvectors(values: np.ndarray, vectors: np.ndarray, side: int) -> Figure:
     """The leading eigenvectors (columns) as images, with their shares of the variance."""
-    images = vectors.T.reshape(-1, side, side)
-    captions = [f"{100 * share:.1f}%" for share in shares]
-    title = f"The first {len(shares)} eigenvectors, with their shares of the variance"
+    images = vectors.T[:NUM_EIGENVECTORS].reshape(-1, side, side)
+    captions = [f"{100 * share:.1f}%" for share in values[:NUM_EIGENVECTORS] / values.sum()]
+    title = f"The first {len(images)} eigenvectors, with their shares of the variance"
     return image_grid(images, 10, captions, title, signed=True)
 
 

@@ -13,8 +13,8 @@ from mnist_pipeline.runtime.storage import storage
 # The page has its own scripts and styles. In a sandbox, they have no access to the UI.
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
-    "font-src data:; form-action 'none'; base-uri 'none'; "
-    "sandbox allow-scripts allow-modals allow-downloads"
+    "font-src data:; form-action 'none'; base-uri 'none'; sandbox allow-scripts allow-modals "
+    "allow-downloads"
 )
 
 
