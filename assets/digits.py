@@ -127,9 +127,14 @@ def digit_images(train_digits: DigitSet, raw_mnist: RawData):
     names = raw_mnist.class_names
     with stopwatch():
         images = datasets.first_of_each_class(train_digits)
-    title = "The first training image of each class"
+        means = datasets.class_means(train_digits)
+    columns = min(10, len(images))
+    first, mean = (f"The {kind} training image of each class" for kind in ("first", "mean"))
     return result(
         images,
         f"{len(images)} classes",
-        figures={"digits": figures.image_grid(images, min(10, len(images)), names, title)},
+        figures={
+            "digits": figures.image_grid(images, columns, names, first),
+            "class_means": figures.image_grid(means, columns, names, mean),
+        },
     )

@@ -103,7 +103,8 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
             },
             tables={"classes": pd.DataFrame(by_class)},
             figures={
-                "confusion": figures.confusion_matrix(counts, f"{model.title}: confusion", names)
+                "confusion": figures.confusion_matrix(counts, f"{model.title}: confusion", names),
+                "reliability": figures.reliability(evaluated.calibration, model.title),
             },
             checks={
                 "better_than_guessing": at_least(
@@ -172,8 +173,8 @@ def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any)
     images, labels = test_digits.images[drawn], test_digits.labels[drawn]
     with stopwatch():
         measured = disturbed.measure(by_model(by_asset, "model"), images, labels)
-    table = pd.DataFrame(measured)
-    cnn = disturbed.summary(disturbed.curves(measured), "cnn")
+    table, curves = pd.DataFrame(measured), disturbed.curves(measured)
+    cnn = disturbed.summary(curves, "cnn")
     small = cnn["small_mean"]
     means = table.groupby("model", sort=False)["accuracy"].agg(["mean", "min"]).reset_index()
     return result(
@@ -182,6 +183,10 @@ def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any)
         f"{cnn['corruption_error']:.1%} under MNIST-C",
         numbers={"small_disturbances": small, "corruption_error": cnn["corruption_error"]},
         tables={"models": means},
+        figures={
+            "robustness": figures.robustness(curves, len(labels), "cnn"),
+            "corruptions": figures.corruptions(curves, len(labels), "cnn"),
+        },
         config=config,
         checks={"small_disturbances": at_least(small, 0.9 * cnn["undisturbed"])},
     )

@@ -50,6 +50,8 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
     """
     with stopwatch():
         corners = harris.find_corners(digit_images, config.kappa, config.relative_threshold)
+    _, places = harris.clearest_places(digit_images, corners.response)
+    gradients = figures.gradients(places).values()
     num_corners = np.count_nonzero(corners.corners)
     difference = corners.gram_difference.max()
     return result(
@@ -57,7 +59,8 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
         f"{num_corners} corners; M "
         + (f"is GᵀG up to {difference:.0e}" if difference else "equals GᵀG"),
         figures={
-            "corners": figures.harris_corners(digit_images, corners.response, corners.corners)
+            "corners": figures.harris_corners(digit_images, corners.response, corners.corners),
+            "gradients": figures.side_by_side(*gradients, size=figures.SQUARE),
         },
         config=config,
         checks={

@@ -88,7 +88,10 @@ def knn_votes(
         table,
         f"best for k = {best + 1}: {accuracies['nearest'][best]:.2%}",
         tables={"accuracy_by_k": table},
-        figures=_errors(knn_predictions, train_digits, test_digits, raw_mnist.class_names),
+        figures={
+            "votes": figures.votes(accuracies),
+            **_errors(knn_predictions, train_digits, test_digits, raw_mnist.class_names),
+        },
         checks={
             "equals_brute_force": exactly(agreement, 1),
             "not_in_training": warning(

@@ -278,7 +278,7 @@ def _comparison_charts(values: Values) -> dict[str, Figure]:
         charts[f"reliability_{name}"] = figures.reliability(evaluation.calibration, TITLES[name])
     for name, curve in curves.items():
         if name not in CORRUPTED:
-            charts[f"robustness_{name}"] = figures.robustness(curve, num_images, champion)
+            charts[f"robustness_{name}"] = figures.robustness({name: curve}, num_images, champion)
     return charts
 
 

@@ -95,7 +95,7 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
         {"cnn": scores.Score(0.9, 10, [0.85, 0.93]), "knn": scores.Score(0.99, 1, [0.97, 0.995])}
     ),
     "corruptions": lambda: figures.corruptions({"corruption_fog": FOG}, 100, "cnn"),
-    "robustness": lambda: figures.robustness(SCALE, 100, "cnn"),
+    "robustness": lambda: figures.robustness({"scale": SCALE}, 100, "cnn"),
     "accuracy_by_size": lambda: figures.accuracy_by_size(BY_SIZE, 10_000),
     "neighbor_errors": lambda: figures.neighbor_errors(
         IMAGES[:2],

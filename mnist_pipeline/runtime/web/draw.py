@@ -34,6 +34,7 @@ from mnist_pipeline.runtime.storage import storage
 READ, EXAMPLES = f"{DRAW}/read", f"{DRAW}/examples"
 TEST_DIGITS = "test_digits"  # the asset from which examples are shown
 MAX_DIGITS = 100
+MAX_UPLOAD = 10_000_000  # bytes
 MAX_EXAMPLES = 12
 MAX_CANDIDATES = 8  # test images per class, among which an example is chosen
 POLICY = (  # no request to another host
@@ -128,7 +129,7 @@ def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
         return TEMPLATES.TemplateResponse(request, "draw.html", context, headers=headers)
 
     async def read(request: Request) -> Response:
-        content = _picture(await request.body())
+        content = _picture(await _body(request))
         async with lock:
             return JSONResponse(await run_in_threadpool(_answer, recognizer_key, content))
 
@@ -137,6 +138,16 @@ def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
             return JSONResponse(await run_in_threadpool(_examples, recognizer_key))
 
     return [Route(DRAW, page), Route(EXAMPLES, examples), Route(READ, read, methods=["POST"])]
+
+
+async def _body(request: Request) -> bytes:
+    """The body of a request; raises HTTPException if it is too long."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_UPLOAD:
+            raise HTTPException(413, f"The picture is longer than {MAX_UPLOAD:,} bytes; reduce it")
+    return bytes(body)
 
 
 def _picture(body: bytes) -> bytes:

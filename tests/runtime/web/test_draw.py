@@ -97,6 +97,7 @@ BAD = {
         400,
         f'{{"picture": "{uri(encoded(Image.new("1", (20_000, 20_000))))}"}}'.encode(),
     ),
+    "too many bytes": (413, b" " * (draw.MAX_UPLOAD + 1)),
 }
 
 
