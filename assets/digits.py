@@ -11,6 +11,7 @@ from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import checks
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import (
+    CHECKSUM,
     DIRECTORY,
     ROW_COUNT,
     STORAGE,
@@ -65,6 +66,7 @@ def raw_mnist(data_set: DataSetResource):
         f"{len(files)} files, {files['size'].sum() / 1e6:.1f} MB",
         numbers={
             DIRECTORY: dg.MetadataValue.path(str(data_set.path)),
+            CHECKSUM: raw.checksum,
             "title": raw.data_set.title,
         },
         tables={"files": files},

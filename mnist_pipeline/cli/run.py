@@ -17,12 +17,12 @@ from mnist_pipeline.cli.display import Display, is_interruption, open_output, pr
 from mnist_pipeline.cli.errors import CommandError, of_database, unknown
 from mnist_pipeline.cli.first_run import compile_ahead
 from mnist_pipeline.cli.selection import select_assets, whole_graph
-from mnist_pipeline.data.records import RawFile
+from mnist_pipeline.data.records import RawFile, checksum
 from mnist_pipeline.models import model_seconds
 from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime.graph.records import origins, recorded_metadata
-from mnist_pipeline.runtime.graph.results import DIRECTORY
+from mnist_pipeline.runtime.graph.results import CHECKSUM, DIRECTORY
 from mnist_pipeline.runtime.graph.staleness import due_assets, due_partitions, observe_raw_files
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import machine
@@ -84,20 +84,23 @@ def _check_data(
     is_default: bool,
 ) -> None:
     """Refuse to mix the results of two data sets, or to replace those of another one unasked."""
-    stored = storage.current()
-    keys = stored.keys()
-    if not files or RAW.path[-1] not in keys:
+    recorded = recorded_metadata(instance, [RAW])[RAW]
+    if not files or recorded.get(CHECKSUM) in (None, checksum(files)):
         return
-    path = recorded_metadata(instance, [RAW])[RAW].get(DIRECTORY, "other files")
-    if tuple(stored.read(RAW.path[-1]).files) == tuple(files):
+    if recorded[DIRECTORY] == str(configured.data):
+        if RAW not in selected:
+            raise CommandError(
+                f"{configured.data} has changed since its results were stored; update them with "
+                "mnist-pipeline run --changed"
+            )
         return
-    results = f"the results in {stored.root} are of {path}"
+    results = f"the results in {configured.storage} are of {recorded[DIRECTORY]}"
     if RAW not in selected:
         raise CommandError(
             f"MNIST_PIPELINE_DATA is {configured.data}, but {results}; name these files, or "
             "another storage, or run everything: mnist-pipeline run"
         )
-    if is_default and path != str(configured.data):
+    if is_default:
         raise CommandError(
             f"{results}, and --changed would replace all of them by those of {configured.data}; "
             "set MNIST_PIPELINE_STORAGE to another directory, or add --select '*'"

@@ -1,6 +1,7 @@
 """The named arrays that assets return: the meaning and the shape of each field."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
@@ -51,6 +52,11 @@ class DataSet:
         return f"{'Reading handwritten' if self.handwritten else 'Recognizing'} {self.nouns}"
 
 
+def checksum(files: Iterable[RawFile]) -> str:
+    """The SHA-256 of the checksums of files."""
+    return hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
+
+
 @stored_type
 @dataclass(frozen=True)
 class RawData:
@@ -61,6 +67,11 @@ class RawData:
 
     files: tuple[RawFile, ...]
     data_set: DataSet
+
+    @property
+    def checksum(self) -> str:
+        """The SHA-256 of the checksums of the files."""
+        return checksum(self.files)
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 STORAGE = "mnist_storage"  # the key of the IO manager of this project
 HEADLINE = "headline"
+CHECKSUM = "checksum"  # metadata of `raw_mnist`: the SHA-256 of the checksums of its files
 DIRECTORY = "directory"  # metadata of `raw_mnist`: where its files are
 SECONDS = "seconds"  # metadata: the wall time of the method
 ROW_COUNT = "dagster/row_count"  # Dagster plots this metadata over time

@@ -1,6 +1,5 @@
 """What must run again: assets that are missing, stale or damaged, and everything below them."""
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import dagster as dg
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.records import RawFile
+from mnist_pipeline.data.records import RawFile, checksum
 from mnist_pipeline.runtime import dagster_internals, settings
 from mnist_pipeline.runtime.graph.records import (
     DATA_VERSION_TAG,
@@ -92,7 +91,7 @@ def observe_raw_files(
         files = tuple(datasets.reader_of(path).files())
     except DatasetError:
         return ()
-    version = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
+    version = checksum(files)
     if recorded_metadata(instance, [spec.key])[spec.key].get(VERSION) != version:
         metadata: dict[str, Any] = {"path": dg.MetadataValue.path(str(path)), VERSION: version}
         tags = {DATA_VERSION_TAG: version}
