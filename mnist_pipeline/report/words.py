@@ -14,7 +14,6 @@ from mnist_pipeline.utils.printable import count
 # The phrase for each setting of a recipe, in this order. An empty phrase omits the setting.
 RECIPE = {
     "num_neighbors": "{} nearest images vote",
-    "tie_break": "a tie goes to the {}",
     "epochs": "{} passes over the images",
     "batch_size": "{} images per update",
     "learning_rate": "learning rate {:g}",

@@ -24,12 +24,10 @@ class Scaffold(dg.Scaffolder):
 
 @dg.scaffold_with(Scaffold)
 class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
-    """Principal components, corners, classifiers and an evaluation report for a data set of
-    labelled images.
+    """Principal components, corners, classifiers and a report for a set of labelled images.
 
-    The directory of the `defs.yaml` names the instance. Its name begins the keys of its assets, its
-    groups and its resources, and is the name of its job. Relative paths start at the root of the
-    Dagster project.
+    The directory of the `defs.yaml` names the instance. Its name begins the keys and groups of its
+    assets, and is the name of its job. Relative paths start at the root of the Dagster project.
     """
 
     data: str = Field(
