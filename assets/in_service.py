@@ -12,24 +12,22 @@ from mnist_pipeline.runtime.storage.storage import Storage, StorageError, versio
 
 
 class InService(NamedTuple):
-    """The recognizer that answers users, the champion that it was made for, and the stored card."""
+    """What answers users, and its card."""
 
-    champion: Champion
     recognizer: Recognizer
     card: str
 
 
-def in_service(storage: Storage) -> InService | None:
-    """What is in service; None if a part of it is not stored."""
+def champion_in_service(storage: Storage) -> Champion | None:
+    """The champion that the stored recognizer was made for; None without recognizer or card."""
+    if storage.fault("recognizer") or storage.fault("model_card"):
+        return None
+    version = storage.origin("recognizer").get("inputs", {}).get("champion")
     try:
-        version = storage.origin("recognizer").get("inputs", {}).get("champion")
-        return InService(
-            storage.read("champion", version),
-            storage.read("recognizer"),
-            storage.read("model_card"),
-        )
+        present: Champion = storage.read("champion", version)
     except StorageError:
         return None
+    return present
 
 
 def kept(
@@ -40,11 +38,10 @@ def kept(
     """
     if version_of(predictions[champion.model]) == champion.model_version:
         return None
-    present = in_service(storage)
-    if present is None or present.champion != champion:
+    if champion_in_service(storage) != champion:
         raise dg.Failure(
             f"the {champion.model} has been retrained, and no stored recognizer answers as the "
             "champion does; choose again: mnist-pipeline run --select key:champion+",
             allow_retries=False,
         )
-    return present
+    return InService(storage.read("recognizer"), storage.read("model_card"))

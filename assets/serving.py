@@ -17,7 +17,7 @@ from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.runtime.storage.storage import version_of
 
-from .in_service import in_service, kept
+from .in_service import champion_in_service, kept
 from .models import by_model, of_all_models
 
 GROUP = "serving"
@@ -57,13 +57,13 @@ def champion(
     """
     predictions = by_model(by_asset, "predictions")
     with stopwatch():
-        present = in_service(stored_results.storage)
+        present = champion_in_service(stored_results.storage)
         elected, reason, candidates = elect(
             held_out_labels,
             {name: answer.labels for name, answer in predictions.items()},
             test_digits.labels,
             {name: version_of(answer) for name, answer in predictions.items()},
-            present and present.champion,
+            present,
         )
     if elected is None:
         raise dg.Failure(f"no champion: {reason}", allow_retries=False)

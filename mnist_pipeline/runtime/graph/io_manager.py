@@ -1,5 +1,6 @@
 """The IO manager, which stores the values of assets and loads them as inputs."""
 
+import contextlib
 import gc
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -27,6 +28,29 @@ PLAIN = (
 )
 
 
+# The step that runs, and the versions of its inputs.
+versions_of_step: ContextVar[tuple[str, Mapping[dg.AssetKey, str | None]]] = ContextVar(
+    "versions_of_step", default=("", {})
+)
+
+
+def input_versions() -> Mapping[dg.AssetKey, str | None]:
+    """The versions of the inputs of the running step as Dagster has recorded them.
+
+    One query finds all of them, so the recorded versions are those that the step read.
+    """
+    if (step := step_context()) is None:
+        return {}
+    name = f"{step.run.run_id} {step.op_execution_context.op.name}"
+    known, versions = versions_of_step.get()
+    if known != name:
+        keys = [dep.asset_key for spec in step.assets_def.specs for dep in spec.deps]
+        recorded = recorded_metadata(step.instance, keys)
+        versions = {key: metadata.get(VERSION) for key, metadata in recorded.items()}
+        versions_of_step.set((name, versions))
+    return versions
+
+
 class StorageIOManager(dg.ConfigurableIOManager):
     """Stores one value per asset, or per partition of an asset, with its figures."""
 
@@ -47,10 +71,7 @@ class StorageIOManager(dg.ConfigurableIOManager):
         if obj is None:
             return
         spec = context.asset_spec
-        keys = [dep.asset_key for dep in spec.deps]
-        step = step_context()
-        inputs = recorded_metadata(step.instance, keys) if step else {}
-        versions = {key.path[-1]: latest.get(VERSION) for key, latest in inputs.items()}
+        versions = {key.path[-1]: version for key, version in input_versions().items()}
         metadata = {
             name: entry.value
             for name, entry in context.output_metadata.items()
@@ -95,9 +116,11 @@ class StorageIOManager(dg.ConfigurableIOManager):
     def _load(self, context: dg.InputContext, asset: dg.AssetKey, partition: str | None) -> Any:
         upstream = context.upstream_output
         metadata = upstream.definition_metadata if upstream else {}
-        try:
-            version = recorded_metadata(context.instance, [asset], partition)[asset].get(VERSION)
-        except dg.DagsterInvariantViolationError:  # in a notebook without an instance
-            version = None
+        version = input_versions().get(asset) if partition is None else None
+        if version is None:
+            # In a notebook there may be no instance.
+            with contextlib.suppress(dg.DagsterInvariantViolationError):
+                recorded = recorded_metadata(context.instance, [asset], partition)
+                version = recorded[asset].get(VERSION)
         key = stored_key(asset.path[-1], partition)
         return storage_at(metadata.get(PLACE, {})).read(key, version)
