@@ -15,7 +15,7 @@ from mnist_pipeline.runtime.inbox import InboxResource
 # A group of its own, so that "Materialize all" of the others does not ask for a partition.
 GROUP = "inbox"
 PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
-MAX_HEADLINE = 80  # characters of what is written in a picture
+MAX_HEADLINE = 80  # characters of the recognized text in a headline
 CHECKS = {
     "inbox_predictions": {
         "is_a_picture": "A file that is not a picture has no digits. 1 for a picture, 0 for "
@@ -38,9 +38,9 @@ def inbox_predictions(
 ):
     """Predictions for one inbox picture, one row per digit, with a contact sheet.
 
-    Each picture is a partition, which the sensor `inbox` adds. The predictions are those of the
-    models that were in service then. Later models do not predict it again unless a user asks for
-    it: the button *Materialize all* of the page *Lineage* predicts every picture again, and the job
+    Each picture is a partition, which the sensor `inbox` adds. It is predicted once, by the models
+    that are in service at that moment. Later models predict it again only if a user asks for it:
+    the button *Materialize all* of the page *Lineage* predicts every picture again, and the job
     `everything` predicts none.
     """
     key = context.partition_key

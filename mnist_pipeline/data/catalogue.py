@@ -54,7 +54,7 @@ def read_raw(root: Path, *, canonical: bool) -> RawData:
 
 
 def identify(root: Path) -> DataSet:
-    """A known data set, or one of the user's own with the names that lie beside its images.
+    """A known data set, or one of the user's own with the class names that its directory gives.
 
     IDX files and arrays number their classes. If they have the classes 0 to 9 and lie in a
     directory with the name of a known data set, they are that data set. Folders always name their

@@ -238,10 +238,10 @@ def _canny_edges(images: Images, generator: np.random.Generator) -> Images:
     for sign in (1, -1):
         row = rows + 1 + sign * towards_row
         column = columns + 1 + sign * towards_column
-        beside = np.where(
+        straight = np.where(
             steepness >= flatness, padded[image, row, columns + 1], padded[image, rows + 1, column]
         )
-        is_largest &= share * padded[image, row, column] + (1 - share) * beside <= strength
+        is_largest &= share * padded[image, row, column] + (1 - share) * straight <= strength
     is_largest[:, [0, -1]] = is_largest[:, :, [0, -1]] = False
     # Weak edges count if they touch a strong one.
     touching = np.zeros((3, 3, 3), bool)

@@ -84,7 +84,8 @@ def _roots(root: Path) -> dict[Split, Path]:
 def _described(split: Split, root: Path, names: list[str]) -> RawFile:
     """The size and the checksum of a split.
 
-    The checksum is the SHA-256 of what `sha256sum` prints for its pictures, sorted by path.
+    The checksum is the SHA-256 of the lines that `sha256sum` prints for the pictures in the order
+    of their paths.
     """
     paths = [path for name in names for path in _pictures(root / name)]
     files = {f"{path.parent.name}/{path.name}": describe(path) for path in paths}
