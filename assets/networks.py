@@ -57,10 +57,8 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         images, labels = train_digits
         validation_size = round(SHARE * len(images))
         settings = settings_of(config)
-        recipe_name = settings.pop("recipe")
-        sizes = {size: settings.pop(size) for size in ("hidden_size",) if size in settings}
-        recipe = training.named_recipe(name, recipe_name, **settings)
-        if recipe_name == "default" and not raw_mnist.data_set.is_mnist:
+        recipe, sizes = training.of_settings(name, settings)
+        if settings["recipe"] == "default" and not raw_mnist.data_set.is_mnist:
             recipe = training.adapt(
                 recipe,
                 len(images) - validation_size,

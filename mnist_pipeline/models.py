@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from mnist_pipeline.data.records import Answer
+from mnist_pipeline.data.records import Answer, Fitted
 
 if TYPE_CHECKING:
     from mnist_pipeline.inference.onnx import Graph
-
-Fitted = Mapping[str, np.ndarray]  # a fitted model as named arrays
 
 
 class Method(Protocol):

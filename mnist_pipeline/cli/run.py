@@ -18,7 +18,7 @@ from mnist_pipeline.cli.errors import CommandError, of_database, unknown
 from mnist_pipeline.cli.first_run import compile_ahead
 from mnist_pipeline.cli.selection import select_assets, whole_graph
 from mnist_pipeline.data.records import RawFile, checksum
-from mnist_pipeline.models import model_seconds
+from mnist_pipeline.models import STORED, model_seconds
 from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime.graph.records import origins, recorded_metadata
@@ -49,7 +49,7 @@ def run_assets(
     compile_ahead()
     with machine.importing():
         definitions = project.graph()
-        selected = select_assets(definitions, select) if select else whole_graph(definitions)
+        selected = select_assets(definitions, select or "*")
     machine.keep_freed_memory()
     gc.set_threshold(*GC_THRESHOLDS)
     with open_output() as stream:
@@ -83,28 +83,30 @@ def _check_data(
     *,
     is_default: bool,
 ) -> None:
-    """Refuse to mix the results of two data sets, or to replace those of another one unasked."""
+    """Raise CommandError if the run would mix the results of two data sets, or if `--changed` alone
+    would replace all results with those of another data set.
+    """
     recorded = recorded_metadata(instance, [RAW])[RAW]
     if not files or recorded.get(CHECKSUM) in (None, checksum(files)):
         return
-    if recorded[DIRECTORY] == str(configured.data):
-        if RAW not in selected:
-            raise CommandError(
-                f"{configured.data} has changed since its results were stored; update them with "
-                "mnist-pipeline run --changed"
-            )
+    is_same_directory = recorded[DIRECTORY] == str(configured.data)
+    if RAW in selected and (is_same_directory or not is_default):
         return
-    results = f"the results in {configured.storage} are of {recorded[DIRECTORY]}"
-    if RAW not in selected:
+    if is_same_directory:
         raise CommandError(
-            f"MNIST_PIPELINE_DATA is {configured.data}, but {results}; name these files, or "
-            "another storage, or run everything: mnist-pipeline run"
+            f"{configured.data} has changed since its results were stored; update them with "
+            "mnist-pipeline run --changed"
         )
-    if is_default:
+    results = f"the results in {configured.storage} are of {recorded[DIRECTORY]}"
+    if RAW in selected:
         raise CommandError(
-            f"{results}, and --changed would replace all of them by those of {configured.data}; "
+            f"{results}, and --changed would replace all of them with those of {configured.data}; "
             "set MNIST_PIPELINE_STORAGE to another directory, or add --select '*'"
         )
+    raise CommandError(
+        f"MNIST_PIPELINE_DATA is {configured.data}, but {results}; name these files, or "
+        "another storage, or run everything: mnist-pipeline run"
+    )
 
 
 def _runs(
@@ -162,6 +164,7 @@ def _execute(
     Return a line per failure.
     """
     _check_names(config, definitions)
+    everything = whole_graph(definitions)
     for keys, partition in runs:
         text = f", {printable(partition)}" if partition else ""
         echo(f"\nMaterializing {count(len(keys), 'asset')}{text}")
@@ -172,7 +175,7 @@ def _execute(
         tags = {**instances.RUN_TAGS, **REPOSITORY_TAG}
         try:
             with display.showing(names):
-                if keys == whole_graph(definitions):  # this way drops each value once it is stored
+                if keys == everything:  # this way drops each value once it is stored
                     job = dg.reconstructable(everything_job)
                     outcome: Any = dg.execute_job(job, instance, run_config, tags)
                 else:
@@ -270,7 +273,7 @@ def _show_results(echo: Callable[..., None], selected: AbstractSet[dg.AssetKey])
     """Print the table of models and the path of the report, if they were selected."""
     stored = storage.current()
     if dg.AssetKey("model_comparison") in selected:
-        steps = origins(stored, stored.keys())
+        steps = origins(stored, STORED)
         columns = ("model", "accuracy", "95% interval", "errors", "seconds")
         echo("\n" + MODEL_TABLE.format(*columns), dim=True)
         for model, score in stored.read("model_comparison").models.items():  # best first

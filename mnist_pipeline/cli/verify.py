@@ -6,7 +6,7 @@ import click
 import dagster as dg
 
 from mnist_pipeline.cli.errors import CommandError
-from mnist_pipeline.cli.selection import select_assets
+from mnist_pipeline.cli.selection import whole_graph
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime import project
 from mnist_pipeline.runtime.graph.records import recorded_values
@@ -25,7 +25,7 @@ def print_faults() -> None:
     definitions = project.graph()
     with dg.DagsterInstance.get() as instance:
         recorded = recorded_values(instance, definitions)
-    updated = {key.path[-1] for key in select_assets(definitions, "*")}
+    updated = {key.path[-1] for key in whole_graph(definitions)}
     keys, remedies = sorted({*keys, *recorded}), list[str]()
     for key in keys:
         faults = dict(_faults(stored, key, recorded.get(key), updated))

@@ -11,6 +11,7 @@ import numpy as np
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 CLASS_NAMES = tuple(map(str, range(10)))  # of digits
+Fitted = Mapping[str, np.ndarray]  # a fitted model as named arrays
 
 
 class RawFile(NamedTuple):

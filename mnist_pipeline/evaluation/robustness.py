@@ -19,8 +19,9 @@ from mnist_pipeline.data.deformations import (
     low_resolution,
     thicken,
 )
+from mnist_pipeline.data.records import Fitted
 from mnist_pipeline.evaluation.scores import accuracy
-from mnist_pipeline.models import MODELS, Fitted
+from mnist_pipeline.models import MODELS
 
 SEED = 0  # of the sample, which is the same for every model
 SHOWN = 24  # images whose answers are kept, so that the report can show failures

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mnist_pipeline.data.records import Answer
+from mnist_pipeline.data.records import Answer, Fitted
 from mnist_pipeline.softmax import softmax
 
 if TYPE_CHECKING:
     from mnist_pipeline.inference.onnx import Graph
 
-Fitted = Mapping[str, np.ndarray]  # the weights by name, and TEMPERATURE
-TEMPERATURE = "temperature"
+TEMPERATURE = "temperature"  # beside the weights by name in a fitted network
 FEW = 100  # images for which NumPy takes less time than importing torch
 
 
@@ -52,9 +51,7 @@ class NetworkMethod:
         """
         from mnist_pipeline import networks, training
 
-        recipe_settings = dict(settings)
-        sizes = {name: recipe_settings.pop(name) for name in ("hidden_size",) if name in settings}
-        recipe = training.named_recipe(self.kind, recipe_settings.pop("recipe"), **recipe_settings)
+        recipe, sizes = training.of_settings(self.kind, settings)
         updates = recipe.whole_passes * math.ceil(len(images) * repeats / recipe.batch_size)
         epochs = math.ceil(updates / math.ceil(len(images) / recipe.batch_size))
         model = training.build(

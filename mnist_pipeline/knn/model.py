@@ -159,10 +159,11 @@ def held_out_answer(
     fitted: Mapping[str, np.ndarray], images: np.ndarray, held_out: np.ndarray
 ) -> Answer:
     """The answer to each of these images, without the training image that it was made from."""
-    near = _labels_of_others(fitted, int(fitted["num_neighbors"]), images, held_out)
-    return Answer(
-        vote(near), vote_probabilities(near, float(fitted["smoothing"]), _num_classes(fitted))
+    neighbor_labels = _labels_of_others(fitted, int(fitted["num_neighbors"]), images, held_out)
+    probabilities = vote_probabilities(
+        neighbor_labels, float(fitted["smoothing"]), _num_classes(fitted)
     )
+    return Answer(vote(neighbor_labels), probabilities)
 
 
 def _labels_of_others(

@@ -11,13 +11,20 @@ import numpy as np
 
 from mnist_pipeline import harris, pca
 from mnist_pipeline.data import held_out
-from mnist_pipeline.data.records import Corners, DigitSet, Predictions, RawData, Reconstructions
+from mnist_pipeline.data.records import (
+    Corners,
+    DigitSet,
+    Fitted,
+    Predictions,
+    RawData,
+    Reconstructions,
+)
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import Comparison, Evaluation, accuracy, misclassified
 from mnist_pipeline.inference.networks import weights_of
 from mnist_pipeline.knn.model import NUM_NEIGHBORS_SHOWN, accuracy_by_k
-from mnist_pipeline.models import MODELS, Fitted, model_seconds
+from mnist_pipeline.models import MODELS, model_seconds
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.words import disturbance_in_words, recipe_in_words, robustness_in_words
