@@ -33,6 +33,12 @@ def names(keys: Any) -> set[str]:
     return {key.to_user_string() for key in keys}
 
 
+def tick(instance: dg.DagsterInstance) -> Any:
+    """What the schedule requests; the context closes here, or Dagster keeps the instance."""
+    with dg.build_schedule_context(instance=instance) as context:
+        return automation.weekly_retraining(context)
+
+
 def test_everything_that_starts_runs_by_itself_is_off() -> None:
     repository = defs.get_repository_def()
     assert {each.default_status for each in repository.schedule_defs} == {
@@ -46,20 +52,18 @@ def test_everything_that_starts_runs_by_itself_is_off() -> None:
 def test_the_schedule_requests_what_is_not_up_to_date_and_what_depends_on_it(
     own_copy: tuple[Path, Path],
 ) -> None:
-    def tick() -> Any:
-        with dg.DagsterInstance.get() as instance:
-            return automation.weekly_retraining(dg.build_schedule_context(instance=instance))
-
-    assert isinstance(tick(), dg.SkipReason)
-    storage = stored.current()
-    storage.main_file("harris_corners", storage.current("harris_corners")).unlink()
-    assert names(tick().asset_selection) == {"harris_corners", "evaluation_report"}
+    with dg.DagsterInstance.get() as instance:
+        assert isinstance(tick(instance), dg.SkipReason)
+        storage = stored.current()
+        storage.main_file("harris_corners", storage.current("harris_corners")).unlink()
+        request = tick(instance)
+    assert names(request.asset_selection) == {"harris_corners", "evaluation_report"}
 
 
 def test_without_a_run_the_schedule_requests_the_whole_graph(
     storage: Path, instance: dg.DagsterInstance
 ) -> None:
-    request: Any = automation.weekly_retraining(dg.build_schedule_context(instance=instance))
+    request = tick(instance)
     assert names(request.asset_selection) == names(
         automation.whole_graph.resolve(ASSETS) - {dg.AssetKey("data_directory")}
     )

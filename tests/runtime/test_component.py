@@ -54,15 +54,6 @@ def run(
     )
 
 
-@pytest.fixture(autouse=True)
-def current_instance() -> Iterator[None]:
-    """The instance that Dagster asks when it loads definitions; else it asks one of another test,
-    which has ended.
-    """
-    with dg.DagsterInstance.ephemeral():
-        yield
-
-
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     with (
@@ -166,7 +157,8 @@ def test_an_instance_has_a_report_a_schedule_and_the_commands(
 
     def tick() -> Any:
         (schedule,) = loaded.get_repository_def().schedule_defs
-        return schedule.evaluate_tick(dg.build_schedule_context(instance=instance))
+        with dg.build_schedule_context(instance=instance) as context:
+            return schedule.evaluate_tick(context)
 
     ((request,), keys) = tick().run_requests, loaded.resolve_asset_graph().materializable_asset_keys
     assert set(request.asset_selection) == keys
