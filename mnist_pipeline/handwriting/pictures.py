@@ -16,6 +16,7 @@ from PIL import Image
 from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, centred, extent
 from mnist_pipeline.data.decoding import Grey, read
 from mnist_pipeline.data.errors import ImageError
+from mnist_pipeline.handwriting.ruling import noise_of, stroke_width, without_frames, without_ruling
 from mnist_pipeline.handwriting.sheet import find_sheet, separation
 
 __all__ = ["Found", "ImageError", "Page", "find_digits", "page", "read"]
@@ -26,6 +27,11 @@ MAX_FINDINGS = 256
 WORKING_PIXELS = 2_000_000  # larger pictures are reduced to this size before strokes are searched
 FAINTEST_INK = 0.1  # the faintest stroke absorbs this share of the paper's light
 DARKEST_PAPER = 0.35  # share of full brightness; below it, contrast is not amplified further
+# Share of the variance that two levels explain, in a picture of ink and paper only.
+TWO_LEVELS = 0.8
+FAINT = 0.3  # share of the least ink of a stroke that connects the lines of a frame
+OWN_CELL = 0.7  # least share of a digit's ink that lies in one cell of a form
+EDGE = 0.04  # width of a picture's edge, as a share of its smaller side; a frame is thinner
 COARSE_SIDE = 256  # the paper is estimated on a picture of at most this many pixels per side
 
 STROKE_WIDTHS = (2.2, 3.4)  # pixels; 80% of MNIST's training digits are between 1.8 and 3.6
@@ -101,11 +107,15 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
 def _on_paper(grey: Grey) -> list[Found]:
     """Find the digits on paper that fills the picture."""
     ink, paper = _ink(grey)
-    ink = _without_ruling(ink)
+    ink, frames = without_frames(ink, _labels(ink, paper, FAINT))
+    ink = without_ruling(ink)
     strokes = _strokes(ink, paper)
+    cells = np.zeros(strokes.max())
+    if frames.any():
+        strokes, cells = _in_cells(strokes, frames)
     digits: list[Found] = []
     number = 1
-    for line in _lines(_glyphs(strokes)):
+    for line in _lines(_glyphs(strokes, cells)):
         for glyph in line:
             image = _image(glyph, ink, strokes)
             if image is not None:
@@ -156,7 +166,7 @@ def _ink(grey: Grey) -> tuple[Grey, Grey]:
     first = _contrast(_closing(coarse, window), coarse)
     strokes = np.pad(first > _otsu(first[first > 0.05]), 1)
     if strokes.any():
-        width = _stroke_width(scipy.ndimage.distance_transform_edt(strokes)[strokes])
+        width = stroke_width(scipy.ndimage.distance_transform_edt(strokes)[strokes])
         window = min(window, max(5, round(4 * width) + 3))
     paper = _resized(_paper(coarse, window), grey.shape)
     ink = _contrast(paper, light)
@@ -180,10 +190,14 @@ def _paper(grey: Grey, window: int) -> Grey:
 def _ink_is_dark(grey: Grey) -> bool:
     """Whether ink is darker than paper.
 
-    Ink covers less than half of its surroundings, so the deviations from the local mean are skewed
+    If the picture has two levels and its edge has one of them, that level is the paper. Otherwise,
+    ink covers less than half of its surroundings, so the deviations from the local mean are skewed
     towards the ink. Of several window sizes, the one with the largest skew decides: small windows
     for thin strokes, large windows for a digit that fills the picture.
     """
+    is_light = _edge_is_light(grey)
+    if is_light is not None:
+        return is_light
     skews = []
     for share in (24, 12, 6, 3):
         window = 1 + 2 * (max(grey.shape) // (2 * share))
@@ -192,6 +206,24 @@ def _ink_is_dark(grey: Grey) -> bool:
         variance = max(float(square.mean()), 1e-12)
         skews.append(float((square * deviation).mean() / variance**1.5))
     return max(skews, key=abs) <= 0
+
+
+def _edge_is_light(grey: Grey) -> bool | None:
+    """Whether the edge of a picture has the lighter of two levels; None if it has both levels, or
+    the picture has more levels than two.
+    """
+    thresholds, between = separation(grey)
+    is_light = grey > thresholds[between.argmax()]
+    share = is_light.mean()
+    if not 0 < share < 1:
+        return None
+    step = grey[is_light].mean() - grey[~is_light].mean()
+    width = max(1, round(EDGE * min(grey.shape)))
+    at_edge = np.ones(grey.shape, bool)
+    at_edge[width:-width, width:-width] = False
+    edge = is_light[at_edge].mean()
+    has_two_levels = share * (1 - share) * step**2 > TWO_LEVELS * grey.var()
+    return bool(edge > 0.5) if has_two_levels and not 0.05 < edge < 0.95 else None
 
 
 def _closing(grey: Grey, window: int) -> Grey:
@@ -215,117 +247,38 @@ def _otsu(values: Grey) -> float:
     return float(thresholds[between >= between.max() * (1 - 1e-9)].mean())
 
 
-def _stroke_width(depths: Grey) -> float:
-    """Mean stroke width from depths of pixels: a strip of width w has the mean depth (w + 2)/4."""
-    return max(1.0, 4 * float(depths.mean()) - 2)
-
-
-def _without_ruling(ink: Grey) -> Grey:
-    """Remove printed horizontal and vertical lines, and keep the strokes written over them."""
-    noise = max(0.025, _noise(ink))
-    thickest = 3 + max(ink.shape) // 100
-    is_row = ink < _line_limit(ink, noise, thickest)
-    is_column = ink < _line_limit(ink.T, noise, thickest).T
-    blank = np.where(is_row | is_column, np.minimum(ink, 0), ink)
-    result = blank
-    for is_line, window in ((is_row, (thickest + 4, 1)), (is_column, (1, thickest + 4))):
-        if is_line.any():  # a stroke on both sides of a line continues under it
-            under = scipy.ndimage.grey_closing(blank, window, mode="nearest")
-            result = np.where(is_line, np.maximum(result, np.minimum(ink, under)), result)
-    return result
-
-
-def _line_limit(ink: Grey, noise: float, thickest: int) -> Grey:
-    """Upper bound of a ruled line's ink per pixel; −∞ where there is no line.
-
-    A ruled line is thin, crosses the whole width, and has a slope of less than 1 in 16.
-    """
-    piece = 4 if max(ink.shape) > 200 else 2
-    block = 4 * piece
-    rows, columns = ink.shape
-    num_blocks = columns // block
-    first = columns % block // 2
-    none = np.full(ink.shape, -np.inf, ink.dtype)
-    if not num_blocks:
-        return none
-    pieces = ink[:, first : first + num_blocks * block].reshape(rows, -1, piece).mean(axis=2)
-    pieces = scipy.ndimage.maximum_filter(pieces, (2, 1)).reshape(rows, num_blocks, 4)
-    # A line fills all four pieces of a block, a crossing stroke one or two.
-    second_weakest = np.sort(pieces, axis=2)[:, :, 1]
-    strength = _line_strength(second_weakest, 1.2 * noise, thickest)
-    if not strength.any():
-        return none
-    block_of_column = np.clip((np.arange(columns) - first) // block, 0, num_blocks - 1)
-    strength = scipy.ndimage.maximum_filter(strength, (5, 1))[:, block_of_column]
-    return np.where(strength > 0, 1.5 * strength + 2.5 * noise, none)
-
-
-def _line_strength(level: Grey, faintest: float, thickest: int) -> Grey:
-    """Median level of the line through each cell, 0 where there is no line.
-
-    A line is a path from the first column to the last, one cell per column, with nearly all cells
-    above the faintest level. It may enter and leave through the first and the last row.
-    """
-    level = np.pad(level, ((1, 1), (0, 0)))
-    rows, columns = level.shape
-    present = level > faintest
-    present[[0, -1]] = True
-    paths = _paths(present, present + np.minimum(level, 0.99) / columns)
-    inside = (paths > 0) & (paths < rows - 1)
-    column = np.arange(columns)
-    along = level[paths, column]
-    hits = ((along > faintest) & inside).sum(axis=1)
-    is_line = (hits >= 4) & (hits >= 0.8 * inside.sum(axis=1))
-    medians = np.nanmedian(np.where(inside, along, np.nan)[is_line], axis=1)
-    strength = np.zeros((rows, columns), level.dtype)
-    for path, median in zip(paths[is_line], medians):
-        strength[path, column] = np.maximum(strength[path, column], median)
-    strength[scipy.ndimage.binary_opening(strength > 0, np.ones((thickest + 1, 1), bool))] = 0
-    return strength[1:-1]
-
-
-def _paths(present: Mask, gain: Grey) -> NDArray[np.intp]:
-    """Rows (n, columns) of the best paths to rows of the last column, with 80% of cells present."""
-    rows, columns = present.shape
-    best = np.where(present[:, 0], gain[:, 0], -columns)
-    previous = np.zeros((columns, rows), np.intp)
-    for j in range(1, columns):
-        before = np.pad(best, 1, constant_values=-columns)
-        choices = np.stack([before[1:-1], before[:-2], before[2:]])
-        step = np.array([0, -1, 1])[choices.argmax(axis=0)]
-        previous[j] = np.arange(rows) + step
-        best = gain[:, j] + choices.max(axis=0)
-    row = np.flatnonzero(present[:, -1] & (best >= 0.8 * columns))
-    paths = np.zeros((columns, len(row)), np.intp)
-    for j in range(columns - 1, -1, -1):
-        paths[j] = row
-        row = previous[j][row]
-    return paths.T
-
-
 def _strokes(ink: Grey, paper: Grey) -> NDArray[np.int32]:
-    """Label connected strokes, 0 elsewhere; weak ink counts where it is connected to strong ink."""
+    """Label the connected strokes of digits, 0 elsewhere.
+
+    A region in three corners of the picture is the table around the paper.
+    """
+    labels = _labels(ink, paper)
+    corners = np.bincount(labels[[0, 0, -1, -1], [0, -1, 0, -1]], minlength=labels.max() + 1)
+    return _numbered(labels, corners < 3)
+
+
+def _numbered(labels: NDArray[np.integer], kept: Mask) -> NDArray[np.int32]:
+    """Number the kept labels from 1; label 0 and the others become 0."""
+    kept[0] = False
+    return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[labels]
+
+
+def _labels(ink: Grey, paper: Grey, weak: float = 0.5) -> NDArray[np.int32]:
+    """Label connected ink, 0 elsewhere; weak ink counts where it is connected to strong ink."""
     light = np.maximum(paper, DARKEST_PAPER)
     for blur in (0.7, 1.5):  # as little blur as the noise allows
         smooth = scipy.ndimage.gaussian_filter(ink, blur)
         # The camera's noise is equally strong in shadow and in light.
-        noise = 6 * _noise(smooth * light) / light
+        noise = 6 * noise_of(smooth * light) / light
         if noise.max() < 1.5 * FAINTEST_INK:
             break
     floor = np.maximum(FAINTEST_INK, noise)
     high = np.maximum(floor, 0.8 * _otsu(smooth[smooth > floor]))
-    labels, count = scipy.ndimage.label(smooth > 0.5 * high, np.ones((3, 3)))
+    labels, count = scipy.ndimage.label(
+        smooth > np.maximum(weak * high, 0.5 * floor), np.ones((3, 3))
+    )
     strong = np.bincount(labels[smooth > high], minlength=count + 1) >= 2
-    # A region in three corners of the picture is the table around the paper.
-    corners = np.bincount(labels[[0, 0, -1, -1], [0, -1, 0, -1]], minlength=count + 1)
-    strong[(np.arange(count + 1) == 0) | (corners >= 3)] = False
-    return np.where(strong, np.cumsum(strong), 0).astype(np.int32)[labels]
-
-
-def _noise(ink: Grey) -> float:
-    """Standard deviation of the noise, from the pixels below the paper's level, 0."""
-    below, far_below = np.percentile(ink[::2, ::2], (16, 2))
-    return -float(min(below, far_below / 2))
+    return _numbered(labels, strong)
 
 
 class Glyph(NamedTuple):
@@ -338,8 +291,28 @@ class Glyph(NamedTuple):
     height: int
 
 
-def _glyphs(strokes: NDArray[np.int32]) -> list[Glyph]:
-    """Group strokes into digits, and drop specks."""
+def _in_cells(
+    strokes: NDArray[np.int32], frames: Mask
+) -> tuple[NDArray[np.int32], NDArray[np.floating]]:
+    """Divide strokes that lie in several cells between frames, and return the cell of each.
+
+    A digit that crosses its frame a little is not divided. Squared paper is one cell.
+    """
+    cells, num_cells = scipy.ndimage.label(~frames)
+    num_strokes, base = int(strokes.max()), num_cells + 1
+    places = strokes * base + cells
+    sizes = np.bincount(places.ravel(), minlength=(num_strokes + 1) * base).reshape(-1, base)[:, 1:]
+    is_divided = sizes.max(axis=1) < OWN_CELL * sizes.sum(axis=1)
+    is_divided[0] = False
+    if 2 * is_divided.sum() > num_strokes:  # squared paper
+        return strokes, np.zeros(num_strokes)
+    parts = np.where(is_divided[strokes], places * (cells > 0), strokes * base)
+    strokes = np.unique(parts, return_inverse=True)[1].reshape(strokes.shape).astype(np.int32)
+    return strokes, scipy.ndimage.median(cells, strokes, np.arange(1, strokes.max() + 1))
+
+
+def _glyphs(strokes: NDArray[np.int32], cells: NDArray[np.floating]) -> list[Glyph]:
+    """Group strokes of the same cell into digits, and drop specks."""
     slices = scipy.ndimage.find_objects(strokes)
     corners = [(x.start, y.start, x.stop, y.stop) for y, x in slices]
     boxes = np.array(corners, np.intp).reshape(-1, 4)
@@ -348,10 +321,11 @@ def _glyphs(strokes: NDArray[np.int32]) -> list[Glyph]:
     # Strokes of at least this size make up half of the total length, so specks do not lower it.
     total = np.cumsum(sizes[largest])
     typical = float(sizes[largest][np.searchsorted(total, total[-1] / 2)]) if len(sizes) else 0.0
-    merged = np.zeros((0, 4), np.intp)
+    cells = cells[largest]
+    merged, homes = np.zeros((0, 4), np.intp), np.zeros(0)
     owners = np.full(len(largest), -1)
     for i, box in enumerate(boxes[largest]):
-        hosts = np.flatnonzero(_belongs(box, merged, typical))
+        hosts = np.flatnonzero(_belongs(box, merged, typical) & (homes == cells[i]))
         if len(hosts):
             owners[i] = hosts[0]
             host = merged[owners[i]]
@@ -359,7 +333,7 @@ def _glyphs(strokes: NDArray[np.int32]) -> list[Glyph]:
             host[2:] = np.maximum(host[2:], box[2:])
         else:
             owners[i] = len(merged)
-            merged = np.vstack([merged, box])
+            merged, homes = np.vstack([merged, box]), np.append(homes, cells[i])
     width, height = (merged[:, 2:] - merged[:, :2]).T
     smallest = max(6.0, 0.3 * typical, 0.012 * max(strokes.shape))
     is_dash = width >= 6 * height
@@ -424,7 +398,7 @@ def _normalized(outline: Grey) -> NDArray[np.uint8]:
     """Scale a digit into 20×20 with its aspect kept, its centre of mass in the middle of 28×28."""
     inside = outline < 0
     side = max(extent(inside)[2:])
-    stroke = _stroke_width(0.5 - outline[inside])
+    stroke = stroke_width(0.5 - outline[inside])
     wanted = float(np.clip(stroke * DIGIT_SIDE / side, *STROKE_WIDTHS))
     # Moving the outline outwards by d makes the stroke wanted = (stroke + 2d) · 20 / (side + 2d).
     moved = (wanted * side / DIGIT_SIDE - stroke) / (2 * (1 - wanted / DIGIT_SIDE))
@@ -454,7 +428,7 @@ def _in_mnist_form(strength: Grey, side: int) -> NDArray[np.uint8] | None:
     inked = strength > FAINTEST_SHARE
     num_soft = np.count_nonzero(inked & (strength < 1 - FAINTEST_SHARE))
     is_soft = num_soft > SOFT * np.count_nonzero(inked)
-    stroke = _stroke_width(0.5 - outline[inside])
+    stroke = stroke_width(0.5 - outline[inside])
     is_wide = stroke * DIGIT_SIDE > STROKE_WIDTHS[0] * max(extent(inside)[2:])
     if not (is_soft and is_wide):
         return _normalized(outline)

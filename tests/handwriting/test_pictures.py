@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
-from support.handwriting import PLAIN, Pen, blank_picture, digit_picture, grey, page_picture
+from support.handwriting import (
+    PLAIN,
+    Pen,
+    blank_picture,
+    digit_picture,
+    form_picture,
+    grey,
+    page_picture,
+)
 
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting import pictures as images
@@ -302,3 +310,34 @@ def _is_valid(digit: Found, shape: tuple[int, ...]) -> bool:
     x, y, width, height = digit.box
     is_inside = 0 <= x < x + width <= shape[1] and 0 <= y < y + height <= shape[0]
     return is_inside and digit.image.shape == (28, 28) and bool(digit.image.any())
+
+
+@pytest.mark.parametrize("ink", [20, 240])
+def test_the_hole_of_a_thick_zero_is_not_a_digit(ink: int) -> None:
+    y, x = np.mgrid[-130:130, -90:90]
+    ring = (np.hypot(x / 70, y / 100) < 1) & (np.hypot(x / 14, y / 45) > 1)
+    (zero,) = find_digits(np.where(ring, ink, 260 - ink).astype(np.uint8))
+    assert min(np.subtract(zero.box[2:], (135, 195))) >= 0
+    assert zero.image[14, 14] < zero.image[14, 7]
+
+
+@pytest.mark.parametrize("kind", ["row", "grid", "box"])
+def test_digits_in_the_boxes_of_a_form_are_found_in_reading_order(kind: str) -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(3):
+        example = form_picture(kind, rng)
+        found = find_digits(grey(example.picture))
+        middles = [(x + width / 2, y + height / 2) for x, y, width, height in example.boxes]
+        assert len(found) == len(middles)
+        for digit, (x, y) in zip(found, middles, strict=True):
+            left, top, width, height = digit.box
+            assert left < x < left + width
+            assert top < y < top + height
+
+
+def test_an_empty_box_may_be_a_digit_and_stays() -> None:
+    picture = np.full((100, 80), 250, np.uint8)
+    picture[20:80, 20:60] = 10
+    picture[24:76, 24:56] = 250
+    (shape,) = find_digits(picture)
+    assert shape.box[2] >= 40

@@ -119,6 +119,7 @@ PAPERS = {
     "squared": (0.95, 0.95, 0.93),
     "blackboard": (0.13, 0.17, 0.15),
 }
+LINES = ((0.1, 0.1, 0.1), (0.25, 0.25, 0.25), (0.5, 0.5, 0.5), (0.3, 0.45, 0.75))
 LIGHTS = ("even", "gradient", "shadow")
 CAMERAS = ("clean", "scan", "photo")
 PLAIN = Setting(
@@ -208,6 +209,63 @@ def page_picture(
     return _photographed(coverage, height, chosen, rng), [
         box_of(ink, left, top + up) for top, left, ink in placed
     ]
+
+
+def form_picture(kind: str, rng: np.random.Generator) -> Example:
+    """A printed form with a digit in each box: a "row" of five to eight boxes, which touch or not,
+    a "grid", or a single "box".
+
+    The lines are darker or lighter than the digits, the form reaches the edge of some pictures, and
+    some digits cross the frame a little.
+    """
+    chosen = setting(rng)
+    paper = "blackboard" if chosen.paper == "blackboard" else "white"
+    chosen = chosen._replace(paper=paper)
+    rows, columns = {
+        "row": (1, int(rng.integers(5, 9))),
+        "grid": tuple(map(int, rng.integers(2, 6, 2))),
+        "box": (1, 1),
+    }[kind]
+    height = float(np.exp(rng.uniform(np.log(32), np.log(90))))
+    across, down = height * rng.uniform(1.0, 1.5), height * rng.uniform(1.25, 1.7)
+    gap = across * rng.uniform(0.1, 0.4) if kind == "row" and rng.random() < 0.4 else 0.0
+    reaches = rng.random() < 0.25
+    margin = 0.0 if reaches else height * rng.uniform(0.2, 0.8)
+    tilt = np.radians(rng.normal(0, 0.6))
+    turn = np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
+    size = np.array([columns * (across + gap) - gap, rows * down]) + 2 * margin
+    drop = abs(turn[0, 1]) * size[::-1] + 2
+
+    def place(x: float, y: float) -> NDArray[np.float64]:
+        return turn @ (margin + x, margin + y) + np.where(turn[[0, 1], [1, 0]] < 0, drop, 0)
+
+    canvas = Image.new("L", tuple(int(n) * SUPERSAMPLING for n in np.ceil(size + drop)))
+    draw = ImageDraw.Draw(canvas)
+    width = max(SUPERSAMPLING, round(height * rng.uniform(0.012, 0.06) * SUPERSAMPLING))
+    coverage = np.zeros((canvas.height // SUPERSAMPLING, canvas.width // SUPERSAMPLING), np.float32)
+    room = np.array(coverage.shape)
+    digits, boxes = [], []
+    for row in range(rows):
+        for column in range(columns):
+            x, y = column * (across + gap), row * down
+            corners = [
+                place(x + a, y + b) for a, b in ((0, 0), (across, 0), (across, down), (0, down))
+            ]
+            ends = [tuple(SUPERSAMPLING * corner) for corner in (*corners, corners[0])]
+            draw.line(ends, fill=255, width=width)
+            digit = int(rng.integers(10))
+            ink = _write(_variant(digit, rng), height * rng.normal(1, 0.06), chosen, rng)
+            centre = place(x + across / 2, y + down / 2) + rng.normal(0, 0.06, 2) * height
+            ink = ink[: room[0], : room[1]]
+            corner = (centre[::-1] - np.array(ink.shape) / 2).round().astype(int)
+            top, left = np.clip(corner, 0, room - ink.shape).tolist()
+            window = coverage[top : top + ink.shape[0], left : left + ink.shape[1]]
+            np.maximum(window, ink, out=window)
+            digits.append(digit)
+            boxes.append(box_of(ink, left, top))
+    lines = np.asarray(canvas.reduce(SUPERSAMPLING), np.float32) / 255
+    picture = _photographed(coverage, height, chosen, rng, rng.uniform(0.5, 1.0) * lines)
+    return Example(f"form, {kind}", tuple(digits), tuple(boxes), picture)
 
 
 def blank_picture(rng: np.random.Generator) -> Picture:
@@ -411,11 +469,19 @@ def _pressure(count: int, profile: str, rng: np.random.Generator) -> NDArray[np.
 
 
 def _photographed(
-    ink: NDArray[np.float32], height: float, chosen: Setting, rng: np.random.Generator
+    ink: NDArray[np.float32],
+    height: float,
+    chosen: Setting,
+    rng: np.random.Generator,
+    printed: NDArray[np.float32] | None = None,
 ) -> NDArray[np.uint8]:
-    """Put ink on paper into light, and take its picture."""
+    """Put ink on paper into light, and take its picture; `printed` is the coverage with lines."""
     pen = chosen.pen
     paper = _paper(ink.shape, height, chosen.paper, rng)
+    if printed is not None:
+        line = np.float32(LINES[rng.integers(len(LINES))])
+        line = 1 - line if chosen.paper == "blackboard" else line
+        paper = paper + printed[:, :, None] * (line - paper)
     cover = (pen.opacity * ink)[:, :, None]
     picture = (paper * (1 - cover) + np.float32(pen.ink) * cover) * _light(
         ink.shape, chosen.light, rng
