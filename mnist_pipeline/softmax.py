@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import Answer
 from mnist_pipeline.utils.blocks import slices
+from mnist_pipeline.utils.checks import checked, checked_labels, checked_pixels
 
 if TYPE_CHECKING:
     from mnist_pipeline.inference.onnx import Graph
@@ -36,14 +37,16 @@ def softmax(x: ArrayLike) -> NDArray[np.floating[Any]]:
     """Probabilities from scores along the last axis, which sum to one.
 
     The maximum is subtracted first: softmax(x) = softmax(x − c), and no exponential overflows.
+    A score of −∞ has the probability 0. Raises a ValueError if the largest score is not finite.
 
     Examples
     --------
     >>> softmax([1000.0, 1000.0])
     array([0.5, 0.5])
     """
-    scores = np.asarray(x)
-    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    scores = np.multiply(x, np.float32(1))  # differences of integers would wrap around
+    largest = checked("x", scores.max(axis=-1, keepdims=True, initial=-np.inf))
+    exponentials = np.exp(scores - largest)
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
 
@@ -52,15 +55,15 @@ def loss(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float
 
     The weights W are (num_classes, num_features), the biases b (num_classes,). A sample x has
     num_features values, with an integer label; a batch is (num_samples, num_features) or
-    (num_samples, rows, columns). Bytes are divided by 255.
+    (num_samples, rows, columns), with labels (num_samples,). Bytes are divided by 255.
 
     Examples
     --------
     >>> loss(np.zeros((10, 784)), np.zeros(10), 7, np.ones(784))  # log 10: ten classes alike
     2.302585092994046
     """
-    rows, targets = _samples(W, y_true, x)
-    return float(np.mean(_cross_entropy(rows @ W.T + b, targets)))
+    rows, targets = _samples(W, b, y_true, x)
+    return float(np.mean(_cross_entropy(checked("W x + b", rows @ W.T + b), targets)))
 
 
 def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> Parameters:
@@ -76,7 +79,7 @@ def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> P
     >>> slope_b
     array([-0.5,  0.5])
     """
-    rows, targets = _samples(W, y_true, x)
+    rows, targets = _samples(W, b, y_true, x)
     difference = (softmax(rows @ W.T + b) - targets) / len(rows)
     return difference.T @ rows, difference.sum(axis=0)
 
@@ -92,8 +95,8 @@ def numerical_gradient(
     >>> slope_b.round(6)
     array([-0.5,  0.5])
     """
-    rows, targets = _samples(W, y_true, x)
-    scores = rows @ np.asarray(W, np.float64).T + b
+    rows, targets = _samples(W, b, y_true, x)
+    scores = rows @ W.T + b
     # Scores are linear in the parameters: W[c, j] + h moves those of class c by h x_j, and b[c] + h
     # by h.
     moves = step * np.vstack([rows.T, np.ones(len(rows))])  # (num_features + 1, num_samples)
@@ -135,10 +138,10 @@ def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
     >>> pixel_deviations(np.array([[[0, 7]], [[10, 7]]], np.uint8))
     array([5., 0.])
     """
-    rows = images.reshape(len(images), -1)
+    rows = _matrix(images)
     # Sums of integers below 2⁵³ are exact.
     squares = np.einsum("ij,ij->j", rows, rows, dtype=np.float64)
-    mean = rows.sum(axis=0, dtype=np.int64) / len(rows)
+    mean = rows.sum(axis=0, dtype=np.float64) / len(rows)
     return np.asarray(np.sqrt(np.maximum(squares / len(rows) - mean**2, 0)))
 
 
@@ -155,6 +158,7 @@ def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatAr
     array([[0.25, 0.75]])
     """
     samples = _matrix(X)
+    _check_parameters(W, b, samples)
     probabilities = np.empty((len(samples), len(W)))
     for block in slices(len(samples), BLOCK_ROWS):
         probabilities[block] = softmax(_pixels(samples[block]) @ W.T + b)
@@ -364,6 +368,8 @@ def sgd_reference(
     for epoch in range(1, epochs + 1):
         for i, (x, label) in enumerate(zip(pixels, labels, strict=True)):
             z = scores[i] = W @ x + b
+            if not np.isfinite(z).all():
+                break  # diverged: the mean loss is NaN
             difference = softmax(z) - one_hot[label]
             W -= learning_rate * np.outer(difference, x)
             b -= learning_rate * difference
@@ -393,17 +399,16 @@ def _prepare(
 ) -> tuple[NDArray[Any], NDArray[np.int64], FloatArray, FloatArray]:
     """Check the data of `sgd`; return the samples, the labels and the initial parameters."""
     samples = _matrix(X)
-    labels = _labels(y, len(samples), num_classes)
+    labels = checked_labels("y", y, len(samples), num_classes).astype(np.int64)
     shapes = (num_classes, samples.shape[1]), (num_classes,)
     if initial is None:
         generator = np.random.default_rng(seed)
         W, b = (generator.uniform(-0.5, 0.5, shape) for shape in shapes)
         return samples, labels, W, b
-    W, b = (np.array(parameters, dtype=np.float64) for parameters in initial)
-    if (W.shape, b.shape) != shapes:
-        raise ValueError(
-            f"initial has shapes {W.shape} and {b.shape}; expected {shapes[0]} and {shapes[1]}."
-        )
+    W, b = (
+        checked("initial", parameters, shape=shape).astype(np.float64)
+        for parameters, shape in zip(initial, shapes)
+    )
     return samples, labels, W, b
 
 
@@ -411,46 +416,28 @@ def _matrix(X: ArrayLike) -> NDArray[Any]:
     """Check samples and lay them out as a C-contiguous matrix, bytes as bytes and the rest as
     float64.
     """
-    samples = np.asarray(X)
-    if samples.ndim < 2 or samples.size == 0:
-        raise ValueError(
-            f"X has shape {samples.shape}; expected (N, features) or (N, rows, columns), N at "
-            "least 1."
-        )
-    samples = samples.reshape(len(samples), -1)
-    if samples.dtype == np.uint8:
-        return np.ascontiguousarray(samples)
-    if samples.dtype.kind != "f" or not np.isfinite(samples).all():
-        raise ValueError(
-            f"X has type {samples.dtype}; expected uint8 pixels, or finite floating values."
-        )
-    return np.ascontiguousarray(samples, dtype=np.float64)
+    samples = checked_pixels("X", X, np.float64)
+    return np.ascontiguousarray(samples.reshape(len(samples), -1))
 
 
 def _pixels(samples: NDArray[Any]) -> FloatArray:
     """Bytes to [0, 1]; floating values as they are."""
-    return samples / 255 if samples.dtype == np.uint8 else samples.astype(np.float64, copy=False)
+    return samples / 255 if samples.dtype == np.uint8 else samples
 
 
-def _labels(y: ArrayLike, num_samples: int, num_classes: int) -> NDArray[np.int64]:
-    """Check that there is one label for each sample, an integer in [0, num_classes)."""
-    labels = np.asarray(y)
-    if labels.shape != (num_samples,) or labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"y has shape {labels.shape} and type {labels.dtype}; expected ({num_samples},) "
-            "integers."
-        )
-    if labels.min() < 0 or labels.max() >= num_classes:
-        raise ValueError(
-            f"y has labels from {labels.min()} to {labels.max()}; expected 0 to {num_classes - 1}."
-        )
-    return labels.astype(np.int64)
+def _check_parameters(W: FloatArray, b: FloatArray, samples: NDArray[Any]) -> None:
+    """Raise a ValueError unless they are finite and of the shapes that the samples need."""
+    checked("W", W, shape=(len(b), samples.shape[1]))
+    checked("b", b, shape=(len(W),))
 
 
-def _samples(W: FloatArray, y_true: ArrayLike, x: ArrayLike) -> tuple[FloatArray, FloatArray]:
+def _samples(
+    W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike
+) -> tuple[FloatArray, FloatArray]:
     """Lay out one sample or a batch as a matrix, and its labels as one-hot rows."""
-    rows = _pixels(_matrix(np.reshape(x, (-1, W.shape[1]))))
-    return rows, np.eye(len(W))[_labels(np.ravel(y_true), len(rows), len(W))]
+    rows = _pixels(_matrix(x if np.ndim(y_true) else np.reshape(x, (1, -1))))
+    _check_parameters(W, b, rows)
+    return rows, np.eye(len(W))[checked_labels("y_true", np.atleast_1d(y_true), len(rows), len(W))]
 
 
 def _report(on_epoch: OnEpoch | None, epoch: int, mean_loss: float, accuracy: float) -> None:

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from mnist_pipeline.utils.bisection import crossing
-
-TEMPERATURES = (0.05, 20.0)
+from mnist_pipeline.utils.checks import checked, checked_labels
 
 
 def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
@@ -19,17 +18,18 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
     changes no predicted label [1]_.
 
     The logits (num_samples, num_classes) and labels (num_samples,) are of images that the network
-    was not trained on. T is in [0.05, 20], or 1 if the minimum lies outside: if every image
-    is classified correctly, the cross-entropy falls without end as T falls; if the predictions are
-    no better than guessing, it falls as T rises.
+    was not trained on. If every image is classified correctly, the cross-entropy falls without end
+    as T falls, and the result is 1. If the predictions are no better than guessing, it falls as T
+    rises, and the result is a million times the largest difference of an image's logits.
 
     References
     ----------
     .. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks",
         ICML 2017.
     """
-    scores = np.asarray(logits, np.float64)
-    scores = scores - scores.max(axis=1, keepdims=True)
+    scores = checked("logits", logits, -1e100, 1e100).astype(np.float64)
+    checked_labels("labels", labels, *scores.shape)
+    scores -= scores.max(axis=1, keepdims=True)
     mean_true_score = scores[np.arange(len(scores)), labels].mean()
 
     def slope(temperature: float) -> float:
@@ -38,9 +38,12 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
         powers = np.exp(scores / temperature)
         return float(((powers * scores).sum(axis=1) / powers.sum(axis=1)).mean() - mean_true_score)
 
-    low, high = TEMPERATURES
-    if not slope(high) < 0 < slope(low):
+    if not mean_true_score:
         return 1.0
+    low, high = 0.05, 20.0
+    if not slope(high) < 0 < slope(low):  # not the logits of a trained network
+        spread = float(checked("the largest difference of logits", -scores.min(), 1e-100))
+        low, high = 1e-6 * spread, 1e6 * spread
     return crossing(slope, low, high)
 
 

@@ -28,6 +28,7 @@ from mnist_pipeline.training.devices import (
 )
 from mnist_pipeline.training.prediction import Model, logits, pixel_tensor, scaled, weights
 from mnist_pipeline.training.recipes import Recipe, learning_rate_at
+from mnist_pipeline.utils.checks import checked_labels
 
 PARTS = 20  # of an epoch, whose losses are recorded
 
@@ -341,12 +342,8 @@ def _tensors(
 ) -> tuple[Tensor, Tensor]:
     """Images and labels as tensors.
 
-    Raises a ValueError unless there is one integer label per image.
+    Raises a ValueError unless there is one integer label per image, at least 0.
     """
-    pixels, targets = pixel_tensor(images), np.asarray(labels)
-    if targets.shape != (len(pixels),) or targets.dtype.kind not in "iu":
-        raise ValueError(
-            f"labels has shape {targets.shape} and type {targets.dtype}; expected ({len(pixels)},) "
-            "integers."
-        )
+    pixels = pixel_tensor(images)
+    targets = checked_labels("labels", labels, len(pixels))
     return pixels.to(device), torch.from_numpy(targets.astype(np.int64)).to(device)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mnist_pipeline.training.devices import arithmetic, default_device, placed
+from mnist_pipeline.utils.checks import checked_pixels
 
 # Images predicted at a time. Their activations fit the cache, which halves the time.
 BATCH_SIZE = 250
@@ -72,16 +73,5 @@ def pixel_tensor(images: NDArray[Any]) -> Tensor:
     Raises a ValueError if they are neither bytes nor finite floating values. torch needs writable
     arrays, so a read-only memory map is copied into memory here.
     """
-    array = np.asarray(images)
-    if array.ndim < 2 or array.size == 0:
-        raise ValueError(
-            f"images has shape {array.shape}; expected (N, rows, columns) or (N, features), N at "
-            "least 1."
-        )
-    if array.dtype == np.uint8:
-        return torch.from_numpy(np.require(array, requirements=("C", "W")))
-    if array.dtype.kind != "f" or not np.isfinite(array).all():
-        raise ValueError(
-            f"images has type {array.dtype}; expected uint8, or finite floating pixels in [0, 1]."
-        )
-    return torch.from_numpy(np.require(array, np.float32, ("C", "W")))
+    pixels = checked_pixels("images", images, np.float32)
+    return torch.from_numpy(np.require(pixels, requirements=("C", "W")))

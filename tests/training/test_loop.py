@@ -102,7 +102,7 @@ def test_the_plain_recipe_is_the_usual_loop_over_batches_with_adam(few) -> None:
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("factor", [0.2, 1.0, 7.0])
+@pytest.mark.parametrize("factor", [1e-30, 1e-3, 0.2, 1.0, 7.0, 300.0, 1e30])
 def test_no_other_temperature_has_a_lower_cross_entropy(factor: float) -> None:
     generator = np.random.default_rng(0)
     logits = 3 * generator.normal(size=(20_000, 10))
@@ -117,11 +117,28 @@ def test_no_other_temperature_has_a_lower_cross_entropy(factor: float) -> None:
     assert all(loss(multiple) >= loss(1) for multiple in (0.5, 0.99, 1.01, 2))
 
 
-def test_where_the_cross_entropy_has_no_minimum_the_temperature_is_one() -> None:
+def test_where_the_cross_entropy_has_no_minimum_the_temperature_is_one_or_high() -> None:
     logits = np.random.default_rng(0).normal(size=(100, 10))
     all_right, all_wrong = logits.argmax(axis=1), logits.argmin(axis=1)
     assert training.fit_temperature(logits, all_right) == 1
-    assert training.fit_temperature(logits, all_wrong) == 1
+    assert training.fit_temperature(logits, all_wrong) > 1e6
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels"),
+    [
+        ([[np.nan, 1]], [0]),
+        ([[np.inf, 1]], [0]),
+        ([[0, 1]], [2]),
+        ([[0, 1]], [-1]),
+        ([[0, 1]], [0.5]),
+        ([[0, 1], [1, 0]], [0]),
+        (np.empty((0, 2)), np.empty(0, int)),
+    ],
+)
+def test_logits_and_labels_without_a_temperature_are_refused(logits, labels) -> None:
+    with pytest.raises(ValueError, match=r"labels|logits"):
+        training.fit_temperature(np.array(logits), np.array(labels))
 
 
 def test_held_out_images_do_not_change_the_weights(few) -> None:
@@ -279,6 +296,7 @@ IMAGES, LABELS = np.zeros((4, 28, 28), np.uint8), np.array([0, 1, 2, 3])
         (IMAGES.astype(np.int64), LABELS, "images"),
         (np.full((4, 28, 28), np.nan), LABELS, "images"),
         (IMAGES, LABELS[:3], "labels"),
+        (IMAGES, -LABELS, "labels"),
     ],
 )
 def test_invalid_images_and_labels_are_refused_by_name(
