@@ -1,8 +1,8 @@
 """Deformations of digit images, as by another hand, pen, paper or camera.
 
 Images and results are uint8, shape (n, rows, columns); 0 is paper and 255 is full ink. Angles are
-in degrees, lengths in pixels. A parameter is one number for all images, or one number per image.
-Results do not depend on the number of threads.
+in degrees, lengths in pixels. A parameter is one number for all images, or one number per image,
+from −1,000 to 1,000. Results do not depend on the number of threads.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnist_pipeline.utils.blocks import in_blocks, read_only, slices
+from mnist_pipeline.utils.checks import checked
 
 Images = NDArray[np.uint8]
 
 MAX_INK = 255
+LIMIT = 1_000  # of every parameter, so that no position in an image overflows
 IMAGES_PER_BLOCK = 1_024
 _NOISY_IMAGES_PER_BLOCK = 128  # their floating values fit the cache
 
@@ -32,17 +34,18 @@ def affine(
 
     Pixels are interpolated bilinearly; outside the image there is paper. `rotation` is in degrees,
     counter-clockwise as seen; `shear` is in pixels to the right for each pixel up, as italics lean;
-    both are numbers or of shape (n,). `scale` has the positive factors of heights and of widths,
-    and `shift` the pixels down and to the right; both are numbers or of shape (2,) or (n, 2).
+    both are numbers or of shape (n,). `scale` has the factors of heights and of widths, at least
+    0.001, and `shift` the pixels down and to the right; both are numbers, or of shape (2,) or
+    (n, 2).
     """
     from mnist_pipeline.kernels.deformations import sample
 
-    images = read_only(images)
+    images = _bytes(images)
     count, height, width = images.shape
-    angle = np.radians(_for_each(rotation, count))
-    heights, widths = _for_each(scale, count, 2).T
-    slant = _for_each(shear, count)
-    down, right = _for_each(shift, count, 2).T
+    angle = np.radians(_for_each("rotation", rotation, count))
+    heights, widths = _for_each("scale", scale, count, 2, low=1 / LIMIT).T
+    slant = _for_each("shear", shear, count)
+    down, right = _for_each("shift", shift, count, 2).T
     # A pixel is read from the inverse of the map: with p = (row, column) from the centre, p = R S D
     # q + t and D = diag(heights, widths), S = [1 0; −slant 1], R = [cos −sin; sin cos] acting on
     # (row, column). (a, b, c, d, e, f) is the place in the form of `sample`.
@@ -69,14 +72,14 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
     """
     from mnist_pipeline.kernels.deformations import widen
 
-    images = read_only(images)
-    amounts = _for_each(amount, len(images))
+    images = _bytes(images)
+    amounts = _for_each("amount", amount, len(images))
     return _in_blocks(lambda block, output: widen(images[block], amounts[block], output), images)
 
 
 def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Generator = 0) -> Images:
     """Add normally distributed noise; its standard deviation is a share of full ink."""
-    deviations = _for_each(deviation, len(images))
+    deviations = _for_each("deviation", deviation, len(images), low=0)
     factors = (MAX_INK * deviations).astype(np.float32)[:, np.newaxis, np.newaxis]
     generator = np.random.default_rng(seed)
     output = np.empty_like(images)
@@ -96,7 +99,8 @@ def contrast(images: Images, factor: float) -> Images:
     >>> contrast(np.array([[[0, 100, 200]]], np.uint8), 0.5)
     array([[[  0,  50, 100]]], dtype=uint8)
     """
-    return as_bytes(np.arange(MAX_INK + 1) * factor)[images]
+    checked("factor", factor, 0, LIMIT, ())
+    return as_bytes(np.arange(MAX_INK + 1) * factor)[_bytes(images)]
 
 
 def low_resolution(images: Images, side: float = 8) -> Images:
@@ -107,7 +111,8 @@ def low_resolution(images: Images, side: float = 8) -> Images:
     >>> low_resolution(np.full((1, 28, 28), 7, np.uint8))[0, 0, :3]
     array([7, 7, 7], dtype=uint8)
     """
-    side = int(side)
+    checked("the fraction of side", side % 1, 0, 0)
+    side = int(checked("side", side, 1, LIMIT, ()))
     _, height, width = images.shape
     down = _enlarging(height, side) @ _averaging(height, side)
     across = _enlarging(width, side) @ _averaging(width, side)
@@ -135,11 +140,19 @@ def _in_blocks(deform: Callable[[slice, Images], None], images: Images) -> Image
     return output
 
 
+def _bytes(images: ArrayLike) -> Images:
+    """Images as a read-only, contiguous array; a ValueError for values that are not bytes."""
+    return read_only(checked("images", images, 0, MAX_INK, kinds="iu").astype(np.uint8, copy=False))
+
+
 def as_bytes(values: NDArray[Any]) -> Images:
     """Values rounded, and limited to 0–255."""
     return np.rint(np.clip(values, 0, MAX_INK)).astype(np.uint8)
 
 
-def _for_each(values: ArrayLike, count: int, *shape: int) -> NDArray[np.float64]:
+def _for_each(
+    name: str, values: ArrayLike, count: int, *shape: int, low: float = -LIMIT
+) -> NDArray[np.float64]:
     """A number (or row of numbers) for each image."""
-    return np.broadcast_to(np.asarray(values, np.float64), (count, *shape)).copy()
+    numbers = checked(name, values, low, LIMIT)
+    return np.broadcast_to(numbers, (count, *shape)).astype(np.float64)

@@ -5,6 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import scipy.ndimage
+from hypothesis import example, given
+from hypothesis import strategies as st
+from support.arrays import FEW
 
 from mnist_pipeline.data.deformations import add_noise, affine, contrast, low_resolution, thicken
 
@@ -42,45 +46,37 @@ def test_a_deformation_by_zero_changes_no_byte(name: str, noise: np.ndarray) -> 
     np.testing.assert_array_equal(noise, before)
 
 
-@pytest.mark.parametrize(("down", "right"), [(0, 0), (3, 0), (0, -2), (-4, 5), (28, 0), (0, -40)])
-def test_a_shift_by_whole_pixels_moves_bytes_and_adds_paper(
-    noise: np.ndarray, down: int, right: int
-) -> None:
-    padded = np.pad(noise, ((0, 0), (40, 40), (40, 40)))
-    expected = np.roll(padded, (down, right), (1, 2))[:, 40:-40, 40:-40]
-    np.testing.assert_array_equal(affine(noise, shift=(down, right)), expected)
+VALID, ANY = st.floats(-2, 2), st.floats()
+SCALE = st.one_of(st.floats(0.5, 2), st.floats(0.5, 2), ANY)
 
 
-def spread(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centre of mass, and covariance of the ink, (row, column), of each image."""
-    ink = images / images.sum(axis=(1, 2), keepdims=True)
-    places = np.mgrid[:28, :28] - 13.5
-    middle = np.einsum("nij,aij->na", ink, places)
-    second = np.einsum("nij,aij,bij->nab", ink, places, places)
-    return middle, second - middle[:, :, None] * middle[:, None, :]
-
-
-@pytest.mark.parametrize(
-    ("options", "matrix"),
-    [
-        (
-            {"rotation": 25},
-            [[math.cos(0.4363), -math.sin(0.4363)], [math.sin(0.4363), math.cos(0.4363)]],
-        ),
-        ({"scale": 0.7}, [[0.7, 0], [0, 0.7]]),
-        ({"scale": (1.1, 0.8)}, [[1.1, 0], [0, 0.8]]),
-        ({"shear": 0.3}, [[1, 0], [-0.3, 1]]),
-    ],
+@FEW
+@given(
+    st.one_of(VALID, st.floats(-180, 180), ANY), SCALE, SCALE, *[st.one_of(VALID, VALID, ANY)] * 2
 )
-def test_ink_is_mapped_linearly_about_the_centre(
-    images: np.ndarray, options: dict[str, float], matrix: list[list[float]]
-) -> None:
-    middle, covariance = spread(images)
-    mapped, mapped_covariance = spread(affine(images, **options))
-    np.testing.assert_allclose(mapped, middle @ np.transpose(matrix), atol=0.1)
-    # Bilinear interpolation blurs a little: the variance grows by less than that of a pixel.
-    grown = mapped_covariance - matrix @ covariance @ np.transpose(matrix)
-    assert np.abs(grown).max() < 0.6
+@example(25.0, 1.1, 0.8, 0.3, 2.0)
+@example(0.0, 0.0, 1.0, 0.0, 0.0)
+@example(math.nan, 1.0, 1.0, 0.0, 0.0)
+@example(0.0, 1.0, 1.0, 0.0, math.inf)
+def test_any_affine_map_is_that_of_scipy_or_is_refused(turn, tall, wide, shear, down) -> None:
+    image = np.random.default_rng(2).integers(0, 256, (1, 9, 7), np.uint8)
+    parameters = {"rotation": turn, "scale": (tall, wide), "shear": shear, "shift": (down, 1)}
+    if not all(abs(value) <= 1_000 for value in (turn, tall, wide, shear, down)) or (
+        min(tall, wide) < 1e-3
+    ):
+        with pytest.raises(ValueError, match=r"rotation|scale|shear|shift"):
+            affine(image, **parameters)
+        return
+    cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+    linear = np.array([[cos, -sin], [sin, cos]]) @ [[1, 0], [-shear, 1]] @ np.diag([tall, wide])
+    inverse, middle = np.linalg.inv(linear), np.array([4, 3])
+    shift = np.array([down, 1])
+    offset = middle - inverse @ (middle + shift)
+    pixels = image[0].astype(float)
+    expected = scipy.ndimage.affine_transform(
+        pixels, inverse, offset, order=1, mode="grid-constant"
+    )
+    np.testing.assert_allclose(affine(image, **parameters)[0], expected, atol=0.6)
 
 
 def test_each_image_takes_its_own_parameters(images: np.ndarray) -> None:
@@ -137,3 +133,27 @@ def test_low_resolution_keeps_large_shapes_and_loses_small_ones(images: np.ndarr
     assert lost == sorted(lost, reverse=True)
     for kept in (low_resolution(images), low_resolution(images, 14)):
         np.testing.assert_allclose(kept.mean(axis=(1, 2)), images.mean(axis=(1, 2)), rtol=0.02)
+
+
+IMAGES = np.full((2, 4, 4), 7, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "named"),
+    [
+        (lambda: affine(IMAGES / 7), "images"),
+        (lambda: affine(IMAGES * np.int64(99)), "images"),
+        (lambda: affine(IMAGES, scale=(1, 0)), "scale"),
+        (lambda: thicken(IMAGES, math.nan), "amount"),
+        (lambda: thicken(IMAGES, math.inf), "amount"),
+        (lambda: add_noise(IMAGES, math.nan), "deviation"),
+        (lambda: contrast(IMAGES, -1), "factor"),
+        (lambda: contrast(IMAGES, math.nan), "factor"),
+        (lambda: contrast(IMAGES - 9.0, 1), "images"),
+        (lambda: low_resolution(IMAGES, 0), "side"),
+        (lambda: low_resolution(IMAGES, 1.9), "side"),
+    ],
+)
+def test_a_deformation_that_is_not_defined_is_refused_by_name(mistake, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        mistake()
