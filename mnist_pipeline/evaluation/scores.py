@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from mnist_pipeline.utils.checks import checked, checked_labels
 from mnist_pipeline.utils.stored_types import stored_type
 
 Z = 1.959963984540054  # 97.5% quantile of the normal distribution, for intervals of 95%
@@ -121,6 +122,8 @@ def calibrate(true_labels: np.ndarray, probabilities: np.ndarray) -> Calibration
     >>> round(calibration.expected_error, 3)
     0.4
     """
+    checked_labels("true_labels", true_labels, *probabilities.shape)
+    checked("probabilities", probabilities, 0, 1.000001)  # with room for rounding
     confidence = probabilities.max(axis=1).astype(np.float64)
     correct = probabilities.argmax(axis=1) == true_labels
     # Bins include their upper end, (j/n, (j + 1)/n], so that c = 1 falls into the last.
@@ -156,7 +159,7 @@ def accuracy(true_labels: np.ndarray, predicted_labels: np.ndarray) -> float:
     >>> accuracy(np.array([0, 1, 1, 1]), np.array([0, 0, 1, 1]))
     0.75
     """
-    return int(np.count_nonzero(true_labels == predicted_labels)) / len(true_labels)
+    return float(_correct(true_labels, predicted_labels).mean())
 
 
 def log_losses(true_labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -167,13 +170,16 @@ def log_losses(true_labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray
     >>> log_losses(np.array([0, 1]), np.array([[0.25, 0.75], [0.5, 0.5]])).round(3)
     array([1.386, 0.693])
     """
+    checked_labels("true_labels", true_labels, *probabilities.shape)
+    checked("probabilities", probabilities, 0, 1.000001)  # with room for rounding
     likelihoods = probabilities[np.arange(len(true_labels)), true_labels].astype(np.float64)
     return np.asarray(-np.log(np.maximum(likelihoods, LOWEST)))
 
 
 def accuracy_interval(true_labels: np.ndarray, predicted_labels: np.ndarray) -> tuple[float, float]:
     """95% Wilson score interval of the accuracy."""
-    return wilson_interval(int(np.count_nonzero(true_labels == predicted_labels)), len(true_labels))
+    correct = _correct(true_labels, predicted_labels)
+    return wilson_interval(int(correct.sum()), len(correct))
 
 
 def compared_with_guessing(
@@ -194,12 +200,7 @@ def confusion_matrix(
     array([[1, 0],
            [1, 2]])
     """
-    for name, labels in (("true", true_labels), ("predicted", predicted_labels)):
-        outside = labels[(labels < 0) | (labels >= num_classes)]
-        if len(outside):
-            raise ValueError(
-                f"{name}_labels contains label {outside[0]}; labels must lie in 0–{num_classes - 1}"
-            )
+    _correct(true_labels, predicted_labels, num_classes)  # checks them
     cells = true_labels.astype(np.int64) * num_classes + predicted_labels.astype(np.int64)
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
 
@@ -312,7 +313,7 @@ def compare(
     (['b', 'a'], [3], 1)
     """
     ranked = sorted(evaluations, key=lambda model: evaluations[model].errors)
-    correct = {model: predictions[model] == true_labels for model in ranked}
+    correct = {model: _correct(true_labels, predictions[model]) for model in ranked}
     pairs = [
         _compare_pair(first, second, correct[first], correct[second])
         for first, second in combinations(ranked, 2)
@@ -340,7 +341,7 @@ def misclassified(
     >>> errors["index"], errors["probability"]
     (array([0, 1]), array([0.9, 0.6]))
     """
-    wrong = np.flatnonzero(true_labels != predicted_labels)
+    wrong = np.flatnonzero(~_correct(true_labels, predicted_labels))
     confidence = probabilities[wrong, predicted_labels[wrong]]
     wrong = wrong[np.argsort(-confidence, kind="stable")]
     return {
@@ -360,6 +361,16 @@ def _compare_pair(
     return PairComparison(
         first, second, only_first, only_second, mcnemar_p_value(only_first, only_second)
     )
+
+
+def _correct(
+    true_labels: np.ndarray, predicted_labels: np.ndarray, num_classes: float = math.inf
+) -> np.ndarray:
+    """Whether each label (n_samples,) is predicted; a ValueError for labels without a class."""
+    num_samples = len(true_labels)
+    checked_labels("true_labels", true_labels, num_samples, num_classes)
+    checked_labels("predicted_labels", predicted_labels, num_samples, num_classes)
+    return np.asarray(true_labels == predicted_labels)
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.arrays import FEW, arrays
 
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation import scores
@@ -82,19 +83,41 @@ def test_figures_per_class_are_those_of_their_definitions(pairs: list[tuple[int,
         )
 
 
+LABELS = st.sampled_from([(3,), (1,), (0,), (3, 1)]).flatmap(arrays)
+
+
+@FEW
+@given(LABELS, LABELS)
+def test_only_two_rows_of_as_many_classes_are_compared(true, predicted) -> None:
+    are_labels = all(
+        labels.dtype.kind in "iu" and labels.shape in ((1,), (3,)) and labels.min() >= 0
+        for labels in (true, predicted)
+    )
+    if are_labels and true.shape == predicted.shape:
+        expected = np.mean([a == b for a, b in zip(true.tolist(), predicted.tolist())])
+        assert scores.accuracy(true, predicted) == expected
+    else:
+        for function in (scores.accuracy, scores.accuracy_interval, scores.confusion_matrix):
+            with pytest.raises(ValueError, match="_labels has"):
+                function(true, predicted)
+
+
 @pytest.mark.parametrize(
-    ("true", "predicted", "named"),
+    ("labels", "probabilities"),
     [
-        ([5, 10], [5, 3], "label 10"),
-        ([0, 0], [5, 255], "label 255"),
-        ([3, 3], [3, -1], "label -1"),
+        ([0, -1], np.eye(2)),
+        ([0, 2], np.eye(2)),
+        ([0, 1.9], np.eye(2)),
+        ([0], np.eye(2)),
+        ([[0], [1]], np.eye(2)),
+        ([0, 1], np.eye(2) * np.nan),
+        ([0, 1], np.eye(2) * 1.1),
     ],
 )
-def test_labels_that_are_not_classes_are_refused(
-    true: list[int], predicted: list[int], named: str
-) -> None:
-    with pytest.raises(ValueError, match=named):
-        scores.confusion_matrix(np.array(true), np.array(predicted))
+def test_labels_without_a_probability_are_refused(labels, probabilities) -> None:
+    for function in (scores.log_losses, scores.calibrate):
+        with pytest.raises(ValueError, match=r"labels|probabilities"):
+            function(np.array(labels), probabilities)
 
 
 @pytest.mark.parametrize("total", [1, 100, 10_000])
