@@ -8,6 +8,7 @@ import numpy as np
 
 from mnist_pipeline.knn.index import PrincipalComponentIndex
 from mnist_pipeline.utils.blocks import slices
+from mnist_pipeline.utils.checks import checked
 from mnist_pipeline.utils.stored_types import stored_type
 
 ALGORITHMS = ("auto", "pca", "brute")
@@ -70,13 +71,15 @@ class KNNClassifier:
     """
 
     def __init__(self, num_neighbors: int = 3, algorithm: str = "auto") -> None:
-        if num_neighbors < 1:
-            raise ValueError(f"num_neighbors is {num_neighbors!r}: choose an integer of at least 1")
+        checked("num_neighbors", num_neighbors, 1, shape=(), kinds="iu")
         self.num_neighbors = num_neighbors
         self.algorithm = _checked_choice("algorithm", algorithm, ALGORITHMS)
         self.images_: np.ndarray | None = None
         self.labels_: np.ndarray | None = None
         self._index: PrincipalComponentIndex | None = None
+
+    def __repr__(self) -> str:
+        return f"KNNClassifier({self.num_neighbors}, {self.algorithm!r})"
 
     def fit(
         self,
@@ -90,7 +93,8 @@ class KNNClassifier:
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features) or (n_samples, height, width)
-            Bytes or finite numbers.
+            Bytes, integers up to 2⁵³, or floating numbers that are 0 or of a magnitude from 1e-130
+            to 1e150, so that no squared difference overflows or underflows.
         y : ndarray of shape (n_samples,)
             Integer labels.
         mean, components : ndarray of shape (n_features,) and (n_features, n_components), optional
@@ -155,17 +159,8 @@ class KNNClassifier:
     def _keep(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Check and keep the training points and their labels; return the points."""
         images = _checked_points("X", X)
-        labels = np.asarray(y)
-        if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
-            raise ValueError(
-                f"y has shape {labels.shape} and type {labels.dtype}: pass one integer label for "
-                f"each of {len(images)}"
-            )
-        if self.num_neighbors > len(images):
-            raise ValueError(
-                f"num_neighbors is {self.num_neighbors}: choose 1 to {len(images)}, the training "
-                "points"
-            )
+        labels = checked("y", y, shape=(len(images),), kinds="iu")
+        checked("num_neighbors", self.num_neighbors, 1, len(images))
         self.images_, self.labels_ = images, labels
         return images
 
@@ -262,9 +257,9 @@ def _checked_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
 def _checked_points(name: str, X: np.ndarray, num_features: int | None = None) -> np.ndarray:
     """Points as a contiguous (n, n_features) array: bytes as uint8, other numbers as float64."""
     points = np.asarray(X)
-    is_training_set = num_features is None
-    is_empty = 0 in (points.shape if is_training_set else points.shape[1:])
-    if is_empty or points.ndim not in (2, 3):
+    # There may be no queries.
+    sides = points.shape if num_features is None else points.shape[1:]
+    if 0 in sides or points.ndim not in (2, 3):
         raise ValueError(
             f"{name} has shape {points.shape}: pass (points, features) or (points, height, width), "
             "not empty"
@@ -276,7 +271,9 @@ def _checked_points(name: str, X: np.ndarray, num_features: int | None = None) -
         )
     if points.dtype in (np.uint8, bool):
         return np.require(points, np.uint8, ["C", "A"])
-    points = np.require(points, np.float64, ["C", "A"])
-    if not np.isfinite(points).all():
-        raise ValueError(f"{name} has values that are not finite: remove NaN and infinite values")
+    # Integers up to 2⁵³ are exact in float64. Within the magnitudes of other numbers, no squared
+    # difference overflows or underflows.
+    largest = 2**53 if points.dtype.kind in "iu" else 1e150
+    points = np.require(checked(name, points, -largest, largest), np.float64, ["C", "A"])
+    checked(f"the smallest magnitude of {name}", np.abs(points[points != 0]), 1e-130)
     return points

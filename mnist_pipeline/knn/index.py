@@ -15,6 +15,7 @@ from mnist_pipeline.kernels.tiles import (
     in_lanes,
 )
 from mnist_pipeline.utils.blocks import in_blocks, read_only
+from mnist_pipeline.utils.checks import checked, checked_labels
 
 _BLOCK = 1024  # rows projected at a time
 _QUERIES_PER_BLOCK = 512  # the coordinates of this many queries fit the cache together with a tile
@@ -102,11 +103,14 @@ class PrincipalComponentIndex:
         sample = X[np.linspace(0, len(X) - 1, min(len(X), _SAMPLE_ROWS)).astype(np.int64)]
         if mean is None:
             mean = sample.mean(axis=0)
-        mean = np.asarray(mean, np.float64)
+        mean = np.asarray(checked("mean", mean, -1e9, 1e9, X.shape[1:]), np.float64)
         if components is None:  # eigenvectors of the covariance, largest eigenvalue first
             centered = sample - mean
             components = np.linalg.eigh(centered.T @ centered)[1][:, ::-1]
+        checked("components", components, shape=(len(mean), components.shape[1]))
         components = np.ascontiguousarray(components[:, : DEPTHS[-1]], np.float32)
+        # Up to this defect, the margin of the bound holds.
+        checked("the defect of components", _orthonormality_defect(components), high=0.1)
         index = cls(mean, components, _scale(X, mean), np.empty(0), np.empty(0))
         coordinates, half_norms = index.project(X)
         order = sort(coordinates)
@@ -119,9 +123,14 @@ class PrincipalComponentIndex:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "PrincipalComponentIndex":
-        """Restore an index from its named arrays."""
-        scale = float(arrays["scale"][0])
-        return cls(arrays["mean"], arrays["components"], scale, arrays["order"], arrays["tiles"])
+        """Restore an index from its named arrays, and the training points, "images"."""
+        num_points, num_features = arrays["images"].shape
+        mean = checked("mean", arrays["mean"], shape=(num_features,))
+        order = checked_labels("order", arrays["order"], num_points, num_points)
+        tiles = np.asarray(arrays["tiles"], np.float32).reshape(
+            -(-num_points // LANES), COORDINATE_ROW + DEPTHS[-1], LANES
+        )
+        return cls(mean, arrays["components"], float(arrays["scale"][0]), order, tiles)
 
     def project(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The residual norms and coordinates of points, and (1 − μ)/2 of their squared norms."""
