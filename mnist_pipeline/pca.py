@@ -10,10 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_pipeline.utils.blocks import in_blocks, slices
+from mnist_pipeline.utils.checks import checked
 from mnist_pipeline.utils.stored_types import stored_type
 
 BLOCK_ROWS = 4096  # 12 MB of float32 at 784 pixels: the memory that a pass needs, whatever N is
 ERROR_ROWS = 512  # 3 MB of float64, which fit the cache
+SMALLEST, LARGEST = 1e-30, 1e30  # between them, float32 neither overflows nor loses precision
 
 
 @stored_type
@@ -29,7 +31,7 @@ class Eigendecomposition(NamedTuple):
 def mean(images: np.ndarray) -> np.ndarray:
     """Mean of each pixel of images (n_samples, 784) or (n_samples, 28, 28), float64.
 
-    Sums of integers are exact.
+    Sums of integers are exact. Raises a ValueError if the mean is not finite.
 
     Examples
     --------
@@ -37,18 +39,21 @@ def mean(images: np.ndarray) -> np.ndarray:
     array([10., 20.])
     """
     pixels = flatten(images)
-    is_integer = np.issubdtype(pixels.dtype, np.integer)
-    total = np.zeros(pixels.shape[1], np.int64 if is_integer else np.float64)
+    # Integers of Python, because a sum of int64 can exceed 64 bits.
+    total = np.zeros(pixels.shape[1], object if pixels.dtype.kind in "iu" else np.float64)
     # The sum of 4,096 bytes is below 2³². A vector register has room for twice as many numbers of
     # 32 bits.
     accumulator = np.uint32 if pixels.dtype == np.uint8 else total.dtype
     for rows in slices(len(pixels), BLOCK_ROWS):
         total += pixels[rows].sum(axis=0, dtype=accumulator)
-    return total / len(pixels)
+    return checked("the mean of images", np.asarray(total / len(pixels), np.float64))
 
 
 def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Images (n_samples, 784) or (n_samples, 28, 28) minus the mean, float32 (n_samples, 784).
+
+    Raises a ValueError if float32 cannot represent the differences: if the largest is not below
+    1e30, or if it is below 1e-30 and the images differ.
 
     Examples
     --------
@@ -57,6 +62,7 @@ def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
            [ 10.,  10.]], dtype=float32)
     """
     pixels = flatten(images)
+    mean = checked("mean", mean, shape=pixels.shape[1:])
     centered = np.empty(pixels.shape, np.float32)
     if pixels.dtype == np.uint8:
         # Bytes are at most 255, so a float32 mean is off by at most 2⁻¹⁷ grey levels. The mean of
@@ -68,15 +74,19 @@ def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
         np.subtract(pixels[rows], mean, out=centered[rows], casting="same_kind")
 
     in_blocks(subtract, len(pixels), BLOCK_ROWS)
+    if pixels.dtype != np.uint8:
+        least = SMALLEST if (pixels != pixels[0]).any() else 0
+        checked("the largest deviation of images", np.abs(centered).max(), least, LARGEST)
     return centered
 
 
 def covariance(centered: np.ndarray) -> np.ndarray:
     """Sample covariance C = Xᵀ X / (N − 1) of centred data, float64 (n_features, n_features).
 
-    The product of each block of rows is formed in the precision of the data, and the blocks are
-    added in float64. Memory beyond the result does not grow with N. Raises a ValueError for a
-    single sample.
+    The product of each block of rows is formed in float32 for float32 data, else in float64, and
+    the blocks are added in float64. Data whose products overflow or underflow in float32 are
+    multiplied in float64. Memory beyond the result does not grow with N. Raises a ValueError for a
+    single sample, and for data whose products overflow or underflow in float64.
 
     Examples
     --------
@@ -89,10 +99,16 @@ def covariance(centered: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"centered has shape {centered.shape}; a sample covariance needs at least 2 samples"
         )
+    is_float32 = centered.dtype == np.float32
     products = np.zeros((num_features, num_features))
-    for rows in slices(num_samples, BLOCK_ROWS):
-        block = np.asarray(centered[rows])
-        products += block.T @ block  # exactly symmetric: NumPy computes one triangle
+    with np.errstate(all="ignore"):  # overflow is found below
+        for rows in slices(num_samples, BLOCK_ROWS):
+            block = np.asarray(centered[rows], None if is_float32 else np.float64)
+            products += block.T @ block  # exactly symmetric: NumPy computes one triangle
+    largest = products.max()
+    if is_float32 and not SMALLEST < largest < LARGEST:
+        return covariance(centered.astype(np.float64))
+    checked("the largest square of centered", largest, 1e-300 if largest or np.any(centered) else 0)
     return products / (num_samples - 1)
 
 
@@ -169,7 +185,7 @@ def explained_share(eigenvalues: np.ndarray) -> np.ndarray:
     >>> explained_share(np.array([6.0, 3.0, 1.0]))
     array([0.6, 0.9, 1. ])
     """
-    total = eigenvalues.sum()
+    total = checked("eigenvalues", eigenvalues).sum()
     return np.cumsum(eigenvalues) / total if total > 0 else np.ones(len(eigenvalues))
 
 
@@ -240,6 +256,8 @@ def reconstruction_rmse(
 ) -> np.ndarray:
     """Root mean squared error of reconstructions from k components, for each k, over all pixels.
 
+    The numbers of components are from 0, which reconstructs the mean, to n_features.
+
     The components are orthonormal, so the squared error of an image x is ‖x − mean‖² − Σ_{i≤k}
     p_i².
 
@@ -249,14 +267,15 @@ def reconstruction_rmse(
     array([2.83, 0.  ])
     """
     pixels = flatten(images)
-    largest = max(num_components)
+    ks = checked("num_components", num_components, 0, pixels.shape[1], kinds="iu")
+    largest = ks.max()
     total = 0.0
-    captured = np.zeros(largest)
+    captured = np.zeros(largest + 1)  # by the components before each
     for rows in slices(len(pixels), ERROR_ROWS):
         block = pixels[rows] - mean
         total += float(np.vdot(block, block))
-        captured += np.square(block @ eigenvectors[:, :largest]).sum(axis=0)
-    squared_errors = total - np.cumsum(captured)[np.asarray(num_components) - 1]
+        captured[1:] += np.square(block @ eigenvectors[:, :largest]).sum(axis=0)
+    squared_errors = total - np.cumsum(captured)[ks]
     return np.sqrt(np.maximum(squared_errors, 0) / pixels.size)
 
 
