@@ -26,10 +26,11 @@ try:
         ClassNamePrefixFeaturesOutMixin,
         TransformerMixin,
     )
+    from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
-    raise ImportError(f"scikit-learn is missing: {places.pip_install('sklearn')}") from None
+    raise ImportError(f"scikit-learn is missing: {places.pip_install('scikit-learn')}") from None
 
 
 class _Classifier(ClassifierMixin, BaseEstimator):
@@ -123,7 +124,7 @@ class SoftmaxRegression(_Classifier):
         Step of every update.
     epochs : int, default=20
         Passes over the data.
-    random_state : int, default=0
+    random_state : int, RandomState or None, default=0
         Seed of the initial parameters, uniform in [−0.5, 0.5).
 
     Attributes
@@ -140,7 +141,7 @@ class SoftmaxRegression(_Classifier):
     """
 
     def __init__(
-        self, learning_rate: float = 1e-3, epochs: int = 20, random_state: int = 0
+        self, learning_rate: float = 1e-3, epochs: int = 20, random_state: Any = 0
     ) -> None:
         self.learning_rate = learning_rate
         self.epochs = epochs
@@ -153,7 +154,7 @@ class SoftmaxRegression(_Classifier):
             num_classes=len(self.classes_),
             learning_rate=self.learning_rate,
             epochs=self.epochs,
-            seed=int(self.random_state),
+            seed=_seed(self.random_state),
         )
 
     def _probabilities(self, X: NDArray[Any]) -> NDArray[np.float64]:
@@ -175,7 +176,7 @@ class CNNClassifier(_Classifier):
         Images are deformed only if they are bytes.
     epochs, learning_rate : int and float, optional
         Replace the values of the recipe.
-    random_state : int, default=0
+    random_state : int, RandomState or None, default=0
         Seed of the weights, the order of the images, and their deformations.
     handwritten : bool, default=True
         Whether the images show handwriting. With the recipe "default", other images are deformed
@@ -202,7 +203,7 @@ class CNNClassifier(_Classifier):
         recipe: str = "default",
         epochs: int | None = None,
         learning_rate: float | None = None,
-        random_state: int = 0,
+        random_state: Any = 0,
         handwritten: bool = True,
     ) -> None:
         self.recipe = recipe
@@ -211,11 +212,17 @@ class CNNClassifier(_Classifier):
         self.random_state = random_state
         self.handwritten = handwritten
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # Rows of any number of features, as in scikit-learn's own checks, are not images.
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
+        return tags
+
     def _fit(self, X: NDArray[Any], codes: NDArray[np.int64]) -> None:
         recipe = training.named_recipe(
             "cnn", self.recipe, epochs=self.epochs, learning_rate=self.learning_rate
         )
-        images, seed = self._images(X), int(self.random_state)
+        images, seed = self._images(X), _seed(self.random_state)
         num_held_out = 0
         if self.recipe == "default":
             num_held_out = round(SHARE * len(images))
@@ -322,6 +329,13 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def _seed(random_state: Any) -> int:
+    """An integer as it is; another seed for each fit from a generator, or from None."""
+    if not isinstance(random_state, int | np.integer):
+        random_state = check_random_state(random_state).randint(2**31)
+    return int(random_state)
 
 
 def _rows(X: Any) -> Any:

@@ -2,14 +2,16 @@
 grid search.
 """
 
+import importlib
 import re
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
-from mnist_pipeline import pca, softmax
+from mnist_pipeline import estimators, pca, softmax
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.estimators import PCA, CNNClassifier, KNNClassifier, SoftmaxRegression
 from mnist_pipeline.inference import networks
@@ -27,6 +29,9 @@ class StretchedCNN(CNNClassifier):
 
     def _images(self, X: np.ndarray) -> np.ndarray:
         return super()._images(np.repeat(X, -(-784 // X.shape[1]), axis=1)[:, :784])
+
+    def __sklearn_tags__(self) -> Any:
+        return super(CNNClassifier, self).__sklearn_tags__()
 
 
 @pytest.mark.parametrize(
@@ -82,6 +87,40 @@ def test_pca_projects_as_the_method(small_train: DigitSet, small_test: DigitSet)
     assert model.explained_variance_ratio_.sum() == pytest.approx(
         pca.explained_share(eigenvalues)[count - 1]
     )
+
+
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)])
+@pytest.mark.parametrize("kind", [SoftmaxRegression, CNNClassifier])
+def test_a_generator_gives_each_fit_another_seed(kind: type, random_state: Any) -> None:
+    images, labels = np.zeros((2, 28, 28), np.uint8), [0, 1]
+    first, second = (
+        kind(epochs=1, random_state=random_state).fit(images, labels).predict_proba(images)
+        for _ in range(2)
+    )
+    assert (first != second).any()
+
+
+def test_cnn_takes_images_and_not_any_number_of_features() -> None:
+    tags = CNNClassifier().__sklearn_tags__().input_tags
+    assert (tags.two_d_array, tags.three_d_array) == (False, True)
+    with pytest.raises(ValueError, match="X has 100 features; expected 784"):
+        CNNClassifier().fit(np.eye(2, 100), [0, 1])
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e20])
+def test_the_scale_of_the_data_changes_no_share_of_the_variance(scale: float) -> None:
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    expected = PCA().fit(X).explained_variance_ratio_
+    found = PCA().fit(scale * X).explained_variance_ratio_
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_without_scikit_learn_the_error_names_the_package_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.base", None)
+    with pytest.raises(ImportError, match=r"pip install scikit-learn$"):
+        importlib.reload(estimators)
 
 
 @pytest.mark.parametrize("n_components", [0, 5, 1.0, -0.5])
