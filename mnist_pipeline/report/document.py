@@ -338,5 +338,5 @@ def _robustness(values: Values) -> dict[str, Any]:
         },
         "shown": {"indices": shown.tolist(), "labels": values.test_digits.labels[shown].tolist()},
         "models": models,
-        "in_words": robustness_in_words(models),
+        "in_words": robustness_in_words(models, count),
     }

@@ -174,7 +174,9 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
         "digits": [pictures.grey(image) for image in digits],
         "class_means": [pictures.grey(image) for image in datasets.class_means(train)],
         "mean": pictures.grey(255 * values.data_mean.reshape(side, side) / largest_mean),
-        "covariance": pictures.diverging(figures.signed_root(halved)),
+        "covariance": pictures.diverging(
+            figures.signed_root(halved), document["pca"]["largest_covariance"] ** 0.5
+        ),
         "covariances": [
             (row, column, pictures.diverging(covariances[row, column]))
             for row in PIXELS

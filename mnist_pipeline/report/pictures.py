@@ -27,12 +27,12 @@ def strip(images: np.ndarray) -> str:
     return grey(np.concatenate(list(padded), axis=1)[:, :-GAP])
 
 
-def diverging(values: np.ndarray) -> str:
+def diverging(values: np.ndarray, largest: float | None = None) -> str:
     """Signed values, red above zero and blue below, scaled by the largest magnitude.
 
     Zero is transparent, so that the page's own colour, light or dark, stands for it.
     """
-    largest = np.abs(values).max() or 1.0
+    largest = largest or np.abs(values).max() or 1.0
     image = Image.fromarray(np.rint((values / largest + 1) * (LEVELS - 1) / 2).astype(np.uint8))
     image.putpalette([*BLUE * (LEVELS // 2 + 1), *RED * (LEVELS // 2)])
     opacity = np.rint(255 * np.abs(np.linspace(-1, 1, LEVELS))).astype(np.uint8)

@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 
 from mnist_pipeline.evaluation.robustness import Curves
+from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.models import MODELS, number_in_words
 from mnist_pipeline.utils.printable import count
 
@@ -52,15 +53,18 @@ def disturbance_in_words(curves: Curves, nouns: str) -> str:
     )
 
 
-def robustness_in_words(models: Mapping[str, Mapping[str, float]]) -> str:
+def robustness_in_words(models: Mapping[str, Mapping[str, float]], num_images: int) -> str:
     """The models with the highest and the lowest mean accuracy under disturbances."""
 
     def described(model: str) -> str:
-        mean, undisturbed = models[model]["mean"], models[model]["undisturbed"]
-        return f"{MODELS[model].phrase}: {percent(mean, 1)} ({percent(undisturbed, 1)} undisturbed)"
+        mean = estimate(models[model]["mean"], num_images)
+        undisturbed = estimate(models[model]["undisturbed"], num_images)
+        return f"{MODELS[model].phrase}: {mean}, and {undisturbed} without a disturbance"
 
     worst, *_, best = sorted(models, key=lambda model: models[model]["mean"])
+    sample = count(num_images, "test image")
     return (
+        f"A random sample of {sample} was read under disturbances; brackets contain 95% intervals. "
         f"On average over all disturbances, the highest accuracy is that of {described(best)}. The "
         f"lowest is that of {described(worst)}."
     )
@@ -102,6 +106,15 @@ def percent(share: float, digits: int = 2) -> str:
     return f"{100 * share:.{digits}f}%"
 
 
+def estimate(share: Any, num_images: int) -> str:
+    """A share of a sample of images, or its mean over disturbances, with Wilson's 95% interval.
+
+    For a mean, the interval is too wide: the mean of an image varies less than a single answer.
+    """
+    interval = wilson_interval(share * num_images, num_images)
+    return "{} ({} – {})".format(*(percent(value, 1) for value in (share, *interval)))
+
+
 def seconds(value: float | None) -> str:
     """A duration, rounded to at most four significant digits."""
     if value is None:
@@ -134,6 +147,7 @@ def sentence(phrase: str) -> str:
 
 FILTERS: dict[str, Callable[..., str]] = {
     "percent": percent,
+    "estimate": estimate,
     "level": "{:.1f}".format,
     "percents": lambda share: f"{100 * share:.1f}",
     "count": "{:,}".format,

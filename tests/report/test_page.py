@@ -21,6 +21,7 @@ from mnist_pipeline.evaluation import scores, versions
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import arrays, document, page
 from mnist_pipeline.report.document import Values
+from mnist_pipeline.training import RECIPES
 
 HOSTILE = "<script>alert(1)</script>"
 Read = Callable[[str], str]
@@ -113,6 +114,20 @@ def test_the_page_of_another_data_set_says_what_its_images_show(
     )
 
 
+@pytest.mark.usefixtures("without_charts")
+def test_deformations_are_named_only_if_the_training_made_them(
+    values: Values, text_of: Read
+) -> None:
+    for name, deforms in (("default", True), ("notebook", False)):
+        origin = {
+            **values.assets["cnn_model"],
+            "recipe": dataclasses.asdict(RECIPES["cnn"][name]),
+        }
+        text = text_of(render(values._replace(assets={**values.assets, "cnn_model": origin})))
+        assert ("in ways that resemble" in text) == deforms
+        assert ("made no such images" in text) != deforms
+
+
 def test_a_page_with_many_misread_images_contains_as_many_as_fit(
     composed: dict[str, Any], values: Values, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,7 +181,8 @@ def test_rare_values_read_well(values: Values, text_of: Read) -> None:
     assert "1 error off the diagonal" in text
     assert "1 corner in all" in text
     assert not re.search(r"(?<![\d.,–])1 (errors|corners|images|digits|pixels)\b", text)
-    assert "networks from" not in text  # all models learned from the same images
+    assert "left out 167 of them" in text_of(render(values))
+    assert "left out" not in text  # all models learned from the same images
     assert "relative difference of M" not in text  # a column of ten zeros
 
 

@@ -60,10 +60,10 @@ def _components(values: Values) -> Iterator[str]:
     for share in (0.8, 0.9, 0.95):
         count = int((shares < share).sum()) + 1
         yield (
-            f"{count} of 784 components explain {share:.0%} of the variance. The last of their "
-            f"eigenvalues is {eigenvalues[0] / eigenvalues[count - 1]:.0f} times smaller than the "
-            f"first. One more component would add {shares[count] - shares[count - 1]:.2%}; the "
-            f"other {784 - count} together"
+            f"{count} of 784 components explain at least {share:.0%} of the variance. The last of "
+            f"their eigenvalues is {eigenvalues[0] / eigenvalues[count - 1]:.0f} times smaller "
+            "than the first. One more component would add "
+            f"{shares[count] - shares[count - 1]:.2%}; the other {784 - count} together"
         )
     rows = values.test_digits.images.reshape(-1, 784) - values.data_mean
     for k in values.reconstructions.num_components:

@@ -22,9 +22,14 @@ def test_a_disturbance_names_the_amount_with_the_lowest_accuracy_and_the_models_
 def test_the_most_robust_model_is_named_before_the_least_robust_one() -> None:
     means = {"knn": 0.8, "softmax": 0.6, "cnn": 0.95}
     text = words.robustness_in_words(
-        {name: {"undisturbed": 0.97, "mean": mean} for name, mean in means.items()}
+        {name: {"undisturbed": 0.97, "mean": mean} for name, mean in means.items()}, num_images=100
     )
-    assert re.search(r"convolutional network.*95.0%.*softmax regression.*60.0%", text)
+    assert re.search(r"100.*convolutional network.*95.0%.*softmax regression.*60.0%", text)
+
+
+def test_a_share_of_a_small_sample_has_a_wide_interval() -> None:
+    assert words.estimate(0.98, 100) == "98.0% (93.0% – 99.4%)"
+    assert words.estimate(0.98, 10_000) == "98.0% (97.7% – 98.3%)"
 
 
 @pytest.mark.parametrize(
