@@ -45,8 +45,8 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
     """Harris corners of the digit images, where the response det M − κ (tr M)² is large.
 
     M, the structure tensor, is the Gram matrix GᵀG. The nine rows of G are the gradients around a
-    pixel, so the eigenvectors of M are their principal components. Two large eigenvalues mean that
-    the gradients vary in two directions: a corner.
+    pixel, so the eigenvectors of M are their principal components without centring. Two large
+    eigenvalues mean that the gradients vary in two directions: a corner.
     """
     with stopwatch():
         corners = harris.find_corners(digit_images, config.kappa, config.relative_threshold)

@@ -2,8 +2,8 @@
 with the lowest log loss.
 
 The champion in service takes part with the results that it was chosen for, so a worse retraining
-does not replace it. No model was trained on the held-out images, and the test images are not among
-them.
+does not replace it. No model answers a held-out image that it was trained on, and the test images
+are not among them.
 """
 
 from __future__ import annotations
