@@ -116,7 +116,7 @@ def _trial(values: Mapping[str, Value]) -> Trial:
     if values.get("size") == ALL:
         values = {**values, "size": None}
     schema = create_model("Trial", __config__=ConfigDict(extra="forbid"), **fields)
-    settings = schema(**values).model_dump()
+    settings = schema(**values).model_dump(mode="json")
     return Trial(settings.pop("model"), settings.pop("size"), settings.pop("seed"), settings)
 
 
