@@ -35,6 +35,11 @@ def test_signed_values_are_red_above_zero_transparent_at_zero_and_blue_below() -
     assert negative[2] > 2 * negative[0]
 
 
+def test_a_scale_that_is_larger_than_the_values_makes_their_colours_weaker() -> None:
+    (pixel,) = np.asarray(_image(pictures.diverging(np.array([[1.0]]), 2.0)).convert("RGBA"))[0]
+    assert 120 < pixel[3] < 135
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 499), max_size=60))
 def test_every_image_of_an_atlas_is_at_its_position(indices: list[int]) -> None:
