@@ -90,6 +90,20 @@ def eight_by_eight() -> Iterator[Example]:
         )
 
 
+def thick_zeros(images: NDArray[np.uint8], seed: int) -> Iterator[Example]:
+    """MNIST images, 200 pixels high, with a pen up to a quarter as broad, as dark ink on paper."""
+    for number, image in enumerate(images):
+        rng = np.random.default_rng((seed, number))
+        large = Image.fromarray(image).resize((280, 280), Image.Resampling.BICUBIC)
+        distance = ndimage.distance_transform_edt(np.pad(np.asarray(large), 40) <= 127)
+        cover = np.clip(rng.uniform(0, 16) + 0.5 - distance, 0, 1).astype(np.float32)
+        x, y, width, height = box_of(cover, 0, 0)
+        margins = [(int(rng.integers(10, 90)), int(rng.integers(10, 90))) for _ in range(2)]
+        ink = np.pad(cover[y : y + height, x : x + width], margins)
+        box = margins[1][0], margins[0][0], width, height
+        yield Example("thick", (0,), (box,), _levels(PAPER - (PAPER - INK) * ink))
+
+
 def in_light_ink(examples: Iterable[Example]) -> Iterator[Example]:
     """The same pictures with the levels of ink and paper exchanged."""
     for example in examples:

@@ -162,8 +162,8 @@ def project(images: np.ndarray, mean: np.ndarray | None, components: np.ndarray)
 def reconstruct(projections: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
     """Images from their coordinates, P Vᵀ + mean, float64 (n_samples, n_features).
 
-    This is the best approximation of rank k. Values are not clipped: some lie slightly outside the
-    range of the images.
+    Over the centred data, this is the best approximation of rank k. Values are not clipped: some
+    lie slightly outside the range of the images.
 
     Examples
     --------

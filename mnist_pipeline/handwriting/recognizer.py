@@ -159,7 +159,8 @@ def headline(readings: Sequence[Reading], known: Classes) -> str:
     if len(readings) == 1:
         return known.headline(readings[0].recognition)
     if not any(reading.recognition.looks_like_digit for reading in readings):
-        return f"no {known.noun} found"
+        shapes = f" among {len(readings)} shapes" if readings else ""
+        return f"no {known.noun} found{shapes}"
     text = " / ".join(text_of(readings))
     doubtful = sum(reading.recognition.is_doubtful for reading in readings)
     return f"{text} ({doubtful} of {len(readings)} in doubt)" if doubtful else text

@@ -5,7 +5,7 @@ something else.
 import numpy as np
 import pytest
 from support.handwriting import (
-    LETTERS,
+    DISTINCT,
     Example,
     blank_picture,
     evaluation_set,
@@ -74,7 +74,7 @@ def test_corrupted_digits_are_read_in_pictures_and_few_are_marked(
 def test_letters_and_pictures_without_a_digit_are_marked(recognizer: Recognizer) -> None:
     rng = np.random.default_rng(3)
     kinds = {
-        "letters": [letter_picture(letter, rng) for letter in LETTERS for _ in range(4)],
+        "letters": [letter_picture(letter, rng) for letter in DISTINCT for _ in range(4)],
         "noise": [rng.integers(0, 256, (200, 120), np.uint8) for _ in range(4)],
         "scribbles": [scribble_picture(rng) for _ in range(8)],
         "blank paper": [blank_picture(rng) for _ in range(8)],

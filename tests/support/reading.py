@@ -15,6 +15,7 @@ class Score:
     digits: int = 0
     right: int = 0  # digits that are read correctly
     flagged: int = 0  # digits that are read correctly and do not look like one
+    silent: int = 0  # digits that are read incorrectly or lost, without any doubt
     pictures: int = 0
     in_order: int = 0  # pictures whose digits are found in order
 
@@ -30,6 +31,7 @@ def scores(recognizer: Recognizer, examples: Iterable[Example]) -> dict[str, Sco
     for example in examples:
         score = found.setdefault(example.kind, Score())
         (readings,) = recognizer.read([grey(example.picture)])
+        certain = not any(reading.recognition.is_doubtful for reading in readings)
         places = []  # of the readings that contain the middle of a box
         for digit, (x, y, width, height) in zip(example.digits, example.boxes, strict=True):
             for place, reading in enumerate(readings):
@@ -42,7 +44,10 @@ def scores(recognizer: Recognizer, examples: Iterable[Example]) -> dict[str, Sco
                     answer = reading.recognition
                     score.right += answer.digit == digit
                     score.flagged += answer.digit == digit and not answer.looks_like_digit
+                    score.silent += answer.digit != digit and not answer.is_doubtful
                     break
+            else:
+                score.silent += certain and len(readings) > 0
         score.digits += len(example.digits)
         score.pictures += 1
         score.in_order += all(first < second for first, second in pairwise(places))
