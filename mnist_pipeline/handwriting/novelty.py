@@ -11,9 +11,9 @@ from mnist_pipeline.handwriting import outliers
 from mnist_pipeline.utils.blocks import in_blocks
 
 POINT = 99.0  # above this percentile of the reference digits, an image does not look like a digit
-DOUBTED = 96.0  # the stricter percentile if the answer has a probability below `PROBABLE`
+DOUBTED = 96.0  # the stricter percentile if the answer has a probability below `UNCERTAIN`
 ORDINARY = 50.0  # the stricter percentile in a picture where most findings are not digits
-PROBABLE = 0.9  # an answer of a lower probability is only probable
+UNCERTAIN = 0.9  # answers for noise and scribbles are seldom more certain
 
 DIRECTIONS = 8
 CELLS = 5  # per side
@@ -171,7 +171,7 @@ class Novelty(NamedTuple):
 
 def looks_like_digit(percentile: float, probability: float) -> bool:
     """Whether an image looks like a digit, by its percentile and the probability of the answer."""
-    return bool(percentile <= (POINT if probability >= PROBABLE else DOUBTED))
+    return bool(percentile <= (POINT if probability >= UNCERTAIN else DOUBTED))
 
 
 def edges(images: np.ndarray) -> np.ndarray:
