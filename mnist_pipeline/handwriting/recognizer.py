@@ -35,9 +35,10 @@ SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
 MAX_OTHERS = 0.5  # the models disagree if a larger share of the others answers differently
 CNN = "cnn"  # the model that has learned to read digits of any place and size
-# An answer of a lower probability is in doubt. With this limit, 0.2% of the digits in pictures made
-# for development were wrong without doubt, and 0.5% with 0.9.
-PROBABLE = 0.98
+# An answer of a lower probability is in doubt. With 0.98 for the CNN, 0.2% of the digits in
+# pictures made for development were wrong without doubt, and 0.5% with 0.9.
+PROBABLE = {CNN: 0.98}
+PROBABLE_OF_OTHERS = 0.9
 CERTAIN = 0.99  # a lower probability lets the recognizer read the whole picture too
 SPECK = 0.35  # share of the size of the largest finding in a picture
 
@@ -59,7 +60,7 @@ class Classes:
             return f"is unlike the training {self.noun}s"
         if answer.models_disagree:
             return f"probably {answer.name}, the models disagree"
-        return answer.name if answer.probability >= PROBABLE else f"probably {answer.name}"
+        return answer.name if answer.is_certain else f"probably {answer.name}"
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,14 @@ class Recognition:
         return sum(digit != self.digit for digit in others) > MAX_OTHERS * len(others)
 
     @property
+    def is_certain(self) -> bool:
+        """Whether the champion's probability is high."""
+        return self.probability >= PROBABLE.get(self.champion, PROBABLE_OF_OTHERS)
+
+    @property
     def is_doubtful(self) -> bool:
         """Whether the headline is more than the name of the class."""
-        return not self.looks_like_digit or self.models_disagree or self.probability < PROBABLE
+        return not self.looks_like_digit or self.models_disagree or not self.is_certain
 
 
 class Reading(NamedTuple):

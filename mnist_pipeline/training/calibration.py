@@ -20,7 +20,8 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
     The logits (num_samples, num_classes) and labels (num_samples,) are of images that the network
     was not trained on. If every image is classified correctly, the cross-entropy falls without end
     as T falls, and the result is 1. If the predictions are no better than guessing, it falls as T
-    rises, and the result is a million times the largest difference of an image's logits.
+    rises, and the result is a hundred times the largest difference of an image's logits. More would
+    round the probabilities to the same number.
 
     References
     ----------
@@ -43,7 +44,7 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
     low, high = 0.05, 20.0
     if not slope(high) < 0 < slope(low):  # not the logits of a trained network
         spread = float(checked("the largest difference of logits", -scores.min(), 1e-100))
-        low, high = 1e-6 * spread, 1e6 * spread
+        low, high = 1e-6 * spread, 100 * spread
     return crossing(slope, low, high)
 
 

@@ -121,7 +121,7 @@ def test_where_the_cross_entropy_has_no_minimum_the_temperature_is_one_or_high()
     logits = np.random.default_rng(0).normal(size=(100, 10))
     all_right, all_wrong = logits.argmax(axis=1), logits.argmin(axis=1)
     assert training.fit_temperature(logits, all_right) == 1
-    assert training.fit_temperature(logits, all_wrong) > 1e6
+    assert training.fit_temperature(logits, all_wrong) > 500  # the probabilities are nearly equal
 
 
 @pytest.mark.parametrize(
