@@ -93,10 +93,9 @@ def _examples(bench: Bench) -> dict[str, list[Example]]:
             examples[f"{kind}, dark mode"] = list(other_hands.in_dark_mode(dark, SEED))
     rng = np.random.default_rng(SEED)
     for kind in ("row", "grid", "box"):
-        while (
-            sum(len(example.digits) for example in examples.setdefault(f"form, {kind}", [])) < 300
-        ):
-            examples[f"form, {kind}"].append(handwriting.form_picture(kind, rng))
+        forms = examples[f"form, {kind}"] = []
+        while sum(len(form.digits) for form in forms) < 300:
+            forms.append(handwriting.form_picture(kind, rng))
     zeros = {
         "thick zeros": list(other_hands.thick_zeros(images[labels == 0][:200], SEED)),
         "8×8 zeros": [e for e in other_hands.eight_by_eight() if e.digits == (0,)],

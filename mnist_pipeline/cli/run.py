@@ -83,8 +83,9 @@ def _check_data(
     *,
     is_default: bool,
 ) -> None:
-    """Raise CommandError if the run would mix the results of two data sets, or if `--changed` alone
-    would replace all results with those of another data set.
+    """Raise a CommandError if the run would mix the results of two data sets.
+
+    `--changed` without a selection must not replace the results of another data set either.
     """
     recorded = recorded_metadata(instance, [RAW])[RAW]
     if not files or recorded.get(CHECKSUM) in (None, checksum(files)):
@@ -100,7 +101,7 @@ def _check_data(
     results = f"the results in {configured.storage} are of {recorded[DIRECTORY]}"
     if RAW in selected:
         raise CommandError(
-            f"{results}, and --changed would replace all of them with those of {configured.data}; "
+            f"{results}, and --changed would replace them with results of {configured.data}; "
             "set MNIST_PIPELINE_STORAGE to another directory, or add --select '*'"
         )
     raise CommandError(

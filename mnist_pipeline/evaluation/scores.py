@@ -122,8 +122,7 @@ def calibrate(true_labels: np.ndarray, probabilities: np.ndarray) -> Calibration
     >>> round(calibration.expected_error, 3)
     0.4
     """
-    checked_labels("true_labels", true_labels, *probabilities.shape)
-    checked("probabilities", probabilities, 0, 1.000001)  # with room for rounding
+    _check_probabilities(true_labels, probabilities)
     confidence = probabilities.max(axis=1).astype(np.float64)
     correct = probabilities.argmax(axis=1) == true_labels
     # Bins include their upper end, (j/n, (j + 1)/n], so that c = 1 falls into the last.
@@ -170,8 +169,7 @@ def log_losses(true_labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray
     >>> log_losses(np.array([0, 1]), np.array([[0.25, 0.75], [0.5, 0.5]])).round(3)
     array([1.386, 0.693])
     """
-    checked_labels("true_labels", true_labels, *probabilities.shape)
-    checked("probabilities", probabilities, 0, 1.000001)  # with room for rounding
+    _check_probabilities(true_labels, probabilities)
     likelihoods = probabilities[np.arange(len(true_labels)), true_labels].astype(np.float64)
     return np.asarray(-np.log(np.maximum(likelihoods, LOWEST)))
 
@@ -361,6 +359,12 @@ def _compare_pair(
     return PairComparison(
         first, second, only_first, only_second, mcnemar_p_value(only_first, only_second)
     )
+
+
+def _check_probabilities(true_labels: np.ndarray, probabilities: np.ndarray) -> None:
+    """Raise a ValueError unless there is a probability for each class of each labelled sample."""
+    checked_labels("true_labels", true_labels, *probabilities.shape)
+    checked("probabilities", probabilities, 0, 1.000001)  # with room for rounding
 
 
 def _correct(

@@ -22,9 +22,10 @@ def without_frames(ink: Grey, labels: NDArray[np.int32]) -> tuple[Grey, Mask]:
     """Remove the frames of boxes and tables, and keep the strokes written into them.
 
     `labels` numbers connected ink, 0 elsewhere. A frame is connected ink with straight lines, or
-    edges of the picture, along all four sides of its box; other lines divide it into cells. If
-    there is no other ink inside any frame, the shape may be a digit, and nothing is removed.
+    edges of the picture, along all four sides of its box; other lines divide it into cells.
     Returns the rest of the ink, and the pixels of the frames.
+
+    Nothing is removed if all frames are empty, because an empty frame may be a digit.
     """
     noise = noise_of(ink)
     result = ink.copy()
@@ -117,16 +118,11 @@ def stroke_width(depths: Grey) -> float:
 
 def without_ruling(ink: Grey) -> Grey:
     """Remove printed horizontal and vertical lines, and keep the strokes written over them."""
+    noise = max(LEAST_NOISE, noise_of(ink))
     thickest = 3 + max(ink.shape) // 100
-    return _without_lines(ink, *_straight_lines(ink, noise_of(ink), thickest), thickest)
-
-
-def _straight_lines(ink: Grey, noise: float, thickest: int) -> tuple[Mask, Mask]:
-    """Pixels of the horizontal and of the vertical lines that cross the whole picture."""
-    noise = max(LEAST_NOISE, noise)
     is_row = ink < _line_limit(ink, noise, thickest)
     is_column = ink < _line_limit(ink.T, noise, thickest).T
-    return is_row, is_column
+    return _without_lines(ink, is_row, is_column, thickest)
 
 
 def _without_lines(ink: Grey, is_row: Mask, is_column: Mask, thickest: int) -> Grey:
@@ -141,7 +137,7 @@ def _without_lines(ink: Grey, is_row: Mask, is_column: Mask, thickest: int) -> G
 
 
 def _line_limit(ink: Grey, noise: float, thickest: int) -> Grey:
-    """Upper bound of a ruled line's ink per pixel; −∞ where there is no line.
+    """Upper bound of a ruled line's ink, for each pixel; −∞ for a pixel without a line.
 
     A ruled line is thin, crosses the whole width, and has a slope of less than 1 in 16.
     """
@@ -166,7 +162,7 @@ def _line_limit(ink: Grey, noise: float, thickest: int) -> Grey:
 
 
 def _line_strength(level: Grey, faintest: float, thickest: int) -> Grey:
-    """Median level of the line through each cell, 0 where there is no line.
+    """For each cell, the median ink of the line that crosses it; 0 for a cell without a line.
 
     A line is a path from the first column to the last, one cell per column, with nearly all cells
     above the faintest level. It may enter and leave through the first and the last row.

@@ -19,7 +19,7 @@ from mnist_pipeline.softmax import softmax
 if TYPE_CHECKING:
     from mnist_pipeline.inference.onnx import Graph
 
-TEMPERATURE = "temperature"  # beside the weights by name in a fitted network
+TEMPERATURE = "temperature"  # the name of the temperature among the arrays of a fitted network
 FEW = 100  # images for which NumPy takes less time than importing torch
 
 

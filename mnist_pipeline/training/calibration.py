@@ -18,10 +18,11 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
     changes no predicted label [1]_.
 
     The logits (num_samples, num_classes) and labels (num_samples,) are of images that the network
-    was not trained on. If every image is classified correctly, the cross-entropy falls without end
-    as T falls, and the result is 1. If the predictions are no better than guessing, it falls as T
-    rises, and the result is a hundred times the largest difference of an image's logits. More would
-    round the probabilities to the same number.
+    was not trained on. The cross-entropy may have no minimum. If all images are classified
+    correctly, it falls without end as T falls; the result is then 1. If the predictions are no
+    better than guessing, it falls without end as T rises; the result is then a hundred times the
+    largest difference between the logits of an image. With a larger T, rounding would make all
+    probabilities equal.
 
     References
     ----------
