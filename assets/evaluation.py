@@ -13,21 +13,21 @@ from mnist_pipeline.evaluation import robustness as disturbed
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.models import MODELS, Model
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph.checks import at_least, checks
+from mnist_pipeline.runtime.graph.checks import at_least, checks, warning
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 from .models import by_model, of_all_models
 
 GROUP = "evaluation"
 EVALUATED = {
-    "better_than_guessing": "A model that may only name the most frequent class is broken. Lower "
-    "end of the 95% interval of the accuracy.",
+    "better_than_guessing": "A model that may only name the most frequent class is broken, or the "
+    "test images are too few to tell. Lower end of the 95% interval of the accuracy.",
 }
 CHECKS = {
     **{model.evaluation_asset: EVALUATED for model in MODELS.values()},
     "held_out_labels": {
-        "better_than_guessing": "A model that reads held-out images no better than by naming the "
-        "most frequent class is broken. Least accuracy."
+        "better_than_guessing": "A model that surely reads held-out images worse than by naming "
+        "the most frequent class is broken. Least upper end of a 95% interval of an accuracy."
     },
     "robustness": {
         "small_disturbances": "Every hand moves and turns digits a little, and the network must "
@@ -52,7 +52,7 @@ def held_out_labels(train_digits: DigitSet, **by_asset: Any):
     """
     images, labels = train_digits
     with stopwatch():
-        _, held_out = split(len(images))
+        _, held_out = split(labels)
         true, columns = labels[held_out], {}
         for name, fitted in by_model(by_asset, "model").items():
             method = MODELS[name].method()
@@ -61,11 +61,12 @@ def held_out_labels(train_digits: DigitSet, **by_asset: Any):
             columns[f"{name}_loss"] = scores.log_losses(true, answer.probabilities)
     accuracies = {name: scores.accuracy(true, columns[name]) for name in MODELS}
     guessed = scores.most_frequent_share(true)
+    highest = min(scores.accuracy_interval(true, columns[name])[1] for name in MODELS)
     return result(
         pd.DataFrame({"index": held_out, "label": true, **columns}),
         f"{len(MODELS)} models on {len(true):,} digits",
         numbers=accuracies,
-        checks={"better_than_guessing": at_least(min(accuracies.values()), guessed)},
+        checks={"better_than_guessing": at_least(highest, guessed)},
     )
 
 
@@ -107,8 +108,8 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
                 "reliability": figures.reliability(evaluated.calibration, model.title),
             },
             checks={
-                "better_than_guessing": at_least(
-                    *scores.compared_with_guessing(true, predictions.labels)
+                "better_than_guessing": warning(
+                    at_least(*scores.compared_with_guessing(true, predictions.labels))
                 ),
             },
         )

@@ -69,7 +69,7 @@ def experiment_trials(
     trial = sweep()[context.partition_key]
     with stopwatch():
         labels = experiments.run(trial, train_digits, test_digits)
-    true = train_digits.labels[split(len(train_digits.images))[1]]
+    true = train_digits.labels[split(train_digits.labels)[1]]
     scores = {
         "held_out": accuracy(true, labels["held_out"]),
         "test": accuracy(test_digits.labels, labels["test"]),

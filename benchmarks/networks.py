@@ -22,7 +22,7 @@ from benchmarks.bench import Bench
 from benchmarks.table import Table, seconds, with_range
 from benchmarks.timing import timed
 from mnist_pipeline import networks, training
-from mnist_pipeline.data.held_out import SHARE
+from mnist_pipeline.data.held_out import held_out_size
 from mnist_pipeline.datasets import DigitSet
 
 NUM_SEEDS = 5
@@ -44,7 +44,7 @@ def measure(bench: Bench) -> Table:
 
 def _row(bench: Bench, network: str) -> tuple[str, str, str, str]:
     recipe = training.RECIPES[network]["default"]
-    held_out = round(SHARE * len(bench.train.images))
+    held_out = held_out_size(bench.train.labels)
     walls = []
     accuracies = []
     for seed in range(NUM_SEEDS):

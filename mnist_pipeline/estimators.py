@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnist_pipeline import knn, networks, pca, softmax, training
-from mnist_pipeline.data.held_out import SHARE
+from mnist_pipeline.data.held_out import held_out_size
 from mnist_pipeline.knn.model import vote_probabilities
 from mnist_pipeline.utils import places
 
@@ -225,7 +225,7 @@ class CNNClassifier(_Classifier):
         images, seed = self._images(X), _seed(self.random_state)
         num_held_out = 0
         if self.recipe == "default":
-            num_held_out = round(SHARE * len(images))
+            num_held_out = held_out_size(codes)
             recipe = training.adapt(
                 recipe,
                 len(images) - num_held_out,

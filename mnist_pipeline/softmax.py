@@ -202,7 +202,7 @@ def fit(
         _fit, _entries(samples), labels, (W, b), settings["learning_rate"], epochs
     )
     with ThreadPoolExecutor(1) as threads:
-        without_held_out = threads.submit(fit_rows, split(len(images))[0])
+        without_held_out = threads.submit(fit_rows, split(labels)[0])
         W, b = fit_rows(np.arange(len(images)), record)
     held_out_weights, held_out_bias = without_held_out.result()
     return {

@@ -14,11 +14,14 @@ from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.data.findings import Findings
 from mnist_pipeline.data.findings import inspect as inspect_data
 from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.report import figures
 from mnist_pipeline.utils.printable import printable
 
 MAX_LINES = 40  # of classes; further classes are counted
 MAX_KINDS = 8
+EXAMPLE = 0.9  # an accuracy
+WIDE = 0.05  # an interval
 PER_CLASS = 12  # images on the contact sheet
 
 
@@ -51,15 +54,31 @@ def _lines(path: Path, findings: Findings) -> list[str]:
     names, total = findings.class_names, sum(train) + sum(test)
     width = max(map(len, [*names[:MAX_LINES], "all 000 classes"]))
     lines = [f"{path}: {findings.layout}, {total:,} images in {len(names)} classes", ""]
-    lines.append(f"  {'class':<{width}}{'train':>10}{'test':>10}")
-    rows = [*zip(names, train, test, strict=True)][:MAX_LINES]
-    rows.append((f"all {len(names)} classes", sum(train), sum(test)))
-    lines += [f"  {name:<{width}}{of_train:>10,}{of_test:>10,}" for name, of_train, of_test in rows]
+    lines.append(f"  {'class':<{width}}{'train':>10}{'choose':>10}{'test':>10}")
+    held_out = findings.held_out
+    kept = [total - chosen for total, chosen in zip(train, held_out, strict=True)]
+    rows = [*zip(names, kept, held_out, test, strict=True)][:MAX_LINES]
+    rows.append((f"all {len(names)} classes", sum(kept), sum(held_out), sum(test)))
+    lines += [f"  {name:<{width}}{''.join(f'{n:>10,}' for n in counts)}" for name, *counts in rows]
+    lines += _worth(len(names), total, sum(test)) if not findings.problems else []
     lines += ["", f"  sizes and colours: {_kinds(findings.kinds)}", ""]
     lines += [f"  warning: {warning}" for warning in findings.warnings]
     lines += [f"  problem: {problem}" for problem in findings.problems]
     command = f"MNIST_PIPELINE_DATA={path} mnist-pipeline run"
     lines.append("  can't be used" if findings.problems else f"  can be used: {command}")
+    return lines
+
+
+def _worth(num_classes: int, total: int, num_test: int) -> list[str]:
+    """How exactly the accuracy will be known, and how many more images halve its interval."""
+    low, high = wilson_interval(EXAMPLE * num_test, num_test)
+    lines = [
+        "",
+        f"  An accuracy of {EXAMPLE:.0%} would have the 95% interval {low:.0%} – {high:.0%}.",
+    ]
+    if high - low > WIDE:
+        # The width of the interval falls with the square root of the number of images.
+        lines.append(f"  {3 * total // num_classes:,} more images per class halve the interval.")
     return lines
 
 

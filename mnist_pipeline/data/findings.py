@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mnist_pipeline.data.datasets import Split, reader_of
+from mnist_pipeline.data.held_out import split as divide
 from mnist_pipeline.data.reader import SPLITS
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.utils.measured import Measured, at_least, at_most, exactly, warning
@@ -26,6 +27,7 @@ class Findings:
     layout: str
     class_names: tuple[str, ...]
     counts: dict[Split, list[int]]  # images per class
+    held_out: list[int]  # of the training images, per class: those that choose between the models
     kinds: dict[str, int]  # images by their original size and colours, the most frequent first
     warnings: list[str]
     problems: list[str]
@@ -57,7 +59,10 @@ def inspect(root: Path) -> tuple[Findings, dict[Split, DigitSet]]:
             f"{shared:,} test images are training images too; accuracy would be too optimistic"
         )
     kinds_by_frequency = dict(kinds.most_common())
-    return Findings(reader.title, names, counts, kinds_by_frequency, warnings, problems), sets
+    _, held_out = divide(sets["train"].labels)
+    chosen = np.bincount(sets["train"].labels[held_out], minlength=len(names)).tolist()
+    found = Findings(reader.title, names, counts, chosen, kinds_by_frequency, warnings, problems)
+    return found, sets
 
 
 def judge(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured]:

@@ -43,11 +43,11 @@ class Champion:
 
 
 class Election(NamedTuple):
-    """The champion, None if there is none, the reason in one sentence, and the models that it was
-    chosen among, besides the champion in service.
+    """The champion, the reason in one sentence, and the models that are surely better than guessing
+    on the held-out images.
     """
 
-    champion: Champion | None
+    champion: Champion
     reason: str
     candidates: list[str]
 
@@ -61,9 +61,10 @@ def elect(
 ) -> Election:
     """Choose the champion among the models and the champion in service, `present`.
 
-    A model that may only guess is not a candidate. A champion that was chosen on other images is
-    not comparable and does not take part. In a complete tie, the champion in service stays, and
-    else the first model wins: the table of models begins with the simplest method.
+    A model that may only guess is not a candidate, unless all do. A champion that was chosen on
+    other images is not comparable and does not take part. In a complete tie, the champion in
+    service stays, and else the first model wins: the table of models begins with the simplest
+    method.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ def elect(
     """
     true_held_out = held_out["label"].to_numpy()
     images = checksum(np.concatenate([true_held_out, true_test]))
-    candidates = [
+    models = [
         Champion(
             model=name,
             model_version=versions[name],
@@ -91,18 +92,22 @@ def elect(
             images=images,
         )
         for name, labels in test.items()
+    ]
+    candidates = [
+        name
+        for name in test
         if gt(*compared_with_guessing(true_held_out, held_out[name].to_numpy()))
     ]
-    names = [candidate.model for candidate in candidates]
-    contestants = list(candidates)
+    contestants = [model for model in models if model.model in candidates] or models
     if present and present.model in test and present.images == images:
-        contestants.insert(0, present)
-    if not contestants:
-        return Election(None, "no model is surely better than guessing", names)
+        contestants = [present, *contestants]
     champion = min(
         contestants, key=lambda contestant: (contestant.held_out_errors, contestant.held_out_loss)
     )
-    return Election(champion, _reason(champion, contestants), names)
+    reason = _reason(champion, contestants)
+    if not candidates:
+        reason = f"no model is surely better than guessing; {reason}"
+    return Election(champion, reason, candidates)
 
 
 def _reason(champion: Champion, contestants: Sequence[Champion]) -> str:

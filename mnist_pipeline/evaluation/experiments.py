@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from mnist_pipeline import models
-from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.held_out import split, stratified_order
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation.scores import accuracy, difference_interval, wilson_interval
 from mnist_pipeline.models import MODELS
@@ -132,7 +132,7 @@ def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
     A training on few images makes as many updates as a training on all images. Otherwise, the
     number of updates would limit it, not the number of images. If it diverges, all labels are 0.
     """
-    kept, held_out = split(len(train.images))
+    kept, held_out = split(train.labels)
     if (trial.size or 0) > len(kept):
         raise SweepError(
             f"{trial.key}: only {len(kept):,} training images are not held out; write a sweep with "
@@ -152,18 +152,6 @@ def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
     }
 
 
-def stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
-    """All indices in a random order, in which every prefix has each class in proportion.
-
-    The image of rank r among the n_c of its class has its place at (r + ½) / n_c.
-    """
-    shuffled = np.random.default_rng(seed).permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    counts = np.bincount(labels)
-    ranks = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return by_class[np.argsort((ranks + 0.5) / np.repeat(counts, counts), kind="stable")]
-
-
 def summarize(
     trials: Mapping[str, Trial],
     labels: Mapping[str, Mapping[str, np.ndarray]],
@@ -176,7 +164,7 @@ def summarize(
     trial on the same held-out images, with its 95% interval. A trial is within the noise of the
     best unless the interval excludes 0.
     """
-    kept, held_out = split(len(train.images))
+    kept, held_out = split(train.labels)
     true = train.labels[held_out]
     right = {key: predicted["held_out"] == true for key, predicted in labels.items()}
     ranked = sorted(labels, key=lambda key: (-np.count_nonzero(right[key]), key))

@@ -203,7 +203,7 @@ def confusion_matrix(
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def wilson_interval(successes: int, total: int) -> tuple[float, float]:
+def wilson_interval(successes: float, total: int) -> tuple[float, float]:
     """95% score interval of a proportion.
 
     Unlike p ± z σ it stays within [0, 1] and keeps its coverage near the ends.

@@ -95,21 +95,21 @@ class Novelty(NamedTuple):
     ) -> "Novelty":
         """Fit classes and network to training digits, and score the reference digits.
 
-        Images are uint8 (n, 28, 28). Raises a ValueError if a class has fewer than eight training
-        images.
+        Images are uint8 (n, 28, 28). If a class has fewer than eight training images, deformed
+        copies are added.
         """
         classes, counts = np.unique(train_labels, return_counts=True)
-        if counts.min() < LEAST_IMAGES:
-            raise ValueError(
-                f"train_labels has {counts.min()} images of a class; a subspace needs at least "
-                f"{LEAST_IMAGES}"
-            )
         generator = np.random.default_rng(seed)
         order = generator.permutation(len(train_images))
         per_class = MOST_IMAGES // len(classes)
         samples = [order[train_labels[order] == label][:per_class] for label in classes]
         sample = np.sort(np.concatenate(samples))
         train_images, train_labels = train_images[sample], train_labels[sample]
+        repeats = int(-(-LEAST_IMAGES // counts.min()))
+        if repeats > 1:
+            copies = vary(np.tile(train_images, (repeats - 1, 1, 1)), VARIATION, seed)
+            train_images = np.concatenate([train_images, copies])
+            train_labels = np.tile(train_labels, repeats)
         fitted = cls._fit_classes(train_images, train_labels)
         reference_edges = edges(reference_images)
         distances = fitted._distances(reference_edges)

@@ -18,7 +18,6 @@ from mnist_pipeline.data.records import CLASS_NAMES
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.handwriting import calibration
 from mnist_pipeline.handwriting.novelty import (
-    LEAST_IMAGES,
     ORDINARY,
     Novelty,
     looks_like_digit,
@@ -346,9 +345,7 @@ def assemble(
     """
     index = states[INDEX]
     images, labels = index["images"].reshape(-1, *SHAPE), index["labels"]
-    kept, held_out = split(len(images))
-    if np.bincount(labels[kept], minlength=int(labels.max()) + 1).min() < LEAST_IMAGES:
-        kept = np.arange(len(images))  # there are too few to hold any out
+    kept, held_out = split(labels)
     sample = np.random.default_rng(0).permutation(held_out)[: calibration.NUM_IMAGES]
     return Recognizer(
         champion=_encoded(champion),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mnist_pipeline import harris, pca
-from mnist_pipeline.data import held_out
+from mnist_pipeline.data.held_out import held_out_size, split
 from mnist_pipeline.data.records import (
     Corners,
     DigitSet,
@@ -21,7 +21,14 @@ from mnist_pipeline.data.records import (
 )
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion
-from mnist_pipeline.evaluation.scores import Comparison, Evaluation, accuracy, misclassified
+from mnist_pipeline.evaluation.scores import (
+    Comparison,
+    Evaluation,
+    accuracy,
+    misclassified,
+    most_frequent_share,
+    wilson_interval,
+)
 from mnist_pipeline.inference.networks import weights_of
 from mnist_pipeline.knn.model import NUM_NEIGHBORS_SHOWN, accuracy_by_k
 from mnist_pipeline.models import MODELS, model_seconds
@@ -111,6 +118,8 @@ def compose(values: Values) -> dict[str, Any]:
         "champion": {
             **{name: getattr(values.champion, name) for name in ("model", "accuracy", "errors")},
             "reason": values.assets.get("champion", {}).get("reason"),
+            "num_held_out": values.champion.num_held_out,
+            "surely_better_than_guessing": _surely_better_than_guessing(values),
         },
         "since_last_run": values.since_last_run,
         "notebook": _notebook(values),
@@ -118,6 +127,14 @@ def compose(values: Values) -> dict[str, Any]:
         "versions": machine.library_versions(),
         "machine": machine.describe(),
     }
+
+
+def _surely_better_than_guessing(values: Values) -> bool:
+    """Whether the held-out images show that the champion does more than guess."""
+    champion, labels = values.champion, values.train_digits.labels
+    right = champion.num_held_out - champion.held_out_errors
+    low, _ = wilson_interval(right, champion.num_held_out)
+    return low > most_frequent_share(labels[split(labels)[1]])
 
 
 def _notebook(values: Values) -> dict[str, Any]:
@@ -144,7 +161,7 @@ def _data(values: Values) -> dict[str, Any]:
     num_classes = len(data_set.class_names)
     return {
         **{split: len(labels) for split, labels in splits.items()},
-        "held_out": round(held_out.SHARE * len(values.train_digits.labels)),
+        "held_out": held_out_size(values.train_digits.labels),
         "class_names": list(data_set.class_names),
         "class_counts": {
             split: np.bincount(labels, minlength=num_classes).tolist()
@@ -265,14 +282,14 @@ def _network(values: Values, name: str) -> dict[str, Any]:
 
     model = values.models[name]
     curves = _curves(model)
-    num_images = len(values.train_digits.labels)
-    share = held_out.SHARE if "held_out_accuracy" in curves else 0
+    labels = values.train_digits.labels
+    num_held_out = held_out_size(labels) if "held_out_accuracy" in curves else 0
     layers = networks.layer_rows(networks.of_weights(name, weights_of(model)))
     return {
         **curves,
         "layers": layers,
         "parameters": sum(layer["parameters"] for layer in layers),
-        "trained_on": num_images - round(share * num_images),
+        "trained_on": len(labels) - num_held_out,
     }
 
 

@@ -130,7 +130,7 @@ def train(
     precision = choose_precision(model, device, recipe.precision)
     held_out = None
     if validation_size:
-        kept, validation = split(len(images), validation_size)
+        kept, validation = split(labels, validation_size)
         held_out = _tensors(images[validation], labels[validation], device)
         images, labels = images[kept], labels[kept]
     scores = torch.empty(0)  # the last logits of the held-out images

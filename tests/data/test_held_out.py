@@ -1,20 +1,53 @@
 """The images that are held out: the same for every model."""
 
+import numpy as np
 import pytest
 
-from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.held_out import held_out_size, split, stratified_order
+from mnist_pipeline.data.records import DigitSet
+
+LABELS = np.random.default_rng(0).integers(0, 10, 240)
 
 
 def test_the_split_is_a_fixed_partition_and_a_larger_one_holds_out_more() -> None:
-    kept, held_out = split(100, 30)
-    assert sorted([*kept, *held_out]) == list(range(100))
-    assert len(held_out) == 30
-    assert list(split(100, 30)[1]) == list(held_out)
-    assert set(split(120)[1]) < set(split(120, 40)[1])
-    assert len(split(120)[1]) == 10
+    kept, held_out = split(LABELS, 90)
+    assert sorted([*kept, *held_out]) == list(range(240))
+    assert len(held_out) == 90
+    assert list(split(LABELS, 90)[1]) == list(held_out)
+    assert set(split(LABELS)[1]) < set(held_out)
 
 
-@pytest.mark.parametrize("size", [-1, 100])
+def test_every_prefix_of_the_order_has_each_class_in_proportion(train: DigitSet) -> None:
+    order = stratified_order(train.labels, 0)
+    assert np.array_equal(np.sort(order), np.arange(len(train.labels)))
+    share = np.bincount(train.labels) / len(train.labels)
+    for size in (10, 100, 1_234, 30_000):
+        assert (
+            np.abs(np.bincount(train.labels[order[:size]], minlength=10) - size * share).max() <= 1
+        )
+    assert not np.array_equal(order, stratified_order(train.labels, 1))
+
+
+@pytest.mark.parametrize(
+    ("counts", "least"),
+    [([24, 24, 24], 4), ([6, 6, 6], 1), ([2, 2], 1), ([1_000, 5], 1), ([500, 3, 2], 1)],
+)
+def test_each_class_of_a_small_set_is_held_out_and_trained_on(
+    counts: list[int], least: int
+) -> None:
+    labels = np.repeat(np.arange(len(counts)), counts)
+    kept, held_out = split(labels)
+    assert np.bincount(labels[held_out], minlength=len(counts)).min() >= least
+    assert np.bincount(labels[kept], minlength=len(counts)).min() >= 1
+
+
+def test_a_single_image_of_a_class_is_trained_on() -> None:
+    labels = np.array([0] * 20 + [1])
+    assert 20 in split(labels)[0]
+    assert held_out_size(np.array([0, 1])) == 1  # models can't be compared on fewer
+
+
+@pytest.mark.parametrize("size", [-1, 240])
 def test_a_size_that_leaves_nothing_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match=str(size)):
-        split(100, size)
+        split(LABELS, size)

@@ -40,9 +40,15 @@ def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(
         np.testing.assert_allclose(found**2, sums / sums.sum(), atol=1e-5)
 
 
-def test_too_few_images_are_refused(small_train: DigitSet) -> None:
-    with pytest.raises(ValueError, match="train_labels"):
-        Novelty.fit(small_train.images[:20], small_train.labels[:20], small_train.images[:20])
+@pytest.mark.parametrize("per_class", [1, 5])
+def test_a_few_images_of_each_class_suffice(
+    per_class: int, small_train: DigitSet, small_test: DigitSet
+) -> None:
+    images, labels = small_train
+    rows = np.concatenate([np.flatnonzero(labels == label)[:per_class] for label in range(10)])
+    few = Novelty.fit(images[rows], labels[rows], images[-40:])
+    noise = np.random.default_rng(0).integers(0, 256, (50, 28, 28)).astype(np.uint8)
+    assert np.median(few.percentile(noise)) > np.median(few.percentile(small_test.images)) + 20
 
 
 def test_most_pairs_of_digits_that_touch_look_like_no_digit(

@@ -98,7 +98,7 @@ def _training(values: Values) -> Iterator[str]:
         f"{accuracy[-1]:.1%} in the last"
     )
     for name in ("mlp", "cnn"):
-        network, kept = values.models[name], len(split(len(values.train_digits.labels))[0])
+        network, kept = values.models[name], len(split(values.train_digits.labels)[0])
         parameters = sum(array.size for array in weights_of(network).values())
         yield f"the network has {parameters:,} parameters and learned from {kept:,} training images"
         first, last = network["loss"][[0, -1]]
