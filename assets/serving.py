@@ -84,7 +84,14 @@ def champion(
             "candidates": ", ".join(candidates) or "none",
         },
         checks={
-            "candidates": warning(at_least(len(candidates), 1)),
+            "candidates": warning(
+                at_least(
+                    len(candidates),
+                    1,
+                    f"with {len(true_held_out):,} held-out images, nobody can tell whether a model "
+                    "is better than guessing",
+                )
+            ),
             "test_as_held_out": warning(at_least(overlap, 0)),
         },
     )

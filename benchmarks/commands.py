@@ -1,4 +1,4 @@
-"""Times of commands in a shell: the whole run 3 times, the others 5 times.
+"""Times of commands in a shell: the whole run 3 times, own pictures once, the others 5 times.
 
 A cold run starts with an empty storage. Compiled code is in its cache, as after any first use. The
 first asset counts as soon as its line is printed.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import PIL.Image
 from support import handwriting
+from support.shapes import write_shapes
 
 from benchmarks.bench import ROOT, Bench, BenchmarkError, run_module
 from benchmarks.table import Table, seconds, with_range
@@ -42,6 +43,9 @@ def measure(bench: Bench) -> Table:
     firsts = with_range((run.first or run.wall for run in runs), seconds)
     table.rows.append(("`run` into an empty storage, until the first asset", firsts, ""))
     table.rows.append(_row("… the whole run", runs))
+    shapes = write_shapes(Path(bench.scratch.name, "shapes"))
+    own = _wait(bench, shapes.with_name("own"), "run", MNIST_PIPELINE_DATA=str(shapes))
+    table.rows.append(_row("`run`, 300 pictures in three folders", [own]))
     directory = Path(bench.scratch.name, "pictures")
     directory.mkdir()
     commands = {
@@ -70,11 +74,11 @@ def _run_cold(bench: Bench) -> Cost:
     return cost
 
 
-def _wait(bench: Bench, storage: Path, *arguments: str) -> Cost:
-    """Run a command with default settings, except for the storage."""
+def _wait(bench: Bench, storage: Path, *arguments: str, **settings: str) -> Cost:
+    """Run a command with default settings, except for the storage and these settings."""
     variables = os.environ.items()
     environment = {name: value for name, value in variables if not name.startswith(OWN_SETTINGS)}
-    environment["MNIST_PIPELINE_STORAGE"] = str(storage)
+    environment |= {"MNIST_PIPELINE_STORAGE": str(storage), **settings}
     file = Path(bench.scratch.name, "cost.json")
     command = run_module("benchmarks.child", str(file), FIRST_ASSET, *COMMAND, *arguments)
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
