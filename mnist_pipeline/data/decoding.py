@@ -1,6 +1,7 @@
 """Decode picture files of any origin into upright grey levels."""
 
 import io
+import stat
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ Grey = NDArray[np.floating[Any]]
 
 # Pillow imports all of its forty readers unless the requested ones are loaded already.
 FORMATS = ("PNG", "JPEG", WebPImageFile.format, TiffImageFile.format, "BMP", "GIF")
+LONGEST_SIDE = 20_000  # a picture of few pixels may be long, and its sides take time and memory
 
 
 def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
@@ -26,18 +28,29 @@ def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
     format is PNG, JPEG, WebP, TIFF, BMP or GIF. Of a file with several pictures, the first is read.
     Transparent areas count as paper.
 
-    Raises an ImageError if the file does not exist, has another format, is damaged, or has more
-    pixels than Pillow decodes.
+    Raises an ImageError if the file does not exist, is a pipe or a device, has another format, is
+    damaged, or has more pixels than Pillow decodes.
     """
     name = "the picture" if isinstance(source, bytes) else source
     try:
-        return decode(source if isinstance(source, bytes) else source.read_bytes())[0]
-    except OSError as error:
-        raise ImageError(
-            f"{name}: can't be opened ({error.strerror}); check the name and the permissions"
-        ) from error
+        return decode(source if isinstance(source, bytes) else read_content(source))[0]
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error
+
+
+def read_content(path: Path) -> bytes:
+    """The content of a file. Pipes and devices are not opened: they may never end.
+
+    An ImageError does not name the file.
+    """
+    try:
+        if stat.S_ISREG(path.stat().st_mode):
+            return path.read_bytes()
+    except OSError as error:
+        raise ImageError(
+            f"can't be opened ({error.strerror}); check the name and the permissions"
+        ) from error
+    raise ImageError("can't be opened: it is a directory, a pipe or a device; name a file")
 
 
 def decode(content: bytes) -> tuple[NDArray[np.uint8] | Grey, str]:
@@ -48,13 +61,16 @@ def decode(content: bytes) -> tuple[NDArray[np.uint8] | Grey, str]:
         warnings.simplefilter("ignore")
         try:
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                if max(image.size) > LONGEST_SIDE:
+                    raise Image.DecompressionBombError
                 mode = image.mode
                 image.draft("L", None)  # a JPEG then decodes its brightness only
                 image.load()
                 return grey_levels(ImageOps.exif_transpose(image)), mode
         except Image.DecompressionBombError as error:
             raise ImageError(
-                "has too many pixels; reduce the picture, or cut out the digits"
+                f"has too many pixels, or a side of more than {LONGEST_SIDE:,}; reduce the "
+                "picture, or cut out the part that matters"
             ) from error
         except UnidentifiedImageError as error:
             raise ImageError(

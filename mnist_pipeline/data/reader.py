@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_pipeline.data import decoding
 from mnist_pipeline.data.conversion import IMAGE_SIDE, Fit
 from mnist_pipeline.data.errors import DatasetError, ImageError
 from mnist_pipeline.data.records import CLASS_NAMES, RawFile
@@ -69,14 +70,14 @@ class Reader:
 
     def files(self) -> list[RawFile]:
         """Name, size and SHA-256 of everything that the data set is read from."""
-        texts = [path for path in map(self._beside, TEXTS) if path.exists()]
+        texts = [path for path in map(self._beside, TEXTS) if path.is_file()]
         return [*self.source.files(), *map(describe, texts)]
 
     @cached_property
     def description(self) -> Description:
         """The content of dataset.yaml, or the defaults."""
         path = self._beside("dataset.yaml")
-        if not path.exists():
+        if not path.is_file():
             return Description()
         try:
             fields = read_yaml(path) or {}
@@ -143,7 +144,7 @@ class Reader:
     @cached_property
     def _listed_names(self) -> tuple[str, ...]:
         path = self._beside("classes.txt")
-        if path.exists():
+        if path.is_file():
             return check_names(_text(path).splitlines(), path)
         names = self.source.names()
         return check_names(names, self.root) if names else ()
@@ -208,9 +209,9 @@ def by_number(name: str) -> tuple[int, int, str]:
 
 def files_with_suffix(root: Path, suffix: str) -> list[Path]:
     """The files with a suffix in a directory, sorted, or the path itself if it has the suffix."""
-    if root.is_dir():
-        return sorted(path for path in root.glob(f"*{suffix}") if not path.name.startswith("."))
-    return [root] if root.suffix == suffix and root.exists() else []
+    paths = sorted(root.glob(f"*{suffix}")) if root.is_dir() else [root]
+    files = [path for path in paths if path.suffix == suffix and path.is_file()]
+    return [path for path in files if not path.name.startswith(".")]
 
 
 def describe(path: Path) -> RawFile:
@@ -220,13 +221,11 @@ def describe(path: Path) -> RawFile:
 
 
 def read_file(path: Path) -> bytes:
-    """The content of a file; an error of the system becomes a DatasetError."""
+    """The content of a file; what is wrong with it becomes a DatasetError."""
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DatasetError(
-            f"{path} can't be read: {error.strerror}; check its name and its permissions"
-        ) from error
+        return decoding.read_content(path)
+    except ImageError as error:
+        raise DatasetError(f"{path} {error}") from error
 
 
 def _text(path: Path) -> str:

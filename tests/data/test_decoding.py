@@ -1,0 +1,42 @@
+"""Reading picture files: what is not a picture of a sensible size is refused at once."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.sources import encoded
+
+from mnist_pipeline.data.decoding import LONGEST_SIDE, read
+from mnist_pipeline.data.errors import ImageError
+
+
+def _bind(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.relpath(path))  # addresses have at most 108 characters
+
+
+SPECIAL: dict[str, Callable[[Path], object]] = {
+    "a pipe": os.mkfifo,
+    "a socket": _bind,
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+}
+
+
+@pytest.mark.parametrize("make", SPECIAL.values(), ids=SPECIAL)
+def test_special_files_are_refused_without_opening_them(
+    make: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "7.png"
+    make(path)
+    with pytest.raises(ImageError, match=str(path)):
+        read(path)
+
+
+def test_a_picture_with_a_very_long_side_is_refused_before_it_is_decoded() -> None:
+    assert read(encoded(np.zeros((1, LONGEST_SIDE), np.uint8))).shape == (1, LONGEST_SIDE)
+    with pytest.raises(ImageError, match=f"{LONGEST_SIDE:,}"):
+        read(encoded(np.zeros((LONGEST_SIDE + 1, 1), np.uint8)))
