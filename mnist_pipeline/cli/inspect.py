@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.sheets import write_sheet
 from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.data.findings import Findings
 from mnist_pipeline.data.findings import inspect as inspect_data
@@ -97,4 +98,4 @@ def _draw(sheet: Path, class_names: Sequence[str], train: DigitSet) -> None:
     captions = [text for name in class_names for text in (name, *[""] * (PER_CLASS - 1))]
     title = "The first images of each class"
     figure = figures.image_grid(rows.reshape(-1, 28, 28), PER_CLASS, captions, title)
-    sheet.write_bytes(figures.encoded(figures.rendered(figure)))
+    write_sheet(sheet, figures.encoded(figures.rendered(figure)))

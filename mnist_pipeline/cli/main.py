@@ -16,6 +16,8 @@ import click
 from mnist_pipeline.cli.errors import CommandError, explained
 from mnist_pipeline.utils import machine, places
 
+SHEETS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".pdf")  # formats that Pillow writes
+
 
 class Commands(click.Group):
     """Commands that report errors in one line."""
@@ -52,6 +54,13 @@ def check_output(path: Path | None, *inputs: Path, force: bool) -> None:
         raise CommandError(f"{path} is an input of this command; name another file to write")
     if not force:
         raise CommandError(f"{path} exists; name another file to write, or add --force")
+
+
+def check_sheet(path: Path | None, *inputs: Path, force: bool) -> None:
+    """Refuse a sheet in an unknown format, and what `check_output` refuses."""
+    if path and path.suffix.lower() not in SHEETS:
+        raise CommandError(f"{path}: the name of a sheet must end with {', '.join(SHEETS)}")
+    check_output(path, *inputs, force=force)
 
 
 def _use_storage(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -144,7 +153,9 @@ def ui(**options: Any) -> None:
     "pictures", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path)
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object per file.")
-@output_file("--sheet", "Draw the pictures with the recognized digits into a PNG file.")
+@output_file(
+    "--sheet", "Draw the pictures with the recognized digits into a PNG, JPEG or PDF file."
+)
 @force_option
 def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None, force: bool) -> None:
     """Recognize the digits in picture FILES.
@@ -152,7 +163,7 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None, force
     The exit code is 1 if a file can't be read. The probability is the calibrated probability of the
     champion model. A question mark stands for a shape that does not look like a digit.
     """
-    check_output(sheet, *pictures, force=force)
+    check_sheet(sheet, *pictures, force=force)
     from mnist_pipeline.cli.predict import print_digits
 
     raise SystemExit(print_digits(pictures, as_json, sheet))
@@ -162,7 +173,8 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None, force
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @output_file(
-    "--sheet", "Draw the first images of each class, as the models see them, into a PNG file."
+    "--sheet",
+    "Draw the first images of each class, as the models see them, into a PNG, JPEG or PDF file.",
 )
 @force_option
 def inspect(path: Path, as_json: bool, sheet: Path | None, force: bool) -> None:
@@ -170,7 +182,7 @@ def inspect(path: Path, as_json: bool, sheet: Path | None, force: bool) -> None:
 
     The exit code is 1 if a run could not use it.
     """
-    check_output(sheet, path, force=force)
+    check_sheet(sheet, path, force=force)
     with machine.importing():
         from mnist_pipeline.cli.inspect import print_findings
     raise SystemExit(print_findings(path, as_json, sheet))

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import click
 
+from mnist_pipeline.cli.sheets import write_sheet
 from mnist_pipeline.handwriting import contact_sheet, pictures
 from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import Classes, Reading, Recognizer, headline, text_of
@@ -21,29 +23,35 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
     """Print the digits in files; return the exit code, 1 if a file can't be read."""
     recognizer: Recognizer = storage.current().read("recognizer")
     table = _Table(recognizer)
-    documents, lines = list[dict[str, Any]](), list[str]()
-    on_sheet, errors = list[contact_sheet.Entry](), list[str]()
-    for file in files:
+    on_sheet = list[contact_sheet.Entry]()
+    failed = False
+    if not as_json:
+        click.echo(printable(table.header))
+    for number, file in enumerate(files):
         try:
             page = pictures.page(file)
         except ImageError as error:
-            errors.append(str(error))
-            documents.append({"file": str(file), "error": str(error)})
-            continue
-        (readings,) = recognizer.read_pages([page])
-        documents.append(_document(file, readings, recognizer.known))
-        lines += table.lines(file, readings)
-        if sheet:  # pages are kept in the size of the sheet, so that large pictures take no memory
-            on_sheet.append(contact_sheet.Entry(str(file), page.picture, readings).fitted())
+            failed = True
+            click.echo(f"Error: {error}", err=True)
+            document: dict[str, Any] = {"file": str(file), "error": str(error)}
+            lines = list[str]()
+        else:
+            (readings,) = recognizer.read_pages([page])
+            document = _document(file, readings, recognizer.known)
+            lines = [*map(printable, table.lines(file, readings))]
+            if sheet:  # in the size of the sheet, so that large pictures take no memory
+                entry = contact_sheet.Entry(str(file), page.picture, readings)
+                on_sheet.append(entry.fitted())
+        if as_json:
+            before = ",\n" if number else "[\n"
+            click.echo(before + indent(json.dumps(document, indent=1), " "), nl=False)
+        elif lines:
+            click.echo("\n".join(lines))
     if as_json:
-        click.echo(json.dumps(documents, indent=1))
-    elif lines:
-        click.echo("\n".join(map(printable, [table.header, *lines])))
+        click.echo("\n]")
     if sheet and on_sheet:
-        sheet.write_bytes(contact_sheet.draw(on_sheet, recognizer))
-    for message in errors:
-        click.echo(f"Error: {message}", err=True)
-    return int(bool(errors))
+        write_sheet(sheet, contact_sheet.draw(on_sheet, recognizer))
+    return int(failed)
 
 
 def _document(file: Path, readings: Sequence[Reading], known: Classes) -> dict[str, Any]:

@@ -18,6 +18,7 @@ Grey = NDArray[np.floating[Any]]
 
 # Pillow imports all of its forty readers unless the requested ones are loaded already.
 FORMATS = ("PNG", "JPEG", WebPImageFile.format, TiffImageFile.format, "BMP", "GIF")
+OPEN_PIPES = ("/dev/stdin", "/dev/fd/")  # pipes that a shell opened; a program writes to them
 LONGEST_SIDE = 20_000  # a picture of few pixels may be long, and its sides take time and memory
 
 
@@ -39,12 +40,14 @@ def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
 
 
 def read_content(path: Path) -> bytes:
-    """The content of a file. Pipes and devices are not opened: they may never end.
+    """The content of a file or of standard input.
+
+    Other pipes and devices are not opened: they may never end.
 
     An ImageError does not name the file.
     """
     try:
-        if stat.S_ISREG(path.stat().st_mode):
+        if stat.S_ISREG(path.stat().st_mode) or str(path).startswith(OPEN_PIPES):
             return path.read_bytes()
     except OSError as error:
         raise ImageError(

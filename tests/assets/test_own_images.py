@@ -61,9 +61,8 @@ def test_predict_recognizes_a_whole_picture_by_the_name_of_its_class(
     recognizer = storage.read("recognizer")
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(storage.root))
     files = [str(path) for name in NAMES for path in sorted((pictures / name).iterdir())[:5]]
-    answers = json.loads(
-        invoke("predict", "--json", *files, "--sheet", str(tmp_path / "sheet.png"))
-    )
+    output = invoke("predict", "--json", *files, "--sheet", str(tmp_path / "sheet.png"))
+    answers = json.loads(output.partition("\nsheet:")[0])  # the path of the sheet is on stderr
     found = [reading for answer in answers for reading in answer["digits"]]
     assert len(found) == len(files)
     sizes = [Image.open(file).size for file in files]

@@ -1,6 +1,7 @@
 """The command that shows what is in a data set."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,14 @@ def test_a_set_that_a_run_could_not_use_has_exit_code_1_and_the_reason(animals: 
     document = json.loads(invoke("inspect", "--json", str(animals), code=1))
     assert not document["usable"]
     assert "dog/broken.png" in document["problems"][0]
+
+
+def test_a_special_file_is_refused_before_it_is_read(animals: Path, tmp_path: Path) -> None:
+    for pipe in (tmp_path / "pipe.npz", animals / "owl" / "pipe.png", tmp_path / "in.parquet"):
+        os.mkfifo(pipe)
+        assert str(pipe) in invoke(
+            "inspect", str(pipe if pipe.parent == tmp_path else animals), code=1
+        )
 
 
 def test_a_sheet_that_cant_be_written_is_named(animals: Path, tmp_path: Path) -> None:

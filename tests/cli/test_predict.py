@@ -10,7 +10,9 @@ from click.testing import CliRunner, Result
 
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.handwriting.contact_sheet import percent
+from mnist_pipeline.handwriting.pictures import Page
 from mnist_pipeline.handwriting.recognizer import Classes
 from mnist_pipeline.runtime.storage import storage
 
@@ -101,13 +103,38 @@ def test_names_of_classes_can_not_steer_the_terminal(
     assert "all is well" not in {each.strip() for each in output.splitlines()}
 
 
-def test_a_sheet_is_drawn_in_addition_to_the_table(
-    finished: Path, line: Path, tmp_path: Path
+def test_an_answer_is_printed_before_the_next_picture_is_read(
+    finished: Path, line: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert invoke(line, "--sheet", tmp_path / "sheet.png").exit_code == 0
-    with PIL.Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.format == "PNG"
-        assert min(sheet.size) > 100
+    def interrupted(path: Path) -> Page:
+        if path.name == "next.png":
+            raise KeyboardInterrupt
+        return read_page(path)
+
+    read_page = pictures.page
+    monkeypatch.setattr(pictures, "page", interrupted)
+    for options in ([], ["--json"]):
+        assert f"{line}" in invoke(line, "next.png", *options).stdout
+
+
+@pytest.mark.parametrize(("suffix", "signature"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
+def test_a_sheet_has_the_format_that_its_suffix_names(
+    suffix: str, signature: bytes, finished: Path, line: Path, tmp_path: Path
+) -> None:
+    sheet = tmp_path / f"sheet.{suffix}"
+    result = invoke(line, "--sheet", sheet, "--json")
+    assert result.exit_code == 0
+    assert str(sheet) in result.stderr
+    assert len(json.loads(result.stdout)) == 1
+    assert sheet.read_bytes().startswith(signature)
+
+
+def test_a_sheet_with_another_suffix_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    result = invoke(tmp_path / "absent.png", "--sheet", tmp_path / "sheet.doc")
+    assert result.exit_code == 1
+    assert "sheet.doc" in result.stderr
+    assert ".pdf" in result.stderr
+    assert "absent" not in result.stderr
 
 
 def test_without_a_recognizer_the_error_names_the_command_that_makes_it(

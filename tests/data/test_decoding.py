@@ -36,6 +36,14 @@ def test_special_files_are_refused_without_opening_them(
         read(path)
 
 
+def test_a_pipe_that_a_shell_opened_is_read() -> None:
+    end, start = os.pipe()
+    os.write(start, encoded(np.zeros((2, 3), np.uint8)))
+    os.close(start)
+    assert read(Path(f"/dev/fd/{end}")).shape == (2, 3)
+    os.close(end)
+
+
 def test_a_picture_with_a_very_long_side_is_refused_before_it_is_decoded() -> None:
     assert read(encoded(np.zeros((1, LONGEST_SIDE), np.uint8))).shape == (1, LONGEST_SIDE)
     with pytest.raises(ImageError, match=f"{LONGEST_SIDE:,}"):
