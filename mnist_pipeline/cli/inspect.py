@@ -35,6 +35,14 @@ def print_findings(path: Path, as_json: bool, sheet: Path | None) -> int:
             raise CommandError(str(error)) from error
         _print_json(path, {"problems": [str(error)]})
         return 1
+    letters = frozenset("".join(findings.class_names))
+    if not all(map(str.isascii, letters)):  # Matplotlib takes a third of a second to import
+        _, missing = figures.fallback_fonts(letters)
+        if missing:
+            findings.warnings.append(
+                f"no font here has {missing}, so figures show boxes; install a font that "
+                "has it, such as Noto Sans CJK (package fonts-noto-cjk) for 猫"
+            )
     if as_json:
         _print_json(path, findings.document())
     else:

@@ -11,6 +11,7 @@ from support.graph_fixtures import invoke
 from support.sources import write_folders
 
 from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.report.figures import fonts
 
 NAMES = ("cat", "dog", "owl")
 
@@ -53,6 +54,18 @@ def test_a_special_file_is_refused_before_it_is_read(animals: Path, tmp_path: Pa
         assert str(pipe) in invoke(
             "inspect", str(pipe if pipe.parent == tmp_path else animals), code=1
         )
+
+
+def test_letters_that_no_font_has_are_named_once(
+    animals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (animals / "cat").rename(animals / "猫")
+    (animals / "dog").rename(animals / "собака")
+    monkeypatch.setattr(fonts, "findSystemFonts", list)
+    fonts.fallback_fonts.cache_clear()
+    (warning,) = json.loads(invoke("inspect", "--json", str(animals)))["warnings"]
+    assert "猫" in warning
+    assert "с" not in warning  # Matplotlib's own font has it
 
 
 def test_a_sheet_that_cant_be_written_is_named(animals: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import fromstring
@@ -30,7 +31,9 @@ from mnist_pipeline.evaluation.robustness import Curves
 from mnist_pipeline.harris import Place
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import figures
+from mnist_pipeline.report.figures import fonts
 
+ARC = "\N{ARC}"  # Matplotlib's default font has no such character
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (40, 28, 28)).astype(np.uint8)
 LABELS = np.arange(300) % 10
@@ -201,6 +204,22 @@ def _boxes(figure: Figure, texts: Sequence[Text]) -> list[Bbox]:
 
 def _lines(axes: Axes) -> list[list[list[float]]]:
     return [np.round(line.get_xydata(), 9).tolist() for line in axes.lines]
+
+
+def test_a_font_is_found_for_characters_that_the_default_font_lacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def drawn(paths: list[str]) -> bytes:
+        monkeypatch.setattr(fonts, "findSystemFonts", lambda: paths)
+        fonts.fallback_fonts.cache_clear()
+        figure = figures.confusion_matrix(np.eye(2, dtype=int), "title", [ARC, "b"])
+        assert ARC in figures.svg(figure, "name")
+        return figures.encoded(figures.rendered(figure))
+
+    has_arc = mpl.font_manager.findfont("DejaVu Sans Mono")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert drawn([]) != drawn([__file__, has_arc])
 
 
 def test_the_confusion_matrix_prints_every_count_in_its_cell() -> None:

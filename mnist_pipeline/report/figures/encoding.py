@@ -2,6 +2,9 @@
 
 import io
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
@@ -9,9 +12,11 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from mnist_pipeline.report.figures import style
+from mnist_pipeline.report.figures.fonts import DEFAULT, fallback_fonts
 
 # Colours of a page follow the reader's theme: its style sheet defines these variables.
 PAGE_COLORS = {style.INK: "var(--ink)", style.SOFT: "var(--soft)", style.GRID: "var(--line)"}
@@ -31,7 +36,7 @@ def svg(figure: Figure, name: str) -> str:
     no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
         patch.set_visible(False)
-    with mpl.rc_context({**style.STYLE, "svg.fonttype": "none", "svg.hashsalt": name}):
+    with _drawing(figure, {"svg.fonttype": "none", "svg.hashsalt": name}):
         # savefig would draw everything twice.
         FigureCanvasSVG(figure).print_svg(buffer, metadata=no_metadata)  # type: ignore[no-untyped-call]
     text = buffer.getvalue()
@@ -50,6 +55,23 @@ def svg(figure: Figure, name: str) -> str:
     return text
 
 
+@contextmanager
+def _drawing(figure: Figure, settings: Any) -> Iterator[None]:
+    """The style, and fonts for all characters of a figure, while it is drawn.
+
+    `inspect` warns once of characters that no font has; Matplotlib warns at each of them.
+    """
+    texts: Any = figure.findobj(Text)
+    texts = [text for text in texts if not text.get_text().isascii()]
+    characters = frozenset("".join(text.get_text() for text in texts))
+    families, _ = fallback_fonts(characters)
+    for text in texts:
+        text.set_family([DEFAULT, *families])
+    with mpl.rc_context({**style.STYLE, **settings}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")
+        yield
+
+
 def _with_two_decimals(attribute: re.Match[str]) -> str:
     return re.sub(r"(\.\d\d)\d+", r"\1", attribute[0])
 
@@ -57,7 +79,7 @@ def _with_two_decimals(attribute: re.Match[str]) -> str:
 def rendered(figure: Figure) -> Image.Image:
     """The figure as pixels."""
     canvas: Any = FigureCanvasAgg(figure)
-    with mpl.rc_context({**style.STYLE, "text.hinting": "none"}):
+    with _drawing(figure, {"text.hinting": "none"}):
         canvas.draw()  # savefig would draw everything twice
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
