@@ -34,6 +34,7 @@ class Part(NamedTuple):
     images: NDArray[np.uint8]  # (n, 28, 28)
     labels: NDArray[np.uint8]  # (n,)
     kinds: Counter[str]  # sizes and colours of the original images, such as `640×480 RGB`
+    paths: Sequence[Path] = ()  # of the images, if each is a file
 
 
 class Source(NamedTuple):
@@ -139,7 +140,8 @@ class Reader:
                 name = item if is_file else f"{self.root}: image {row:,} of {source}"
                 raise DatasetError(f"{name} {error}") from error
             kinds[kind] += 1
-        return Part(images, labels[rows], kinds)
+        paths = [items[row] for row in rows.tolist() if isinstance(items[row], Path)]
+        return Part(images, labels[rows], kinds, paths)
 
     @cached_property
     def _listed_names(self) -> tuple[str, ...]:

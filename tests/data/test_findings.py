@@ -79,6 +79,19 @@ def test_test_images_that_are_training_images_are_counted(
     )
 
 
+def test_near_duplicates_in_train_and_test_are_named(
+    few: dict[str, DigitSet], tmp_path: Path
+) -> None:
+    (images, labels), test = few["train"], few["test"]
+    darker = images[:2] - images[:2] // 10
+    mixed = DigitSet(np.append(test.images, darker, 0), np.append(test.labels, labels[:2]))
+    root = write_folders(tmp_path, {"train": few["train"], "test": mixed})
+    (warning,) = findings.inspect(root)[0].warnings
+    for place, label in enumerate(labels[:2]):
+        assert f"test/{label}/{400 + place:05}.png" in warning
+        assert f"train/{label}/{place:05}.png" in warning
+
+
 def test_original_sizes_and_colours_are_counted(few: dict[str, DigitSet], tmp_path: Path) -> None:
     images = few["train"].images[:100]
     large = DigitSet(

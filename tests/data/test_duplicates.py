@@ -1,0 +1,50 @@
+"""Photos of one object are near-duplicates, and images of different objects are not."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.sources import encoded
+
+from mnist_pipeline.data import duplicates
+from mnist_pipeline.data.conversion import convert
+from mnist_pipeline.data.records import DigitSet
+
+NUM_IMAGES = 100
+
+
+@pytest.fixture(scope="module")
+def twice(test: DigitSet) -> tuple[np.ndarray, np.ndarray]:
+    """Two photos of each of some digits: the second is moved by up to 2% of the side, lighter or
+    darker, and a JPEG of its own.
+    """
+    rng = np.random.default_rng(0)
+    photos = []
+    for image in test.images[:NUM_IMAGES]:
+        large = np.asarray(Image.fromarray(image).resize((280, 280), Image.Resampling.BICUBIC))
+        moved = np.roll(large, rng.integers(-5, 6, 2), axis=(0, 1))
+        light = np.clip(moved * rng.uniform(0.9, 1.1) + rng.uniform(-10, 10), 0, 255)
+        second = encoded(light.astype(np.uint8), "JPEG", quality=int(rng.integers(60, 95)))
+        photos.append([convert(encoded(large), "whole")[0], convert(second, "whole")[0]])
+    first, second = np.stack(photos, axis=1)
+    return first, second
+
+
+def test_a_second_photo_is_a_near_duplicate_of_the_first(
+    twice: tuple[np.ndarray, np.ndarray],
+) -> None:
+    first, second = twice
+    assert duplicates.are_nearly_equal(second, first).mean() > 0.95
+    assert (duplicates.nearest(second, first) == np.arange(NUM_IMAGES)).mean() > 0.95
+
+
+def test_different_digits_are_not(train: DigitSet, test: DigitSet) -> None:
+    images = test.images[: duplicates.NUM_COMPARED]
+    nearest = train.images[duplicates.nearest(images, train.images[:20_000])]
+    assert not duplicates.are_nearly_equal(images, nearest).any()
+
+
+def test_blank_and_striped_images_equal_no_other() -> None:
+    images = np.zeros((3, 28, 28), np.uint8)
+    images[1] = 200
+    images[2] = 9 * np.arange(28)
+    assert not duplicates.are_nearly_equal(images, images[[1, 2, 0]]).any()
