@@ -26,13 +26,13 @@ EVALUATED = {
 CHECKS = {
     **{model.evaluation_asset: EVALUATED for model in MODELS.values()},
     "held_out_labels": {
-        "better_than_guessing": "A model that surely reads held-out images worse than by naming "
+        "better_than_guessing": "A model that surely does worse on held-out images than naming "
         "the most frequent class is broken. Least upper end of a 95% interval of an accuracy."
     },
     "robustness": {
-        "small_disturbances": "Every hand moves and turns digits a little, and the network must "
-        "still read them. Mean accuracy of the convolutional network; at least 90% of its accuracy "
-        "without.",
+        "small_disturbances": "Things are seldom exactly centred and upright, and the network must "
+        "still recognize them. Mean accuracy of the convolutional network; at least 90% of its "
+        "accuracy without.",
     },
 }
 
@@ -64,7 +64,7 @@ def held_out_labels(train_digits: DigitSet, **by_asset: Any):
     highest = min(scores.accuracy_interval(true, columns[name])[1] for name in MODELS)
     return result(
         pd.DataFrame({"index": held_out, "label": true, **columns}),
-        f"{len(MODELS)} models on {len(true):,} digits",
+        f"{len(MODELS)} models on {len(true):,} images",
         numbers=accuracies,
         checks={"better_than_guessing": at_least(highest, guessed)},
     )
@@ -146,7 +146,7 @@ def model_comparison(test_digits: DigitSet, **by_asset: Any):
     columns = ["model", "accuracy", "interval_low", "interval_high", "errors"]
     return result(
         comparison,
-        f"best is {rows[0][0]}; {len(comparison.missed_by_all)} digits missed by all",
+        f"best is {rows[0][0]}; {len(comparison.missed_by_all)} images missed by all",
         tables={
             "models": pd.DataFrame(rows, columns=columns),
             "pairs": pd.DataFrame(comparison.pairs),

@@ -14,8 +14,7 @@ CHECKS = {
     "harris_corners": {
         "equals_pca": "The structure tensor M is the Gram matrix of the gradients. Largest "
         "relative difference.",
-        "corners_found": "Strokes end and bend, so images of digits have corners. Number of "
-        "corners.",
+        "corners_found": "Strokes and outlines bend, so images have corners. Number of corners.",
     },
 }
 

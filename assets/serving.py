@@ -26,13 +26,13 @@ CHECKS = {
     "champion": {
         "candidates": "The champion is chosen among the models that are surely better than "
         "guessing; with few held-out images, nobody can tell. Number of such models.",
-        "test_as_held_out": "If a model reads the test digits worse than the held-out ones, they "
-        "are of another kind, or it has seen the latter. Least overlap of the 95% intervals of the "
-        "two accuracies of a model.",
+        "test_as_held_out": "If a model does worse on the test images than on the held-out ones, "
+        "they are of another kind, or it has seen the latter. Least overlap of the 95% intervals "
+        "of the two accuracies of a model.",
     },
     "recognizer": {
         "agrees_with_predictions": "The model in service must be the one that was evaluated. Share "
-        "of test digits with the same answer.",
+        "of test images with the same answer.",
     },
 }
 

@@ -84,8 +84,6 @@ def _corruption(name: str) -> Disturbance:
 _ROTATIONS = (0, 5, 10, 15, 20, 30)
 _FACTORS = (0.8, 0.9, 1, 1.1, 1.2, 1.3)
 _WIDTHS = (-1, -0.5, 0, 0.5, 1)
-_NOISE = "deviation, share of full ink"
-_INK = "ink, share of the original"
 DISTURBANCES: Mapping[str, Disturbance] = {
     "shift": Disturbance("Shift", "pixels", 0, (0, 1, 2, 3, 4), (0, 1), _shifted),
     "rotation": Disturbance("Rotation", "degrees either way", 0, _ROTATIONS, (0, 10), _rotated),
@@ -93,8 +91,12 @@ DISTURBANCES: Mapping[str, Disturbance] = {
     "stroke": Disturbance(
         "Width of strokes", "pixels more on each side", 0, _WIDTHS, (-0.5, 0.5), thicken
     ),
-    "noise": Disturbance("Noise", _NOISE, 0, (0, 0.1, 0.2, 0.3), (0, 0), add_noise),
-    "contrast": Disturbance("Contrast", _INK, 1, (0.25, 0.5, 0.75, 1), (1, 1), contrast),
+    "noise": Disturbance(
+        "Noise", "deviation, share of the range", 0, (0, 0.1, 0.2, 0.3), (0, 0), add_noise
+    ),
+    "contrast": Disturbance(
+        "Contrast", "share of the original", 1, (0.25, 0.5, 0.75, 1), (1, 1), contrast
+    ),
     "resolution": Disturbance(
         "Resolution", "pixels per side", 28, (8, 10, 14, 28), (28, 28), low_resolution
     ),

@@ -48,7 +48,7 @@ def disturbance_in_words(curves: Curves, nouns: str) -> str:
     worst, *_, best = sorted(shares, key=lambda model: shares[model])
     return (
         f"Mean accuracy is lowest at {curves.amounts[place]:g} ({curves.unit}). There "
-        f"{MODELS[best].phrase} reads {percent(shares[best], 1)} of the {nouns} correctly, "
+        f"{MODELS[best].phrase} classifies {percent(shares[best], 1)} of the {nouns} correctly, "
         f"{MODELS[worst].phrase} {percent(shares[worst], 1)}."
     )
 
@@ -64,7 +64,7 @@ def robustness_in_words(models: Mapping[str, Mapping[str, float]], num_images: i
     worst, *_, best = sorted(models, key=lambda model: models[model]["mean"])
     sample = count(num_images, "test image")
     return (
-        f"A random sample of {sample} was read under disturbances; brackets contain 95% intervals. "
+        f"A random sample of {sample} was disturbed; brackets contain 95% intervals. "
         f"On average over all disturbances, the highest accuracy is that of {described(best)}. The "
         f"lowest is that of {described(worst)}."
     )

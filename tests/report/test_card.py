@@ -87,7 +87,7 @@ def test_limits_name_the_class_and_the_disturbance_that_the_model_fails_on(value
     limits = card_of(
         values, "cnn", evaluation=evaluated(true, predicted), robustness=robust
     ).partition("## Caveats")[2]
-    assert re.findall("It reads (.) less well", limits) == ["4"]
+    assert re.findall("It classifies (.) less well", limits) == ["4"]
     assert "9 (25)" in limits
     assert "shift 3 (pixels)." in limits
     fine = card_of(

@@ -46,7 +46,7 @@ def _scores(values: Values) -> Iterator[str]:
     missed = 1 - np.mean([found.recall for found in evaluations.values()], axis=0)
     yield f"class {missed.argmax()} is the hardest: {missed.max():.1%}"
     count = len(values.model_comparison.missed_by_all)
-    yield f"{count} test image{'s' if count != 1 else ''} that no model reads correctly"
+    yield f"{count} test image{'s' if count != 1 else ''} that no model classifies correctly"
 
 
 def _components(values: Values) -> Iterator[str]:
@@ -104,7 +104,7 @@ def _training(values: Values) -> Iterator[str]:
         first, last = network["loss"][[0, -1]]
         yield f"{first:.3f} on average in the first epoch and {last:.3f} in the last"
         last = network["validation_accuracy"][-1]
-        yield f"{last:.1%} of them are read correctly after the last epoch"
+        yield f"{last:.1%} of them are classified correctly after the last epoch"
 
 
 def _pairs(values: Values) -> Iterator[str]:

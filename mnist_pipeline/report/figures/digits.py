@@ -70,7 +70,7 @@ def neighbor_errors(
         rows.reshape(-1, *images.shape[1:]),
         columns=len(images),
         captions=[*captions, *itertools.chain(*zip(*neighbor_captions, strict=True))],
-        title="Misread images (true → predicted) and nearest neighbours",
+        title="Misclassified images (true → predicted) and nearest neighbours",
     )
 
 

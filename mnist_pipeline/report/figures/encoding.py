@@ -63,7 +63,7 @@ def _drawing(figure: Figure, settings: Any) -> Iterator[None]:
     """
     texts: Any = figure.findobj(Text)
     texts = [text for text in texts if not text.get_text().isascii()]
-    characters = frozenset("".join(text.get_text() for text in texts))
+    characters = frozenset("".join(text.get_text() for text in texts)) - {"\n"}
     families, _ = fallback_fonts(characters)
     for text in texts:
         text.set_family([DEFAULT, *families])

@@ -20,7 +20,7 @@ const Draw = (arrays, models, answers) => {
   };
   const verdict = (labels) => {
     const votes = labels.map((label) => labels.filter((other) => other === label).length), most = Math.max(...votes);
-    return `${most} of ${labels.length} models read ${data.names[labels[votes.indexOf(most)]]}.`;
+    return `${most} of ${labels.length} models say ${data.names[labels[votes.indexOf(most)]]}.`;
   };
   const answer = () => {
     const image = !sheet || sheet.current().picture ? shown : sheet.isEmpty() ? null : converted();

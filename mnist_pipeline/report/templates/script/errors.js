@@ -24,7 +24,7 @@ const Errors = (arrays, models, answers) => {
     const before = Object.fromEntries(stored.rows.map(({ name, label }) => [name, label]));
     const changed = rows.filter(({ name, label }) => label !== before[name]);
     const sentences = changed.map(({ name, label }) =>
-      `${data.short[name]} reads ${data.names[label]} instead of ${data.names[before[name]]}.`);
+      `${data.short[name]} says ${data.names[label]} instead of ${data.names[before[name]]}.`);
     find(".message").textContent = sentences.join(" ") || "Turn it until an answer changes.";
   });
   const open = (index) => {
@@ -57,7 +57,7 @@ const Errors = (arrays, models, answers) => {
   const openCell = (model, truth, predicted) => {
     const labels = arrays["test.labels"], column = arrays.facts.models.indexOf(model);
     const isIn = (place) => labels[place] === truth && imageAt(arrays["test.answers"], place)[column] === predicted;
-    const title = `${data.titles[model]}: ${data.names[truth]} read as ${data.names[predicted]}`;
+    const title = `${data.titles[model]}: ${data.names[truth]} taken for ${data.names[predicted]}`;
     cells.querySelector("h3").textContent = title;
     cells.querySelector("ul").replaceChildren(...[...labels.keys()].filter(isIn).map(item));
     cells.showModal();
