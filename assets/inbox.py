@@ -8,6 +8,7 @@ from mnist_pipeline.handwriting import contact_sheet, pictures, tables
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import Recognizer
+from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import checks, exactly
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.runtime.inbox import InboxResource
@@ -69,6 +70,6 @@ def inbox_predictions(
             "unlike_any_digit": strange,
         },
         tables={"predictions": table},
-        figures={"contact_sheet": sheet},
+        figures={"contact_sheet": figures.encoded(sheet)},
         checks={"is_a_picture": exactly(1, 1)},
     )

@@ -85,11 +85,10 @@ def knn_votes(
         agreement = model.agreement_with_brute_force(
             nearest["indices"], knn_model, test_digits.images, NUM_CHECKED
         )
-        closest = nearest["indices"][: duplicates.NUM_COMPARED, 0]
         in_training = nearest["squared_distances"][:, 0] == 0
-        in_training[: len(closest)] |= duplicates.are_nearly_equal(
-            test_digits.images[: len(closest)], train_digits.images[closest]
-        )
+        closest = train_digits.images[nearest["indices"][: duplicates.NUM_COMPARED, 0]]
+        are_near = map(duplicates.is_near, test_digits.images, closest)
+        in_training[: len(closest)] |= [*are_near]
     table, best = pd.DataFrame(accuracies), int(np.argmax(accuracies["nearest"]))
     return result(
         table,

@@ -35,14 +35,14 @@ def print_findings(path: Path, as_json: bool, sheet: Path | None) -> int:
             raise CommandError(str(error)) from error
         _print_json(path, {"problems": [str(error)]})
         return 1
-    letters = frozenset("".join(findings.class_names))
-    if not all(map(str.isascii, letters)):  # Matplotlib takes a third of a second to import
-        _, missing = figures.fallback_fonts(letters)
-        if missing:
-            findings.warnings.append(
-                f"no font here has {missing}, so figures show boxes; install a font that "
-                "has it, such as Noto Sans CJK (package fonts-noto-cjk) for 猫"
-            )
+    letters = "".join(findings.class_names)
+    # Importing Matplotlib takes a third of a second.
+    missing = "" if letters.isascii() else figures.fallback_fonts(frozenset(letters))[1]
+    if missing:
+        findings.warnings.append(
+            f"no font here has {missing}, so figures show boxes; install a font that has it, such "
+            "as Noto Sans CJK (package fonts-noto-cjk) for 猫"
+        )
     if as_json:
         _print_json(path, findings.document())
     else:
@@ -106,4 +106,4 @@ def _draw(sheet: Path, class_names: Sequence[str], train: DigitSet) -> None:
     captions = [text for name in class_names for text in (name, *[""] * (PER_CLASS - 1))]
     title = "The first images of each class"
     figure = figures.image_grid(rows.reshape(-1, 28, 28), PER_CLASS, captions, title)
-    write_sheet(sheet, figures.encoded(figures.rendered(figure)))
+    write_sheet(sheet, figures.rendered(figure))

@@ -45,8 +45,12 @@ def output_file(option: str, text: str, *, required: bool = False) -> Callable[[
 force_option = click.option("--force", is_flag=True, help="Replace a file that exists.")
 
 
-def check_output(path: Path | None, *inputs: Path, force: bool) -> None:
-    """Refuse to write over an input, and without `force` over any file."""
+def check_output(
+    path: Path | None, *inputs: Path, force: bool, suffixes: tuple[str, ...] = ("",)
+) -> None:
+    """Refuse another suffix, and to write over an input, and without `force` over any file."""
+    if path and not path.name.lower().endswith(suffixes):
+        raise CommandError(f"{path}: its name must end with {', '.join(suffixes)}")
     if path is None or not path.is_file():
         return
     target = path.resolve()
@@ -54,13 +58,6 @@ def check_output(path: Path | None, *inputs: Path, force: bool) -> None:
         raise CommandError(f"{path} is an input of this command; name another file to write")
     if not force:
         raise CommandError(f"{path} exists; name another file to write, or add --force")
-
-
-def check_sheet(path: Path | None, *inputs: Path, force: bool) -> None:
-    """Refuse a sheet in an unknown format, and what `check_output` refuses."""
-    if path and path.suffix.lower() not in SHEETS:
-        raise CommandError(f"{path}: the name of a sheet must end with {', '.join(SHEETS)}")
-    check_output(path, *inputs, force=force)
 
 
 def _use_storage(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -163,7 +160,7 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None, force
     The exit code is 1 if a file can't be read. The probability is the calibrated probability of the
     champion model. A question mark stands for a shape that does not look like a digit.
     """
-    check_sheet(sheet, *pictures, force=force)
+    check_output(sheet, *pictures, force=force, suffixes=SHEETS)
     from mnist_pipeline.cli.predict import print_digits
 
     raise SystemExit(print_digits(pictures, as_json, sheet))
@@ -182,7 +179,7 @@ def inspect(path: Path, as_json: bool, sheet: Path | None, force: bool) -> None:
 
     The exit code is 1 if a run could not use it.
     """
-    check_sheet(sheet, path, force=force)
+    check_output(sheet, path, force=force, suffixes=SHEETS)
     with machine.importing():
         from mnist_pipeline.cli.inspect import print_findings
     raise SystemExit(print_findings(path, as_json, sheet))

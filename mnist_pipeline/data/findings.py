@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.utils.measured import Measured, at_least, at_most, exactly, warning
 
 LEAST_CONTRAST = 64  # grey levels between the darkest and the lightest pixel of an image
-NUM_PAIRS = 5  # of near-duplicates, in a warning
+NUM_PAIRS = 5  # of near-duplicates that a warning names
 # With findings of these names, results would mean nothing.
 PROBLEMS = ("as_many_labels_as_images", "full_range_of_pixels", "every_class_present")
 
@@ -44,16 +44,14 @@ def inspect(root: Path) -> tuple[Findings, dict[Split, DigitSet]]:
     reader = reader_of(root)
     names, kinds = reader.class_names, Counter[str]()
     sets: dict[Split, DigitSet] = {}
-    paths: dict[Split, Sequence[Path]] = {}
+    image_names: dict[Split, Sequence[Path | int]] = {}
     counts: dict[Split, list[int]] = {}
     problems: list[str] = []
     warnings: list[str] = []
     for split in SPLITS:
         part = reader.read(split)
         kinds += part.kinds
-        paths[split] = [
-            path.relative_to(root) if path.is_relative_to(root) else path for path in part.paths
-        ]
+        image_names[split] = part.paths or range(len(part.labels))
         sets[split] = DigitSet(part.images, part.labels)
         counts[split] = np.bincount(part.labels, minlength=len(names)).tolist()
         for name, check in judge(sets[split], names).items():
@@ -64,33 +62,23 @@ def inspect(root: Path) -> tuple[Findings, dict[Split, DigitSet]]:
         warnings.append(
             f"{shared:,} test images are training images too; accuracy would be too optimistic"
         )
-    warnings += _near_duplicates(sets, paths)
+    test, train = sets["test"].images[: duplicates.NUM_COMPARED], sets["train"].images
+    pairs = [
+        f"test {image_names['test'][i]} and train {image_names['train'][j]}"
+        for i, j in enumerate(duplicates.nearest(test, train).tolist())
+        if duplicates.is_near(test[i], train[j])
+    ]
+    if pairs:
+        warnings.append(
+            f"of the first {len(test)} test images, {len(pairs)} nearly equal a training image "
+            f"({'; '.join(pairs[:NUM_PAIRS])}); if they are photos of one object, accuracy would "
+            "be too optimistic: put all photos of an object into train, or all into test"
+        )
     kinds_by_frequency = dict(kinds.most_common())
     _, held_out = divide(sets["train"].labels)
     chosen = np.bincount(sets["train"].labels[held_out], minlength=len(names)).tolist()
     found = Findings(reader.title, names, counts, chosen, kinds_by_frequency, warnings, problems)
     return found, sets
-
-
-def _near_duplicates(
-    sets: Mapping[Split, DigitSet], paths: Mapping[Split, Sequence[Path]]
-) -> list[str]:
-    """A warning with some pairs of a test image and a training image, if there are any."""
-    test, train = sets["test"].images[: duplicates.NUM_COMPARED], sets["train"].images
-    nearest = duplicates.nearest(test, train)
-    are_near = duplicates.are_nearly_equal(test, train[nearest])
-    found = np.flatnonzero(are_near & (test != train[nearest]).any(axis=(1, 2)))
-
-    def name(split: Split, place: int) -> str:
-        return str(paths[split][place]) if paths[split] else f"{split} image {place:,}"
-
-    pairs = [f"{name('test', i)} and {name('train', nearest[i])}" for i in found[:NUM_PAIRS]]
-    return [
-        f"of the first {len(test):,} test images, {len(found):,} nearly equal a training image "
-        f"({'; '.join(pairs)}{'; …' if len(found) > NUM_PAIRS else ''}); if they are photos of one "
-        "object, accuracy would be too optimistic: put all photos of an object into train, or all "
-        "into test"
-    ][: len(found)]
 
 
 def judge(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured]:

@@ -4,7 +4,6 @@ Pillow loads within milliseconds. Matplotlib is too slow for a command that answ
 """
 
 import functools
-import io
 from collections.abc import Sequence
 from textwrap import wrap
 from typing import NamedTuple
@@ -50,7 +49,6 @@ HEAD = 44
 TITLE = 34
 TITLE_LENGTH = 90  # characters
 SMALL, NORMAL, LARGE = 12, 14, 40  # font sizes
-COMPRESSION = 3  # of the PNG
 
 # Left edges of the columns of a digit's row.
 ROWS = MARGIN + PICTURE_WIDTH + GAP
@@ -91,8 +89,8 @@ class Entry(NamedTuple):
         return self._replace(picture=np.asarray(resized), width=self.width or width)
 
 
-def draw(entries: Sequence[Entry], recognizer: Recognizer) -> bytes:
-    """Draw pictures with numbered digits, and one row per digit, as PNG.
+def draw(entries: Sequence[Entry], recognizer: Recognizer) -> Image.Image:
+    """Draw pictures with numbered digits, and one row per digit.
 
     The sheet shows at most `MAX_PICTURES` pictures and `MAX_DIGITS` digits in all, and counts the
     others. The images of the nearest training digits come from the recognizer.
@@ -109,9 +107,7 @@ def draw(entries: Sequence[Entry], recognizer: Recognizer) -> bytes:
     left_out = len(entries) - len(shown)
     if left_out:
         sheet.text((MARGIN, bottom + 8), f"and {count(left_out, 'more picture')}", SOFT)
-    buffer = io.BytesIO()
-    sheet.image.save(buffer, "png", compress_level=COMPRESSION)
-    return buffer.getvalue()
+    return sheet.image
 
 
 def cut(text: str, length: int = 18) -> str:

@@ -11,7 +11,7 @@ from support.graph_fixtures import invoke
 from support.sources import write_folders
 
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.report.figures import fonts
+from mnist_pipeline.report.figures import encoding
 
 NAMES = ("cat", "dog", "owl")
 
@@ -61,8 +61,8 @@ def test_letters_that_no_font_has_are_named_once(
 ) -> None:
     (animals / "cat").rename(animals / "猫")
     (animals / "dog").rename(animals / "собака")
-    monkeypatch.setattr(fonts, "findSystemFonts", list)
-    fonts.fallback_fonts.cache_clear()
+    monkeypatch.setattr(encoding, "findSystemFonts", list)
+    encoding.fallback_fonts.cache_clear()
     (warning,) = json.loads(invoke("inspect", "--json", str(animals)))["warnings"]
     assert "猫" in warning
     assert "с" not in warning  # Matplotlib's own font has it

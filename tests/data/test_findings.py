@@ -88,8 +88,8 @@ def test_near_duplicates_in_train_and_test_are_named(
     root = write_folders(tmp_path, {"train": few["train"], "test": mixed})
     (warning,) = findings.inspect(root)[0].warnings
     for place, label in enumerate(labels[:2]):
-        assert f"test/{label}/{400 + place:05}.png" in warning
-        assert f"train/{label}/{place:05}.png" in warning
+        assert f"{root}/test/{label}/{400 + place:05}.png" in warning
+        assert f"{root}/train/{label}/{place:05}.png" in warning
 
 
 def test_original_sizes_and_colours_are_counted(few: dict[str, DigitSet], tmp_path: Path) -> None:

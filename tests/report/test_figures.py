@@ -31,7 +31,7 @@ from mnist_pipeline.evaluation.robustness import Curves
 from mnist_pipeline.harris import Place
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report import figures
-from mnist_pipeline.report.figures import fonts
+from mnist_pipeline.report.figures import encoding
 
 ARC = "\N{ARC}"  # Matplotlib's default font has no such character
 RNG = np.random.default_rng(0)
@@ -210,8 +210,8 @@ def test_a_font_is_found_for_characters_that_the_default_font_lacks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def drawn(paths: list[str]) -> bytes:
-        monkeypatch.setattr(fonts, "findSystemFonts", lambda: paths)
-        fonts.fallback_fonts.cache_clear()
+        monkeypatch.setattr(encoding, "findSystemFonts", lambda: paths)
+        encoding.fallback_fonts.cache_clear()
         figure = figures.confusion_matrix(np.eye(2, dtype=int), "title", [ARC, "b"])
         assert ARC in figures.svg(figure, "name")
         return figures.encoded(figures.rendered(figure))

@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     from mnist_pipeline.report.figures.encoding import *
     from mnist_pipeline.report.figures.evaluation import *
     from mnist_pipeline.report.figures.experiments import *
-    from mnist_pipeline.report.figures.fonts import *
     from mnist_pipeline.report.figures.harris import *
     from mnist_pipeline.report.figures.pca import *
     from mnist_pipeline.report.figures.style import *
 
-MODULES = ("style", "encoding", "digits", "evaluation", "experiments", "fonts", "harris", "pca")
+MODULES = ("style", "encoding", "digits", "evaluation", "experiments", "harris", "pca")
 
 
 def __getattr__(name: str) -> Any:

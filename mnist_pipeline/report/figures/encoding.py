@@ -1,5 +1,6 @@
 """Figures as bytes: PNG, a small preview, and SVG for a page."""
 
+import functools
 import io
 import re
 import warnings
@@ -12,15 +13,17 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, findSystemFonts, fontManager
+from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 from PIL import Image
 
 from mnist_pipeline.report.figures import style
-from mnist_pipeline.report.figures.fonts import DEFAULT, fallback_fonts
 
 # Colours of a page follow the reader's theme: its style sheet defines these variables.
 PAGE_COLORS = {style.INK: "var(--ink)", style.SOFT: "var(--soft)", style.GRID: "var(--line)"}
 PAGE_COLORS |= {color: f"var(--series-{place})" for place, color in enumerate(style.COLORS)}
+FONT = "DejaVu Sans"  # Matplotlib's own
 PNG_EFFORT = 3  # of 9: files a tenth larger in half the time
 PREVIEW_WIDTHS = (480, 400, 320, 240, 160)
 PREVIEW_BYTES = 16_000  # Dagster stores several copies of metadata
@@ -55,18 +58,41 @@ def svg(figure: Figure, name: str) -> str:
     return text
 
 
+@functools.cache
+def fallback_fonts(characters: frozenset[str]) -> tuple[list[str], str]:
+    """The families of fonts that have such characters, and the characters that no font has.
+
+    Matplotlib then finds the fonts by their families, even if somebody installed them after
+    Matplotlib stored its list of fonts.
+    """
+    default = FT2Font(findfont(FONT))
+    missing = {character for character in characters if not default.get_char_index(ord(character))}
+    families = []
+    paths = findSystemFonts() if missing else []
+    for path in sorted(paths, key=lambda path: ("Noto" not in path, path)):  # others may be fancy
+        try:
+            font = FT2Font(path)
+            found = {character for character in missing if font.get_char_index(ord(character))}
+            if found:
+                fontManager.addfont(path)
+                families.append(fontManager.ttflist[-1].name)
+        except Exception:  # Matplotlib can't use the font, for example one of bitmaps
+            continue
+        missing -= found
+    return families, "".join(sorted(missing))
+
+
 @contextmanager
-def _drawing(figure: Figure, settings: Any) -> Iterator[None]:
+def _drawing(figure: Any, settings: Any) -> Iterator[None]:
     """The style, and fonts for all characters of a figure, while it is drawn.
 
     `inspect` warns once of characters that no font has; Matplotlib warns at each of them.
     """
-    texts: Any = figure.findobj(Text)
-    texts = [text for text in texts if not text.get_text().isascii()]
+    texts = [text for text in figure.findobj(Text) if not text.get_text().isascii()]
     characters = frozenset("".join(text.get_text() for text in texts)) - {"\n"}
     families, _ = fallback_fonts(characters)
     for text in texts:
-        text.set_family([DEFAULT, *families])
+        text.set_family([FONT, *families])
     with mpl.rc_context({**style.STYLE, **settings}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")
         yield
