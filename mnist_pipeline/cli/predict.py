@@ -68,7 +68,7 @@ class _Table:
 
     def __init__(self, recognizer: Recognizer) -> None:
         self._known = recognizer.known
-        self._names = [contact_sheet.cut(name) for name in self._known.names]
+        self._names = [contact_sheet.shortened(name) for name in self._known.names]
         longest = max(map(len, self._names))
         self._width = max(longest, len(self._known.noun))
         self._widths = {model: max(len(model), longest) for model in recognizer.model_names}

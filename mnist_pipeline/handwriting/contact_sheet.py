@@ -112,7 +112,12 @@ def draw(entries: Sequence[Entry], recognizer: Recognizer) -> Image.Image:
 
 def cut(text: str, length: int = 18) -> str:
     """A text in one line of at most `length` characters; all but ASCII is escaped for the font."""
-    line = printable(text.encode("ascii", "backslashreplace").decode())
+    return shortened(text.encode("ascii", "backslashreplace").decode(), length)
+
+
+def shortened(text: str, length: int = 18) -> str:
+    """A text in one printable line of at most `length` characters."""
+    line = printable(text)
     return line if len(line) <= length else f"{line[: length - 1]}…"
 
 

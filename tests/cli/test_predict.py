@@ -92,14 +92,15 @@ def test_each_bad_file_gets_a_line_or_an_object_and_the_other_files_are_read(
     assert ["error" in each for each in found] == [True] * 3 + [False]
 
 
-def test_names_of_classes_can_not_steer_the_terminal(
+def test_names_of_classes_have_their_own_letters_and_can_not_steer_the_terminal(
     own_copy: tuple[Path, Path], line: Path
 ) -> None:
     stored = storage.current()
-    names = tuple(f"{digit}\x1b[2J\nall is well" for digit in range(10))
+    names = tuple(f"{digit}猫\x1b[2J\nall is well" for digit in range(10))
     stored.write("recognizer", stored.read("recognizer").of(Classes(names)))
     output = invoke(line).stdout
     assert "\x1b" not in output
+    assert all("猫" in row for row in output.splitlines() if "×" in row)
     assert "all is well" not in {each.strip() for each in output.splitlines()}
 
 
