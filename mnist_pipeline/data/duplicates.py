@@ -12,8 +12,10 @@ LARGEST_SHIFT = 1.0  # pixels
 
 
 def nearest(images: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """The index of the other image with the highest correlation, for each image; intp (n,)."""
-    return np.argmax(_unit(images) @ _unit(others).T, axis=1)
+    """The index of the nearest other image, by Euclidean distance, for each image; intp (n,)."""
+    a, b = (levels.reshape(len(levels), -1).astype(np.float32) for levels in (images, others))
+    # |a − b|² = |a|² − 2 a·b + |b|², and |a|² does not change the order
+    return np.argmin((b**2).sum(axis=1) - 2 * a @ b.T, axis=1)
 
 
 def is_near(image: np.ndarray, other: np.ndarray) -> bool:
@@ -33,10 +35,3 @@ def is_near(image: np.ndarray, other: np.ndarray) -> bool:
     residual = np.var(b.ravel() - weights @ terms)
     is_aligned = contrast > 0 and np.hypot(u, v) <= LARGEST_SHIFT
     return bool(is_aligned and residual < LARGEST_RESIDUAL * b.var())
-
-
-def _unit(images: np.ndarray) -> np.ndarray:
-    """Images as vectors of mean 0 and length 1, float32 (n, n_pixels)."""
-    vectors = images.reshape(len(images), -1).astype(np.float32)
-    vectors -= vectors.mean(axis=1, keepdims=True)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
