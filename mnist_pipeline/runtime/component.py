@@ -1,16 +1,18 @@
 """The graph for other images, in any Dagster project: a component, one `defs.yaml` per data set."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import yaml
 from pydantic import Field
 
 from mnist_pipeline.runtime import project, settings
 from mnist_pipeline.runtime.graph.resources import PLACE
 from mnist_pipeline.runtime.graph.staleness import rerun
+
+RETRY_SECONDS = 30  # until a failed step on a bucket runs again; s3fs retries for less long
 
 
 class Scaffold(dg.Scaffolder):
@@ -18,7 +20,9 @@ class Scaffold(dg.Scaffolder):
 
     def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
         """Write the file; `dg scaffold defs` has made its directory."""
-        text = f"type: {request.type_name}\nattributes:\n  data: {request.target_path.name}/\n"
+        attributes = {"data": f"{request.target_path.name}/"}
+        document = {"type": request.type_name, "attributes": attributes}
+        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
         (request.target_path / "defs.yaml").write_text(text, encoding="utf-8")
 
 
@@ -42,46 +46,64 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
     )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of every random draw.")
 
+    # What no other instance of the project may have; empty until the definitions are built.
+    _name: str = ""
+    _storage: str = ""
+
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets and checks of this instance, its job, and its schedule if it has one."""
-        root, directory = context.project_root, context.component_path.file_path
-        parts = directory.relative_to(context.defs_module_path).parts
-        name = re.sub(r"\W", "_", "_".join(parts))
-        storage = self.storage or f"storage/{name}"
-        place: dict[str, Any] = {
-            "data": str(root / self.data),
-            "storage": storage if "://" in storage else str(root / storage),
-            "seed": self.seed,
-        }
-        if not Path(place["data"]).exists():
-            raise project.GraphError(f"data: {place['data']} does not exist")
+        parts = context.component_path.file_path.relative_to(context.defs_module_path).parts
+        name = re.sub(r"\W", "_", "_".join(parts), flags=re.ASCII)  # as Dagster requires
+        place = self._place(name, context.project_root)
+        self._name, self._storage = name, place["storage"]
+        for other in context.component_tree.get_all_components(ImageClassification):
+            if other is not self and (other._name == name or other._storage == self._storage):
+                raise project.GraphError(
+                    f"instance {name} with data {self.data!r}: instance {other._name} with data "
+                    f"{other.data!r} has the same name or storage {other._storage!r}; move the "
+                    "defs.yaml to a directory with another name, or name another storage"
+                )
         settings.limit_threads()
+        retry = dg.RetryPolicy(max_retries=2, delay=RETRY_SECONDS)
         job = dg.define_asset_job(
             name,
             dg.AssetSelection.key_prefixes(name),
             executor_def=dg.in_process_executor,
+            op_retry_policy=retry if "://" in self._storage else None,
             description=f"Materialize everything about {self.data}, from the files to the report.",
         )
         assets, resources = _instance_of_graph(name, place), project.graph().resources
         definitions = dg.Definitions(assets, jobs=[job], resources=resources)
         if not self.schedule:
             return definitions
-
-        @dg.schedule(
+        schedule = dg.ScheduleDefinition(
             name=f"{name}_schedule",
             job=job,
             cron_schedule=self.schedule,
             execution_timezone="UTC",
             description="Run the assets that are missing or stale, and what depends on them.",
+            execution_fn=lambda context: rerun(context.instance, definitions),
         )
-        def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-            return rerun(context.instance, definitions)
-
         return dg.Definitions.merge(definitions, dg.Definitions(schedules=[schedule]))
+
+    def _place(self, name: str, root: Path) -> dict[str, Any]:
+        """Where the instance reads and writes, and its seed; raises GraphError."""
+        storage = f"storage/{name}" if self.storage is None else self.storage
+        attribute, value = "data", self.data
+        try:
+            data = settings.local_path(value, root)
+            if not data.exists():
+                raise ValueError(f"{data} does not exist; put the images there, or change data")
+            attribute, value = "storage", storage
+            storage = settings.storage_address(value, root)
+        except ValueError as error:
+            message = f"instance {name}: {attribute} is {value!r}: {error}"
+            raise project.GraphError(message) from None
+        return {"data": str(data), "storage": storage, "seed": self.seed}
 
 
 def _instance_of_graph(
-    name: str, place: Mapping[str, Any]
+    name: str, place: dict[str, Any]
 ) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """The assets of the graph under a prefix, each with its place in its metadata."""
     plain = {spec.key.path[-1]: spec for spec in project.graph().resolve_all_asset_specs()}
@@ -96,6 +118,7 @@ def _instance_of_graph(
             code_version=original.code_version,
         )
 
-    modules = project.modules()
-    loaded: Any = dg.load_assets_from_modules(modules, key_prefix=name, include_specs=True)
+    loaded: Any = dg.load_assets_from_modules(
+        project.modules(), key_prefix=name, include_specs=True
+    )
     return list(dg.map_asset_specs(placed, loaded))

@@ -30,17 +30,26 @@ class SettingsError(ReportedError, ValueError):
     """A setting is not valid. The message names the variable, the problem and a remedy."""
 
 
-def _local_path(value: Any) -> Path:
+def local_path(value: Any, base: Path = Path()) -> Path:
+    """An absolute path; a relative one starts at `base`. Raises ValueError."""
     text = str(value)
     if not text.strip() or text.startswith("~") or "://" in text:
-        raise ValueError(
-            "it is not a local path; write the whole path, because only a shell expands ~"
-        )
-    return Path(os.path.abspath(text))  # noqa: PTH100  # it keeps links
+        raise ValueError("it is not a local path; write a path without ~ and ://")
+    return Path(os.path.abspath(base / text))  # noqa: PTH100  # it keeps links
 
 
-def _storage(value: str) -> str:
-    return value.rstrip("/") if "://" in value else str(_local_path(value))
+def storage_address(value: str, base: Path = Path()) -> str:
+    """A local directory, or an address with `://` whose library is installed. Raises ValueError."""
+    scheme, separator, _ = value.partition("://")
+    if not separator:
+        return str(local_path(value, base))
+    import fsspec  # imported here, because it takes 0.1 s
+
+    try:
+        fsspec.get_filesystem_class(scheme)
+    except (ImportError, ValueError) as error:
+        raise ValueError(f"{error}; for s3://, install the extra mnist-dagster[s3]") from None
+    return value.rstrip("/")
 
 
 def _beside_values(fields: dict[str, Any], name: str) -> Path:
@@ -51,7 +60,7 @@ def _beside_values(fields: dict[str, Any], name: str) -> Path:
     return places.writable_home() / "storage" / quote(storage, safe="") / name
 
 
-LocalPath = Annotated[Path, BeforeValidator(_local_path)]
+LocalPath = Annotated[Path, BeforeValidator(local_path)]
 
 
 class Settings(BaseSettings):
@@ -63,7 +72,7 @@ class Settings(BaseSettings):
         default=EMBEDDED_DATA,
         description="Directory or file of labelled images; the embedded MNIST by default.",
     )
-    storage: Annotated[str, AfterValidator(_storage)] = Field(
+    storage: Annotated[str, AfterValidator(storage_address)] = Field(
         default_factory=lambda: str(places.writable_home() / "storage"),
         description="Directory of the results, or an address such as s3://BUCKET/PREFIX.",
     )

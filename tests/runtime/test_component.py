@@ -13,10 +13,9 @@ from support.idx import write_idx
 from assets.definitions import defs
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.models import MODELS
-from mnist_pipeline.runtime import dagster_internals
-from mnist_pipeline.runtime.component import ImageClassification
+from mnist_pipeline.runtime import component, dagster_internals
 from mnist_pipeline.runtime.project import GraphError
-from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 
 PLAIN = defs.resolve_asset_graph()
 YAML = "type: mnist_pipeline.ImageClassification\nattributes:\n"
@@ -66,15 +65,16 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 def test_the_names_of_instances_do_not_meet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = project(tmp_path, photos="data: .", shoes="{data: ., schedule: '@daily'}")
+    schedule = "{data: ., schedule: '@daily'}"
+    package = project(tmp_path, **{"2024": "data: .", "web/my-shoes": schedule})
     loaded = load(package, monkeypatch)
     graph, repository = loaded.resolve_asset_graph(), loaded.get_repository_def()
     found = {
         name: {key for key in graph.get_all_asset_keys() if key.path[0] == name}
-        for name in ("photos", "shoes")
+        for name in ("2024", "web_my_shoes")
     }
     assert set().union(*found.values()) == graph.get_all_asset_keys()
-    assert {key.path[1] for key in found["photos"]} == {key.path[1] for key in found["shoes"]}
+    assert {key.path[1] for key in found["2024"]} == {key.path[1] for key in found["web_my_shoes"]}
     for name, keys in found.items():
         own = [graph.get(key) for key in keys]
         assert {parent.path[0] for node in own for parent in node.parent_keys} == {name}
@@ -86,15 +86,60 @@ def test_the_names_of_instances_do_not_meet(
     assert len(graph.asset_check_keys) > len(
         {(key.asset_key.path[-1], key.name) for key in graph.asset_check_keys}
     )
-    assert {job.name for job in repository.get_all_jobs()} == {"__ASSET_JOB", "photos", "shoes"}
-    assert [each.name for each in repository.schedule_defs] == ["shoes_schedule"]
-    steps = {node.name for node in repository.get_job("photos").nodes}
-    assert steps == {key.path[1] for key in found["photos"]} - {"data_directory"}
+    assert {job.name for job in repository.get_all_jobs()} == {"__ASSET_JOB", *found}
+    assert [each.name for each in repository.schedule_defs] == ["web_my_shoes_schedule"]
+    steps = {node.name for node in repository.get_job("2024").nodes}
+    assert steps == {key.path[1] for key in found["2024"]} - {"data_directory"}
 
 
-def test_data_that_are_absent_are_named() -> None:
-    with pytest.raises(GraphError, match="absent"):
-        ImageClassification(data="absent").build_defs(dg.ComponentTree.for_test().load_context)
+@pytest.mark.parametrize(
+    ("instances", "words"),
+    [
+        ({"photos": "data: ''"}, ("photos", "data", "''")),
+        ({"photos": "data: absent"}, ("photos", "data", "'absent'")),
+        ({"photos": "{data: ., storage: ''}"}, ("photos", "storage", "''")),
+        ({"photos": "{data: ., storage: 'gone://b'}"}, ("photos", "storage", "'gone://b'")),
+        (
+            {"photos": "{data: ., storage: one}", "shoes": "{data: ., storage: ./one/}"},
+            ("photos", "shoes", "storage", "one'"),
+        ),
+        ({"web/icons": "data: .", "web_icons": "data: ."}, ("web_icons", "name")),
+        ({"photos": f"data: .\n---\n{YAML}  data: pyproject.toml"}, ("photos", "name")),
+    ],
+)
+def test_an_instance_that_cannot_run_is_one_line_when_definitions_load(
+    instances: dict[str, str],
+    words: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(Exception, match="Error while building definitions") as raised:
+        load(project(tmp_path, **instances), monkeypatch)
+    reason = raised.value.__cause__
+    assert isinstance(reason, GraphError)
+    assert "\n" not in str(reason)
+    assert all(word in str(reason) for word in words)
+
+
+def test_a_step_whose_bucket_does_not_answer_runs_again(
+    slice_directory: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    instance: dg.DagsterInstance,
+) -> None:
+    monkeypatch.setattr(component, "RETRY_SECONDS", 0)
+    attributes = f"{{data: '{slice_directory}', storage: 'memory://{tmp_path.name}'}}"
+    loaded = load(project(tmp_path, few=attributes), monkeypatch)
+    write, errors = Storage.write, [StorageError("it does not answer")]
+
+    def failing(storage: Storage, *arguments: Any) -> str:
+        if errors:
+            raise errors.pop()
+        return write(storage, *arguments)
+
+    monkeypatch.setattr(Storage, "write", failing)
+    assert run(loaded, "few", instance, "raw_mnist").success
+    assert not errors
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The settings of the environment: what they mean, and one line for a setting that is wrong."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def test_a_storage_in_a_bucket_has_local_directories_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     homes = set()
-    for storage in ("s3://bucket/one", "s3://bucket/two/"):
+    for storage in ("memory://bucket/one", "memory://bucket/two/"):
         monkeypatch.setenv("MNIST_PIPELINE_STORAGE", storage)
         assert settings.load().storage == storage.rstrip("/")
         homes.add(settings.load().dagster_home)
@@ -58,11 +59,13 @@ def test_a_storage_in_a_bucket_has_local_directories_of_its_own(
         ("MNIST_PIPELINE_DATA", "~/photos", "MNIST_PIPELINE_DATA"),
         ("MNIST_PIPELINE_DAT", "photos", "MNIST_PIPELINE_DATA"),
         ("MNIST_PIPELINE_STORE", "results", "MNIST_PIPELINE_STORAGE"),
+        ("MNIST_PIPELINE_STORAGE", "s3://bucket", "mnist-dagster[s3]"),
     ],
 )
 def test_a_wrong_or_misspelt_setting_is_one_line_that_names_the_right_one(
     name: str, value: str, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)  # as if it were not installed
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as raised:
         settings.load()
