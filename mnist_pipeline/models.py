@@ -242,8 +242,7 @@ _TABLE = (
         marker="v",
         method=_mlp,
         group="networks",
-        summary="Multi-layer perceptron 784–1024–classes with ReLU, trained with Adam on the "
-        "cross-entropy.",
+        summary="Layers 784–1024–classes with ReLU, trained with Adam on the cross-entropy.",
         has_own_asset=True,
         settings={
             **_TRAINING,
@@ -262,9 +261,9 @@ _TABLE = (
         marker="^",
         method=_cnn,
         group="networks",
-        summary="Convolutional network: convolution 5×5 to 32 channels, ReLU, max-pooling 2, "
-        "convolution 5×5 to 64 channels, ReLU, max-pooling 2, linear to the classes; trained with "
-        "Adam on the cross-entropy.",
+        summary="Convolution 5×5 to 32 channels, ReLU, max-pooling 2, convolution 5×5 to 64 "
+        "channels, ReLU, max-pooling 2, linear to the classes; trained with Adam on the "
+        "cross-entropy.",
         has_own_asset=True,
         settings=_TRAINING,
         section="networks",

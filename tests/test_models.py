@@ -26,6 +26,10 @@ def test_no_two_models_share_a_name_or_a_look(attribute: str) -> None:
     assert all(values)
 
 
+def test_a_summary_follows_the_title_and_does_not_repeat_it() -> None:
+    assert all(model.title.lower() not in model.summary.lower() for model in MODELS.values())
+
+
 def test_colours_and_markers_are_those_of_the_figures() -> None:
     for model in MODELS.values():
         assert model.color in COLORS
