@@ -57,7 +57,7 @@ wheel: $(VENV)/installed-test  ## Build the wheel in dist/, install it into an e
 	@rm -rf dist $(WHEEL) && $(PYTHON) -m venv $(WHEEL)
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps . --wheel-dir dist
 	@echo "Installing the wheel into $(WHEEL) …"
-	@$(call INSTALL,$(WHEEL)) dist/*.whl dagster-dg-cli
+	@$(call INSTALL,$(WHEEL)) dist/*.whl
 	@INSTALLED_PYTHON=$(WHEEL)/bin/python $(BIN)/python -m pytest tests/test_wheel.py
 
 # A release installs for each of these.

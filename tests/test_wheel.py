@@ -34,24 +34,6 @@ print(json.dumps({key.to_user_string(): graph.get(key).code_version for key in k
 
 
 PAGE = (project.PROJECT / "docs" / "own-project.md").read_text()
-# Stands for create-dagster, which needs the network; PYTHONPATH stands for the installation of the
-# project.
-CREATED = {
-    "pyproject.toml": '[tool.dg]\ndirectory_type = "project"\n'
-    '[tool.dg.project]\nroot_module = "shop"\n',
-    "src/shop/__init__.py": "",
-    "src/shop/defs/__init__.py": "",
-    "src/shop/definitions.py": """
-from pathlib import Path
-
-from dagster import definitions, load_from_defs_folder
-
-
-@definitions
-def defs():
-    return load_from_defs_folder(path_within_project=Path(__file__).parent)
-""",
-}
 
 
 class Installed(NamedTuple):
@@ -139,37 +121,59 @@ def test_the_ui_runs_the_graph(installed: Installed, slice_directory: Path, tmp_
         run_raw_mnist(address)
 
 
+@pytest.fixture
+def created(tmp_path: Path) -> Installed:
+    """The project of the page, in an environment that create-dagster and uv made from nothing.
+
+    A directory with the wheels that pip takes on this machine stands for PyTorch's index, and the
+    versions are those of constraints.txt.
+    """
+    create, add = re.findall("^```\n(uv.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (sources,) = re.findall("^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    wheels, shop = tmp_path / "wheels", tmp_path / "shop"
+    download = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", wheels)
+    subprocess.run([*download, "torch", "torchvision"], check=True)
+    constraints = project.PROJECT / "constraints.txt"
+    python = shop / ".venv" / "bin" / "python"
+    path = f"{python.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    unset = dict.fromkeys(("DAGSTER_HOME", "MNIST_PIPELINE_STORAGE", "PYTHONPATH"), "")
+    variables = {**unset, "PATH": path, "VIRTUAL_ENV": ".venv", "UV_CONSTRAINT": str(constraints)}
+    Installed(python, tmp_path, variables).run(
+        "bash", "-euc", create.replace("shop\n", "shop <<< y\n", 1)
+    )
+    version = "=={}.{}.*".format(*sys.version_info)
+    file = shop / "pyproject.toml"
+    text = re.sub("requires-python = .*", f'requires-python = "{version}"', file.read_text())
+    pins = [line for line in constraints.read_text().splitlines() if line and line[0] != "#"]
+    file.write_text(
+        f"{text}\n[tool.uv]\nconstraint-dependencies = {json.dumps(pins)}\n"
+        + re.sub("url = .*", f'url = "{wheels}"\nformat = "flat"', sources)
+    )
+    (wheel,) = (project.PROJECT / "dist").glob("*.whl")
+    stranger = Installed(python, shop, variables)
+    stranger.run("bash", "-euc", re.sub(r"/path/\S+", str(wheel), add))
+    return stranger
+
+
 def test_the_page_on_a_project_of_your_own_leads_to_a_report_word_for_word(
-    installed: Installed, small_train: DigitSet
+    created: Installed, small_train: DigitSet
 ) -> None:
     scaffolded, complete = re.findall("^```yaml\n(type:.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     *commands, another = re.findall("^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    for name, text in CREATED.items():
-        (installed.cwd / name).parent.mkdir(parents=True, exist_ok=True)
-        (installed.cwd / name).write_text(text)
     for label, name in enumerate(("circle", "line", "swan")):
-        (installed.cwd / "photos" / name).mkdir(parents=True)
+        (created.cwd / "photos" / name).mkdir(parents=True)
         for index in np.flatnonzero(small_train.labels == label)[:100]:
             picture = PIL.Image.fromarray(
                 255 - np.kron(np.pad(small_train.images[index], 4), np.ones((4, 4), np.uint8))
             )
-            picture.save(installed.cwd / "photos" / name / f"{index}.png")
-    picture.save(installed.cwd / "new.jpg")
-    path = f"{installed.python.parent}:{os.environ['PATH']}"
-    own = {
-        **installed.variables,
-        "PATH": path,
-        "PYTHONPATH": "src",
-        "VIRTUAL_ENV": str(installed.python.parents[1]),
-    }
-    stranger = installed._replace(variables=own)
-    output = stranger.run("bash", "-euc", "".join(commands))
-    assert (
-        str(installed.cwd / "storage" / "photos" / "report" / "index.html") in output.splitlines()
-    )
-    file = installed.cwd / "src" / "shop" / "defs" / "photos" / "defs.yaml"
+            picture.save(created.cwd / "photos" / name / f"{index}.png")
+    picture.save(created.cwd / "new.jpg")
+    output = created.run("bash", "-euc", "".join(commands))
+    report = created.cwd / "storage" / "photos" / "report" / "index.html"
+    assert str(report) in output.splitlines()
+    file = created.cwd / "src" / "shop" / "defs" / "photos" / "defs.yaml"
     assert file.read_text() == scaffolded
     file.write_text(complete)
-    stranger.run("bash", "-euc", "dg check yaml; dg check defs")
-    stranger.run("bash", "-euc", another)
+    created.run("bash", "-euc", "dg check yaml src/shop/defs/photos; dg check defs")
+    created.run("bash", "-euc", another)
     assert "data: shoes/" in (file.parents[1] / "shoes" / "defs.yaml").read_text()
