@@ -12,7 +12,7 @@ import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
@@ -131,6 +131,8 @@ def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
     async def read(request: Request) -> Response:
         content = _picture(await _body(request))
         async with lock:
+            if await request.is_disconnected():
+                raise ClientDisconnect
             return JSONResponse(await run_in_threadpool(_answer, recognizer_key, content))
 
     async def examples(request: Request) -> Response:

@@ -6,10 +6,12 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.requests import Request
 from starlette.testclient import TestClient
 from support.drawing import MIDDLE, SHEET, encoded, picture, uri
 
@@ -71,6 +73,16 @@ def test_pictures_that_arrive_at_once_are_all_read(client: TestClient, able: Pat
     with client, ThreadPoolExecutor(4) as senders:
         answers = senders.map(lambda content: read(client, content), [NUMBER] * 8)
     assert all([digit["digit"] for digit in digits] == [2, 0, 3] for digits in answers)
+
+
+def test_a_picture_whose_sender_has_left_is_not_read(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Request, "is_disconnected", AsyncMock(return_value=True))
+    monkeypatch.setattr(draw, "_answer", read := Mock(return_value={}))
+    with pytest.raises(AssertionError):  # there is no response
+        client.post(draw.READ, json={"picture": uri(PNG)})
+    read.assert_not_called()
 
 
 def test_examples_are_test_images_of_each_class_that_are_read_without_doubt(

@@ -2,6 +2,7 @@
 daemon.
 """
 
+import asyncio
 import contextlib
 import signal
 import sys
@@ -13,13 +14,14 @@ import pytest
 from playwright.sync_api import expect
 from starlette.routing import Mount
 from starlette.testclient import TestClient, WebSocketDenialResponse
+from starlette.types import Message
 from support.browser import launch_browser
 from support.served import run_raw_mnist, served_ui
 
 from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.project import FIGURES, PROJECT, REPORT
 from mnist_pipeline.runtime.storage.storage import Storage
-from mnist_pipeline.runtime.web import LOCALHOST, results
+from mnist_pipeline.runtime.web import LOCALHOST, draw, results
 from mnist_pipeline.runtime.web.server import application
 
 OWN, EVIL = f"http://{LOCALHOST}:3000", "https://evil.example"
@@ -41,7 +43,8 @@ def dagster_ui(
             instance, str(workspace), read_only=read_only, poll_milliseconds=2_000
         ) as dagster,
     ):
-        yield TestClient(application([Mount("/", dagster)]), OWN), instance
+        routes = [*draw.routes("recognizer", {}), Mount("/", dagster)]
+        yield TestClient(application(routes), OWN), instance
 
 
 def changes(instance: dg.DagsterInstance) -> int:
@@ -103,7 +106,18 @@ def test_another_site_can_link_to_pages_but_not_embed_them_or_run_queries(ui: Te
         ui.get("/runs", headers=CROSS_SITE | LINK | {"Sec-Fetch-Dest": "iframe"}).status_code == 403
     )
     for headers in (CROSS_SITE, CROSS_SITE | LINK, {"Origin": EVIL}):
-        assert ui.get("/graphql", params={"query": MUTATION}, headers=headers).status_code == 403
+        for path in ("/graphql", "/graphql%0A"):  # Starlette routes both to Dagster's GraphQL
+            query = {"query": "{ version }"}
+            assert ui.get(path, params=query, headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "query", [f"?query={MUTATION}", f"%0A?query={MUTATION}", "?query=%6dutation{a}"]
+)
+def test_nobody_can_send_a_mutation_by_get(query: str, ui: TestClient) -> None:
+    for headers in ({}, {"Sec-Fetch-Site": "same-origin"}):
+        assert ui.get(f"/graphql{query}", headers=headers).status_code == 403
+    assert ui.get("/graphql?query={version}").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/graphql?query={version}", "/server_info", "/logs/a/b/out"])
@@ -117,6 +131,26 @@ def test_no_response_can_be_framed_sniffed_or_shared(
     assert found.get_list("X-Content-Type-Options") == ["nosniff"]
     assert found["Cross-Origin-Resource-Policy"] == "same-origin"
     assert found["Cache-Control"] in ("no-store", "private")
+
+
+@pytest.mark.parametrize("path", ["/graphql", draw.READ])
+def test_a_request_that_its_client_breaks_off_is_no_error(path: str, ui: TestClient) -> None:
+    host, content_type = (b"host", OWN[7:].encode()), (b"content-type", b"application/json")
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "headers": [host, content_type, (b"origin", OWN.encode())],
+    }
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Message) -> None:
+        pass
+
+    asyncio.run(ui.app(scope, receive, send))  # type: ignore[arg-type]
 
 
 def test_a_reader_sees_the_ui_and_changes_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
-"""The headers of every response."""
+"""The headers of every response, if its client waits for it."""
+
+from contextlib import suppress
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS = {
@@ -13,7 +16,10 @@ HEADERS = {
 
 
 class HeadersMiddleware:
-    """Send responses that other sites can't frame, sniff or read, and no shared cache stores."""
+    """Send responses that other sites can't frame, sniff or read, and no shared cache stores.
+
+    If the client has left, as when an upload is broken off, there is no response and no error.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -28,4 +34,5 @@ class HeadersMiddleware:
                 headers.update(HEADERS)
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        with suppress(ClientDisconnect):
+            await self.app(scope, receive, send_with_headers)
