@@ -16,7 +16,6 @@ stored_types.search_in(
     f"{__name__}.evaluation.champion",
     f"{__name__}.evaluation.scores",
     f"{__name__}.handwriting.recognizer",
-    f"{__name__}.knn.classifier",
     f"{__name__}.pca",
     f"{__name__}.report.document",
 )

@@ -9,7 +9,6 @@ import numpy as np
 from mnist_pipeline.knn.index import PrincipalComponentIndex
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.checks import checked
-from mnist_pipeline.utils.stored_types import stored_type
 
 ALGORITHMS = ("auto", "pca", "brute")
 TIE_BREAKS = ("nearest", "smallest")
@@ -20,11 +19,6 @@ _FEW_PAIRS = 2_000_000  # comparisons that take less time than building an index
 _MANY_FEATURES = 4096  # with more features, their covariance is not worth its time and memory
 _DISTANCES_PER_BLOCK = 8_000_000  # 64 MB of float64
 _POINTS_PER_BLOCK = 256  # converted to floating point at a time: they fit the cache
-
-
-@stored_type
-class IndexArrays(dict[str, np.ndarray]):
-    """The fitted state of a `KNNClassifier` as named arrays, to be stored."""
 
 
 class KNNClassifier:
@@ -61,6 +55,8 @@ class KNNClassifier:
     >>> import numpy as np
     >>> X = np.array([[0, 0], [0, 3], [9, 9]], dtype=np.uint8)
     >>> model = KNNClassifier(num_neighbors=2).fit(X, [4, 4, 7])
+    >>> model
+    KNNClassifier(num_neighbors=2, algorithm='auto')
     >>> squared_distances, indices = model.kneighbors(np.array([[0, 1]], dtype=np.uint8))
     >>> squared_distances
     array([[1, 4]])
@@ -79,7 +75,7 @@ class KNNClassifier:
         self._index: PrincipalComponentIndex | None = None
 
     def __repr__(self) -> str:
-        return f"KNNClassifier({self.num_neighbors}, {self.algorithm!r})"
+        return f"KNNClassifier(num_neighbors={self.num_neighbors}, algorithm={self.algorithm!r})"
 
     def fit(
         self,
@@ -130,14 +126,14 @@ class KNNClassifier:
             return search_all(images, queries, self.num_neighbors)
         return self._index.search(images, queries, self.num_neighbors)
 
-    def to_arrays(self) -> IndexArrays:
+    def to_arrays(self) -> dict[str, np.ndarray]:
         """The fitted state as named arrays, which :meth:`from_arrays` restores without a new fit.
 
         The names are "images" and "labels", and with an index also "mean", "components", "scale",
         "order" and "tiles".
         """
         images, labels = self._fitted()
-        arrays = IndexArrays(images=images, labels=labels)
+        arrays = {"images": images, "labels": labels}
         if self._index is not None:
             arrays.update(self._index.to_arrays())
         return arrays

@@ -3,15 +3,15 @@
 A type registers itself where it is defined:
 
 - `@stored_type` registers a NamedTuple whose fields are arrays or dictionaries of arrays, a
-  subclass of dict whose values are arrays, a dataclass of plain values (numbers, texts, lists,
-  dictionaries, other dataclasses), or a class whose values people open as files: it has a method
-  `to_files`, which returns the content of each file by name, and a class method `from_files`, its
-  inverse. The last file is the one to open.
+  dataclass of plain values (numbers, texts, lists, dictionaries, other dataclasses), or a class
+  whose values people open as files: it has a method `to_files`, which returns the content of each
+  file by name, and a class method `from_files`, its inverse. The last file is the one to open.
 - `@format_version(2)`, above `@stored_type`, marks that the fields of a type, or what they mean,
   have changed. A value of another version is not read.
 """
 
 import importlib
+import reprlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -22,9 +22,28 @@ _versions: dict[str, int] = {}
 _modules: list[str] = []
 
 
+class _Brief(reprlib.Repr):
+    """Texts of limited length; of an array, its type and shape."""
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        return f"{x.dtype} {x.shape}" if hasattr(x, "dtype") else super().repr_instance(x, level)
+
+
+_brief = _Brief()
+_brief.maxlevel = 2
+
+
+def _repr(value: Any) -> str:
+    """A stored value in one line."""
+    fields = value._asdict() if hasattr(value, "_asdict") else vars(value)
+    texts = ", ".join(f"{name}={_brief.repr(field)}" for name, field in fields.items())
+    return f"{type(value).__name__}({texts})"
+
+
 def stored_type(kind: T) -> T:
-    """Register a class, so that its values can be stored."""
+    """Register a class, so that its values can be stored, and give it a repr of one line."""
     _types[kind.__name__] = kind
+    kind.__repr__ = _repr  # type: ignore[method-assign, assignment]  # of any class
     return kind
 
 

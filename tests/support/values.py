@@ -12,7 +12,6 @@ from mnist_pipeline.data.records import DigitSet, RawData, RawFile
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.handwriting.recognizer import Recognizer
-from mnist_pipeline.knn.classifier import IndexArrays
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.report.document import Report
 
@@ -73,7 +72,6 @@ NAMED = {
         calibration=np.array([0.1, 0.2]),
         novelty={"means": RNG.random((10, 200)).astype(np.float32)},
     ),
-    "IndexArrays": IndexArrays(images=ARRAYS["bytes"], labels=LABELS[:3]),
     "a dict": {"images": ARRAYS["bytes"], "scale": np.array([0.5])},
 }
 TABLE = pd.DataFrame(

@@ -6,7 +6,6 @@ value                                file                 read back as
 ndarray                              `value.npy`          memory-mapped ndarray
 dict of arrays                       `value.safetensors`  dict of arrays
 registered NamedTuple of arrays      `value.safetensors`  the same NamedTuple
-registered subclass of dict          `value.safetensors`  the same class
 DataFrame                            `value.csv`          DataFrame
 str                                  `value.md`           str
 registered dataclass                 `value.json`         the same dataclass
