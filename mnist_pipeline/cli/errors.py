@@ -1,21 +1,12 @@
 """The error that a command reports in one line."""
 
-import difflib
 import errno
 import os
-from collections.abc import Iterable
 
 import click
 
 from mnist_pipeline.utils.printable import one_line
 from mnist_pipeline.utils.reported import ReportedError
-
-
-def unknown(name: str, kind: str, known: Iterable[str]) -> str:
-    """Say that a name is unknown, and list the three known ones that it resembles most."""
-    names = sorted(known)
-    similar = difflib.get_close_matches(name, names, 3, cutoff=0.4) or names[:3]
-    return f"{name!a} is not {kind}; did you mean {', '.join(similar)}?"
 
 
 class CommandError(click.ClickException):
@@ -35,6 +26,6 @@ def of_database(problem: str) -> str:
     """A problem with Dagster's database, and what to do."""
     home = os.environ.get("DAGSTER_HOME", "DAGSTER_HOME")
     return (
-        f"Dagster's database in {home}: {one_line(problem)}; free space on its disk, or, if it is "
-        f"damaged, move {home} away, and run again"
+        f"Dagster's database in {home}: {one_line(problem)}; check its permissions and the space "
+        f"on its disk, or, if it is damaged, move {home} away, and run again"
     )

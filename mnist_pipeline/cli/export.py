@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
-from mnist_pipeline.cli.errors import CommandError, unknown
+from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.inference.onnx import Graph
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import places
+from mnist_pipeline.utils.printable import unknown
 
 
 def export_model(name: str, onnx: Path, card: Path | None) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from mnist_pipeline.cli.errors import CommandError, unknown
+from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.evaluation import versions
 from mnist_pipeline.evaluation.versions import DIGITS, ModelVersion
 from mnist_pipeline.models import MODELS, STORED
 from mnist_pipeline.runtime.storage import history, storage
 from mnist_pipeline.runtime.storage.storage import Storage
-from mnist_pipeline.utils.printable import printable
+from mnist_pipeline.utils.printable import printable, unknown
 
 TABLE = "{:<12} {:<8} {:>8} {:>4} {:<16} {:<8} {}"  # 80 columns with the longest mark
 LINEAGE_TABLE = "  {:<{width}} {:<22} {:<16} {}"

@@ -293,9 +293,9 @@ def fetch(name: str) -> None:
 
     torchvision knows its address. A run never downloads anything.
     """
-    from mnist_pipeline.cli.errors import unknown
     from mnist_pipeline.data import catalogue
     from mnist_pipeline.data.datasets import DatasetError
+    from mnist_pipeline.utils.printable import unknown
 
     if name not in catalogue.KNOWN:
         raise CommandError(unknown(name, "a known data set", catalogue.KNOWN))

@@ -14,7 +14,7 @@ import click
 import dagster as dg
 
 from mnist_pipeline.cli.display import Display, is_interruption, open_output, progress_logger
-from mnist_pipeline.cli.errors import CommandError, of_database, unknown
+from mnist_pipeline.cli.errors import CommandError, of_database
 from mnist_pipeline.cli.first_run import compile_ahead
 from mnist_pipeline.cli.selection import select_assets, whole_graph
 from mnist_pipeline.data.records import RawFile, checksum
@@ -26,7 +26,7 @@ from mnist_pipeline.runtime.graph.results import CHECKSUM, DIRECTORY
 from mnist_pipeline.runtime.graph.staleness import due_assets, due_partitions, observe_raw_files
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import machine
-from mnist_pipeline.utils.printable import count, one_line, printable
+from mnist_pipeline.utils.printable import count, one_line, printable, unknown
 from mnist_pipeline.utils.yaml_files import read_yaml
 
 GC_THRESHOLDS = (100_000, 50, 1_000)

@@ -7,9 +7,9 @@ from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline.cli.errors import CommandError, unknown
+from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.runtime.project import EVERYTHING
-from mnist_pipeline.utils.printable import one_line
+from mnist_pipeline.utils.printable import one_line, unknown
 
 KEYWORDS = ("and", "or", "not", "sinks", "roots")  # of Dagster's selections
 EXAMPLES = "write for example 'group:pca', '+key:cnn_model', or 'covariance or projections'"

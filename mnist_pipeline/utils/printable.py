@@ -1,5 +1,8 @@
 """Texts for terminals and pages, such as names of files from other people."""
 
+import difflib
+from collections.abc import Iterable
+
 
 def printable(text: str) -> str:
     r"""A text as one printable line: other characters, which may steer a terminal, are escaped.
@@ -26,3 +29,10 @@ def count(number: int, noun: str) -> str:
 def one_line(message: object) -> str:
     """A message in one line that a terminal can show, whatever the message quotes."""
     return printable(" ".join(str(message).split()))
+
+
+def unknown(name: str, kind: str, known: Iterable[str]) -> str:
+    """Say that a name is unknown, and list the three known ones that it resembles most."""
+    names = sorted(known)
+    similar = difflib.get_close_matches(name, names, 3, cutoff=0.4) or names[:3]
+    return f"{name!a} is not {kind}; did you mean {', '.join(similar)}?"

@@ -34,6 +34,7 @@ from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.storage import formats
 from mnist_pipeline.runtime.storage.formats import Blocks, FormatError, to_json
 from mnist_pipeline.utils import places
+from mnist_pipeline.utils.printable import unknown
 from mnist_pipeline.utils.reported import ReportedError
 
 MANIFEST, RUNS, CURRENT, FIGURES = "manifest.json", "runs", "current", "figures"
@@ -143,7 +144,8 @@ class Storage:
     def keys(self) -> list[str]:
         """The keys of all values."""
         with self._reported("the storage"):
-            places = self.path.iterdir() if self.path.exists() else []
+            # Folders of other programs, even unreadable ones, contain no version.
+            places = {version.parent for version in self.path.glob(f"*/{'[0-9a-f]' * 64}")}
             return sorted(place.name for place in places if (place / CURRENT).exists())
 
     def require_values(self) -> list[str]:
@@ -358,7 +360,16 @@ def current() -> Storage:
 
 def read(key: str, partition: str | None = None) -> Any:
     """The stored value of an asset, or of one partition; see `mnist_pipeline.read`."""
-    return current().read(stored_key(key, partition))
+    stored, name = current(), stored_key(key, partition)
+    try:
+        return stored.read(name)
+    except StorageError as error:
+        if not (keys := stored.keys()) or name in keys:
+            raise
+        raise StorageError(
+            f"{unknown(name, f'stored in {stored.root}', keys)} An asset that is missing is "
+            f"computed with {_command('ASSET')}"
+        ) from error
 
 
 def stored_key(asset: str, partition: str | None = None) -> str:

@@ -5,8 +5,10 @@ The tests run on a directory and on an object store in memory, which universal_p
 """
 
 import contextlib
+import errno
 import io
 import itertools
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -293,6 +295,37 @@ def test_a_key_that_is_not_stored_is_an_error_that_names_it(stored: Storage) -> 
         stored.read("covariance")
     with pytest.raises(StorageError):
         stored.read("../etc")
+
+
+def test_a_wrong_name_is_answered_with_the_nearest_stored_names(
+    local: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", local.root)
+    with pytest.raises(StorageError, match=r"run --changed --select \+key:covarience"):
+        module.read("covarience")
+    local.write("covariance", OLD)
+    for name in ("covarience", "covariance of pixels"):
+        with pytest.raises(StorageError, match="did you mean covariance") as wrong:
+            module.read(name)
+        assert f"+key:{name}" not in str(wrong.value)
+
+
+def test_a_folder_of_another_program_is_no_value(
+    local: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local.write("covariance", OLD)
+    (local.path / "photos").mkdir()
+    (local.path / "photos" / "current").write_text("2020\n")
+    (local.path / "lost+found").mkdir()
+    scandir = os.scandir
+
+    def as_another_user(path: Any = ".") -> Any:
+        if Path(path).name == "lost+found":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", as_another_user)
+    assert local.keys() == ["covariance"]
 
 
 def test_a_storage_of_an_earlier_version_is_refused(local: Storage) -> None:
