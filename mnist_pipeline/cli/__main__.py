@@ -18,7 +18,7 @@ def main() -> None:
     try:
         from mnist_pipeline.cli import main as cli
 
-        cli.run_command()
+        cli.main()
     except KeyboardInterrupt:
         os.write(wakeup, bytes([signal.SIGINT]))  # in case that no signal came
         os._exit(128 + os.read(numbers, 1)[0])

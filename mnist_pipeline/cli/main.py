@@ -22,18 +22,24 @@ SHEETS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".pdf")  # formats 
 class Commands(click.Group):
     """Commands that report errors in one line."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; an error that a person can act on becomes one line."""
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command; an error that a person can act on becomes one line and exit code 1."""
         try:
-            return super().invoke(ctx)
+            super().main(*args, **kwargs | {"standalone_mode": False})
+            sys.stdout and sys.stdout.flush()
+        except click.Abort:
+            raise KeyboardInterrupt from None
+        except BrokenPipeError:
+            raise
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC):
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
                 # When Python ends, it flushes the output once more.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            reported = explained(error)
+            reported = error if isinstance(error, click.ClickException) else explained(error)
             if reported is None:
                 raise
-            raise reported from error
+            reported.show()
+            raise SystemExit(reported.exit_code) from error
 
 
 def output_file(option: str, text: str, *, required: bool = False) -> Callable[[Any], Any]:
@@ -83,18 +89,6 @@ def main(context: click.Context) -> None:
         context.color = False
     # At exit, Python would search for garbage for a second, and find none.
     atexit.register(gc.freeze)
-
-
-def run_command() -> None:
-    """Run the command that the arguments name, and end with its exit code."""
-    try:
-        main.main(standalone_mode=False)
-        sys.stdout and sys.stdout.flush()
-    except click.ClickException as error:
-        error.show()
-        raise SystemExit(error.exit_code) from None
-    except click.Abort:
-        raise KeyboardInterrupt from None
 
 
 @main.command()

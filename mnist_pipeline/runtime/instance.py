@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,9 +38,11 @@ def prepare() -> Settings:
         configured.dagster_home.mkdir(parents=True, exist_ok=True)
         if not (file := configured.dagster_home / CONFIGURATION.name).exists():
             shutil.copyfile(CONFIGURATION, file)
+        tempfile.TemporaryFile(dir=home).close()  # SQLite makes files there
     except OSError as error:
         raise InstanceError(
-            f"{home} can't be written ({error.strerror}); set MNIST_PIPELINE_STORAGE"
+            f"{home} can't be written ({error.strerror}); make it writable, or set "
+            "MNIST_PIPELINE_STORAGE to another directory"
         ) from error
     settings.limit_threads()
     return configured

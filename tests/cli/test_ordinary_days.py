@@ -3,14 +3,18 @@ another package.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.graph_fixtures import environment, invoke
 
+from mnist_pipeline.runtime.instance import CONFIGURATION
 from mnist_pipeline.runtime.project import PROJECT
+from mnist_pipeline.runtime.storage.storage import Storage
 
 COMMAND = [sys.executable, "-m", "mnist_pipeline.cli"]
 
@@ -36,10 +40,26 @@ def test_too_little_memory_or_too_few_files_is_one_line(limit: str, tmp_path: Pa
     assert done.returncode == 0 or done.stderr.startswith("Error: ")
 
 
-@pytest.mark.parametrize("output", ["| head -1", ">/dev/full", ">&-"])
-def test_output_that_can_not_be_written_is_at_most_one_line(output: str, finished: Path) -> None:
-    done = shell(f"$M history {output}", finished)
-    assert len(done.stderr.splitlines()) <= 1, done.stderr
+@pytest.mark.parametrize("command", ["run", "verify"])
+def test_a_storage_that_can_not_be_written_is_one_line(command: str, tmp_path: Path) -> None:
+    home = tmp_path / "storage" / "dagster"
+    home.mkdir(parents=True)
+    shutil.copy(CONFIGURATION, home)
+    Storage(str(home.parent)).write("data_mean", np.zeros(784))
+    home.chmod(0o500)
+    as_user = "" if os.geteuid() else "setpriv --bounding-set=-dac_override"
+    done = shell(f"{as_user} $M {command}", home.parent)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: {home}")
+    assert "MNIST_PIPELINE_STORAGE" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["--help", "--version", "history"])
+def test_output_that_can_not_be_written_is_at_most_one_line(command: str, tmp_path: Path) -> None:
+    for output, code, lines in ((">/dev/full", 1, 1), (">&-", 0, 0), ("| true", 1, 0)):
+        done = shell(f"$M {command} {output}; exit ${{PIPESTATUS[0]}}", tmp_path)
+        assert (done.returncode, len(done.stderr.splitlines())) == (code, lines), done.stderr
 
 
 @pytest.mark.parametrize(
