@@ -24,6 +24,7 @@ help:  ## List the targets
 
 run: $(VENV)/installed  ## Materialize the whole graph; ARGS="--select group:pca" for less
 	@$(BIN)/mnist-pipeline run $(ARGS)
+	@echo "Next:   make ui"
 
 ui: $(VENV)/installed  ## Serve the Dagster UI on http://127.0.0.1:3000; ARGS="--port 3001" for another
 	@$(BIN)/mnist-pipeline ui $(ARGS)
@@ -43,7 +44,7 @@ lint: $(VENV)/installed-test  ## Lint, check formatting and types
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-docs: $(VENV)/installed-docs  ## Build the documentation site in docs/_build/site, with the report of a run, and run its tutorial (a minute)
+docs: $(VENV)/installed-docs  ## Build the documentation site in docs/_build/site, with the report of a run, and run its tutorial (a minute; 3½ the first time)
 	@$(BIN)/mnist-pipeline run --changed >/dev/null
 	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build/site
 	@cp "$$($(BIN)/mnist-pipeline report)" docs/_build/site/demonstration.html

@@ -98,7 +98,7 @@ class Display(logging.Handler):
             self._finish(step, "failed", "✗", "red")
 
     def _count_check(self, check: dg.AssetCheckEvaluation, step: str) -> None:
-        """Count a check; print the name and the measured values of a check that failed."""
+        """Count a check; print what a check that failed measured and expected, and what to do."""
         # If a check is a step of its own, its outcome is the headline of the step.
         self._headlines.setdefault(step, "check passed" if check.passed else "check failed")
         if check.passed:
@@ -106,8 +106,9 @@ class Display(logging.Handler):
             return
         name = f"{check.asset_key.to_user_string()}: {check.check_name}"
         measured = ", ".join(f"{key} {value.value}" for key, value in check.metadata.items())
-        self.failed_checks.append(name)
-        self._print(f"  check failed: {name} ({printable(measured)})", "yellow")
+        text = printable(": ".join(filter(None, [f"{name} ({measured})", check.description])))
+        self.failed_checks.append(text)
+        self._print(f"  check failed: {text}", "yellow")
 
     def _finish(self, step: str, text: str, mark: str, style: str = "") -> None:
         """Print the line of a step that ended."""

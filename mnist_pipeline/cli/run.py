@@ -31,7 +31,8 @@ from mnist_pipeline.utils.yaml_files import read_yaml
 
 GC_THRESHOLDS = (100_000, 50, 1_000)
 MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
-OWN_PACKAGES = ("mnist_pipeline.", "assets.")
+# Errors whose message is enough: of this project, and of blocking checks, which are printed before.
+PLAIN_ERRORS = ("mnist_pipeline.", "assets.", dagster_internals.CHECK_FAILED)
 RAW = dg.AssetKey("raw_mnist")
 # By this tag, the UI lists a run on the page of its job.
 REPOSITORY_TAG = {".dagster/repository": f"__repository__@{project.CODE_LOCATION}"}
@@ -246,9 +247,9 @@ def _reason(error: Any) -> str:
     """The message of the first of the project's own errors in a chain of causes, else of the root
     cause.
     """
-    while not error.message.startswith(OWN_PACKAGES) and error.cause:
+    while not error.message.startswith(PLAIN_ERRORS) and error.cause:
         error = error.cause
-    if error.message.startswith(OWN_PACKAGES):
+    if error.message.startswith(PLAIN_ERRORS):
         return one_line(error.message.partition(": ")[2])
     if error.message.startswith("sqlite3"):
         return of_database(error.message)
@@ -289,7 +290,7 @@ def _show_results(echo: Callable[..., None], selected: AbstractSet[dg.AssetKey])
             )
             echo(MODEL_TABLE.format(*row))
     if dg.AssetKey("evaluation_report") in selected:
-        echo(f"\nReport: {stored.path / 'report' / 'index.html'}")
+        echo(f"\nReport: {stored.path / 'report' / 'index.html'}, served by mnist-pipeline ui")
 
 
 def _show_summary(echo: Callable[..., None], display: Display, seconds: float) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import dagster as dg
     from starlette.applications import Starlette
 
+CHECK_FAILED = "dagster._core.errors.DagsterAssetCheckFailedError"  # a blocking check
+
 
 @contextlib.contextmanager
 def code_server(

@@ -45,6 +45,7 @@ def test_a_run_prints_each_asset_the_models_the_report_and_the_checks(
     for model in ("knn", "softmax", "mlp", "cnn"):
         assert re.search(rf"^  {model} +\d+\.\d\d% ", outcome.output, re.MULTILINE)
     assert f"Report: {directory}/report/index.html" in outcome.output
+    assert "mnist-pipeline ui" in outcome.output
     assert max(map(len, outcome.output.splitlines())) < 250
     assert (directory / "report" / "index.html").read_text().startswith("<!")
 
@@ -173,6 +174,20 @@ def test_an_asset_that_fails_is_one_line_and_the_next_run_continues(
     assert str(images) in line
     images.write_bytes(whole)
     assert "projections" in materialized(invoke("run", "--select", FEW, "--changed"))
+
+
+def test_a_blocking_check_that_fails_says_what_was_measured_expected_and_what_to_do(
+    storage: Path, tmp_path: Path, small_test: DigitSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dark = small_test._replace(images=small_test.images // 4)
+    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(write_idx(tmp_path / "dark", dark, dark)))
+    output = invoke("run", "--select", "+key:train_digits", code=1).strip()
+    _, last = output.split("\nChecks:")
+    for text in ("train_digits: full_range_of_pixels", "63", "at least 128", "save grey levels"):
+        assert text in last
+    *_, line = last.splitlines()
+    assert "train_digits: full_range_of_pixels" in line
+    assert "dagster" not in line
 
 
 def test_an_empty_storage_and_one_of_an_earlier_version_are_refused(storage: Path) -> None:
