@@ -151,10 +151,8 @@ def test_neither_a_users_settings_nor_the_backend_of_a_notebook_change_a_figure(
     (tmp_path / "matplotlibrc").write_text(
         "text.usetex: True\nfont.size: 20\naxes.facecolor: red\nsavefig.dpi: 40\n"
     )
-    user = {
-        "MATPLOTLIBRC": str(tmp_path),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    }
+    user = {"MATPLOTLIBRC": str(tmp_path), "MPLBACKEND": "svg"}
+    elsewhere = ({"MPLBACKEND": name} for name in ("widget", "module://matplotlib_inline.absent"))
     digests = {
         subprocess.run(
             [sys.executable, "-c", DIGEST],
@@ -162,7 +160,7 @@ def test_neither_a_users_settings_nor_the_backend_of_a_notebook_change_a_figure(
             check=True,
             capture_output=True,
         ).stdout
-        for settings in ({}, user)
+        for settings in ({}, user, *elsewhere)
     }
     assert len(digests) == 1
 

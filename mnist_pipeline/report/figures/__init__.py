@@ -4,8 +4,9 @@ Matplotlib is imported when a plot is first used, so that the definitions of the
 """
 
 import os
+import sys
+from contextlib import suppress
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,13 +22,21 @@ MODULES = ("style", "encoding", "digits", "evaluation", "experiments", "harris",
 
 
 def __getattr__(name: str) -> Any:
-    scheme, _, backend = os.environ.get("MPLBACKEND", "").partition("://")
-    # Matplotlib can't be imported if a notebook's backend is not installed here.
-    if scheme == "module" and find_spec(backend.partition(".")[0]) is None:
-        del os.environ["MPLBACKEND"]
     if not name.startswith("__"):
+        if "matplotlib" not in sys.modules:
+            _import_matplotlib()
         for module_name in MODULES:
             module = import_module(f"{__name__}.{module_name}")
             if hasattr(module, name):
                 return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _import_matplotlib() -> None:
+    """Import Matplotlib, which fails if MPLBACKEND is not installed, such as that of a notebook."""
+    backend = os.environ.pop("MPLBACKEND", None)
+    matplotlib = import_module("matplotlib")
+    with suppress(ValueError):
+        if backend:
+            matplotlib.rcParams["backend"] = backend
+            os.environ["MPLBACKEND"] = backend
