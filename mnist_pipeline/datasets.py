@@ -1,5 +1,6 @@
-"""Alias of `mnist_pipeline.data.datasets` for notebooks and scripts."""
+"""Reading data sets in notebooks and scripts; `EMBEDDED_DATA` is the directory of MNIST."""
 
 from mnist_pipeline.data.datasets import DatasetError, DigitSet, load_digits
+from mnist_pipeline.utils.places import EMBEDDED_DATA
 
-__all__ = ["DatasetError", "DigitSet", "load_digits"]
+__all__ = ["EMBEDDED_DATA", "DatasetError", "DigitSet", "load_digits"]

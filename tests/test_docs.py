@@ -77,10 +77,10 @@ def test_every_page_and_picture_of_the_docs_is_linked() -> None:
 @pytest.mark.parametrize(
     "code", [each for each in blocks("python") if not TESTED_ELSEWHERE.search(each.values[0])]
 )
-def test_every_example_in_python_runs(
-    code: str, finished: Path, monkeypatch: pytest.MonkeyPatch
+def test_every_example_in_python_runs_in_any_directory(
+    code: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(PROJECT)
+    monkeypatch.chdir(tmp_path)
     exec(compile(code, "docs", "exec"), {})
 
 

@@ -130,11 +130,8 @@ def test_pca_rejects_other_numbers_of_components(n_components: float) -> None:
 
 
 def test_the_grid_search_of_the_documentation_runs(
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(request.config.rootpath)
     page = (request.config.rootpath / "docs" / "python.md").read_text()
     example, printed = re.findall(
         r"```python\n([^`]*GridSearchCV[^`]*)```\n\n```\n([^`]*)```", page

@@ -106,7 +106,8 @@ def load_digits(
 
     Examples
     --------
-    >>> images, labels = load_digits("data", "test")
+    >>> from mnist_pipeline.datasets import EMBEDDED_DATA
+    >>> images, labels = load_digits(EMBEDDED_DATA, "test")
     >>> images.shape, int(labels[0])
     ((10000, 28, 28), 7)
     """
