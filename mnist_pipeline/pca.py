@@ -71,7 +71,8 @@ def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
         mean = mean.astype(np.float32)
 
     def subtract(rows: slice) -> None:
-        np.subtract(pixels[rows], mean, out=centered[rows], casting="same_kind")
+        with np.errstate(all="ignore"):  # overflow is found below
+            np.subtract(pixels[rows], mean, out=centered[rows], casting="same_kind")
 
     in_blocks(subtract, len(pixels), BLOCK_ROWS)
     if pixels.dtype != np.uint8:

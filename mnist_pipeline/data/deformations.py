@@ -79,6 +79,7 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
 
 def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Generator = 0) -> Images:
     """Add normally distributed noise; its standard deviation is a share of full ink."""
+    images = _bytes(images)
     deviations = _for_each("deviation", deviation, len(images), low=0)
     factors = (MAX_INK * deviations).astype(np.float32)[:, np.newaxis, np.newaxis]
     generator = np.random.default_rng(seed)
@@ -113,6 +114,7 @@ def low_resolution(images: Images, side: float = 8) -> Images:
     """
     checked("the fraction of side", side % 1, 0, 0)
     side = int(checked("side", side, 1, LIMIT, ()))
+    images = _bytes(images)
     _, height, width = images.shape
     down = _enlarging(height, side) @ _averaging(height, side)
     across = _enlarging(width, side) @ _averaging(width, side)
@@ -141,8 +143,13 @@ def _in_blocks(deform: Callable[[slice, Images], None], images: Images) -> Image
 
 
 def _bytes(images: ArrayLike) -> Images:
-    """Images as a read-only, contiguous array; a ValueError for values that are not bytes."""
-    return read_only(checked("images", images, 0, MAX_INK, kinds="iu").astype(np.uint8, copy=False))
+    """Images as a read-only, contiguous array; a ValueError for other shapes, and for values that
+    are not bytes.
+    """
+    array = checked("images", images, 0, MAX_INK, kinds="iu")
+    if array.ndim != 3:
+        raise ValueError(f"images has shape {array.shape}; expected (n, rows, columns)")
+    return read_only(array.astype(np.uint8, copy=False))
 
 
 def as_bytes(values: NDArray[Any]) -> Images:

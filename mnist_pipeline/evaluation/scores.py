@@ -339,7 +339,8 @@ def misclassified(
     >>> errors["index"], errors["probability"]
     (array([0, 1]), array([0.9, 0.6]))
     """
-    wrong = np.flatnonzero(~_correct(true_labels, predicted_labels))
+    _check_probabilities(true_labels, probabilities)
+    wrong = np.flatnonzero(~_correct(true_labels, predicted_labels, probabilities.shape[1]))
     confidence = probabilities[wrong, predicted_labels[wrong]]
     wrong = wrong[np.argsort(-confidence, kind="stable")]
     return {

@@ -118,6 +118,10 @@ def test_labels_without_a_probability_are_refused(labels, probabilities) -> None
     for function in (scores.log_losses, scores.calibrate):
         with pytest.raises(ValueError, match=r"labels|probabilities"):
             function(np.array(labels), probabilities)
+    with pytest.raises(ValueError, match=r"labels|probabilities"):
+        scores.misclassified(np.array(labels), np.array([1, 0]), probabilities)
+    with pytest.raises(ValueError, match=r"labels|probabilities"):
+        scores.misclassified(np.array([0, 1]), np.array(labels), probabilities)
 
 
 @pytest.mark.parametrize("total", [1, 100, 10_000])
