@@ -92,7 +92,8 @@ def test_pca_projects_as_the_method(small_train: DigitSet, small_test: DigitSet)
 @pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)])
 @pytest.mark.parametrize("kind", [SoftmaxRegression, CNNClassifier])
 def test_a_generator_gives_each_fit_another_seed(kind: type, random_state: Any) -> None:
-    images, labels = np.zeros((2, 28, 28), np.uint8), [0, 1]
+    images, labels = np.zeros((20, 28, 28), np.uint8), [0, 1] * 10
+    images[1::2, :, 14:] = 255
     first, second = (
         kind(epochs=1, random_state=random_state).fit(images, labels).predict_proba(images)
         for _ in range(2)
