@@ -71,6 +71,7 @@ def _lines(path: Path, findings: Findings) -> list[str]:
     lines += [f"  {name:<{width}}{''.join(f'{n:>10,}' for n in counts)}" for name, *counts in rows]
     lines += _worth(len(names), total, sum(test)) if not findings.problems else []
     lines += ["", f"  sizes and colours: {_kinds(findings.kinds)}", ""]
+    lines += [f"  note: {note}" for note in findings.notes]
     lines += [f"  warning: {warning}" for warning in findings.warnings]
     lines += [f"  problem: {problem}" for problem in findings.problems]
     command = f"MNIST_PIPELINE_DATA={path} mnist-pipeline run"

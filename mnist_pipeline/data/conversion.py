@@ -1,5 +1,6 @@
 """Two rules that turn a picture of any size into 28×28 grey levels; one is for handwriting."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,12 +19,13 @@ FAINTEST = 0.1  # share of the darkest ink that still belongs to a digit
 LARGEST_SIDE = 20 * IMAGE_SIDE  # larger pictures are reduced before their ink is searched
 
 
-def convert(content: bytes, fit: Fit) -> tuple[NDArray[np.uint8], str]:
-    """The content of a picture file as 28×28 grey levels, with its format, such as `640×480 RGB`.
+def convert(source: Path | bytes, fit: Fit) -> tuple[NDArray[np.uint8], str]:
+    """A picture, a file or its content, as 28×28 grey levels, with its format, such as `640×480
+    RGB`.
 
     Raises an ImageError, which does not name the file, for a damaged file or another kind of file.
     """
-    picture, mode = decoding.decode(content)
+    picture, mode = decoding.decode(source)
     return fitted(picture, fit), f"{picture.shape[1]}×{picture.shape[0]} {mode}"
 
 

@@ -60,11 +60,12 @@ def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:
     4
     """
     reader = reader_of(root)
-    files = reader.files()
     if not canonical:
-        for split in SPLITS:
-            reader.read(split)
-    elif changed := [file.name for file in files if MNIST_SUMS.get(file.name) != file.sha256]:
+        reader.read(*SPLITS)
+    files = reader.files()
+    if canonical and (
+        changed := [file.name for file in files if MNIST_SUMS.get(file.name) != file.sha256]
+    ):
         raise DatasetError(
             f"{Path(root, changed[0])} is not the file of MNIST; restore it with 'git checkout -- "
             f"{changed[0]}' in {root}, or point MNIST_PIPELINE_DATA at your own files"
@@ -119,5 +120,5 @@ def load_digits(
             f"{Path(root, min(changed).name)} has changed since its checksum was recorded; update "
             "everything that depends on it with mnist-pipeline run --changed"
         )
-    part = reader.read(split)
+    (part,) = reader.read(split)
     return DigitSet(part.images, part.labels)

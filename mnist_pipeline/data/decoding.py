@@ -1,6 +1,7 @@
 """Decode picture files of any origin into upright grey levels."""
 
 import io
+import re
 import stat
 import warnings
 from pathlib import Path
@@ -18,6 +19,7 @@ Grey = NDArray[np.floating[Any]]
 
 # Pillow imports all of its forty readers unless the requested ones are loaded already.
 FORMATS = ("PNG", "JPEG", WebPImageFile.format, TiffImageFile.format, "BMP", "GIF")
+FILE_NAME = re.compile(r"(?i).+\.(png|jpe?g|webp|bmp|tiff?|gif)")
 OPEN_PIPES = ("/dev/stdin", "/dev/fd/")  # pipes that a shell opened; a program writes to them
 LONGEST_SIDE = 20_000  # a picture of few pixels may be long, and its sides take time and memory
 
@@ -34,7 +36,7 @@ def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
     """
     name = "the picture" if isinstance(source, bytes) else source
     try:
-        return decode(source if isinstance(source, bytes) else read_content(source))[0]
+        return decode(source)[0]
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error
 
@@ -56,8 +58,9 @@ def read_content(path: Path) -> bytes:
     raise ImageError("can't be opened: it is a directory, a pipe or a device; name a file")
 
 
-def decode(content: bytes) -> tuple[NDArray[np.uint8] | Grey, str]:
-    """Grey levels of a file's content, and Pillow's mode; errors do not name the picture."""
+def decode(source: Path | bytes) -> tuple[NDArray[np.uint8] | Grey, str]:
+    """Grey levels of a file or its content, and Pillow's mode; errors do not name the picture."""
+    content = source if isinstance(source, bytes) else read_content(source)
     if not content:
         raise ImageError("is empty; save or copy the picture again")
     with warnings.catch_warnings():

@@ -12,7 +12,7 @@ import numpy as np
 from mnist_pipeline.data import duplicates
 from mnist_pipeline.data.datasets import Split, reader_of
 from mnist_pipeline.data.held_out import split as divide
-from mnist_pipeline.data.reader import SPLITS
+from mnist_pipeline.data.reader import MAX_NAMES, SPLITS
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.utils.measured import Measured, at_least, at_most, exactly, warning
 
@@ -33,6 +33,7 @@ class Findings:
     kinds: dict[str, int]  # images by their original size and colours, the most frequent first
     warnings: list[str]
     problems: list[str]
+    notes: list[str]  # how the images are divided, where that is not plain
 
     def document(self) -> dict[str, Any]:
         """All findings as plain JSON values."""
@@ -48,8 +49,10 @@ def inspect(root: Path) -> tuple[Findings, dict[Split, DigitSet]]:
     counts: dict[Split, list[int]] = {}
     problems: list[str] = []
     warnings: list[str] = []
-    for split in SPLITS:
-        part = reader.read(split)
+    if skipped := reader.source.skipped():
+        shown = ", ".join(skipped[:MAX_NAMES])
+        warnings.append(f"files and folders that are skipped: {len(skipped):,}, such as {shown}")
+    for split, part in zip(SPLITS, reader.read(*SPLITS)):
         kinds += part.kinds
         image_names[split] = part.paths or range(len(part.labels))
         sets[split] = DigitSet(part.images, part.labels)
@@ -77,8 +80,8 @@ def inspect(root: Path) -> tuple[Findings, dict[Split, DigitSet]]:
     kinds_by_frequency = dict(kinds.most_common())
     _, held_out = divide(sets["train"].labels)
     chosen = np.bincount(sets["train"].labels[held_out], minlength=len(names)).tolist()
-    found = Findings(reader.title, names, counts, chosen, kinds_by_frequency, warnings, problems)
-    return found, sets
+    found = reader.title, names, counts, chosen, kinds_by_frequency, warnings, problems
+    return Findings(*found, reader.notes), sets
 
 
 def judge(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured]:

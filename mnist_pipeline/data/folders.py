@@ -1,30 +1,27 @@
 """Reading folders of pictures: a folder per class, maybe within `train/` and `test/`."""
 
 import functools
-import hashlib
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mnist_pipeline.data.conversion import Fit, convert
+from mnist_pipeline.data.conversion import convert
+from mnist_pipeline.data.decoding import FILE_NAME
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.reader import (
     SEED,
-    SPLITS,
+    WITHOUT_LABELS,
     Loaded,
+    Names,
     Source,
     Split,
     by_number,
-    describe,
-    read_file,
+    by_split,
+    part_of,
 )
-from mnist_pipeline.data.records import RawFile
 
 TITLE = "folders of pictures"
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-# Names that operating systems add to folders, in addition to names that begin with a dot.
-OF_SYSTEMS = ("thumbs.db", "desktop.ini", "__macosx")
+OF_SYSTEMS = (".", "@eaDir", "__MACOSX")  # how the names begin that systems add
 
 
 def find(root: Path) -> Source | None:
@@ -34,10 +31,10 @@ def find(root: Path) -> Source | None:
     example `00041.png`; otherwise they have a random order with a fixed seed, because softmax
     regression learns from them one by one.
     """
-    if not any(path.is_dir() or path.suffix.lower() in SUFFIXES for path in _visible(root)):
+    if not subfolders(root) and not pictures_in(root):
         return None
-    roots = _roots(root)
-    classes = [{path.name for path in _folders(split_root)} for split_root in roots.values()]
+    groups = _groups(root)
+    classes = [{folder.name for folder in _class_folders(root, own)} for own in groups.values()]
     in_one_split = classes[0] ^ classes[-1]
     if in_one_split:
         raise DatasetError(
@@ -47,16 +44,28 @@ def find(root: Path) -> Source | None:
     names = sorted(classes[0], key=by_number)
     return Source(
         TITLE,
-        lambda: [_described(split, split_root, names) for split, split_root in roots.items()],
-        {split: functools.partial(_load, split_root, names) for split, split_root in roots.items()},
-        _convert,
+        [],
+        groups,
+        functools.partial(_load, root, names),
+        convert,
         lambda: names,
+        functools.partial(_skipped, root, groups),
     )
 
 
-def _load(root: Path, names: list[str]) -> Loaded:
+def subfolders(directory: Path) -> list[Path]:
+    """The folders in a directory, sorted, without those that systems add."""
+    return [path for path in _visible(directory) if path.is_dir()]
+
+
+def pictures_in(directory: Path) -> list[Path]:
+    """The files with the suffix of a picture in a directory, sorted."""
+    return [path for path in _visible(directory) if FILE_NAME.fullmatch(path.name)]
+
+
+def _load(root: Path, names: list[str], splits: Names) -> Loaded:
     """The paths of the pictures, and the numbers of their folders."""
-    paths = [path for name in names for path in _pictures(root / name)]
+    paths = _pictures(root, splits)
     stems = [path.stem for path in paths]
     are_numbers = all(stem.isascii() and stem.isdecimal() for stem in stems)
     if are_numbers and len(set(stems)) == len(stems):
@@ -66,60 +75,55 @@ def _load(root: Path, names: list[str]) -> Loaded:
     return paths, np.array([names.index(path.parent.name) for path in paths])
 
 
-def _convert(path: Path, fit: Fit) -> tuple[NDArray[np.uint8], str]:
-    return convert(read_file(path), fit)
+def _groups(root: Path) -> dict[Split, Names]:
+    """The names of the folders of each split; the root itself, `.`, if it has the class folders.
 
-
-def _roots(root: Path) -> dict[Split, Path]:
-    """The folders of the two splits, or the root itself as `train`."""
-    roots: dict[Split, Path] = {split: root / split for split in SPLITS if (root / split).is_dir()}
-    if len(roots) == 1:
-        raise DatasetError(
-            f"{root} has a folder {next(iter(roots))}, but not one for the other split; add the "
-            f"folder train or test, or put the class folders directly into {root}"
-        )
-    return roots or {"train": root}
-
-
-def _described(split: Split, root: Path, names: list[str]) -> RawFile:
-    """The size and the checksum of a split.
-
-    The checksum is the SHA-256 of the lines that `sha256sum` prints for the pictures in the order
-    of their paths.
+    A folder `train` without folders is a class, for example beside `bus`.
     """
-    paths = [path for name in names for path in _pictures(root / name)]
-    files = {f"{path.parent.name}/{path.name}": describe(path) for path in paths}
-    lines = "".join(f"{files[name].sha256}  {name}\n" for name in sorted(files))
-    digest = hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
-    size = sum(file.size for file in files.values())
-    return RawFile(f"{split}: {len(files):,} pictures", size, digest)
+    folders = [path.name for path in subfolders(root)]
+    named = list(filter(part_of, folders))
+    splits = [name for name in named if subfolders(root / name)]
+    groups = by_split(splits or (named if named == folders else []) or ["."])
+    if splits and len(groups) == 1 and splits != folders:
+        others = [name for name in folders if name not in splits]
+        raise DatasetError(
+            f"{root} has class folders in {splits[0]}, but not in {', '.join(others[:5])}; put "
+            f"class folders into train and test, or all directly into {root}; {WITHOUT_LABELS}"
+        )
+    return groups
 
 
 def _visible(directory: Path) -> list[Path]:
-    """The files and folders in a directory that people put there, sorted."""
     paths = sorted(directory.iterdir()) if directory.is_dir() else []
-    not_hidden = [path for path in paths if not path.name.startswith(".")]
-    return [path for path in not_hidden if path.name.lower() not in OF_SYSTEMS]
+    return [path for path in paths if not path.name.startswith(OF_SYSTEMS)]
 
 
-def _folders(directory: Path) -> list[Path]:
-    """The folders in a directory; raises a DatasetError if pictures lie next to them."""
-    folders = [path for path in _visible(directory) if path.is_dir()]
-    stray = [path for path in _visible(directory) if path.suffix.lower() in SUFFIXES]
-    if stray:
-        names = ", ".join(folder.name for folder in folders[:8]) or "none"
-        raise DatasetError(
-            f"{stray[0]} is not in a class folder; make one folder per class in {directory} (now: "
-            f"{names}), and move each picture into its folder"
-        )
-    return folders
+def _class_folders(root: Path, splits: Names) -> list[Path]:
+    """The class folders in folders; raises a DatasetError if pictures lie next to them."""
+    for directory in map(root.joinpath, splits):
+        for stray in pictures_in(directory):
+            names = ", ".join(folder.name for folder in subfolders(directory)[:8]) or "none"
+            raise DatasetError(
+                f"{stray} is not in a class folder; make one folder per class in {directory} (now: "
+                f"{names}), and move each picture into its folder; {WITHOUT_LABELS}"
+            )
+    return [folder for split in splits for folder in subfolders(root / split)]
 
 
-def _pictures(folder: Path) -> list[Path]:
-    """The pictures in a class folder; raises a DatasetError if it is empty or has folders."""
-    paths = _visible(folder)
-    if not paths or any(path.is_dir() for path in paths):
-        raise DatasetError(
-            f"{folder} is empty or contains folders; put the pictures of the class directly there"
-        )
-    return paths
+def _pictures(root: Path, splits: Names) -> list[Path]:
+    """The pictures in class folders; raises a DatasetError if one has none, or has folders."""
+    folders = _class_folders(root, splits)
+    for folder in folders:
+        if subfolders(folder) or not pictures_in(folder):
+            raise DatasetError(
+                f"{folder} has no pictures (PNG, JPEG, WebP, TIFF, BMP or GIF), or has "
+                "folders; put the pictures of the class directly there"
+            )
+    return [path for folder in folders for path in pictures_in(folder)]
+
+
+def _skipped(root: Path, groups: dict[Split, Names]) -> list[str]:
+    """The files in class folders that are not pictures."""
+    folders = _class_folders(root, sum(groups.values(), ()))
+    files = [path for folder in folders for path in sorted(folder.iterdir())]
+    return [str(path.relative_to(root)) for path in files if not FILE_NAME.fullmatch(path.name)]

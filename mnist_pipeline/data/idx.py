@@ -4,10 +4,8 @@ The format is described by Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST d
 handwritten digits".
 """
 
-import functools
 import gzip
 import math
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import convert_array
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.reader import Loaded, Source, describe, read_file
+from mnist_pipeline.data.reader import Source, damage_named, read_file
 from mnist_pipeline.data.records import CLASS_NAMES
 
 FILE_NAMES = (
@@ -30,58 +28,54 @@ ITEMS = {3: "images", 1: "labels"}
 
 
 def find(root: Path) -> Source | None:
-    """The source at a directory with at least one of the four files; None for any other."""
-    present = {path.name.removesuffix(".gz") for path in root.iterdir()} if root.is_dir() else set()
-    if not present.intersection(FILE_NAMES):
+    """The source at a directory with at least one of the four files; None for any other.
+
+    They lie there, or in `MNIST/raw`, where torchvision puts them.
+    """
+    # The compressed file, which is sorted last, wins; and a file in the directory itself.
+    paths = {
+        _name(path): path
+        for directory in (root / "MNIST" / "raw", root)
+        if directory.is_dir()
+        for path in sorted(directory.iterdir())
+        if _name(path) in FILE_NAMES and path.is_file()
+    }
+    if not paths:
         return None
+    if missing := [name for name in FILE_NAMES if name not in paths]:
+        raise DatasetError(f"{root} has neither {missing[0]} nor {missing[0]}.gz; copy it there")
     return Source(
         "IDX files",
-        lambda: [describe(_path(root, name)) for name in FILE_NAMES],
-        {
-            "train": functools.partial(_load, root, *FILE_NAMES[:2]),
-            "test": functools.partial(_load, root, *FILE_NAMES[2:]),
-        },
+        [paths[name] for name in FILE_NAMES],
+        {"train": FILE_NAMES[:2], "test": FILE_NAMES[2:]},
+        lambda names: (_read(paths[names[0]], 3), _read(paths[names[1]], 1)),
         convert_array,
         lambda: CLASS_NAMES,
     )
 
 
-def _load(root: Path, images: str, labels: str) -> Loaded:
-    return _read(_path(root, images), 3), _read(_path(root, labels), 1)
-
-
-def _path(root: Path, name: str) -> Path:
-    """Path of a file, with `.gz` or plain. If both exist, the file with `.gz`."""
-    for path in (root / f"{name}.gz", root / name):
-        if path.exists():
-            return path
-    raise DatasetError(f"{root} has neither {name} nor {name}.gz; copy the file there")
+def _name(path: Path) -> str:
+    """The name of a file without `.gz`, and without the dot that some archives have in it."""
+    return path.name.removesuffix(".gz").replace(".idx", "-idx")
 
 
 def _read(path: Path, num_dimensions: int) -> NDArray[np.uint8]:
     """The array in an IDX file: after a magic number and big-endian sizes follow the bytes."""
     content = read_file(path)
-    try:
+    with damage_named(path):
         content = gzip.decompress(content) if path.suffix == ".gz" else content
-    except (OSError, EOFError, zlib.error) as error:
-        raise DatasetError(f"{path} is damaged: {error}; fetch the file again") from error
+        if content[:4] != MAGIC[num_dimensions]:
+            raise DatasetError(
+                f"{path} is not an IDX file of {ITEMS[num_dimensions]}: it begins with "
+                f"{content[:8]!r}; fetch the file again, or rename it"
+            )
+        shape = np.frombuffer(content, ">u4", num_dimensions, offset=4).tolist()
     start = 4 * (1 + num_dimensions)
-    if content[:4] != MAGIC[num_dimensions]:
-        raise DatasetError(
-            f"{path} is not an IDX file of {ITEMS[num_dimensions]}: it begins with "
-            f"{content[:8]!r}; fetch the file again, or rename it"
-        )
-    if len(content) < start:
-        raise DatasetError(
-            f"{path} is truncated: its header has {len(content)} of {start} bytes; fetch the file "
-            "again"
-        )
-    shape = np.frombuffer(content, ">u4", num_dimensions, offset=4).tolist()
-    expected = math.prod(shape)
     size = len(content) - start
-    if size != expected or not expected:
+    if size != math.prod(shape) or not size:
         raise DatasetError(
-            f"{path} is {'truncated' if size <= expected else 'too long'}: its header announces "
-            f"{'×'.join(map(str, shape))} bytes, and {size:,} are there; fetch the file again"
+            f"{path} is {'truncated' if size <= math.prod(shape) else 'too long'}: its header "
+            f"announces {'×'.join(map(str, shape))} bytes, and {size:,} are there; fetch the file "
+            "again"
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()

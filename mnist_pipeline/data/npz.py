@@ -1,23 +1,35 @@
 """Reading NumPy archives (.npz) with images and labels, without pickle."""
 
 import functools
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import convert_array
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.reader import Loaded, Source, Split, describe, files_with_suffix
+from mnist_pipeline.data.reader import (
+    Loaded,
+    Names,
+    Source,
+    by_split,
+    check_labels,
+    damage_named,
+    files_with_suffix,
+)
 
-Names = Mapping[Split, tuple[str, str]]  # of the arrays of images and labels
-
-SPLIT: Names = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}  # as Keras
-WHOLE: Names = {"train": ("images", "labels")}  # all in one, to be split
+# The arrays of labels by those of images: `x_train` of Keras, `train_images` of MedMNIST.
+PAIRS = {
+    "images": "labels",
+    "x_train": "y_train",
+    "x_val": "y_val",
+    "x_test": "y_test",
+    "train_images": "train_labels",
+    "val_images": "val_labels",
+    "test_images": "test_labels",
+}
 
 
 def find(root: Path) -> Source | None:
@@ -28,34 +40,34 @@ def find(root: Path) -> Source | None:
     if len(paths) > 1:
         raise DatasetError(f"{root} has {len(paths)} archives (.npz); name one of them")
     path = paths[0]
-    with _opened(path) as archive:
-        names = WHOLE if "images" in archive.files else SPLIT
-        missing = {name for pair in names.values() for name in pair}.difference(archive.files)
-        if missing:
-            raise DatasetError(
-                f"{path} has the arrays {', '.join(archive.files)}, and not {min(missing)}; save "
-                "x_train, y_train, x_test, y_test, or images and labels"
-            )
-    parts = {split: functools.partial(_load, path, names, split) for split in names}
-    return Source("NumPy archive", lambda: [describe(path)], parts, convert_array)
+    with damage_named(path), np.load(path) as archive:
+        present = {*archive.files}
+    pairs = {images: labels for images, labels in PAIRS.items() if present & {images, labels}}
+    missing = {*pairs, *pairs.values()} - present if pairs else {"images"}
+    if missing:
+        raise DatasetError(
+            f"{path} has the arrays {', '.join(sorted(present))}, and not {min(missing)}; save "
+            "x_train, y_train, x_test, y_test, or images and labels"
+        )
+    return Source(
+        "NumPy archive",
+        paths,
+        by_split(pairs),
+        functools.partial(_load, path, pairs),
+        convert_array,
+    )
 
 
-def _load(path: Path, names: Names, split: Split) -> Loaded:
-    """The images of a split as bytes, with 255 for the archive's largest value, and the labels."""
-    images_name, labels_name = names[split]
-    with _opened(path) as archive:
-        images = _checked(path, images_name, archive[images_name])
-        labels = archive[labels_name]
+def _load(path: Path, pairs: Mapping[str, str], names: Names) -> Loaded:
+    """Images as bytes, with 255 for the archive's largest value, and their labels."""
+    with damage_named(path), np.load(path) as archive:
+        images = np.concatenate([_checked(path, name, archive[name]) for name in names])
+        labels = [check_labels(archive[pairs[name]], f"{path}: {pairs[name]}") for name in names]
         if images.dtype != np.uint8:
-            all_images = [_checked(path, name, archive[name]) for name, _ in names.values()]
+            all_images = [_checked(path, name, archive[name]) for name in pairs]
             largest = max(array.max() for array in all_images) or 1
             images = np.rint(images * (255 / largest)).astype(np.uint8)
-    if (labels.ndim != 1 and labels.shape[1:] != (1,)) or labels.dtype.kind not in "biuU":
-        raise DatasetError(
-            f"{path}: {labels_name} is {labels.dtype} of shape {labels.shape}; labels must be "
-            "integers or texts (n,)"
-        )
-    return images, labels.ravel()
+    return images, np.concatenate(labels)
 
 
 def _checked(path: Path, name: str, images: NDArray[Any]) -> NDArray[Any]:
@@ -72,17 +84,3 @@ def _checked(path: Path, name: str, images: NDArray[Any]) -> NDArray[Any]:
             f"{path}: {name} has negative or infinite values; save grey levels from 0"
         )
     return images
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[NpzFile]:
-    try:
-        with np.load(path) as archive:
-            yield archive
-    except DatasetError:
-        raise
-    except Exception as error:  # NumPy raises anything for a damaged file
-        raise DatasetError(
-            f"{path} is damaged, or has objects that only pickle could read ({error}); save plain "
-            "arrays with NumPy"
-        ) from error

@@ -2,8 +2,11 @@
 
 import functools
 import hashlib
+import os
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -12,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_pipeline.data import decoding
-from mnist_pipeline.data.conversion import IMAGE_SIDE, Fit
+from mnist_pipeline.data.conversion import IMAGE_SIDE, Fit, convert
 from mnist_pipeline.data.errors import DatasetError, ImageError
 from mnist_pipeline.data.records import CLASS_NAMES, RawFile
-from mnist_pipeline.utils.printable import one_line
+from mnist_pipeline.utils.printable import count, one_line
 from mnist_pipeline.utils.yaml_files import read_yaml
 
 Split = Literal["train", "test"]
@@ -24,7 +27,13 @@ MAX_CLASSES = 256  # a label is a byte
 TEXTS = ("dataset.yaml", "classes.txt")
 TEST_SHARE = 0.2  # of each class, if there is no test set
 SEED = 0  # of the split and the order of images that come without one
+MAX_NAMES = 10  # in a message
+WITHOUT_LABELS = (
+    "if these images have no labels, remove them: test images are then drawn from the training "
+    "images, and mnist-pipeline predict answers pictures"
+)
 
+Names = tuple[str, ...]
 Loaded = tuple[Sequence[Any] | NDArray[Any], NDArray[Any]]  # images, and labels: integers or texts
 
 
@@ -44,14 +53,17 @@ class Source(NamedTuple):
     """
 
     title: str  # of the layout
-    files: Callable[[], list[RawFile]]  # describes what is loaded
-    # Loads a split; without splits, `train` loads all images.
-    parts: Mapping[Split, Callable[[], Loaded]]
+    files: Sequence[Path]  # that are read, besides pictures
+    # The names of the folders, files or arrays of each split; without splits, `train` has all.
+    groups: Mapping[Split, Names]
+    load: Callable[[Names], Loaded]  # the images and labels of such a group
     # An image as 28×28 grey levels, and its original size and mode. An ImageError does not name the
     # image.
     convert: Callable[[Any, Fit], tuple[NDArray[np.uint8], str]]
     # The names of the classes, by label; empty if the labels are the names.
     names: Callable[[], Sequence[str]] = tuple
+    # The names of the files and folders that lie there and are not read.
+    skipped: Callable[[], Sequence[str]] = tuple
 
 
 class Description(NamedTuple):
@@ -67,12 +79,26 @@ class Reader:
 
     def __init__(self, root: Path, source: Source) -> None:
         self.root, self.source, self.title = root, source, source.title
-        self._load = {split: functools.cache(load) for split, load in source.parts.items()}
+        self._load = functools.cache(source.load)
 
     def files(self) -> list[RawFile]:
-        """Name, size and SHA-256 of everything that the data set is read from."""
+        """Name, size and SHA-256 of everything that the data set is read from.
+
+        Pictures have one entry per split. Its checksum is the SHA-256 of the lines that `sha256sum`
+        prints for them in the order of their paths.
+        """
         texts = [path for path in map(self._beside, TEXTS) if path.is_file()]
-        return [*self.source.files(), *map(describe, texts)]
+        described = [describe(path) for path in [*self.source.files, *texts]]
+        if self.source.convert is not convert:
+            return described
+        for split, names in self.source.groups.items():
+            paths: Any = self._load(names)[0]
+            files = {os.path.relpath(path, self.root): describe(path) for path in paths}
+            lines = "".join(f"{files[name].sha256}  {name}\n" for name in sorted(files))
+            digest = hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
+            size = sum(file.size for file in files.values())
+            described.append(RawFile(f"{split}: {len(files):,} pictures", size, digest))
+        return described
 
     @cached_property
     def description(self) -> Description:
@@ -98,7 +124,8 @@ class Reader:
         """The class names by label, from classes.txt, from the data, or the sorted labels."""
         if self._listed_names:
             return self._listed_names
-        labels = {str(label) for load in self._load.values() for label in np.unique(load()[1])}
+        parts = map(self._load, self.source.groups.values())
+        labels = {str(label) for _, own_labels in parts for label in np.unique(own_labels)}
         return check_names(sorted(labels, key=by_number), self.root)
 
     @property
@@ -106,40 +133,57 @@ class Reader:
         """Whether the classes are 0 to 9, and dataset.yaml does not describe other images."""
         return self.class_names == CLASS_NAMES and self.description == Description()
 
-    def read(self, split: Split) -> Part:
-        """Read and convert the images of a split.
+    @property
+    def notes(self) -> list[str]:
+        """How the images are divided, where that is not plain."""
+        notes = []
+        if added := [name for name in self.source.groups["train"] if part_of(name) == "val"]:
+            notes.append(f"the images of {', '.join(added)} are training images")
+        if len(self.source.groups) == 1:
+            notes.append("there is no test set; a fifth of each class is drawn for testing")
+        return notes
 
-        Dark digits on light paper are inverted, as they are in pictures.
-        """
-        part = self._read(split)
-        is_dark_on_light = self.shows_digits and part.images.mean() > 127
-        return part._replace(images=255 - part.images) if is_dark_on_light else part
+    def read(self, *splits: Split) -> list[Part]:
+        """Read and convert the images of splits; a DatasetError names all that can't be read."""
+        unreadable: dict[str, ImageError] = {}
+        parts = [self._read(split, unreadable) for split in splits]
+        if unreadable:
+            names = [*unreadable]
+            raise DatasetError(
+                f"{count(len(names), 'picture')} can't be read: {', '.join(names[:MAX_NAMES])}; "
+                f"the first {unreadable[names[0]]}"
+            )
+        return parts
 
-    def _read(self, split: Split) -> Part:
-        source: Split = split if len(self._load) > 1 else "train"
-        items, own_labels = self._load[source]()
+    def _read(self, split: Split, unreadable: dict[str, ImageError]) -> Part:
+        """Dark digits on light paper are inverted, as they are in pictures."""
+        is_split = len(self.source.groups) > 1
+        source: Split = split if is_split else "train"
+        items, own_labels = self._load(self.source.groups[source])
         if len(items) != len(own_labels) or not len(items):
             raise DatasetError(
                 f"{self.root} has {len(items):,} images and {len(own_labels):,} labels in "
                 f"{source}; each image needs a label, and each split an image"
             )
         labels = self._numbered(own_labels)
-        rows = np.arange(len(labels)) if len(self._load) > 1 else self._split_rows(labels, split)
+        rows = np.arange(len(labels)) if is_split else self._split_rows(labels, split)
         fit: Any = self.description.fit
         shape, kinds = (IMAGE_SIDE, IMAGE_SIDE), Counter[str]()
         if fit == "whole" and isinstance(items, np.ndarray) and items.shape[1:] == shape:
+            images = items[rows]
             kinds[f"{IMAGE_SIDE}×{IMAGE_SIDE} L"] = len(rows)
-            return Part(items[rows], labels[rows], kinds)
-        images = np.empty((len(rows), *shape), np.uint8)
-        for place, row in enumerate(rows.tolist()):
-            item = items[row]
-            try:
-                images[place], kind = self.source.convert(item, fit)
-            except ImageError as error:
-                is_file = isinstance(item, Path)
-                name = item if is_file else f"{self.root}: image {row:,} of {source}"
-                raise DatasetError(f"{name} {error}") from error
-            kinds[kind] += 1
+        else:
+            images = np.empty((len(rows), *shape), np.uint8)
+            for place, row in enumerate(rows.tolist()):
+                item = items[row]
+                try:
+                    images[place], kind = self.source.convert(item, fit)
+                    kinds[kind] += 1
+                except ImageError as error:
+                    numbered = f"{self.root}: image {row:,} of {source}"
+                    unreadable[str(item) if isinstance(item, Path) else numbered] = error
+        if self.shows_digits and images.mean() > 127:
+            images = 255 - images
         paths = [items[row] for row in rows.tolist() if isinstance(items[row], Path)]
         return Part(images, labels[rows], kinds, paths)
 
@@ -207,6 +251,49 @@ def check_names(names: Iterable[str], where: Path) -> tuple[str, ...]:
 def by_number(name: str) -> tuple[int, int, str]:
     """The place of a name in a sorted list: numbers by value, then other names."""
     return (0, int(name), name) if name.isascii() and name.isdecimal() else (1, 0, name)
+
+
+def part_of(name: str) -> str | None:
+    """The part that a word in a name says, such as `Training`, `mnist_test.csv` or `x_val`."""
+    found = re.search(r"(?<![a-z])(train|val|test)(ing|id|idation)?(?![a-z])", name.lower())
+    return found and found[1]
+
+
+def by_split(names: Collection[str]) -> dict[Split, Names]:
+    """Names by the split that they say. If they say one split or none, they are `train`.
+
+    Validation images are training images, because the project draws the images that choose a model
+    from these.
+    """
+    train = tuple(name for name in names if part_of(name) in ("train", "val"))
+    test = tuple(name for name in names if part_of(name) == "test")
+    if train and test:
+        return {"train": train, "test": test}
+    return {"train": train or test or tuple(names)}
+
+
+def check_labels(labels: NDArray[Any], where: str) -> NDArray[Any]:
+    """Labels (n,); raises a DatasetError unless they are integers or texts."""
+    is_column = labels.ndim == 1 or labels.shape[1:] == (1,)
+    if not is_column or labels.dtype.kind not in "biuU" or "" in labels.ravel().tolist():
+        raise DatasetError(
+            f"{where} is {labels.dtype} of shape {labels.shape}, or has empty cells; labels must "
+            "be integers or texts (n,)"
+        )
+    return labels.ravel()
+
+
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Turn any error of a library that reads a file into a DatasetError."""
+    try:
+        yield
+    except DatasetError:
+        raise
+    except Exception as error:  # libraries raise anything for a damaged file
+        raise DatasetError(
+            f"{path} is damaged, or has another format ({error}); fetch or save the file again"
+        ) from error
 
 
 def files_with_suffix(root: Path, suffix: str) -> list[Path]:

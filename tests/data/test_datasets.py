@@ -8,9 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.idx import write_idx
-from support.sources import NAMES, Sets, encoded, write_folders, write_npz, write_parquet
+from support.sources import (
+    NAMES,
+    Sets,
+    encoded,
+    write_folders,
+    write_npz,
+    write_parquet,
+)
 
-from mnist_pipeline.data import datasets, reader
+from mnist_pipeline.data import datasets, findings, reader
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.findings import mean_and_deviation
 from mnist_pipeline.data.idx import FILE_NAMES
@@ -63,6 +70,49 @@ def test_a_set_in_one_part_is_split_by_class_and_always_in_the_same_way(
     assert sorted(map(_pair, parts)) == sorted(map(_pair, zip(*whole, strict=True)))
 
 
+@pytest.mark.parametrize("layout", [layout for layout in LAYOUTS if layout != "npz"])
+@pytest.mark.parametrize(
+    ("names", "has_test"),
+    [
+        (("Train", "TEST"), True),
+        (("training", "valid", "Testing"), True),
+        (("train", "val"), False),
+    ],
+)
+def test_splits_have_the_names_that_people_give_them_and_validation_images_are_for_training(
+    names: tuple[str, ...], has_test: bool, layout: str, few: Sets, tmp_path: Path
+) -> None:
+    parts = [*few.values(), few["test"]][-len(names) :]
+    root = LAYOUTS[layout](tmp_path, dict(zip(names, parts, strict=True)))
+    train, test = (load_digits(root, split) for split in reader.SPLITS)
+    if has_test:
+        assert len(train.labels) == sum(len(part.labels) for part in parts[:-1])
+        assert sorted(map(_pair, zip(*test, strict=True))) == sorted(
+            map(_pair, zip(*few["test"], strict=True))
+        )
+    found = findings.inspect(root)[0]
+    notes = "\n".join(found.notes)
+    assert sum(map(sum, found.counts.values())) == sum(len(part.labels) for part in parts)
+    assert ("val" in notes.lower()) == (names[1] in ("val", "valid"))
+    assert ("no test set" in notes) == (not has_test)
+
+
+@pytest.mark.parametrize("form", ["{}_{{}}", "{{}}_{}"])
+def test_an_archive_may_have_validation_images_and_no_test_set(
+    form: str, few: Sets, tmp_path: Path
+) -> None:
+    letters = ("x", "y") if form.startswith("{}") else ("images", "labels")
+    parts = {"train": few["train"], "val": few["test"]}
+    arrays = {
+        form.format(letter).format(split): array
+        for split, digits in parts.items()
+        for letter, array in zip(letters, digits, strict=True)
+    }
+    np.savez(tmp_path / "a.npz", **arrays)
+    train, test = (load_digits(tmp_path, split) for split in reader.SPLITS)
+    assert len(train.labels) + len(test.labels) == 100
+
+
 def _pair(digit: tuple[np.ndarray, int]) -> tuple[bytes, int]:
     return bytes(digit[0]), digit[1]
 
@@ -108,13 +158,13 @@ def test_classes_txt_beside_the_images_is_recorded_with_them(few: Sets, tmp_path
 # A path without a data set
 
 
-@pytest.mark.parametrize("root", ["nowhere", "n" * 256, "empty", "file.csv"])
+@pytest.mark.parametrize("root", ["nowhere", "n" * 256, "empty", "file.txt"])
 def test_a_path_without_images_is_named(
     root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("empty").mkdir()
-    Path("file.csv").touch()
+    Path("file.txt").touch()
     for read in (datasets.validate, reader_of):
         with pytest.raises(DatasetError, match=root[:30]) as caught:
             read(root)

@@ -45,6 +45,18 @@ def test_plain_files_and_gzip_files_of_several_members_are_read_together(
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("compress", [False, True])
+def test_files_are_found_by_the_names_of_downloads_and_where_torchvision_puts_them(
+    compress: bool, few: Sets, tmp_path: Path
+) -> None:
+    for path in sorted(written(tmp_path / "MNIST" / "raw", few, compress).iterdir()):
+        path.rename(path.with_name(path.name.replace("-idx", ".idx")))
+        path.mkdir()  # some archives have each file in a folder too
+    for split, expected in few.items():
+        for found, array in zip(load_digits(tmp_path, split), expected, strict=True):
+            np.testing.assert_array_equal(found, array)
+
+
 def test_the_compressed_file_is_read_if_both_exist(few: Sets, tmp_path: Path) -> None:
     written(tmp_path, few)
     write_file(tmp_path / TEST_LABELS, encode_idx(few["test"].labels[::-1]), compress=False)
@@ -75,7 +87,7 @@ def _header(*sizes: int) -> Change:
 MALFORMED: dict[str, tuple[str, Change, str]] = {
     "a page": (TEST_IMAGES, lambda c: b"<!DOCTYPE html>", "b'<!DOCTYP'"),
     "no bytes": (TEST_IMAGES, lambda c: b"", "images"),
-    "a header cut off": (TEST_IMAGES, lambda c: c[:10], "10 of 16 bytes"),
+    "a header cut off": (TEST_IMAGES, lambda c: c[:10], "damaged"),
     "labels in place of images": (
         TRAIN_IMAGES,
         lambda c: encode_idx(np.zeros(20)),

@@ -4,6 +4,7 @@ clearly.
 
 import importlib.util
 import io
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from support.sources import Sets, encoded, picture_table, write_folders, write_npz, write_parquet
 
-from mnist_pipeline.data import datasets
+from mnist_pipeline.data import datasets, findings
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.reader import SPLITS
 
@@ -46,7 +47,7 @@ def test_pictures_of_any_format_size_and_colour_are_converted_by_the_rule(tmp_pa
     (tmp_path / "classes.txt").write_text("bleu\nvert\nrouge\n")
     opened = reader_of(tmp_path)
     assert opened.class_names == ("bleu", "vert", "rouge")  # the folders are blue, green and red
-    parts = [opened.read(split) for split in SPLITS]
+    parts = opened.read(*SPLITS)
     assert sum((part.kinds for part in parts), Counter[str]())["60×90 RGB"] == 3
     assert [np.bincount(part.labels).tolist() for part in parts] == [[5, 5, 5], [1, 1, 1]]
 
@@ -82,7 +83,8 @@ def test_an_archive_may_have_channels_and_a_column_of_labels(few: Sets, tmp_path
     expected = load_digits(write_npz(tmp_path / "grey.npz", few), "train")
     for channels in (1, 3):
         arrays = {"x_train": np.stack([images] * channels, axis=-1), "y_train": labels[:, None]}
-        np.savez(tmp_path / "colour.npz", **arrays, x_test=images, y_test=labels)
+        arrays |= {"test_images": images, "test_labels": labels}
+        np.savez(tmp_path / "colour.npz", **arrays)
         for array, found in zip(
             expected, load_digits(tmp_path / "colour.npz", "train"), strict=True
         ):
@@ -100,12 +102,49 @@ def test_dark_digits_on_light_paper_are_inverted_and_other_images_stay_as_they_a
     np.testing.assert_array_equal(load_digits(tmp_path, "train").images, images)
 
 
-def test_files_that_systems_leave_do_no_harm(few: Sets, tmp_path: Path) -> None:
+LITTER = (".DS_Store", "Thumbs.db", "Picasa.ini", "Icon\r", "1.xmp", "1.png~", "notes.txt")
+
+
+def test_files_that_are_not_pictures_are_skipped_and_counted_in_one_warning(
+    few: Sets, tmp_path: Path
+) -> None:
     root = write_folders(tmp_path, few)
-    for name in (".DS_Store", "Thumbs.db"):
+    for name in LITTER:
         (root / "train" / name).touch()
         (root / "train" / "3" / name).touch()
+    for folder in (root, root / "train", root / "train" / "3"):
+        (folder / "@eaDir").mkdir()
+    os.mkfifo(root / "train" / "3" / "pipe")
     np.testing.assert_array_equal(load_digits(root, "train").images, few["train"].images)
+    (warning,) = (text for text in findings.inspect(root)[0].warnings if "skipped" in text)
+    assert f" {len(LITTER) + 2}, " in warning
+
+
+def test_all_pictures_that_can_not_be_read_are_counted_and_the_first_ten_are_named(
+    few: Sets, tmp_path: Path
+) -> None:
+    root = write_folders(tmp_path, few)
+    paths = [path for split in few for path in sorted((root / split / "7").iterdir())]
+    for path in paths:
+        path.write_bytes(b"<html>")
+    with pytest.raises(DatasetError, match=f"^{len(paths)} pictures") as caught:
+        datasets.validate(root)
+    assert len(paths) > 10
+    assert sum(str(path) in str(caught.value) for path in paths) == 10
+
+
+def test_a_class_may_have_the_name_of_a_split(few: Sets, tmp_path: Path) -> None:
+    root = write_folders(tmp_path, {"": few["train"]})
+    for number, name in enumerate(("bus", "test", "train")):
+        (root / str(number)).rename(root / name)
+    assert {"bus", "test", "train"} < {*reader_of(root).class_names}
+
+
+def test_a_pipe_that_is_called_a_data_set_is_not_opened(tmp_path: Path) -> None:
+    for name in ("a", "a.npz", "a.parquet", "a.csv", "classes.txt"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(DatasetError, match=name):
+            datasets.validate(tmp_path / name)
 
 
 # Malformed sources: how to spoil a valid one, and a regular expression for what the error names
@@ -149,11 +188,21 @@ FOLDERS: dict[str, tuple[Spoil, str]] = {
     ),
     "a picture cut off": (_picture(lambda content: content[:-30]), "train/7/.*cut off"),
     "a page in place of a picture": (_picture(lambda content: b"<html>"), "train/7/.*not a PNG"),
-    "notes among the pictures": (_write("train/7/notes.txt", "seven"), "notes.txt"),
     "a picture outside of the class folders": (_write("train/a.png", b""), "train/a.png.*0, 1, 2"),
-    "train without test": (
-        lambda root: (root / "test").rename(root / "validation"),
-        "folder train",
+    "classes beside a split": (
+        lambda root: [
+            *(path.rename(root / path.name) for path in (root / "test").iterdir()),
+            (root / "test").rmdir(),
+        ],
+        "train.*0, 1, 2",
+    ),
+    "pictures without classes for testing": (
+        lambda root: [
+            shutil.rmtree(root / "test"),
+            (root / "test").mkdir(),
+            (root / "test" / "1.png").write_bytes(BLANK),
+        ],
+        "test.*predict",
     ),
     "a class in one split": (
         lambda root: (root / "test" / "7").rename(root / "test" / "8a"),
@@ -261,7 +310,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], pa.Array] | None, str]] = {
     "pictures that are none": (
         "image",
         lambda column: pa.array([b"<html>"] * len(column)),
-        "image 0 of train is not",
+        "image 0 of train.* is not a PNG",
     ),
     "a label outside": (
         "label",
