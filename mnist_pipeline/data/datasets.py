@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_pipeline.data import folders, idx, npz, parquet
+from mnist_pipeline.data import csv_files, folders, idx, npz, parquet
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.reader import SPLITS, Reader, Split
 from mnist_pipeline.data.records import DigitSet, RawFile
@@ -19,7 +19,7 @@ MNIST_SUMS = {
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
-LAYOUTS = (idx, npz, parquet, folders)
+LAYOUTS = (idx, npz, parquet, csv_files, folders)
 
 
 def reader_of(root: str | Path) -> Reader:

@@ -53,6 +53,13 @@ def find(root: Path) -> Source | None:
     )
 
 
+def has_classes(root: Path) -> bool:
+    """Whether a directory has class folders, and not only folders such as `images` or `train`."""
+    folders = subfolders(root)
+    num_unnamed = sum(not part_of(folder.name) for folder in folders)
+    return num_unnamed > 1 or any(map(subfolders, folders))
+
+
 def subfolders(directory: Path) -> list[Path]:
     """The folders in a directory, sorted, without those that systems add."""
     return [path for path in _visible(directory) if path.is_dir()]

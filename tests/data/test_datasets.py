@@ -12,7 +12,9 @@ from support.sources import (
     NAMES,
     Sets,
     encoded,
+    write_csv,
     write_folders,
+    write_listing,
     write_npz,
     write_parquet,
 )
@@ -32,6 +34,8 @@ LAYOUTS: dict[str, Callable[[Path, Sets], Path]] = {
     "folders": lambda root, sets: write_folders(root / "folders", sets),
     "npz": lambda root, sets: write_npz(root / "digits.npz", sets),
     "parquet": lambda root, sets: write_parquet(root / "parquet", sets),
+    "csv": lambda root, sets: write_csv(root / "csv", sets),
+    "listing": lambda root, sets: write_listing(root / "listing", sets),
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
@@ -72,4 +73,31 @@ def write_parquet(root: Path, sets: Sets, names: tuple[str, ...] | None = NAMES)
             root / f"{split}-00000-of-00001.parquet",
             row_group_size=100,
         )
+    return root
+
+
+def pixel_table(digits: DigitSet) -> pd.DataFrame:
+    """A row per image, as on Kaggle: `label,pixel0…pixel783`."""
+    pixels = digits.images.reshape(len(digits.images), -1)
+    names = [f"pixel{number}" for number in range(pixels.shape[1])]
+    return pd.DataFrame(pixels, columns=names).assign(label=digits.labels)[["label", *names]]
+
+
+def write_csv(root: Path, sets: Sets) -> Path:
+    """A file of pixels per split."""
+    root.mkdir(parents=True, exist_ok=True)
+    for split, digits in sets.items():
+        pixel_table(digits).to_csv(root / f"mnist_{split or 'all'}.csv", index=False)
+    return root
+
+
+def write_listing(root: Path, sets: Sets) -> Path:
+    """A list of pictures per split, beside a folder of these."""
+    for split, digits in sets.items():
+        (root / f"{split}_pictures").mkdir(parents=True)
+        names = [f"{number:05}" for number in range(len(digits.labels))]
+        for name, image in zip(names, digits.images, strict=True):
+            (root / f"{split}_pictures" / f"{name}.png").write_bytes(encoded(image))
+        table = pd.DataFrame({"label": digits.labels, "id_code": names})
+        table.to_csv(root / f"{split or 'all'}.csv", index=False)
     return root
