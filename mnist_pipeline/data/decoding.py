@@ -14,12 +14,13 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from mnist_pipeline.data.errors import ImageError
+from mnist_pipeline.utils import places
 
 Grey = NDArray[np.floating[Any]]
 
 # Pillow imports all of its forty readers unless the requested ones are loaded already.
 FORMATS = ("PNG", "JPEG", WebPImageFile.format, TiffImageFile.format, "BMP", "GIF")
-FILE_NAME = re.compile(r"(?i).+\.(png|jpe?g|webp|bmp|tiff?|gif)")
+FILE_NAME = re.compile(r"(?i).+\.(png|jpe?g|webp|bmp|tiff?|gif|hei[cf])")
 OPEN_PIPES = ("/dev/stdin", "/dev/fd/")  # pipes that a shell opened; a program writes to them
 LONGEST_SIDE = 20_000  # a picture of few pixels may be long, and its sides take time and memory
 
@@ -63,10 +64,11 @@ def decode(source: Path | bytes) -> tuple[NDArray[np.uint8] | Grey, str]:
     content = source if isinstance(source, bytes) else read_content(source)
     if not content:
         raise ImageError("is empty; save or copy the picture again")
+    formats = _formats(content)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            with Image.open(io.BytesIO(content), formats=formats) as image:
                 if max(image.size) > LONGEST_SIDE:
                     raise Image.DecompressionBombError
                 mode = image.mode
@@ -87,6 +89,21 @@ def decode(source: Path | bytes) -> tuple[NDArray[np.uint8] | Grey, str]:
             raise ImageError(
                 f"is damaged or cut off ({error}); save or copy the picture again"
             ) from error
+
+
+def _formats(content: bytes) -> tuple[str, ...]:
+    """The formats that a file may have; an optional library reads HEIC, what iPhones write."""
+    if content[4:10] not in (b"ftyphe", b"ftypmi"):
+        return FORMATS
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise ImageError(
+            "is a HEIC picture, which the extra heic reads; install it with "
+            f"{places.pip_install('pillow-heif')}"
+        ) from error
+    pillow_heif.register_heif_opener()
+    return ("HEIF",)
 
 
 def grey_levels(image: Image.Image) -> NDArray[np.uint8] | Grey:

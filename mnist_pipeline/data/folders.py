@@ -123,7 +123,7 @@ def _pictures(root: Path, splits: Names) -> list[Path]:
     for folder in folders:
         if subfolders(folder) or not pictures_in(folder):
             raise DatasetError(
-                f"{folder} has no pictures (PNG, JPEG, WebP, TIFF, BMP or GIF), or has "
+                f"{folder} has no pictures (PNG, JPEG, WebP, TIFF, BMP, GIF or HEIC), or has "
                 "folders; put the pictures of the class directly there"
             )
     return [path for folder in folders for path in pictures_in(folder)]

@@ -1,12 +1,15 @@
 """Reading picture files: what is not a picture of a sensible size is refused at once."""
 
+import io
 import os
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from support.sources import encoded
 
 from mnist_pipeline.data.decoding import LONGEST_SIDE, read
@@ -48,3 +51,25 @@ def test_a_picture_with_a_very_long_side_is_refused_before_it_is_decoded() -> No
     assert read(encoded(np.zeros((1, LONGEST_SIDE), np.uint8))).shape == (1, LONGEST_SIDE)
     with pytest.raises(ImageError, match=f"{LONGEST_SIDE:,}"):
         read(encoded(np.zeros((LONGEST_SIDE + 1, 1), np.uint8)))
+
+
+def test_heic_is_read_upright_if_its_library_is_installed(tmp_path: Path) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.register_heif_opener()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying on its side
+    levels = np.zeros((60, 90), np.uint8)
+    levels[:, 60:] = 255
+    stored = io.BytesIO()
+    Image.fromarray(levels).convert("RGB").save(stored, "HEIF", exif=exif.tobytes(), quality=90)
+    path = tmp_path / "1.HEIC"
+    path.write_bytes(stored.getvalue())
+    np.testing.assert_allclose(read(path), np.rot90(levels, -1), atol=16)
+
+
+def test_the_error_of_a_heic_picture_without_its_library_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(ImageError, match=r"extra heic.*pip install"):
+        read(b"\0\0\0\x18ftypheic")
