@@ -112,7 +112,7 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
                     at_least(
                         *scores.compared_with_guessing(true, predictions.labels),
                         f"{evaluated.total - evaluated.errors:,} of {evaluated.total:,} test "
-                        "images are read correctly, which may be guessing",
+                        "images are classified correctly, which may be guessing",
                     )
                 ),
             },
