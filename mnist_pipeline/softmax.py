@@ -333,8 +333,9 @@ def _fit(
     num_classes, num_features = initial[0].shape
     blocks = _blocks(initial[0], kernel.LANES)
     b = initial[1].copy()
+    y = np.empty((len(blocks), kernel.LANES))
     for epoch in range(1, epochs + 1):
-        total, correct = kernel.run_epoch(*entries, labels, rows, blocks, b, learning_rate)
+        total, correct = kernel.run_epoch(*entries, labels, rows, blocks, b, y, learning_rate)
         _report(on_epoch, epoch, total / len(rows), correct / len(rows))
     W = blocks.transpose(0, 2, 1).reshape(-1, num_features)[:num_classes]
     return np.ascontiguousarray(W), b

@@ -5,6 +5,7 @@ in degrees, lengths in pixels. A parameter is one number for all images, or one 
 from −1,000 to 1,000. Results do not depend on the number of threads.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ Images = NDArray[np.uint8]
 MAX_INK = 255
 LIMIT = 1_000  # of every parameter, so that no position in an image overflows
 IMAGES_PER_BLOCK = 1_024
-_NOISY_IMAGES_PER_BLOCK = 128  # their floating values fit the cache
+_FLOATING_IMAGES_PER_BLOCK = 128  # their floating values fit the cache
 
 
 def affine(
@@ -62,7 +63,12 @@ def affine(
     c = middle_row - a * from_row - b * from_column
     f = middle_column - d * from_row - e * from_column
     maps = np.stack([a, b, c, d, e, f], axis=1)
-    return _in_blocks(lambda block, output: sample(images[block], maps[block], output), images)
+
+    def deform(block: slice, output: Images) -> None:
+        padded = np.zeros((height + 2) * (width + 2), np.float32)
+        sample(images[block], maps[block], padded, output)
+
+    return _in_blocks(deform, images)
 
 
 def thicken(images: Images, amount: ArrayLike) -> Images:
@@ -70,11 +76,24 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
 
     A fraction of a pixel is a blend.
     """
-    from mnist_pipeline.kernels.deformations import widen
-
     images = _bytes(images)
-    amounts = _for_each("amount", amount, len(images))
-    return _in_blocks(lambda block, output: widen(images[block], amounts[block], output), images)
+    output = images.copy()
+    amounts = _for_each("amount", amount, len(images))[:, np.newaxis, np.newaxis]
+    # min x = 255 − max(255 − x), and 255 − x is x ^ 255.
+    inverts = np.where(amounts < 0, np.uint8(MAX_INK), np.uint8(0))
+    for block in slices(len(images), _FLOATING_IMAGES_PER_BLOCK):
+        left, invert = np.abs(amounts[block]), inverts[block]
+        for pixel in range(math.ceil(left.max())):
+            padded = np.pad(output[block], ((0, 0), (1, 1), (1, 1))) ^ invert
+            extremes = np.maximum(padded[:, 1:-1, :-2], padded[:, 1:-1, 2:])
+            for others in (padded[:, :-2, 1:-1], padded[:, 1:-1, 1:-1], padded[:, 2:, 1:-1]):
+                np.maximum(extremes, others, out=extremes)
+            # x + fraction · (extreme − x), rounded
+            change = np.subtract(extremes ^ invert, output[block], dtype=np.float32)
+            change *= np.clip(left - pixel, 0, 1).astype(np.float32)
+            change += np.float32(0.5)
+            output[block] = np.add(change, output[block], out=change)
+    return output
 
 
 def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Generator = 0) -> Images:
@@ -84,7 +103,7 @@ def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Genera
     factors = (MAX_INK * deviations).astype(np.float32)[:, np.newaxis, np.newaxis]
     generator = np.random.default_rng(seed)
     output = np.empty_like(images)
-    for block in slices(len(images), _NOISY_IMAGES_PER_BLOCK):
+    for block in slices(len(images), _FLOATING_IMAGES_PER_BLOCK):
         noise = generator.standard_normal(images[block].shape, np.float32)
         noise *= factors[block]
         noise += images[block]

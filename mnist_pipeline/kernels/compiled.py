@@ -41,8 +41,13 @@ CACHE = cache_directory(_KERNELS, Path(NUMBA.CACHE_DIR or places.code_cache()))
 
 
 def compiled(**options: Any) -> Callable[[_Function], _Function]:
-    """Numba's `njit`, with a type, and with the directory `CACHE`."""
+    """Numba's `njit`, with a type, and with the directory `CACHE`.
+
+    A function that is not cached is called by others only: a tenth of the time that compiling takes
+    would make it callable from Python and C.
+    """
     NUMBA.CACHE_DIR = str(CACHE)  # Numba forgets it when one of its environment variables changes
+    options = {"no_cfunc_wrapper": True, "no_cpython_wrapper": "cache" not in options, **options}
     return cast("Callable[[_Function], _Function]", numba.njit(**options))
 
 

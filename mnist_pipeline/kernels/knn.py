@@ -39,7 +39,7 @@ _RESIDUAL_ROW = 1
 _NUM_ROWS = COORDINATE_ROW + DEPTHS[-1]
 _FIRST_COORDINATE = len(DEPTHS)  # in a row of a query, after its residual norms
 _NUM_COLUMNS = _FIRST_COORDINATE + DEPTHS[-1]
-_SEED_TILES = 2
+_NO_TILE = -1
 _FETCHED = 32  # rows that are prefetched before they are compared
 _CACHE_LINE = 64
 _PROJECTED_ROWS = 3  # rows projected together: their sums fill 21 of 32 registers
@@ -64,8 +64,11 @@ def _after(distance: Any, index: Any, other_distance: Any, other_index: Any) -> 
 
 
 @compiled()
-def _replace_root(distances: Any, indices: Any, distance: Any, index: Any) -> None:
-    """Replace the root of a max-heap by a neighbour, and sift it down."""
+def _offer(distances: Any, indices: Any, distance: Any, index: Any) -> Any:
+    """Keep a neighbour if it comes before the last of the heap; return whether it was kept."""
+    if not _after(distances[0], indices[0], distance, index):
+        return False
+    # Replace the root of the max-heap by the neighbour, and sift it down.
     parent = 0
     while True:
         child = 2 * parent + 1
@@ -83,14 +86,6 @@ def _replace_root(distances: Any, indices: Any, distance: Any, index: Any) -> No
         parent = child
     distances[parent] = distance
     indices[parent] = index
-
-
-@compiled()
-def _offer(distances: Any, indices: Any, distance: Any, index: Any) -> Any:
-    """Keep a neighbour if it comes before the last of the heap; return whether it was kept."""
-    if not _after(distances[0], indices[0], distance, index):
-        return False
-    _replace_root(distances, indices, distance, index)
     return True
 
 
@@ -288,23 +283,23 @@ def project(
 
 @compiled()
 def _nearest_tiles(
-    centroids: Any,
-    num_tiles: Any,
-    coordinates: Any,
-    query: Any,
-    values: Any,
-    farness: Any,
-    seeds: Any,
-) -> None:
-    """Find the tiles with the nearest centroids; they are likely to contain the neighbours."""
-    farness[:] = np.inf
+    centroids: Any, num_tiles: Any, coordinates: Any, query: Any, values: Any
+) -> tuple[Any, Any]:
+    """The two tiles with the nearest centroids, which are likely to contain the neighbours."""
+    first = second = _NO_TILE
+    largest = next_largest = np.float32(-np.inf)
     for group in range(centroids.shape[0]):
-        mask = _nearness(centroids, group, coordinates, query, -farness[0], values)
+        mask = _nearness(centroids, group, coordinates, query, next_largest, values)
         while mask:
             lane = _lowest(mask)
             mask &= mask - np.uint32(1)
-            if group * LANES + lane < num_tiles:
-                _offer(farness, seeds, -values[lane], group * LANES + lane)
+            tile = group * LANES + lane
+            if tile < num_tiles and values[lane] > next_largest:
+                second, next_largest = tile, values[lane]
+                if next_largest > largest:
+                    first, second = second, first
+                    largest, next_largest = next_largest, largest
+    return first, second
 
 
 @compiled(cache=True, nogil=True)
@@ -329,22 +324,22 @@ def scan_tiles(
     """
     num_queries = queries.shape[0]
     num_tiles = tiles.shape[0]
-    seeds = np.empty((num_queries, min(_SEED_TILES, num_tiles)), np.int64)
-    farness = np.empty(seeds.shape[1], np.float32)
+    seeds = np.empty(2 * num_queries, np.int64)
     values = np.empty(LANES, np.float32)
     cuts = np.empty(num_queries, np.float32)
     survivors = np.empty(num_queries, np.int64)
     masks = np.empty(num_queries, np.uint32)
-    sums = np.empty((num_queries, LANES), np.float32)
+    sums = np.empty(num_queries * LANES, np.float32)
     # Pairs to compare: at most all pairs of a tile, and pairs left over from an incomplete batch.
     query_of = np.empty(num_queries * LANES + _FETCHED, np.int64)
     rows = np.empty(query_of.size, np.int64)
     for query in range(num_queries):
-        _nearest_tiles(centroids, num_tiles, coordinates, query, values, farness, seeds[query])
-        for tile in seeds[query]:
+        nearest = _nearest_tiles(centroids, num_tiles, coordinates, query, values)
+        seeds[2 * query], seeds[2 * query + 1] = nearest
+        for tile in nearest:
             for row in order[tile * LANES : (tile + 1) * LANES]:
                 _fetch(train, row)
-        for tile in seeds[query]:
+        for tile in nearest:
             for row in order[tile * LANES : (tile + 1) * LANES]:
                 distance = _squared_distance(queries, query, train, row)
                 _offer(distances[query], indices[query], distance, row)
@@ -358,7 +353,7 @@ def scan_tiles(
         count = _sieve_4(tiles, tile, coordinates, cuts, sums, survivors, masks, count)
         for i in range(count):
             query, mask = survivors[i], masks[i]
-            if tile in seeds[query]:
+            if tile == seeds[2 * query] or tile == seeds[2 * query + 1]:
                 continue
             while mask:
                 place = tile * LANES + _lowest(mask)

@@ -10,7 +10,6 @@ scalars), so two intrinsics use explicit vectors. Everything else is plain loops
 import math
 from typing import Any
 
-import numpy as np
 from numba import types
 
 from mnist_pipeline.kernels.compiled import FLOAT64, Array, Emitter, compiled, intrinsic
@@ -76,6 +75,7 @@ def run_epoch(
     rows: Any,
     blocks: Any,
     b: Any,
+    y: Any,
     learning_rate: Any,
 ) -> Any:
     """Update the weights in place, sample after sample; return total loss and correct samples.
@@ -83,11 +83,10 @@ def run_epoch(
     `columns` and `values` describe the nonzero entries of all samples, `starts` the first entry of
     each sample; the values are multiplied by `scale`. `labels` are int64 (num_samples,), `rows` the
     numbers of the samples to use, `blocks` the weights, pixel-major, (num_blocks, num_features,
-    LANES), and `b` the biases (num_classes,), both float64.
+    LANES), `b` the biases (num_classes,), and `y` is overwritten, (num_blocks, LANES), all float64.
     """
     num_blocks = len(blocks)
     num_classes = len(b)
-    y = np.zeros((num_blocks, blocks.shape[2]))
     scores = y.reshape(-1)
     total = 0.0
     correct = 0
