@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import click
@@ -15,7 +16,6 @@ import dagster as dg
 
 from mnist_pipeline.cli.display import Display, is_interruption, open_output, progress_logger
 from mnist_pipeline.cli.errors import CommandError, of_database
-from mnist_pipeline.cli.first_run import compile_ahead
 from mnist_pipeline.cli.selection import select_assets, whole_graph
 from mnist_pipeline.data.records import RawFile, checksum
 from mnist_pipeline.models import STORED, model_seconds
@@ -41,20 +41,26 @@ INTERRUPTED = "Interrupted. Stored results are kept; the same command with --cha
 
 
 def run_assets(
-    configured: settings.Settings, select: str | None, config: Path | None, changed: bool
+    configured: settings.Settings,
+    compiler: Popen[bytes] | None,
+    select: str | None,
+    config: Path | None,
+    changed: bool,
 ) -> None:
-    """Run the selected assets, or only those among them that are due."""
+    """Run the selected assets, or only those among them that are due.
+
+    `compiler` is the process that compiles kernels during the first run.
+    """
     start = time.perf_counter()
     storage.current().require_this_version()
     run_config = _read_config(config)
-    compile_ahead()
     with machine.importing():
         definitions = project.graph()
         selected = select_assets(definitions, select or "*")
     machine.keep_freed_memory()
     gc.set_threshold(*GC_THRESHOLDS)
     with open_output() as stream:
-        echo, display = partial(click.secho, file=stream), Display(stream)
+        echo, display = partial(click.secho, file=stream), Display(stream, compiler)
         with (
             instances.only_run(configured, echo),
             dagster_internals.open_event_log(),
@@ -63,6 +69,8 @@ def run_assets(
             instances.fail_abandoned_runs(instance)
             files = observe_raw_files(instance, definitions)
             echo(f"Data:    {configured.data}\nStorage: {configured.storage}")
+            if compiler:
+                echo("Compiling on another core, once per installation")
             _check_data(instance, configured, files, selected, is_default=changed and not select)
             due = selected & due_assets(instance, definitions) if changed else selected
             runs = _runs(instance, definitions, due, selected, changed=changed)
