@@ -76,7 +76,7 @@ def test_letters_and_pictures_without_a_digit_are_marked(recognizer: Recognizer)
     kinds = {
         "letters": [letter_picture(letter, rng) for letter in DISTINCT for _ in range(4)],
         "noise": [rng.integers(0, 256, (200, 120), np.uint8) for _ in range(4)],
-        "scribbles": [scribble_picture(rng) for _ in range(8)],
+        "scribbles": [scribble_picture(rng) for _ in range(60)],
         "blank paper": [blank_picture(rng) for _ in range(8)],
     }
     marked = {
@@ -84,5 +84,5 @@ def test_letters_and_pictures_without_a_digit_are_marked(recognizer: Recognizer)
         for kind, pictures in kinds.items()
     }
     assert marked["letters"] >= 0.85
-    assert min(marked.values()) >= 0.6
+    assert min(marked.values()) >= 0.6, marked
     assert np.mean(list(marked.values())) >= 0.85
