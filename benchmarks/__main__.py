@@ -12,7 +12,7 @@ from benchmarks import environment
 from benchmarks.bench import Bench, BenchmarkError
 
 # Torch's threads are loaded late, because they would disturb the sections before.
-SECTIONS = ("knn", "pca", "softmax", "growth", "networks", "layers", "threads", "commands", "page")
+SECTIONS = ("knn", "pca", "softmax", "growth", "networks", "layers", "commands", "page")
 BY_REQUEST = ("recognition",)  # takes a quarter of an hour
 
 
