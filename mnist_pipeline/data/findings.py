@@ -129,7 +129,11 @@ def judge(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured]:
             )
         ),
         "not_empty": warning(
-            at_most(num_empty, 0, f"{num_empty:,} images are nearly empty: they have no contrast")
+            at_most(
+                num_empty,
+                0,
+                f"{num_empty:,} images have little contrast; come closer, or use more light",
+            )
         ),
         "classes_mixed": warning(
             at_most(

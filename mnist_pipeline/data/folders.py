@@ -121,10 +121,15 @@ def _pictures(root: Path, splits: Names) -> list[Path]:
     """The pictures in class folders; raises a DatasetError if one has none, or has folders."""
     folders = _class_folders(root, splits)
     for folder in folders:
-        if subfolders(folder) or not pictures_in(folder):
+        if nested := subfolders(folder):
             raise DatasetError(
-                f"{folder} has no pictures (PNG, JPEG, WebP, TIFF, BMP, GIF or HEIC), or has "
-                "folders; put the pictures of the class directly there"
+                f"{nested[0]} is a folder in a class folder; move its pictures into {folder}, and "
+                "remove it"
+            )
+        if not pictures_in(folder):
+            raise DatasetError(
+                f"{folder} has no pictures (PNG, JPEG, WebP, TIFF, BMP, GIF or HEIC); add some, or "
+                "remove the folder"
             )
     return [path for folder in folders for path in pictures_in(folder)]
 

@@ -48,7 +48,7 @@ def test_good_images_have_counts_and_no_findings(few: dict[str, DigitSet], tmp_p
         ),
         (
             lambda images, labels: (images // np.r_[255, np.ones(399, int)][:, None, None], labels),
-            "1 images are nearly empty",
+            "1 images have little contrast",
         ),
         (lambda images, labels: (images[np.argsort(labels)], np.sort(labels)), "sorted by class"),
         (lambda images, labels: (images[labels > 0], labels[labels > 0]), "class 0"),

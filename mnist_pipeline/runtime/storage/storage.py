@@ -120,7 +120,8 @@ class Storage:
                 content = (self._place(key) / CURRENT).read_bytes()
             except FileNotFoundError:
                 raise StorageError(
-                    f"{key} is not stored in {self.root}; compute it with {_command(key)}"
+                    f"{key} is not stored in {self.root}; name another storage by "
+                    f"MNIST_PIPELINE_STORAGE, or compute it with {_command(key)}"
                 ) from None
         version = content.decode("ascii", "replace").strip()
         if not VERSION.fullmatch(version):
