@@ -57,7 +57,9 @@ def inbox_predictions(
     with stopwatch():
         (readings,) = recognizer.read_pages([page])
         sheet = contact_sheet.draw(
-            [contact_sheet.Entry(path.name, page.picture, readings)], recognizer
+            [contact_sheet.Entry(path.name, page.picture, readings)],
+            recognizer,
+            figures.font_file(recognizer.known.names),
         )
     table = tables.of_digits(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())

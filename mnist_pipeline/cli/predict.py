@@ -12,6 +12,7 @@ from mnist_pipeline.cli.sheets import write_sheet
 from mnist_pipeline.handwriting import contact_sheet, pictures
 from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import Classes, Reading, Recognizer, headline, text_of
+from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import printable
 
@@ -50,7 +51,11 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
     if as_json:
         click.echo("\n]")
     if sheet and on_sheet:
-        write_sheet(sheet, contact_sheet.draw(on_sheet, recognizer))
+        names = "".join(recognizer.known.names)
+        font = (
+            None if names.isascii() else figures.font_file(names)
+        )  # with Matplotlib, which is slow
+        write_sheet(sheet, contact_sheet.draw(on_sheet, recognizer, font))
     return int(failed)
 
 

@@ -89,8 +89,10 @@ class Entry(NamedTuple):
         return self._replace(picture=np.asarray(resized), width=self.width or width)
 
 
-def draw(entries: Sequence[Entry], recognizer: Recognizer) -> Image.Image:
+def draw(entries: Sequence[Entry], recognizer: Recognizer, font: str | None = None) -> Image.Image:
     """Draw pictures with numbered digits, and one row per digit.
+
+    `font` is the path of a font for texts that are not ASCII; without one, they are escaped.
 
     The sheet shows at most `MAX_PICTURES` pictures and `MAX_DIGITS` digits in all, and counts the
     others. The images of the nearest training digits come from the recognizer.
@@ -99,7 +101,7 @@ def draw(entries: Sequence[Entry], recognizer: Recognizer) -> Image.Image:
     num_rows = [min(len(entry.readings), MAX_DIGITS // len(shown)) for entry in shown]
     heights = [_height(entry, rows) for entry, rows in zip(shown, num_rows)]
     bottom = HEAD + sum(heights)
-    sheet = _Sheet(bottom + TITLE, recognizer)
+    sheet = _Sheet(bottom + TITLE, recognizer, font)
     top = HEAD
     for entry, rows, height in zip(shown, num_rows, heights):
         sheet.draw_entry(top, entry, rows)
@@ -127,7 +129,8 @@ def percent(share: float) -> str:
 
 
 class _Sheet:
-    def __init__(self, height: int, recognizer: Recognizer) -> None:
+    def __init__(self, height: int, recognizer: Recognizer, font: str | None) -> None:
+        self.path = font
         self.image = Image.new("RGB", (WIDTH, height), PAPER)
         self.pen = ImageDraw.Draw(self.image)
         self.recognizer = recognizer
@@ -139,7 +142,13 @@ class _Sheet:
     def text(
         self, place: tuple[int, int], text: str, color: str, size: int = NORMAL, anchor: str = "la"
     ) -> None:
-        self.pen.text(place, text, color, _font(size), anchor=anchor)
+        self.pen.text(place, text, color, self.font(size, text), anchor=anchor)
+
+    def font(self, size: int, text: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+        return _font(size, None if text.isascii() else self.path)
+
+    def cut(self, text: str, length: int = 18) -> str:
+        return shortened(text, length) if self.path else cut(text, length)
 
     def paste(self, image: np.ndarray, place: tuple[int, int]) -> None:
         """Paste a 28×28 image with black ink, enlarged without interpolation."""
@@ -149,8 +158,8 @@ class _Sheet:
     def draw_entry(self, top: int, entry: Entry, num_rows: int) -> None:
         """Draw a picture with boxes around its digits, and rows for the first digits."""
         height, width = entry.picture.shape
-        title = cut(entry.title, TITLE_LENGTH)
-        answer = cut(headline(entry.readings, self.known), 60)
+        title = self.cut(entry.title, TITLE_LENGTH)
+        answer = self.cut(headline(entry.readings, self.known), 60)
         self.pen.line((MARGIN, top, WIDTH - MARGIN, top), LINE)
         self.text((MARGIN, top + 9), title, INK)
         self.text((WIDTH - MARGIN, top + 9), answer, INK, anchor="ra")
@@ -196,16 +205,18 @@ class _Sheet:
         self.text((NUMBER, middle), str(number), _color(answer), anchor="lm")
         self.paste(reading.image, (SEEN, inner))
         size = LARGE if len(answer.text) == 1 else NORMAL
-        self.text((ANSWER, inner + 12), cut(answer.text, 13), color, size, "lm")
-        self.text((ANSWER, inner + 38), cut(model), SOFT, SMALL, "lm")
+        self.text((ANSWER, inner + 12), self.cut(answer.text, 13), color, size, "lm")
+        self.text((ANSWER, inner + 38), self.cut(model), SOFT, SMALL, "lm")
         self.text((ANSWER, inner + 54), percent(answer.probability), INK, anchor="lm")
         self.draw_others(inner, answer)
         for i, neighbor in enumerate(answer.neighbors):
             self.draw_neighbor((NEIGHBORS + i * NEIGHBOR_STEP, inner), neighbor, answer.digit)
         self.paste(answer.reconstruction, (REBUILT, inner))
         if answer.is_doubtful:
-            doubt = "\n".join(wrap(cut(self.known.headline(answer), 60), DOUBT_LENGTH))
-            self.pen.multiline_text((DOUBT, middle), doubt, WARNING, _font(NORMAL), "lm", spacing=2)
+            doubt = "\n".join(wrap(self.cut(self.known.headline(answer), 60), DOUBT_LENGTH))
+            self.pen.multiline_text(
+                (DOUBT, middle), doubt, WARNING, self.font(NORMAL, doubt), "lm", spacing=2
+            )
 
     def draw_others(self, top: int, answer: Recognition) -> None:
         """Draw one line per other model, in red if its digit differs from the answer."""
@@ -214,7 +225,7 @@ class _Sheet:
             y = top + SIDE * (2 * i + 1) // (2 * len(others))
             self.text((OTHERS, y), MODELS[model].short_title, SOFT, SMALL, "lm")
             digit = answer.digits[model]
-            line = cut(self.known.names[digit], 10)
+            line = self.cut(self.known.names[digit], 10)
             if len(line) == 1:
                 line += f"   {percent(float(answer.probabilities[model][digit]))}"
             color = INK if digit == answer.digit else WARNING
@@ -224,8 +235,8 @@ class _Sheet:
         """Draw a training digit and its label, in red if the label differs from the answer."""
         self.paste(self.recognizer.training_image(neighbor.index), place)
         x, y = place[0] + SIDE, place[1] + SIDE
-        label = cut(self.known.names[neighbor.digit], 7)
-        width = max(13, round(_font(SMALL).getlength(label)) + 4)
+        label = self.cut(self.known.names[neighbor.digit], 7)
+        width = max(13, round(self.font(SMALL, label).getlength(label)) + 4)
         color = INK if neighbor.digit == digit else WARNING
         self.pen.rectangle((x - width, y - 15, x, y), fill=PAPER)
         self.text((x - width // 2, y - 7), label, color, SMALL, "mm")
@@ -247,5 +258,5 @@ def _levels(image: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+def _font(size: int, path: str | None = None) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.truetype(path, size) if path else ImageFont.load_default(size)

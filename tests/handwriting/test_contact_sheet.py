@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import PIL.Image
 import pytest
+from matplotlib.font_manager import findfont
 
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting import contact_sheet
 from mnist_pipeline.handwriting.contact_sheet import Entry, cut, draw, percent
-from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
+from mnist_pipeline.handwriting.recognizer import Classes, Reading, Recognizer
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,21 @@ def test_an_image_that_does_not_look_like_a_digit_is_highlighted(
         sheet = draw([Entry("a.png", reading.image, [reading])], small_recognizer)
         colors = sheet.getcolors(1 << 24) or []
         assert (warning in {color for _, color in colors}) != looks
+
+
+def test_names_that_are_not_ascii_are_drawn_in_the_letters_of_a_font(
+    small_recognizer: Recognizer, readings: list[Reading]
+) -> None:
+    font = findfont("DejaVu Sans")
+    entry = Entry("a.png", readings[0].image, readings[:1])
+    named = small_recognizer.of(Classes(("кот",) * 10, "cat", True))
+    plain = small_recognizer.of(Classes(("cat",) * 10, "cat", True))
+    drawn = {
+        path: [np.asarray(draw([entry], each, path)) for each in (named, plain)]
+        for path in (None, font)
+    }
+    assert np.any(drawn[font][0] != drawn[None][0])
+    assert np.array_equal(drawn[font][1], drawn[None][1])
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50_000), (50_000, 1), (3_000, 4_000)])
