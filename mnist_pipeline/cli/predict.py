@@ -52,9 +52,8 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
         click.echo("\n]")
     if sheet and on_sheet:
         names = "".join(recognizer.known.names)
-        font = (
-            None if names.isascii() else figures.font_file(names)
-        )  # with Matplotlib, which is slow
+        # Importing Matplotlib takes a third of a second.
+        font = None if names.isascii() else figures.font_file(names)
         write_sheet(sheet, contact_sheet.draw(on_sheet, recognizer, font))
     return int(failed)
 

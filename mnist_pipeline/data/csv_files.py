@@ -68,7 +68,7 @@ def _pixels(path: Path, table: Any) -> Any:
     is_grey = levels.dtype.kind in "iuf" and 0 <= levels.min() <= levels.max() <= 255
     if side**2 != table.shape[1] or not is_grey:
         raise DatasetError(
-            f"{path} has {table.shape[1]} columns of {levels.dtype} beside the label; each row "
+            f"{path} has {table.shape[1]} columns of {levels.dtype} besides the label; each row "
             "must be a label and the grey levels, 0 to 255, of a square image"
         )
     levels = levels * 255 if levels.max() <= 1 else levels
@@ -80,7 +80,8 @@ def _pictures(path: Path, table: Any) -> Any:
     known = {
         name: picture
         for folder in (".", *(folder.name for folder in folders.subfolders(path.parent)))
-        if len({part_of(folder), part_of(path.name), None}) < 3  # not those of another part
+        if len({part_of(folder), part_of(path.name), None})
+        < 3  # skip the folder of the other split
         for picture in folders.pictures_in(path.parent / folder)
         for name in (picture.name, picture.stem)
     }

@@ -77,11 +77,19 @@ def inspect(root: Path) -> tuple[Findings, dict[Split, DigitSet]]:
             f"({'; '.join(pairs[:NUM_PAIRS])}); if they are photos of one object, accuracy would "
             "be too optimistic: put all photos of an object into train, or all into test"
         )
-    kinds_by_frequency = dict(kinds.most_common())
     _, held_out = divide(sets["train"].labels)
     chosen = np.bincount(sets["train"].labels[held_out], minlength=len(names)).tolist()
-    found = reader.title, names, counts, chosen, kinds_by_frequency, warnings, problems
-    return Findings(*found, reader.notes), sets
+    findings = Findings(
+        layout=reader.title,
+        class_names=names,
+        counts=counts,
+        held_out=chosen,
+        kinds=dict(kinds.most_common()),
+        warnings=warnings,
+        problems=problems,
+        notes=reader.notes,
+    )
+    return findings, sets
 
 
 def judge(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured]:

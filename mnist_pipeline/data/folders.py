@@ -85,7 +85,7 @@ def _load(root: Path, names: list[str], splits: Names) -> Loaded:
 def _groups(root: Path) -> dict[Split, Names]:
     """The names of the folders of each split; the root itself, `.`, if it has the class folders.
 
-    A folder `train` without folders is a class, for example beside `bus`.
+    A folder `train` that has no subfolders is a class, for example next to `bus` and `car`.
     """
     folders = [path.name for path in subfolders(root)]
     named = list(filter(part_of, folders))
@@ -119,19 +119,21 @@ def _class_folders(root: Path, splits: Names) -> list[Path]:
 
 def _pictures(root: Path, splits: Names) -> list[Path]:
     """The pictures in class folders; raises a DatasetError if one has none, or has folders."""
-    folders = _class_folders(root, splits)
-    for folder in folders:
+    paths = []
+    for folder in _class_folders(root, splits):
         if nested := subfolders(folder):
             raise DatasetError(
                 f"{nested[0]} is a folder in a class folder; move its pictures into {folder}, and "
                 "remove it"
             )
-        if not pictures_in(folder):
+        pictures = pictures_in(folder)
+        if not pictures:
             raise DatasetError(
                 f"{folder} has no pictures (PNG, JPEG, WebP, TIFF, BMP, GIF or HEIC); add some, or "
                 "remove the folder"
             )
-    return [path for folder in folders for path in pictures_in(folder)]
+        paths += pictures
+    return paths
 
 
 def _skipped(root: Path, groups: dict[Split, Names]) -> list[str]:

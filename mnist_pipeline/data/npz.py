@@ -20,7 +20,7 @@ from mnist_pipeline.data.reader import (
     files_with_suffix,
 )
 
-# The arrays of labels by those of images: `x_train` of Keras, `train_images` of MedMNIST.
+# The name of the labels for each name of images: `x_train` is of Keras, `train_images` of MedMNIST.
 PAIRS = {
     "images": "labels",
     "x_train": "y_train",

@@ -130,7 +130,7 @@ def percent(share: float) -> str:
 
 class _Sheet:
     def __init__(self, height: int, recognizer: Recognizer, font: str | None) -> None:
-        self.path = font
+        self.font_path = font
         self.image = Image.new("RGB", (WIDTH, height), PAPER)
         self.pen = ImageDraw.Draw(self.image)
         self.recognizer = recognizer
@@ -145,10 +145,10 @@ class _Sheet:
         self.pen.text(place, text, color, self.font(size, text), anchor=anchor)
 
     def font(self, size: int, text: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-        return _font(size, None if text.isascii() else self.path)
+        return _font(size, None if text.isascii() else self.font_path)
 
     def cut(self, text: str, length: int = 18) -> str:
-        return shortened(text, length) if self.path else cut(text, length)
+        return shortened(text, length) if self.font_path else cut(text, length)
 
     def paste(self, image: np.ndarray, place: tuple[int, int]) -> None:
         """Paste a 28×28 image with black ink, enlarged without interpolation."""

@@ -18,7 +18,7 @@ HEADERS = {
 class HeadersMiddleware:
     """Send responses that other sites can't frame, sniff or read, and no shared cache stores.
 
-    If the client has left, as when an upload is broken off, there is no response and no error.
+    If the client disconnects, for example during an upload, nothing is sent or raised.
     """
 
     def __init__(self, app: ASGIApp) -> None:
