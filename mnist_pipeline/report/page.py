@@ -42,16 +42,33 @@ SHORT_TITLES = {name: model.short_title for name, model in MODELS.items()}
 SCRIPTS = (
     "page",
     "arrays",
+    "algebra",
+    "pca",
+    "softmax",
+    "knn",
+    "networks",
     "models",
     "conversion",
     "canvas",
     "answers",
+    "reader",
+    "draw",
     "components",
     "corners",
-    "draw",
     "errors",
     "start",
 )
+# The parts of the story, and their entries in the contents.
+STORY = {
+    "results": "Results",
+    "neighbors": "Neighbours",
+    "scores": "Scores",
+    "layers": "Networks",
+    "components": "Components",
+    "corners": "Corners",
+    "errors": "Errors",
+    "trust": "Trust",
+}
 NUM_ERRORS_SHOWN = 84  # in the story
 MAX_ERRORS = 200  # images of each model in the appendix
 NUM_MISLED_SHOWN = 12
@@ -91,7 +108,7 @@ def render(document: Mapping[str, Any], values: Values) -> str:
         corrupted={key: name.replace("_", " ").capitalize() for key, name in CORRUPTED.items()},
         short_titles=SHORT_TITLES,
         phrases={model.name: model.phrase for model in MODELS.values()},
-        story=_story(document),
+        story=STORY,
         sections=_sections(document),
         scripts=SCRIPTS,
         max_shown=NUM_ERRORS_SHOWN,
@@ -108,22 +125,6 @@ def render(document: Mapping[str, Any], values: Values) -> str:
         script_data=_script_data(document, values),
         arrays=arrays.embed(document, values),
     )
-
-
-def _story(document: Mapping[str, Any]) -> dict[str, str]:
-    """The entries of the contents by the identifiers of the headings."""
-    entries = {
-        "results": "Results",
-        "bytes": "A byte bug",
-        "components": "Components",
-        "corners": "Corners",
-        "errors": "Errors",
-        "draw": "Draw" if document["data"]["handwritten"] else "Try it",
-        "trust": "Trust",
-    }
-    if "knn" not in document["notebook"]:
-        del entries["bytes"]
-    return entries
 
 
 def _sections(document: Mapping[str, Any]) -> dict[str, str]:

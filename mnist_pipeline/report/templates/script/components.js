@@ -14,13 +14,13 @@ const Components = (arrays, models) => {
   const errorsOf = (image) => {
     const total = image.reduce((sum, level, i) => sum + (level - arrays["pca.mean"][i]) ** 2, 0);
     let left = total;
-    const squares = [total, ...[...models.coordinates(image)].map((coordinate) => (left -= coordinate ** 2))];
+    const squares = [total, ...[...models.pca.coordinates(image)].map((coordinate) => (left -= coordinate ** 2))];
     return squares.map((square) => Math.sqrt(Math.max(0, square) / PIXELS));
   };
   const at = (k) => [(WIDTH * k) / slider.max, HEIGHT * (1 - errors[k] / errors[0])];
   const show = () => {
     const k = Number(slider.value), [x, y] = at(k);
-    ink(rebuilt, models.rebuild(digit, k));
+    ink(rebuilt, models.pca.rebuild(digit, k));
     set(point, { cx: x, cy: y });
     const message = `${k} of ${PIXELS} components: error ${errors[k].toFixed(1)} grey levels`;
     figure.querySelector(".message").textContent = `${message}; ${percent(data.shares[k])} of the variance.`;
@@ -42,7 +42,7 @@ const Components = (arrays, models) => {
   const drawing = plot.querySelector("svg"), [made, nearest] = scatter.querySelectorAll("canvas");
   const places = [...Array(data.num_scattered).keys()], labels = arrays["train.labels"];
   const imageOf = (place) => Page.imageAt(arrays["train.images"], place);
-  const coordinates = places.map((place) => models.coordinates(imageOf(place), 2));
+  const coordinates = places.map((place) => models.pca.coordinates(imageOf(place), 2));
   // From the drawing to grey levels: the outermost marks have the smallest and the largest coordinates.
   const marks = [...drawing.querySelectorAll('[id^="scatter-class-"] use')];
   const scale = (axis, values) => {
@@ -61,7 +61,7 @@ const Components = (arrays, models) => {
     [x, y] = [clip(to[0], width), clip(to[1], height)];
     set(ring, { cx: x, cy: y });
     const [a, b] = [scales[0](x), scales[1](y)];
-    ink(made, models.fromCoordinates([a, b]));
+    ink(made, models.pca.fromCoordinates([a, b]));
     scatter.querySelector(".made-of").textContent = `mean ${term(a, "v₁")} ${term(b, "v₂")}`;
     const distance = (place) => Math.hypot(coordinates[place][0] - a, coordinates[place][1] - b);
     const closer = (best, place) => (distance(place) < distance(best) ? place : best);

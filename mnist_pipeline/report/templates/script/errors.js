@@ -37,7 +37,7 @@ const Errors = (arrays, models, answers) => {
     find("h3").textContent = `Test ${data.noun} № ${index}, labelled ${label}`;
     const positions = Array.from(imageAt(arrays["test.neighbors"], place), (at) => arrays["train.indices"].indexOf(at));
     const areAll = positions.every((position) => position >= 0);
-    const near = areAll ? positions : models.nearest(image).neighbors.map(({ position }) => position);
+    const near = areAll ? positions : models.knn.nearest(image).neighbors.map(({ position }) => position);
     const faceOf = (at) => Page.face(imageAt(arrays["train.images"], at), data.names[arrays["train.labels"][at]]);
     find(".near .row").replaceChildren(...near.map(faceOf));
     const sample = `${Page.count(arrays.facts.sample)} training ${data.noun}s`;

@@ -1,0 +1,44 @@
+// The digit that the figures share: a test digit of the page, or what the reader draws or drops.
+// It is { image, label, place }: 784 grey levels, the true class, and the position among the test digits of the page;
+// label and place are null if nobody knows them.
+const Reader = (arrays, answers) => {
+  const MARGIN = "50%"; // figures this close to the screen follow the digit at once, the others when they come closer
+  const figures = new Map(); // update and isClose, isStale by element
+  let digit = null, found = null;
+
+  const run = (figure) => {
+    if (!digit || !figure.isClose || !figure.isStale) return;
+    figure.isStale = false;
+    figure.update(digit, (found ??= answers.of(digit.image)));
+  };
+  const runAll = Page.perFrame(() => figures.forEach(run));
+  const watch = new IntersectionObserver((entries) => {
+    entries.forEach(({ target, isIntersecting }) => (figures.get(target).isClose = isIntersecting));
+    runAll();
+  }, { rootMargin: MARGIN });
+
+  const show = (next) => {
+    [digit, found] = [next, null];
+    figures.forEach((figure) => (figure.isStale = true));
+    runAll();
+  };
+  // The first test digit of a class; its answers are computed here, as those of a drawing are.
+  const ofClass = (label) => {
+    const place = arrays["test.labels"].indexOf(label);
+    return { image: Page.imageAt(arrays["test.images"], place), label, place };
+  };
+  // Call update(digit, answers) in a frame after the digit has changed. The answers are those of `Answers.of`. In the
+  // element, each canvas with the class "mine" shows the digit, and a row of buttons "choose" chooses a test digit.
+  const follow = (element, update) => {
+    const mine = [...element.querySelectorAll("canvas.mine")], buttons = [...element.querySelectorAll(".choose button")];
+    buttons.forEach((button, label) => button.addEventListener("click", () => show(ofClass(label))));
+    const updateAll = (...shown) => {
+      mine.forEach((canvas) => Page.ink(canvas, digit.image));
+      buttons.forEach((button, label) => Page.set(button, { "aria-pressed": label === digit.label }));
+      update(...shown);
+    };
+    figures.set(element, { update: updateAll, isClose: false, isStale: true });
+    watch.observe(element);
+  };
+  return { show, ofClass, follow, current: () => digit };
+};
