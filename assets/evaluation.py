@@ -188,10 +188,7 @@ def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any)
         f"{cnn['corruption_error']:.1%} under MNIST-C",
         numbers={"small_disturbances": small, "corruption_error": cnn["corruption_error"]},
         tables={"models": means},
-        figures={
-            "robustness": figures.robustness(curves, len(labels), "cnn"),
-            "corruptions": figures.corruptions(curves, len(labels), "cnn"),
-        },
+        figures={"robustness": figures.robustness(curves, len(labels), "cnn")},
         config=config,
         checks={"small_disturbances": at_least(small, 0.9 * cnn["undisturbed"])},
     )

@@ -26,7 +26,7 @@ from .models import by_model, of_all_models
     group_name="evaluation",
     kinds={"html"},
     # The report names their versions and seconds.
-    deps=["centered_data", "cnn_errors", "held_out_labels", "knn_votes"],
+    deps=["centered_data", "cnn_errors", "cnn_kernels", "held_out_labels", "knn_votes"],
     ins=of_all_models("model", "predictions", "evaluation"),
 )
 def evaluation_report(
@@ -44,7 +44,6 @@ def evaluation_report(
     model_comparison: Comparison,
     robustness: pd.DataFrame,
     champion: Champion,
-    cnn_kernels: np.ndarray,
     stored_results: dg.ResourceParam[StoredResults],
     **by_asset: Any,
 ):
@@ -66,7 +65,6 @@ def evaluation_report(
             projections=projections,
             reconstructions=reconstructions,
             harris_corners=harris_corners,
-            cnn_kernels=cnn_kernels,
             model_comparison=model_comparison,
             robustness=robustness,
             champion=champion,

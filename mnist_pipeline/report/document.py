@@ -84,7 +84,6 @@ class Values(NamedTuple):
     projections: np.ndarray
     reconstructions: Reconstructions
     harris_corners: Corners
-    cnn_kernels: np.ndarray
     model_comparison: Comparison
     robustness: pd.DataFrame
     champion: Champion

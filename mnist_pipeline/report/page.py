@@ -49,13 +49,17 @@ SCRIPTS = (
     "networks",
     "models",
     "conversion",
+    "deformations",
     "canvas",
     "answers",
     "reader",
     "draw",
+    "layers",
+    "kernels",
     "components",
     "corners",
     "errors",
+    "trust",
     "start",
 )
 # The parts of the story, and their entries in the contents.
@@ -196,7 +200,6 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
             "wrapped": pictures.grey(first - partner),
         },
         "templates": [pictures.diverging(weights.reshape(side, side)) for weights in templates],
-        "kernels": [pictures.diverging(kernel) for kernel in values.cnn_kernels],
         "disturbed": _disturbed(document["robustness"], values.test_digits.images),
         "misled": [pictures.strip(train.images[neighbors]) for neighbors in misled],
     }
@@ -274,7 +277,6 @@ def _comparison_charts(values: Values) -> dict[str, Figure]:
     num_images = int(values.robustness["count"].iloc[0])
     champion = values.champion.model
     charts = {
-        "corruptions": figures.corruptions(curves, num_images, champion),
         "accuracies": figures.accuracies(values.evaluations),
     }
     for name, evaluation in values.evaluations.items():

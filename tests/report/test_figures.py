@@ -52,7 +52,6 @@ CALIBRATION = scores.Calibration(
     expected_error=0.06,
 )
 SCALE = Curves("Scale", "factor", 1.0, [0.7, 1.0, 1.3], {name: [0.6, 0.97, 0.5] for name in MODELS})
-FOG = Curves("Corruption: fog", "MNIST-C", 0, [0, 1], {name: [0.9, 0.8] for name in MODELS})
 BY_SIZE = [
     Curve(name, "default", [100, 1_000, 55_000], [[0.7, 0.75], [0.88], [0.97]]) for name in MODELS
 ]
@@ -97,7 +96,6 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
     "accuracies": lambda: figures.accuracies(
         {"cnn": scores.Score(0.9, 10, [0.85, 0.93]), "knn": scores.Score(0.99, 1, [0.97, 0.995])}
     ),
-    "corruptions": lambda: figures.corruptions({"corruption_fog": FOG}, 100, "cnn"),
     "robustness": lambda: figures.robustness({"scale": SCALE}, 100, "cnn"),
     "accuracy_by_size": lambda: figures.accuracy_by_size(BY_SIZE, 10_000),
     "neighbor_errors": lambda: figures.neighbor_errors(

@@ -126,7 +126,7 @@ def test_deformations_are_named_only_if_the_training_made_them(
             "recipe": dataclasses.asdict(RECIPES["cnn"][name]),
         }
         text = text_of(render(values._replace(assets={**values.assets, "cnn_model": origin})))
-        assert ("in ways that resemble" in text) == deforms
+        assert ("resembles these" in text) == deforms
         assert ("made no such images" in text) != deforms
 
 

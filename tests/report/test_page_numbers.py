@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Page
+from scipy.ndimage import gaussian_filter
 from support import computing
 from support.browser import launch_browser
 
 from mnist_pipeline import networks, pca, softmax
+from mnist_pipeline.data import deformations
 from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.inference.networks import weights_of
 from mnist_pipeline.report import arrays
@@ -117,7 +119,7 @@ def test_a_digit_is_rebuilt_from_its_components(page: Page, values: Values) -> N
     expected = pca.reconstruct(
         pca.project(image, values.data_mean, components), values.data_mean, components
     )[0]
-    rebuilt = called(page, f"rebuild(image, {NUM_COMPONENTS})", image)
+    rebuilt = called(page, f"pca.rebuild(image, {NUM_COMPONENTS})", image)
     np.testing.assert_allclose(rebuilt, expected, atol=1e-3 * 255)
 
 
@@ -125,7 +127,9 @@ def test_the_contributions_of_the_pixels_and_the_bias_are_the_score(
     page: Page, values: Values
 ) -> None:
     model, image = values.models["softmax"], values.test_digits.images[0]
-    added = [called(page, f"contributions(image, {label})", image).sum() for label in range(10)]
+    added = [
+        called(page, f"softmax.contributions(image, {label})", image).sum() for label in range(10)
+    ]
     expected = softmax.predict_probabilities(model["weights"], model["bias"], image[np.newaxis])[0]
     np.testing.assert_allclose(softmax.softmax(added + model["bias"]), expected, atol=1e-5)
 
@@ -137,10 +141,40 @@ def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -
         first = torch.relu(
             network.conv1(torch.tensor(image / 255, dtype=torch.float32)[None, None])
         )
-        second = torch.relu(network.conv2(network.pool(first)))
-    for place, expected in enumerate((first, second)):
+        pooled = network.pool(first)
+        second = torch.relu(network.conv2(pooled))
+    for place, expected in enumerate((first, pooled, second)):
         found = called(page, f"cnn(image).maps[{place}].values", image).reshape(expected.shape)
         np.testing.assert_allclose(found, expected, atol=1e-3 * float(expected.max()))
+    kernel, row, column = np.unravel_index(first.numpy().argmax(), first.shape[1:])
+    products = called(page, f"cnn.products(image, {kernel}, {row}, {column})", image)
+    bias = weights["conv1.bias"][kernel]
+    assert products.sum() + bias == pytest.approx(float(first.max()), rel=1e-3)
+
+
+def test_the_hidden_units_are_those_of_the_network(page: Page, values: Values) -> None:
+    weights, image = weights_of(values.models["mlp"]), values.test_digits.images[0]
+    expected = weights["hidden.weight"] @ (image.ravel() / 255) + weights["hidden.bias"]
+    found = called(page, "mlp(image).hidden", image)
+    np.testing.assert_allclose(found, expected.clip(0), atol=0.02 * expected.max())
+    unit = found.argmax()
+    products = called(page, f"mlp.products(image, {unit})", image)
+    assert products.sum() + weights["hidden.bias"][unit] == pytest.approx(found[unit], rel=1e-3)
+
+
+@pytest.mark.parametrize("amount", [-1.0, -0.4, 0.0, 1.5])
+def test_digits_are_deformed_as_in_python(amount: float, page: Page, values: Values) -> None:
+    images = values.test_digits.images[:1]
+    expected = {
+        "turned": deformations.affine(images, rotation=30 * amount),
+        "thickened": deformations.thicken(images, amount),
+        "blurred": gaussian_filter(images.astype(float), abs(amount), axes=(1, 2)),
+    }
+    given = {"turned": 30 * amount, "thickened": amount, "blurred": abs(amount)}
+    for name, deformed in expected.items():
+        script = f"(image) => [...Deformations.{name}(image, {given[name]})]"
+        found = page.evaluate(script, images.ravel().tolist())
+        np.testing.assert_allclose(found, deformed.ravel(), atol=1.5)
 
 
 def test_drawn_digits_are_converted_as_predict_converts_them(page: Page) -> None:

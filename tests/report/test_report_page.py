@@ -2,6 +2,7 @@
 without scripts.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -166,6 +167,47 @@ def test_the_window_of_a_corner_moves_by_pointer_and_arrow_keys(page: Page) -> N
     page.keyboard.press("ArrowRight")
     assert field.locator(".window").get_attribute("x") == "-0.5"
     assert figure.locator(".gradients .point").count() == 9
+
+
+def test_a_hidden_unit_explains_what_it_adds_to_the_answer(page: Page) -> None:
+    figure = page.locator("#figure-units")
+    figure.get_by_role("button", name="3", exact=True).click()
+    unit = figure.locator(".units button").nth(1)
+    expect(unit.locator("strong")).to_have_text(re.compile(r"^= [+−]\d"))
+    unit.focus()
+    added = unit.locator("strong").inner_text().removeprefix("= ")
+    expect(figure.locator(".message strong")).to_have_text(f"adds {added}")
+
+
+def test_a_kernel_slides_until_it_is_stopped_and_shows_its_products(page: Page) -> None:
+    figure = page.locator("#figure-kernels")
+    button, message = figure.locator(".slide"), figure.locator(".message")
+    figure.locator(".slid svg").focus()
+    before = message.inner_text()
+    page.keyboard.press("ArrowLeft")
+    expect(message).not_to_have_text(before)
+    products = [
+        cell.replace("−", "-") for cell in figure.locator(".products span").all_inner_texts()
+    ]
+    said = float((message.text_content() or "").split()[1].strip(",").replace("−", "-"))
+    assert sum(map(float, filter(None, products))) == pytest.approx(said, abs=0.13)
+    figure.get_by_label("Kernel 2", exact=True).check()  # plays a scan
+    expect(button).to_have_text("Stop")
+    expect(button).to_have_text("Slide")
+    button.click()
+    expect(message).to_have_attribute("aria-live", "off")
+    button.click()
+    expect(message).to_have_attribute("aria-live", "polite")
+
+
+def test_a_disturbed_digit_is_misread_until_it_is_reset(page: Page) -> None:
+    figure = page.locator("#figure-disturb")
+    figure.get_by_role("button", name="8", exact=True).click()
+    for name, amount in (("turned", "45"), ("blurred", "3"), ("noisy", "0.5")):
+        figure.locator(f"[name={name}]").fill(amount)
+    expect(figure.locator(".message")).to_contain_text("Now wrong")
+    figure.get_by_role("button", name="Reset").click()
+    expect(figure.locator(".message")).not_to_contain_text("MLP")
 
 
 def test_a_misread_digit_opens_with_the_stored_answers_and_can_be_turned(

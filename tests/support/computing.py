@@ -17,7 +17,8 @@ ANSWER = """async (encoded) => {
   const found = { softmax: [], mlp: [], cnn: [], knn: [], neighbors: [] };
   for (let at = 0; at < images.length; at += 784) {
     const image = images.subarray(at, at + 784), near = models.knn.nearest(image);
-    for (const name of ["softmax", "mlp"]) found[name].push([...(name === "softmax" ? models.softmax.probabilities(image) : models.mlp(image).probabilities)]);
+    found.softmax.push([...models.softmax.probabilities(image)]);
+    found.mlp.push([...models.mlp(image).probabilities]);
     found.cnn.push([...models.cnn(image).probabilities]);
     found.knn.push(near.label);
     found.neighbors.push(near.neighbors.map(({ position }) => position));
@@ -40,7 +41,8 @@ DRAW = """async ([strokes, pen]) => {
   const grey = new Uint8Array(pixels.length / 4);
   for (let at = 0; at < grey.length; at++) grey[at] = pixels[4 * at];
   const image = Conversion.toMnist(grey, canvas.width, canvas.height);
-  for (const model of [models.softmax.probabilities, models.mlp, models.cnn, models.knn.nearest]) model(image);
+  const { softmax, mlp, cnn, knn } = models;
+  for (const answer of [softmax.probabilities, mlp, cnn, knn.nearest]) answer(image);
   return [canvas.toDataURL("image/png"), [...image], performance.now() - start];
 }"""
 

@@ -15,7 +15,6 @@ from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.figures import style
 
 LABELS = 0.75  # inches at the right of learning curves
-LEGEND_COLUMNS = 4  # models side by side in a legend
 
 
 def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Figure:
@@ -81,51 +80,6 @@ def accuracies(scores: Mapping[str, Score | Evaluation]) -> Figure:
     return style.side_by_side(draw, size=(style.PANEL[0], 0.45 * len(scores) + 1.0), left=1.05)
 
 
-def corruptions(measured: Mapping[str, Curves], num_images: int, champion: str) -> Figure:
-    """Error of each model with its 95% interval per corruption, the champion's worst first."""
-    accuracies = {
-        CORRUPTED[key].replace("_", " "): curve.accuracies
-        for key, curve in measured.items()
-        if key in CORRUPTED
-    }
-    names = sorted(accuracies, key=lambda name: accuracies[name][champion][-1])
-    models = [MODELS[name] for name in next(iter(accuracies.values()))]
-
-    def draw(axes: Axes) -> None:
-        step = 0.6 / max(1, len(models) - 1)  # between the models of one row
-        for place, model in enumerate(models):
-            rows = np.arange(len(names)) - 0.3 + place * step
-            shares = np.array([1 - accuracies[name][model.name][-1] for name in names])
-            axes.hlines(rows, *_intervals(shares, num_images), color=model.color, linewidth=2)
-            axes.plot(
-                100 * shares,
-                rows,
-                color=model.color,
-                marker=model.marker,
-                markersize=4,
-                linestyle="",
-                label=model.short_title,
-            )
-        axes.set_yticks(range(len(names)), names)
-        axes.set_ylim(len(names) - 0.5, -0.5)
-        axes.set(title="Error on corrupted test images", xlabel="error (%)")
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.margins(x=0.05)
-        axes.grid(False, axis="y")
-        axes.legend(  # below the label of the axis
-            loc="upper center",
-            bbox_to_anchor=(0.4, 0),
-            ncols=min(len(models), LEGEND_COLUMNS),
-            columnspacing=0.8,
-            handletextpad=0.1,
-            borderaxespad=3.2,
-        )
-
-    legend = 0.1 + 0.2 * -(-len(models) // LEGEND_COLUMNS)
-    size = (style.PANEL[0], 0.28 * len(names) + 1.0 + legend)
-    return style.side_by_side(draw, size=size, left=1.1, legend=legend)
-
-
 def _intervals(shares: np.ndarray, totals: np.ndarray | int) -> np.ndarray:
     """The lower and the upper ends (2, n) of the 95% intervals of shares (n,) of some totals, in
     percent.
@@ -136,7 +90,10 @@ def _intervals(shares: np.ndarray, totals: np.ndarray | int) -> np.ndarray:
 
 
 def reliability(calibration: Calibration, title: str) -> Figure:
-    """Accuracy against confidence, with 95% intervals; on the diagonal the two are equal."""
+    """Accuracy against confidence, with 95% intervals; on the diagonal the two are equal.
+
+    The numbers of images stand above the axis.
+    """
 
     def draw(axes: Axes) -> None:
         filled = np.array(calibration.counts) > 0
@@ -147,6 +104,8 @@ def reliability(calibration: Calibration, title: str) -> Figure:
         axes.plot([0, 100], [0, 100], color=style.SOFT, linestyle="--", linewidth=1)
         axes.vlines(100 * confidence, low, high, color=style.COLORS[0], linewidth=1.5)
         axes.plot(100 * confidence, 100 * accuracy, "o", color=style.COLORS[2], markersize=4)
+        for place, count in zip(100 * confidence, counts):
+            axes.text(place, 1, f"{count:,}", rotation=90, ha="center", va="bottom")
         axes.set(title=f"{title}: reliability", xlabel="confidence (%)", ylabel="accuracy (%)")
         axes.set(xlim=(0, 102), ylim=(0, 102))
 

@@ -130,5 +130,6 @@ const Conversion = (() => {
     return centred(depths.map((depth) => clip(depth + moved, 0, 1)), size, (side + 2 * moved) / DIGIT_SIDE);
   };
 
-  return { toMnist };
+  const blurred = (image, side, sigma) => mappedTwice(image, side, blurring(side, sigma), blurring(side, sigma));
+  return { toMnist, blurred };
 })();

@@ -1,23 +1,12 @@
 // A misread image in a dialog, which can be turned; and the images of a cell of a confusion matrix.
 const Errors = (arrays, models, answers) => {
-  const { data, SIDE, isInside, element, imageAt } = Page, CENTRE = (SIDE - 1) / 2;
+  const { data, element, imageAt } = Page;
   const dialog = document.getElementById("opened"), find = (selector) => dialog.querySelector(selector);
   const turn = find(".turn"), cells = document.getElementById("confused");
   let image, stored;
 
-  const turned = (levels, degrees) => {
-    const [cos, sin] = [Math.cos, Math.sin].map((of) => of((degrees * Math.PI) / 180));
-    const level = (row, column) => (isInside(row, column) ? levels[SIDE * row + column] : 0);
-    return Float32Array.from(levels, (_, i) => {
-      const [down, right] = [Math.floor(i / SIDE) - CENTRE, (i % SIDE) - CENTRE];
-      const [row, column] = [CENTRE + cos * down - sin * right, CENTRE + sin * down + cos * right];
-      const [top, left] = [Math.floor(row), Math.floor(column)];
-      const across = (r) => level(r, left) * (1 - column + left) + level(r, left + 1) * (column - left);
-      return across(top) * (1 - row + top) + across(top + 1) * (row - top);
-    });
-  };
   const show = Page.perFrame(() => {
-    const degrees = Number(turn.value), made = turned(image, degrees), { rows } = degrees ? answers.of(made) : stored;
+    const degrees = Number(turn.value), made = Deformations.turned(image, -degrees), { rows } = degrees ? answers.of(made) : stored;
     Page.ink(find("canvas"), made);
     answers.show(find(".answers"), rows);
     turn.nextElementSibling.textContent = `${degrees}°`;

@@ -1,4 +1,4 @@
-// The two networks, as in networks.py and inference/networks.py. Either is null if the run has none.
+// The two networks, as in networks.py and inference/networks.py. Either is undefined if the run has none.
 const Networks = (arrays) => {
   const SIDE = 28, KERNEL = 5;
   const { transposed, combined, rectified, scaled, softmax } = Algebra, { temperatures } = arrays.facts;
@@ -39,26 +39,40 @@ const Networks = (arrays) => {
   };
 
   // h = max(0, W₁ x + b₁), y = softmax(W₂ h + b₂). Returns y and h.
-  const output = layer("mlp.output");
+  const output = layer("mlp.output"), levels = arrays["mlp.hidden.levels"], steps = arrays["mlp.hidden.steps"];
   const mlp = output && ((image) => {
-    const inputs = scaled(image).map((share, pixel) => share * arrays["mlp.hidden.steps"][pixel]);
-    const hidden = rectified(combined(arrays["mlp.hidden.bias"], inputs, arrays["mlp.hidden.levels"]));
+    const inputs = scaled(image).map((share, pixel) => share * steps[pixel]);
+    const hidden = rectified(combined(arrays["mlp.hidden.bias"], inputs, levels));
     return { probabilities: softmax(combined(output.bias, hidden, output.weights), temperatures.mlp), hidden };
+  });
+  const numUnits = arrays["mlp.hidden.bias"]?.length, numClasses = output?.bias.length;
+  if (mlp) Object.assign(mlp, {
+    // Weights of a hidden unit times the typical ink of the pixels; and what each pixel adds to it, W₁[j, i] · x[i].
+    likes: (unit) => Float64Array.from(steps, (_, pixel) => levels[pixel * numUnits + unit]),
+    products: (image, unit) => mlp.likes(unit).map((level, pixel) => (level * steps[pixel] * image[pixel]) / 255),
+    // The weights of the hidden units for a class: W₂[c, j]
+    votes: (label) => Float64Array.from({ length: numUnits }, (_, unit) => output.weights[unit * numClasses + label]),
   });
 
   // Convolution, pooling, convolution, pooling, and a linear layer. Returns the class probabilities, and the maps after
-  // each convolution: 32 of 24×24, and 64 of 8×8.
+  // the first convolution, 32 of 24×24, after its pooling, of 12×12, and after the second convolution, 64 of 8×8.
   const [first, second, last] = ["cnn.conv1", "cnn.conv2", "cnn.linear"].map(layer);
   const cnn = first && ((image) => {
     const size = SIDE - KERNEL + 1, half = size / 2, small = half - KERNEL + 1;
     const firstMaps = convolved(scaled(image), SIDE, first); // (24, 24, 32)
-    const secondMaps = convolved(pooled(firstMaps, size), half, second); // (8, 8, 64)
+    const pooledMaps = pooled(firstMaps, size); // (12, 12, 32)
+    const secondMaps = convolved(pooledMaps, half, second); // (8, 8, 64)
     const features = transposed(pooled(secondMaps, small), (small / 2) ** 2); // (64, 4, 4)
     const probabilities = softmax(combined(last.bias, features, last.weights), temperatures.cnn);
-    const maps = [[firstMaps, size], [secondMaps, small]].map(([values, side]) => (
+    const maps = [[firstMaps, size], [pooledMaps, half], [secondMaps, small]].map(([values, side]) => (
       { side, channels: values.length / side ** 2, values: transposed(values, side ** 2) }
     ));
     return { probabilities, maps };
   });
-  return { mlp, cnn };
+  // Ink × kernel in the window that begins at (row, column). Their sum plus b is the map before ReLU.
+  const weightsOf = (kernel) => Page.imageAt(arrays["cnn.conv1.weight"], kernel);
+  const products = (image, kernel, row, column) => weightsOf(kernel).map((weight, at) => (
+    (weight * image[SIDE * (row + Math.floor(at / KERNEL)) + column + (at % KERNEL)]) / 255
+  ));
+  return { mlp, cnn: cnn && Object.assign(cnn, { products }) };
 };

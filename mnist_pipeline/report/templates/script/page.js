@@ -32,14 +32,14 @@ const Page = (() => {
   // Paper is transparent. The style sheet turns black ink into white ink on a dark page.
   const ink = (canvas, levels) => paint(canvas, [levels], (level) => [0, 0, 0, level], SIDE, 1, 0);
   // Zero is transparent, positive values are red, negative values are blue.
-  const signed = (canvas, values) => {
+  const signed = (canvas, values, side = SIDE) => {
     const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-12);
     const color = (value) => [...(value > 0 ? RED : BLUE), (255 * Math.abs(value)) / largest];
-    return paint(canvas, [values], color, SIDE, 1, 0);
+    return paint(canvas, [values], color, side, 1, 0);
   };
-  // Feature maps, as `Models` returns them.
-  const grid = (canvas, { side, channels, values }, columns) => {
-    const largest = values.reduce((most, value) => Math.max(most, value), 1e-12);
+  // Feature maps, as `Models` returns them. A value of `most` is black; without it, the largest value is.
+  const grid = (canvas, { side, channels, values, most }, columns) => {
+    const largest = most || values.reduce((high, value) => Math.max(high, value), 1e-12);
     const maps = Array.from({ length: channels }, (_, map) => values.subarray(map * side ** 2, (map + 1) * side ** 2));
     return paint(canvas, maps, (value) => [0, 0, 0, (255 * value) / largest], side, columns, 1);
   };
@@ -53,6 +53,8 @@ const Page = (() => {
     return element("div", { className: "face" }, ink(canvas, levels), element("span", {}, caption));
   };
 
+  const rounded = (value) => Math.round(100 * value) / 100;
+  const number = (value, digits = 2) => value.toFixed(digits).replace(/^-(?=[0.]+$)/, "").replace("-", "−");
   const count = (number) => Math.round(number).toLocaleString("en");
   const percent = (share) => (share > 0.9995 && share < 1 ? ">99.9%" : `${(100 * share).toFixed(1)}%`);
   // Buttons of which one is pressed, at the start the one with the number `first`.
@@ -97,5 +99,5 @@ const Page = (() => {
   document.addEventListener("scroll", follow, { passive: true });
   follow();
   const pictures = { ink, signed, grid, imageAt, face }, controls = { choose, point, perFrame };
-  return { data, SIDE, clip, isInside, set, svg, element, count, percent, ...pictures, ...controls };
+  return { data, SIDE, clip, isInside, set, svg, element, rounded, number, count, percent, ...pictures, ...controls };
 })();

@@ -2,7 +2,10 @@
 Promise.all([Arrays.load(), Models.load()]).then(([arrays, models]) => {
   const answers = Answers(arrays, models), reader = Reader(arrays, answers);
   Draw(arrays, reader, answers);
+  Layers(models, reader);
+  Kernels(arrays, models, reader, answers);
   Components(arrays, models);
   Corners.run(arrays);
   Errors(arrays, models, answers);
+  Trust(models, reader, answers);
 });
