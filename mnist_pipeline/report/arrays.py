@@ -115,7 +115,6 @@ def _answers(values: Values, test: np.ndarray) -> Iterator[Packed]:
 
 
 def _images(values: Values, test: np.ndarray, train: np.ndarray) -> Iterator[Packed]:
-    yield "digits", values.digit_images, 1
     splits = (("test", values.test_digits, test), ("train", values.train_digits, train))
     for name, digits, indices in splits:
         yield f"{name}.images", digits.images[indices], 1

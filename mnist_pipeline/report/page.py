@@ -44,6 +44,7 @@ SCRIPTS = (
     "arrays",
     "algebra",
     "pca",
+    "harris",
     "softmax",
     "knn",
     "networks",
@@ -57,6 +58,7 @@ SCRIPTS = (
     "layers",
     "kernels",
     "components",
+    "plane",
     "corners",
     "errors",
     "trust",
@@ -126,7 +128,7 @@ def render(document: Mapping[str, Any], values: Values) -> str:
         most_missed=max(map(max, misread_shares)) or 1,
         code_of={name: "\n\n".join(map(inspect.getsource, steps)) for name, steps in CODE.items()},
         changed_answers=changed,
-        script_data=_script_data(document, values),
+        script_data=_script_data(document),
         arrays=arrays.embed(document, values),
     )
 
@@ -287,7 +289,7 @@ def _comparison_charts(values: Values) -> dict[str, Figure]:
     return charts
 
 
-def _script_data(document: Mapping[str, Any], values: Values) -> Markup:
+def _script_data(document: Mapping[str, Any]) -> Markup:
     """The data that the scripts show besides the arrays."""
     data = document["data"]
     shares = np.cumsum(document["pca"]["eigenvalues"]) / document["pca"]["total_variance"]
@@ -296,11 +298,10 @@ def _script_data(document: Mapping[str, Any], values: Values) -> Markup:
         "short": SHORT_TITLES,
         "names": data["class_names"],
         "noun": data["noun"],
+        "nouns": data["nouns"],
         "handwritten": data["handwritten"],
         "doubted_labels": data["doubted_labels"],
         "shares": [0, *shares.round(5).tolist()],
         "num_scattered": len(document["pca"]["scatter"]["index"]),
-        "place_digit": document["harris"]["place_digit"],
-        "corners": [np.argwhere(mask).tolist() for mask in values.harris_corners.corners],
     }
     return Markup(json.dumps(script_data, separators=(",", ":")).replace("<", "\\u003c"))

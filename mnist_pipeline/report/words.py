@@ -145,6 +145,11 @@ def sentence(phrase: str) -> str:
     return phrase if phrase.startswith("k-") else phrase[:1].upper() + phrase[1:]
 
 
+def with_article(name: str) -> str:
+    """The name of a class after "a" or "an"."""
+    return f"{'an' if name[0].lower() in 'aeiou8' else 'a'} {name}"
+
+
 FILTERS: dict[str, Callable[..., str]] = {
     "percent": percent,
     "estimate": estimate,
@@ -153,6 +158,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "count": "{:,}".format,
     "counted": count,
     "sentence": sentence,
+    "with_article": with_article,
     "in_words": number_in_words,
     "seconds": seconds,
     "power": power,

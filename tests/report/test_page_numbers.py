@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from support import computing
 from support.browser import launch_browser
 
-from mnist_pipeline import networks, pca, softmax
+from mnist_pipeline import harris, networks, pca, softmax
 from mnist_pipeline.data import deformations
 from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.inference.networks import weights_of
@@ -119,7 +119,9 @@ def test_a_digit_is_rebuilt_from_its_components(page: Page, values: Values) -> N
     expected = pca.reconstruct(
         pca.project(image, values.data_mean, components), values.data_mean, components
     )[0]
-    rebuilt = called(page, f"pca.rebuild(image, {NUM_COMPONENTS})", image)
+    rebuilt = called(
+        page, f"pca.fromCoordinates(models.pca.coordinates(image, {NUM_COMPONENTS}))", image
+    )
     np.testing.assert_allclose(rebuilt, expected, atol=1e-3 * 255)
 
 
@@ -132,6 +134,31 @@ def test_the_contributions_of_the_pixels_and_the_bias_are_the_score(
     ]
     expected = softmax.predict_probabilities(model["weights"], model["bias"], image[np.newaxis])[0]
     np.testing.assert_allclose(softmax.softmax(added + model["bias"]), expected, atol=1e-5)
+
+
+def test_corners_are_those_of_the_run(page: Page, values: Values) -> None:
+    script = """image => {
+      const places = Harris.places(image);
+      return { places, corners: Harris.corners(places), clearest: Harris.clearest(places) };
+    }"""
+    for digit in values.digit_images:
+        found = page.evaluate(script, digit.ravel().tolist())
+        lambdas, angles, response = (
+            np.array([place[name] for place in found["places"]]).reshape(28, 28, -1)
+            for name in ("lambdas", "angle", "response")
+        )
+        expected = harris.corner_response(digit)
+        eigenvalues = np.linalg.eigvalsh(harris.structure_tensor(digit))[..., ::-1]
+        atol = 1e-6 * eigenvalues.max()
+        np.testing.assert_allclose(response[..., 0], expected, atol=1e-6 * np.ptp(expected))
+        np.testing.assert_allclose(lambdas, eigenvalues, atol=atol)
+        axes = np.concatenate([np.cos(angles), np.sin(angles)], axis=-1)
+        along = np.einsum("rcni,rci->rcn", harris.window_gradients(digit), axes)
+        np.testing.assert_allclose(np.square(along).sum(axis=-1), eigenvalues[..., 0], atol=atol)
+        np.testing.assert_array_equal(found["corners"], np.flatnonzero(harris.corners(expected)))
+        _, places = harris.clearest_places(digit[np.newaxis], expected[np.newaxis])
+        clearest = {name: 28 * place.row + place.column for name, place in places.items()}
+        assert found["clearest"] == clearest
 
 
 def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -> None:

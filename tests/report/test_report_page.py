@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.browser import launch_browser, needs_axe, serious_findings
 
-from mnist_pipeline import harris
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.report.document import Values
 
@@ -103,12 +101,15 @@ def test_the_story_fits_seven_screens_of_a_laptop(page: Page) -> None:
 def test_the_slider_rebuilds_the_chosen_digit_from_more_components(page: Page) -> None:
     figure = page.locator("#figure-rebuild")
     slider, point = figure.locator("input"), figure.locator(".curve .point")
+    amounts = figure.locator(".terms").inner_text()
     figure.get_by_role("button", name="8", exact=True).click()
+    expect(figure.locator(".terms")).not_to_have_text(amounts)
     slider.focus()
     places = []
     for key, k in (("Home", 0), ("ArrowRight", 1), ("End", 256)):
         page.keyboard.press(key)
         assert (slider.get_attribute("aria-valuetext") or "").startswith(f"{k} of 784 components")
+        assert figure.locator(".terms .unused").count() == 8 - min(k, 8)
         places.append(
             point.evaluate(
                 "point => [Number(point.getAttribute('cx')), Number(point.getAttribute('cy'))]"
@@ -117,38 +118,31 @@ def test_the_slider_rebuilds_the_chosen_digit_from_more_components(page: Page) -
     assert places == sorted(places)  # to the right, and downwards: the error falls
 
 
-def test_a_point_of_the_scatter_plot_makes_a_digit_and_names_the_nearest_one(page: Page) -> None:
-    scatter = page.locator("#figure-scatter")
-    mark = scatter.locator("#scatter-class-7 use").first
+def test_a_point_of_the_plane_makes_a_digit_and_names_the_nearest_one(page: Page) -> None:
+    plane = page.locator("#figure-scatter")
+    place = "ring => new DOMMatrix(getComputedStyle(ring).transform).e"
+    ring = plane.locator(".ring")
+    mark = plane.locator("#scatter-class-7 use").first
     mark.scroll_into_view_if_needed()
     box = mark.bounding_box()
     assert box
+    assert box["height"] >= 8
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    assert scatter.locator(".nearest").inner_text().endswith(", 7")
-    made = scatter.locator(".made-of").inner_text()
-    scatter.locator(".plot").focus()
-    before = float(scatter.locator(".ring").get_attribute("cx") or "nan")
+    assert plane.locator(".nearest").inner_text().startswith("nearest: 7,")
+    made = plane.locator(".made-of").inner_text()
+    plane.locator(".plot").focus()
+    before = ring.evaluate(place)
     page.keyboard.press("ArrowLeft")
-    assert float(scatter.locator(".ring").get_attribute("cx") or "nan") < before
-    assert scatter.locator(".made-of").inner_text() != made
-
-
-def test_the_gradients_of_a_window_are_those_of_python(page: Page, values: Values) -> None:
-    for digit in values.digit_images:
-        places = page.evaluate("image => Corners.places(image)", digit.ravel().tolist())
-        response, windows = harris.corner_response(digit), harris.window_gradients(digit)
-        eigenvalues = np.linalg.eigvalsh(harris.structure_tensor(digit))[..., ::-1]
-        found = np.array([place["response"] for place in places]).reshape(28, 28)
-        assert np.abs(found - response).max() <= 1e-3 * np.ptp(response)
-        lambdas = np.array([place["lambdas"] for place in places]).reshape(28, 28, 2)
-        assert np.abs(lambdas - eigenvalues).max() <= 1e-3 * np.ptp(eigenvalues)
-        axes = np.array(
-            [[np.cos(place["angle"]), np.sin(place["angle"])] for place in places]
-        ).reshape(28, 28, 2)
-        along = np.square(np.einsum("rcni,rci->rcn", windows, axes)).sum(
-            axis=-1
-        )  # λ₁ = Σ (g · v₁)²
-        assert np.abs(along - eigenvalues[..., 0]).max() <= 1e-3 * np.ptp(eigenvalues)
+    assert ring.evaluate(place) < before
+    assert plane.locator(".made-of").inner_text() != made
+    plane.locator(".locate").click()
+    assert ring.evaluate(place) == pytest.approx(plane.locator(".yours").evaluate(place))
+    plane.locator(".highlight button").nth(7).click()
+    opacity = "group => Number(getComputedStyle(group).opacity)"
+    assert [plane.locator(f"#scatter-class-{label}").evaluate(opacity) < 1 for label in (6, 7)] == [
+        True,
+        False,
+    ]
 
 
 def test_the_window_of_a_corner_moves_by_pointer_and_arrow_keys(page: Page) -> None:
@@ -165,8 +159,13 @@ def test_the_window_of_a_corner_moves_by_pointer_and_arrow_keys(page: Page) -> N
     assert message.inner_text().startswith("Flat")
     field.focus()
     page.keyboard.press("ArrowRight")
-    assert field.locator(".window").get_attribute("x") == "-0.5"
+    assert field.locator(".window").get_attribute("transform") == "translate(1 0)"
     assert figure.locator(".gradients .point").count() == 9
+    for name, kind, share in (("a corner", "Corner", "100%"), ("an edge", "Edge", "0%")):
+        figure.get_by_role("button", name=name).click()
+        assert message.inner_text().startswith(kind)
+        at = "scale => scale.style.getPropertyValue('--at')"
+        assert figure.locator(".response").evaluate(at) == share
 
 
 def test_a_hidden_unit_explains_what_it_adds_to_the_answer(page: Page) -> None:
@@ -214,6 +213,7 @@ def test_a_misread_digit_opens_with_the_stored_answers_and_can_be_turned(
     page: Page, values: Values
 ) -> None:
     button = page.locator(".openable button").first
+    expect(button).to_be_enabled()
     index = int(button.get_attribute("data-index") or "-1")
     button.focus()
     page.keyboard.press("Enter")
@@ -221,12 +221,25 @@ def test_a_misread_digit_opens_with_the_stored_answers_and_can_be_turned(
     answers = dialog.locator(".says strong")
     stored = [str(found.labels[index]) for found in values.predictions.values()]
     expect(answers).to_have_text(stored)
-    assert dialog.locator(".near canvas").count() == 3
-    dialog.locator(".turn").focus()
-    page.keyboard.press("End")
+    neighbors = "all => all.map((canvas) => canvas.toDataURL())"
+    near = dialog.locator(".near canvas")
+    assert near.count() == 3
+    before = near.evaluate_all(neighbors)
+    page.keyboard.press("End")  # the slider has the focus
     expect(dialog.locator(".message")).to_contain_text("instead of")  # 45 degrees are a lot
+    assert near.count() == 3
+    assert near.evaluate_all(neighbors) != before
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
+    assert button.evaluate("button => button === document.activeElement")
+
+
+def test_the_misread_digits_of_all_models_open_and_have_names(page: Page, values: Values) -> None:
+    for model in ("mlp", "cnn"):
+        wrong = values.predictions[model].labels != values.test_digits.labels
+        named = page.get_by_role("button", name=re.compile(r"an? \d read as an? \d"))
+        assert named.count() >= wrong.sum()
+    assert page.locator("[data-index]:disabled").count() == 0
 
 
 def test_the_models_answer_a_drawing_after_each_stroke(page: Page) -> None:
@@ -266,6 +279,13 @@ def test_a_cell_of_a_confusion_matrix_opens_its_digits(page: Page) -> None:
 @needs_axe
 def test_an_accessibility_checker_finds_nothing_serious(page: Page) -> None:
     assert serious_findings(page) == []
+
+
+def test_on_paper_static_figures_replace_those_that_move(page: Page) -> None:
+    page.emulate_media(media="print")
+    assert not any(figure.is_visible() for figure in page.locator(".live").all())
+    assert all(figure.is_visible() for figure in page.locator("main .static").all())
+    page.emulate_media(media="screen")
 
 
 def test_without_scripts_and_in_print_every_result_is_shown(browser: Browser, address: str) -> None:

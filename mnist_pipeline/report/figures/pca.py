@@ -14,8 +14,8 @@ from mnist_pipeline.report.figures import style
 from mnist_pipeline.report.figures.digits import image_grid
 from mnist_pipeline.report.words import SUPERSCRIPTS
 
-NUM_SCATTERED = 100  # images per class in a scatter plot: more would cover each other
-MAX_SCATTERED = 1_000  # in all
+NUM_SCATTERED = 50  # images per class in a scatter plot: more would cover each other
+MAX_SCATTERED = 500  # in all
 NUM_EIGENVECTORS = 20
 COLOR_SCALE: Any = {"fraction": 0.25, "pad": 0.03, "shrink": 0.84}
 

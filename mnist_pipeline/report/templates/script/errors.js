@@ -3,13 +3,20 @@ const Errors = (arrays, models, answers) => {
   const { data, element, imageAt } = Page;
   const dialog = document.getElementById("opened"), find = (selector) => dialog.querySelector(selector);
   const turn = find(".turn"), cells = document.getElementById("confused");
-  let image, stored;
+  const NUM_NEAR = 3, sample = `${Page.count(arrays.facts.sample)} training ${data.nouns}`;
+  let image, stored, near;
 
+  const faceOf = (at) => Page.face(imageAt(arrays["train.images"], at), data.names[arrays["train.labels"][at]]);
   const show = Page.perFrame(() => {
-    const degrees = Number(turn.value), made = Deformations.turned(image, -degrees), { rows } = degrees ? answers.of(made) : stored;
+    const degrees = Number(turn.value), made = Deformations.turned(image, -degrees);
+    const { rows, knn } = degrees ? answers.of(made) : stored;
     Page.ink(find("canvas"), made);
     answers.show(find(".answers"), rows);
     turn.nextElementSibling.textContent = `${degrees}°`;
+    const searched = knn ?? (near.includes(-1) && models.knn.nearest(image)); // not all of them fit into the page
+    const positions = searched ? searched.neighbors.slice(0, NUM_NEAR).map(({ position }) => position) : near;
+    find(".near .row").replaceChildren(...positions.map(faceOf));
+    find(".near .caption").textContent = `Its nearest of ${searched ? sample : `all training ${data.nouns}`}.`;
     const before = Object.fromEntries(stored.rows.map(({ name, label }) => [name, label]));
     const changed = rows.filter(({ name, label }) => label !== before[name]);
     const sentences = changed.map(({ name, label }) =>
@@ -18,24 +25,20 @@ const Errors = (arrays, models, answers) => {
   });
   const open = (index) => {
     const place = arrays["test.indices"].indexOf(index), doubt = data.doubted_labels.includes(index);
-    if (place < 0) return; // not all images of a data set with many errors fit into the page
     image = Float32Array.from(imageAt(arrays["test.images"], place));
     stored = answers.stored(place);
     turn.value = 0;
     const label = `${data.names[arrays["test.labels"][place]]}${doubt ? " (doubtful)" : ""}`;
     find("h3").textContent = `Test ${data.noun} № ${index}, labelled ${label}`;
-    const positions = Array.from(imageAt(arrays["test.neighbors"], place), (at) => arrays["train.indices"].indexOf(at));
-    const areAll = positions.every((position) => position >= 0);
-    const near = areAll ? positions : models.knn.nearest(image).neighbors.map(({ position }) => position);
-    const faceOf = (at) => Page.face(imageAt(arrays["train.images"], at), data.names[arrays["train.labels"][at]]);
-    find(".near .row").replaceChildren(...near.map(faceOf));
-    const sample = `${Page.count(arrays.facts.sample)} training ${data.noun}s`;
-    const those = areAll ? "Its nearest" : `Its nearest of ${sample}`;
-    find(".near .caption").textContent = `${those}. When it is turned, k-NN searches ${sample}.`;
+    near = Array.from(imageAt(arrays["test.neighbors"], place), (index) => arrays["train.indices"].indexOf(index));
     show();
     dialog.showModal();
   };
   turn.addEventListener("input", show);
+  // Not all images of a data set with many errors fit into the page.
+  document.querySelectorAll("[data-index]").forEach((button) => {
+    button.disabled = !arrays["test.indices"].includes(Number(button.dataset.index));
+  });
 
   const item = (place) => {
     const index = arrays["test.indices"][place], image = imageAt(arrays["test.images"], place);

@@ -74,6 +74,9 @@ const Page = (() => {
       moveTo(x, y);
     };
     ["pointermove", "pointerdown"].forEach((name) => target.addEventListener(name, follow));
+    // A finger within reach of the point moves it; elsewhere it scrolls the page.
+    const hold = (event) => event.target.closest(".reach") && event.preventDefault();
+    target.addEventListener("touchstart", hold, { passive: false });
     target.addEventListener("keydown", (event) => {
       if (!(event.key in DIRECTIONS)) return;
       event.preventDefault();

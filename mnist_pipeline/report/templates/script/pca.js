@@ -14,6 +14,5 @@ const Pca = (arrays) => {
   };
   // The image with these coordinates: mean + V p
   const fromCoordinates = (found) => Algebra.combined(mean, found, components);
-  const rebuild = (image, count) => fromCoordinates(coordinates(image, count));
-  return { coordinates, fromCoordinates, rebuild };
+  return { coordinates, fromCoordinates };
 };

@@ -4,7 +4,7 @@
 const Reader = (arrays, answers) => {
   const MARGIN = "50%"; // figures this close to the screen follow the digit at once, the others when they come closer
   const figures = new Map(); // update and isClose, isStale by element
-  let digit = null, found = null;
+  let digit = null, found = null, own = null; // own: what the reader drew or dropped last
 
   const run = (figure) => {
     if (!digit || !figure.isClose || !figure.isStale) return;
@@ -18,7 +18,7 @@ const Reader = (arrays, answers) => {
   }, { rootMargin: MARGIN });
 
   const show = (next) => {
-    [digit, found] = [next, null];
+    [digit, found, own] = [next, null, next.place === null ? next : own];
     figures.forEach((figure) => (figure.isStale = true));
     runAll();
   };
@@ -28,13 +28,17 @@ const Reader = (arrays, answers) => {
     return { image: Page.imageAt(arrays["test.images"], place), label, place };
   };
   // Call update(digit, answers) in a frame after the digit has changed. The answers are those of `Answers.of`. In the
-  // element, each canvas with the class "mine" shows the digit, and a row of buttons "choose" chooses a test digit.
+  // element, each canvas with the class "mine" shows the digit, and a row of buttons "choose" chooses a test digit, or
+  // what the reader drew.
   const follow = (element, update) => {
-    const mine = [...element.querySelectorAll("canvas.mine")], buttons = [...element.querySelectorAll(".choose button")];
+    const mine = [...element.querySelectorAll("canvas.mine")], back = element.querySelectorAll(".choose .own");
+    const buttons = [...element.querySelectorAll(".choose button:not(.own)")];
+    back.forEach((button) => button.addEventListener("click", () => show(own)));
     buttons.forEach((button, label) => button.addEventListener("click", () => show(ofClass(label))));
     const updateAll = (...shown) => {
       mine.forEach((canvas) => Page.ink(canvas, digit.image));
       buttons.forEach((button, label) => Page.set(button, { "aria-pressed": label === digit.label }));
+      back.forEach((button) => (Page.set(button, { "aria-pressed": digit === own }).hidden = !own));
       update(...shown);
     };
     figures.set(element, { update: updateAll, isClose: false, isStale: true });

@@ -4,8 +4,9 @@ Promise.all([Arrays.load(), Models.load()]).then(([arrays, models]) => {
   Draw(arrays, reader, answers);
   Layers(models, reader);
   Kernels(arrays, models, reader, answers);
-  Components(arrays, models);
-  Corners.run(arrays);
+  Components(arrays, models, reader);
+  Plane(arrays, models, reader);
+  Corners(reader);
   Errors(arrays, models, answers);
   Trust(models, reader, answers);
 });
