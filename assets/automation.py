@@ -17,7 +17,8 @@ whole_graph = dg.AssetSelection.all() - dg.AssetSelection.groups(*ON_REQUEST)
 everything = dg.define_asset_job(
     project.EVERYTHING,
     whole_graph,
-    description="Materialize the whole graph, from the raw files to the report.",
+    description="Materialize the whole graph, from the raw files to the report.\n\n"
+    f"[Open the report]({project.REPORT}), or [let the models read what you draw]({project.DRAW}).",
 )
 model_jobs = [
     dg.define_asset_job(

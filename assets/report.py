@@ -49,6 +49,8 @@ def evaluation_report(
 ):
     """One self-contained HTML page with the results of all assets, and every number on it as
     JSON.
+
+    [Open the report](/report), or [let the models read what you draw](/draw).
     """
     from mnist_pipeline.report import document, page
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from assets.definitions import defs
-from mnist_pipeline.runtime.project import CODE_LOCATION, EVERYTHING, GRAPH, PROJECT
+from mnist_pipeline.runtime.project import CODE_LOCATION, DRAW, EVERYTHING, GRAPH, PROJECT, REPORT
 
 MODELS = ("knn", "softmax", "mlp", "cnn")
 FITTED = {"knn_model", "softmax_model", "mlp_model", "cnn_model"}
@@ -154,6 +154,15 @@ def test_everything_has_a_description_that_begins_with_a_short_sentence() -> Non
     }
     sentences = {name: re.split(r"\.\s|\n\n", text)[0] for name, text in described.items()}
     assert {name: text for name, text in sentences.items() if not 20 <= len(text) <= 100} == {}
+
+
+def test_the_report_and_the_job_link_to_the_pages_of_the_server() -> None:
+    (report,) = (key for key in ASSETS.get_all_asset_keys() if key.path[-1] == "evaluation_report")
+    for text in (
+        defs.resolve_job_def(EVERYTHING).description,
+        ASSETS.get(report).description,
+    ):
+        assert {REPORT, DRAW} == set(re.findall(r"\]\((.*?)\)", str(text)))
 
 
 def test_the_description_of_a_partitioned_asset_says_what_the_button_of_the_lineage_page_does() -> (
