@@ -245,7 +245,6 @@ def _knn(values: Values) -> dict[str, Any]:
     predictions = values.predictions["knn"]
     is_wrong = predictions.labels != values.test_digits.labels
     nearest = predictions.nearest
-    nearest_to_first = values.train_digits.images[nearest["indices"][0, 0]]
     return {
         "num_neighbors": int(values.models["knn"]["num_neighbors"]),
         "accuracy_by_k": accuracy_by_k(nearest["labels"], values.test_digits.labels),
@@ -253,17 +252,6 @@ def _knn(values: Values) -> dict[str, Any]:
             "neighbors": nearest["indices"][is_wrong, :NUM_NEIGHBORS_SHOWN].tolist(),
             "neighbor_labels": nearest["labels"][is_wrong, :NUM_NEIGHBORS_SHOWN].tolist(),
         },
-        "wrapped": _wrapped(values.test_digits.images[0], nearest_to_first),
-    }
-
-
-def _wrapped(image: np.ndarray, nearest: np.ndarray) -> dict[str, float]:
-    """The distance of two images, correct and with differences of bytes that wrap around."""
-    correct = image.astype(float) - nearest
-    wrapped = (image - nearest).astype(float)
-    return {
-        "distance": float(np.linalg.norm(correct)),
-        "wrapped_distance": float(np.linalg.norm(wrapped)),
     }
 
 

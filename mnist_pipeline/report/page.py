@@ -55,6 +55,9 @@ SCRIPTS = (
     "answers",
     "reader",
     "draw",
+    "neighbors",
+    "scores",
+    "training",
     "layers",
     "kernels",
     "components",
@@ -167,9 +170,6 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
     digits = values.digit_images
     train = values.train_digits
     side = digits.shape[-1]
-    indices = values.predictions["knn"].nearest["indices"]
-    first = values.test_digits.images[0]
-    partner = train.images[indices[0, 0]]
     largest_mean = values.data_mean.max() or 1
     half = len(values.covariance) // 2
     halved = values.covariance.reshape(half, 2, half, 2).mean(axis=(1, 3))
@@ -195,12 +195,6 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
             pictures.strip(row[: figures.MAX_COLUMNS]) for row in values.reconstructions.images
         ],
         "corners": [np.argwhere(mask).tolist() for mask in values.harris_corners.corners],
-        "bytes": {
-            "test": pictures.grey(first),
-            "train": pictures.grey(partner),
-            "difference": pictures.grey(np.abs(first.astype(int) - partner)),
-            "wrapped": pictures.grey(first - partner),
-        },
         "templates": [pictures.diverging(weights.reshape(side, side)) for weights in templates],
         "disturbed": _disturbed(document["robustness"], values.test_digits.images),
         "misled": [pictures.strip(train.images[neighbors]) for neighbors in misled],

@@ -83,6 +83,20 @@ def test_the_nearest_digits_are_those_of_the_run_where_the_sample_has_all(
     np.testing.assert_array_equal(indices[answers["neighbors"]], stored.nearest["indices"][:, :3])
 
 
+@pytest.mark.parametrize(("numbers", "in_bytes"), [(np.int64, "false"), (np.uint8, "true")])
+def test_neighbors_are_sorted_by_the_distance_in_these_numbers(
+    numbers: type, in_bytes: str, page: Page, values: Values
+) -> None:
+    image = values.test_digits.images[0].astype(numbers)
+    differences = (image - values.train_digits.images.astype(numbers)).astype(np.float64)
+    distances = np.linalg.norm(differences, axis=(1, 2))
+    expected = distances.argsort(kind="stable")[:25]
+    found = called(page, f"knn.neighbors(image, 25, {in_bytes})", image)
+    indices = loaded(page, "train.indices")[[neighbor["position"] for neighbor in found]]
+    np.testing.assert_array_equal(indices, expected)
+    np.testing.assert_allclose([neighbor["distance"] for neighbor in found], distances[expected])
+
+
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_the_page_has_the_images_of_the_run(split: str, page: Page, values: Values) -> None:
     images, labels = getattr(values, f"{split}_digits")
@@ -129,9 +143,9 @@ def test_the_contributions_of_the_pixels_and_the_bias_are_the_score(
     page: Page, values: Values
 ) -> None:
     model, image = values.models["softmax"], values.test_digits.images[0]
-    added = [
-        called(page, f"softmax.contributions(image, {label})", image).sum() for label in range(10)
-    ]
+    script = """(image) => Models.load().then(({ softmax }) => [...softmax.bias.keys()].map(
+      (label) => [...Softmax.contributions(softmax, image, label)]))"""
+    added = np.array(page.evaluate(script, image.ravel().tolist())).sum(axis=1)
     expected = softmax.predict_probabilities(model["weights"], model["bias"], image[np.newaxis])[0]
     np.testing.assert_allclose(softmax.softmax(added + model["bias"]), expected, atol=1e-5)
 
@@ -159,6 +173,25 @@ def test_corners_are_those_of_the_run(page: Page, values: Values) -> None:
         _, places = harris.clearest_places(digit[np.newaxis], expected[np.newaxis])
         clearest = {name: 28 * place.row + place.column for name, place in places.items()}
         assert found["clearest"] == clearest
+
+
+TRAIN = """([weights, bias, count, epochs]) => Arrays.load().then((arrays) => {
+  const model = { weights: Float64Array.from(weights), bias: Float64Array.from(bias) };
+  const [images, labels] = [arrays["train.images"], arrays["train.labels"]];
+  const settings = { images, labels, learningRate: 0.01 };
+  for (let epoch = 0; epoch < epochs; epoch++) Softmax.sgd(model, settings, Array(count).keys());
+  return [[...model.weights], [...model.bias]];
+})"""
+
+
+def test_the_page_trains_to_the_weights_of_sgd(page: Page) -> None:
+    rng = np.random.default_rng(0)
+    W, b = rng.uniform(-0.05, 0.05, (10, 784)), rng.uniform(-0.05, 0.05, 10)
+    found_W, found_b = page.evaluate(TRAIN, [W.T.ravel().tolist(), b.tolist(), 500, 2])
+    images, labels = (loaded(page, f"train.{name}")[:500] for name in ("images", "labels"))
+    W, b = softmax.sgd(images, labels, learning_rate=0.01, epochs=2, initial=(W, b))
+    np.testing.assert_allclose(np.reshape(found_W, (784, 10)).T, W, atol=1e-6)
+    np.testing.assert_allclose(found_b, b, atol=1e-6)
 
 
 def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -> None:

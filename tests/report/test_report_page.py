@@ -265,6 +265,43 @@ def test_the_models_answer_a_drawing_after_each_stroke(page: Page) -> None:
     expect(answers).to_have_count(len(MODELS))
 
 
+def test_the_neighbors_vote_and_change_with_the_subtraction(page: Page) -> None:
+    figure = page.locator("#figure-neighbors")
+    figure.get_by_role("button", name="4", exact=True).click()
+    neighbors, voters = figure.locator(".ranked li"), figure.locator(".ranked .votes")
+    expect(voters).to_have_count(3)
+    figure.locator("input[type=range]").focus()
+    page.keyboard.press("End")
+    expect(voters).to_have_count(25)
+    before = neighbors.all_inner_texts()
+    figure.get_by_label("Subtract in bytes").focus()
+    page.keyboard.press("Space")
+    expect(neighbors.first).not_to_have_text(before[0])
+    sample = page.evaluate("Arrays.load().then(({ facts }) => facts.testSample.length)")
+    tested, right, right_in_bytes = (figure.locator(".measured b").nth(place) for place in range(3))
+    expect(tested).to_have_text(str(sample))
+    assert 0 < int(right_in_bytes.inner_text()) <= sample
+    assert 0 < int(right.inner_text()) <= sample
+
+
+def test_a_pixel_adds_to_scores_and_the_weights_can_be_trained(page: Page) -> None:
+    figure = page.locator("#figure-scores")
+    scores, numbers = figure.locator(".classes span"), figure.locator(".learned b")
+    figure.get_by_role("button", name="4", exact=True).click()
+    expect(figure.locator(".message")).to_contain_text("adds +")
+    figure.locator(".pixels svg").focus()
+    for _ in range(28):
+        page.keyboard.press("ArrowUp")
+    expect(figure.locator(".message")).to_contain_text("empty")
+    stored = scores.all_inner_texts()
+    figure.get_by_role("button", name="Start").click()
+    expect(numbers.first).not_to_have_text("0")
+    figure.get_by_role("button", name="Stop").click()
+    assert scores.all_inner_texts() != stored
+    figure.get_by_role("button", name="Weights of the run").click()
+    assert scores.all_inner_texts() == stored
+
+
 def test_a_cell_of_a_confusion_matrix_opens_its_digits(page: Page) -> None:
     cell = page.locator('.confusion[data-model="softmax"] button').first
     cell.focus()

@@ -11,7 +11,7 @@ const Algebra = (() => {
 
   // bias + Σ inputs[i] · columns[i], over the inputs that are not zero: most pixels are paper.
   const combined = (bias, inputs, columns) => {
-    const sums = Float64Array.from(bias), size = sums.length;
+    const sums = new Float64Array(bias), size = sums.length;
     for (let i = 0; i < inputs.length; i++) {
       const input = inputs[i];
       if (input === 0) continue;
@@ -23,7 +23,7 @@ const Algebra = (() => {
   // exp(z_c / T) / Σ exp(z_j / T) with the temperature T. The largest score is subtracted first, so nothing overflows.
   const softmax = (scores, temperature = 1) => {
     const largest = Math.max(...scores);
-    const powers = Float64Array.from(scores, (score) => Math.exp((score - largest) / temperature));
+    const powers = new Float64Array(scores).map((score) => Math.exp((score - largest) / temperature));
     const sum = powers.reduce((total, power) => total + power, 0);
     return powers.map((power) => power / sum);
   };
@@ -32,7 +32,11 @@ const Algebra = (() => {
   const rectified = (values) => values.map((value) => Math.max(value, 0));
 
   // The share of ink of each pixel, from 0 to 1.
-  const scaled = (image) => Float64Array.from(image, (level) => level / 255);
+  const scaled = (image) => {
+    const shares = new Float64Array(image.length);
+    for (let i = 0; i < image.length; i++) shares[i] = image[i] / 255; // `map` takes ten times as long
+    return shares;
+  };
 
   return { transposed, combined, softmax, rectified, scaled };
 })();

@@ -31,9 +31,9 @@ const Page = (() => {
   };
   // Paper is transparent. The style sheet turns black ink into white ink on a dark page.
   const ink = (canvas, levels) => paint(canvas, [levels], (level) => [0, 0, 0, level], SIDE, 1, 0);
-  // Zero is transparent, positive values are red, negative values are blue.
-  const signed = (canvas, values, side = SIDE) => {
-    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-12);
+  // Zero is transparent, positive values are red, negative are blue. The largest, or `least`, has the full colour.
+  const signed = (canvas, values, side = SIDE, least = 1e-12) => {
+    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), least);
     const color = (value) => [...(value > 0 ? RED : BLUE), (255 * Math.abs(value)) / largest];
     return paint(canvas, [values], color, side, 1, 0);
   };
