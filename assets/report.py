@@ -11,6 +11,7 @@ import pandas as pd
 from mnist_pipeline.data.records import Corners, DataSet, DigitSet, RawData, Reconstructions
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import Comparison
+from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.models import MODELS
 from mnist_pipeline.pca import Eigendecomposition
 from mnist_pipeline.runtime.graph.resources import StoredResults
@@ -44,6 +45,7 @@ def evaluation_report(
     model_comparison: Comparison,
     robustness: pd.DataFrame,
     champion: Champion,
+    recognizer: Recognizer,
     stored_results: dg.ResourceParam[StoredResults],
     **by_asset: Any,
 ):
@@ -70,6 +72,7 @@ def evaluation_report(
             model_comparison=model_comparison,
             robustness=robustness,
             champion=champion,
+            recognizer=recognizer,
             models=by_model(by_asset, "model"),
             predictions=by_model(by_asset, "predictions"),
             evaluations=by_model(by_asset, "evaluation"),

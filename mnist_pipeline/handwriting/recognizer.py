@@ -18,7 +18,10 @@ from mnist_pipeline.data.records import CLASS_NAMES
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.handwriting import calibration
 from mnist_pipeline.handwriting.novelty import (
+    DOUBTED,
     ORDINARY,
+    POINT,
+    UNCERTAIN,
     Novelty,
     looks_like_digit,
 )
@@ -324,6 +327,19 @@ class Recognizer(NamedTuple):
             )
             recognitions.append(recognition)
         return recognitions
+
+    def rules(self) -> dict[str, Any]:
+        """How an answer is doubted, as plain JSON values, for a page that doubts without Python."""
+        novelty = Novelty(**self.novelty)
+        return {
+            "champion": self.champion_name,
+            "calibration": self.calibration.tolist(),
+            "probable": PROBABLE.get(self.champion_name, PROBABLE_OF_OTHERS),
+            "uncertain": UNCERTAIN,
+            "mostOthers": MAX_OTHERS,
+            "highestScores": [novelty.highest_score(POINT), novelty.highest_score(DOUBTED)],
+            "whole": self.known.whole,
+        }
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Reconstruct images from their 50 leading components, float32, of the same shape."""

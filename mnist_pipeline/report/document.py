@@ -41,6 +41,8 @@ from mnist_pipeline.utils.stored_types import stored_type
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mnist_pipeline.handwriting.recognizer import Recognizer
+
 SHARES = (0.8, 0.9, 0.95)
 SIGNIFICANCE = 0.05
 NETWORKS = ("mlp", "cnn")
@@ -87,6 +89,7 @@ class Values(NamedTuple):
     model_comparison: Comparison
     robustness: pd.DataFrame
     champion: Champion
+    recognizer: Recognizer
     models: Mapping[str, Fitted]
     predictions: Mapping[str, Predictions]
     evaluations: Mapping[str, Evaluation]

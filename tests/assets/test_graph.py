@@ -83,6 +83,7 @@ INPUTS = {
                 "model_comparison",
                 "robustness",
                 "champion",
+                "recognizer",
                 *FITTED,
                 *PREDICTIONS,
                 *EVALUATIONS,

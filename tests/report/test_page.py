@@ -137,6 +137,7 @@ def test_a_page_with_many_misread_images_contains_as_many_as_fit(
     monkeypatch.setattr(arrays, "TRAIN_BYTES", 5_000)
     bundle = json.loads(arrays.embed(composed, values))
     assert 10 < bundle["layout"]["test.images"]["shape"][0] < 50
+    assert 0 < len(bundle["facts"]["testSample"]) < 20
     points = len(composed["pca"]["scatter"]["index"])
     assert bundle["facts"]["sample"] == bundle["layout"]["train.images"]["shape"][0] == points
 

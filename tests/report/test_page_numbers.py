@@ -1,6 +1,7 @@
 """The scripts of the page of the finished run compute what Python computes."""
 
 import base64
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from playwright.sync_api import Page
 from scipy.ndimage import gaussian_filter
 from support import computing
 from support.browser import launch_browser
 
 from mnist_pipeline import harris, networks, pca, softmax
-from mnist_pipeline.data import deformations
+from mnist_pipeline.data import conversion, deformations
+from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.inference.networks import weights_of
 from mnist_pipeline.report import arrays
@@ -48,6 +51,17 @@ LOADED = """name => Arrays.load().then((arrays) => {
     parts.push(String.fromCharCode(...bytes.subarray(at, at + 8192)));
   return [btoa(parts.join("")), found.shape, found.constructor.name];
 })"""
+
+
+JUDGED = """async (images) => {
+  const models = await Models.load(), answers = Answers(await Arrays.load(), models);
+  return images.map((image) => models.recognizer.judge(image, answers.of(image).rows));
+}"""
+FITTED = """async ([picture, fit]) => {
+  const content = Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0));
+  const canvas = Pictures.reduced(await createImageBitmap(new Blob([content])));
+  return [...Pictures[fit](Pictures.greyOf(canvas), canvas.width).image];
+}"""
 
 
 def loaded(page: Page, name: str) -> np.ndarray:
@@ -125,6 +139,43 @@ def test_the_page_has_what_each_model_answered_to_each_misread_image(
     np.testing.assert_array_equal(
         loaded(page, "test.neighbors"), stored["knn"].nearest["indices"][indices, :3]
     )
+
+
+def test_the_page_doubts_answers_as_the_recognizer_does(page: Page, values: Values) -> None:
+    images = values.test_digits.images[:150]
+    images = np.concatenate([images, np.rot90(images, axes=(1, 2))])
+    judged = page.evaluate(JUDGED, images.reshape(len(images), -1).tolist())
+    expected = values.recognizer.recognize(images)
+    known = values.recognizer.known
+    same = [found["headline"] == known.headline(answer) for found, answer in zip(judged, expected)]
+    assert np.mean(same) >= 0.97
+    assert {answer.looks_like_digit for answer in expected} == {True, False}
+    np.testing.assert_allclose(
+        [found["probability"] for found in judged],
+        [answer.probability for answer in expected],
+        atol=0.1,
+    )
+
+
+def test_a_sample_of_the_test_images_of_the_page_is_fair(page: Page, values: Values) -> None:
+    places = page.evaluate("Arrays.load().then(({ facts }) => facts.testSample)")
+    sampled = robustness.sample(len(values.test_digits.labels), arrays.NUM_SAMPLED)
+    assert sorted(loaded(page, "test.indices")[places]) == sorted(sampled)
+
+
+def test_a_picture_becomes_the_image_that_python_makes_of_it(page: Page, values: Values) -> None:
+    image = values.test_digits.images[0]
+    enlarged = 255 - np.asarray(Image.fromarray(image).resize((220, 220)))
+    photo = np.pad(enlarged, ((40, 10), (90, 60)), constant_values=255)
+    for picture in (image, enlarged, photo, 255 - photo):
+        content = io.BytesIO()
+        Image.fromarray(picture).save(content, "PNG")
+        encoded = base64.b64encode(content.getvalue()).decode()
+        (digit,) = pictures.page(content.getvalue()).digits
+        expected = {"digit": digit.image, "whole": conversion.fitted(picture, "whole")}
+        for fit, wanted in expected.items():
+            found = np.reshape(page.evaluate(FITTED, [encoded, fit]), wanted.shape)
+            assert np.abs(found - wanted.astype(float)).mean() <= 2, (picture.shape, fit)
 
 
 def test_a_digit_is_rebuilt_from_its_components(page: Page, values: Values) -> None:
@@ -241,10 +292,11 @@ def test_drawn_digits_are_converted_as_predict_converts_them(page: Page) -> None
     rng = np.random.default_rng(0)
     differences = []
     for digit in [*range(10)] * 2:
-        drawn = computing.draw(page, digit, rng)
+        drawn = computing.draw(page, str(digit), rng)
         (expected,) = pictures.page(drawn.sheet).digits
         differences.append(np.abs(drawn.image.astype(float) - expected.image).mean())
     assert np.mean(differences) <= 1
+    assert computing.draw(page, "42", rng).is_doubtful
     assert (
         page.evaluate("Conversion.toMnist(new Uint8Array(656 * 496).fill(255), 656, 496)") is None
     )

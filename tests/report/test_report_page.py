@@ -2,12 +2,14 @@
 without scripts.
 """
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from support.browser import launch_browser, needs_axe, serious_findings
 
@@ -18,6 +20,7 @@ VIEWS: dict[str, dict[str, Any]] = {
     "laptop": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
     "dark phone": {"viewport": {"width": 360, "height": 900}, "color_scheme": "dark"},
 }
+EMPTY = re.compile("^Draw a digit")
 MIN_SIZE = 10  # pixels of text in a figure, as displayed
 
 pytestmark = pytest.mark.browser
@@ -245,22 +248,27 @@ def test_the_misread_digits_of_all_models_open_and_have_names(page: Page, values
 def test_the_models_answer_a_drawing_after_each_stroke(page: Page) -> None:
     figure = page.locator("#figure-draw")
     sheet, answers = figure.locator(".sheet"), figure.locator(".answers .row")
+    heard = figure.get_by_role("status")
     figure.get_by_role("button", name="Clear").click()
     page.locator("#draw").evaluate(
         "heading => heading.scrollIntoView({ behavior: 'instant' })"
     )  # below the contents
-    expect(answers).to_have_count(0)
-    box = sheet.bounding_box()
+    expect(answers.first).to_be_hidden()
+    expect(heard).to_have_text(EMPTY)
+    box, place = sheet.bounding_box(), figure.bounding_box()
     assert box
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 5
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x, y + 0.6 * box["height"], steps=8)
-    page.mouse.up()
-    expect(answers).to_have_count(len(MODELS))
     expect(figure.locator(".says strong").last).to_have_text("1")
+    expect(heard).to_have_text(EMPTY)  # until the stroke ends
+    page.mouse.up()
+    expect(heard).not_to_have_text(EMPTY)
+    expect(answers).to_have_count(len(MODELS))
     figure.get_by_role("button", name="Undo").click()
-    expect(answers).to_have_count(0)
+    expect(answers.first).to_be_hidden()
+    assert figure.bounding_box() == place  # nothing jumped
     figure.get_by_role("button", name="Another").click()
     expect(answers).to_have_count(len(MODELS))
 
@@ -300,6 +308,18 @@ def test_a_pixel_adds_to_scores_and_the_weights_can_be_trained(page: Page) -> No
     assert scores.all_inner_texts() != stored
     figure.get_by_role("button", name="Weights of the run").click()
     assert scores.all_inner_texts() == stored
+
+
+def test_a_chosen_picture_is_read_and_another_file_is_named(page: Page, values: Values) -> None:
+    figure = page.locator("#figure-draw")
+    content = io.BytesIO()
+    Image.fromarray(values.test_digits.images[0]).save(content, "PNG")
+    file, answer = figure.locator(".file"), figure.locator(".says strong").last
+    picture: Any = {"name": "a.png", "mimeType": "image/png", "buffer": content.getvalue()}
+    file.set_input_files(picture)
+    expect(answer).to_have_text(str(values.predictions["cnn"].labels[0]))
+    file.set_input_files({**picture, "name": "notes.txt", "buffer": b"no picture"})
+    expect(figure.get_by_role("status")).to_contain_text("notes.txt")
 
 
 def test_a_cell_of_a_confusion_matrix_opens_its_digits(page: Page) -> None:

@@ -1,5 +1,5 @@
 """What the scripts of the report compute in a browser: the answers to images, and the images of
-drawn digits.
+drawings, with the page's doubt.
 """
 
 import base64
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from playwright.sync_api import Page
 
+from support import handwriting
 from support.drawing import SHEET, STROKES
 
 WIDTHS = (16, 48)  # of a pen, in pixels of the sheet
@@ -28,6 +29,7 @@ ANSWER = """async (encoded) => {
 DRAW = """async ([strokes, pen]) => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 656, height: 496 });
   const context = canvas.getContext("2d"), models = await Models.load();
+  const answers = Answers(await Arrays.load(), models);
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.translate(8, 8);
@@ -37,24 +39,22 @@ DRAW = """async ([strokes, pen]) => {
     stroke.forEach(([x, y], i) => context[i ? "lineTo" : "moveTo"](x, y));
   context.stroke();
   const start = performance.now();
-  const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
-  const grey = new Uint8Array(pixels.length / 4);
-  for (let at = 0; at < grey.length; at++) grey[at] = pixels[4 * at];
-  const image = Conversion.toMnist(grey, canvas.width, canvas.height);
-  const { softmax, mlp, cnn, knn } = models;
-  for (const answer of [softmax.probabilities, mlp, cnn, knn.nearest]) answer(image);
-  return [canvas.toDataURL("image/png"), [...image], performance.now() - start];
+  const { image, several } = Pictures.written(Pictures.greyOf(canvas), canvas.width);
+  const { isDoubtful } = models.recognizer.judge(image, answers.of(image).rows);
+  const milliseconds = performance.now() - start;
+  return [canvas.toDataURL("image/png"), [...image], milliseconds, several || isDoubtful];
 }"""
 
 
 class Drawn(NamedTuple):
-    """A drawn digit: the sheet as a PNG, its image in the page, and the milliseconds of the image
-    and all answers.
+    """A drawing: the sheet as a PNG, its image in the page, the milliseconds of the image and all
+    answers, and whether the page doubts them.
     """
 
     sheet: bytes
     image: np.ndarray
     milliseconds: float
+    is_doubtful: bool
 
 
 def answers(page: Page, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -65,14 +65,25 @@ def answers(page: Page, images: np.ndarray) -> dict[str, np.ndarray]:
     return {name: np.array(values) for name, values in found.items()}
 
 
-def draw(page: Page, digit: int, rng: np.random.Generator) -> Drawn:
-    """Draw a digit with a wobbly hand and some pen, somewhere on the sheet."""
-    size = rng.uniform(0.2, 0.5) * SHEET[0], rng.uniform(0.4, 0.8) * SHEET[1]
+def draw(page: Page, name: str, rng: np.random.Generator) -> Drawn:
+    """Draw a digit, a letter, a "scribble" or two digits side by side with a wobbly hand and some
+    pen, somewhere on the sheet.
+    """
+    width = rng.uniform(0.2, 0.5) * (1.5 if name.isdigit() and len(name) > 1 else 1)
+    size = width * SHEET[0], rng.uniform(0.4, 0.8) * SHEET[1]
     corner = [rng.uniform(0.05 * side, 0.95 * side - own) for side, own in zip(SHEET, size)]
-    strokes = [
-        np.array(stroke) + rng.normal(0, 0.012, (len(stroke), 2)) for stroke in STROKES[str(digit)]
-    ]
-    placed = [(corner + stroke * size).tolist() for stroke in strokes]
-    uri, image, milliseconds = page.evaluate(DRAW, [placed, rng.uniform(*WIDTHS)])
+    placed = [(corner + stroke * size).tolist() for stroke in _strokes(name, rng)]
+    uri, image, milliseconds, doubts = page.evaluate(DRAW, [placed, rng.uniform(*WIDTHS)])
     sheet = base64.b64decode(uri.split(",")[1])
-    return Drawn(sheet, np.array(image, np.uint8).reshape(28, 28), milliseconds)
+    return Drawn(sheet, np.array(image, np.uint8).reshape(28, 28), milliseconds, doubts)
+
+
+def _strokes(name: str, rng: np.random.Generator) -> list[np.ndarray]:
+    """Strokes within the unit square."""
+    if name == "scribble":
+        return [np.array(stroke) for stroke in handwriting.scribble(rng)]
+    if len(name) > 1:
+        parts = [(place, stroke) for place, own in enumerate(name) for stroke in _strokes(own, rng)]
+        return [(stroke + np.array([place, 0])) / [len(name), 1] for place, stroke in parts]
+    strokes = STROKES.get(name) or handwriting.glyph(handwriting.VARIANTS[name][0])
+    return [np.array(stroke) + rng.normal(0, 0.012, (len(stroke), 2)) for stroke in strokes]

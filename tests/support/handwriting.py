@@ -188,12 +188,12 @@ def digit_picture(digit: int, rng: np.random.Generator) -> Picture:
 
 def letter_picture(letter: str, rng: np.random.Generator) -> Picture:
     """A picture with one of the `LETTERS`."""
-    return _single(_glyph(VARIANTS[letter][0]), setting(rng), rng)[0]
+    return _single(glyph(VARIANTS[letter][0]), setting(rng), rng)[0]
 
 
 def scribble_picture(rng: np.random.Generator) -> Picture:
     """A picture with a scribble: a tangle, a hatching, or a spiral of many turns."""
-    return _single(_scribble(rng), setting(rng), rng)[0]
+    return _single(scribble(rng), setting(rng), rng)[0]
 
 
 def page_picture(
@@ -323,10 +323,10 @@ def evaluation_set(
 
 def _variant(digit: int, rng: np.random.Generator) -> Glyph:
     variants = VARIANTS[str(digit)]
-    return _glyph(variants[rng.integers(len(variants))])
+    return glyph(variants[rng.integers(len(variants))])
 
 
-def _glyph(text: str) -> Glyph:
+def glyph(text: str) -> Glyph:
     """Strokes of a glyph in units of the height. A corner is a repeated point."""
     strokes = []
     for stroke in text.split(" | "):
@@ -338,7 +338,8 @@ def _glyph(text: str) -> Glyph:
     return strokes
 
 
-def _scribble(rng: np.random.Generator) -> Glyph:
+def scribble(rng: np.random.Generator) -> Glyph:
+    """A tangle, a hatching, or a spiral of many turns."""
     kind = rng.choice(["tangle", "hatching", "spiral"])
     if kind == "tangle":
         points = rng.uniform((0, 0), (0.9, 1.0), size=(int(rng.integers(12, 25)), 2))

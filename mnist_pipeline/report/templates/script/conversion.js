@@ -131,5 +131,5 @@ const Conversion = (() => {
   };
 
   const blurred = (image, side, sigma) => mappedTwice(image, side, blurring(side, sigma), blurring(side, sigma));
-  return { toMnist, blurred };
+  return { toMnist, blurred, resizing, mappedTwice, clip, BOX };
 })();

@@ -1,11 +1,12 @@
 // The first figure: a test digit draws itself while the models answer, and then the pen is the reader's.
-const Draw = (arrays, reader, answers) => {
+const Draw = (arrays, models, reader, answers) => {
   const { data, ink, perFrame } = Page;
   const WIDTH = 640, HEIGHT = 480, MARGIN = 8, PEN = 36, DURATION = 1500; // milliseconds
   const figure = document.getElementById("figure-draw"), find = (selector) => figure.querySelector(selector);
   const paper = Page.element("canvas", { width: WIDTH + 2 * MARGIN, height: HEIGHT + 2 * MARGIN });
   const context = paper.getContext("2d", { willReadFrequently: true });
-  let sheet = null, chosen = -1, playing = 0;
+  const SEVERAL = { headline: `several ${data.noun}s? This sheet takes one at a time`, isDoubtful: true };
+  let sheet = null, chosen = -1, playing = 0, own = null; // the digit that this figure showed last
 
   // The drawing as `mnist-pipeline predict` sees it: black ink on white paper, converted to MNIST's form.
   const converted = () => {
@@ -14,27 +15,45 @@ const Draw = (arrays, reader, answers) => {
     context.fillRect(0, 0, paper.width, paper.height);
     context.translate(MARGIN, MARGIN);
     sheet.paint(context, "#000");
-    const pixels = context.getImageData(0, 0, paper.width, paper.height).data, grey = new Uint8Array(pixels.length / 4);
-    for (let at = 0; at < grey.length; at++) grey[at] = pixels[4 * at];
-    return Conversion.toMnist(grey, paper.width);
+    return Pictures.written(Pictures.greyOf(paper), paper.width);
   };
-  const say = (text, truth = "") => {
-    find(".verdict").textContent = text;
+  // The verdict follows each frame; a screen reader hears it when a stroke or an animation has ended.
+  const say = (text, isDoubtful = true, truth = "") => {
+    const verdict = find(".verdict");
+    verdict.textContent = `${text[0].toUpperCase()}${text.slice(1)}`;
+    verdict.classList.toggle("doubtful", isDoubtful);
     find(".truth").textContent = truth;
+    if (!playing && !sheet?.isDrawing()) find(".heard").textContent = `${verdict.textContent}. ${truth}`;
   };
-  const update = ({ label }, { rows }) => {
+  const show = (digit) => reader.show(own = { label: null, place: null, ...digit });
+  const update = (digit, { rows }) => {
+    if (digit !== own) return present(digit); // another figure chose it
+    const { headline, isDoubtful } = digit.several ? SEVERAL : models.recognizer.judge(digit.image, rows);
     answers.show(find(".answers"), rows);
-    const labels = rows.map((row) => row.label), votes = labels.map((own) => labels.filter((at) => at === own).length);
-    const most = Math.max(...votes), answer = data.names[labels[votes.indexOf(most)]];
-    say(`${most} of ${rows.length} models: ${answer}`, label === null ? "" : `True class: ${data.names[label]}`);
+    find(".answers").classList.remove("empty");
+    say(headline, isDoubtful, digit.label === null ? "" : `True class: ${data.names[digit.label]}`);
   };
-  const drawn = () => {
+  // The image that the sheet has, or the way to one.
+  const changed = () => {
     stop();
     find(".hint").hidden = true;
-    const image = sheet.isEmpty() ? null : converted();
-    if (image) return reader.show({ image, label: null, place: null });
-    find(".answers").replaceChildren();
-    say(`Draw a ${data.noun} with mouse, finger, pen or keys.`);
+    const { picture } = sheet.current(), digit = picture ? picture.digit : sheet.isEmpty() ? null : converted();
+    if (digit) return show(digit);
+    find(".answers").classList.add("empty");
+    if (picture) say(`no ${data.noun} found in this picture`);
+    else say(`draw a ${data.noun} with mouse, finger, pen or keys`, false);
+  };
+  // Put an image on the sheet, or in its place.
+  const present = (digit, image = ink(Page.element("canvas"), digit.image), isInk = true) => {
+    if (sheet) return sheet.show({ image, isInk, digit });
+    if (digit) ink(find(".shown"), digit.image);
+    return digit ? show(digit) : say(`no ${data.noun} found in this picture`);
+  };
+  const open = async ([file]) => {
+    const bitmap = file && (await createImageBitmap(file).catch(() => null));
+    if (!bitmap) return file && say(`${file.name} is not a picture that this browser can show`);
+    const canvas = Pictures.reduced(bitmap), fit = Pictures[arrays.facts.doubt.whole ? "whole" : "digit"];
+    present(fit(Pictures.greyOf(canvas), canvas.width), canvas, false);
   };
 
   // Steps along the ink from its highest pixel, as shares of the longest way: the order in which a digit appears.
@@ -69,7 +88,7 @@ const Draw = (arrays, reader, answers) => {
       const image = digit.image.map((level, at) => (way[at] <= share ? level : 0));
       ink(canvas, image);
       sheet?.redraw();
-      reader.show(share < 1 ? { ...digit, image } : digit);
+      show(share < 1 ? { ...digit, image } : digit);
       playing = share < 1 ? requestAnimationFrame(step) : 0;
       find(".hint").hidden = share < 1 || !sheet;
     };
@@ -77,24 +96,28 @@ const Draw = (arrays, reader, answers) => {
   };
   const another = () => {
     chosen = (chosen + 1) % data.names.length;
-    const digit = reader.ofClass(chosen), canvas = sheet ? ink(document.createElement("canvas"), digit.image) : find(".shown");
+    const digit = reader.ofClass(chosen), canvas = sheet ? ink(Page.element("canvas"), digit.image) : find(".shown");
     sheet?.show({ image: canvas, isInk: true, digit });
     play(digit, canvas);
   };
   if (data.handwritten) {
-    const schedule = perFrame(drawn);
-    const onChange = () => {
-      const { picture } = sheet.current();
-      if (!picture) return schedule();
-      stop();
-      reader.show(picture.digit);
-    };
-    sheet = Sheet(find(".sheet"), { width: WIDTH, height: HEIGHT, penWidth: () => PEN, onChange });
+    const schedule = perFrame(changed), onChange = () => (sheet.current().picture ? changed() : schedule());
+    sheet = Sheet(find(".sheet"), { width: WIDTH, height: HEIGHT, penWidth: () => PEN, onChange, onEnd: schedule });
     find(".undo").addEventListener("click", sheet.undo);
     find(".clear").addEventListener("click", sheet.clear);
     find(".sheet").addEventListener("keydown", ({ key }) => key === "Escape" && sheet.clear());
   }
   find(".another").addEventListener("click", another);
+  // Pictures that are chosen, dropped anywhere on the page, or pasted.
+  const file = find(".file");
+  find(".open").addEventListener("click", () => file.click());
+  file.addEventListener("change", () => open(file.files).then(() => (file.value = "")));
+  document.addEventListener("paste", ({ clipboardData }) => open(clipboardData.files));
+  ["dragover", "dragleave", "drop"].forEach((name) => document.addEventListener(name, (event) => {
+    event.preventDefault();
+    find(".board").classList.toggle("dropping", name === "dragover");
+    if (name === "drop") open(event.dataTransfer.files);
+  }));
   reader.follow(figure, update);
   another();
 };

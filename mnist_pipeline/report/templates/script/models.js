@@ -2,7 +2,8 @@
 const Models = (() => {
   let promise = null;
   const assemble = (arrays) => {
-    return { softmax: Softmax(arrays), ...Networks(arrays), knn: Knn(arrays), pca: Pca(arrays) };
+    const methods = { softmax: Softmax(arrays), ...Networks(arrays), knn: Knn(arrays), pca: Pca(arrays) };
+    return { ...methods, recognizer: Recognizer(arrays) };
   };
   // A promise of the models.
   const load = () => (promise ??= Arrays.load().then(assemble));

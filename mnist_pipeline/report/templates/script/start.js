@@ -1,8 +1,7 @@
 // Start the figures when the arrays are decoded.
 Promise.all([Arrays.load(), Models.load()]).then(([arrays, models]) => {
-  arrays.facts.testSample ??= Page.data.names.map((_, label) => arrays["test.labels"].indexOf(label)); // TODO remove
   const answers = Answers(arrays, models), reader = Reader(arrays, answers);
-  Draw(arrays, reader, answers);
+  Draw(arrays, models, reader, answers);
   Neighbors(arrays, models, reader, answers);
   Training(arrays, models, Scores(arrays, models, reader));
   Layers(models, reader);
