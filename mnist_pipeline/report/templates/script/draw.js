@@ -51,7 +51,7 @@ const Draw = (arrays, models, reader, answers) => {
   };
   const open = async ([file]) => {
     const bitmap = file && (await createImageBitmap(file).catch(() => null));
-    if (!bitmap) return file && say(`${file.name} is not a picture that this browser can show`);
+    if (!bitmap) return file && say(`this browser can't show ${file.name}; try a PNG or JPEG picture`);
     const canvas = Pictures.reduced(bitmap), fit = Pictures[arrays.facts.doubt.whole ? "whole" : "digit"];
     present(fit(Pictures.greyOf(canvas), canvas.width), canvas, false);
   };
