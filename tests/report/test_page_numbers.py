@@ -53,10 +53,6 @@ LOADED = """name => Arrays.load().then((arrays) => {
 })"""
 
 
-JUDGED = """async (images) => {
-  const models = await Models.load(), answers = Answers(await Arrays.load(), models);
-  return images.map((image) => models.recognizer.judge(image, answers.of(image).rows));
-}"""
 FITTED = """async ([picture, fit]) => {
   const content = Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0));
   const canvas = Pictures.reduced(await createImageBitmap(new Blob([content])));
@@ -144,7 +140,7 @@ def test_the_page_has_what_each_model_answered_to_each_misread_image(
 def test_the_page_doubts_answers_as_the_recognizer_does(page: Page, values: Values) -> None:
     images = values.test_digits.images[:150]
     images = np.concatenate([images, np.rot90(images, axes=(1, 2))])
-    judged = page.evaluate(JUDGED, images.reshape(len(images), -1).tolist())
+    judged = computing.judged(page, images)
     expected = values.recognizer.recognize(images)
     known = values.recognizer.known
     same = [found["headline"] == known.headline(answer) for found, answer in zip(judged, expected)]

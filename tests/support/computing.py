@@ -26,6 +26,10 @@ ANSWER = """async (encoded) => {
   }
   return found;
 }"""
+JUDGED = """async (images) => {
+  const models = await Models.load(), answers = Answers(await Arrays.load(), models);
+  return images.map((image) => models.recognizer.judge(image, answers.of(image).rows));
+}"""
 DRAW = """async ([strokes, pen]) => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 656, height: 496 });
   const context = canvas.getContext("2d"), models = await Models.load();
@@ -63,6 +67,12 @@ def answers(page: Page, images: np.ndarray) -> dict[str, np.ndarray]:
     """
     found: dict[str, Any] = page.evaluate(ANSWER, base64.b64encode(images.tobytes()).decode())
     return {name: np.array(values) for name, values in found.items()}
+
+
+def judged(page: Page, images: np.ndarray) -> list[dict[str, Any]]:
+    """How far the page trusts its answers to images, as `models.recognizer` returns it."""
+    found: list[dict[str, Any]] = page.evaluate(JUDGED, images.reshape(len(images), -1).tolist())
+    return found
 
 
 def draw(page: Page, name: str, rng: np.random.Generator) -> Drawn:
