@@ -159,10 +159,6 @@ class Novelty(NamedTuple):
         hidden = np.maximum(image_edges @ self.hidden_weight.T + self.hidden_bias, 0)
         return np.asarray(hidden @ self.output_weight, np.float64)
 
-    def highest_score(self, percentile: float) -> float:
-        """The highest score with a percentile of at most this."""
-        return float(self.reference[int(percentile * len(self.reference) / 100)])
-
     def percentile(self, images: np.ndarray) -> np.ndarray:
         """The share of the reference digits with a lower score, 0–100, float64 (n,).
 

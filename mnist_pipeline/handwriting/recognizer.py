@@ -329,15 +329,18 @@ class Recognizer(NamedTuple):
         return recognitions
 
     def rules(self) -> dict[str, Any]:
-        """How an answer is doubted, as plain JSON values, for a page that doubts without Python."""
-        novelty = Novelty(**self.novelty)
+        """How answers are doubted, as plain JSON values, for a page that computes without Python.
+
+        The highest scores are those of the novelty that still look like a digit.
+        """
+        scores = self.novelty["reference"]
         return {
             "champion": self.champion_name,
             "calibration": self.calibration.tolist(),
             "probable": PROBABLE.get(self.champion_name, PROBABLE_OF_OTHERS),
             "uncertain": UNCERTAIN,
             "mostOthers": MAX_OTHERS,
-            "highestScores": [novelty.highest_score(POINT), novelty.highest_score(DOUBTED)],
+            "highestScores": [scores[int(len(scores) * p / 100)] for p in (POINT, DOUBTED)],
             "whole": self.known.whole,
         }
 
