@@ -5,8 +5,9 @@ const Draw = (arrays, models, reader, answers) => {
   const figure = document.getElementById("figure-draw"), find = (selector) => figure.querySelector(selector);
   const paper = Page.element("canvas", { width: WIDTH + 2 * MARGIN, height: HEIGHT + 2 * MARGIN });
   const context = paper.getContext("2d", { willReadFrequently: true });
-  const SEVERAL = { headline: `several ${data.noun}s? This sheet takes one at a time`, isDoubtful: true };
-  let sheet = null, chosen = -1, playing = 0, own = null; // the digit that this figure showed last
+  const SEVERAL = { headline: `several ${data.noun}s? Try one at a time`, isDoubtful: true };
+  let sheet = null, chosen = -1, playing = 0;
+  let own = null, cleared = null; // the digits of the reader that this figure showed last, and that its reader cleared
 
   // The drawing as `mnist-pipeline predict` sees it: black ink on white paper, converted to MNIST's form.
   const converted = () => {
@@ -27,6 +28,7 @@ const Draw = (arrays, models, reader, answers) => {
   };
   const show = (digit) => reader.show(own = { label: null, place: null, ...digit });
   const update = (digit, { rows }) => {
+    if (digit === cleared) return;
     if (digit !== own) return present(digit); // another figure chose it
     const { headline, isDoubtful } = digit.several ? SEVERAL : models.recognizer.judge(digit.image, rows);
     answers.show(find(".answers"), rows);
@@ -39,6 +41,7 @@ const Draw = (arrays, models, reader, answers) => {
     find(".hint").hidden = true;
     const { picture } = sheet.current(), digit = picture ? picture.digit : sheet.isEmpty() ? null : converted();
     if (digit) return show(digit);
+    cleared = reader.current();
     find(".answers").classList.add("empty");
     if (picture) say(`no ${data.noun} found in this picture`);
     else say(`draw a ${data.noun} with mouse, finger, pen or keys`, false);
