@@ -23,7 +23,8 @@ const Draw = (arrays, models, reader, answers) => {
     const verdict = find(".verdict");
     verdict.textContent = `${text[0].toUpperCase()}${text.slice(1)}`;
     verdict.classList.toggle("doubtful", isDoubtful);
-    find(".truth").textContent = truth;
+    find(".truth").classList.toggle("empty", !truth); // and keeps its place
+    if (truth) find(".truth").textContent = truth;
     if (!playing && !sheet?.isDrawing()) find(".heard").textContent = `${verdict.textContent}. ${truth}`;
   };
   const show = (digit) => reader.show(own = { label: null, place: null, ...digit });
@@ -49,6 +50,7 @@ const Draw = (arrays, models, reader, answers) => {
   // Put an image on the sheet, or in its place.
   const present = (digit, image = ink(Page.element("canvas"), digit.image), isInk = true) => {
     if (sheet) return sheet.show({ image, isInk, digit });
+    stop();
     if (digit) ink(find(".shown"), digit.image);
     return digit ? show(digit) : say(`no ${data.noun} found in this picture`);
   };
@@ -93,7 +95,7 @@ const Draw = (arrays, models, reader, answers) => {
       sheet?.redraw();
       show(share < 1 ? { ...digit, image } : digit);
       playing = share < 1 ? requestAnimationFrame(step) : 0;
-      find(".hint").hidden = share < 1 || !sheet;
+      if (sheet) find(".hint").hidden = share < 1;
     };
     playing = requestAnimationFrame(step);
   };
