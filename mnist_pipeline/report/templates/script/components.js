@@ -1,7 +1,7 @@
 // The reader's digit as the mean plus an amount of each component, and a slider that adds them one after the other.
 const Components = (arrays, models, reader) => {
   const { data, SIDE, set, svg, element, ink, count, percent, imageAt } = Page;
-  const PIXELS = SIDE ** 2, WIDTH = 440, HEIGHT = 120, SUBSCRIPTS = "₁₂₃₄₅₆₇₈";
+  const PIXELS = SIDE ** 2, WIDTH = 480, HEIGHT = 90, SUBSCRIPTS = "₁₂₃₄₅₆₇₈";
   const mean = arrays["pca.mean"], components = arrays["pca.components"];
 
   const figure = document.getElementById("figure-rebuild"), find = (selector) => figure.querySelector(selector);
