@@ -32,7 +32,7 @@ const Neighbors = (arrays, models, reader, answers) => {
     });
   };
   // How many test digits k-NN reads with either subtraction, measured while the browser has nothing else to do.
-  const tested = [], later = window.requestIdleCallback ?? setTimeout;
+  const tested = [], later = (work) => setTimeout(work, 16); // idle callbacks may be rare
   const report = () => {
     const answer = (found) => models.knn.vote(found.slice(0, slider.value)).label;
     const isRight = (found, at) => answer(found) === arrays["test.labels"][testSample[at]];
