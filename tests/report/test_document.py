@@ -38,7 +38,7 @@ def test_errors_and_points_are_listed_with_their_places(
     np.testing.assert_array_equal(
         np.stack([scatter["x"], scatter["y"]], 1), values.projections[scatter["index"], :2]
     )
-    assert np.bincount(scatter["label"]).tolist() == [100] * 10
+    assert np.bincount(scatter["label"]).tolist() == [50] * 10
 
 
 def test_a_class_that_is_never_predicted_leaves_no_nan(values: Values) -> None:

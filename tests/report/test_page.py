@@ -184,8 +184,6 @@ def test_rare_values_read_well(values: Values, text_of: Read) -> None:
     assert "1 error off the diagonal" in text
     assert "1 corner in all" in text
     assert not re.search(r"(?<![\d.,–])1 (errors|corners|images|digits|pixels)\b", text)
-    assert "left out 167 of them" in text_of(render(values))
-    assert "left out" not in text  # all models learned from the same images
     assert "relative difference of M" not in text  # a column of ten zeros
 
 

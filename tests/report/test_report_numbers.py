@@ -30,7 +30,6 @@ def text(finished_run: tuple[object, Path], text_of: Callable[[str], str]) -> st
 def _data(values: Values) -> Iterator[str]:
     train, test = values.train_digits.labels, values.test_digits.labels
     yield f"learned from {len(train):,} training images of"
-    yield f"tested on {len(test):,} other images"
     yield f"an accuracy of {max(np.bincount(test)) / len(test):.1%}"
     yield from (f"{k} {(train == k).sum()} {(test == k).sum()}" for k in range(10))
     yield f"without information: {(values.train_digits.images.max(axis=0) == 0).sum()} pixels"
@@ -40,7 +39,7 @@ def _scores(values: Values) -> Iterator[str]:
     evaluations = values.evaluations
     for name, found in evaluations.items():
         low, high = (f"{100 * end:.2f}" for end in found.interval)
-        yield f"{TITLES[name]} {found.accuracy:.2%} {low}– {high}% {found.errors}"
+        yield f"{TITLES[name]} {found.total - found.errors:,} {low}– {high}%"
         for k, measures in enumerate(zip(found.precision, found.recall, found.f1)):
             yield f"{k} " + " ".join(f"{100 * measure:.1f}" for measure in measures)
     missed = 1 - np.mean([found.recall for found in evaluations.values()], axis=0)
@@ -56,7 +55,7 @@ def _components(values: Values) -> Iterator[str]:
         f"first component explains {shares[0]:.1%} of the variance, the first 20 together explain "
         f"{shares[19]:.1%}"
     )
-    yield f"two components, which explain {shares[1]:.1%}"
+    yield f"v₁ and v₂, which explain {shares[1]:.1%}"
     for share in (0.8, 0.9, 0.95):
         count = int((shares < share).sum()) + 1
         yield (
