@@ -63,7 +63,6 @@ def embed(document: Mapping[str, Any], values: Values) -> Markup:
         }
         blocks.append(np.ascontiguousarray(array).reshape(-1, 1).view(np.uint8).T.tobytes())
         offset += array.nbytes
-    temperatures = {name: float(values.models[name][TEMPERATURE]) for name in NETWORKS}
     facts = {
         "models": list(values.predictions),
         "numNeighbors": document["knn"]["num_neighbors"],
@@ -72,14 +71,10 @@ def embed(document: Mapping[str, Any], values: Values) -> Markup:
         "testSample": np.flatnonzero(np.isin(test, sampled)).tolist(),
         "doubt": values.recognizer.rules(),
         "smoothing": float(values.models["knn"]["smoothing"]),
-        "temperatures": temperatures,
+        "temperatures": {name: float(values.models[name][TEMPERATURE]) for name in NETWORKS},
     }
     data = base64.b64encode(zlib.compress(b"".join(blocks), LEVEL)).decode()
-    embedded = {
-        "facts": facts,
-        "layout": layout,
-        "data": f"data:application/zlib;base64,{data}",
-    }
+    embedded = {"facts": facts, "layout": layout, "data": data}
     return Markup(json.dumps(embedded, separators=(",", ":")).replace("<", "\\u003c"))
 
 

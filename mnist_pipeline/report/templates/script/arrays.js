@@ -3,8 +3,8 @@
 const Arrays = (() => {
   const TYPES = { uint8: Uint8Array, int8: Int8Array, int16: Int16Array, int32: Int32Array, float32: Float32Array };
 
-  const inflate = (uri) => {
-    const bytes = Uint8Array.from(atob(uri.slice(uri.indexOf(",") + 1)), (letter) => letter.charCodeAt(0));
+  const inflate = (encoded) => {
+    const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
     return new Response(stream).arrayBuffer();
   };
@@ -16,9 +16,7 @@ const Arrays = (() => {
       const start = offset + rank * count;
       for (let i = 0; i < count; i++) own[i * size + rank] = bytes[start + i];
     }
-    const found = step === 1 ? array : new Float32Array(array);
-    if (step !== 1) for (let i = 0; i < count; i++) found[i] *= step;
-    return Object.assign(found, { shape });
+    return Object.assign(step === 1 ? array : Float32Array.from(array, (value) => step * value), { shape });
   };
 
   const read = async () => {
@@ -28,8 +26,6 @@ const Arrays = (() => {
     return arrays;
   };
 
-  let promise = null;
   // A promise of typed arrays by name, each with its shape, and of `facts`, the JSON values that come with them.
-  const load = () => (promise ??= read());
-  return { load };
+  return { load: () => (Arrays.promise ??= read()) };
 })();

@@ -3,7 +3,7 @@ const Errors = (arrays, models, answers) => {
   const { data, element, imageAt } = Page;
   const dialog = document.getElementById("opened"), find = (selector) => dialog.querySelector(selector);
   const turn = find(".turn"), cells = document.getElementById("confused");
-  const NUM_NEAR = 3, sample = `${Page.count(arrays.facts.sample)} training ${data.nouns}`;
+  const sample = `${Page.count(arrays.facts.sample)} training ${data.nouns}`;
   let image, stored, near;
 
   const faceOf = (at) => Page.face(imageAt(arrays["train.images"], at), data.names[arrays["train.labels"][at]]);
@@ -14,13 +14,13 @@ const Errors = (arrays, models, answers) => {
     answers.show(find(".answers"), rows);
     turn.nextElementSibling.textContent = `${degrees}°`;
     const searched = knn ?? (near.includes(-1) && models.knn.nearest(image)); // not all of them fit into the page
-    const positions = searched ? searched.neighbors.slice(0, NUM_NEAR).map(({ position }) => position) : near;
+    const positions = searched ? searched.neighbors.map(({ position }) => position) : near;
     find(".near .row").replaceChildren(...positions.map(faceOf));
     find(".near .caption").textContent = `Its nearest of ${searched ? sample : `all training ${data.nouns}`}.`;
     const before = Object.fromEntries(stored.rows.map(({ name, label }) => [name, label]));
-    const changed = rows.filter(({ name, label }) => label !== before[name]);
-    const sentences = changed.map(({ name, label }) =>
-      `${data.short[name]} says ${data.names[label]} instead of ${data.names[before[name]]}.`);
+    const sentences = rows.filter(({ name, label }) => label !== before[name]).map(({ name, label }) => (
+      `${data.short[name]} says ${data.names[label]} instead of ${data.names[before[name]]}.`
+    ));
     find(".message").textContent = sentences.join(" ") || "Turn it until an answer changes.";
   });
   const open = (index) => {

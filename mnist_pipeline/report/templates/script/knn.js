@@ -4,39 +4,32 @@ const Knn = (arrays) => {
   const { sample, numNeighbors } = arrays.facts; // the first `sample` digits are a random sample; the others are not
   const indices = arrays["train.indices"], labels = arrays["train.labels"], pixels = 28 * 28;
   const levels = Algebra.transposed(arrays["train.images"].subarray(0, sample * pixels), sample); // pixel by pixel
-  const [squares, byteSquares] = [0, 1].map(() => new Float64Array(sample)); // ‖t‖², and ‖−t‖² in bytes
-  for (let i = 0; i < levels.length; i++) {
-    squares[i % sample] += levels[i] ** 2;
-    byteSquares[i % sample] += (-levels[i] & 255) ** 2;
-  }
-  const order = [...squares.keys()].sort((a, b) => indices[a] - indices[b]); // the order of the training set
+  const order = [...Array(sample).keys()].sort((a, b) => indices[a] - indices[b]); // the order of the training set
 
-  // ‖x − t‖² = ‖x‖² + ‖t‖² − 2 x·t for each training digit t
-  const squaredDistances = (image) => {
-    const x = new Float64Array(image), square = x.reduce((sum, level) => sum + level ** 2, 0);
-    return Algebra.combined(squares.map((other) => square + other), x.map((level) => -2 * level), levels);
-  };
-  // Σ ((x − t) mod 256)²: the differences as unsigned bytes, as in the notebook of 2019. −2 becomes 254.
-  const squaredByteDistances = (image) => {
-    const sums = byteSquares.slice();
-    for (let pixel = 0; pixel < pixels; pixel++) {
-      const level = Math.round(image[pixel]);
-      for (let i = 0, at = pixel * sample; level > 0 && i < sample; i++, at++) {
-        sums[i] += ((level - levels[at]) & 255) ** 2 - (-levels[at] & 255) ** 2;
+  // The bits of x − t that count: all, or those of an unsigned byte, as in the notebook of 2019, where −2 becomes 254.
+  const ALL = -1, BYTE = 255;
+  // ‖x − t‖² = Σ (x − t)² for each training digit t, from that of a blank x, which each inked pixel changes.
+  const searching = (bits) => {
+    const blank = new Float64Array(sample);
+    for (let i = 0; i < levels.length; i++) blank[i % sample] += (-levels[i] & bits) ** 2;
+    return (image) => {
+      const sums = blank.slice();
+      for (let pixel = 0; pixel < pixels; pixel++) {
+        const level = Math.round(image[pixel]);
+        for (let i = 0, at = pixel * sample; level > 0 && i < sample; i++, at++) {
+          sums[i] += ((level - levels[at]) & bits) ** 2 - (-levels[at] & bits) ** 2;
+        }
       }
-    }
-    return sums;
+      return sums;
+    };
   };
+  const squaredDistances = searching(ALL), squaredByteDistances = searching(BYTE);
   // The `count` nearest digits, in order; of equal distances the first in the training set comes first.
   const neighbors = (image, count, bytes = false) => {
-    const distances = bytes ? squaredByteDistances(image) : squaredDistances(image), near = [];
-    for (const position of order) {
-      let place = near.length;
-      while (place > 0 && distances[position] < distances[near[place - 1]]) place--;
-      if (place < count) near.splice(place, 0, position);
-      if (near.length > count) near.pop();
-    }
-    return near.map((at) => ({ position: at, label: labels[at], distance: Math.sqrt(Math.max(0, distances[at])) }));
+    const distances = (bytes ? squaredByteDistances : squaredDistances)(image);
+    const farthest = distances.slice().sort()[count - 1];
+    const near = order.filter((at) => distances[at] <= farthest).sort((a, b) => distances[a] - distances[b]);
+    return near.slice(0, count).map((at) => ({ position: at, label: labels[at], distance: Math.sqrt(distances[at]) }));
   };
   // The class with the most votes, and the share of each class. A tied vote goes to the class of the nearest.
   const vote = (voters) => {

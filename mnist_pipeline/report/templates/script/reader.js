@@ -3,12 +3,12 @@
 // label and place are null if nobody knows them.
 const Reader = (arrays, answers) => {
   const MARGIN = "50%"; // figures this close to the screen follow the digit at once, the others when they come closer
-  const figures = new Map(); // update and isClose, isStale by element
+  const figures = new Map(); // by element: update, isClose, and the digit that is shown
   let digit = null, found = null, own = null; // own: what the reader drew or dropped last
 
   const run = (figure) => {
-    if (!digit || !figure.isClose || !figure.isStale) return;
-    figure.isStale = false;
+    if (!figure.isClose || figure.shown === digit) return;
+    figure.shown = digit;
     figure.update(digit, (found ??= answers.of(digit.image)));
   };
   const runAll = Page.perFrame(() => figures.forEach(run));
@@ -19,7 +19,6 @@ const Reader = (arrays, answers) => {
 
   const show = (next) => {
     [digit, found, own] = [next, null, next.place === null ? next : own];
-    figures.forEach((figure) => (figure.isStale = true));
     runAll();
   };
   // The first test digit of a class; its answers are computed here, as those of a drawing are.
@@ -41,7 +40,7 @@ const Reader = (arrays, answers) => {
       back.forEach((button) => (Page.set(button, { "aria-pressed": digit === own }).hidden = !own));
       update(...shown);
     };
-    figures.set(element, { update: updateAll, isClose: false, isStale: true });
+    figures.set(element, { update: updateAll, isClose: false, shown: null });
     watch.observe(element);
   };
   return { show, ofClass, follow, current: () => digit };

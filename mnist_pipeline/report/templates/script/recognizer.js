@@ -20,8 +20,8 @@ const Recognizer = (arrays) => {
     const looksLikeDigit = score(image) <= doubt.highestScores[probability >= doubt.uncertain ? 0 : 1];
     const modelsDisagree = objections > doubt.mostOthers, isCertain = probability >= doubt.probable;
     const guess = modelsDisagree ? `probably ${name}, the models disagree` : isCertain ? name : `probably ${name}`;
-    const isDoubtful = !looksLikeDigit || modelsDisagree || !isCertain, headline = looksLikeDigit ? guess : unlike;
-    return { label, name, probability, looksLikeDigit, modelsDisagree, isCertain, isDoubtful, headline };
+    const headline = looksLikeDigit ? guess : unlike;
+    return { probability, headline, isDoubtful: headline !== name };
   };
-  return { judge, score };
+  return { judge };
 };

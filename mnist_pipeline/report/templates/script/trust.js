@@ -13,7 +13,7 @@ const Trust = (models, reader, answers) => {
     const isWrong = ({ label }, place) => label !== (digit.label ?? before[place].label);
     rows.forEach((row, place) => find(".answers").children[place].classList.toggle("wrong", isWrong(row, place)));
     const wrong = rows.filter(isWrong).map(({ name }) => Page.data.short[name]).join(", ");
-    const verdict = models.recognizer?.judge?.(image, rows)?.headline ?? "";
+    const verdict = models.recognizer.judge(image, rows).headline;
     const state = digit.label === null ? "changed" : "wrong";
     find(".message").textContent = `${wrong ? `Now ${state}: ${wrong}.` : `No answer is ${state}.`} ${verdict}`;
   };
