@@ -54,6 +54,7 @@ def view(request: pytest.FixtureRequest, browser: Browser, address: str) -> View
     page.on("pageerror", lambda error: messages.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
     page.goto(address)
+    page.locator("#figure-draw .hint").wait_for()  # the first digit has drawn itself
     page.locator("details").evaluate_all(
         "all => all.forEach((details) => { details.open = true; })"
     )

@@ -3,7 +3,6 @@
 // can draw; with `isInk`, the image is transparent except for ink, which gets the colour of the ink of the sheet.
 const Sheet = (canvas, {
   width = 640, height = 480, // the canvas has the same aspect
-  picture = null, // shown at the start; the first stroke replaces a picture
   penWidth = () => 32,
   onChange = () => {}, // gets { continues }: whether the drawing goes on, or another one begins
   onEnd = () => {}, // after the pen is lifted
@@ -15,7 +14,7 @@ const Sheet = (canvas, {
   Object.assign(canvas.style, { touchAction: "none", userSelect: "none", webkitUserSelect: "none" });
 
   // The drawing is a list of states. The last one is current; undo removes it.
-  const states = [{ picture, strokes: [] }];
+  const states = [{ picture: null, strokes: [] }];
   const current = () => states[states.length - 1];
   const isEmpty = () => !current().picture && !current().strokes.length, canUndo = () => states.length > 1;
   let stroke = null; // the stroke that is being drawn

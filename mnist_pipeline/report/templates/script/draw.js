@@ -6,7 +6,7 @@ const Draw = (arrays, models, reader, answers) => {
   const paper = Page.element("canvas", { width: WIDTH + 2 * MARGIN, height: HEIGHT + 2 * MARGIN });
   const context = paper.getContext("2d", { willReadFrequently: true });
   const SEVERAL = { headline: `several ${data.noun}s? Try one at a time`, isDoubtful: true };
-  let sheet = null, chosen = -1, playing = 0;
+  let chosen = -1, playing = 0;
   let own = null, cleared = null; // the digits of the reader that this figure showed last, and that its reader cleared
 
   // The drawing as `mnist-pipeline predict` sees it: black ink on white paper, converted to MNIST's form.
@@ -25,7 +25,7 @@ const Draw = (arrays, models, reader, answers) => {
     verdict.classList.toggle("doubtful", isDoubtful);
     find(".truth").classList.toggle("empty", !truth); // and keeps its place
     if (truth) find(".truth").textContent = truth;
-    if (!playing && !sheet?.isDrawing()) find(".heard").textContent = `${verdict.textContent}. ${truth}`;
+    if (!playing && !sheet.isDrawing()) find(".heard").textContent = `${verdict.textContent}. ${truth}`;
   };
   const show = (digit) => reader.show(own = { label: null, place: null, ...digit });
   const update = (digit, { rows }) => {
@@ -38,80 +38,60 @@ const Draw = (arrays, models, reader, answers) => {
   };
   // The image that the sheet has, or the way to one.
   const changed = () => {
-    stop();
+    cancelAnimationFrame(playing);
+    playing = 0;
     find(".hint").hidden = true;
     const { picture } = sheet.current(), digit = picture ? picture.digit : sheet.isEmpty() ? null : converted();
     if (digit) return show(digit);
     cleared = reader.current();
     find(".answers").classList.add("empty");
     if (picture) say(`no ${data.noun} found in this picture`);
-    else say(`draw a ${data.noun} with mouse, finger, pen or keys`, false);
+    else say(data.handwritten ? `draw a ${data.noun} with mouse, finger, pen or keys` : "choose a picture", false);
   };
-  // Put an image on the sheet, or in its place.
-  const present = (digit, image = ink(Page.element("canvas"), digit.image), isInk = true) => {
-    if (sheet) return sheet.show({ image, isInk, digit });
-    stop();
-    if (digit) ink(find(".shown"), digit.image);
-    return digit ? show(digit) : say(`no ${data.noun} found in this picture`);
+  const present = (digit) => {
+    const image = ink(Page.element("canvas"), digit.image);
+    sheet.show({ image, isInk: true, digit });
+    return image;
   };
   const open = async ([file]) => {
     const bitmap = file && (await createImageBitmap(file).catch(() => null));
     if (!bitmap) return file && say(`this browser can't show ${file.name}; try a PNG or JPEG picture`);
     const canvas = Pictures.reduced(bitmap), fit = Pictures[arrays.facts.doubt.whole ? "whole" : "digit"];
-    present(fit(Pictures.greyOf(canvas), canvas.width), canvas, false);
+    sheet.show({ image: canvas, digit: fit(Pictures.greyOf(canvas), canvas.width) });
   };
 
-  // Steps along the ink from its highest pixel, as shares of the longest way: the order in which a digit appears.
+  // The inked pixels in the order in which they appear: along the ink, from its highest pixel.
   const wayOf = (image) => {
-    const { SIDE, isInside } = Page, steps = new Float32Array(image.length).fill(-1);
-    let most = 0;
-    for (let start = 0; start < image.length; start++) {
-      if (!image[start] || steps[start] >= 0) continue;
-      steps[start] = most;
-      for (const queue = [start]; queue.length;) {
-        const at = queue.shift(), row = Math.floor(at / SIDE), column = at % SIDE;
-        for (const down of [-1, 0, 1]) for (const right of [-1, 0, 1]) {
-          const next = at + SIDE * down + right;
-          if (!isInside(row + down, column + right) || !image[next] || steps[next] >= 0) continue;
-          steps[next] = most = steps[at] + 1;
-          queue.push(next);
-        }
-      }
-    }
-    return steps.map((step) => step / Math.max(1, most));
-  };
-  const stop = () => {
-    cancelAnimationFrame(playing);
-    playing = 0;
-  };
-  const play = (digit, canvas) => {
-    stop();
-    const way = wayOf(digit.image), isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    let start = null;
-    const step = (now) => {
-      const share = isStill ? 1 : Math.min(1, (now - (start ??= now)) / DURATION);
-      const image = digit.image.map((level, at) => (way[at] <= share ? level : 0));
-      ink(canvas, image);
-      sheet?.redraw();
-      show(share < 1 ? { ...digit, image } : digit);
-      playing = share < 1 ? requestAnimationFrame(step) : 0;
-      if (sheet) find(".hint").hidden = share < 1;
-    };
-    playing = requestAnimationFrame(step);
+    const around = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((right) => Page.SIDE * down + right)), way = new Set();
+    image.forEach((level, start) => {
+      if (!level || way.has(start)) return;
+      way.add(start);
+      for (const at of way) around.filter((step) => image[at + step]).forEach((step) => way.add(at + step));
+    });
+    return [...way];
   };
   const another = () => {
     chosen = (chosen + 1) % data.names.length;
-    const digit = reader.ofClass(chosen), canvas = sheet ? ink(Page.element("canvas"), digit.image) : find(".shown");
-    sheet?.show({ image: canvas, isInk: true, digit });
-    play(digit, canvas);
+    const digit = reader.ofClass(chosen), canvas = present(digit), way = wayOf(digit.image);
+    const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    let start = null;
+    const step = (now) => {
+      const share = isStill ? 1 : Math.min(1, (now - (start ??= now)) / DURATION);
+      const image = new Uint8Array(digit.image.length);
+      way.slice(0, share * way.length).forEach((at) => (image[at] = digit.image[at]));
+      ink(canvas, image);
+      sheet.redraw();
+      show(share < 1 ? { ...digit, image } : digit);
+      playing = share < 1 ? requestAnimationFrame(step) : 0;
+      find(".hint").hidden = share < 1;
+    };
+    playing = requestAnimationFrame(step);
   };
-  if (data.handwritten) {
-    const schedule = perFrame(changed), onChange = () => (sheet.current().picture ? changed() : schedule());
-    sheet = Sheet(find(".sheet"), { width: WIDTH, height: HEIGHT, penWidth: () => PEN, onChange, onEnd: schedule });
-    find(".undo").addEventListener("click", sheet.undo);
-    find(".clear").addEventListener("click", sheet.clear);
-    find(".sheet").addEventListener("keydown", ({ key }) => key === "Escape" && sheet.clear());
-  }
+  const schedule = perFrame(changed), onChange = () => (sheet.current().picture ? changed() : schedule());
+  const sheet = Sheet(find(".sheet"), { width: WIDTH, height: HEIGHT, penWidth: () => PEN, onChange, onEnd: schedule });
+  find(".undo").addEventListener("click", sheet.undo);
+  find(".clear").addEventListener("click", sheet.clear);
+  find(".sheet").addEventListener("keydown", ({ key }) => key === "Escape" && sheet.clear());
   find(".another").addEventListener("click", another);
   // Pictures that are chosen, dropped anywhere on the page, or pasted.
   const file = find(".file");
