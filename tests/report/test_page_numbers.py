@@ -248,9 +248,7 @@ def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -
         first = torch.relu(
             network.conv1(torch.tensor(image / 255, dtype=torch.float32)[None, None])
         )
-        pooled = network.pool(first)
-        second = torch.relu(network.conv2(pooled))
-    for place, expected in enumerate((first, pooled, second)):
+    for place, expected in enumerate((first, network.pool(first))):
         found = called(page, f"cnn(image).maps[{place}].values", image).reshape(expected.shape)
         np.testing.assert_allclose(found, expected, atol=1e-3 * float(expected.max()))
     kernel, row, column = np.unravel_index(first.numpy().argmax(), first.shape[1:])

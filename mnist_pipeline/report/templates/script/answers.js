@@ -7,9 +7,9 @@ const Answers = (arrays, models) => {
   const labelled = (name, shares) => ({ name, shares, label: shares.indexOf(Math.max(...shares)) });
   // What the page computes: rows; and `knn`, `mlp` and `cnn`, the results of these models with all details.
   const of = (image) => {
-    const knn = models.knn.nearest(image), mlp = models.mlp?.(image), cnn = models.cnn?.(image);
-    const others = { softmax: models.softmax.probabilities(image), mlp: mlp?.probabilities, cnn: cnn?.probabilities };
-    const rows = Object.entries(others).filter(([, shares]) => shares).map(([name, shares]) => labelled(name, shares));
+    const knn = models.knn.nearest(image), mlp = models.mlp(image), cnn = models.cnn(image);
+    const others = { softmax: models.softmax.probabilities(image), mlp: mlp.probabilities, cnn: cnn.probabilities };
+    const rows = Object.entries(others).map(([name, shares]) => labelled(name, shares));
     return { rows: [{ name: "knn", shares: knn.shares, label: knn.label }, ...rows], knn, mlp, cnn };
   };
   // What the run stored for a test image of the page.
@@ -27,7 +27,7 @@ const Answers = (arrays, models) => {
       made.style.setProperty("--share", shares[name]);
       return made;
     };
-    return Page.set(element("div", { className: isShort ? "bars" : "bars long" }, ...shown.map(bar)), { "aria-hidden": true });
+    return element("div", { className: isShort ? "bars" : "bars long", ariaHidden: true }, ...shown.map(bar));
   };
   const show = (container, rows) => container.replaceChildren(...rows.map((row) => {
     const answer = element("strong", {}, data.names[row.label]);

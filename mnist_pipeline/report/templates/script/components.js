@@ -1,22 +1,16 @@
 // The reader's digit as the mean plus an amount of each component, and a slider that adds them one after the other.
 const Components = (arrays, models, reader) => {
-  const { data, SIDE, set, svg, element, ink, count, percent, imageAt } = Page;
+  const { data, SIDE, set, ink, percent, imageAt } = Page;
   const PIXELS = SIDE ** 2, WIDTH = 480, HEIGHT = 90, SUBSCRIPTS = "₁₂₃₄₅₆₇₈";
   const mean = arrays["pca.mean"], components = arrays["pca.components"];
 
   const figure = document.getElementById("figure-rebuild"), find = (selector) => figure.querySelector(selector);
-  const slider = find("input"), curve = find(".curve svg"), rebuilt = find("canvas");
-  const line = svg("polyline", { class: "line" }), point = svg("circle", { class: "point", r: 5 });
-  curve.append(svg("line", { class: "axis", x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT }), line, point);
-  slider.max = components.shape[0];
+  const slider = find("input"), line = find("polyline"), point = find("circle");
   let coordinates, errors;
 
-  const terms = [...SUBSCRIPTS].slice(0, slider.max).map((_, i) => {
-    const term = Page.face(mean, `component ${i + 1}`);
-    Page.signed(term.firstChild, imageAt(components, i)).className = "";
-    return term;
-  });
-  find(".terms").append(Page.face(mean, "mean"), ...terms, element("div", {}, "+ …"));
+  const [first, ...terms] = figure.querySelectorAll(".terms .face");
+  ink(first.firstChild, mean);
+  terms.forEach(({ firstChild }, i) => Page.signed(firstChild, imageAt(components, i)));
 
   // The root mean square error with k components, in grey levels. Components are orthogonal, so their squares add up.
   const errorsOf = (image) => {
@@ -28,7 +22,7 @@ const Components = (arrays, models, reader) => {
   const at = (k) => [(WIDTH * k) / slider.max, HEIGHT * (1 - errors[k] / (errors[0] || 1))];
   const show = () => {
     const k = Number(slider.value), [x, y] = at(k);
-    ink(rebuilt, models.pca.fromCoordinates(coordinates.subarray(0, k)));
+    ink(find("canvas"), models.pca.fromCoordinates(coordinates.subarray(0, k)));
     set(point, { cx: x, cy: y });
     const message = `${k} of ${PIXELS} components: error ${errors[k].toFixed(1)} grey levels`;
     find(".message").textContent = `${message}; ${percent(data.shares[k])} of the variance.`;
@@ -40,10 +34,7 @@ const Components = (arrays, models, reader) => {
     coordinates = models.pca.coordinates(image);
     errors = errorsOf(image);
     set(line, { points: errors.map((_, k) => at(k).join()).join(" ") });
-    terms.forEach((term, i) => {
-      const sign = coordinates[i] < 0 ? "−" : "+";
-      term.lastChild.textContent = `${sign} ${count(Math.abs(coordinates[i]))} v${SUBSCRIPTS[i]}`;
-    });
+    terms.forEach(({ lastChild }, i) => (lastChild.textContent = Page.term(coordinates[i], `v${SUBSCRIPTS[i]}`)));
     show();
   };
   slider.addEventListener("input", show);

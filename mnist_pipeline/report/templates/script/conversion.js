@@ -1,13 +1,12 @@
 // From a drawn digit to the 28×28 image that the models see, by the steps of handwriting/pictures.py.
-// The paper must be white, and all ink must belong to the digit. It needs no other script.
+// The paper must be white, and all ink must belong to the digit.
 const Conversion = (() => {
-  const SIDE = 28, DIGIT_SIDE = 20, CENTRE = 14.5; // CENTRE: distance of the centre of mass from the edge
-  const STROKE_WIDTHS = [2.2, 3.4]; // pixels of the 28×28
+  const { SIDE, clip } = Page, DIGIT_SIDE = 20, CENTRE = 14.5; // CENTRE: distance of the centre of mass from the edge
+  const STROKE_WIDTHS = [3.4, 2.2]; // largest and smallest, pixels of the 28×28
   const CONTOUR_SIDE = 64, MARGIN = 4, FRAME = 4; // pixels
   const INKED = 0.1; // share of ink in the outermost pixels of a stroke
   const SPECK = 8; // pixels of the sheet; a smaller spot of ink is not a digit
 
-  const clip = (value, low, high) => Math.min(Math.max(value, low), high);
   const total = (values) => values.reduce((sum, value) => sum + value, 0);
 
   // A linear map along the columns of an image; each output row has its taps, pairs of an input row and a weight.
@@ -67,16 +66,13 @@ const Conversion = (() => {
 
   // The least of `squares` plus the squared distance to it, within each row. The result is transposed.
   const leastInRows = (squares, width) => {
-    const height = squares.length / width, found = new Float64Array(squares.length);
-    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) {
+    const height = squares.length / width;
+    return squares.map((_, at) => {
+      const x = Math.floor(at / height), row = (at % height) * width;
       let least = Infinity;
-      for (let other = 0, at = y * width; other < width; other++, at++) {
-        const square = squares[at] + (other - x) * (other - x);
-        if (square < least) least = square;
-      }
-      found[x * height + y] = least;
-    }
-    return found;
+      for (let other = 0; other < width; other++) least = Math.min(least, squares[row + other] + (other - x) ** 2);
+      return least;
+    });
   };
   // The Euclidean distance of each pixel to the nearest pixel of a kind.
   const distances = (mask, width, kind) => {
@@ -96,8 +92,8 @@ const Conversion = (() => {
     const level = 0.5 * Math.min(1, Math.max(...drawn));
     const framed = across.length + 2 * FRAME, mask = new Uint8Array(framed * (down.length + 2 * FRAME));
     drawn.forEach((value, at) => {
-      const x = at % across.length, y = (at - x) / across.length;
-      mask[(y + FRAME) * framed + x + FRAME] = value > level ? 1 : 0;
+      const y = Math.floor(at / across.length), x = at % across.length;
+      mask[(y + FRAME) * framed + x + FRAME] = Number(value > level);
     });
     const outer = distances(mask, framed, 1), inner = distances(mask, framed, 0);
     return [inner.map((distance, at) => (mask[at] ? distance : 1 - outer[at])), framed];
@@ -111,7 +107,7 @@ const Conversion = (() => {
       return resizing(length, start, start + SIDE * scale, SIDE, BOX);
     };
     const down = axis(height, (at) => Math.floor(at / width)), across = axis(width, (at) => at % width);
-    return Uint8Array.from(mappedTwice(ink, width, down, across), (share) => Math.round(255 * clip(share, 0, 1)));
+    return Uint8Array.from(mappedTwice(ink, width, down, across), (share) => Math.round(255 * clip(share, 1)));
   };
 
   // The image of a drawn sheet, whose grey levels are 0 for ink and 255 for paper; null if there is no digit.
@@ -127,9 +123,9 @@ const Conversion = (() => {
     // The outline moves outwards, so that the stroke gets a usual width in the 28×28.
     const wanted = clip((stroke * DIGIT_SIDE) / side, ...STROKE_WIDTHS);
     const moved = Math.max(((wanted * side) / DIGIT_SIDE - stroke) / (2 * (1 - wanted / DIGIT_SIDE)), -stroke / 4);
-    return centred(depths.map((depth) => clip(depth + moved, 0, 1)), size, (side + 2 * moved) / DIGIT_SIDE);
+    return centred(depths.map((depth) => clip(depth + moved, 1)), size, (side + 2 * moved) / DIGIT_SIDE);
   };
 
   const blurred = (image, side, sigma) => mappedTwice(image, side, blurring(side, sigma), blurring(side, sigma));
-  return { toMnist, blurred, resizing, mappedTwice, clip, BOX };
+  return { toMnist, blurred, resizing, mappedTwice, BOX };
 })();

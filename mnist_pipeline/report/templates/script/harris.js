@@ -1,14 +1,13 @@
 // Harris corners as PCA of the gradients around a pixel, as in harris.py.
 const Harris = (() => {
-  const SIDE = 28, KAPPA = 0.05, THRESHOLD = 0.05; // THRESHOLD: of the largest response in the image
+  const { SIDE, clip, isInside } = Page;
+  const KAPPA = 0.05, THRESHOLD = 0.05; // THRESHOLD: of the largest response in the image
   const OFFSETS = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((right) => [down, right]));
-  const clip = (value) => Math.min(Math.max(value, 0), SIDE - 1);
-  const isInside = (row, column) => row === clip(row) && column === clip(column);
   const around = (at) => OFFSETS.map(([down, right]) => [Math.floor(at / SIDE) + down, (at % SIDE) + right]);
 
   // Central differences [I_x, I_y] at each pixel, the border replicated.
   const gradients = (image) => {
-    const level = (row, column) => image[SIDE * clip(row) + clip(column)];
+    const level = (row, column) => image[SIDE * clip(row, SIDE - 1) + clip(column, SIDE - 1)];
     return Array.from(image, (_, at) => {
       const row = Math.floor(at / SIDE), column = at % SIDE;
       const across = (down, right) => (level(row + down, column + right) - level(row - down, column - right)) / 2;

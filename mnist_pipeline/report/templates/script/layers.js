@@ -1,10 +1,9 @@
 // The hidden units of the MLP that matter most to the digit: what they look for, and what they add to the answer.
 const Layers = ({ mlp }, reader) => {
-  const figure = document.getElementById("figure-units");
-  if (!mlp) return figure?.remove();
-  const { data, signed, number, rounded, element } = Page, find = (selector) => figure.querySelector(selector);
+  const { data, signed, number, rounded, element } = Page;
+  const figure = document.getElementById("figure-units"), find = (selector) => figure.querySelector(selector);
   const buttons = [...figure.querySelectorAll(".units button")];
-  const plus = (value, digits) => (value > 0 ? "+" : "") + number(value, digits);
+  const plus = (value, digits) => number(value, digits, "+");
   let image, hidden, name, votes, units, chosen = 0;
   // The score of a class is b₂[c] + Σ W₂[c, j] · h[j]; the units with the largest terms are shown.
   const adds = (unit) => votes[unit] * hidden[unit];

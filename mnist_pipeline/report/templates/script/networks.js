@@ -1,4 +1,4 @@
-// The two networks, as in networks.py and inference/networks.py. Either is undefined if the run has none.
+// The two networks, as in networks.py and inference/networks.py.
 const Networks = (arrays) => {
   const SIDE = 28, KERNEL = 5;
   const { transposed, combined, rectified, scaled, softmax } = Algebra, { temperatures } = arrays.facts;
@@ -6,7 +6,7 @@ const Networks = (arrays) => {
   // A layer with its weights as columns.
   const layer = (name) => {
     const bias = arrays[`${name}.bias`];
-    return bias && { bias, weights: transposed(arrays[`${name}.weight`], bias.length, Float64Array) };
+    return { bias, weights: transposed(arrays[`${name}.weight`], bias.length, Float64Array) };
   };
 
   // Valid convolution and ReLU. Maps and kernels have their channels last, so that the inner loop runs along them.
@@ -40,39 +40,37 @@ const Networks = (arrays) => {
 
   // h = max(0, W₁ x + b₁), y = softmax(W₂ h + b₂). Returns y and h.
   const output = layer("mlp.output"), levels = arrays["mlp.hidden.levels"], steps = arrays["mlp.hidden.steps"];
-  const mlp = output && ((image) => {
+  const mlp = (image) => {
     const inputs = scaled(image).map((share, pixel) => share * steps[pixel]);
     const hidden = rectified(combined(arrays["mlp.hidden.bias"], inputs, levels));
     return { probabilities: softmax(combined(output.bias, hidden, output.weights), temperatures.mlp), hidden };
-  });
-  const numUnits = arrays["mlp.hidden.bias"]?.length, numClasses = output?.bias.length;
-  if (mlp) Object.assign(mlp, {
-    // Weights of a hidden unit times the typical ink of the pixels; and what each pixel adds to it, W₁[j, i] · x[i].
-    likes: (unit) => Float64Array.from(steps, (_, pixel) => levels[pixel * numUnits + unit]),
-    products: (image, unit) => mlp.likes(unit).map((level, pixel) => (level * steps[pixel] * image[pixel]) / 255),
-    // The weights of the hidden units for a class: W₂[c, j]
-    votes: (label) => Float64Array.from({ length: numUnits }, (_, unit) => output.weights[unit * numClasses + label]),
-  });
+  };
+  const numUnits = arrays["mlp.hidden.bias"].length;
+  // Weights of a hidden unit times the typical ink of the pixels; and what each pixel adds to it, W₁[j, i] · x[i].
+  mlp.likes = (unit) => Float64Array.from(steps, (_, pixel) => levels[pixel * numUnits + unit]);
+  mlp.products = (image, unit) => mlp.likes(unit).map((level, pixel) => (level * steps[pixel] * image[pixel]) / 255);
+  // The weights of the hidden units for a class: W₂[c, j]
+  mlp.votes = (label) => Page.imageAt(arrays["mlp.output.weight"], label);
 
   // Convolution, pooling, convolution, pooling, and a linear layer. Returns the class probabilities, and the maps after
-  // the first convolution, 32 of 24×24, after its pooling, of 12×12, and after the second convolution, 64 of 8×8.
+  // the first convolution, 32 of 24×24, and after its pooling, of 12×12.
   const [first, second, last] = ["cnn.conv1", "cnn.conv2", "cnn.linear"].map(layer);
-  const cnn = first && ((image) => {
+  const cnn = (image) => {
     const size = SIDE - KERNEL + 1, half = size / 2, small = half - KERNEL + 1;
     const firstMaps = convolved(scaled(image), SIDE, first); // (24, 24, 32)
     const pooledMaps = pooled(firstMaps, size); // (12, 12, 32)
     const secondMaps = convolved(pooledMaps, half, second); // (8, 8, 64)
     const features = transposed(pooled(secondMaps, small), (small / 2) ** 2); // (64, 4, 4)
     const probabilities = softmax(combined(last.bias, features, last.weights), temperatures.cnn);
-    const maps = [[firstMaps, size], [pooledMaps, half], [secondMaps, small]].map(([values, side]) => (
-      { side, channels: values.length / side ** 2, values: transposed(values, side ** 2) }
+    const maps = [[firstMaps, size], [pooledMaps, half]].map(([values, side]) => (
+      { side, values: transposed(values, side ** 2) }
     ));
     return { probabilities, maps };
-  });
+  };
   // Ink × kernel in the window that begins at (row, column). Their sum plus b is the map before ReLU.
-  const weightsOf = (kernel) => Page.imageAt(arrays["cnn.conv1.weight"], kernel);
-  const products = (image, kernel, row, column) => weightsOf(kernel).map((weight, at) => (
+  cnn.kernel = (place) => Page.imageAt(arrays["cnn.conv1.weight"], place);
+  cnn.products = (image, place, row, column) => cnn.kernel(place).map((weight, at) => (
     (weight * image[SIDE * (row + Math.floor(at / KERNEL)) + column + (at % KERNEL)]) / 255
   ));
-  return { mlp, cnn: cnn && Object.assign(cnn, { products }) };
+  return { mlp, cnn };
 };

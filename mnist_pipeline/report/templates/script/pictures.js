@@ -1,9 +1,9 @@
 // From a drawing or a plain picture to the image that the models see, as `predict` converts them.
 const Pictures = (() => {
-  const SIDE = 28, LARGEST = 640, MARGIN = 4; // pixels
+  const { SIDE, clip } = Page, LARGEST = 640, MARGIN = 4; // pixels
   const DARK = 128, FAINTEST = 40, STEEPER = 1.4; // grey levels, also of the least contrast; of the edges of ink
   const SPECK = 0.15; // share of the ink of the largest piece
-  const { resizing, mappedTwice, clip, BOX } = Conversion, { min, max, round, floor } = Math;
+  const { resizing, mappedTwice, BOX } = Conversion, { min, max, round, floor } = Math;
 
   // A canvas with the picture on white paper, at most LARGEST pixels wide and high; and the grey levels of a canvas.
   const reduced = (bitmap) => {
@@ -58,7 +58,7 @@ const Pictures = (() => {
     const paper = borderOf(grey, width), ink = grey.map((level) => max(0, paper > 127 ? paper - level : level - paper));
     if (width === SIDE && grey.length === SIDE * SIDE && paper % 255 === 0) return { image: ink };
     const most = max(FAINTEST, ink.reduce((a, b) => max(a, b), 0));
-    return written(ink.map((level) => 255 * clip(0.5 - STEEPER * (level / most - 0.5), 0, 1)), width);
+    return written(ink.map((level) => 255 * clip(0.5 - STEEPER * (level / most - 0.5), 1)), width);
   };
   return { reduced, greyOf, whole, written, digit };
 })();

@@ -1,6 +1,6 @@
 // The plane of the first two components: training digits, the digit that a point stands for, and the reader's digit.
 const Plane = (arrays, models, reader) => {
-  const { data, svg, set, ink, clip, count, imageAt } = Page, REACH = 22; // of a finger
+  const { data, svg, set, ink, imageAt } = Page, REACH = 22; // of a finger
   const figure = document.getElementById("figure-scatter"), find = (selector) => figure.querySelector(selector);
   const plot = find(".plot"), drawing = plot.querySelector("svg"), [made, nearest] = figure.querySelectorAll("canvas");
   // The first training images of the arrays are those of the plot.
@@ -24,21 +24,17 @@ const Plane = (arrays, models, reader) => {
   mine.append(svg("path", { d: "M0,-7 6,5 -6,5Z" }), Object.assign(svg("text", { y: 15 }), { textContent: "yours" }));
   ring.append(svg("circle", { class: "reach", r: REACH }), svg("circle", { r: 7 }));
   const shift = (mark, x, y) => set(mark, { transform: `translate(${x} ${y})` });
-  const term = (value, name) => `${value < 0 ? "−" : "+"} ${count(Math.abs(value))} ${name}`;
   const { width, height } = drawing.viewBox.baseVal;
-  let x, y;
-  const moveTo = (...to) => {
-    [x, y] = [clip(to[0], width), clip(to[1], height)];
+  const moveTo = Page.point(plot, drawing, [width, height], [8, 2], (x, y) => {
     shift(ring, x, y);
     const [a, b] = [across.levels(x), down.levels(y)];
     ink(made, models.pca.fromCoordinates([a, b]));
-    find(".made-of").textContent = `mean ${term(a, "v₁")} ${term(b, "v₂")}`;
+    find(".made-of").textContent = `mean ${Page.term(a, "v₁")} ${Page.term(b, "v₂")}`;
     const distance = (place) => Math.hypot(coordinates[place][0] - a, coordinates[place][1] - b);
     const near = places.reduce((best, place) => (distance(place) < distance(best) ? place : best));
     ink(nearest, imageOf(near));
     find(".nearest").textContent = `nearest: ${data.names[labels[near]]}, № ${arrays["train.indices"][near]}`;
-  };
-  Page.point(plot, drawing, [8, 2], { moveTo, moveBy: (right, down) => moveTo(x + right, y + down) });
+  });
   const goTo = (image) => moveTo(...placeOf(models.pca.coordinates(image, 2)));
   find(".locate").addEventListener("click", () => goTo(reader.current().image));
   reader.follow(figure, ({ image }) => shift(mine, ...placeOf(models.pca.coordinates(image, 2))));

@@ -1,22 +1,16 @@
 // What each pixel of the reader's digit adds to the score of each class, by the weights of the run or by others.
 const Scores = (arrays, models, reader) => {
-  const { data, SIDE, clip, set, element, percent } = Page, MOST = 10; // classes that have room
+  const { data, SIDE, set, number, percent } = Page;
   const figure = document.getElementById("figure-scores"), find = (selector) => figure.querySelector(selector);
-  const box = find(".pixels svg"), classes = find(".classes");
-  let model = models.softmax, image = new Uint8Array(SIDE ** 2), pixel = 0, hasInk = true;
+  const box = find(".pixels svg"), classes = find(".classes"), faces = [...classes.children], ofMean = find(".weighing input");
+  let model = models.softmax, image = new Uint8Array(SIDE ** 2), pixel = 0;
 
-  const faces = data.names.slice(0, MOST).map(() => {
-    const picture = element("div", {}, set(element("canvas"), { role: "img" }));
-    return classes.appendChild(element("div", {}, picture, ...["b", "small", "span"].map((name) => element(name))));
-  });
   const best = (scores) => scores.indexOf(Math.max(...scores));
-  const sign = (value, plus) => (value < 0 ? "−" : plus);
-  const number = (value, digits, plus = "") => sign(value.toFixed(digits), plus) + Math.abs(value).toFixed(digits);
   const draw = () => {
     const scores = Softmax.scores(model, image), shares = Algebra.softmax(scores);
     const order = [...scores.keys()].sort((a, b) => scores[b] - scores[a]);
-    const shown = order.slice(0, MOST).sort((a, b) => a - b); // the most probable classes
-    const inks = hasInk ? image : arrays["pca.mean"], ink = image[pixel] / 255;
+    const shown = order.slice(0, faces.length).sort((a, b) => a - b); // the most probable classes
+    const inks = ofMean.checked ? arrays["pca.mean"] : image, ink = image[pixel] / 255;
     const pictures = shown.map((label) => Softmax.contributions(model, inks, label));
     const largest = Math.max(...pictures.map((values) => values.map(Math.abs).reduce((a, b) => Math.max(a, b))));
     const added = shown.map((label) => model.weights[pixel * scores.length + label] * ink);
@@ -31,27 +25,23 @@ const Scores = (arrays, models, reader) => {
     const sentence = `This pixel adds ${said(Math.max(...added))}, ${said(Math.min(...added))}.`;
     find(".message").textContent = ink ? sentence : "This pixel is empty and adds nothing.";
   };
-  const moveTo = (x, y) => {
-    const [column, row] = [x, y].map((value) => clip(Math.floor(value), SIDE - 1));
+  const moveTo = Page.point(box, box, [SIDE - 1, SIDE - 1], [1, 1], (...place) => {
+    const [column, row] = place.map(Math.round);
     pixel = SIDE * row + column;
-    set(box.querySelector("rect"), { x: column, y: row });
+    set(box.querySelector("rect"), { transform: `translate(${column} ${row})` });
     set(classes, { style: `--x: ${column}; --y: ${row}` });
     draw();
-  };
-  const to = (place) => [place % SIDE, Math.floor(place / SIDE)];
-  Page.point(box, box, [1, 1], { moveTo, moveBy: (right, down) => moveTo(to(pixel)[0] + right, to(pixel)[1] + down) });
-  Page.choose(find(".weighing"), 0, (view) => {
-    hasInk = view === 0;
-    draw();
   });
+  ofMean.addEventListener("change", draw);
   // The first pixel is the one that adds most to the answer.
   reader.follow(figure, (digit) => {
     image = digit.image;
-    moveTo(...to(best(Softmax.contributions(model, image, best(Softmax.scores(model, image))))));
+    const first = best(Softmax.contributions(model, image, best(Softmax.scores(model, image))));
+    moveTo(first % SIDE, Math.floor(first / SIDE));
   });
-  const show = (other) => {
+  // Show other weights.
+  return (other) => {
     model = other;
     draw();
   };
-  return { show };
 };

@@ -1,13 +1,13 @@
 // Training of softmax regression on the training digits of the page, while one watches.
-const Training = (arrays, models, scores) => {
+const Training = (arrays, models, showModel) => {
   const { data, SIDE, set, count, imageAt, clip } = Page, { sample, testSample } = arrays.facts;
   const START = 0.05, BUDGET = 4, END = 1e6; // largest first weight, milliseconds of updates in a frame, last digit
   const WIDTH = 106, HEIGHT = 100, GROWTH = 1.05; // of a power of ten, of the chart, and between two of its points
   const figure = document.getElementById("figure-scores"), slider = figure.querySelector(".train input");
-  const [, meanInk, go, reset, stored] = figure.querySelectorAll(".scored button");
+  const [go, reset, stored] = figure.querySelectorAll(".train button");
   const lines = figure.querySelectorAll("polyline"), numbers = figure.querySelectorAll(".learned b");
   const numClasses = data.names.length, worst = 1.5 * Math.log(numClasses); // the loss at the top of the chart
-  let model, learned, history, frame = 0, isVisible = false;
+  let model, learned, next, curves, frame = 0, isVisible = false;
 
   const rate = () => Number((10 ** slider.value).toPrecision(1));
   const showRate = () => (slider.nextElementSibling.textContent = rate());
@@ -21,22 +21,25 @@ const Training = (arrays, models, scores) => {
       right += Number(share === Math.max(...shares));
       loss -= Math.log(share) / testSample.length;
     }
-    history.push({ learned, right, loss });
-    const heights = [(at) => at.right / testSample.length, (at) => Math.min(1, at.loss / worst)];
-    const point = (at, of) => [WIDTH * Math.log10(Math.max(1, at.learned)), HEIGHT * (1 - of(at))]; // logarithmic
-    heights.forEach((of, i) => set(lines[i], { points: history.map((at) => point(at, of)).join(" ") }));
+    const x = WIDTH * Math.log10(Math.max(1, learned)), heights = [right / testSample.length, Math.min(1, loss / worst)];
+    heights.forEach((height, i) => {
+      curves[i].push([x, HEIGHT * (1 - height)]);
+      set(lines[i], { points: curves[i].join(" ") });
+    });
+    next = GROWTH * learned;
     const warning = loss > worst ? ": the steps are too large" : "";
     const texts = [count(learned), `${right} of ${testSample.length}`, loss.toFixed(2) + warning];
     numbers.forEach((number, i) => (number.textContent = texts[i]));
   };
   const show = (isStored) => {
     set(stored, { "aria-pressed": isStored });
-    scores.show(isStored ? models.softmax : model);
+    showModel(isStored ? models.softmax : model);
   };
   const restart = () => {
     model = { weights: randomly(numClasses * SIDE ** 2), bias: new Float64Array(numClasses) };
-    [learned, history] = [0, []];
+    [learned, curves] = [0, [[], []]];
     record();
+    show(false);
   };
   const stop = () => {
     cancelAnimationFrame(frame);
@@ -50,17 +53,25 @@ const Training = (arrays, models, scores) => {
     if (!isVisible) return;
     const end = performance.now() + BUDGET, most = learned + clip(learned / 50, 490) + 10;
     const settings = { images: arrays["train.images"], labels: arrays["train.labels"], learningRate: rate() };
-    if (learned > GROWTH * history.at(-1).learned) record();
+    if (learned > next) record();
     else while (learned < most && performance.now() < end) Softmax.sgd(model, settings, [learned++ % sample]);
     show(false);
     if (learned >= END) stop();
   };
-  const onClick = (button, ...works) => button.addEventListener("click", () => works.forEach((work) => work()));
-  onClick(go, () => (frame ? stop() : step()), () => frame && meanInk.click()); // all weights show, not only the inked
-  onClick(reset, restart, () => show(false));
-  onClick(stored, stop, () => show(true));
+  const start = () => {
+    figure.querySelector(".weighing input").checked = true; // all weights show, not only the inked
+    step();
+  };
+  const showStored = () => {
+    stop();
+    show(true);
+  };
+  go.addEventListener("click", () => (frame ? stop() : start()));
+  reset.addEventListener("click", restart);
+  stored.addEventListener("click", showStored);
   slider.addEventListener("input", showRate);
   new IntersectionObserver((entries) => (isVisible = entries.at(-1).isIntersecting)).observe(figure);
   showRate();
   restart();
+  showStored();
 };
