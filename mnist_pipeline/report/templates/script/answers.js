@@ -4,13 +4,13 @@ const Answers = (arrays, models) => {
   const MOST = 3, SHORT = 2; // classes with long names that have room; letters of a short name
   const isShort = data.names.length <= 12 && data.names.every((name) => name.length <= SHORT);
 
-  const labelled = (name, shares) => ({ name, shares, label: shares.indexOf(Math.max(...shares)) });
   // What the page computes: rows; and `knn`, `mlp` and `cnn`, the results of these models with all details.
   const of = (image) => {
     const knn = models.knn.nearest(image), mlp = models.mlp(image), cnn = models.cnn(image);
     const others = { softmax: models.softmax.probabilities(image), mlp: mlp.probabilities, cnn: cnn.probabilities };
-    const rows = Object.entries(others).map(([name, shares]) => labelled(name, shares));
-    return { rows: [{ name: "knn", shares: knn.shares, label: knn.label }, ...rows], knn, mlp, cnn };
+    const labelled = ([name, shares]) => ({ name, shares, label: shares.indexOf(Math.max(...shares)) });
+    const rows = [{ name: "knn", shares: knn.shares, label: knn.label }, ...Object.entries(others).map(labelled)];
+    return { rows, knn, mlp, cnn };
   };
   // What the run stored for a test image of the page.
   const stored = (place) => {
