@@ -24,10 +24,10 @@ const Components = (arrays, models, reader) => {
     const k = Number(slider.value), [x, y] = at(k);
     ink(find("canvas"), models.pca.fromCoordinates(coordinates.subarray(0, k)));
     set(point, { cx: x, cy: y });
-    const message = `${k} of ${PIXELS} components: error ${errors[k].toFixed(1)} grey levels`;
-    find(".message").textContent = `${message}; ${percent(data.shares[k])} of the variance.`;
+    const error = `Error of this ${data.noun}: ${errors[k].toFixed(1)} grey levels`;
+    find(".message").textContent = `${error}. Variance of all ${data.nouns} explained: ${percent(data.shares[k])}.`;
     find(".count").textContent = `k = ${k}`;
-    slider.setAttribute("aria-valuetext", message);
+    slider.setAttribute("aria-valuetext", `${k} of ${PIXELS} components. ${error}`);
     terms.forEach((term, i) => term.classList.toggle("unused", i >= k));
   };
   const update = ({ image }) => {

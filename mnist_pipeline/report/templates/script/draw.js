@@ -6,7 +6,8 @@ const Draw = (arrays, models, reader, answers) => {
   const paper = Page.element("canvas", { width: WIDTH + 2 * MARGIN, height: HEIGHT + 2 * MARGIN });
   const context = paper.getContext("2d", { willReadFrequently: true });
   const SEVERAL = { headline: `several ${data.noun}s? Try one at a time`, isDoubtful: true };
-  let chosen = -1, playing = 0;
+  const WATCHING = { headline: `a test ${data.noun} appears`, isDoubtful: false };
+  let chosen = 1, playing = 0; // begin with the third class: a 2 appears as a pen would write it
   let own = null, cleared = null; // the digits of the reader that this figure showed last, and that its reader cleared
 
   // The drawing as `mnist-pipeline predict` sees it: black ink on white paper, converted to MNIST's form.
@@ -31,7 +32,8 @@ const Draw = (arrays, models, reader, answers) => {
   const update = (digit, { rows }) => {
     if (digit === cleared) return;
     if (digit !== own) return present(digit); // another figure chose it
-    const { headline, isDoubtful } = digit.several ? SEVERAL : models.recognizer.judge(digit.image, rows);
+    const judged = () => (playing ? WATCHING : models.recognizer.judge(digit.image, rows));
+    const { headline, isDoubtful } = digit.several ? SEVERAL : judged();
     answers.show(find(".answers"), rows);
     find(".answers").classList.remove("empty");
     say(headline, isDoubtful, digit.label === null ? "" : `True class: ${data.names[digit.label]}`);
@@ -81,8 +83,8 @@ const Draw = (arrays, models, reader, answers) => {
       way.slice(0, share * way.length).forEach((at) => (image[at] = digit.image[at]));
       ink(canvas, image);
       sheet.redraw();
-      show(share < 1 ? { ...digit, image } : digit);
       playing = share < 1 ? requestAnimationFrame(step) : 0;
+      show(share < 1 ? { ...digit, image } : digit);
       find(".hint").hidden = share < 1;
     };
     playing = requestAnimationFrame(step);
@@ -91,7 +93,10 @@ const Draw = (arrays, models, reader, answers) => {
   const sheet = Sheet(find(".sheet"), { width: WIDTH, height: HEIGHT, penWidth: () => PEN, onChange, onEnd: schedule });
   find(".undo").addEventListener("click", sheet.undo);
   find(".clear").addEventListener("click", sheet.clear);
-  find(".sheet").addEventListener("keydown", ({ key }) => key === "Escape" && sheet.clear());
+  find(".sheet").addEventListener("keydown", (event) => {
+    if (event.key === "Escape") sheet.clear();
+    if (event.key === "z" && (event.ctrlKey || event.metaKey)) sheet.undo();
+  });
   find(".another").addEventListener("click", another);
   // Pictures that are chosen, dropped anywhere on the page, or pasted.
   const file = find(".file");

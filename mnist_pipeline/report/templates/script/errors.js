@@ -19,7 +19,7 @@ const Errors = (arrays, models, answers) => {
     find(".near .caption").textContent = `Its nearest of ${searched ? sample : `all training ${data.nouns}`}.`;
     const before = Object.fromEntries(stored.rows.map(({ name, label }) => [name, label]));
     const sentences = rows.filter(({ name, label }) => label !== before[name]).map(({ name, label }) => (
-      `${data.short[name]} says ${data.names[label]} instead of ${data.names[before[name]]}.`
+      `${data.short[name]} now says ${data.names[label]}, and said ${data.names[before[name]]}.`
     ));
     find(".message").textContent = sentences.join(" ") || "Turn it until an answer changes.";
   });

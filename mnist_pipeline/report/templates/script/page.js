@@ -48,7 +48,7 @@ const Page = (() => {
     const size = Math.abs(value).toFixed(digits), sign = value < 0 ? "−" : plus;
     return Number(size) ? sign + size : size;
   };
-  const count = (number) => Math.round(number).toLocaleString("en");
+  const count = (number) => Math.round(number).toLocaleString("en").replace("-", "−");
   const percent = (share) => (share > 0.9995 && share < 1 ? ">99.9%" : `${(100 * share).toFixed(1)}%`);
   // An amount of a component, as a term of a sum.
   const term = (value, name) => `${value < 0 ? "−" : "+"} ${count(Math.abs(value))} ${name}`;
@@ -90,6 +90,11 @@ const Page = (() => {
     if (isIntersecting) link.closest("ul").scrollLeft = link.offsetLeft - innerWidth / 3;
   }), { rootMargin: "-33% 0% -67%" });
   document.querySelectorAll("main > section").forEach((section) => contents.observe(section));
+  // A link to a folded part of the appendix opens it.
+  document.querySelectorAll("main a[href^='#']").forEach((link) => link.addEventListener("click", () => {
+    const target = document.querySelector(link.hash);
+    if (target.matches("details")) target.open = true;
+  }));
   const words = { rounded, number, count, percent, term }, pictures = { ink, signed, imageAt, face };
   return { data, SIDE, clip, isInside, set, svg, element, point, perFrame, ...words, ...pictures };
 })();

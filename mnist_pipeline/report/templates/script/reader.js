@@ -1,13 +1,15 @@
 // The digit that the figures share: a test digit of the page, or what the reader draws or drops.
 // It is { image, label, place }: 784 grey levels, the true class, and the position among the test digits of the page;
 // label and place are null if nobody knows them.
-const Reader = (arrays, answers) => {
+const Reader = (arrays, models, answers) => {
+  const TRIED = 20; // test digits of a class
   const MARGIN = "50%"; // figures this close to the screen follow the digit at once, the others when they come closer
   const figures = new Map(); // by element: update, isClose, and the digit that is shown
   let digit = null, found = null, own = null; // own: what the reader drew or dropped last
 
   const run = (figure) => {
-    if (!figure.isClose || figure.shown === digit) return;
+    // The first time, all figures are drawn, so that their heights stay and links to them arrive.
+    if ((figure.shown && !figure.isClose) || figure.shown === digit) return;
     figure.shown = digit;
     figure.update(digit, (found ??= answers.of(digit.image)));
   };
@@ -21,10 +23,18 @@ const Reader = (arrays, answers) => {
     [digit, found, own] = [next, null, next.place === null ? next : own];
     runAll();
   };
-  // The first test digit of a class; its answers are computed here, as those of a drawing are.
+  // The first test digit of a class that all models read without doubt, or else the first.
+  const chosen = [];
   const ofClass = (label) => {
-    const place = arrays["test.labels"].indexOf(label);
-    return { image: Page.imageAt(arrays["test.images"], place), label, place };
+    const isOfClass = (place) => arrays["test.labels"][place] === label;
+    const imageOf = (place) => Page.imageAt(arrays["test.images"], place);
+    const isClear = (place) => {
+      const { rows } = answers.of(imageOf(place));
+      return rows.every((row) => row.label === label) && !models.recognizer.judge(imageOf(place), rows).isDoubtful;
+    };
+    const candidates = arrays.facts.testSample.filter(isOfClass).slice(0, TRIED);
+    const place = (chosen[label] ??= candidates.find(isClear) ?? arrays["test.labels"].indexOf(label));
+    return { image: imageOf(place), label, place };
   };
   // Call update(digit, answers) in a frame after the digit has changed. The answers are those of `Answers.of`. In the
   // element, each canvas with the class "mine" shows the digit, and a row of buttons "choose" chooses a test digit, or

@@ -16,7 +16,7 @@ const Scores = (arrays, models, reader) => {
     const added = shown.map((label) => model.weights[pixel * scores.length + label] * ink);
     shown.forEach((label, place) => {
       const [{ firstChild: canvas }, ...lines] = faces[place].children, name = data.names[label];
-      const score = `${number(scores[label], 1)} → ${percent(shares[label])}`;
+      const score = `${number(scores[label], Math.abs(scores[label]) < 1000 ? 1 : 0)} → ${percent(shares[label])}`;
       set(Page.signed(canvas, pictures[place], SIDE, largest), { "aria-label": `Weights of class ${name}` });
       [name, ink ? number(added[place], 2, "+") : "", score].forEach((text, line) => (lines[line].textContent = text));
       faces[place].className = `${label === order[0] ? "best" : ""} ${added[place] > 0 ? "more" : "less"}`;

@@ -10,7 +10,10 @@ const Training = (arrays, models, showModel) => {
   let model, learned, next, curves, frame = 0, isVisible = false;
 
   const rate = () => Number((10 ** slider.value).toPrecision(1));
-  const showRate = () => (slider.nextElementSibling.textContent = rate());
+  const showRate = () => {
+    slider.nextElementSibling.textContent = rate();
+    set(slider, { "aria-valuetext": rate() });
+  };
   const randomly = (length) => Float64Array.from({ length }, () => START * (2 * Math.random() - 1));
   // The number of right answers to the test digits, and the mean of −log y for the probability y of the true class.
   const record = () => {
@@ -33,6 +36,7 @@ const Training = (arrays, models, showModel) => {
   };
   const show = (isStored) => {
     set(stored, { "aria-pressed": isStored });
+    figure.querySelector(".learned").classList.toggle("empty", isStored);
     showModel(isStored ? models.softmax : model);
   };
   const restart = () => {

@@ -8,14 +8,14 @@ const Trust = (models, reader, answers) => {
     const rows = sliders.some(({ value }) => Number(value)) ? answers.of(image).rows : before;
     Page.ink(find(".result"), image);
     answers.show(find(".answers"), rows);
-    sliders.forEach(({ value, dataset: { unit }, nextElementSibling: output }) => (output.value = `${value}${unit}`));
+    sliders.forEach(({ value, dataset: { unit }, nextElementSibling: output }) => (output.value = `${value.replace("-", "−")}${unit}`));
     // Wrong is another class than the label, or, if nobody knows it, than the answer without disturbance.
     const isWrong = ({ label }, place) => label !== (digit.label ?? before[place].label);
     rows.forEach((row, place) => find(".answers").children[place].classList.toggle("wrong", isWrong(row, place)));
     const wrong = rows.filter(isWrong).map(({ name }) => Page.data.short[name]).join(", ");
     const verdict = models.recognizer.judge(image, rows).headline;
     const state = digit.label === null ? "changed" : "wrong";
-    find(".message").textContent = `${wrong ? `Now ${state}: ${wrong}.` : `No answer is ${state}.`} ${verdict}`;
+    find(".message").textContent = `${wrong ? `Now ${state}: ${wrong}.` : `No answer is ${state}.`} Verdict: ${verdict}.`;
   };
   sliders.forEach((slider) => slider.addEventListener("input", Page.perFrame(show)));
   find(".reset").addEventListener("click", () => {
