@@ -22,7 +22,7 @@ const Draw = (arrays, models, reader, answers) => {
   // The verdict follows each frame; a screen reader hears it when a stroke or an animation has ended.
   const say = (text, isDoubtful = true, truth = "") => {
     const verdict = find(".verdict");
-    verdict.textContent = `${text[0].toUpperCase()}${text.slice(1)}`;
+    verdict.textContent = data.names.includes(text) ? text : `${text[0].toUpperCase()}${text.slice(1)}`;
     verdict.classList.toggle("doubtful", isDoubtful);
     find(".truth").classList.toggle("empty", !truth); // and keeps its place
     if (truth) find(".truth").textContent = truth;

@@ -33,6 +33,7 @@ const Errors = (arrays, models, answers) => {
     near = Array.from(imageAt(arrays["test.neighbors"], place), (index) => arrays["train.indices"].indexOf(index));
     show();
     dialog.showModal();
+    dialog.scrollTop = 0;
   };
   turn.addEventListener("input", show);
   // Not all images of a data set with many errors fit into the page.
@@ -46,17 +47,19 @@ const Errors = (arrays, models, answers) => {
     button.dataset.index = index;
     return element("li", {}, button);
   };
-  const openCell = (model, truth, predicted) => {
+  const openCell = (model, truth, predicted, number) => {
     const labels = arrays["test.labels"], column = arrays.facts.models.indexOf(model);
     const isIn = (place) => labels[place] === truth && imageAt(arrays["test.answers"], place)[column] === predicted;
     const title = `${data.titles[model]}: ${data.names[truth]} taken for ${data.names[predicted]}`;
-    cells.querySelector("h3").textContent = title;
-    cells.querySelector("ul").replaceChildren(...[...labels.keys()].filter(isIn).map(item));
+    const shown = [...labels.keys()].filter(isIn), part = `: ${shown.length} of ${number} are in this page`;
+    cells.querySelector("h3").textContent = title + (shown.length < number ? part : "");
+    cells.querySelector("ul").replaceChildren(...shown.map(item));
     cells.showModal();
   };
   document.addEventListener("click", ({ target }) => {
     const { index, true: truth, predicted } = target.closest("button")?.dataset ?? {};
     if (index) open(Number(index));
-    if (predicted) openCell(target.closest(".confusion").dataset.model, Number(truth), Number(predicted));
+    const number = Number(target.closest("button")?.textContent.match(/\d+$/)); // of errors in the cell
+    if (predicted) openCell(target.closest(".confusion").dataset.model, Number(truth), Number(predicted), number);
   });
 };

@@ -1,8 +1,8 @@
 // How far an answer can be trusted, and how to say it, as in handwriting/recognizer.py and calibration.py.
 const Recognizer = (arrays) => {
-  const { doubt, smoothing, numNeighbors, isWholeSample } = arrays.facts, { names, noun } = Page.data;
+  const { doubt, smoothing, numNeighbors, isWholeSample } = arrays.facts, { names, noun, nouns } = Page.data;
   const LOWEST = 1e-12, UNANIMOUS = 0.999, [a, b] = doubt.calibration, { score } = Novelty(arrays);
-  const unlike = noun === "digit" ? "does not look like a digit" : `is unlike the training ${noun}s`;
+  const unlike = noun === "digit" ? "does not look like a digit" : `unlike the training ${nouns}`;
 
   // k-NN objects only if its neighbours agree, since it knows few of the training digits here.
   const isHeard = ({ name, shares }) => name !== "knn" || isWholeSample || Math.max(...shares) > UNANIMOUS;

@@ -2,6 +2,7 @@
 const Training = (arrays, models, showModel) => {
   const { data, SIDE, set, count, imageAt, clip } = Page, { sample, testSample } = arrays.facts;
   const START = 0.05, BUDGET = 4, END = 1e6; // largest first weight, milliseconds of updates in a frame, last digit
+  const LARGE = 0.1; // a rate; above 4 ÷ ‖x‖², about 0.04, an update can raise the loss of its own digit
   const WIDTH = 106, HEIGHT = 100, GROWTH = 1.05; // of a power of ten, of the chart, and between two of its points
   const figure = document.getElementById("figure-scores"), slider = figure.querySelector(".train input");
   const [go, reset, stored] = figure.querySelectorAll(".train button");
@@ -30,8 +31,8 @@ const Training = (arrays, models, showModel) => {
       set(lines[i], { points: curves[i].join(" ") });
     });
     next = GROWTH * learned;
-    const warning = loss > worst ? ": the steps are too large" : "";
-    const texts = [count(learned), `${right} of ${testSample.length}`, loss.toFixed(2) + warning];
+    const warning = loss > worst && rate() >= LARGE ? ": the steps are too large" : "";
+    const texts = [count(learned), `${right} of ${testSample.length}`, (loss === Infinity ? "∞" : loss.toFixed(2)) + warning];
     numbers.forEach((number, i) => (number.textContent = texts[i]));
   };
   const show = (isStored) => {

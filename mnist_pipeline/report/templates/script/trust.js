@@ -14,8 +14,8 @@ const Trust = (models, reader, answers) => {
     rows.forEach((row, place) => find(".answers").children[place].classList.toggle("wrong", isWrong(row, place)));
     const wrong = rows.filter(isWrong).map(({ name }) => Page.data.short[name]).join(", ");
     const verdict = models.recognizer.judge(image, rows).headline;
-    const state = digit.label === null ? "changed" : "wrong";
-    find(".message").textContent = `${wrong ? `Now ${state}: ${wrong}.` : `No answer is ${state}.`} Verdict: ${verdict}.`;
+    const state = digit.label === null ? "Changed" : "Wrong";
+    find(".message").textContent = `${wrong ? `${state}: ${wrong}.` : `No answer is ${state.toLowerCase()}.`} Verdict: ${verdict}.`;
   };
   sliders.forEach((slider) => slider.addEventListener("input", Page.perFrame(show)));
   find(".reset").addEventListener("click", () => {
