@@ -267,6 +267,27 @@ def test_the_models_answer_a_drawing_after_each_stroke(page: Page) -> None:
     expect(answers).to_have_count(len(MODELS))
 
 
+APPEARING = """(figure) => new Promise((done) => {
+  const answers = figure.querySelector(".answers"), hint = figure.querySelector(".hint");
+  const seen = new Set();
+  new MutationObserver(() => seen.add(answers.textContent)).observe(answers, { childList: true });
+  new MutationObserver(() => hint.hidden || done(seen.size)).observe(hint, { attributes: true });
+  figure.querySelector(".another").click();
+})"""
+CHOSEN_MEANWHILE = """(figure) => {
+  figure.querySelector(".another").click();
+  document.querySelectorAll("#figure-neighbors .choose button")[7].click();
+}"""
+
+
+def test_answers_follow_a_digit_that_appears_until_another_one_is_chosen(page: Page) -> None:
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    figure = page.locator("#figure-draw")
+    assert figure.evaluate(APPEARING) > 2
+    figure.evaluate(CHOSEN_MEANWHILE)
+    expect(figure.locator(".truth")).to_have_text("True class: 7")
+
+
 def test_the_neighbors_vote_and_change_with_the_subtraction(page: Page) -> None:
     figure = page.locator("#figure-neighbors")
     figure.get_by_role("button", name="4", exact=True).click()

@@ -44,11 +44,12 @@ const Draw = (arrays, models, reader, answers) => {
     playing = 0;
     find(".hint").hidden = true;
     const { picture } = sheet.current(), digit = picture ? picture.digit : sheet.isEmpty() ? null : converted();
+    cleared = digit ? null : reader.current();
+    if (picture?.isInk) ink(picture.image, digit.image); // all of it, if it was still appearing
     if (digit) return show(digit);
-    cleared = reader.current();
     find(".answers").classList.add("empty");
-    if (picture) say(`no ${data.noun} found in this picture`);
-    else say(data.handwritten ? `draw a ${data.noun} with mouse, finger, pen or keys` : "choose a picture", false);
+    const invitation = data.handwritten ? `draw a ${data.noun} with mouse, finger, pen or keys` : "choose a picture";
+    say(picture ? `no ${data.noun} found in this picture` : invitation, Boolean(picture));
   };
   const present = (digit) => {
     const image = ink(Page.element("canvas"), digit.image);
@@ -78,6 +79,7 @@ const Draw = (arrays, models, reader, answers) => {
     const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
     let start = null;
     const step = (now) => {
+      if (reader.current() !== own) return; // another figure chose a digit
       const share = isStill ? 1 : Math.min(1, (now - (start ??= now)) / DURATION);
       const image = new Uint8Array(digit.image.length);
       way.slice(0, share * way.length).forEach((at) => (image[at] = digit.image[at]));

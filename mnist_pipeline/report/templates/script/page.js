@@ -76,11 +76,8 @@ const Page = (() => {
     });
     return moveTo;
   };
-  // Run a function at most once per frame.
-  const perFrame = (work, frame = 0) => () => {
-    cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(work);
-  };
+  // Run a function at most once per frame. A call while it waits changes nothing: a later call can't put it off.
+  const perFrame = (work, frame = 0) => () => (frame ||= requestAnimationFrame(() => [frame = 0, work()]));
 
   const links = [...document.querySelectorAll("nav a")];
   // The contents mark the section at a third of the screen.
