@@ -1,7 +1,7 @@
 // k-nearest neighbours, as in knn/classifier.py, among the training digits of the page.
 const Knn = (arrays) => {
   const NUM_NEAREST = 3;
-  const { sample, numNeighbors } = arrays.facts; // the first `sample` digits are a random sample; the others are not
+  const { sample, numNeighbors } = arrays.facts; // the first `sample` digits; the others are neighbours of misread ones
   const indices = arrays["train.indices"], labels = arrays["train.labels"], pixels = 28 * 28;
   const levels = Algebra.transposed(arrays["train.images"].subarray(0, sample * pixels), sample); // pixel by pixel
   const order = [...Array(sample).keys()].sort((a, b) => indices[a] - indices[b]); // the order of the training set
@@ -24,10 +24,10 @@ const Knn = (arrays) => {
     };
   };
   const squaredDistances = searching(ALL), squaredByteDistances = searching(BYTE);
-  // The `count` nearest digits, in order; of equal distances the first in the training set comes first.
+  // The `count` nearest digits, or all, in order; of equal distances the first in the training set comes first.
   const neighbors = (image, count, bytes = false) => {
     const distances = (bytes ? squaredByteDistances : squaredDistances)(image);
-    const farthest = distances.slice().sort()[count - 1];
+    const farthest = distances.slice().sort()[Math.min(count, sample) - 1];
     const near = order.filter((at) => distances[at] <= farthest).sort((a, b) => distances[a] - distances[b]);
     return near.slice(0, count).map((at) => ({ position: at, label: labels[at], distance: Math.sqrt(distances[at]) }));
   };
