@@ -31,9 +31,8 @@ PROBABILITY_STEP = 1e-4
 # Of a weight, per sign: the probabilities of the convolutional network are right to 0.1%.
 LEVELS = 2**13
 FAINT = 25.5  # grey levels; pixels with less ink have the same step as pixels with this ink
-NOVELTY_LEVELS = (
-    2**8
-)  # of a weight, per sign: of MNIST's test digits, 1 in 1,000 is doubted otherwise
+# Of a weight of the novelty, per sign: 1 in 1,000 of MNIST's test digits is doubted differently.
+NOVELTY_LEVELS = 2**8
 NUM_SAMPLED = 300  # test images that are a fair sample
 # Bytes of images after deflate. If a data set has many more errors than MNIST, not all of their
 # images fit.

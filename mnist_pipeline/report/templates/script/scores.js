@@ -2,10 +2,10 @@
 const Scores = (arrays, models, reader) => {
   const { data, SIDE, set, number, percent } = Page;
   const figure = document.getElementById("figure-scores"), find = (selector) => figure.querySelector(selector);
-  const box = find(".pixels svg"), classes = find(".classes"), faces = [...classes.children], ofMean = find(".weighing input");
+  const classes = find(".classes"), faces = [...classes.children], ofMean = find(".weighing input");
   let model = models.softmax, image = new Uint8Array(SIDE ** 2), pixel = 0;
 
-  const best = (scores) => scores.indexOf(Math.max(...scores));
+  const box = find(".pixels svg"), best = (scores) => scores.indexOf(Math.max(...scores));
   const draw = () => {
     const scores = Softmax.scores(model, image), shares = Algebra.softmax(scores);
     const order = [...scores.keys()].sort((a, b) => scores[b] - scores[a]);

@@ -25,7 +25,7 @@ const Training = (arrays, models, showModel) => {
       right += Number(share === Math.max(...shares));
       loss -= Math.log(share) / testSample.length;
     }
-    const x = WIDTH * Math.log10(Math.max(1, learned)), heights = [right / testSample.length, Math.min(1, loss / worst)];
+    const x = WIDTH * Math.log10(learned || 1), heights = [right / testSample.length, Math.min(1, loss / worst)];
     heights.forEach((height, i) => {
       curves[i].push([x, HEIGHT * (1 - height)]);
       set(lines[i], { points: curves[i].join(" ") });

@@ -8,14 +8,15 @@ const Trust = (models, reader, answers) => {
     const rows = sliders.some(({ value }) => Number(value)) ? answers.of(image).rows : before;
     Page.ink(find(".result"), image);
     answers.show(find(".answers"), rows);
-    sliders.forEach(({ value, dataset: { unit }, nextElementSibling: output }) => (output.value = `${value.replace("-", "−")}${unit}`));
+    const amountOf = ({ value, dataset }) => value.replace("-", "−") + dataset.unit;
+    sliders.forEach((slider) => (slider.nextElementSibling.value = amountOf(slider)));
     // Wrong is another class than the label, or, if nobody knows it, than the answer without disturbance.
     const isWrong = ({ label }, place) => label !== (digit.label ?? before[place].label);
     rows.forEach((row, place) => find(".answers").children[place].classList.toggle("wrong", isWrong(row, place)));
     const wrong = rows.filter(isWrong).map(({ name }) => Page.data.short[name]).join(", ");
-    const verdict = models.recognizer.judge(image, rows).headline;
-    const state = digit.label === null ? "Changed" : "Wrong";
-    find(".message").textContent = `${wrong ? `${state}: ${wrong}.` : `No answer is ${state.toLowerCase()}.`} Verdict: ${verdict}.`;
+    const { headline } = models.recognizer.judge(image, rows), state = digit.label === null ? "Changed" : "Wrong";
+    const sentence = wrong ? `${state}: ${wrong}.` : `No answer is ${state.toLowerCase()}.`;
+    find(".message").textContent = `${sentence} Verdict: ${headline}.`;
   };
   sliders.forEach((slider) => slider.addEventListener("input", Page.perFrame(show)));
   find(".reset").addEventListener("click", () => {
