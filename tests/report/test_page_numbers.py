@@ -287,6 +287,4 @@ def test_drawn_digits_are_converted_as_predict_converts_them(page: Page) -> None
         differences.append(np.abs(drawn.image.astype(float) - expected.image).mean())
     assert np.mean(differences) <= 1
     assert computing.draw(page, "42", rng).is_doubtful
-    assert (
-        page.evaluate("Conversion.toMnist(new Uint8Array(656 * 496).fill(255), 656, 496)") is None
-    )
+    assert page.evaluate("Conversion.toMnist(new Uint8Array(656 * 496).fill(255), 656)") is None
