@@ -32,7 +32,7 @@ const Training = (arrays, models, showModel) => {
     });
     next = GROWTH * learned;
     const warning = loss > worst && rate() >= LARGE ? ": the steps are too large" : "";
-    const texts = [count(learned), `${right} of ${testSample.length}`, (loss === Infinity ? "∞" : loss.toFixed(2)) + warning];
+    const texts = [count(learned), `${right} of ${testSample.length}`, loss.toFixed(2).replace("Infinity", "∞") + warning];
     numbers.forEach((number, i) => (number.textContent = texts[i]));
   };
   const show = (isStored) => {
