@@ -203,7 +203,7 @@ def test_a_disturbed_digit_is_misread_until_it_is_reset(page: Page) -> None:
     figure.get_by_role("button", name="8", exact=True).click()
     for name, amount in (("turned", "45"), ("blurred", "3"), ("noisy", "0.5")):
         figure.locator(f"[name={name}]").fill(amount)
-    expect(figure.locator(".message")).to_contain_text("Now wrong")
+    expect(figure.locator(".message")).to_contain_text("Wrong")
     figure.get_by_role("button", name="Reset").click()
     expect(figure.locator(".message")).not_to_contain_text("MLP")
 

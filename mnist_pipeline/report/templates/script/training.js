@@ -31,8 +31,8 @@ const Training = (arrays, models, showModel) => {
       set(lines[i], { points: curves[i].join(" ") });
     });
     next = GROWTH * learned;
-    const warning = loss > worst && rate() >= LARGE ? ": the steps are too large" : "";
-    const texts = [count(learned), `${right} of ${testSample.length}`, loss.toFixed(2).replace("Infinity", "∞") + warning];
+    const warning = loss > worst && rate() >= LARGE ? ": the steps are too large" : "", places = testSample.length;
+    const texts = [count(learned), `${right} of ${places}`, loss.toFixed(2).replace("Infinity", "∞") + warning];
     numbers.forEach((number, i) => (number.textContent = texts[i]));
   };
   const show = (isStored) => {
