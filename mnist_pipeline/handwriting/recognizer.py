@@ -59,7 +59,7 @@ class Classes:
         if not answer.looks_like_digit:
             if self.noun == "digit":
                 return "does not look like a digit"
-            return f"is unlike the training {self.noun}s"
+            return f"unlike the training {self.noun}s"
         if answer.models_disagree:
             return f"probably {answer.name}, the models disagree"
         return answer.name if answer.is_certain else f"probably {answer.name}"

@@ -12,7 +12,8 @@ const Layers = ({ mlp }, reader) => {
     const sumOf = (part) => rounded(products.reduce((sum, product) => sum + part(0, product), 0));
     const [red, blue] = [sumOf(Math.max), sumOf(Math.min)];
     signed(find(".product"), products);
-    const sum = `Red ${plus(red)}, blue ${plus(blue)}, bias ${plus(answer - red - blue)}: it answers ${number(answer)}`;
+    const bias = answer > 0 ? answer - red - blue : mlp.bias(unit); // so that the printed numbers add up
+    const sum = `Red ${plus(red)}, blue ${plus(blue)}, bias ${plus(bias)}: it answers ${number(answer)}`;
     const added = element("strong", {}, `adds ${plus(adds(unit))}`), weight = plus(votes[unit], 3);
     find(".message").replaceChildren(`${sum}. Its weight for ${name} is ${weight}, so it `, added, " to that score.");
     buttons.forEach((button, place) => Page.set(button, { "aria-pressed": place === chosen }));

@@ -49,6 +49,7 @@ const Networks = (arrays) => {
   // Weights of a hidden unit times the typical ink of the pixels; and what each pixel adds to it, W₁[j, i] · x[i].
   mlp.likes = (unit) => Float64Array.from(steps, (_, pixel) => levels[pixel * numUnits + unit]);
   mlp.products = (image, unit) => mlp.likes(unit).map((level, pixel) => (level * steps[pixel] * image[pixel]) / 255);
+  mlp.bias = (unit) => arrays["mlp.hidden.bias"][unit];
   // The weights of the hidden units for a class: W₂[c, j]
   mlp.votes = (label) => Page.imageAt(arrays["mlp.output.weight"], label);
 
