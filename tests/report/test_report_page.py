@@ -153,7 +153,9 @@ def test_a_point_of_the_plane_makes_a_digit_and_names_the_nearest_one(page: Page
 def test_the_window_of_a_corner_moves_by_pointer_and_arrow_keys(page: Page) -> None:
     figure = page.locator("#figure-corner")
     field, message = figure.locator(".cornered"), figure.locator(".message")
-    field.scroll_into_view_if_needed()
+    digit = figure.get_by_role("button", name="4", exact=True)
+    digit.click()
+    expect(digit).to_have_attribute("aria-pressed", "true")  # its circles are drawn
     field.locator("circle").first.hover(force=True)
     assert message.inner_text().startswith("Corner")
     field.hover(position={"x": 3, "y": 3}, force=True)
