@@ -59,7 +59,7 @@ class Classes:
         if not answer.looks_like_digit:
             if self.noun == "digit":
                 return "does not look like a digit"
-            return f"unlike the training {self.noun}s"
+            return f"is unlike the training {self.noun}s"
         if answer.models_disagree:
             return f"probably {answer.name}, the models disagree"
         return answer.name if answer.is_certain else f"probably {answer.name}"
@@ -331,7 +331,8 @@ class Recognizer(NamedTuple):
     def rules(self) -> dict[str, Any]:
         """How answers are doubted, as plain JSON values, for a page that computes without Python.
 
-        The highest scores are those of the novelty that still look like a digit.
+        `highestScores` are the largest novelty scores that still count as a digit: for a probable
+        answer, and for one with a probability below `uncertain`.
         """
         scores = self.novelty["reference"]
         return {

@@ -199,23 +199,27 @@ def _pictures(document: Mapping[str, Any], values: Values) -> dict[str, Any]:
         ],
         "corners": [np.argwhere(mask).tolist() for mask in values.harris_corners.corners],
         "templates": [pictures.diverging(weights.reshape(side, side)) for weights in templates],
-        "disturbed": _disturbed(document["robustness"], values.test_digits.images),
+        "disturbed": _disturbed(document, values.test_digits.images),
         "misled": [pictures.strip(train.images[neighbors]) for neighbors in misled],
     }
 
 
 def _disturbed(
-    measured: Mapping[str, Any], images: np.ndarray
+    document: Mapping[str, Any], images: np.ndarray
 ) -> dict[str, list[tuple[str, float, int, int]]]:
     """For each disturbance some pictures, with the amount, the label and the champion's answer.
 
     A corruption has several images, misread images first. Any other disturbance has the image that
-    is misread most often, in each amount.
+    is misread most often, in each amount. Corruptions are left out if the images are not
+    handwriting.
     """
+    measured = document["robustness"]
     labels = np.array(measured["shown"]["labels"])
     undisturbed = images[measured["shown"]["indices"]]
     by_disturbance = {}
     for name, disturbance in measured["disturbances"].items():
+        if name in CORRUPTED and not document["data"]["handwritten"]:
+            continue
         answers = np.array(disturbance["answers"])  # (n_amounts, n_shown)
         is_wrong = answers != labels
         if name in CORRUPTED:

@@ -5,8 +5,8 @@ const Draw = (arrays, models, reader, answers) => {
   const figure = document.getElementById("figure-draw"), find = (selector) => figure.querySelector(selector);
   const paper = Page.element("canvas", { width: WIDTH + 2 * MARGIN, height: HEIGHT + 2 * MARGIN });
   const context = paper.getContext("2d", { willReadFrequently: true });
-  const SEVERAL = { headline: `several ${data.noun}s? Try one at a time`, isDoubtful: true };
-  const WATCHING = { headline: `a test ${data.noun} appears`, isDoubtful: false };
+  const SEVERAL = { verdict: `several ${data.nouns}? Try one at a time`, isDoubtful: true };
+  const WATCHING = { verdict: `a test ${data.noun} appears`, isDoubtful: false };
   let chosen = 1, playing = 0; // begin with the third class: a 2 appears as a pen would write it
   let own = null, cleared = null; // the digits of the reader that this figure showed last, and that its reader cleared
 
@@ -32,11 +32,11 @@ const Draw = (arrays, models, reader, answers) => {
   const update = (digit, { rows }) => {
     if (digit === cleared) return;
     if (digit !== own) return present(digit); // another figure chose it
-    const judged = () => (playing ? WATCHING : models.recognizer.judge(digit.image, rows));
-    const { headline, isDoubtful } = digit.several ? SEVERAL : judged();
+    const special = playing ? WATCHING : digit.several && SEVERAL;
+    const { verdict, isDoubtful } = special || models.recognizer.judge(digit.image, rows);
     answers.show(find(".answers"), rows);
     find(".answers").classList.remove("empty");
-    say(headline, isDoubtful, digit.label === null ? "" : `True class: ${data.names[digit.label]}`);
+    say(verdict, isDoubtful, digit.label === null ? "" : `True class: ${data.names[digit.label]}`);
   };
   // The image that the sheet has, or the way to one.
   const changed = () => {
@@ -76,11 +76,10 @@ const Draw = (arrays, models, reader, answers) => {
   const another = () => {
     chosen = (chosen + 1) % data.names.length;
     const digit = reader.ofClass(chosen), canvas = present(digit), way = wayOf(digit.image);
-    const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
     let start = null;
     const step = (now) => {
       if (reader.current() !== own) return; // another figure chose a digit
-      const share = isStill ? 1 : Math.min(1, (now - (start ??= now)) / DURATION);
+      const share = Page.isStill() ? 1 : Math.min(1, (now - (start ??= now)) / DURATION);
       const image = new Uint8Array(digit.image.length);
       way.slice(0, share * way.length).forEach((at) => (image[at] = digit.image[at]));
       ink(canvas, image);

@@ -52,7 +52,7 @@ const Kernels = (arrays, models, reader, answers) => {
     radio.addEventListener("change", () => {
       kernel = place;
       set(find("image"), { href: canvas.toDataURL() });
-      if (maps) matchMedia("(prefers-reduced-motion: reduce)").matches ? rest() : play(QUICK);
+      if (maps) Page.isStill() ? rest() : play(QUICK);
     });
   });
   find(".kernels input").click();

@@ -2,11 +2,12 @@
 const Knn = (arrays) => {
   const NUM_NEAREST = 3;
   const { sample, numNeighbors } = arrays.facts; // the first `sample` digits; the others are neighbours of misread ones
-  const indices = arrays["train.indices"], labels = arrays["train.labels"], pixels = 28 * 28;
+  const indices = arrays["train.indices"], labels = arrays["train.labels"], pixels = Page.SIDE ** 2;
   const levels = Algebra.transposed(arrays["train.images"].subarray(0, sample * pixels), sample); // pixel by pixel
   const order = [...Array(sample).keys()].sort((a, b) => indices[a] - indices[b]); // the order of the training set
 
-  // The bits of x − t that count: all, or those of an unsigned byte, as in the notebook of 2019, where −2 becomes 254.
+  // Bit masks for a difference x − t. ALL keeps the number. BYTE keeps its lowest 8 bits, so that −2 becomes 254, as in
+  // the notebook of 2019.
   const ALL = -1, BYTE = 255;
   // ‖x − t‖² = Σ (x − t)² for each training digit t, from that of a blank x, which each inked pixel changes.
   const searching = (bits) => {

@@ -1,7 +1,8 @@
 // The nearest training digits of the reader's digit, their votes, and what happens if pixels are subtracted as bytes.
 const Neighbors = (arrays, models, reader, answers) => {
   const { data, ink, element, count, imageAt } = Page, { sample, numNeighbors, testSample } = arrays.facts;
-  const MOST = Math.min(25, sample), CHUNK = 4; // digits; milliseconds of a step of the measurement
+  const MOST = Math.min(25, sample); // neighbours
+  const CHUNK = 4, PAUSE = 16; // milliseconds of a step of the measurement, and between two steps
   const figure = document.getElementById("figure-neighbors"), find = (selector) => figure.querySelector(selector);
   const [slider, inBytes] = figure.querySelectorAll("input"), counts = figure.querySelectorAll(".measured b");
   const differences = figure.querySelectorAll(".differences .face"), trainImages = arrays["train.images"];
@@ -31,8 +32,8 @@ const Neighbors = (arrays, models, reader, answers) => {
       differences[way].classList.toggle("used", way === Number(inBytes.checked));
     });
   };
-  // How many test digits k-NN reads with either subtraction, measured while the browser has nothing else to do.
-  const tested = [], later = (work) => setTimeout(work, 16); // idle callbacks may be rare
+  // How many test digits k-NN reads with either subtraction, measured in short steps to keep the page responsive.
+  const tested = [], later = () => setTimeout(measure, PAUSE); // idle callbacks may be rare
   const report = () => {
     const answer = (found) => models.knn.vote(found.slice(0, slider.value)).label;
     const isRight = (found, at) => answer(found) === arrays["test.labels"][testSample[at]];
@@ -45,17 +46,18 @@ const Neighbors = (arrays, models, reader, answers) => {
       tested.push([false, true].map((bytes) => models.knn.neighbors(test, MOST, bytes)));
     }
     report();
-    if (tested.length < testSample.length) later(measure);
+    if (tested.length < testSample.length) later();
   };
   const update = (digit = reader.current()) => {
-    if (!image) later(measure);
+    if (!image) later();
     image = digit.image;
     near = models.knn.neighbors(image, MOST, inBytes.checked);
     find(".ranked").replaceChildren(...near.map(item));
     showDifferences();
     showVote();
   };
-  slider.addEventListener("input", () => [showVote, report].forEach((show) => show()));
+  slider.addEventListener("input", showVote);
+  slider.addEventListener("input", report);
   inBytes.addEventListener("change", () => update());
   reader.follow(figure, update);
 };

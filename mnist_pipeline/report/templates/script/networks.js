@@ -1,6 +1,6 @@
 // The two networks, as in networks.py and inference/networks.py.
 const Networks = (arrays) => {
-  const SIDE = 28, KERNEL = 5;
+  const { SIDE } = Page, KERNEL = 5;
   const { transposed, combined, rectified, scaled, softmax } = Algebra, { temperatures } = arrays.facts;
 
   // A layer with its weights as columns.

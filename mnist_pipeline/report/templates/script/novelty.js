@@ -1,7 +1,7 @@
 // Whether an image looks like any digit, as in handwriting/novelty.py: which way do its edges run, and in which place?
 const Novelty = (arrays) => {
-  const SIDE = 28, CELLS = 5, SIZE = SIDE / CELLS, NUM_AXES = 4, SMOOTHING = 0.7, LEAST_SHARE = 0.8, LEAST = 1e-6;
-  const { combined, rectified, transposed } = Algebra, { mappedTwice } = Conversion, { imageAt } = Page;
+  const { SIDE, imageAt } = Page, { combined, rectified, transposed } = Algebra, { mappedTwice } = Conversion;
+  const CELLS = 5, SIZE = SIDE / CELLS, NUM_AXES = 4, SMOOTHING = 0.7, LEAST_SHARE = 0.8, LEAST = 1e-6;
   const stored = (name) => arrays[`novelty.${name}`], sumOf = (values) => values.reduce((sum, value) => sum + value, 0);
   const squared = (values) => sumOf(values.map((value) => value * value));
 

@@ -76,8 +76,17 @@ const Page = (() => {
     });
     return moveTo;
   };
-  // Run a function at most once per frame. A call while it waits changes nothing: a later call can't put it off.
-  const perFrame = (work, frame = 0) => () => (frame ||= requestAnimationFrame(() => [frame = 0, work()]));
+  // Whether the reader has asked for a page without motion.
+  const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+  // Run a function in the next frame, once for all calls before it.
+  const perFrame = (work) => {
+    let frame = 0;
+    const run = () => {
+      frame = 0;
+      work();
+    };
+    return () => (frame ||= requestAnimationFrame(run));
+  };
 
   const links = [...document.querySelectorAll("nav a")];
   // The contents mark the section at a third of the screen.
@@ -93,5 +102,5 @@ const Page = (() => {
     if (target.matches("details")) target.open = true;
   }));
   const words = { rounded, number, count, percent, term }, pictures = { ink, signed, imageAt, face };
-  return { data, SIDE, clip, isInside, set, svg, element, point, perFrame, ...words, ...pictures };
+  return { data, SIDE, clip, isInside, set, svg, element, point, isStill, perFrame, ...words, ...pictures };
 })();

@@ -3,7 +3,7 @@ const Plane = (arrays, models, reader) => {
   const { data, svg, set, ink, imageAt } = Page, REACH = 22; // of a finger
   const figure = document.getElementById("figure-scatter"), find = (selector) => figure.querySelector(selector);
   const plot = find(".plot"), drawing = plot.querySelector("svg"), [made, nearest] = figure.querySelectorAll("canvas");
-  // The first training images of the arrays are those of the plot.
+  // The plot shows the first training images of the arrays.
   const places = [...Array(data.num_scattered).keys()], labels = arrays["train.labels"];
   const imageOf = (place) => imageAt(arrays["train.images"], place);
   const coordinates = places.map((place) => models.pca.coordinates(imageOf(place), 2));

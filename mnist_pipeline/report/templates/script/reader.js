@@ -36,9 +36,9 @@ const Reader = (arrays, models, answers) => {
     const place = (chosen[label] ??= candidates.find(isClear) ?? arrays["test.labels"].indexOf(label));
     return { image: imageOf(place), label, place };
   };
-  // Call update(digit, answers) in a frame after the digit has changed. The answers are those of `Answers.of`. In the
-  // element, each canvas with the class "mine" shows the digit, and a row of buttons "choose" chooses a test digit, or
-  // what the reader drew.
+  // Let a figure follow the shared digit: update(digit, answers) is called in the next frame after the digit changes,
+  // with the result of `Answers.of`. Each canvas "mine" of the figure shows the digit. Its buttons "choose" show a test
+  // digit, or what the reader drew.
   const follow = (element, update) => {
     const mine = [...element.querySelectorAll("canvas.mine")], back = element.querySelectorAll(".choose .own");
     const buttons = [...element.querySelectorAll(".choose button:not(.own)")];

@@ -2,7 +2,7 @@
 const Recognizer = (arrays) => {
   const { doubt, smoothing, numNeighbors, isWholeSample } = arrays.facts, { names, noun, nouns } = Page.data;
   const LOWEST = 1e-12, UNANIMOUS = 0.999, [a, b] = doubt.calibration, { score } = Novelty(arrays);
-  const unlike = noun === "digit" ? "does not look like a digit" : `unlike the training ${nouns}`;
+  const unlike = noun === "digit" ? "does not look like a digit" : `is unlike the training ${nouns}`;
 
   // k-NN objects only if its neighbours agree, since it knows few of the training digits here.
   const isHeard = ({ name, shares }) => name !== "knn" || isWholeSample || Math.max(...shares) > UNANIMOUS;
@@ -20,8 +20,8 @@ const Recognizer = (arrays) => {
     const looksLikeDigit = score(image) <= doubt.highestScores[probability >= doubt.uncertain ? 0 : 1];
     const modelsDisagree = objections > doubt.mostOthers, isCertain = probability >= doubt.probable;
     const guess = modelsDisagree ? `probably ${name}, the models disagree` : isCertain ? name : `probably ${name}`;
-    const headline = looksLikeDigit ? guess : unlike;
-    return { probability, headline, isDoubtful: headline !== name };
+    const headline = looksLikeDigit ? guess : unlike, verdict = looksLikeDigit ? guess : `This ${unlike}`;
+    return { probability, headline, verdict, isDoubtful: headline !== name };
   };
   return { judge };
 };
