@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import project
 from mnist_pipeline.runtime.graph.staleness import rerun
 from mnist_pipeline.runtime.inbox import InboxResource

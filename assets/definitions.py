@@ -4,7 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from mnist_pipeline.models import STORED
+from mnist_pipeline.methods.table import STORED
 from mnist_pipeline.runtime.graph import loading
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults

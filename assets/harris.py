@@ -4,7 +4,7 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
-from mnist_pipeline import harris
+from mnist_pipeline.methods import harris
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch

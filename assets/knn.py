@@ -8,9 +8,9 @@ import pandas as pd
 
 from mnist_pipeline.data import duplicates
 from mnist_pipeline.data.records import DigitSet, Predictions, RawData
-from mnist_pipeline.knn import model
-from mnist_pipeline.models import MODELS
-from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.methods.knn import method
+from mnist_pipeline.methods.pca import Eigendecomposition
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import checks, exactly, warning
 from mnist_pipeline.runtime.graph.configs import config_of, settings_of
@@ -47,7 +47,7 @@ def knn_model(
     """
     images, labels = train_digits
     with stopwatch():
-        fitted = model.fit(
+        fitted = method.fit(
             images,
             labels,
             settings_of(config),
@@ -81,8 +81,8 @@ def knn_votes(
     """The accuracy of the vote for each k, under both rules for a tie, from one search."""
     nearest = knn_predictions.nearest
     with stopwatch():
-        accuracies = model.accuracy_by_k(nearest["labels"], test_digits.labels)
-        agreement = model.agreement_with_brute_force(
+        accuracies = method.accuracy_by_k(nearest["labels"], test_digits.labels)
+        agreement = method.agreement_with_brute_force(
             nearest["indices"], knn_model, test_digits.images, NUM_CHECKED
         )
         in_training = nearest["squared_distances"][:, 0] == 0
@@ -119,7 +119,7 @@ def _errors(
     wrong = np.flatnonzero(predictions.labels != test.labels)[:NUM_ERRORS_SHOWN]
     if len(wrong) == 0:
         return {}
-    indices = predictions.nearest["indices"][wrong, : model.NUM_NEIGHBORS_SHOWN]
+    indices = predictions.nearest["indices"][wrong, : method.NUM_NEIGHBORS_SHOWN]
     captions = [
         figures.misread(names, int(test.labels[i]), int(predictions.labels[i])) for i in wrong
     ]

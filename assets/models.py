@@ -7,7 +7,7 @@ import dagster as dg
 
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.models import MODELS, Model
+from mnist_pipeline.methods.table import MODELS, Model
 from mnist_pipeline.runtime.graph.configs import config_of, settings_of
 from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch

@@ -13,7 +13,7 @@ import pandas as pd
 from mnist_pipeline.data.held_out import held_out_size
 from mnist_pipeline.data.records import DigitSet, RawData
 from mnist_pipeline.evaluation.scores import wilson_interval
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, checks, loss_falls
 from mnist_pipeline.runtime.graph.configs import config_of, settings_of
@@ -22,7 +22,7 @@ from mnist_pipeline.runtime.graph.results import STORAGE, progress, result, stop
 from mnist_pipeline.utils import machine
 
 if TYPE_CHECKING:
-    from mnist_pipeline.training import EpochRecord
+    from mnist_pipeline.methods.networks.training import EpochRecord
 
 GROUP = "networks"
 POOL = "training"  # one of Dagster's pools, without a limit by default; see docs/deploy.md
@@ -54,7 +54,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         seed: Seed,
     ):
         with machine.importing():
-            from mnist_pipeline import networks, training
+            from mnist_pipeline.methods.networks import modules, training
         images, labels = train_digits
         validation_size = held_out_size(labels)
         settings = settings_of(config)
@@ -67,7 +67,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
                 epochs=settings["epochs"],
             )
         network = training.build(
-            networks.KINDS[name], **sizes, num_classes=train_digits.num_classes, seed=seed.number
+            modules.KINDS[name], **sizes, num_classes=train_digits.num_classes, seed=seed.number
         )
         with stopwatch():
             history = training.train(
@@ -96,9 +96,9 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
                 "recipe": dg.MetadataValue.json(dataclasses.asdict(recipe)),
                 "losses": dg.MetadataValue.json(losses),
                 "temperature": history.temperature,
-                "parameters": networks.num_parameters(network),
+                "parameters": modules.num_parameters(network),
             },
-            tables={"layers": pd.DataFrame(networks.layer_rows(network))},
+            tables={"layers": pd.DataFrame(modules.layer_rows(network))},
             figures={
                 "learning": figures.learning_curves(loss, curves, MODELS[name].short_title, losses)
             },

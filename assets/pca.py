@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from mnist_pipeline import pca
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.records import DigitSet, RawData, Reconstructions
-from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.methods import pca
+from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks, exactly
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch

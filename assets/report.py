@@ -12,8 +12,8 @@ from mnist_pipeline.data.records import Corners, DataSet, DigitSet, RawData, Rec
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import Comparison
 from mnist_pipeline.handwriting.recognizer import Recognizer
-from mnist_pipeline.models import MODELS
-from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.methods.pca import Eigendecomposition
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.utils.printable import count

@@ -11,7 +11,7 @@ from mnist_pipeline.evaluation.champion import Champion, elect
 from mnist_pipeline.evaluation.scores import accuracy_interval
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.recognizer import Classes
-from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.runtime.graph.checks import at_least, checks, warning
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch

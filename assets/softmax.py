@@ -2,10 +2,10 @@
 
 import dagster as dg
 
-from mnist_pipeline import softmax
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.records import DigitSet, RawData
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.softmax import method
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_most, checks, loss_falls
 from mnist_pipeline.runtime.graph.configs import config_of, settings_of
@@ -50,9 +50,9 @@ def softmax_model(
         progress(epoch, settings["epochs"], loss=loss, accuracy=accuracy)
 
     with stopwatch():
-        fitted = softmax.fit(images, labels, settings, seed=seed.number, on_epoch=on_epoch)
+        fitted = method.fit(images, labels, settings, seed=seed.number, on_epoch=on_epoch)
     loss, accuracy = fitted["loss"], fitted["accuracy"]
-    deviations = softmax.pixel_deviations(images)
+    deviations = method.pixel_deviations(images)
     return result(
         fitted,
         f"loss {loss[-1]:.4f} after {len(loss)} epochs",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_pipeline.datasets import DigitSet, load_digits
+from mnist_pipeline.data.datasets import DigitSet, load_digits
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"

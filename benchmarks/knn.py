@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.bench import ROOT, Bench, BenchmarkError, rows, run_module
 from benchmarks.table import Table, seconds, times, with_range
 from benchmarks.timing import Rounds, take_turns, timed
-from mnist_pipeline.knn import KNNClassifier
+from mnist_pipeline.methods.knn import KNNClassifier
 from mnist_pipeline.utils.blocks import slices
 
 K = 3

@@ -16,8 +16,8 @@ from torch import nn
 from benchmarks.bench import Bench
 from benchmarks.table import Table, seconds, times, with_range
 from benchmarks.timing import take_turns
-from mnist_pipeline import networks, training
-from mnist_pipeline.training import RECIPES
+from mnist_pipeline.methods.networks import modules, training
+from mnist_pipeline.methods.networks.training import RECIPES
 
 NUM_IMAGES = 12_000
 COMPILED = "compiled layers, float32"
@@ -36,10 +36,10 @@ def measure(bench: Bench) -> Table:
         return model
 
     def plain() -> nn.Module:
-        return nn.Sequential(networks.CNN())  # hides the compiled form
+        return nn.Sequential(modules.CNN())  # hides the compiled form
 
     contestants = {
-        COMPILED: lambda: train(networks.CNN, "float32"),
+        COMPILED: lambda: train(modules.CNN, "float32"),
         "torch, float32": lambda: train(plain, "float32"),
         "torch, bfloat16": lambda: train(plain, "bfloat16"),
     }

@@ -21,12 +21,12 @@ from torchvision.transforms import ToTensor
 from benchmarks.bench import Bench
 from benchmarks.table import Table, seconds, with_range
 from benchmarks.timing import timed
-from mnist_pipeline import networks, training
+from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import held_out_size
-from mnist_pipeline.datasets import DigitSet
+from mnist_pipeline.methods.networks import modules, training
 
 NUM_SEEDS = 5
-NETWORKS: dict[str, Callable[[], nn.Module]] = {"cnn": networks.CNN, "mlp": networks.MLP}
+NETWORKS: dict[str, Callable[[], nn.Module]] = {"cnn": modules.CNN, "mlp": modules.MLP}
 NOTEBOOK_BATCH = 64
 NOTEBOOK_RATES = {"cnn": 1e-3, "mlp": 5e-4}
 

@@ -18,7 +18,7 @@ from benchmarks.bench import Bench
 from benchmarks.commands import ensure_run
 from benchmarks.table import Table
 from mnist_pipeline.handwriting import pictures
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage.storage import Storage
 
 SEED = 2_026

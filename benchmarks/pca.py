@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.bench import Bench, rows
 from benchmarks.table import Table, seconds, times, with_range
 from benchmarks.timing import take_turns
-from mnist_pipeline import pca
+from mnist_pipeline.methods import pca
 
 OURS = "this project"
 SKLEARN = "scikit-learn, covariance_eigh"

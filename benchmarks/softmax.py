@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.bench import Bench, rows
 from benchmarks.table import Table, seconds, times, with_range
 from benchmarks.timing import take_turns, timed
-from mnist_pipeline import softmax
+from mnist_pipeline.methods import softmax
 
 OURS = "this project"
 LOOP = "plain NumPy loop"

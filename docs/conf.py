@@ -21,6 +21,7 @@ html_show_copyright = False
 html_math_renderer = "mathml"
 default_role = "code"  # in docstrings
 autodoc_member_order = "bysource"
+add_module_names = False  # people import the modules from mnist_pipeline
 autodoc_preserve_defaults = True
 autodoc_typehints = "none"  # docstrings state shapes and types
 myst_enable_extensions = ["dollarmath"]

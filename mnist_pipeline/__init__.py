@@ -2,12 +2,25 @@
 `assets`.
 """
 
+import importlib
 from typing import Any
 
 from mnist_pipeline.utils import stored_types
 
-# the graph as a component of any Dagster project; see docs/own-project.md
-COMPONENT = "ImageClassification"
+# The public names, each with its module. They are imported when they are first used, because the
+# networks import torch, the estimators scikit-learn, and the component Dagster.
+PUBLIC = {
+    "datasets": "data.datasets",
+    "pca": "methods.pca",
+    "harris": "methods.harris",
+    "knn": "methods.knn",
+    "softmax": "methods.softmax",
+    "networks": "methods.networks.modules",
+    "training": "methods.networks.training",
+    "estimators": "methods.estimators",
+    "scores": "evaluation.scores",
+}
+COMPONENT = "ImageClassification"  # the graph in any Dagster project; see docs/own-project.md
 
 stored_types.search_in(
     f"{__name__}.data.catalogue",
@@ -16,7 +29,7 @@ stored_types.search_in(
     f"{__name__}.evaluation.champion",
     f"{__name__}.evaluation.scores",
     f"{__name__}.handwriting.recognizer",
-    f"{__name__}.pca",
+    f"{__name__}.methods.pca",
     f"{__name__}.report.document",
 )
 
@@ -36,13 +49,13 @@ def read(key: str, partition: str | None = None) -> Any:
 
 
 def __dir__() -> list[str]:
+    """The names that `dg` imports when it looks for components: none that import torch."""
     return sorted([*globals(), COMPONENT])
 
 
 def __getattr__(name: str) -> Any:
-    """The component, whose module imports Dagster: only `dg` asks for it."""
-    if name != COMPONENT:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from mnist_pipeline.runtime import component
-
-    return component.ImageClassification
+    if name in PUBLIC:
+        return importlib.import_module(f"{__name__}.{PUBLIC[name]}")
+    if name == COMPONENT:
+        return importlib.import_module(f"{__name__}.runtime.component").ImageClassification
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

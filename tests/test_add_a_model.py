@@ -18,11 +18,11 @@ import pytest
 from support.graph_fixtures import environment, networks_config
 
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.project import PROJECT
 
 pytestmark = pytest.mark.slow
-TABLE = "mnist_pipeline/models.py"
+TABLE = "mnist_pipeline/methods/table.py"
 PLACES = ("# Import a further method here", "    # Add a model here")  # in the table
 BLOCK = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 NAME, TITLE = "logistic", "Logistic regression"

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from mnist_pipeline.evaluation import versions
-from mnist_pipeline.models import STORED
+from mnist_pipeline.methods.table import STORED
 from mnist_pipeline.runtime.storage import history, storage
 from mnist_pipeline.utils.printable import printable
 

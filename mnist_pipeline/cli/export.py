@@ -6,8 +6,8 @@ import click
 
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.inference.onnx import Graph
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.onnx import Graph
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import places
 from mnist_pipeline.utils.printable import unknown

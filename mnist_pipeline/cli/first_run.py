@@ -42,12 +42,13 @@ def wait_for_kernels(compiler: "subprocess.Popen[bytes]", step: str) -> None:
 
 def compute() -> None:
     """Call each kernel with the types that a run uses."""
-    from mnist_pipeline import networks, softmax, training
-    from mnist_pipeline.knn import KNNClassifier
+    from mnist_pipeline.methods import softmax
+    from mnist_pipeline.methods.knn import KNNClassifier
+    from mnist_pipeline.methods.networks import modules, training
 
     images, labels = np.zeros((NUM_IMAGES, 28, 28), np.uint8), np.arange(NUM_IMAGES) % 10
     recipe = training.named_recipe("cnn", "default", epochs=1)
-    training.train(networks.CNN(), images, labels, recipe)
+    training.train(modules.CNN(), images, labels, recipe)
     print(STEPS[0], flush=True)
     softmax.sgd(images, labels, epochs=1)
     print(STEPS[1], flush=True)

@@ -11,7 +11,7 @@ import click
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.evaluation import versions
 from mnist_pipeline.evaluation.versions import DIGITS, ModelVersion
-from mnist_pipeline.models import MODELS, STORED
+from mnist_pipeline.methods.table import MODELS, STORED
 from mnist_pipeline.runtime.storage import history, storage
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.utils.printable import printable, unknown

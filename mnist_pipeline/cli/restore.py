@@ -8,7 +8,7 @@ import dagster as dg
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.evaluation import versions
 from mnist_pipeline.evaluation.versions import DIGITS, Record
-from mnist_pipeline.models import MODELS, STORED
+from mnist_pipeline.methods.table import MODELS, STORED
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG, INPUT_VERSION_TAG, VERSION
 from mnist_pipeline.runtime.settings import Settings

@@ -18,7 +18,7 @@ from mnist_pipeline.cli.display import Display, is_interruption, open_output, pr
 from mnist_pipeline.cli.errors import CommandError, of_database
 from mnist_pipeline.cli.selection import select_assets, whole_graph
 from mnist_pipeline.data.records import RawFile, checksum
-from mnist_pipeline.models import STORED, model_seconds
+from mnist_pipeline.methods.table import STORED, model_seconds
 from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime.graph.records import origins, recorded_metadata

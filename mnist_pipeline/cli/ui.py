@@ -32,7 +32,7 @@ def serve(port: int, read_only: bool) -> None:
         url = f"http://{LOCALHOST}:{port}"
         click.echo(f"Dagster UI: {url}{LINEAGE}\nReport: {url}{REPORT}\nDraw a digit: {url}{DRAW}")
         with machine.importing():
-            from mnist_pipeline.models import MODELS
+            from mnist_pipeline.methods.table import MODELS
             from mnist_pipeline.runtime.web import draw, results, server
         routes = [*draw.routes(RECOGNIZER, MODELS), *results.routes(REPORT_ASSET)]
         server.serve(listening, read_only, routes)

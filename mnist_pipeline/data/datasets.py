@@ -9,8 +9,9 @@ from mnist_pipeline.data import csv_files, folders, idx, npz, parquet
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.reader import SPLITS, Reader, Split
 from mnist_pipeline.data.records import DigitSet, RawFile
+from mnist_pipeline.utils.places import EMBEDDED_DATA
 
-__all__ = ["DatasetError", "DigitSet", "RawFile", "Split", "load_digits"]
+__all__ = ["EMBEDDED_DATA", "DatasetError", "DigitSet", "RawFile", "Split", "load_digits"]
 
 # SHA-256 of the four files of MNIST, as its publisher and torchvision distribute them.
 MNIST_SUMS = {
@@ -106,7 +107,7 @@ def load_digits(
 
     Examples
     --------
-    >>> from mnist_pipeline.datasets import EMBEDDED_DATA
+    >>> from mnist_pipeline.data.datasets import EMBEDDED_DATA
     >>> images, labels = load_digits(EMBEDDED_DATA, "test")
     >>> images.shape, int(labels[0])
     ((10000, 28, 28), 7)

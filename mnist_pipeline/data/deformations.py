@@ -39,7 +39,7 @@ def affine(
     0.001, and `shift` the pixels down and to the right; both are numbers, or of shape (2,) or
     (n, 2).
     """
-    from mnist_pipeline.kernels.deformations import sample
+    from mnist_pipeline.data.deformations_kernel import sample
 
     images = _bytes(images)
     count, height, width = images.shape

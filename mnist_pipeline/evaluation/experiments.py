@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
-from mnist_pipeline import models
 from mnist_pipeline.data.held_out import split, stratified_order
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation.scores import accuracy, difference_interval, wilson_interval
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods import table
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.reported import ReportedError
 from mnist_pipeline.utils.yaml_files import read_yaml
 
@@ -111,7 +111,7 @@ def _trial(values: Mapping[str, Value]) -> Trial:
         "model": (Literal[tuple(MODELS)], ...),
         "size": (int | None, Field(ge=MIN_SIZE)),
         "seed": (int, Field(0, ge=0, lt=2**32)),
-        **(models.setting_fields(model) if model else {}),
+        **(table.setting_fields(model) if model else {}),
     }
     if values.get("size") == ALL:
         values = {**values, "size": None}

@@ -21,7 +21,7 @@ from mnist_pipeline.data.deformations import (
 )
 from mnist_pipeline.data.records import Fitted
 from mnist_pipeline.evaluation.scores import accuracy
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 
 SEED = 0  # of the sample, which is the same for every model
 SHOWN = 24  # images whose answers are kept, so that the report can show failures

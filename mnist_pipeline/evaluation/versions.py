@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mnist_pipeline.evaluation import scores
-from mnist_pipeline.models import MODELS, STORED, Model
+from mnist_pipeline.methods.table import MODELS, STORED, Model
 from mnist_pipeline.utils.reported import ReportedError
 
 TEST_SET = "test_digits"

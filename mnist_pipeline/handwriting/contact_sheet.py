@@ -20,8 +20,8 @@ from mnist_pipeline.handwriting.recognizer import (
     Recognizer,
     headline,
 )
-from mnist_pipeline.knn.model import NUM_NEIGHBORS_SHOWN
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.printable import count, printable
 
 MAX_PICTURES = 20  # on a sheet; further pictures are counted

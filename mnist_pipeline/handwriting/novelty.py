@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_pipeline import pca
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.handwriting import outliers
+from mnist_pipeline.methods import pca
 from mnist_pipeline.utils.blocks import in_blocks
 
 POINT = 99.0  # above this percentile of the reference digits, an image does not look like a digit
@@ -219,8 +219,9 @@ def _examples(
 
 def _train(members: np.ndarray, strangers: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """Train the network on edges, and return its weights for edges that are not standardised."""
-    from mnist_pipeline import training  # with torch, which an answer does not need
-    from mnist_pipeline.networks import MLP
+    # With torch, which an answer does not need.
+    from mnist_pipeline.methods.networks import training
+    from mnist_pipeline.methods.networks.modules import MLP
 
     examples = np.concatenate([members, strangers])
     mean = examples.mean(axis=0)

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline import pca
 from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import CLASS_NAMES
@@ -26,8 +25,9 @@ from mnist_pipeline.handwriting.novelty import (
     looks_like_digit,
 )
 from mnist_pipeline.handwriting.pictures import Found, Page, find_digits
-from mnist_pipeline.knn.model import NUM_NEIGHBORS_SHOWN
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods import pca
+from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 States = Mapping[str, Mapping[str, np.ndarray]]  # the arrays of each model by name

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline.handwriting.recognizer import Reading
-from mnist_pipeline.knn.model import NUM_NEIGHBORS_SHOWN
+from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
 
 
 def of_digits(readings: Sequence[Reading], models: Sequence[str]) -> pd.DataFrame:

@@ -15,8 +15,8 @@ import numpy as np
 from markupsafe import Markup
 
 from mnist_pipeline.evaluation import robustness
-from mnist_pipeline.inference.networks import TEMPERATURE, weights_of
-from mnist_pipeline.knn.model import NUM_NEIGHBORS_SHOWN, vote_probabilities
+from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN, vote_probabilities
+from mnist_pipeline.methods.networks.method import TEMPERATURE, weights_of
 from mnist_pipeline.report.document import NETWORKS, Values
 
 # Name, array, and step: integers with a step stand for its multiples; other arrays have the step 1.

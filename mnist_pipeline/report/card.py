@@ -17,7 +17,7 @@ from mnist_pipeline.data.records import RawData
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion, checksum
 from mnist_pipeline.evaluation.scores import Comparison, Evaluation, wilson_interval
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import words
 
 if TYPE_CHECKING:

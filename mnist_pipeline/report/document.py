@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline import harris, pca
 from mnist_pipeline.data.held_out import held_out_size, split
 from mnist_pipeline.data.records import (
     Corners,
@@ -29,10 +28,11 @@ from mnist_pipeline.evaluation.scores import (
     most_frequent_share,
     wilson_interval,
 )
-from mnist_pipeline.inference.networks import weights_of
-from mnist_pipeline.knn.model import NUM_NEIGHBORS_SHOWN, accuracy_by_k
-from mnist_pipeline.models import MODELS, model_seconds
-from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.methods import harris, pca
+from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN, accuracy_by_k
+from mnist_pipeline.methods.networks.method import weights_of
+from mnist_pipeline.methods.pca import Eigendecomposition
+from mnist_pipeline.methods.table import MODELS, model_seconds
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.words import disturbance_in_words, recipe_in_words, robustness_in_words
 from mnist_pipeline.utils import machine
@@ -268,13 +268,14 @@ def _curves(model: Fitted) -> dict[str, Any]:
 
 
 def _network(values: Values, name: str) -> dict[str, Any]:
-    from mnist_pipeline import networks  # imported here, because torch is slow to import
+    # Imported here, because torch is slow to import.
+    from mnist_pipeline.methods.networks import modules
 
     model = values.models[name]
     curves = _curves(model)
     labels = values.train_digits.labels
     num_held_out = held_out_size(labels) if "held_out_accuracy" in curves else 0
-    layers = networks.layer_rows(networks.of_weights(name, weights_of(model)))
+    layers = modules.layer_rows(modules.of_weights(name, weights_of(model)))
     return {
         **curves,
         "layers": layers,

@@ -12,12 +12,13 @@ import numpy as np
 from latex2mathml.converter import convert
 from markupsafe import Markup
 
-from mnist_pipeline import harris, networks, pca, softmax
 from mnist_pipeline.data import datasets
 from mnist_pipeline.evaluation import robustness, versions
 from mnist_pipeline.evaluation.robustness import CORRUPTED
-from mnist_pipeline.knn import classifier
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods import harris, pca, softmax
+from mnist_pipeline.methods.knn import classifier
+from mnist_pipeline.methods.networks import modules
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import arrays, figures, pictures, words
 from mnist_pipeline.report.document import Values
 
@@ -34,8 +35,8 @@ CODE: dict[str, tuple[Callable[..., Any], ...]] = {
     "harris": (harris.gradients, harris.structure_tensor, harris.corner_response),
     "knn": (classifier.vote,),
     "softmax": (softmax.softmax, softmax.gradient, softmax.sgd_reference),
-    "mlp": (networks.MLP,),
-    "cnn": (networks.CNN,),
+    "mlp": (modules.MLP,),
+    "cnn": (modules.CNN,),
 }
 TITLES = {name: model.title for name, model in MODELS.items()}
 SHORT_TITLES = {name: model.short_title for name, model in MODELS.items()}

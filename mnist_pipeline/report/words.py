@@ -9,7 +9,7 @@ import jinja2
 
 from mnist_pipeline.evaluation.robustness import Curves
 from mnist_pipeline.evaluation.scores import wilson_interval
-from mnist_pipeline.models import MODELS, number_in_words
+from mnist_pipeline.methods.table import MODELS, number_in_words
 from mnist_pipeline.utils.printable import count
 
 # The phrase for each setting of a recipe, in this order. An empty phrase omits the setting.

@@ -7,7 +7,7 @@ from support.calls import call
 
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation.robustness import disturb, sample
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage.storage import read
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from assets.models import by_model, of_all_models
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 
 
 def test_an_asset_reads_the_values_of_every_model_by_name() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support.calls import call
 
-from mnist_pipeline import pca
+from mnist_pipeline.methods import pca
 from mnist_pipeline.runtime.storage.storage import read
 
 pytestmark = pytest.mark.usefixtures("finished")

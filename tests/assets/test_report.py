@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 from support.calls import call
 
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.storage import read

@@ -14,7 +14,7 @@ import pytest
 from assets.definitions import defs
 from mnist_pipeline import read
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.pca import mean
+from mnist_pipeline.methods.pca import mean
 from mnist_pipeline.runtime.graph.results import STORAGE
 
 KEYS = ["raw_mnist", "train_digits", "data_mean"]

@@ -8,20 +8,22 @@ from typing import Any
 import numba
 import pytest
 
-from mnist_pipeline import networks, pca, softmax, training
 from mnist_pipeline.cli.first_run import STEPS, compute, wait_for_kernels
+from mnist_pipeline.data import deformations_kernel
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.kernels import convolution, deformations, winograd
-from mnist_pipeline.kernels import knn as knn_kernels
-from mnist_pipeline.kernels import softmax as softmax_kernels
-from mnist_pipeline.knn import KNNClassifier
+from mnist_pipeline.methods import pca, softmax
+from mnist_pipeline.methods.knn import KNNClassifier
+from mnist_pipeline.methods.knn import kernel as knn_kernels
+from mnist_pipeline.methods.networks import modules, training
+from mnist_pipeline.methods.networks.compiled import convolution, winograd
+from mnist_pipeline.methods.softmax import kernel as softmax_kernels
 
 KERNELS: list[tuple[Any, str]] = [
     (convolution, "convolve_and_pool"),
     (convolution, "add_gradients"),
     (winograd, "convolve_and_pool"),
     (winograd, "add_gradients"),
-    (deformations, "sample"),
+    (deformations_kernel, "sample"),
     (softmax_kernels, "run_epoch"),
     (knn_kernels, "project"),
     (knn_kernels, "scan_tiles"),
@@ -47,9 +49,9 @@ def test_kernels_are_compiled_ahead_for_the_types_that_a_run_has(
 
     images, labels = small_train.images[:500], small_train.labels[:500]
     recipe = training.named_recipe("cnn", "default", epochs=1)
-    training.train(networks.CNN(), images, labels, recipe, validation_size=100)
-    training.predict_probabilities(networks.CNN(), images)
-    softmax.fit(images, labels, {"learning_rate": 1e-3, "epochs": 1}, seed=0)
+    training.train(modules.CNN(), images, labels, recipe, validation_size=100)
+    training.predict_probabilities(modules.CNN(), images)
+    softmax.method.fit(images, labels, {"learning_rate": 1e-3, "epochs": 1}, seed=0)
     found = pca.eigendecomposition(pca.covariance(pca.center(images, pca.mean(images))))
     index = (
         KNNClassifier(1, algorithm="pca")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support.graph_fixtures import copy_storage, environment, invoke, made_once, materialized
 
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage.storage import Storage
 
 

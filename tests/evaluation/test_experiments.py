@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_pipeline import softmax
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation import experiments
@@ -18,7 +17,8 @@ from mnist_pipeline.evaluation.experiments import (
     Trial,
     read_sweep,
 )
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.softmax import method
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.project import PROJECT
 
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
@@ -139,7 +139,7 @@ def test_a_trial_that_diverges_has_a_result(
     def diverge(*_: object, **__: object) -> object:
         raise FloatingPointError
 
-    monkeypatch.setattr(softmax, "fit", diverge)
+    monkeypatch.setattr(method, "fit", diverge)
     found = experiments.run(trial("softmax", 100), small_train, small_test)
     assert not found["test"].any()
     assert len(found["held_out"]) == 167

@@ -10,7 +10,7 @@ import pytest
 from mnist_pipeline.data.records import Answer, DigitSet
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.robustness import DISTURBANCES
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,11 @@ from support.handwriting import (
 from support.reading import Score, holds_no_digit, scores
 from support.recognizing import recognizer_of
 
-from mnist_pipeline import training
 from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting.recognizer import Recognizer
-from mnist_pipeline.networks import CNN
+from mnist_pipeline.methods.networks import training
+from mnist_pipeline.methods.networks.modules import CNN
 
 SEED = 7
 NUM_TRAINING, NUM_HELD_OUT = 20_000, 2_000

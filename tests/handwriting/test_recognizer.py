@@ -11,8 +11,8 @@ import pytest
 
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting.recognizer import Classes, Reading, Recognizer, headline, text_of
-from mnist_pipeline.knn import KNNClassifier
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.knn import KNNClassifier
+from mnist_pipeline.methods.table import MODELS
 
 
 def test_each_model_answers_with_the_most_probable_digit_of_its_distribution(

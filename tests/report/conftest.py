@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mnist_pipeline.data.catalogue import MNIST
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import document, page
 from mnist_pipeline.report.document import Values
 from mnist_pipeline.runtime.storage.storage import Storage

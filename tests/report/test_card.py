@@ -10,7 +10,7 @@ import pytest
 from mnist_pipeline.data.records import DataSet, RawData
 from mnist_pipeline.evaluation import champion
 from mnist_pipeline.evaluation.scores import Evaluation, evaluate, wilson_interval
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import card
 from mnist_pipeline.report.document import Values
 from mnist_pipeline.report.words import percent

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mnist_pipeline.evaluation import scores
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import document
 from mnist_pipeline.report.document import Values
 

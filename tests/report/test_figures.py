@@ -28,8 +28,8 @@ from mnist_pipeline.data.records import CLASS_NAMES
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.evaluation.experiments import Curve
 from mnist_pipeline.evaluation.robustness import Curves
-from mnist_pipeline.harris import Place
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.harris import Place
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.figures import encoding
 

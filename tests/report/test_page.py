@@ -18,10 +18,10 @@ from PIL import Image
 from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
 from mnist_pipeline.data.records import CLASS_NAMES, RawData
 from mnist_pipeline.evaluation import scores, versions
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.networks.training import RECIPES
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import arrays, document, page
 from mnist_pipeline.report.document import Values
-from mnist_pipeline.training import RECIPES
 
 HOSTILE = "<script>alert(1)</script>"
 Read = Callable[[str], str]

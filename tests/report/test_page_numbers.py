@@ -15,14 +15,15 @@ from scipy.ndimage import gaussian_filter
 from support import computing
 from support.browser import launch_browser
 
-from mnist_pipeline import harris, networks, pca, softmax
 from mnist_pipeline.data import conversion, deformations
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.handwriting import pictures
-from mnist_pipeline.inference.networks import weights_of
+from mnist_pipeline.methods import harris, pca, softmax
+from mnist_pipeline.methods.networks import modules
+from mnist_pipeline.methods.networks.method import weights_of
+from mnist_pipeline.methods.networks.training import load_weights
 from mnist_pipeline.report import arrays
 from mnist_pipeline.report.document import Values
-from mnist_pipeline.training import load_weights
 
 NUM_COMPONENTS = 50
 # Largest difference of a probability, and smallest share of images with the same label.
@@ -239,7 +240,7 @@ def test_the_page_trains_to_the_weights_of_sgd(page: Page) -> None:
 
 def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -> None:
     weights, image = weights_of(values.models["cnn"]), values.test_digits.images[0]
-    network: Any = load_weights(networks.of_weights("cnn", weights), weights)
+    network: Any = load_weights(modules.of_weights("cnn", weights), weights)
     with torch.inference_mode():
         first = torch.relu(
             network.conv1(torch.tensor(image / 255, dtype=torch.float32)[None, None])

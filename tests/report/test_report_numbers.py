@@ -9,9 +9,9 @@ import pytest
 
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.evaluation.robustness import is_small as is_small_amount
-from mnist_pipeline.inference.networks import weights_of
-from mnist_pipeline.knn import vote
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.knn import vote
+from mnist_pipeline.methods.networks.method import weights_of
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report.document import Values
 from mnist_pipeline.report.words import power, probability
 from mnist_pipeline.runtime.storage.storage import Storage

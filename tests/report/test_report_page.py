@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from support.browser import launch_browser, needs_axe, serious_findings
 
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report.document import Values
 
 VIEWS: dict[str, dict[str, Any]] = {

@@ -12,7 +12,7 @@ from support.idx import write_idx
 
 from assets.definitions import defs
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import component, dagster_internals
 from mnist_pipeline.runtime.project import PROJECT, GraphError
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError

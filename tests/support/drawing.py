@@ -12,7 +12,7 @@ import numpy as np
 import uvicorn
 from PIL import Image, ImageDraw
 
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.web import LOCALHOST, draw, server
 
 SHEET = (640, 480)

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from mnist_pipeline import pca, training
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.recognizer import Recognizer
-from mnist_pipeline.knn import KNNClassifier
-from mnist_pipeline.networks import CNN, MLP
+from mnist_pipeline.methods import pca
+from mnist_pipeline.methods.knn import KNNClassifier
+from mnist_pipeline.methods.networks import training
+from mnist_pipeline.methods.networks.modules import CNN, MLP
 
 Arrays = Mapping[str, np.ndarray]
 CONSTANT: Arrays = {"weights": np.zeros((10, 784)), "bias": np.arange(10.0)}

@@ -12,7 +12,7 @@ from mnist_pipeline.data.records import DigitSet, RawData, RawFile
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.handwriting.recognizer import Recognizer
-from mnist_pipeline.pca import Eigendecomposition
+from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.report.document import Report
 
 RNG = np.random.default_rng(0)

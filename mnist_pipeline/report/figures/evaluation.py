@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mnist_pipeline.evaluation.robustness import CORRUPTED, Curves
 from mnist_pipeline.evaluation.scores import Calibration, Evaluation, Score, wilson_interval
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report.figures import style
 
 LABELS = 0.75  # inches at the right of learning curves

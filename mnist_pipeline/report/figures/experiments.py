@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from mnist_pipeline.evaluation.experiments import Curve
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report.figures import style
 
 SHOWN_ACCURACIES = np.array([0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.998, 0.999])

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mnist_pipeline.harris import Place
+from mnist_pipeline.methods.harris import Place
 from mnist_pipeline.report.figures import style
 
 

@@ -17,12 +17,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 
-from mnist_pipeline.models import MODELS, Model, Shown, model_of
+from mnist_pipeline.methods.table import MODELS, Model, Shown, model_of
 from mnist_pipeline.runtime.project import GRAPH
 from mnist_pipeline.utils.places import PACKAGE, PROJECT, code_cache
 
 GRAPH_DIRECTORY = PROJECT.joinpath(*GRAPH.split(".")[:-1])
-TABLE, REPORT = PACKAGE / "models.py", PACKAGE / "report"
+TABLE, REPORT = PACKAGE / "methods" / "table.py", PACKAGE / "report"
 COMPUTE_NOTHING = (PACKAGE / "cli", PACKAGE / "runtime")  # see the contracts in pyproject.toml
 COMPUTING = {field.name for field in fields(Model)} - {field.name for field in fields(Shown)}
 TEMPLATES = "templates/**/*.*"

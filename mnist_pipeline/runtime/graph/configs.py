@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 from pydantic import create_model
 
-from mnist_pipeline.models import Model, setting_fields
+from mnist_pipeline.methods.table import Model, setting_fields
 
 
 def config_of(model: Model) -> type[dg.Config]:

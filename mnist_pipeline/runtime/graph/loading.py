@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline.models import model_of
+from mnist_pipeline.methods.table import model_of
 from mnist_pipeline.runtime.graph.code_versions import GRAPH_DIRECTORY, code_versions
 from mnist_pipeline.utils import places
 

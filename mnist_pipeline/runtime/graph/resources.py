@@ -12,7 +12,7 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
-from mnist_pipeline.models import STORED
+from mnist_pipeline.methods.table import STORED
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.project import REPORT

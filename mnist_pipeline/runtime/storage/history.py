@@ -11,7 +11,7 @@ import numpy as np
 
 from mnist_pipeline.evaluation import versions
 from mnist_pipeline.evaluation.versions import TEST_SET, ModelVersion, Record
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 
 

@@ -26,7 +26,7 @@ from mnist_pipeline.handwriting.recognizer import (
     headline,
     text_of,
 )
-from mnist_pipeline.models import Model, number_in_words
+from mnist_pipeline.methods.table import Model, number_in_words
 from mnist_pipeline.report.pictures import grey
 from mnist_pipeline.runtime.project import DRAW, REPORT
 from mnist_pipeline.runtime.storage import storage

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from assets.definitions import defs
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.graph import code_versions
 from mnist_pipeline.runtime.project import PROJECT
 
@@ -92,7 +92,7 @@ def test_versions_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         pytest.param(
             {
                 "assets/pca.py": DOCSTRING,
-                "mnist_pipeline/models.py": COMMENT,
+                "mnist_pipeline/methods/table.py": COMMENT,
                 "mnist_pipeline/report/figures/style.py": DOCSTRING,
                 "mnist_pipeline/cli/run.py": STATEMENT,
                 "mnist_pipeline/runtime/settings.py": STATEMENT,
@@ -103,7 +103,7 @@ def test_versions_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ),
         pytest.param(
             {
-                "mnist_pipeline/models.py": ('title="', 'title="~'),
+                "mnist_pipeline/methods/table.py": ('title="', 'title="~'),
                 "mnist_pipeline/report/figures/style.py": STATEMENT,
                 "mnist_pipeline/report/templates/style.css": ("}", ";}"),
             },
@@ -112,7 +112,7 @@ def test_versions_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             id="titles, colours, figures and templates",
         ),
         pytest.param(
-            {"mnist_pipeline/harris.py": STATEMENT},
+            {"mnist_pipeline/methods/harris.py": STATEMENT},
             {"harris_corners", *REPORT},
             ASSETS.keys() - {"harris_corners", *REPORT},
             id="a method",
@@ -127,13 +127,13 @@ def test_versions_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             id="helpers that compute",
         ),
         pytest.param(
-            {"mnist_pipeline/models.py": ("Setting(3,", "Setting(5,")},
+            {"mnist_pipeline/methods/table.py": ("Setting(3,", "Setting(5,")},
             {"knn_predictions", "experiment_trials"},
             NETWORKS | {"softmax_model", "covariance"},
             id="the default of a setting",
         ),
         pytest.param(
-            {"mnist_pipeline/models.py": ("    # Add a model here", ANOTHER_MODEL)},
+            {"mnist_pipeline/methods/table.py": ("    # Add a model here", ANOTHER_MODEL)},
             {"champion", *REPORT},
             NETWORKS | FITTED | {"covariance"},
             id="another model",

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from support.drawing import MIDDLE, SHEET, encoded, picture, uri
 
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.models import MODELS
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.runtime.web import LOCALHOST, draw

@@ -1,0 +1,48 @@
+"""The compiled inner loop of the deformations of images.
+
+Imported only when images are deformed, so that importing :mod:`mnist_pipeline.data.deformations`
+does not import Numba. The loop runs on one thread, without the interpreter lock, one image at
+a time: results do not depend on the number of threads that share the images.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from mnist_pipeline.utils.compiled import compiled
+
+
+@compiled(cache=True, nogil=True)
+def sample(images: Any, maps: Any, padded: Any, output: Any) -> None:
+    """Compute each output pixel by bilinear interpolation at the position that its map assigns.
+
+    The map of an image is (a, b, c, d, e, f): the pixel (row, column) is read at (a·row + b·column
+    + c, d·row + e·column + f). Outside the image there is background. `padded` is overwritten; it
+    is zero, float32, one pixel larger than an image on each side.
+    """
+    rows, columns = images.shape[1:]
+    # A position that is clamped to the pixels around the image reads only background.
+    stride = columns + 2
+    last_row = np.float32(rows + 1)
+    last_column = np.float32(columns + 1)
+    for i in range(images.shape[0]):
+        for row in range(rows):
+            for column in range(columns):
+                padded[(row + 1) * stride + column + 1] = images[i, row, column]
+        a, b, c, d, e, f = maps[i]
+        for row in range(rows):
+            first_y = a * row + c + 1
+            first_x = d * row + f + 1
+            for column in range(columns):
+                y = min(max(np.float32(first_y + b * column), np.float32(0)), last_row)
+                x = min(max(np.float32(first_x + e * column), np.float32(0)), last_column)
+                top = min(np.int32(y), np.int32(rows))
+                left = min(np.int32(x), np.int32(columns))
+                below = y - np.float32(top)
+                right = x - np.float32(left)
+                place = top * stride + left
+                upper = padded[place] + right * (padded[place + 1] - padded[place])
+                place += stride
+                lower = padded[place] + right * (padded[place + 1] - padded[place])
+                value = upper + below * (lower - upper) + np.float32(0.5)
+                output[i, row, column] = np.uint8(np.int32(value))

@@ -1,1 +1,0 @@
-"""What models answer with outside training: the networks without torch, and ONNX files."""

@@ -1,1 +1,0 @@
-"""The compiled code: Numba and LLVM, each function behind a plain one with a plain reference."""

@@ -1,5 +1,0 @@
-"""Exact k-nearest neighbours: the classifier and the index behind it."""
-
-from mnist_pipeline.knn.classifier import KNNClassifier, vote
-
-__all__ = ["KNNClassifier", "vote"]

@@ -1,0 +1,1 @@
+"""The methods: plain functions and small classes over arrays, and the table of models."""

@@ -1,0 +1,243 @@
+"""The principal component index: a cheap, tight and rigorous lower bound of the distance."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mnist_pipeline.methods.knn.kernel_layout import (
+    CENTROID_DIMENSIONS,
+    COORDINATE_ROW,
+    DEPTHS,
+    LANES,
+    SUMMED_FEATURES,
+    in_lanes,
+)
+from mnist_pipeline.utils.blocks import in_blocks, read_only
+from mnist_pipeline.utils.checks import checked, checked_labels
+
+_BLOCK = 1024  # rows projected at a time
+_QUERIES_PER_BLOCK = 512  # the coordinates of this many queries fit the cache together with a tile
+_SAMPLED = 256  # points from which the variances of a run are estimated
+_SAMPLE_ROWS = 3_000  # rows from which the mean and the components are computed by default
+
+
+@dataclass(frozen=True)
+class PrincipalComponentIndex:
+    r"""Training points (bytes) in a few principal components, in tiles of neighbours.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_features,), float64
+        Subtracted from every point. Any finite vector is correct; the mean prunes best.
+    components : ndarray of shape (n_features, n_components), float32
+        Nearly orthonormal columns. Any are correct; leading principal components prune best.
+    scale : float
+        A power of two, at least 1, that brings the largest centred norm of the training points to
+        at most one.
+    order : ndarray of shape (n_samples,), int64
+        The training row of each lane of each tile.
+    tiles : ndarray of shape (n_tiles, 1 + 5 + 112, 32), float32
+        For each tile of 32 points: the negative half squared norms, the residual norms beyond 12,
+        24, 40, 64 and 112 dimensions, and the coordinates.
+
+    Notes
+    -----
+    **The bound.** Let a and b be a query and a training point, centred and scaled; A = \|a\|² and B
+    = \|b\|²; W a matrix with orthonormal columns; ρ² = \|x\|² − \|Wᵀx\|² the squared norm outside
+    their span. Cauchy–Schwarz on the part outside the span gives
+
+        ⟨a, b⟩ ≤ ⟨Wᵀa, Wᵀb⟩ + ρ_a ρ_b =: S,   \|a − b\|² = A + B − 2⟨a, b⟩ ≥ A + B − 2S.
+
+    This is the distance in the leading components plus (ρ_a − ρ_b)², written so that one sum of
+    products computes it, with the residual norm as one more coordinate.
+
+    **The margin** makes it hold for the numbers the computer has, in float32, for any components.
+    Write u = 2⁻²⁴.
+
+    1. *Components.* With ε = ‖VᵀV − I‖ (Frobenius), all singular values of V lie within ε of one,
+       so V is within ε of the orthonormal W of its polar decomposition.
+    2. *Projection.* A stored coordinate vector p is Vᵀx. The kernel rounds the centred x, the
+       entries of V, and finally p to float32, each of which is off by at most a share u. It adds
+       products in float32 over 128 features at a time: such a sum is off by at most 128u/(1 − 128u)
+       times the sum of the magnitudes of its terms. These sums are added in float64. By
+       Cauchy–Schwarz, the magnitudes of all products with a column add up to at most \|x\| times
+       the norm of the column, and there are 112 columns. Hence \|p − Wᵀx\| ≤ η\|x\| with η = ε + 4u
+       + √112·(130u + 2⁻⁵²·n_features), which has room for the products of these terms.
+    3. *Residuals.* \|Wᵀx\| ≥ \|p\| − η\|x\| gives ρ² ≤ \|x\|² − \|p\|² + 3η\|x\|². The stored
+       residual norm is the square root of max(0, \|x\|² − \|p\|²) + 5η\|x\|², which is above ρ
+       after rounding to float32. Squared norms are computed in float64.
+    4. *Products.* Hence S ≤ Ŝ + 3η\|a\|\|b\|, where Ŝ uses the stored numbers, and \|a\|\|b\| ≤ (A
+       + B)/2.
+    5. *Summation.* A float32 sum of m = 112 + 2 terms, in any order, fused or not, is off by at
+       most γ = mu/(1 − mu) times the sum of their magnitudes, which is at most 1.1 (A + B)/2 + B/2.
+
+    Together \|a − b\|² ≥ (1 − μ)(A + B) − 2Ŝ with μ = 4η + 3γ + 4u, about 3.5·10⁻⁴: the margin is a
+    share of A and of B, so it splits in a constant of the query and a constant of the point, and an
+    outlier among the points loosens no other point's bound. A point is excluded when
+
+        −(1 − μ)B/2 + Ŝ < ((1 − μ)A − τ)/2,
+
+    τ being the k-th exact distance so far. The inequality is strict, so a point at the same
+    distance is compared and the order by index decides. What underflows in float32 is below 2⁻¹¹⁰,
+    by which the right side is lowered, or below the share of A.
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+    scale: float
+    order: np.ndarray
+    tiles: np.ndarray
+
+    @classmethod
+    def fit(
+        cls, X: np.ndarray, mean: np.ndarray | None = None, components: np.ndarray | None = None
+    ) -> "PrincipalComponentIndex":
+        """Project the training points and sort them into tiles.
+
+        `X` is of shape (n_samples, n_features); `mean` and `components` are as in
+        `KNNClassifier.fit`. By default they are computed from at most 3,000 rows of `X`, evenly
+        spread.
+        """
+        sample = X[np.linspace(0, len(X) - 1, min(len(X), _SAMPLE_ROWS)).astype(np.int64)]
+        if mean is None:
+            mean = sample.mean(axis=0)
+        mean = np.asarray(checked("mean", mean, -1e9, 1e9, X.shape[1:]), np.float64)
+        if components is None:  # eigenvectors of the covariance, largest eigenvalue first
+            centered = sample - mean
+            components = np.linalg.eigh(centered.T @ centered)[1][:, ::-1]
+        checked("components", components, shape=(len(mean), components.shape[1]))
+        components = np.ascontiguousarray(components[:, : DEPTHS[-1]], np.float32)
+        # Up to this defect, the margin of the bound holds.
+        checked("the defect of components", _orthonormality_defect(components), high=0.1)
+        index = cls(mean, components, _scale(X, mean), np.empty(0), np.empty(0))
+        coordinates, half_norms = index.project(X)
+        order = sort(coordinates)
+        rows = np.column_stack([-half_norms[order].astype(np.float32), coordinates[order]])
+        return replace(index, order=order, tiles=in_lanes(rows))
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The attributes as named arrays."""
+        return {**vars(self), "scale": np.array([self.scale])}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "PrincipalComponentIndex":
+        """Restore an index from its named arrays, and the training points, "images"."""
+        num_points, num_features = arrays["images"].shape
+        mean = checked("mean", arrays["mean"], shape=(num_features,))
+        order = checked_labels("order", arrays["order"], num_points, num_points)
+        tiles = np.asarray(arrays["tiles"], np.float32).reshape(
+            -(-num_points // LANES), COORDINATE_ROW + DEPTHS[-1], LANES
+        )
+        return cls(mean, arrays["components"], float(arrays["scale"][0]), order, tiles)
+
+    def project(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The residual norms and coordinates of points, and (1 − μ)/2 of their squared norms."""
+        from mnist_pipeline.methods.knn.kernel import project
+
+        points = read_only(X)
+        columns = np.zeros((len(self.mean), DEPTHS[-1]), np.float32)
+        columns[:, : self.components.shape[1]] = self.components
+        fixed = read_only(self.mean), read_only(columns), 1 / self.scale, self._margins()
+        coordinates = np.empty((len(X), len(DEPTHS) + DEPTHS[-1]), np.float32)
+        half_norms = np.empty(len(X))
+
+        def project_block(rows: slice) -> None:
+            project(points[rows], *fixed, coordinates[rows], half_norms[rows])
+
+        in_blocks(project_block, len(X), _BLOCK)
+        return coordinates, half_norms
+
+    def _margins(self) -> np.ndarray:
+        """η and μ of the notes."""
+        unit = 2.0**-24
+        terms = DEPTHS[-1] + 2
+        product = (SUMMED_FEATURES + 2) * unit + len(self.mean) * 2.0**-52
+        eta = _orthonormality_defect(self.components) + 4.0 * unit + math.sqrt(DEPTHS[-1]) * product
+        gamma = terms * unit / (1.0 - terms * unit)
+        return np.array([eta, 4.0 * eta + 3.0 * gamma + 4.0 * unit])
+
+    def centroids(self) -> np.ndarray:
+        """The centroids of the tiles, laid out as tiles are: float32 (n_groups, 1 + 16, 32).
+
+        A lane is a tile, and its rows are the negative half squared norm and the leading
+        coordinates. The value of its bound, without a residual, is largest for the nearest tile.
+        """
+        means = self.tiles[:, COORDINATE_ROW : COORDINATE_ROW + CENTROID_DIMENSIONS].mean(axis=2)
+        half_norms = np.square(means).sum(axis=1) * np.float32(0.5)
+        return in_lanes(np.column_stack([-half_norms, means]))
+
+    def search(
+        self, train: np.ndarray, queries: np.ndarray, num_neighbors: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Squared distances and indices of neighbours, as `KNNClassifier.kneighbors` returns."""
+        from mnist_pipeline.methods.knn.kernel import scan_tiles
+
+        coordinates, half_norms = self.project(queries)
+        # Close queries follow one another, because they are compared with the same points, which
+        # are then in the cache.
+        order = sort(coordinates)
+        squared_distances = np.full((len(queries), num_neighbors), np.iinfo(np.int64).max)
+        indices = squared_distances.copy()
+        points = read_only(train)
+        tiles = read_only(self.tiles)
+        tile_order = read_only(self.order)
+        centroids = self.centroids()
+
+        def scan(rows: slice) -> None:
+            block = order[rows]
+            scan_tiles(
+                read_only(queries[block]),
+                coordinates[block],
+                half_norms[block],
+                points,
+                tiles,
+                centroids,
+                tile_order,
+                1 / self.scale,
+                squared_distances[rows],
+                indices[rows],
+            )
+
+        in_blocks(scan, len(queries), _QUERIES_PER_BLOCK)
+        nearest = np.lexsort((indices, squared_distances), axis=1)
+        places = np.argsort(order)
+        squared_distances = np.take_along_axis(squared_distances, nearest, axis=1)[places]
+        return squared_distances, np.take_along_axis(indices, nearest, axis=1)[places]
+
+
+def _orthonormality_defect(components: np.ndarray) -> float:
+    """ε = ‖VᵀV − I‖ in the Frobenius norm, with room for the rounding of VᵀV itself."""
+    n_features, n_components = components.shape
+    exact = components.astype(np.float64)
+    gram = exact.T @ exact
+    return float(np.linalg.norm(gram - np.eye(n_components)) + n_features * n_components * 2.0**-51)
+
+
+def _scale(X: np.ndarray, mean: np.ndarray) -> float:
+    """The power of two, at least 1, above the largest centred norm; scaling by it is exact."""
+    largest = max((X.max(axis=0) - mean).max(), (mean - X.min(axis=0)).max())
+    return 2.0 ** max(0, math.ceil(math.log2(largest * math.sqrt(X.shape[1]) or 1)))
+
+
+def sort(coordinates: np.ndarray) -> np.ndarray:
+    """The order in which each run of 32 points is close together, int64 (n_points,).
+
+    A run is split at the median of the coordinate that varies most, and both halves are sorted in
+    the same way. They are rounded to whole tiles, so that only the last tile may be short.
+    """
+    leading = coordinates[:, len(DEPTHS) : len(DEPTHS) + DEPTHS[0]]
+    order = np.arange(len(coordinates))
+
+    def split(run: np.ndarray) -> None:
+        if len(run) <= LANES:
+            return
+        widest = leading[run[:: 1 + len(run) // _SAMPLED]].var(axis=0).argmax()
+        middle = (len(run) // 2 + LANES - 1) // LANES * LANES
+        run[:] = run[np.argpartition(leading[run, widest], middle)]
+        split(run[:middle])
+        split(run[middle:])
+
+    split(order)
+    return order

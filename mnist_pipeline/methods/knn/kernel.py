@@ -1,0 +1,371 @@
+"""The compiled inner loops of exact nearest-neighbour search.
+
+Imported only when an index is built or searched, so that importing `mnist_pipeline.methods.knn`
+does not load Numba. Every function here runs on one thread, without the interpreter lock. `index`
+divides the queries into blocks for a pool of threads, and results do not depend on their number.
+The plain reference of the search is `classifier.search_all`.
+
+Two loops take most of the time and use explicit vectors: the bounds of a tile's 32 points for one
+query after another, with the tile in registers, and the projection of rows. The exact comparison
+waits for memory, so rows are prefetched while others are compared.
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
+from numba import types
+
+from mnist_pipeline.methods.knn.kernel_layout import (
+    CENTROID_DIMENSIONS,
+    COORDINATE_ROW,
+    DEPTHS,
+    LANES,
+    SUMMED_FEATURES,
+)
+from mnist_pipeline.utils.compiled import (
+    BYTE,
+    INT32,
+    INT64,
+    Array,
+    Emitter,
+    Matrix,
+    compiled,
+    intrinsic,
+)
+
+_NORM_ROW = 0
+_RESIDUAL_ROW = 1
+_NUM_ROWS = COORDINATE_ROW + DEPTHS[-1]
+_FIRST_COORDINATE = len(DEPTHS)  # in a row of a query, after its residual norms
+_NUM_COLUMNS = _FIRST_COORDINATE + DEPTHS[-1]
+_NO_TILE = -1
+_FETCHED = 32  # rows that are prefetched before they are compared
+_CACHE_LINE = 64
+_PROJECTED_ROWS = 3  # rows projected together: their sums fill 21 of 32 registers
+
+
+@compiled()
+def _squared_distance(a: Any, i: Any, b: Any, j: Any) -> Any:
+    """Squared Euclidean distance between the rows ``a[i]`` and ``b[j]``, bytes."""
+    # The casts keep Numba from widening to int64: int16 differences become one multiply-add
+    # instruction. At most 32768 features: 32768 · 255² < 2³¹.
+    total = np.int32(0)
+    for f in range(a.shape[1]):
+        difference = np.int16(np.int16(a[i, f]) - np.int16(b[j, f]))
+        total = np.int32(total + np.int32(np.int32(difference) * np.int32(difference)))
+    return np.int64(total)
+
+
+@compiled()
+def _after(distance: Any, index: Any, other_distance: Any, other_index: Any) -> Any:
+    """Whether a neighbour comes after another in the order (distance, index)."""
+    return distance > other_distance or (distance == other_distance and index > other_index)
+
+
+@compiled()
+def _offer(distances: Any, indices: Any, distance: Any, index: Any) -> Any:
+    """Keep a neighbour if it comes before the last of the heap; return whether it was kept."""
+    if not _after(distances[0], indices[0], distance, index):
+        return False
+    # Replace the root of the max-heap by the neighbour, and sift it down.
+    parent = 0
+    while True:
+        child = 2 * parent + 1
+        if child >= distances.size:
+            break
+        other = child + 1
+        if other < distances.size and _after(
+            distances[other], indices[other], distances[child], indices[child]
+        ):
+            child = other
+        if not _after(distances[child], indices[child], distance, index):
+            break
+        distances[parent] = distances[child]
+        indices[parent] = indices[child]
+        parent = child
+    distances[parent] = distance
+    indices[parent] = index
+    return True
+
+
+@compiled()
+def _cut(half_norm: Any, worst: Any, factor: Any) -> Any:
+    """The value below which a point is farther than the k-th neighbour found so far.
+
+    With τ the k-th squared distance in scaled units, c = ((1 − μ)|q|² − τ)/2, lowered by more than
+    float32 can round (see `index.PrincipalComponentIndex`).
+    """
+    threshold = worst * factor * factor
+    return np.float32(half_norm - 0.5 * threshold - (half_norm + threshold) * 2.0**-22 - 2.0**-110)
+
+
+class _Bound(Emitter):
+    """Vectors of the bounds of a tile: −(1 − μ)|t|²/2 + Σ p_q p_t + ρ_q ρ_t, a lane per point."""
+
+    def points(self, tile: Any, row: int) -> list[Any]:
+        """A row of a tile."""
+        return [self.load(pointer) for pointer in self.row(tile, row, LANES)]
+
+    def add_product(self, query: Any, column: int, row: list[Any], sums: list[Any]) -> list[Any]:
+        """Add the product of a number of the query and a row of the tile; fused, it rounds less."""
+        factor = self.broadcast(self.builder.load(self.at(query, column)))
+        return [self.multiply_add(factor, vector, total) for vector, total in zip(row, sums)]
+
+    def mask(self, sums: list[Any], cut: Any) -> Any:
+        """Bit j is set unless lane j is below the cut."""
+        mask = INT32(0)
+        least = self.broadcast(cut)
+        for j, vector in enumerate(sums):
+            is_candidate = self.builder.fcmp_ordered(">=", vector, least)
+            bits = self.builder.zext(
+                self.builder.bitcast(is_candidate, ir.IntType(self.width)), INT32
+            )
+            mask = self.builder.or_(mask, self.builder.shl(bits, INT32(j * self.width)))
+        return mask
+
+
+def _sieve(level: int) -> Any:
+    """Compile the loop that drops the queries whose bound excludes the whole tile.
+
+    It continues the sums of the previous level in `sums`, and stores its own there. Queries, masks
+    and sums are stored at the front of their arrays without a branch. The loop returns the number
+    of surviving queries.
+    """
+    is_first = level == 0
+    is_last = level == len(DEPTHS) - 1
+    dimensions = range(0 if is_first else DEPTHS[level - 1], DEPTHS[level])
+    rows = [_RESIDUAL_ROW + level, *(COORDINATE_ROW + p for p in dimensions)]
+    if is_first:
+        rows.append(_NORM_ROW)
+    fits = len(rows) * LANES // _Bound.width < 30  # of 32 registers
+
+    @intrinsic(_Bound, returns=types.int64)
+    def sieve(
+        e: _Bound,
+        tiles: Array,
+        tile: Any,
+        coordinates: Array,
+        cuts: Array,
+        sums: Array,
+        survivors: Array,
+        masks: Array,
+        count: Any,
+    ) -> Any:
+        builder = e.builder
+        points = e.at(tiles.data, e.multiply(tile, _NUM_ROWS * LANES))
+        loaded = {row: e.points(points, row) for row in rows} if fits else {}
+
+        def row_of_tile(row: int) -> list[Any]:
+            return loaded[row] if fits else e.points(points, row)
+
+        kept = e.variable(INT64(0))
+        with e.loop(0, count) as (i, _):
+            index = i if is_first else builder.load(e.at(survivors.data, i))
+            to = builder.load(kept)
+            query = e.at(coordinates.data, e.multiply(index, _NUM_COLUMNS))
+            values = row_of_tile(_NORM_ROW) if is_first else e.points(sums.data, i)
+            for p in dimensions:
+                values = e.add_product(
+                    query, _FIRST_COORDINATE + p, row_of_tile(COORDINATE_ROW + p), values
+                )
+            if not is_last:
+                for vector, pointer in zip(values, e.row(sums.data, to, LANES)):
+                    e.store(vector, pointer)
+            values = e.add_product(query, level, row_of_tile(_RESIDUAL_ROW + level), values)
+            mask = e.mask(values, builder.load(e.at(cuts.data, index)))
+            builder.store(index, e.at(survivors.data, to))
+            builder.store(mask, e.at(masks.data, to))
+            is_kept = builder.icmp_unsigned("!=", mask, INT32(0))
+            builder.store(e.add(to, builder.zext(is_kept, INT64)), kept)
+        return builder.load(kept)
+
+    return sieve
+
+
+_sieve_0, _sieve_1, _sieve_2, _sieve_3, _sieve_4 = (_sieve(level) for level in range(len(DEPTHS)))
+
+
+@intrinsic(_Bound, returns=types.uint32)
+def _nearness(
+    e: _Bound, centroids: Array, group: Any, coordinates: Array, query: Any, cut: Any, values: Array
+) -> Any:
+    """Store how near the centroids of a group's tiles are to a query in `values`.
+
+    The result is a mask of the values that are at least the cut.
+    """
+    points = e.at(centroids.data, e.multiply(group, (1 + CENTROID_DIMENSIONS) * LANES))
+    place = e.at(coordinates.data, e.multiply(query, _NUM_COLUMNS))
+    sums = e.points(points, _NORM_ROW)
+    for p in range(CENTROID_DIMENSIONS):
+        sums = e.add_product(place, _FIRST_COORDINATE + p, e.points(points, 1 + p), sums)
+    for vector, pointer in zip(sums, e.row(values.data, 0, LANES)):
+        e.store(vector, pointer)
+    return e.mask(sums, cut)
+
+
+@intrinsic(Emitter, returns=types.int64)
+def _lowest(e: Emitter, mask: Any) -> Any:
+    """The number of the lowest bit that is set."""
+    return e.builder.cttz(mask, ir.IntType(1)(1))
+
+
+@intrinsic(Emitter)
+def _fetch(e: Emitter, points: Array, row: Any) -> None:
+    """Prefetch a row into the cache."""
+    item_size = e.context.get_abi_sizeof(e.context.get_data_type(points.dtype))
+    length = e.multiply(points.shape[1], item_size)
+    start = e.at(e.builder.bitcast(points.data, BYTE.as_pointer()), e.multiply(row, length))
+    to_read_data_and_keep_it = INT32(0), INT32(3), INT32(1)
+    with e.loop(0, length, _CACHE_LINE) as (k, _):
+        e.call("llvm.prefetch.p0", ir.VoidType(), e.at(start, k), *to_read_data_and_keep_it)
+
+
+@intrinsic(Emitter)
+def _multiply(
+    e: Emitter, rows: Array, matrix: Array, first: Any, count: Any, products: Array
+) -> None:
+    """products = rows · matrix over `count` features from `first`, for `_PROJECTED_ROWS` rows."""
+    left = Matrix(e.at(rows.data, first), rows.shape[1])
+    right = Matrix(e.at(matrix.data, e.multiply(first, DEPTHS[-1])), DEPTHS[-1])
+    result = Matrix(products.data, DEPTHS[-1])
+    columns = range(0, DEPTHS[-1], e.width)
+    e.matrix_product(left, right, result, _PROJECTED_ROWS, count, columns, is_sum=False)
+
+
+@compiled(fastmath={"reassoc", "contract"})
+def _center(row: Any, mean: Any, factor: Any, centered: Any) -> Any:
+    """Centre and scale a row; return its squared norm."""
+    squared_norm = 0.0
+    for f in range(row.size):
+        value = (row[f] - mean[f]) * factor
+        centered[f] = value
+        squared_norm += value * value
+    return squared_norm
+
+
+@compiled(cache=True, nogil=True)
+def project(
+    X: Any, mean: Any, components: Any, factor: Any, margins: Any, coordinates: Any, half_norms: Any
+) -> None:
+    """Compute the residual norms and coordinates of rows, and (1 − μ)/2 of their squared norms.
+
+    `factor` scales the centred rows, `margins` are η and μ. `components` has `DEPTHS[-1]` columns;
+    the last columns may be zero.
+    """
+    eta, mu = margins[0], margins[1]
+    centered = np.zeros((_PROJECTED_ROWS, X.shape[1]), np.float32)
+    products = np.empty((_PROJECTED_ROWS, DEPTHS[-1]), np.float32)
+    totals = np.empty(products.shape)
+    squared_norms = np.empty(_PROJECTED_ROWS)
+    for start in range(0, X.shape[0], _PROJECTED_ROWS):
+        here = min(_PROJECTED_ROWS, X.shape[0] - start)
+        for r in range(here):
+            squared_norms[r] = _center(X[start + r], mean, factor, centered[r])
+            half_norms[start + r] = 0.5 * (1.0 - mu) * squared_norms[r]
+        totals[:] = 0.0
+        for first in range(0, X.shape[1], SUMMED_FEATURES):
+            count = min(SUMMED_FEATURES, X.shape[1] - first)
+            _multiply(centered, components, first, count, products)
+            totals += products
+        for r in range(here):
+            captured = 0.0
+            first = 0
+            for level in range(len(DEPTHS)):
+                for p in range(first, DEPTHS[level]):
+                    coordinate = np.float32(totals[r, p])
+                    coordinates[start + r, _FIRST_COORDINATE + p] = coordinate
+                    captured += np.float64(coordinate) * np.float64(coordinate)
+                first = DEPTHS[level]
+                remaining = max(squared_norms[r] - captured, 0.0)
+                coordinates[start + r, level] = np.sqrt(remaining + 5.0 * eta * squared_norms[r])
+
+
+@compiled()
+def _nearest_tiles(
+    centroids: Any, num_tiles: Any, coordinates: Any, query: Any, values: Any
+) -> tuple[Any, Any]:
+    """The two tiles with the nearest centroids, which are likely to contain the neighbours."""
+    first = second = _NO_TILE
+    largest = next_largest = np.float32(-np.inf)
+    for group in range(centroids.shape[0]):
+        mask = _nearness(centroids, group, coordinates, query, next_largest, values)
+        while mask:
+            lane = _lowest(mask)
+            mask &= mask - np.uint32(1)
+            tile = group * LANES + lane
+            if tile < num_tiles and values[lane] > next_largest:
+                second, next_largest = tile, values[lane]
+                if next_largest > largest:
+                    first, second = second, first
+                    largest, next_largest = next_largest, largest
+    return first, second
+
+
+@compiled(cache=True, nogil=True)
+def scan_tiles(
+    queries: Any,
+    coordinates: Any,
+    half_norms: Any,
+    train: Any,
+    tiles: Any,
+    centroids: Any,
+    order: Any,
+    factor: Any,
+    distances: Any,
+    indices: Any,
+) -> None:
+    """Search a block of queries through the tiles of a principal component index.
+
+    Each query is first compared with its nearest tiles, for a tight k-th distance early. Then every
+    tile is tested against all queries of the block while it is in registers or in the cache. A pair
+    is tested in more dimensions only if the previous bound does not exclude it. Pairs that no bound
+    excludes are compared exactly.
+    """
+    num_queries = queries.shape[0]
+    num_tiles = tiles.shape[0]
+    seeds = np.empty(2 * num_queries, np.int64)
+    values = np.empty(LANES, np.float32)
+    cuts = np.empty(num_queries, np.float32)
+    survivors = np.empty(num_queries, np.int64)
+    masks = np.empty(num_queries, np.uint32)
+    sums = np.empty(num_queries * LANES, np.float32)
+    # Pairs to compare: at most all pairs of a tile, and pairs left over from an incomplete batch.
+    query_of = np.empty(num_queries * LANES + _FETCHED, np.int64)
+    rows = np.empty(query_of.size, np.int64)
+    for query in range(num_queries):
+        nearest = _nearest_tiles(centroids, num_tiles, coordinates, query, values)
+        seeds[2 * query], seeds[2 * query + 1] = nearest
+        for tile in nearest:
+            for row in order[tile * LANES : (tile + 1) * LANES]:
+                _fetch(train, row)
+        for tile in nearest:
+            for row in order[tile * LANES : (tile + 1) * LANES]:
+                distance = _squared_distance(queries, query, train, row)
+                _offer(distances[query], indices[query], distance, row)
+        cuts[query] = _cut(half_norms[query], distances[query, 0], factor)
+    pending = 0
+    for tile in range(num_tiles):
+        count = _sieve_0(tiles, tile, coordinates, cuts, sums, survivors, masks, num_queries)
+        count = _sieve_1(tiles, tile, coordinates, cuts, sums, survivors, masks, count)
+        count = _sieve_2(tiles, tile, coordinates, cuts, sums, survivors, masks, count)
+        count = _sieve_3(tiles, tile, coordinates, cuts, sums, survivors, masks, count)
+        count = _sieve_4(tiles, tile, coordinates, cuts, sums, survivors, masks, count)
+        for i in range(count):
+            query, mask = survivors[i], masks[i]
+            if tile == seeds[2 * query] or tile == seeds[2 * query + 1]:
+                continue
+            while mask:
+                place = tile * LANES + _lowest(mask)
+                mask &= mask - np.uint32(1)
+                if place < order.size:
+                    query_of[pending], rows[pending] = query, order[place]
+                    _fetch(train, order[place])
+                    pending += 1
+        if pending >= _FETCHED or tile == num_tiles - 1:
+            for i in range(pending):
+                query, row = query_of[i], rows[i]
+                distance = _squared_distance(queries, query, train, row)
+                if _offer(distances[query], indices[query], distance, row):
+                    cuts[query] = _cut(half_norms[query], distances[query, 0], factor)
+            pending = 0

@@ -1,0 +1,1 @@
+"""The compiled form of the convolutional network, for a CPU."""

@@ -1,0 +1,189 @@
+"""The convolutional network with compiled convolutions, for training and prediction on a CPU.
+
+`CompiledCNN` computes the function of `modules.CNN`, which is its plain reference, with the same
+parameters. The first convolution, with pooling and rectifying, is one pass over the image
+(`convolution`). The second is Winograd's (`winograd`).
+
+The threads share the images: each takes a group of them through the whole network, forward and
+backward, while their values are in the cache of its core. Gradients are summed per group, and then
+over the groups in their order, so results do not depend on the number of threads.
+
+The maximum commutes with any increasing function, so relu(pool(x)) equals pool(relu(x)), with a
+quarter of the values to rectify.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mnist_pipeline.methods.networks.compiled import convolution, winograd
+from mnist_pipeline.utils.blocks import in_blocks
+
+SIDE = 28
+IMAGES_PER_GROUP = 64
+_POOLED_SIDE = (SIDE - convolution.SIDE + 1) // 2
+_NO_KERNELS = np.empty((0, 0, 0), np.float32)
+
+Array = NDArray[np.float32]
+Places = NDArray[np.uint8]  # where in its window each maximum was
+Pooled = tuple[Array, Places]  # with channels innermost
+
+
+class CompiledCNN(nn.Module):
+    """The network of `networks.CNN` with compiled convolutions.
+
+    It shares the layers, so training one trains both. Parameters and images are float32, on the
+    CPU. Autograd is not used: `backpropagate` computes the gradients.
+    """
+
+    def __init__(self, conv1: nn.Conv2d, conv2: nn.Conv2d, linear: nn.Linear) -> None:
+        super().__init__()
+        self.conv1, self.conv2, self.linear = conv1, conv2, linear
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, num_classes) of images (N, 28, 28), (N, 1, 28, 28) or (N, 784)."""
+        images, parameters = _pixels(x), _Parameters(self)
+        scores = np.empty((len(x), self.linear.out_features), np.float32)
+
+        def compute(group: slice) -> None:
+            scores[group] = _forward(images[group], parameters)[-1].numpy()
+
+        in_blocks(compute, len(x), IMAGES_PER_GROUP)
+        return torch.from_numpy(scores)
+
+    @torch.no_grad()
+    def backpropagate(
+        self, x: Tensor, targets: Tensor, label_smoothing: float = 0.0, least: float = 0.0
+    ) -> Tensor:
+        """Set the gradients of the mean cross-entropy with `targets` (N,); return the logits.
+
+        An image is left out if each of its probabilities is closer than `least` to its target,
+        because its gradients are small. A first layer that requires no gradient gets none.
+        """
+        images, parameters = _pixels(x), _Parameters(self)
+        scores = np.empty((len(x), self.linear.out_features), np.float32)
+        num_classes = self.linear.out_features
+        expected = F.one_hot(targets.reshape(len(x)), num_classes) * (1 - label_smoothing)
+        expected = expected + label_smoothing / num_classes
+        sums: dict[int, list[Array]] = {}
+
+        def compute(group: slice) -> None:
+            first, second, logits = _forward(images[group], parameters)
+            scores[group] = logits.numpy()
+            gradient = logits.softmax(dim=1) - expected[group]
+            kept = (gradient.abs().amax(dim=1) >= least).numpy()
+            arrays: list[Any] = [
+                array[kept] if least else array for array in (images[group], *first, *second)
+            ]
+            sums[group.start] = _backward(gradient[kept] / len(x), parameters, *arrays)
+
+        in_blocks(compute, len(x), IMAGES_PER_GROUP)
+        groups = [sums[start] for start in sorted(sums)]
+        parameters.set_gradients(
+            *(torch.from_numpy(sum(parts[1:], parts[0])) for parts in zip(*groups, strict=True))
+        )
+        return torch.from_numpy(scores)
+
+
+class _Parameters:
+    """The parameters of a network in the layout of the compiled layers, with channels innermost."""
+
+    def __init__(self, network: CompiledCNN) -> None:
+        conv1, conv2, linear = network.conv1, network.conv2, network.linear
+        self.parameters = list(network.parameters())  # weights and biases, layer by layer
+        self.trains_first = conv1.weight.requires_grad
+        self.taps = conv1.weight.flatten(1).t().contiguous().numpy()  # (25, 32)
+        self.kernels = _factors(conv2.weight.permute(2, 3, 1, 0))
+        self.transposed = (
+            self.kernels.transpose(0, 2, 1).copy() if self.trains_first else _NO_KERNELS
+        )
+        self.classes = _channels_last(linear.weight, winograd.CHANNELS_OUT, -1)  # (10, 1024)
+        # Detached, because `no_grad` holds for one thread only.
+        *biases, self.class_biases = [bias.detach() for bias in self.parameters[1::2]]
+        self.biases = [bias.numpy() for bias in biases]
+
+    def set_gradients(
+        self, taps: Tensor, factors: Tensor, bias: Tensor, classes: Tensor, class_biases: Tensor
+    ) -> None:
+        """Set the gradients of the parameters from the gradients of the compiled layers."""
+        of_classes = _channels_last(classes, -1, winograd.CHANNELS_OUT)
+        by_tap = torch.from_numpy(winograd.KERNEL_FACTORS).t() @ factors.flatten(1)  # (25, 32 · 64)
+        by_tap = by_tap.reshape(convolution.SIDE, convolution.SIDE, *factors.shape[1:])
+        of_kernels = by_tap.permute(3, 2, 0, 1)  # (64, 32, 5, 5)
+        gradients = [taps[:-1].t(), taps[-1], of_kernels, bias, of_classes, class_biases]
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            if parameter.requires_grad:  # Adam takes the layout of the parameter
+                parameter.grad = torch.empty_like(parameter).copy_(
+                    gradient.reshape(parameter.shape)
+                )
+
+
+def _forward(images: Array, parameters: _Parameters) -> tuple[Pooled, Pooled, Tensor]:
+    """The pooled results of both layers, (n, 12, 12, 32) and (n, 4, 4, 64), and the logits."""
+    torch.set_num_threads(1)  # of this thread: the threads share the images
+    first = _empty(len(images), _POOLED_SIDE, _POOLED_SIDE, convolution.CHANNELS)
+    second = _empty(len(images), winograd.STEP, winograd.STEP, winograd.CHANNELS_OUT)
+    convolution.convolve_and_pool(images, *first, parameters.taps, parameters.biases[0])
+    winograd.convolve_and_pool(first[0], *second, parameters.kernels, parameters.biases[1])
+    logits = torch.addmm(parameters.class_biases, _rows(second[0]), parameters.classes.t())
+    return first, second, logits
+
+
+def _backward(
+    gradient: Tensor,
+    parameters: _Parameters,
+    images: Array,
+    first: Array,
+    first_places: Places,
+    second: Array,
+    second_places: Places,
+) -> list[Array]:
+    """The arguments of `set_gradients` from the gradient of the logits, (n, 10)."""
+    factors = np.zeros((winograd.PLACES, convolution.CHANNELS, winograd.CHANNELS_OUT), np.float32)
+    taps = np.zeros((len(parameters.taps) + 1, convolution.CHANNELS), np.float32)
+    bias = np.zeros(winograd.CHANNELS_OUT, np.float32)
+    of_second = (gradient @ parameters.classes).numpy().reshape(second.shape)
+    of_first = np.empty_like(first if parameters.trains_first else first[:0])
+    winograd.add_gradients(
+        of_second, first, second, second_places, of_first, parameters.transposed, factors, bias
+    )
+    if parameters.trains_first:
+        convolution.add_gradients(images, of_first, first, first_places, taps)
+    return [
+        taps,
+        factors,
+        bias,
+        (gradient.t() @ _rows(second)).numpy(),
+        gradient.sum(dim=0).numpy(),
+    ]
+
+
+def _pixels(x: Tensor) -> Array:
+    return x.reshape(len(x), SIDE, SIDE).contiguous().numpy()
+
+
+def _empty(*shape: int) -> Pooled:
+    return np.empty(shape, np.float32), np.empty(shape, np.uint8)
+
+
+def _rows(results: Array) -> Tensor:
+    """The results of each image as a row of a matrix."""
+    return torch.from_numpy(results).flatten(1)
+
+
+def _factors(taps: Tensor) -> Array:
+    """Winograd's factors (64, channels, channels) of kernels whose rows and columns come first."""
+    factors = torch.from_numpy(winograd.KERNEL_FACTORS) @ taps.flatten(0, 1).flatten(1)
+    return factors.reshape(-1, *taps.shape[2:]).numpy()
+
+
+def _channels_last(rows: Tensor, first: int, last: int) -> Tensor:
+    """Rows (n, first · last) with these two axes exchanged: from channels outermost to channels
+    innermost, or back.
+    """
+    return rows.reshape(len(rows), first, last).transpose(1, 2).flatten(1)

@@ -1,0 +1,153 @@
+"""The two networks as models of the table: their logits in NumPy for a few images, and torch for
+many.
+
+For a few images, NumPy takes less time than importing torch. The architectures are those of
+`modules`, the arithmetic is float32.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from mnist_pipeline.data.records import Answer, Fitted
+from mnist_pipeline.methods.softmax import softmax
+
+if TYPE_CHECKING:
+    from mnist_pipeline.methods.onnx import Graph
+
+TEMPERATURE = "temperature"  # the name of the temperature among the arrays of a fitted network
+FEW = 100  # images for which NumPy takes less time than importing torch
+
+
+def weights_of(fitted: Fitted) -> dict[str, np.ndarray]:
+    """The weights of a stored network; only their names have a dot."""
+    return {name: array for name, array in fitted.items() if "." in name}
+
+
+@dataclass(frozen=True)
+class NetworkMethod:
+    """A network as a model of the table."""
+
+    kind: str  # its name in `modules.KINDS` and in the recipes
+    logits: Callable[[Fitted, np.ndarray], np.ndarray]  # of a few images, in NumPy
+    add_logits: Callable[["Graph", Fitted], str]  # adds its nodes to an ONNX graph
+
+    def fit(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        settings: Mapping[str, Any],
+        *,
+        seed: int,
+        repeats: float = 1.0,
+    ) -> dict[str, np.ndarray]:
+        """A network trained on these images, without a temperature.
+
+        It makes as many updates as the recipe makes with `repeats` times as many images.
+        """
+        from mnist_pipeline.methods.networks import modules, training
+
+        recipe, sizes = training.of_settings(self.kind, settings)
+        updates = recipe.whole_passes * math.ceil(len(images) * repeats / recipe.batch_size)
+        epochs = math.ceil(updates / math.ceil(len(images) / recipe.batch_size))
+        model = training.build(
+            modules.KINDS[self.kind], **sizes, num_classes=int(labels.max()) + 1, seed=seed
+        )
+        history = training.train(
+            model, images, labels, replace(recipe, later=1.0, epochs=epochs), seed=seed
+        )
+        return training.stored(model, history)
+
+    def answer(self, fitted: Fitted, images: np.ndarray) -> Answer:
+        """The most probable class of each image, and the calibrated class probabilities.
+
+        The probabilities of many images are float32, as torch computes them.
+        """
+        temperature = float(fitted[TEMPERATURE])
+        if len(images) <= FEW:
+            logits = self.logits(fitted, images).astype(np.float64)
+            probabilities = softmax(logits / temperature)
+        else:
+            from mnist_pipeline.methods.networks import modules, training
+
+            weights = weights_of(fitted)
+            model = training.load_weights(modules.of_weights(self.kind, weights), weights)
+            probabilities = training.predict_probabilities(model, images, temperature)
+        return Answer(probabilities.argmax(axis=1), probabilities)
+
+    def held_out_answer(self, fitted: Fitted, images: np.ndarray, held_out: np.ndarray) -> Answer:
+        """The same answer, but for the temperature: it is fitted on the held-out images."""
+        return self.answer(fitted, images)
+
+    def to_onnx(self, graph: "Graph", fitted: Fitted) -> tuple[str, str]:
+        """The logits and the calibrated probabilities as nodes of an ONNX graph."""
+        logits = self.add_logits(graph, fitted)
+        return logits, graph.softmax(logits, float(fitted[TEMPERATURE]))
+
+
+def mlp_logits(weights: Fitted, images: np.ndarray) -> np.ndarray:
+    """Logits of `modules.MLP`, float32 (n, n_classes), from its weights by name and images (n, 28,
+    28), uint8.
+    """
+    x = _pixels(images).reshape(len(images), -1)  # (n, 784)
+    x = np.maximum(x @ weights["hidden.weight"].T + weights["hidden.bias"], 0)  # (n, 1024)
+    return np.asarray(x @ weights["output.weight"].T + weights["output.bias"])  # (n, 10)
+
+
+def cnn_logits(weights: Fitted, images: np.ndarray) -> np.ndarray:
+    """Logits of `modules.CNN`, float32 (n, n_classes), from its weights by name and images (n, 28,
+    28), uint8.
+    """
+    x = _pixels(images)[:, np.newaxis]  # (n, 1, 28, 28)
+    x = _pooled(_convolved(x, weights["conv1.weight"], weights["conv1.bias"]))  # (n, 32, 12, 12)
+    x = _pooled(_convolved(x, weights["conv2.weight"], weights["conv2.bias"]))  # (n, 64, 4, 4)
+    return np.asarray(
+        x.reshape(len(x), -1) @ weights["linear.weight"].T + weights["linear.bias"]
+    )  # (n, 10)
+
+
+def _add_mlp(graph: "Graph", weights: Fitted) -> str:
+    x = graph.pixels(np.float32, (weights["hidden.weight"].shape[1],))
+    x = graph.add("Gemm", x, weights["hidden.weight"], weights["hidden.bias"], transB=1)
+    x = graph.add("Relu", x)
+    return graph.add("Gemm", x, weights["output.weight"], weights["output.bias"], transB=1)
+
+
+def _add_cnn(graph: "Graph", weights: Fitted) -> str:
+    x = graph.pixels(np.float32, (1, 28, 28))
+    for layer in ("conv1", "conv2"):
+        x = graph.add("Conv", x, weights[f"{layer}.weight"], weights[f"{layer}.bias"])
+        x = graph.add("MaxPool", graph.add("Relu", x), kernel_shape=[2, 2], strides=[2, 2])
+    x = graph.add("Flatten", x)
+    return graph.add("Gemm", x, weights["linear.weight"], weights["linear.bias"], transB=1)
+
+
+def _pixels(images: np.ndarray) -> np.ndarray:
+    return images.astype(np.float32) / 255
+
+
+def _convolved(x: np.ndarray, kernels: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Convolve (n, channels, rows, columns) with (n_kernels, channels, side, side), without
+    padding.
+    """
+    windows = sliding_window_view(
+        x, kernels.shape[2:], axis=(2, 3)
+    )  # (n, channels, rows', columns', side, side)
+    n, _, rows, columns = windows.shape[:4]
+    flat = windows.transpose(0, 2, 3, 1, 4, 5).reshape(n * rows * columns, -1)
+    result = flat @ kernels.reshape(len(kernels), -1).T + bias
+    return np.asarray(result.reshape(n, rows, columns, -1).transpose(0, 3, 1, 2))
+
+
+def _pooled(x: np.ndarray) -> np.ndarray:
+    """ReLU of the maximum over blocks of 2×2."""
+    n, channels, rows, columns = x.shape
+    return np.maximum(x.reshape(n, channels, rows // 2, 2, columns // 2, 2).max(axis=(3, 5)), 0)
+
+
+MLP = NetworkMethod("mlp", mlp_logits, _add_mlp)
+CNN = NetworkMethod("cnn", cnn_logits, _add_cnn)

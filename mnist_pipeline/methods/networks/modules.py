@@ -1,0 +1,144 @@
+"""The two networks: a multi-layer perceptron and a convolutional network for 28×28 digits.
+
+Both take pixels in [0, 1] and return logits. The softmax is in the loss and in
+`training.predict_probabilities`.
+"""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+SIDE = 28  # a digit is 28×28 pixels
+
+
+class MLP(nn.Module):
+    """Multi-layer perceptron with one hidden layer.
+
+    Examples
+    --------
+    >>> MLP(784, 1024, 10)(torch.zeros(3, 28, 28)).shape
+    torch.Size([3, 10])
+    """
+
+    def __init__(
+        self, input_size: int = SIDE * SIDE, hidden_size: int = 1024, num_classes: int = 10
+    ) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(input_size, hidden_size)
+        self.relu = nn.ReLU()
+        self.output = nn.Linear(hidden_size, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, num_classes) of images (N, 28, 28), (N, 1, 28, 28) or (N, 784)."""
+        x = x.flatten(1)  # (N, 784)
+        x = self.relu(self.hidden(x))  # (N, 1024)
+        return self.output(x)  # (N, 10)
+
+
+class CNN(nn.Module):
+    """Convolutional network with two convolutions and a linear classifier.
+
+    On a CPU, training and prediction run its compiled form, which computes the same function with
+    the same parameters.
+
+    Examples
+    --------
+    >>> CNN(10)(torch.zeros(3, 28, 28)).shape
+    torch.Size([3, 10])
+    """
+
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 32, kernel_size=5)
+        self.conv2 = nn.Conv2d(32, 64, kernel_size=5)
+        self.pool = nn.MaxPool2d(2)
+        self.relu = nn.ReLU()
+        self.flatten = nn.Flatten()
+        self.linear = nn.Linear(64 * 4 * 4, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, num_classes) of images (N, 28, 28), (N, 1, 28, 28) or (N, 784)."""
+        x = x.reshape(x.shape[0], 1, SIDE, SIDE)  # (N, 1, 28, 28)
+        x = self.relu(self.conv1(x))  # (N, 32, 24, 24)
+        x = self.pool(x)  # (N, 32, 12, 12)
+        x = self.relu(self.conv2(x))  # (N, 64, 8, 8)
+        x = self.pool(x)  # (N, 64, 4, 4)
+        x = self.flatten(x)  # (N, 1024)
+        return self.linear(x)  # (N, 10)
+
+    def compiled(self) -> nn.Module:
+        """The compiled form of this network, for a CPU.
+
+        It shares the layers, so training one trains both.
+        """
+        # Imported here, because it imports Numba.
+        from mnist_pipeline.methods.networks.compiled.cnn import CompiledCNN
+
+        return CompiledCNN(self.conv1, self.conv2, self.linear)
+
+
+KINDS: Mapping[str, type[nn.Module]] = {"mlp": MLP, "cnn": CNN}
+
+
+def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
+    """Rows of a table of the layers, in the order in which they run.
+
+    A row is one call of a layer: its class, the size of its kernel or an empty text, the shape of
+    its output for one image, and its number of parameters. The network is not changed.
+
+    Examples
+    --------
+    >>> [row["output"] for row in layer_rows(CNN()) if row["parameters"]]
+    ['32 × 24 × 24', '64 × 8 × 8', '10']
+    """
+    rows: list[dict[str, Any]] = []
+
+    def record(module: nn.Module, _: Any, output: Tensor) -> None:
+        shape = " × ".join(map(str, output.shape[1:]))
+        size: Any = getattr(module, "kernel_size", ())  # one number stands for both sides
+        sides = size if isinstance(size, tuple) else (size, size)
+        rows.append(
+            {
+                "layer": type(module).__name__,
+                "kernel": " × ".join(map(str, sides)),
+                "output": shape,
+                "parameters": num_parameters(module),
+            }
+        )
+
+    observed = copy.deepcopy(model).cpu()
+    for module in observed.modules():
+        if not list(module.children()):
+            module.register_forward_hook(record)
+    with torch.inference_mode():
+        observed(torch.zeros(1, SIDE, SIDE))
+    return rows
+
+
+def of_weights(kind: str, weights: Mapping[str, NDArray[Any]]) -> nn.Module:
+    """An untrained network of a kind in `KINDS`, with parameters of the shapes of these weights.
+
+    Examples
+    --------
+    >>> of_weights("mlp", MLP(784, 16, 3).state_dict()).output
+    Linear(in_features=16, out_features=3, bias=True)
+    """
+    if kind == "cnn":
+        return CNN(len(weights["linear.bias"]))
+    num_hidden, num_inputs = weights["hidden.weight"].shape
+    return MLP(num_inputs, num_hidden, len(weights["output.bias"]))
+
+
+def num_parameters(model: nn.Module) -> int:
+    """Number of parameters that a network learns.
+
+    Examples
+    --------
+    >>> num_parameters(MLP(784, 1024, 10))
+    814090
+    """
+    return sum(parameter.numel() for parameter in model.parameters())

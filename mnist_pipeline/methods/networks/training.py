@@ -1,0 +1,382 @@
+"""The loop that trains a network, with Adam on the cross-entropy.
+
+It trains any module from pixels in [0, 1] to logits. The images are one uint8 tensor in memory, and
+a batch is an index into it.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.adam import adam
+
+from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.variation import vary
+from mnist_pipeline.methods.networks.calibration import calibrate, fit_temperature
+from mnist_pipeline.methods.networks.devices import (
+    arithmetic,
+    choose_precision,
+    default_device,
+    placed,
+    seeded,
+)
+from mnist_pipeline.methods.networks.prediction import (
+    Model,
+    load_weights,
+    logits,
+    pixel_tensor,
+    predict_probabilities,
+    scaled,
+    weights,
+)
+from mnist_pipeline.methods.networks.recipes import (
+    RECIPES,
+    Recipe,
+    adapt,
+    learning_rate_at,
+    named_recipe,
+    of_settings,
+)
+from mnist_pipeline.utils.checks import checked_labels
+
+# What `mnist_pipeline.training` offers, with what a training needs before and after it.
+__all__ = [
+    "RECIPES",
+    "DivergenceError",
+    "EpochRecord",
+    "History",
+    "Recipe",
+    "adapt",
+    "build",
+    "fit_temperature",
+    "load_weights",
+    "named_recipe",
+    "of_settings",
+    "predict_probabilities",
+    "stored",
+    "train",
+    "weights",
+]
+PARTS = 20  # of an epoch, whose losses are recorded
+
+
+class DivergenceError(ArithmeticError):
+    """The loss became infinite or NaN."""
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """The measurements of one epoch.
+
+    Each training image is scored just before its batch's update. An image that did not take part,
+    see `Recipe.later`, keeps its last score.
+    """
+
+    epoch: int  # from 1
+    loss: float  # mean cross-entropy over the training images, without label smoothing
+    accuracy: float  # over the training images
+    # On the held-out images, after the epoch; None if no images are held out.
+    validation_accuracy: float | None
+    losses: tuple[float, ...]  # like `loss`, over each of up to `PARTS` parts of the epoch in turn
+
+
+@dataclass(frozen=True)
+class History:
+    """The record of a training run."""
+
+    epochs: tuple[EpochRecord, ...]
+    precision: str  # "float32" or "bfloat16"
+    device: str  # "cpu" or "cuda"
+    temperature: float  # divisor of the logits, see `fit_temperature`; 1 without held-out images
+    validation_loss: float  # mean cross-entropy on the held-out images after calibration, in nats
+
+
+OnEpoch = Callable[[EpochRecord], None]
+
+
+@runtime_checkable
+class Compiled(Protocol):
+    """The compiled form of a network, which computes its gradients without autograd."""
+
+    def backpropagate(
+        self, pixels: Tensor, targets: Tensor, label_smoothing: float, least: float
+    ) -> Tensor:
+        """Set the gradients of the mean cross-entropy; return the logits."""
+
+
+def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **named: Any) -> Model:
+    """Construct a network whose initial weights depend only on the seed.
+
+    torch's global generator is restored.
+
+    Examples
+    --------
+    >>> from mnist_pipeline.methods.networks.modules import MLP
+    >>> first, again = (build(MLP, 784, 16, 10, seed=1) for _ in range(2))
+    >>> bool((first.hidden.weight == again.hidden.weight).all())
+    True
+    """
+    with seeded(seed, torch.device("cpu")):
+        return construct(*arguments, **named)
+
+
+def train(
+    model: nn.Module,
+    images: NDArray[Any],
+    labels: NDArray[Any],
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    validation_size: int = 0,
+    on_epoch: OnEpoch | None = None,
+) -> History:
+    """Train a network in place with Adam on the cross-entropy, on the GPU if there is a GPU.
+
+    The model maps pixels in [0, 1], shape (N, 28, 28), to logits (N, num_classes). Afterwards it is
+    in evaluation mode, on the device where it was. The images are (num_samples, rows, columns) or
+    (num_samples, num_features), uint8 or floating in [0, 1], with integer labels (num_samples,).
+    `validation_size` of the images are held out, see `data.held_out`: they are scored after each
+    epoch, and the temperature is fitted on them.
+
+    The seed determines the order of the images and their deformations. The same seed on the same
+    machine with the same number of threads gives the same weights to the byte.
+
+    Examples
+    --------
+    >>> from mnist_pipeline.methods.networks.modules import MLP
+    >>> images, labels = np.zeros((40, 28, 28), np.uint8), np.repeat([0, 1], 20)
+    >>> images[20:, :, 10:18] = 255
+    >>> model = build(MLP, 784, 16, 2)
+    >>> history = train(model, images, labels, Recipe(epochs=5, batch_size=10, learning_rate=0.01))
+    >>> history.epochs[-1].accuracy
+    1.0
+    """
+    images, labels = np.asarray(images), np.asarray(labels)
+    _tensors(images, labels, torch.device("cpu"))  # checks them
+    device = default_device()
+    precision = choose_precision(model, device, recipe.precision)
+    held_out = None
+    if validation_size:
+        kept, validation = split(labels, validation_size)
+        held_out = _tensors(images[validation], labels[validation], device)
+        images, labels = images[kept], labels[kept]
+    scores = torch.empty(0)  # the last logits of the held-out images
+    records: list[EpochRecord] = []
+    with placed(model, device, precision) as network, seeded(seed, device):
+        run = _Run(model, network, recipe, seed, len(images), precision)
+        for epoch in range(1, recipe.epochs + 1):
+            loss, accuracy, parts = run.train_epoch(images, labels)
+            validation_accuracy = None
+            if held_out:
+                scores = logits(network, held_out[0], precision)
+                validation_accuracy = _share_right(scores, held_out[1])
+            records.append(EpochRecord(epoch, loss, accuracy, validation_accuracy, parts))
+            if on_epoch is not None:
+                on_epoch(records[-1])
+        run.first_layer.requires_grad_(True)
+    temperature, validation_loss = 1.0, math.nan
+    if held_out:
+        temperature, validation_loss = calibrate(scores.cpu().numpy(), held_out[1].cpu().numpy())
+    return History(tuple(records), precision, device.type, temperature, validation_loss)
+
+
+def stored(model: nn.Module, history: History) -> dict[str, NDArray[Any]]:
+    """A trained network as it is stored: its weights by name, and what was measured.
+
+    `loss` and `accuracy` (n_epochs,) are means over the training images, each scored just before
+    its batch's update; `validation_accuracy` (n_epochs,) is NaN if no images were held out.
+    `temperature` () divides the logits, which calibrates the probabilities; it is 1 if no images
+    were held out.
+    """
+    epochs = history.epochs
+    validation_accuracies = [record.validation_accuracy for record in epochs]
+    return {
+        **weights(model),
+        "loss": np.array([record.loss for record in epochs]),
+        "accuracy": np.array([record.accuracy for record in epochs]),
+        "validation_accuracy": np.array(validation_accuracies, np.float64),  # None becomes NaN
+        "temperature": np.array(history.temperature),
+    }
+
+
+class Adam:
+    """Adam [1]_: the update of `torch.optim.Adam`, whose base class loads torch's compiler, which
+    takes 0.75 s.
+
+    References
+    ----------
+    .. [1] D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], betas: tuple[float, float]) -> None:
+        self.betas = betas
+        # Each parameter, the running means of its gradient and of the square, and its number of
+        # steps.
+        self.state = [
+            (p, torch.zeros_like(p), torch.zeros_like(p), p.new_zeros(())) for p in parameters
+        ]
+
+    def step(self, learning_rate: float) -> None:
+        """Update the parameters that have a gradient, and delete their gradients."""
+        updated = [state for state in self.state if state[0].grad is not None]
+        parameters, means, squares, steps = ([state[i] for state in updated] for i in range(4))
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        with torch.no_grad():
+            adam(
+                parameters,
+                gradients,
+                means,
+                squares,
+                [],
+                steps,
+                fused=True,
+                amsgrad=False,
+                maximize=False,
+                beta1=self.betas[0],
+                beta2=self.betas[1],
+                lr=learning_rate,
+                weight_decay=0.0,
+                eps=1e-8,
+            )
+        for parameter in parameters:
+            parameter.grad = None
+
+
+class _Run:
+    """The state of a training run."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        network: nn.Module,
+        recipe: Recipe,
+        seed: int,
+        num_images: int,
+        precision: str,
+    ) -> None:
+        self.network = network
+        self.recipe = recipe
+        self.seed = seed
+        self.num_later = max(1, round(recipe.later * num_images))
+        passes = [num_images] + (recipe.epochs - 1) * [self.num_later]
+        self.num_steps = sum(math.ceil(count / recipe.batch_size) for count in passes)
+        # The last score of each image.
+        self.losses = np.full(num_images, np.inf)
+        self.is_right = np.zeros(num_images, bool)
+        self.device = next(model.parameters()).device
+        self.precision = precision
+        self.generator = torch.Generator().manual_seed(seed)
+        self.optimizer = Adam(model.parameters(), recipe.betas)
+        self.first_layer = _first_layer(model)
+        self.parameters = list(model.parameters()) if recipe.average else []
+        # The means of the parameters over the updates averaged so far.
+        self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.step = 0
+
+    def train_epoch(
+        self, images: NDArray[Any], labels: NDArray[Any]
+    ) -> tuple[float, float, tuple[float, ...]]:
+        """Pass once over the images in a random order, and score each image on the way.
+
+        Returns the mean loss, the accuracy, and the mean loss over each part of the pass.
+        """
+        count = self.num_later if self.step else len(images)
+        # The images with the largest losses.
+        chosen = np.sort(np.argpartition(-self.losses, count - 1)[:count])
+        loss_of_others = np.delete(self.losses, chosen).sum() / len(images)
+        share = count / len(images)
+        images, labels = images[chosen], labels[chosen]
+        if self.recipe.variation:
+            images = vary(images, self.recipe.variation, (self.seed, self.step))
+        pixels, targets = _tensors(images, labels, self.device)
+        order = torch.randperm(len(pixels), generator=self.generator).to(self.device)
+        self.network.train()
+        batches = [
+            self.update(pixels.index_select(0, batch), targets[batch])
+            for batch in torch.split(order, self.recipe.batch_size)
+        ]
+        scores, targets = torch.cat(batches).double(), targets[order]
+        losses = F.cross_entropy(scores, targets, reduction="none")
+        seen = chosen[order.cpu().numpy()]
+        self.losses[seen] = losses.cpu().numpy()
+        self.is_right[seen] = (scores.argmax(dim=1) == targets).cpu().numpy()
+        loss = float(self.losses.mean())
+        if not math.isfinite(loss):
+            raise DivergenceError(
+                f"the loss is {loss} after {self.step} updates: training diverged. Lower the "
+                f"recipe's learning_rate, which is {self.recipe.learning_rate}."
+            )
+        parts = tuple(
+            loss_of_others + share * float(part.mean()) for part in torch.chunk(losses, PARTS)
+        )
+        return loss, float(self.is_right.mean()), parts
+
+    def update(self, pixels: Tensor, targets: Tensor) -> Tensor:
+        """Update the parameters on a batch; return the logits before the update."""
+        self.first_layer.requires_grad_(self.step < self.recipe.freeze * self.num_steps)
+        scores = self.backpropagate(scaled(pixels), targets, self.recipe.label_smoothing)
+        self.optimizer.step(learning_rate_at(self.step, self.num_steps, self.recipe))
+        self.step += 1
+        self.average()
+        return scores
+
+    def backpropagate(self, pixels: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+        """Set the gradients of the mean cross-entropy; return the logits.
+
+        A compiled network computes them itself.
+        """
+        if isinstance(self.network, Compiled):
+            return self.network.backpropagate(
+                pixels, targets, label_smoothing, self.recipe.least_gradient
+            )
+        with arithmetic(self.device, self.precision):
+            scores: Tensor = self.network(pixels).float()
+        torch.autograd.backward(F.cross_entropy(scores, targets, label_smoothing=label_smoothing))
+        return scores.detach()
+
+    @torch.no_grad()
+    def average(self) -> None:
+        """In the last share of the updates, add the parameters to their means.
+
+        After the last update, the means replace the parameters.
+        """
+        num_averaged = round(self.recipe.average * self.num_steps)
+        count = self.step - (self.num_steps - num_averaged)  # updates in the means, with this one
+        if count < 1:
+            return
+        for parameter, mean in zip(self.parameters, self.means, strict=True):
+            mean.lerp_(parameter, 1 / count)
+            if self.step == self.num_steps:
+                parameter.copy_(mean)
+
+
+def _first_layer(model: nn.Module) -> nn.Module:
+    """The first layer with parameters, or an empty module if no other layer follows it."""
+    layers = [
+        module
+        for module in model.modules()
+        if next(module.parameters(recurse=False), None) is not None
+    ]
+    return layers[0] if len(layers) > 1 else nn.Module()
+
+
+def _share_right(scores: Tensor, targets: Tensor) -> float:
+    return int((scores.argmax(dim=1) == targets).sum()) / len(targets)
+
+
+def _tensors(
+    images: NDArray[Any], labels: NDArray[Any], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Images and labels as tensors.
+
+    Raises a ValueError unless there is one integer label per image, at least 0.
+    """
+    pixels = pixel_tensor(images)
+    targets = checked_labels("labels", labels, len(pixels))
+    return pixels.to(device), torch.from_numpy(targets.astype(np.int64)).to(device)

@@ -1,0 +1,451 @@
+"""Softmax regression by hand: function, loss, gradient, and per-sample gradient descent.
+
+A linear score for each class, z = W x + b, becomes class probabilities y = softmax(z). With y' the
+one-hot label, the loss is the cross-entropy L = −Σ y' log y, and its gradients are
+
+    ∂L/∂W = (y − y') xᵀ,        ∂L/∂b = y − y'.
+
+`sgd_reference` implements them in a dozen lines of NumPy. `sgd` makes the same sequence of updates
+in compiled code, on the nonzero pixels only.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.records import Answer
+from mnist_pipeline.utils.blocks import slices
+from mnist_pipeline.utils.checks import checked, checked_labels, checked_pixels
+
+if TYPE_CHECKING:
+    from mnist_pipeline.methods.onnx import Graph
+
+FloatArray = NDArray[np.float64]
+Parameters = tuple[FloatArray, FloatArray]
+NUM_CHECKED = 10  # images on which the gradient is compared with finite differences
+BLOCK_ROWS = 500  # samples converted at a time: 3 MB of float64 at 784 pixels, which fit the cache
+# A function of the number of an epoch, its mean loss and its accuracy.
+OnEpoch = Callable[[int, float, float], object]
+
+
+def softmax(x: ArrayLike) -> NDArray[np.floating[Any]]:
+    """Probabilities from scores along the last axis, which sum to one.
+
+    The maximum is subtracted first: softmax(x) = softmax(x − c), and no exponential overflows.
+    A score of −∞ has the probability 0. Raises a ValueError if the largest score is not finite.
+
+    Examples
+    --------
+    >>> softmax([1000.0, 1000.0])
+    array([0.5, 0.5])
+    """
+    scores = np.multiply(x, np.float32(1))  # differences of integers would wrap around
+    largest = checked("x", scores.max(axis=-1, keepdims=True, initial=-np.inf))
+    exponentials = np.exp(scores - largest)
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+
+
+def loss(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float:
+    """Cross-entropy L = −Σ y' log y of one sample, or its mean over a batch, in nats.
+
+    The weights W are (num_classes, num_features), the biases b (num_classes,). A sample x has
+    num_features values, with an integer label; a batch is (num_samples, num_features) or
+    (num_samples, rows, columns), with labels (num_samples,). Bytes are divided by 255.
+
+    Examples
+    --------
+    >>> loss(np.zeros((10, 784)), np.zeros(10), 7, np.ones(784))  # log 10: ten classes alike
+    2.302585092994046
+    """
+    rows, targets = _samples(W, b, y_true, x)
+    return float(np.mean(_cross_entropy(checked("W x + b", rows @ W.T + b), targets)))
+
+
+def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> Parameters:
+    """Gradient of `loss` in weights and biases: (y − y') xᵀ and y − y', or means over a batch.
+
+    Examples
+    --------
+    >>> W, b = np.zeros((2, 3)), np.zeros(2)
+    >>> slope_W, slope_b = gradient(W, b, 0, [1.0, 2.0, 4.0])  # y − y' = (−½, ½)
+    >>> slope_W
+    array([[-0.5, -1. , -2. ],
+           [ 0.5,  1. ,  2. ]])
+    >>> slope_b
+    array([-0.5,  0.5])
+    """
+    rows, targets = _samples(W, b, y_true, x)
+    difference = (softmax(rows @ W.T + b) - targets) / len(rows)
+    return difference.T @ rows, difference.sum(axis=0)
+
+
+def numerical_gradient(
+    W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5
+) -> Parameters:
+    """Gradient of `loss` by central differences, (L(w + h) − L(w − h)) / 2h, with h = `step`.
+
+    Examples
+    --------
+    >>> _, slope_b = numerical_gradient(np.zeros((2, 3)), np.zeros(2), 0, [1.0, 0.0, 4.0])
+    >>> slope_b.round(6)
+    array([-0.5,  0.5])
+    """
+    rows, targets = _samples(W, b, y_true, x)
+    scores = rows @ W.T + b
+    # Scores are linear in the parameters: W[c, j] + h moves those of class c by h x_j, and b[c] + h
+    # by h.
+    moves = step * np.vstack([rows.T, np.ones(len(rows))])  # (num_features + 1, num_samples)
+    slopes = np.empty((scores.shape[1], len(moves)))
+    shape = (len(moves), *scores.shape)  # (num_features + 1, num_samples, num_classes)
+
+    def losses(c: int, moves: FloatArray) -> FloatArray:
+        moved = np.broadcast_to(scores, shape).copy()
+        moved[:, :, c] += moves
+        return np.asarray(_cross_entropy(moved, targets).mean(axis=1))
+
+    for c in range(len(slopes)):
+        slopes[c] = (losses(c, moves) - losses(c, -moves)) / (2 * step)
+    return slopes[:, :-1].copy(), slopes[:, -1].copy()
+
+
+def gradient_error(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float:
+    """Largest difference of `gradient` and `numerical_gradient`, relative to the largest entry.
+
+    Examples
+    --------
+    >>> gradient_error(np.zeros((2, 3)), np.zeros(2), 0, [1.0, 0.0, 4.0]) < 1e-8
+    True
+    """
+    dW, db = gradient(W, b, y_true, x)
+    numerical_dW, numerical_db = numerical_gradient(W, b, y_true, x)
+    difference = max(np.abs(dW - numerical_dW).max(), np.abs(db - numerical_db).max())
+    largest = max(np.abs(dW).max(), np.abs(db).max(), np.finfo(np.float64).tiny)
+    return float(difference / largest)
+
+
+def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
+    """Standard deviation of each pixel of images (n, height, width), float64 (height · width,).
+
+    The influence of a weight is proportional to it. The unit is grey levels.
+
+    Examples
+    --------
+    >>> pixel_deviations(np.array([[[0, 7]], [[10, 7]]], np.uint8))
+    array([5., 0.])
+    """
+    rows = _matrix(images)
+    # Sums of integers below 2⁵³ are exact.
+    squares = np.einsum("ij,ij->j", rows, rows, dtype=np.float64)
+    mean = rows.sum(axis=0, dtype=np.float64) / len(rows)
+    return np.asarray(np.sqrt(np.maximum(squares / len(rows) - mean**2, 0)))
+
+
+def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatArray:
+    """Class probabilities softmax(W x + b), float64 (num_samples, num_classes).
+
+    W is of shape (num_classes, num_features), b (num_classes,), X (num_samples, num_features) or
+    (num_samples, rows, columns). Bytes are divided by 255.
+
+    Examples
+    --------
+    >>> W, b = np.array([[0.0], [np.log(3)]]), np.zeros(2)
+    >>> predict_probabilities(W, b, [[1.0]])
+    array([[0.25, 0.75]])
+    """
+    samples = _matrix(X)
+    _check_parameters(W, b, samples)
+    probabilities = np.empty((len(samples), len(W)))
+    for block in slices(len(samples), BLOCK_ROWS):
+        probabilities[block] = softmax(_pixels(samples[block]) @ W.T + b)
+    return probabilities
+
+
+def fit(
+    images: NDArray[np.uint8],
+    labels: NDArray[Any],
+    settings: Mapping[str, Any],
+    *,
+    seed: int,
+    repeats: float = 1.0,
+    on_epoch: OnEpoch | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Fit weights to all images by `sgd`, and other weights without the held-out images.
+
+    Both are fitted at the same time, since one fit computes on one core.
+
+    Returns
+    -------
+    dict of ndarray
+        - `weights` (n_classes, n_features) and `bias` (n_classes,);
+        - `held_out_weights` and `held_out_bias`, fitted without the held-out images;
+        - `loss` and `accuracy` (n_epochs,), means over the training images, each scored just before
+          its update;
+        - `gradient_error` (), the largest relative difference between the gradient and finite
+          differences, at the fitted weights.
+    """
+    losses: list[float] = []
+    accuracies: list[float] = []
+
+    def record(epoch: int, mean_loss: float, accuracy: float) -> None:
+        losses.append(mean_loss)
+        accuracies.append(accuracy)
+        _report(on_epoch, epoch, mean_loss, accuracy)
+
+    epochs = max(1, round(settings["epochs"] * repeats))
+    samples, labels, W, b = _prepare(images, labels, int(labels.max()) + 1, seed, None)
+    fit_rows = functools.partial(
+        _fit, _entries(samples), labels, (W, b), settings["learning_rate"], epochs
+    )
+    with ThreadPoolExecutor(1) as threads:
+        without_held_out = threads.submit(fit_rows, split(labels)[0])
+        W, b = fit_rows(np.arange(len(images)), record)
+    held_out_weights, held_out_bias = without_held_out.result()
+    return {
+        "weights": W,
+        "bias": b,
+        "held_out_weights": held_out_weights,
+        "held_out_bias": held_out_bias,
+        "loss": np.array(losses),
+        "accuracy": np.array(accuracies),
+        "gradient_error": np.array(
+            gradient_error(W, b, labels[:NUM_CHECKED], images[:NUM_CHECKED])
+        ),
+    }
+
+
+def answer(fitted: Mapping[str, NDArray[Any]], images: NDArray[np.uint8]) -> Answer:
+    """The most probable class of each image, and the class probabilities.
+
+    They need no temperature: training maximises the likelihood itself, without smoothing.
+    """
+    return _answer(fitted["weights"], fitted["bias"], images)
+
+
+def held_out_answer(
+    fitted: Mapping[str, NDArray[Any]], images: NDArray[np.uint8], held_out: NDArray[np.int64]
+) -> Answer:
+    """The answer from the fit without the held-out images."""
+    return _answer(fitted["held_out_weights"], fitted["held_out_bias"], images)
+
+
+def _answer(W: FloatArray, b: FloatArray, images: NDArray[np.uint8]) -> Answer:
+    probabilities = predict_probabilities(W, b, images)
+    return Answer(probabilities.argmax(axis=1), probabilities)
+
+
+def to_onnx(graph: "Graph", fitted: Mapping[str, NDArray[Any]]) -> tuple[str, str]:
+    """The logits W x + b and the probabilities as nodes of an ONNX graph, in float64."""
+    pixels = graph.pixels(np.float64, (fitted["weights"].shape[1],))
+    logits = graph.add("Gemm", pixels, fitted["weights"], fitted["bias"], transB=1)
+    return logits, graph.softmax(logits, dtype=np.float64)
+
+
+def sgd(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    num_classes: int = 10,
+    learning_rate: float = 1e-3,
+    epochs: int = 20,
+    seed: int = 0,
+    initial: Parameters | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Parameters:
+    """Fit softmax regression by gradient descent, one sample per update, in the data's order.
+
+    Parameters
+    ----------
+    X : array_like of shape (num_samples, num_features) or (num_samples, rows, columns)
+        Samples. Bytes are divided by 255; floating values are taken as they are.
+    y : array_like of shape (num_samples,)
+        Integer labels in [0, num_classes).
+    learning_rate : float, default=1e-3
+        Step of every update.
+    epochs : int, default=20
+        Passes over the data.
+    seed : int, default=0
+        Seed of the initial weights and biases, uniform in [−0.5, 0.5).
+    initial : tuple of ndarray, optional
+        Weights and biases to start from instead; not modified.
+    on_epoch : callable, optional
+        Called after each epoch with its number, its mean cross-entropy in nats, and its accuracy.
+        Each sample is scored just before its update.
+
+    Returns
+    -------
+    W, b : ndarrays of shape (num_classes, num_features) and (num_classes,), float64
+
+    Notes
+    -----
+    The updates are those of `sgd_reference`, in the same order. Sums are associated differently, so
+    the weights agree up to rounding (1e-9), not to the last bit. A zero pixel contributes nothing
+    to z = W x + b or to (y − y') xᵀ, so only the nonzero pixels are visited. `sgd` uses one thread,
+    so the result does not depend on the number of threads.
+
+    Examples
+    --------
+    >>> X, y = [[0.0, 1.0], [1.0, 0.0]], [0, 1]
+    >>> W, b = sgd(X, y, num_classes=2, learning_rate=0.5, epochs=100)
+    >>> predict_probabilities(W, b, X).round(1)
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
+    entries = _entries(samples)
+    rows = np.arange(len(labels))
+    return _fit(entries, labels, (W, b), learning_rate, epochs, rows, on_epoch)
+
+
+class _Entries(NamedTuple):
+    """The nonzero entries of all samples, one sample after another."""
+
+    starts: NDArray[np.int64]  # the first entry of each sample, and the number of all entries
+    columns: NDArray[np.int32]
+    values: NDArray[Any]
+    scale: float  # factor of the values that gives pixels of 0–1
+
+
+def _entries(samples: NDArray[Any]) -> _Entries:
+    inked = samples != 0
+    starts = np.append(0, np.cumsum(inked.sum(axis=1)))
+    columns = (np.flatnonzero(inked) % samples.shape[1]).astype(np.int32)
+    return _Entries(starts, columns, samples[inked], 1 / 255 if samples.dtype == np.uint8 else 1.0)
+
+
+def _fit(
+    entries: _Entries,
+    labels: NDArray[np.int64],
+    initial: Parameters,
+    learning_rate: float,
+    epochs: int,
+    rows: NDArray[np.int64],
+    on_epoch: OnEpoch | None = None,
+) -> Parameters:
+    """Fit to some of the samples, in the order of their numbers in `rows`."""
+    # Imported here, so that importing this module does not import Numba.
+    from mnist_pipeline.methods.softmax import kernel as kernel
+
+    num_classes, num_features = initial[0].shape
+    blocks = _blocks(initial[0], kernel.LANES)
+    b = initial[1].copy()
+    y = np.empty((len(blocks), kernel.LANES))
+    for epoch in range(1, epochs + 1):
+        total, correct = kernel.run_epoch(*entries, labels, rows, blocks, b, y, learning_rate)
+        _report(on_epoch, epoch, total / len(rows), correct / len(rows))
+    W = blocks.transpose(0, 2, 1).reshape(-1, num_features)[:num_classes]
+    return np.ascontiguousarray(W), b
+
+
+def sgd_reference(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    num_classes: int = 10,
+    learning_rate: float = 1e-3,
+    epochs: int = 20,
+    seed: int = 0,
+    initial: Parameters | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Parameters:
+    """Fit softmax regression in plain NumPy: the reference in the tests of `sgd`.
+
+    Examples
+    --------
+    >>> X, y = [[0.0, 1.0], [1.0, 0.0]], [0, 1]
+    >>> W, _ = sgd(X, y, num_classes=2)
+    >>> expected, _ = sgd_reference(X, y, num_classes=2)
+    >>> np.allclose(W, expected, atol=1e-9)
+    True
+    """
+    samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
+    pixels = _pixels(samples)
+    one_hot = np.eye(num_classes)
+    scores = np.empty((len(labels), num_classes))
+    for epoch in range(1, epochs + 1):
+        for i, (x, label) in enumerate(zip(pixels, labels, strict=True)):
+            z = scores[i] = W @ x + b
+            if not np.isfinite(z).all():
+                break  # diverged: the mean loss is NaN
+            difference = softmax(z) - one_hot[label]
+            W -= learning_rate * np.outer(difference, x)
+            b -= learning_rate * difference
+        mean_loss = float(np.mean(_cross_entropy(scores, one_hot[labels])))
+        _report(on_epoch, epoch, mean_loss, float(np.mean(scores.argmax(axis=1) == labels)))
+    return W, b
+
+
+def _cross_entropy(scores: FloatArray, targets: FloatArray) -> FloatArray:
+    """−Σ y' log y of each row, as log Σ exp z − Σ y' z: finite even where y rounds to zero."""
+    largest = scores.max(axis=-1)
+    log_partition = largest + np.log(np.exp(scores - largest[..., np.newaxis]).sum(axis=-1))
+    return np.asarray(log_partition - (targets * scores).sum(axis=-1))
+
+
+def _blocks(W: FloatArray, lanes: int) -> FloatArray:
+    """Lay weights out pixel-major, (blocks, features, lanes), the classes padded with zeros."""
+    num_classes, num_features = W.shape
+    num_blocks = -(-num_classes // lanes)
+    padded = np.zeros((num_blocks * lanes, num_features))
+    padded[:num_classes] = W
+    return np.ascontiguousarray(padded.reshape(num_blocks, lanes, num_features).transpose(0, 2, 1))
+
+
+def _prepare(
+    X: ArrayLike, y: ArrayLike, num_classes: int, seed: int, initial: Parameters | None
+) -> tuple[NDArray[Any], NDArray[np.int64], FloatArray, FloatArray]:
+    """Check the data of `sgd`; return the samples, the labels and the initial parameters."""
+    samples = _matrix(X)
+    labels = checked_labels("y", y, len(samples), num_classes).astype(np.int64)
+    shapes = (num_classes, samples.shape[1]), (num_classes,)
+    if initial is None:
+        generator = np.random.default_rng(seed)
+        W, b = (generator.uniform(-0.5, 0.5, shape) for shape in shapes)
+        return samples, labels, W, b
+    W, b = (
+        checked("initial", parameters, shape=shape).astype(np.float64)
+        for parameters, shape in zip(initial, shapes)
+    )
+    return samples, labels, W, b
+
+
+def _matrix(X: ArrayLike) -> NDArray[Any]:
+    """Check samples and lay them out as a C-contiguous matrix, bytes as bytes and the rest as
+    float64.
+    """
+    samples = checked_pixels("X", X, np.float64)
+    return np.ascontiguousarray(samples.reshape(len(samples), -1))
+
+
+def _pixels(samples: NDArray[Any]) -> FloatArray:
+    """Bytes to [0, 1]; floating values as they are."""
+    return samples / 255 if samples.dtype == np.uint8 else samples
+
+
+def _check_parameters(W: FloatArray, b: FloatArray, samples: NDArray[Any]) -> None:
+    """Raise a ValueError unless they are finite and of the shapes that the samples need."""
+    checked("W", W, shape=(len(b), samples.shape[1]))
+    checked("b", b, shape=(len(W),))
+
+
+def _samples(
+    W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike
+) -> tuple[FloatArray, FloatArray]:
+    """Lay out one sample or a batch as a matrix, and its labels as one-hot rows."""
+    rows = _pixels(_matrix(x if np.ndim(y_true) else np.reshape(x, (1, -1))))
+    _check_parameters(W, b, rows)
+    return rows, np.eye(len(W))[checked_labels("y_true", np.atleast_1d(y_true), len(rows), len(W))]
+
+
+def _report(on_epoch: OnEpoch | None, epoch: int, mean_loss: float, accuracy: float) -> None:
+    """Raise an error if a run has diverged; otherwise pass on the measurements of the epoch."""
+    if not np.isfinite(mean_loss):
+        raise FloatingPointError(
+            f"the loss is {mean_loss} after epoch {epoch}: training diverged. Lower learning_rate."
+        )
+    if on_epoch is not None:
+        on_epoch(epoch, mean_loss, accuracy)

@@ -1,0 +1,48 @@
+"""How sure a vote of neighbours is, and which rule decided its ties."""
+
+import numpy as np
+
+from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.evaluation.scores import calibrate
+from mnist_pipeline.methods.knn import KNNClassifier, method
+
+
+def test_a_vote_is_the_share_of_votes_and_smoothing_keeps_its_order() -> None:
+    assert method.vote_probabilities(np.array([[1, 1, 7]]), 0.0)[0, [1, 7, 0]].tolist() == [
+        2 / 3,
+        1 / 3,
+        0,
+    ]
+    mixed, sure = method.vote_probabilities(np.array([[1, 1, 7], [3, 3, 3]]), 0.1)
+    assert mixed[1] > mixed[7] > mixed[0]
+    assert mixed[1] < sure[3] < 1
+
+
+def test_the_fitted_smoothing_calibrates_the_vote_on_digits_it_has_not_seen(
+    train: DigitSet, test: DigitSet
+) -> None:
+    images, labels = train.images[:10_000], train.labels[:10_000]
+    fitted_model = method.fit(images, labels, {"num_neighbors": 3}, seed=0)
+    neighbor_labels = method.answer(fitted_model, test.images).nearest.labels[:, :3]
+    smoothing = float(fitted_model["smoothing"])
+    fitted, shares = (method.vote_probabilities(neighbor_labels, s) for s in (smoothing, 0.0))
+    assert (
+        calibrate(test.labels, fitted).expected_error
+        < calibrate(test.labels, shares).expected_error
+        < 0.05
+    )
+
+
+def test_no_held_out_digit_is_its_own_neighbour() -> None:
+    """Four copies of each of three images: an image that votes for itself would get its own
+    label.
+    """
+    images = np.repeat(np.array([[0, 0], [0, 90], [90, 0]], np.uint8), 4, axis=0)
+    labels = np.arange(12)
+    fitted = {
+        **KNNClassifier(3, "brute").fit(images, labels).to_arrays(),
+        "num_neighbors": np.array(3),
+    }
+    found = method.held_out_answer({**fitted, "smoothing": np.array(0.1)}, images, labels)
+    assert (found.labels != labels).all()
+    assert (found.labels // 4 == labels // 4).all()

@@ -1,0 +1,308 @@
+"""Training: the meaning of a recipe, reproducibility from a seed, and that networks learn."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.variation import Variation, vary
+from mnist_pipeline.methods.networks import devices, recipes, training
+from mnist_pipeline.methods.networks.modules import CNN, MLP
+from mnist_pipeline.methods.networks.training import (
+    RECIPES,
+    DivergenceError,
+    Recipe,
+    build,
+    train,
+)
+from mnist_pipeline.methods.softmax import softmax
+
+SHORT = Recipe(epochs=2, batch_size=50, learning_rate=2e-3)
+VARIATION = Variation(rotation=10, scale=0.1, shift=1, stroke=0.5, noise=0.2)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Keep to one thread: these batches are too small to share, and two wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def digits(train: DigitSet) -> tuple[np.ndarray, np.ndarray]:
+    return train.images[:7_000], train.labels[:7_000]
+
+
+@pytest.fixture(scope="module")
+def few(digits) -> tuple[np.ndarray, np.ndarray]:
+    return digits[0][:200], digits[1][:200]
+
+
+def fitted(
+    digits, recipe: Recipe = SHORT, construct=lambda: MLP(784, 32, 10), **options
+) -> dict[str, np.ndarray]:
+    model = build(construct, seed=options.get("seed", 0))
+    train(model, *digits, recipe, **options)
+    return training.weights(model)
+
+
+def same_bytes(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
+
+
+@pytest.mark.parametrize("construct", [CNN, lambda: MLP(784, 64, 10)])
+@pytest.mark.parametrize(("precision", "threads"), [("float32", 2), ("bfloat16", 1), ("auto", 2)])
+def test_a_seed_decides_the_weights_to_the_byte(
+    few, construct, precision: str, threads: int
+) -> None:
+    torch.set_num_threads(threads)
+    digits = few[0][:120], few[1][:120]
+    recipe = replace(SHORT, epochs=1, precision=precision, variation=VARIATION)
+    first = fitted(digits, recipe, construct, seed=3, validation_size=20)
+    assert same_bytes(first, fitted(digits, recipe, construct, seed=3, validation_size=20))
+    assert not same_bytes(first, fitted(digits, recipe, construct, seed=4, validation_size=20))
+
+
+def test_training_leaves_the_global_generator_and_the_layout_of_the_weights_alone(few) -> None:
+    torch.manual_seed(11)
+    before = torch.get_rng_state()
+    model = build(CNN, 10, seed=5)
+    train(model, *few, SHORT, validation_size=20)
+    training.predict_probabilities(model, few[0])
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not model.training
+    assert all(parameter.is_contiguous() for parameter in model.parameters())
+
+
+def test_the_plain_recipe_is_the_usual_loop_over_batches_with_adam(few) -> None:
+    images, labels = few
+    ours = build(MLP, 784, 32, 10, seed=0)
+    train(ours, images, labels, SHORT, seed=9)
+    theirs = build(MLP, 784, 32, 10, seed=0)
+    optimizer = torch.optim.Adam(theirs.parameters(), lr=SHORT.learning_rate)
+    pixels = torch.from_numpy(images.astype(np.float32) / 255)
+    targets = torch.from_numpy(labels.astype(np.int64))
+    generator = torch.Generator().manual_seed(9)
+    for _ in range(SHORT.epochs):
+        for batch in torch.randperm(len(images), generator=generator).split(SHORT.batch_size):
+            optimizer.zero_grad()
+            nn.CrossEntropyLoss()(theirs(pixels[batch]), targets[batch]).backward()
+            optimizer.step()
+    for a, b in zip(ours.parameters(), theirs.parameters()):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e-3, 0.2, 1.0, 7.0, 300.0, 1e30])
+def test_no_other_temperature_has_a_lower_cross_entropy(factor: float) -> None:
+    generator = np.random.default_rng(0)
+    logits = 3 * generator.normal(size=(20_000, 10))
+    labels = (logits + generator.gumbel(size=logits.shape)).argmax(axis=1)  # drawn from the softmax
+    fitted_temperature = training.fit_temperature(factor * logits, labels)
+    assert fitted_temperature == pytest.approx(factor, rel=0.03)
+
+    def loss(multiple: float) -> float:
+        probabilities = softmax(factor * logits / (multiple * fitted_temperature))
+        return float(-np.log(probabilities[np.arange(len(labels)), labels]).mean())
+
+    assert all(loss(multiple) >= loss(1) for multiple in (0.5, 0.99, 1.01, 2))
+
+
+def test_where_the_cross_entropy_has_no_minimum_the_temperature_is_one_or_high() -> None:
+    logits = np.random.default_rng(0).normal(size=(100, 10))
+    all_right, all_wrong = logits.argmax(axis=1), logits.argmin(axis=1)
+    assert training.fit_temperature(logits, all_right) == 1
+    assert training.fit_temperature(logits, all_wrong) > 500  # the probabilities are nearly equal
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels"),
+    [
+        ([[np.nan, 1]], [0]),
+        ([[np.inf, 1]], [0]),
+        ([[0, 1]], [2]),
+        ([[0, 1]], [-1]),
+        ([[0, 1]], [0.5]),
+        ([[0, 1], [1, 0]], [0]),
+        (np.empty((0, 2)), np.empty(0, int)),
+    ],
+)
+def test_logits_and_labels_without_a_temperature_are_refused(logits, labels) -> None:
+    with pytest.raises(ValueError, match=r"labels|logits"):
+        training.fit_temperature(np.array(logits), np.array(labels))
+
+
+def test_held_out_images_do_not_change_the_weights(few) -> None:
+    images, labels = few
+    _, held_out = split(labels, 40)
+    spoiled = images.copy()
+    spoiled[held_out] = 255 - spoiled[held_out]
+    assert same_bytes(
+        fitted((images, labels), validation_size=40), fitted((spoiled, labels), validation_size=40)
+    )
+
+
+@pytest.mark.parametrize(("name", "construct", "gap"), [("mlp", MLP, 0.08), ("cnn", CNN, -0.02)])
+def test_the_default_recipe_learns_digits_and_the_temperature_corrects_low_confidence(
+    digits, name: str, construct: type, gap: float
+) -> None:
+    images, labels = digits
+    model = build(construct, seed=0)
+    history = train(
+        model, images[:5_000], labels[:5_000], RECIPES[name]["default"], validation_size=1_000
+    )
+    losses = [record.loss for record in history.epochs]
+    assert losses == sorted(losses, reverse=True)
+    assert history.epochs[-1].validation_accuracy > 0.9
+    gaps = []
+    for temperature in (1.0, history.temperature):
+        probabilities = training.predict_probabilities(model, images[5_000:], temperature)
+        right = probabilities.argmax(axis=1) == labels[5_000:]
+        gaps.append(right.mean() - probabilities.max(axis=1).mean())
+    assert gaps[0] > gap
+    assert abs(gaps[1]) < 0.02
+
+
+def test_the_record_of_an_epoch_scores_each_image_before_its_update(few) -> None:
+    images, labels = few
+    model, records = build(MLP, seed=0), []
+    probabilities = training.predict_probabilities(model, images)
+    recipe = Recipe(epochs=1, batch_size=200, learning_rate=1e-3, label_smoothing=0.3)
+    history = train(model, images, labels, recipe, on_epoch=records.append)
+    assert history.epochs == tuple(records)
+    assert history.temperature == 1
+    assert records[0].validation_accuracy is None
+    loss = -np.mean(np.log(probabilities[range(200), labels]))
+    assert records[0].loss == pytest.approx(loss, rel=1e-5)
+    assert records[0].accuracy == np.mean(probabilities.argmax(axis=1) == labels)
+
+
+@pytest.mark.parametrize(
+    ("num_images", "handwritten", "deforms", "epochs"),
+    [
+        (100, False, True, recipes.MIN_UPDATES),  # one update per pass
+        (50_000, False, False, recipes.MIN_PASSES),
+        (50_000, True, True, recipes.MIN_PASSES),
+    ],
+)
+def test_small_sets_and_handwriting_are_deformed_and_small_sets_get_more_passes(
+    num_images: int, handwritten: bool, deforms: bool, epochs: int
+) -> None:
+    default = RECIPES["cnn"]["default"]
+    recipe = training.adapt(default, num_images, handwritten=handwritten)
+    assert (recipe.epochs, recipe.later) == (epochs, 1.0)
+    assert recipe.variation == (default.variation if deforms else None)
+
+
+def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero() -> None:
+    recipe = replace(SHORT, schedule="one-cycle")
+    rates = [recipes.learning_rate_at(step, 1000, recipe) for step in range(1000)]
+    peak = int(np.argmax(rates))
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert max(rates) == pytest.approx(recipe.learning_rate, rel=0.01)
+    assert 0 < rates[-1] < 0.01 * recipe.learning_rate
+
+
+@pytest.mark.parametrize(("average", "count"), [(0.0, 1), (0.4, 3)])
+def test_the_weights_are_the_mean_over_the_last_share_of_the_updates(
+    few, average: float, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, after_updates, step = build(MLP, 784, 8, 10), [], training.Adam.step
+
+    def step_and_copy(*arguments) -> None:
+        step(*arguments)
+        after_updates.append(training.weights(model))
+
+    monkeypatch.setattr(training.Adam, "step", step_and_copy)
+    train(model, *few, replace(SHORT, average=average), validation_size=40)  # 2 passes of 4 updates
+    assert len(after_updates) == 8
+    for name, weights in training.weights(model).items():
+        expected = np.mean([copies[name] for copies in after_updates[-count:]], axis=0)
+        np.testing.assert_allclose(weights, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_each_pass_deforms_the_training_images_anew_and_never_the_held_out_ones(
+    few, monkeypatch
+) -> None:
+    images, labels = few
+    kept, held_out = split(labels, 40)
+    passes: list[np.ndarray] = []
+    monkeypatch.setattr(training, "vary", lambda *args: passes.append(vary(*args)) or passes[-1])
+    model = build(MLP, 784, 8, 10, seed=0)
+    recipe = replace(SHORT, variation=VARIATION)
+    history = train(model, images, labels, recipe, seed=1, validation_size=40)
+    assert [varied.shape for varied in passes] == [images[kept].shape] * SHORT.epochs
+    assert not np.array_equal(*passes)
+    predicted = training.predict_probabilities(model, images[held_out]).argmax(axis=1)
+    assert history.epochs[-1].validation_accuracy == np.mean(predicted == labels[held_out])
+
+
+@pytest.mark.filterwarnings("error")  # torch warns about arrays that it cannot write to
+def test_images_may_be_bytes_or_floating_and_squares_or_rows_and_in_a_mapped_file(
+    few, tmp_path
+) -> None:
+    images, labels = few
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    expected = fitted((images, labels))
+    assert same_bytes(fitted((mapped, labels)), expected)
+    in_another_order = images.transpose(0, 2, 1).copy().transpose(0, 2, 1)
+    for same_images in (images / 255, images.reshape(200, 784), in_another_order):
+        for name, weight in fitted((same_images, labels)).items():
+            np.testing.assert_allclose(weight, expected[name], atol=1e-4)
+
+
+def test_weights_survive_the_way_to_arrays_and_back(few) -> None:
+    arrays = training.weights(build(CNN, seed=1))
+    assert all(array.dtype == np.float32 and array.flags.c_contiguous for array in arrays.values())
+    assert same_bytes(arrays, training.weights(training.load_weights(build(CNN, seed=2), arrays)))
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "supported", "expected"),
+    [
+        (MLP, "cpu", set(), "float32"),
+        (MLP, "cpu", {"avx512_bf16"}, "bfloat16"),
+        (MLP, "cpu", {"amx_bf16"}, "bfloat16"),
+        (CNN, "cpu", {"amx_bf16"}, "float32"),  # its compiled layers are faster in float32
+        (CNN, "cuda", set(), "bfloat16"),
+    ],
+)
+def test_auto_is_bfloat16_where_it_is_faster(
+    model: type, device: str, supported, expected: str, monkeypatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    monkeypatch.setattr(devices, "cpu_supports", lambda instructions: instructions in supported)
+    assert devices.choose_precision(model(), torch.device(device)) == expected
+
+
+IMAGES, LABELS = np.zeros((4, 28, 28), np.uint8), np.array([0, 1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "name"),
+    [
+        (IMAGES[0, 0], LABELS, "images"),
+        (IMAGES.astype(np.int64), LABELS, "images"),
+        (np.full((4, 28, 28), np.nan), LABELS, "images"),
+        (IMAGES, LABELS[:3], "labels"),
+        (IMAGES, -LABELS, "labels"),
+    ],
+)
+def test_invalid_images_and_labels_are_refused_by_name(
+    images: np.ndarray, labels: np.ndarray, name: str
+) -> None:
+    with pytest.raises(ValueError, match=name):
+        train(build(MLP, 784, 8, 10), images, labels, SHORT)
+
+
+def test_a_run_that_diverges_raises(few) -> None:
+    with pytest.raises(DivergenceError, match="learning_rate"):
+        train(build(MLP), *few, replace(SHORT, learning_rate=1e30, epochs=3))

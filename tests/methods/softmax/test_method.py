@@ -1,0 +1,201 @@
+"""Softmax regression: the function, its gradient, and the compiled descent compared with the plain
+one.
+"""
+
+import numpy as np
+import pytest
+import scipy.special
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from support.arrays import FEW, arrays
+
+from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.methods import softmax
+from mnist_pipeline.methods.softmax import method
+
+TOLERANCE = 1e-9
+
+
+@pytest.fixture(scope="module")
+def digits(small_train: DigitSet) -> tuple[np.ndarray, np.ndarray]:
+    return small_train.images, small_train.labels
+
+
+@pytest.fixture
+def parameters() -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(1)
+    return generator.normal(size=(4, 6)), generator.normal(size=4)
+
+
+def assert_same(ours: tuple[np.ndarray, np.ndarray], theirs: tuple[np.ndarray, np.ndarray]) -> None:
+    for a, b in zip(ours, theirs):
+        np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE)
+
+
+@FEW
+@given(arrays(hnp.array_shapes(max_dims=3, max_side=4)))
+def test_any_scores_have_the_probabilities_of_scipy_or_are_refused(x: np.ndarray) -> None:
+    before = x.copy()
+    if np.isfinite(x.max(axis=-1)).all():
+        expected = scipy.special.softmax(x.astype(np.float64), axis=-1)
+        np.testing.assert_allclose(softmax.softmax(x), expected, atol=1e-6)
+    else:
+        with pytest.raises(ValueError, match="x has"):
+            softmax.softmax(x)
+    np.testing.assert_array_equal(x, before)
+
+
+@FEW
+@given(arrays((3, 4)))
+def test_any_samples_have_the_loss_of_scipy_or_are_refused(X: np.ndarray) -> None:
+    W, b, y = np.arange(8.0).reshape(2, 4) - 3, np.ones(2), np.array([0, 1, 1])
+    z = (X / 255 if X.dtype == np.uint8 else X.astype(np.float64)) @ W.T + b
+    with pytest.raises(ValueError, match=r"W|X"):
+        softmax.loss(W, b, y, X.T)
+    if X.dtype.kind != "i" and np.isfinite(z).all():
+        losses = scipy.special.logsumexp(z, axis=1) - z[range(3), y]
+        assert softmax.loss(W, b, y, X) == pytest.approx(losses.mean())
+        expected = scipy.special.softmax(z, axis=1)
+        np.testing.assert_allclose(softmax.predict_probabilities(W, b, X), expected, atol=1e-12)
+    else:
+        with pytest.raises(ValueError, match=r"W|X"):
+            softmax.loss(W, b, y, X)
+
+
+def test_loss_and_gradient_of_a_batch_are_the_means_over_its_samples(parameters) -> None:
+    W, b = parameters
+    X, y = np.random.default_rng(2).normal(size=(5, 6)), np.array([0, 1, 2, 3, 0])
+    losses = [softmax.loss(W, b, label, x) for x, label in zip(X, y)]
+    assert softmax.loss(W, b, y, X) == pytest.approx(np.mean(losses))
+    singles = [softmax.gradient(W, b, label, x) for x, label in zip(X, y)]
+    dW, db = softmax.gradient(W, b, y, X)
+    np.testing.assert_allclose(dW, np.mean([single[0] for single in singles], axis=0))
+    np.testing.assert_allclose(db, np.mean([single[1] for single in singles], axis=0))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 5), st.integers(1, 6), st.integers(1, 4), st.integers(0, 1000))
+def test_the_gradient_is_that_of_finite_differences(
+    classes: int, features: int, samples: int, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    W, b = generator.normal(size=(classes, features)), generator.normal(size=classes)
+    X, y = generator.normal(size=(samples, features)), generator.integers(classes, size=samples)
+    assert softmax.gradient_error(W, b, y, X) < 1e-6
+
+
+def test_the_gradient_check_notices_a_wrong_gradient(parameters, monkeypatch) -> None:
+    W, b = parameters
+    right = method.gradient
+    monkeypatch.setattr(
+        method, "gradient", lambda *given: (right(*given)[0] * 1.01, right(*given)[1])
+    )
+    assert softmax.gradient_error(W, b, 1, np.ones(6)) > 1e-3
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        pytest.param(lambda X: X, id="bytes"),
+        pytest.param(lambda X: (X / 255).astype(np.float32), id="float32"),
+        pytest.param(lambda X: X / 255, id="float64"),
+        pytest.param(lambda X: X.reshape(len(X), -1), id="rows"),
+        pytest.param(lambda X: X.transpose(0, 2, 1), id="not contiguous"),
+        pytest.param(lambda X: (X - 127.5) / 255, id="dense and negative"),
+    ],
+)
+def test_the_compiled_descent_gives_the_weights_of_the_plain_one(digits, convert) -> None:
+    X, y = convert(digits[0]), digits[1]
+    fast, slow = [], []
+    ours = softmax.sgd(X, y, epochs=3, seed=5, on_epoch=lambda *each: fast.append(each))
+    theirs = softmax.sgd_reference(X, y, epochs=3, seed=5, on_epoch=lambda *each: slow.append(each))
+    assert_same(ours, theirs)
+    np.testing.assert_allclose(fast, slow, rtol=0, atol=TOLERANCE)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    num_classes=st.integers(1, 26),
+    features=st.integers(1, 9),
+    density=st.floats(0, 1),
+    seed=st.integers(0, 999),
+)
+def test_any_number_of_classes_and_entries_is_fitted_as_by_the_reference(
+    num_classes: int, features: int, density: float, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    X = generator.normal(size=(64, features)) * (generator.random((64, features)) < density)
+    y = generator.integers(num_classes, size=64)
+    options = {"num_classes": num_classes, "learning_rate": 0.1, "epochs": 3}
+    assert_same(softmax.sgd(X, y, **options), softmax.sgd_reference(X, y, **options))
+
+
+def test_one_update_is_one_step_against_the_gradient(digits) -> None:
+    x, label = digits[0][:1], digits[1][:1]
+    generator = np.random.default_rng(3)
+    W, b = generator.normal(size=(10, 784)), generator.normal(size=10)
+    dW, db = softmax.gradient(W, b, label, x)
+    before = W.copy()
+    assert_same(
+        softmax.sgd(x, label, epochs=1, learning_rate=0.1, initial=(W, b)),
+        (W - 0.1 * dW, b - 0.1 * db),
+    )
+    np.testing.assert_array_equal(W, before)
+
+
+def test_a_seed_gives_the_same_bytes_and_another_seed_others(digits) -> None:
+    first, again, other = (softmax.sgd(*digits, epochs=1, seed=seed) for seed in (7, 7, 8))
+    assert [a.tobytes() for a in first] == [a.tobytes() for a in again]
+    assert first[0].tobytes() != other[0].tobytes()
+
+
+@pytest.mark.full
+def test_twenty_epochs_misread_805_of_the_test_digits(train: DigitSet, test: DigitSet) -> None:
+    W, b = softmax.sgd(train.images, train.labels)
+    assert (
+        np.sum(softmax.predict_probabilities(W, b, test.images).argmax(axis=1) != test.labels)
+        == 805
+    )
+
+
+ONES = np.ones((3, 4))
+
+
+@pytest.mark.parametrize("descend", [softmax.sgd, softmax.sgd_reference])
+@pytest.mark.parametrize(
+    ("X", "y", "initial", "named"),
+    [
+        (np.ones(4), [0], None, "X"),
+        (np.full((3, 4), np.nan), [0, 1, 2], None, "X"),
+        (np.ones((3, 4), np.int64), [0, 1, 2], None, "int64"),
+        (ONES, [0, 1], None, "y"),
+        (ONES, [0, 1, 10], None, "10"),
+        (ONES, [-1, 1, 2], None, "-1"),
+        (ONES, [0, 1, 2], (np.zeros((10, 5)), np.zeros(10)), "initial"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused_by_name(descend, X, y, initial, named) -> None:
+    with pytest.raises(ValueError, match=named):
+        descend(X, y, initial=initial)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the overflow that is the point of the test
+@pytest.mark.parametrize("descend", [softmax.sgd, softmax.sgd_reference])
+def test_a_run_that_diverges_raises(descend) -> None:
+    X, y = np.full((20, 3), 1e200), np.arange(20) % 2
+    with pytest.raises(FloatingPointError, match="learning_rate"):
+        descend(X, y, num_classes=2, learning_rate=1e200, epochs=3)
+
+
+@pytest.mark.parametrize("num_images", [1, 2, 300, 2_000])
+def test_the_deviations_of_the_pixels_are_those_of_numpy(
+    num_images: int, small_train: DigitSet
+) -> None:
+    images = small_train.images[:num_images]
+    found = softmax.pixel_deviations(images)
+    assert (found.shape, found.dtype) == ((784,), np.float64)
+    np.testing.assert_allclose(
+        found, images.reshape(num_images, -1).std(axis=0, dtype=np.float64), atol=1e-9
+    )
+    assert not found[images.reshape(num_images, -1).max(axis=0) == 0].any()

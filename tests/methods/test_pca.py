@@ -1,0 +1,213 @@
+"""Principal component analysis: invariants of the covariance, its eigenvectors, projections and
+reconstructions.
+"""
+
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from support.arrays import FEW, arrays
+
+from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.methods import pca
+
+NUM_PIXELS = 784
+FLOAT32 = 2.0**-23  # its resolution
+SUM_FLOAT32 = 1e-5  # relative rounding of sums of thousands of its products
+
+
+class Analysis(NamedTuple):
+    """Every step on the same images."""
+
+    images: np.ndarray
+    mean: np.ndarray
+    centered: np.ndarray
+    covariance: np.ndarray
+    eigenvalues: np.ndarray
+    eigenvectors: np.ndarray
+
+
+def _analyse(images: np.ndarray) -> Analysis:
+    mean = pca.mean(images)
+    centered = pca.center(images, mean)
+    covariance = pca.covariance(centered)
+    return Analysis(images, mean, centered, covariance, *pca.eigendecomposition(covariance))
+
+
+@pytest.fixture(scope="module")
+def small(small_train: DigitSet) -> Analysis:
+    return _analyse(small_train.images)
+
+
+@pytest.fixture(scope="module")
+def window(small_train: DigitSet) -> Analysis:
+    """The 16 by 16 pixels in the middle of 300 digits."""
+    return _analyse(small_train.images[:300, 6:22, 6:22])
+
+
+@pytest.fixture(scope="module")
+def full(train: DigitSet) -> Analysis:
+    return _analyse(train.images)
+
+
+@pytest.fixture(scope="module")
+def exact_covariance(train: DigitSet) -> np.ndarray:
+    """(Σ x xᵀ − N m mᵀ) / (N − 1) of all training images: sums of integers below 2⁵³, exact in
+    float64.
+    """
+    pixels = train.images.reshape(-1, NUM_PIXELS).astype(np.float64)
+    mean = pixels.mean(axis=0)
+    return (pixels.T @ pixels - len(pixels) * np.outer(mean, mean)) / (len(pixels) - 1)
+
+
+def test_sums_of_the_largest_byte_do_not_wrap_around() -> None:
+    white = np.full((70_000, 9), 255, np.uint8)
+    np.testing.assert_array_equal(pca.mean(white), np.full(9, 255.0))
+    assert not pca.center(white, pca.mean(white)).any()
+
+
+def exact(X: np.ndarray) -> np.ndarray:
+    return np.vectorize(Fraction, otypes=[object])(X.astype(object))
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@FEW
+@given(arrays((5, 3)))
+@example(np.eye(5, 3) + 1e7)
+@example(np.eye(5, 3) * 1e300)
+@example(np.full((5, 3), 2**62) + np.eye(5, 3, dtype=np.int64) * 10**6)
+def test_any_numbers_have_the_mean_and_deviations_of_exact_arithmetic_or_are_refused(X) -> None:
+    mean = exact(X).mean(axis=0) if np.isfinite(X).all() else np.full(3, np.nan)
+    deviations = exact(X) - mean if np.isfinite(X).all() else mean
+    rounding = 1e-15 * np.abs(X.astype(np.float64)).max()
+    largest = np.abs(deviations).max()
+    try:
+        centered = pca.center(X, pca.mean(X))
+    except ValueError:
+        assert not max(1e-29, rounding) < largest < 1e29 or 5 * rounding > 1e292
+        return
+    np.testing.assert_allclose(pca.mean(X), mean.astype(float), rtol=0, atol=rounding)
+    error = np.abs(centered - deviations.astype(float)).max()
+    of_bytes = 2.0**-17 * (X.dtype == np.uint8)  # their mean is rounded to float32
+    assert error <= 1e-6 * largest + 2 * rounding + of_bytes
+
+
+@FEW
+@given(arrays((5, 3)))
+@example(np.eye(5, 3) * 1e-25)
+@example(np.eye(5, 3, dtype=np.float32) * 1e-25)
+def test_any_numbers_have_the_products_of_exact_arithmetic_or_are_refused(X) -> None:
+    is_finite = np.isfinite(X).all()
+    products = exact(X).T @ exact(X) if is_finite else np.full((3, 3), np.nan)
+    largest = products.max()
+    if largest == 0 or 1e-300 < largest < 1e308:
+        error = np.abs(pca.covariance(X) - (products / 4).astype(float)).max()
+        assert error <= 1e-6 * largest
+    else:
+        with pytest.raises(ValueError, match="centered"):
+            pca.covariance(X)
+
+
+def test_the_covariance_of_all_training_images_agrees_with_a_float64_reference(
+    full: Analysis, exact_covariance: np.ndarray
+) -> None:
+    assert full.covariance.dtype == np.float64
+    np.testing.assert_array_equal(full.covariance, full.covariance.T)
+    error = np.abs(full.covariance - exact_covariance).max()
+    assert error < SUM_FLOAT32 * np.abs(exact_covariance).max()
+    reference = np.linalg.eigvalsh(exact_covariance)[::-1]
+    assert np.abs(full.eigenvalues - reference).max() < 1e-6 * reference[0]
+
+
+@pytest.mark.parametrize("block_rows", [1, 7, 299, 300, 10**6])
+def test_the_size_of_a_block_changes_nothing(
+    block_rows: int, window: Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, mean, centered, covariance, _, vectors = window
+    expected = pca.project(images, mean, vectors)
+    errors = pca.reconstruction_rmse(images, mean, vectors, [1, 20])
+    monkeypatch.setattr(pca, "BLOCK_ROWS", block_rows)
+    np.testing.assert_array_equal(pca.mean(images), mean)
+    np.testing.assert_array_equal(pca.center(images, mean), centered)
+    np.testing.assert_allclose(
+        pca.covariance(centered), covariance, rtol=0, atol=SUM_FLOAT32 * np.abs(covariance).max()
+    )
+    np.testing.assert_allclose(pca.project(images, mean, vectors), expected, rtol=0, atol=1e-2)
+    np.testing.assert_allclose(
+        pca.reconstruction_rmse(images, mean, vectors, [1, 20]), errors, rtol=1e-9
+    )
+
+
+def test_eigenvectors_are_orthonormal_and_the_covariance_only_scales_them_largest_first(
+    full: Analysis,
+) -> None:
+    values, vectors = full.eigenvalues, full.eigenvectors
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(NUM_PIXELS), atol=1e-12)
+    np.testing.assert_allclose(
+        full.covariance @ vectors, vectors * values, rtol=0, atol=1e-11 * values[0]
+    )
+    assert (np.diff(values) <= 0).all()
+    assert (vectors[np.abs(vectors).argmax(axis=0), np.arange(NUM_PIXELS)] > 0).all()
+
+
+def test_projections_are_uncorrelated_and_their_variances_are_the_eigenvalues(
+    full: Analysis,
+) -> None:
+    projections = pca.project(full.centered, None, full.eigenvectors[:, :50])
+    assert projections.shape == (60_000, 50)
+    covariance = np.cov(projections, rowvar=False, dtype=np.float64)
+    expected = np.diag(full.eigenvalues[:50])
+    np.testing.assert_allclose(covariance, expected, rtol=0, atol=1e-6 * full.eigenvalues[0])
+
+
+def test_all_components_give_the_images_back(small: Analysis) -> None:
+    projections = pca.project(small.images, small.mean, small.eigenvectors)
+    back = pca.reconstruct(projections, small.mean, small.eigenvectors)
+    assert back.dtype == np.float64
+    assert np.abs(back - small.images.reshape(-1, NUM_PIXELS)).max() < 0.01  # grey levels
+
+
+def test_the_short_way_to_the_error_gives_that_of_the_reconstructions(
+    small: Analysis, small_test: DigitSet
+) -> None:
+    ks = [100, 0, 2, 784, 20]  # in any order
+    errors = pca.reconstruction_rmse(small_test.images, small.mean, small.eigenvectors, ks)
+    pixels = small_test.images.reshape(-1, NUM_PIXELS)
+    for k, error in zip(ks, errors, strict=True):
+        components = small.eigenvectors[:, :k]
+        back = pca.reconstruct(pca.project(pixels, small.mean, components), small.mean, components)
+        np.testing.assert_allclose(
+            error, np.sqrt(np.mean(np.square(back - pixels))), rtol=1e-4, atol=1e-3
+        )
+    lost = (
+        pca.reconstruction_rmse(small.images, small.mean, small.eigenvectors, ks) ** 2
+        * small.images.size
+    )
+    omitted = [small.eigenvalues[k:].sum() for k in ks]
+    np.testing.assert_allclose(lost / (len(small.images) - 1), omitted, rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("share", [1e-9, 0.5, 0.8, 0.9, 0.95, 0.999])
+def test_components_for_a_share_are_just_enough(share: float, full: Analysis) -> None:
+    count = pca.components_for_share(full.eigenvalues, share)
+    shares = np.concatenate([[0], pca.explained_share(full.eigenvalues)])
+    np.testing.assert_allclose(
+        shares[1:], np.cumsum(full.eigenvalues) / np.trace(full.covariance), rtol=1e-12
+    )
+    assert shares[count - 1] < share <= shares[count]
+    assert (
+        pca.components_for_share(np.full(7, 1 / 3), 1.0) <= 7
+    )  # where the shares may add up to less than 1
+
+
+def test_a_single_sample_has_no_covariance() -> None:
+    with pytest.raises(ValueError, match="centered"):
+        pca.covariance(np.zeros((1, 4), np.float32))
+
+
+@pytest.mark.parametrize("shape", [(784,), (), (0, 784), (0, 28, 28)])
+def test_images_of_an_impossible_shape_are_refused_with_their_shape(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"shape \(" + ", ".join(map(str, shape))):
+        pca.mean(np.zeros(shape, np.uint8))

@@ -1,0 +1,59 @@
+"""The table of models: the invariants of its entries."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mnist_pipeline.methods.table import MODELS, Method, Model, number_in_words
+from mnist_pipeline.report.figures import COLORS
+from mnist_pipeline.report.figures.style import MARKERS
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
+def test_a_method_has_every_function_of_its_protocol(model: Model) -> None:
+    functions = [name for name in vars(Method) if not name.startswith("_")]
+    assert "answer" in functions
+    assert all(callable(getattr(model.method(), name)) for name in functions)
+
+
+@pytest.mark.parametrize(
+    "attribute", ["title", "phrase", "short_title", "color", "marker", "model_asset"]
+)
+def test_no_two_models_share_a_name_or_a_look(attribute: str) -> None:
+    values = [getattr(model, attribute) for model in MODELS.values()]
+    assert len(set(values)) == len(values)
+    assert all(values)
+
+
+def test_a_summary_follows_the_title_and_does_not_repeat_it() -> None:
+    assert all(model.title.lower() not in model.summary.lower() for model in MODELS.values())
+
+
+def test_colours_and_markers_are_those_of_the_figures() -> None:
+    for model in MODELS.values():
+        assert model.color in COLORS
+        assert model.marker in MARKERS
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("methods.table", {"dagster", "torch", "numba", "matplotlib", "scipy"}),
+        ("methods.softmax", {"dagster", "torch", "numba"}),
+        ("handwriting.pictures", {"dagster", "torch", "numba", "matplotlib", "pandas"}),
+        ("methods.knn", {"dagster", "torch", "numba", "scipy"}),
+        ("methods.networks.method", {"torch"}),
+        ("methods.networks.training", {"dagster", "numba", "torchvision"}),
+    ],
+)
+def test_importing_a_method_imports_no_package_that_only_its_work_needs(
+    module: str, absent: set[str]
+) -> None:
+    code = f"import sys, mnist_pipeline.{module}; print(sorted(set(sys.modules) & {absent!r}))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_small_numbers_are_words() -> None:
+    assert [number_in_words(count) for count in (0, 4, 12, 1_200)] == ["no", "four", "12", "1,200"]
