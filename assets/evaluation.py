@@ -11,12 +11,12 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import DigitSet, Predictions, RawData
 from mnist_pipeline.evaluation import robustness as disturbed
 from mnist_pipeline.evaluation import scores
-from mnist_pipeline.methods.table import MODELS, Model
+from mnist_pipeline.methods.table import MODELS, Model, by_model
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, checks, warning
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
-from .models import by_model, of_all_models
+from .models import of_all_models
 
 GROUP = "evaluation"
 EVALUATED = {

@@ -1,13 +1,10 @@
 """The values of all models as inputs, and the assets of models without a module here."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import dagster as dg
 
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.methods.table import MODELS, Model
+from mnist_pipeline.methods.table import MODELS, Model, assets_of_models
 from mnist_pipeline.runtime.graph.configs import config_of, settings_of
 from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
@@ -15,12 +12,7 @@ from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 def of_all_models(*kinds: str) -> dict[str, dg.AssetIn]:
     """The inputs `NAME_KIND` of all models; the asset takes them as `**by_asset`."""
-    return {f"{name}_{kind}": dg.AssetIn(f"{name}_{kind}") for kind in kinds for name in MODELS}
-
-
-def by_model(by_asset: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """The values of `NAME_KIND` by the name of the model."""
-    return {name: by_asset[f"{name}_{kind}"] for name in MODELS}
+    return {name: dg.AssetIn(name) for name in assets_of_models(*kinds)}
 
 
 def model_asset(model: Model) -> dg.AssetsDefinition:

@@ -5,21 +5,19 @@ from datetime import datetime, timezone
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.records import Corners, DataSet, DigitSet, RawData, Reconstructions
+from mnist_pipeline.data.records import DataSet, DigitSet, RawData
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import Comparison
-from mnist_pipeline.handwriting.recognizer import Recognizer
-from mnist_pipeline.methods.pca import Eigendecomposition
-from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.methods.table import MODELS, by_model
+from mnist_pipeline.report import topics
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.utils.printable import count
 
 from .in_service import kept
-from .models import by_model, of_all_models
+from .models import of_all_models
 
 
 @dg.asset(
@@ -28,24 +26,10 @@ from .models import by_model, of_all_models
     kinds={"html"},
     # The report names their versions and seconds.
     deps=["centered_data", "cnn_errors", "cnn_kernels", "held_out_labels", "knn_votes"],
-    ins=of_all_models("model", "predictions", "evaluation"),
+    ins={name: dg.AssetIn(name) for name in topics.reads()},
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
-    raw_mnist: RawData,
-    train_digits: DigitSet,
-    test_digits: DigitSet,
-    digit_images: np.ndarray,
-    data_mean: np.ndarray,
-    covariance: np.ndarray,
-    eigendecomposition: Eigendecomposition,
-    projections: np.ndarray,
-    reconstructions: Reconstructions,
-    harris_corners: Corners,
-    model_comparison: Comparison,
-    robustness: pd.DataFrame,
-    champion: Champion,
-    recognizer: Recognizer,
     stored_results: dg.ResourceParam[StoredResults],
     **by_asset: Any,
 ):
@@ -57,29 +41,14 @@ def evaluation_report(
     from mnist_pipeline.report import document, page
 
     (spec,) = context.assets_def.specs
+    champion = by_asset["champion"]
     with stopwatch():
-        values = document.Values(
-            raw_mnist=raw_mnist,
-            train_digits=train_digits,
-            test_digits=test_digits,
-            digit_images=digit_images,
-            data_mean=data_mean,
-            covariance=covariance,
-            eigendecomposition=eigendecomposition,
-            projections=projections,
-            reconstructions=reconstructions,
-            harris_corners=harris_corners,
-            model_comparison=model_comparison,
-            robustness=robustness,
-            champion=champion,
-            recognizer=recognizer,
-            models=by_model(by_asset, "model"),
-            predictions=by_model(by_asset, "predictions"),
-            evaluations=by_model(by_asset, "evaluation"),
-            run=_run(context, raw_mnist.data_set),
-            assets=stored_results.origins(sorted(dep.asset_key.path[-1] for dep in spec.deps)),
-            since_last_run=stored_results.since_last_run(test_digits.labels),
-        )
+        values = {
+            **by_asset,
+            "run": _run(context, by_asset["raw_mnist"].data_set),
+            "origins": stored_results.origins(sorted(dep.asset_key.path[-1] for dep in spec.deps)),
+            "since_last_run": stored_results.since_last_run(by_asset["test_digits"].labels),
+        }
         composed = document.compose(values)
         html = page.render(composed, values)
     return result(

@@ -12,13 +12,14 @@ from mnist_pipeline.evaluation.scores import accuracy_interval
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.recognizer import Classes
 from mnist_pipeline.methods.pca import Eigendecomposition
+from mnist_pipeline.methods.table import by_model
 from mnist_pipeline.runtime.graph.checks import at_least, checks, warning
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.runtime.storage.storage import version_of
 
 from .in_service import champion_in_service, kept
-from .models import by_model, of_all_models
+from .models import of_all_models
 
 GROUP = "serving"
 NUM_CHECKED = 200

@@ -76,6 +76,7 @@ def run(
             before, place, after = path.read_text(encoding="utf-8").partition(next(places))
             assert place
             code = before + code + place + after
+        path.parent.mkdir(exist_ok=True)
         path.write_text(code, encoding="utf-8")
     (copy / "sweep.yaml").write_text(
         f"- {{model: {NAME}, size: [100, all], penalty: [0.0001, 0.1]}}"

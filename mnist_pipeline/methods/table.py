@@ -93,10 +93,6 @@ class Shown:
     marker: str  # in every figure, of Matplotlib
     summary: str = ""  # a sentence on the model for its card and the descriptions of its assets
     group: str = ""  # of the model's assets; by default the name
-    # The section of the report, by default the name; models may share it. Its template is
-    # `SECTION.html.j2`, or `model.html.j2` if there is no such file.
-    section: str = ""
-    section_title: str = ""  # by default the title
     notebook: Notebook | None = None  # what the report compares the model with
 
 
@@ -111,9 +107,7 @@ class Model(Shown):
     has_own_asset: bool = False
 
     def __post_init__(self) -> None:
-        defaults = {"group": self.name, "section": self.name, "section_title": self.title}
-        for name, default in defaults.items():
-            object.__setattr__(self, name, getattr(self, name) or default)
+        object.__setattr__(self, "group", self.group or self.name)
 
     @property
     def model_asset(self) -> str:
@@ -213,7 +207,6 @@ _TABLE = (
         summary="The k nearest training images, by exact Euclidean distance, vote for their class.",
         has_own_asset=True,
         settings={"num_neighbors": Setting(3, 1, 1_000, "k: how many of the nearest images vote.")},
-        section_title="Nearest neighbours",
         notebook=Notebook(0.5543, "k = 3, a k-d tree over unsigned bytes"),
     ),
     Model(
@@ -248,8 +241,6 @@ _TABLE = (
             **_TRAINING,
             "hidden_size": Setting(1024, 1, 16_384, "Number of hidden units."),
         },
-        section="networks",
-        section_title="The networks",
         notebook=Notebook(0.9775, "5 epochs of Adam, batches of 64, learning rate 0.0005"),
     ),
     Model(
@@ -266,19 +257,24 @@ _TABLE = (
         "cross-entropy.",
         has_own_asset=True,
         settings=_TRAINING,
-        section="networks",
-        section_title="The networks",
         notebook=Notebook(0.9912, "5 epochs of Adam, batches of 64, learning rate 0.001"),
     ),
     # Add a model here; see docs/add-a-model.md.
 )
 MODELS: Mapping[str, Model] = {model.name: model for model in _TABLE}
-# The assets that store a model, its predictions and its evaluation.
-STORED = [
-    asset
-    for model in MODELS.values()
-    for asset in (model.model_asset, model.predictions_asset, model.evaluation_asset)
-]
+
+
+def assets_of_models(*kinds: str) -> list[str]:
+    """The assets `NAME_KIND` of all models; the kinds are `model`, `predictions`, `evaluation`."""
+    return [f"{name}_{kind}" for name in MODELS for kind in kinds]
+
+
+def by_model(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Of values by asset, the values of `NAME_KIND` by the name of the model."""
+    return {name: values[f"{name}_{kind}"] for name in MODELS}
+
+
+STORED = assets_of_models("model", "predictions", "evaluation")
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 

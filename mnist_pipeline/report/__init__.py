@@ -1,4 +1,1 @@
-"""The evaluation report:
-
-`document` composes its numbers, `page` renders the HTML, with `figures` and `pictures`.
-"""
+"""The evaluation report: a page and a JSON document, from topics; and figures of assets."""

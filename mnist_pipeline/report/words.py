@@ -7,7 +7,6 @@ from typing import Any
 
 import jinja2
 
-from mnist_pipeline.evaluation.robustness import Curves
 from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.methods.table import MODELS, number_in_words
 from mnist_pipeline.utils.printable import count
@@ -37,37 +36,8 @@ UNUSED: Mapping[str, Any] = {
     "least_gradient": 0,
     "average": 0,
 }
+PACKAGE, FOLDERS = "mnist_pipeline.report", ("templates", "topics")
 SUPERSCRIPTS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def disturbance_in_words(curves: Curves, nouns: str) -> str:
-    """The amount at which the mean accuracy is lowest, and the best and the worst model there."""
-    at_amount = list(zip(*curves.accuracies.values(), strict=True))
-    place = min(range(len(at_amount)), key=lambda i: sum(at_amount[i]))
-    shares = {model: accuracies[place] for model, accuracies in curves.accuracies.items()}
-    worst, *_, best = sorted(shares, key=lambda model: shares[model])
-    return (
-        f"Mean accuracy is lowest at {curves.amounts[place]:g} ({curves.unit}). There "
-        f"{MODELS[best].phrase} classifies {percent(shares[best], 1)} of the {nouns} correctly, "
-        f"{MODELS[worst].phrase} {percent(shares[worst], 1)}."
-    )
-
-
-def robustness_in_words(models: Mapping[str, Mapping[str, float]], num_images: int) -> str:
-    """The models with the highest and the lowest mean accuracy under disturbances."""
-
-    def described(model: str) -> str:
-        mean = estimate(models[model]["mean"], num_images)
-        undisturbed = estimate(models[model]["undisturbed"], num_images)
-        return f"{MODELS[model].phrase}: {mean}, and {undisturbed} without a disturbance"
-
-    worst, *_, best = sorted(models, key=lambda model: models[model]["mean"])
-    sample = count(num_images, "test image")
-    return (
-        f"A random sample of {sample} was disturbed; brackets contain 95% intervals. "
-        f"On average over all disturbances, the highest accuracy is that of {described(best)}. The "
-        f"lowest is that of {described(worst)}."
-    )
 
 
 def recipe_in_words(origins: Sequence[Mapping[str, Any]]) -> str:
@@ -171,7 +141,7 @@ FILTERS: dict[str, Callable[..., str]] = {
 def environment(*, autoescape: bool, **names: Any) -> jinja2.Environment:
     """The environment of the report's templates, with global names; `autoescape` is for HTML."""
     templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("mnist_pipeline.report"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(PACKAGE, name) for name in FOLDERS]),
         autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

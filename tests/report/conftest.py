@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from mnist_pipeline.data.catalogue import MNIST
-from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.methods.table import assets_of_models
 from mnist_pipeline.report import document, page
-from mnist_pipeline.report.document import Values
+from mnist_pipeline.report.topics import Values, reads
 from mnist_pipeline.runtime.storage.storage import Storage
 
 UNKNOWN = dict.fromkeys(
@@ -30,29 +30,25 @@ UNKNOWN = dict.fromkeys(
         "reason",
     )
 )
-PARTS = [
-    asset for model in MODELS.values() for asset in (model.model_asset, model.predictions_asset)
-]
+PARTS = assets_of_models("model", "predictions")
 
 
 @pytest.fixture(scope="package")
 def values(finished_run: tuple[Any, Path]) -> Values:
     """The values that the asset collects."""
     read = Storage(str(finished_run[1])).read
-    return Values(
-        **{name: read(name) for name in Values._fields[1 : Values._fields.index("models")]},
-        raw_mnist=replace(read("raw_mnist"), data_set=MNIST),
-        models={name: read(model.model_asset) for name, model in MODELS.items()},
-        predictions={name: read(model.predictions_asset) for name, model in MODELS.items()},
-        evaluations={name: read(model.evaluation_asset) for name, model in MODELS.items()},
-        run={
+    return {
+        **{name: read(name) for name in reads()},
+        "raw_mnist": replace(read("raw_mnist"), data_set=MNIST),
+        "run": {
             "id": "0f3a" * 9,
             "started": "2026-03-04T05:06:07+00:00",
             "source": "MNIST",
             "canonical": True,
         },
-        assets=dict.fromkeys(PARTS, UNKNOWN),
-    )
+        "origins": dict.fromkeys(PARTS, UNKNOWN),
+        "since_last_run": None,
+    }
 
 
 @pytest.fixture(scope="package")

@@ -12,7 +12,7 @@ from mnist_pipeline.evaluation import champion
 from mnist_pipeline.evaluation.scores import Evaluation, evaluate, wilson_interval
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import card
-from mnist_pipeline.report.document import Values
+from mnist_pipeline.report.topics import Values
 from mnist_pipeline.report.words import percent
 
 ORIGIN: dict[str, Any] = {
@@ -26,17 +26,17 @@ ORIGIN: dict[str, Any] = {
 
 def card_of(values: Values, name: str, **changed: Any) -> str:
     """The card of a model if it were the champion."""
-    labels, evaluation = values.predictions[name].labels, values.evaluations[name]
+    labels, evaluation = values[f"{name}_predictions"].labels, values[f"{name}_evaluation"]
     described = card.Values(
         champion=dataclasses.replace(
-            values.champion, model=name, labels=labels.tolist(), errors=evaluation.errors
+            values["champion"], model=name, labels=labels.tolist(), errors=evaluation.errors
         ),
         reason="it is the best so far",
         evaluation=evaluation,
-        raw=values.raw_mnist,
-        num_train=len(values.train_digits.labels),
-        comparison=values.model_comparison,
-        robustness=values.robustness,
+        raw=values["raw_mnist"],
+        num_train=len(values["train_digits"].labels),
+        comparison=values["model_comparison"],
+        robustness=values["robustness"],
         origins=[
             ORIGIN,
             {**ORIGIN, "config": {"num_neighbors": 3, "share": 1 / 12, "epochs": None}, "seed": 7},
@@ -62,9 +62,9 @@ def rows(text: str, header: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_figures_of_the_model_are_there_with_their_intervals(name: str, values: Values) -> None:
-    text, found = card_of(values, name), values.evaluations[name]
+    text, found = card_of(values, name), values[f"{name}_evaluation"]
     assert with_interval(found.total - found.errors, found.total) in text
-    assert champion.checksum(values.predictions[name].labels) in text
+    assert champion.checksum(values[f"{name}_predictions"].labels) in text
     assert "3 nearest images vote, share 0.08333, seed 7." in text
     by_class = [
         with_interval(row[label], sum(row)) for label, row in enumerate(found.confusion_matrix)
@@ -72,17 +72,17 @@ def test_the_figures_of_the_model_are_there_with_their_intervals(name: str, valu
     assert [row[2] for row in rows(text, "digit")] == by_class
     errors = {
         MODELS[each].title: f"{score.errors:,}"
-        for each, score in values.model_comparison.models.items()
+        for each, score in values["model_comparison"].models.items()
     }
     assert {row[0]: row[2] for row in rows(text, "model")} == errors
-    lowest = values.robustness[values.robustness["model"] == name]["accuracy"].min()
+    lowest = values["robustness"][values["robustness"]["model"] == name]["accuracy"].min()
     assert rows(text, "disturbance")[0][2].startswith(percent(lowest))
 
 
 def test_limits_name_the_class_and_the_disturbance_that_the_model_fails_on(values: Values) -> None:
     true = np.repeat(np.arange(10), 100)
     predicted = np.where((true == 4) & (np.arange(1000) % 4 == 0), 9, true)
-    robust = values.robustness.assign(accuracy=1.0)
+    robust = values["robustness"].assign(accuracy=1.0)
     robust.loc[(robust["disturbance"] == "shift") & (robust["amount"] == 3), "accuracy"] = 0.5
     limits = card_of(
         values, "cnn", evaluation=evaluated(true, predicted), robustness=robust

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from mnist_pipeline.evaluation import scores
-from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.methods.table import assets_of_models
 from mnist_pipeline.report import document
-from mnist_pipeline.report.document import Values
+from mnist_pipeline.report.topics import Values
 
 
 def test_a_report_comes_back_from_its_files(composed: dict[str, Any]) -> None:
@@ -22,7 +22,7 @@ def test_errors_and_points_are_listed_with_their_places(
     composed: dict[str, Any], values: Values
 ) -> None:
     for model, errors in composed["errors"].items():
-        found, true = values.predictions[model], values.test_digits.labels
+        found, true = values[f"{model}_predictions"], values["test_digits"].labels
         assert [error["index"] for error in errors] == np.flatnonzero(found.labels != true).tolist()
         assert all(
             error["true_label"] == true[error["index"]] != error["predicted_label"]
@@ -34,9 +34,9 @@ def test_errors_and_points_are_listed_with_their_places(
                 for error in errors
             )
     scatter = composed["pca"]["scatter"]
-    np.testing.assert_array_equal(scatter["label"], values.train_digits.labels[scatter["index"]])
+    np.testing.assert_array_equal(scatter["label"], values["train_digits"].labels[scatter["index"]])
     np.testing.assert_array_equal(
-        np.stack([scatter["x"], scatter["y"]], 1), values.projections[scatter["index"], :2]
+        np.stack([scatter["x"], scatter["y"]], 1), values["projections"][scatter["index"], :2]
     )
     assert np.bincount(scatter["label"]).tolist() == [50] * 10
 
@@ -44,6 +44,6 @@ def test_errors_and_points_are_listed_with_their_places(
 def test_a_class_that_is_never_predicted_leaves_no_nan(values: Values) -> None:
     one_sided = scores.evaluate(np.arange(10), np.zeros(10, int), np.eye(10)[np.zeros(10, int)])
     json.dumps(
-        document.compose(values._replace(evaluations=dict.fromkeys(MODELS, one_sided))),
+        document.compose({**values, **dict.fromkeys(assets_of_models("evaluation"), one_sided)}),
         allow_nan=False,
     )

@@ -19,9 +19,9 @@ from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
 from mnist_pipeline.data.records import CLASS_NAMES, RawData
 from mnist_pipeline.evaluation import scores, versions
 from mnist_pipeline.methods.networks.training import RECIPES
-from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.methods.table import MODELS, by_model
 from mnist_pipeline.report import arrays, document, page
-from mnist_pipeline.report.document import Values
+from mnist_pipeline.report.topics import Values
 
 HOSTILE = "<script>alert(1)</script>"
 Read = Callable[[str], str]
@@ -65,7 +65,7 @@ def test_names_from_outside_cannot_become_markup(
 ) -> None:
     names = ("</script><b>", *CLASS_NAMES[1:])
     hostile = render(
-        values._replace(raw_mnist=RawData((), dataclasses.replace(MNIST, class_names=names))),
+        {**values, "raw_mnist": RawData((), dataclasses.replace(MNIST, class_names=names))},
         run={**composed["run"], "source": HOSTILE, "id": HOSTILE},
         files=[{"name": HOSTILE, "size": 1, "sha256": HOSTILE}],
         machine={**composed["machine"], "processor": HOSTILE},
@@ -99,7 +99,7 @@ def test_each_sprite_shows_the_image_that_its_label_names(html: str, values: Val
         column, row = round(float(x) / 100 * (columns - 1)), round(float(y) / 100 * (rows - 1))
         shown = atlas[28 * row : 28 * (row + 1), 28 * column : 28 * (column + 1)]
         assert (
-            np.abs(shown - (255.0 - values.test_digits.images[int(index)])).max() <= 9
+            np.abs(shown - (255.0 - values["test_digits"].images[int(index)])).max() <= 9
         )  # of 16 grey levels
 
 
@@ -107,7 +107,7 @@ def test_each_sprite_shows_the_image_that_its_label_names(html: str, values: Val
 def test_the_page_of_another_data_set_says_what_its_images_show(
     values: Values, text_of: Read
 ) -> None:
-    text = text_of(render(values._replace(raw_mnist=RawData((), FASHION_MNIST))))
+    text = text_of(render({**values, "raw_mnist": RawData((), FASHION_MNIST)}))
     assert all(name in text for name in (FASHION_MNIST.heading, *FASHION_MNIST.class_names))
     of_handwriting = (
         r"notebook|digit|stroke|writer|written|misread|\b(?:paper|ink|inked|hands?|pens?|reads?)\b"
@@ -122,10 +122,10 @@ def test_deformations_are_named_only_if_the_training_made_them(
 ) -> None:
     for name, deforms in (("default", True), ("notebook", False)):
         origin = {
-            **values.assets["cnn_model"],
+            **values["origins"]["cnn_model"],
             "recipe": dataclasses.asdict(RECIPES["cnn"][name]),
         }
-        text = text_of(render(values._replace(assets={**values.assets, "cnn_model": origin})))
+        text = text_of(render({**values, "origins": {**values["origins"], "cnn_model": origin}}))
         assert ("resembles these" in text) == deforms
         assert ("made no such images" in text) != deforms
 
@@ -143,19 +143,19 @@ def test_a_page_with_many_misread_images_contains_as_many_as_fit(
 
 
 def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> None:
-    labels = values.test_digits.labels
+    labels = values["test_digits"].labels
+    predictions = by_model(values, "predictions")
     evaluations = {
         model: scores.evaluate(labels, labels, answer.probabilities)
-        for model, answer in values.predictions.items()
+        for model, answer in predictions.items()
     }
     flawless = render(
-        values._replace(
-            predictions={
-                model: found._replace(labels=labels) for model, found in values.predictions.items()
-            },
-            evaluations=evaluations,
-            model_comparison=scores.compare(labels, dict.fromkeys(MODELS, labels), evaluations),
-        )
+        {
+            **values,
+            **{f"{name}_predictions": p._replace(labels=labels) for name, p in predictions.items()},
+            **{f"{name}_evaluation": found for name, found in evaluations.items()},
+            "model_comparison": scores.compare(labels, dict.fromkeys(MODELS, labels), evaluations),
+        }
     )
     assert "data-true=" not in flawless
     assert not re.search(r"\bnan\b", text_of(flawless))
@@ -163,23 +163,16 @@ def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> N
 
 @pytest.mark.usefixtures("without_charts")
 def test_rare_values_read_well(values: Values, text_of: Read) -> None:
-    nothing_held_out = {
-        name: {**model, "validation_accuracy": np.full(1, np.nan)}
-        if name in ("mlp", "cnn")
-        else model
-        for name, model in values.models.items()
-    }
+    nothing_held_out = {"validation_accuracy": np.full(1, np.nan)}
     one_corner = np.arange(10 * 28 * 28).reshape(10, 28, 28) == 400
-    rare = values._replace(
-        models=nothing_held_out,
-        evaluations={
-            **values.evaluations,
-            "cnn": dataclasses.replace(values.evaluations["cnn"], errors=1),
-        },
-        harris_corners=values.harris_corners._replace(
+    rare = {
+        **values,
+        **{name: values[name] | nothing_held_out for name in ("mlp_model", "cnn_model")},
+        "cnn_evaluation": dataclasses.replace(values["cnn_evaluation"], errors=1),
+        "harris_corners": values["harris_corners"]._replace(
             corners=one_corner, gram_difference=np.zeros(10)
         ),
-    )
+    }
     text = text_of(render(rare))
     assert "1 error off the diagonal" in text
     assert "1 corner in all" in text

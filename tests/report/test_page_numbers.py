@@ -22,8 +22,9 @@ from mnist_pipeline.methods import harris, pca, softmax
 from mnist_pipeline.methods.networks import modules
 from mnist_pipeline.methods.networks.method import weights_of
 from mnist_pipeline.methods.networks.training import load_weights
+from mnist_pipeline.methods.table import by_model
 from mnist_pipeline.report import arrays
-from mnist_pipeline.report.document import Values
+from mnist_pipeline.report.topics import Values
 
 NUM_COMPONENTS = 50
 # Largest difference of a probability, and smallest share of images with the same label.
@@ -42,7 +43,7 @@ def page(finished_run: tuple[Any, Path]) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def answers(page: Page, values: Values) -> dict[str, np.ndarray]:
-    return computing.answers(page, values.test_digits.images)
+    return computing.answers(page, values["test_digits"].images)
 
 
 LOADED = """name => Arrays.load().then((arrays) => {
@@ -79,7 +80,7 @@ def test_models_answer_as_in_the_run(
     model: str, answers: dict[str, np.ndarray], values: Values
 ) -> None:
     difference, agreement = BOUNDS[model]
-    stored: Any = values.predictions[model]
+    stored: Any = values[f"{model}_predictions"]
     np.testing.assert_allclose(answers[model], stored.probabilities, atol=difference)
     assert np.mean(answers[model].argmax(axis=1) == stored.labels) >= agreement
 
@@ -87,16 +88,16 @@ def test_models_answer_as_in_the_run(
 def test_the_nearest_digits_are_those_of_the_run_where_the_sample_has_all(
     page: Page, answers: dict[str, np.ndarray], values: Values
 ) -> None:
-    assert len(values.train_digits.labels) == arrays.SAMPLE
-    stored: Any = values.predictions["knn"]
+    assert len(values["train_digits"].labels) == arrays.SAMPLE
+    stored: Any = values["knn_predictions"]
     indices = loaded(page, "train.indices")
     np.testing.assert_array_equal(answers["knn"], stored.labels)
     np.testing.assert_array_equal(indices[answers["neighbors"]], stored.nearest["indices"][:, :3])
 
 
 def test_neighbors_in_bytes_are_sorted_by_the_distance_of_bytes(page: Page, values: Values) -> None:
-    image = values.test_digits.images[0]
-    distances = np.linalg.norm((image - values.train_digits.images).astype(float), axis=(1, 2))
+    image = values["test_digits"].images[0]
+    distances = np.linalg.norm((image - values["train_digits"].images).astype(float), axis=(1, 2))
     expected = distances.argsort(kind="stable")[:25]
     found = called(page, "knn.neighbors(image, 25, true)", image)
     indices = loaded(page, "train.indices")[[neighbor["position"] for neighbor in found]]
@@ -106,7 +107,7 @@ def test_neighbors_in_bytes_are_sorted_by_the_distance_of_bytes(page: Page, valu
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_the_page_has_the_images_of_the_run(split: str, page: Page, values: Values) -> None:
-    images, labels = getattr(values, f"{split}_digits")
+    images, labels = values[f"{split}_digits"]
     indices = loaded(page, f"{split}.indices")
     np.testing.assert_array_equal(loaded(page, f"{split}.images"), images[indices])
     np.testing.assert_array_equal(loaded(page, f"{split}.labels"), labels[indices])
@@ -119,7 +120,7 @@ def test_the_page_has_what_each_model_answered_to_each_misread_image(
     models = page.evaluate("Arrays.load().then(({ facts }) => facts.models)")
     misread = {error["index"] for errors in composed["errors"].values() for error in errors}
     assert misread <= set(indices)
-    stored, found = values.predictions, loaded(page, "test.probabilities")
+    stored, found = by_model(values, "predictions"), loaded(page, "test.probabilities")
     for place, model in enumerate(models):
         np.testing.assert_array_equal(
             loaded(page, "test.answers")[:, place], stored[model].labels[indices]
@@ -135,11 +136,11 @@ def test_the_page_has_what_each_model_answered_to_each_misread_image(
 
 
 def test_the_page_doubts_answers_as_the_recognizer_does(page: Page, values: Values) -> None:
-    images = values.test_digits.images[:150]
+    images = values["test_digits"].images[:150]
     images = np.concatenate([images, np.rot90(images, axes=(1, 2))])
     judged = computing.judged(page, images)
-    expected = values.recognizer.recognize(images)
-    known = values.recognizer.known
+    expected = values["recognizer"].recognize(images)
+    known = values["recognizer"].known
     same = [found["headline"] == known.headline(answer) for found, answer in zip(judged, expected)]
     assert np.mean(same) >= 0.97
     assert {answer.looks_like_digit for answer in expected} == {True, False}
@@ -152,12 +153,12 @@ def test_the_page_doubts_answers_as_the_recognizer_does(page: Page, values: Valu
 
 def test_a_sample_of_the_test_images_of_the_page_is_fair(page: Page, values: Values) -> None:
     places = page.evaluate("Arrays.load().then(({ facts }) => facts.testSample)")
-    sampled = robustness.sample(len(values.test_digits.labels), arrays.NUM_SAMPLED)
+    sampled = robustness.sample(len(values["test_digits"].labels), arrays.NUM_SAMPLED)
     assert sorted(loaded(page, "test.indices")[places]) == sorted(sampled)
 
 
 def test_a_picture_becomes_the_image_that_python_makes_of_it(page: Page, values: Values) -> None:
-    image = values.test_digits.images[0]
+    image = values["test_digits"].images[0]
     enlarged = 255 - np.asarray(Image.fromarray(image).resize((220, 220)))
     photo = np.pad(enlarged, ((40, 10), (90, 60)), constant_values=255)
     for picture in (image, enlarged, photo, 255 - photo):
@@ -172,10 +173,10 @@ def test_a_picture_becomes_the_image_that_python_makes_of_it(page: Page, values:
 
 
 def test_a_digit_is_rebuilt_from_its_components(page: Page, values: Values) -> None:
-    components = values.eigendecomposition.eigenvectors[:, :NUM_COMPONENTS]
-    image = values.test_digits.images[:1]
+    components = values["eigendecomposition"].eigenvectors[:, :NUM_COMPONENTS]
+    image = values["test_digits"].images[:1]
     expected = pca.reconstruct(
-        pca.project(image, values.data_mean, components), values.data_mean, components
+        pca.project(image, values["data_mean"], components), values["data_mean"], components
     )[0]
     rebuilt = called(
         page, f"pca.fromCoordinates(models.pca.coordinates(image, {NUM_COMPONENTS}))", image
@@ -186,7 +187,7 @@ def test_a_digit_is_rebuilt_from_its_components(page: Page, values: Values) -> N
 def test_the_contributions_of_the_pixels_and_the_bias_are_the_score(
     page: Page, values: Values
 ) -> None:
-    model, image = values.models["softmax"], values.test_digits.images[0]
+    model, image = values["softmax_model"], values["test_digits"].images[0]
     script = """(image) => Models.load().then(({ softmax }) => [...softmax.bias.keys()].map(
       (label) => [...Softmax.contributions(softmax, image, label)]))"""
     added = np.array(page.evaluate(script, image.ravel().tolist())).sum(axis=1)
@@ -199,7 +200,7 @@ def test_corners_are_those_of_the_run(page: Page, values: Values) -> None:
       const places = Harris.places(image);
       return { places, corners: Harris.corners(places), clearest: Harris.clearest(places) };
     }"""
-    for digit in values.digit_images:
+    for digit in values["digit_images"]:
         found = page.evaluate(script, digit.ravel().tolist())
         lambdas, angles, response = (
             np.array([place[name] for place in found["places"]]).reshape(28, 28, -1)
@@ -239,7 +240,7 @@ def test_the_page_trains_to_the_weights_of_sgd(page: Page) -> None:
 
 
 def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -> None:
-    weights, image = weights_of(values.models["cnn"]), values.test_digits.images[0]
+    weights, image = weights_of(values["cnn_model"]), values["test_digits"].images[0]
     network: Any = load_weights(modules.of_weights("cnn", weights), weights)
     with torch.inference_mode():
         first = torch.relu(
@@ -255,7 +256,7 @@ def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -
 
 
 def test_the_hidden_units_are_those_of_the_network(page: Page, values: Values) -> None:
-    weights, image = weights_of(values.models["mlp"]), values.test_digits.images[0]
+    weights, image = weights_of(values["mlp_model"]), values["test_digits"].images[0]
     expected = weights["hidden.weight"] @ (image.ravel() / 255) + weights["hidden.bias"]
     found = called(page, "mlp(image).hidden", image)
     np.testing.assert_allclose(found, expected.clip(0), atol=0.02 * expected.max())
@@ -266,7 +267,7 @@ def test_the_hidden_units_are_those_of_the_network(page: Page, values: Values) -
 
 @pytest.mark.parametrize("amount", [-1.0, -0.4, 0.0, 1.5])
 def test_digits_are_deformed_as_in_python(amount: float, page: Page, values: Values) -> None:
-    images = values.test_digits.images[:1]
+    images = values["test_digits"].images[:1]
     expected = {
         "turned": deformations.affine(images, rotation=30 * amount),
         "thickened": deformations.thicken(images, amount),

@@ -11,8 +11,8 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.evaluation.robustness import is_small as is_small_amount
 from mnist_pipeline.methods.knn import vote
 from mnist_pipeline.methods.networks.method import weights_of
-from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.report.document import Values
+from mnist_pipeline.methods.table import MODELS, by_model
+from mnist_pipeline.report.topics import Values
 from mnist_pipeline.report.words import power, probability
 from mnist_pipeline.runtime.storage.storage import Storage
 
@@ -28,15 +28,15 @@ def text(finished_run: tuple[object, Path], text_of: Callable[[str], str]) -> st
 
 
 def _data(values: Values) -> Iterator[str]:
-    train, test = values.train_digits.labels, values.test_digits.labels
+    train, test = values["train_digits"].labels, values["test_digits"].labels
     yield f"learned from {len(train):,} training images of"
     yield f"an accuracy of {max(np.bincount(test)) / len(test):.1%}"
     yield from (f"{k} {(train == k).sum()} {(test == k).sum()}" for k in range(10))
-    yield f"without information: {(values.train_digits.images.max(axis=0) == 0).sum()} pixels"
+    yield f"without information: {(values['train_digits'].images.max(axis=0) == 0).sum()} pixels"
 
 
 def _scores(values: Values) -> Iterator[str]:
-    evaluations = values.evaluations
+    evaluations = by_model(values, "evaluation")
     for name, found in evaluations.items():
         low, high = (f"{100 * end:.2f}" for end in found.interval)
         yield f"{TITLES[name]} {found.total - found.errors:,} {low}– {high}%"
@@ -44,13 +44,13 @@ def _scores(values: Values) -> Iterator[str]:
             yield f"{k} " + " ".join(f"{100 * measure:.1f}" for measure in measures)
     missed = 1 - np.mean([found.recall for found in evaluations.values()], axis=0)
     yield f"class {missed.argmax()} is the hardest: {missed.max():.1%}"
-    count = len(values.model_comparison.missed_by_all)
+    count = len(values["model_comparison"].missed_by_all)
     yield f"{count} test image{'s' if count != 1 else ''} that no model classifies correctly"
 
 
 def _components(values: Values) -> Iterator[str]:
-    eigenvalues, vectors = values.eigendecomposition
-    shares = np.cumsum(eigenvalues) / np.trace(values.covariance)
+    eigenvalues, vectors = values["eigendecomposition"]
+    shares = np.cumsum(eigenvalues) / np.trace(values["covariance"])
     yield (
         f"first component explains {shares[0]:.1%} of the variance, the first 20 together explain "
         f"{shares[19]:.1%}"
@@ -64,14 +64,14 @@ def _components(values: Values) -> Iterator[str]:
             "than the first. One more component would add "
             f"{shares[count] - shares[count - 1]:.2%}; the other {784 - count} together"
         )
-    rows = values.test_digits.images.reshape(-1, 784) - values.data_mean
-    for k in values.reconstructions.num_components:
+    rows = values["test_digits"].images.reshape(-1, 784) - values["data_mean"]
+    for k in values["reconstructions"].num_components:
         error = np.sqrt(((rows - rows @ vectors[:, :k] @ vectors[:, :k].T) ** 2).mean())
         yield f"k = {k}: {shares[k - 1]:.1%} of the variance, error {error:.1f} grey levels"
 
 
 def _corners(values: Values) -> Iterator[str]:
-    found = values.harris_corners
+    found = values["harris_corners"]
     yield f"{found.corners.sum()} corners in all"
     yield f"centring would remove {np.median(found.centering_change):.0%} of the trace"
     digit = found.response.argmax() // 784
@@ -83,21 +83,21 @@ def _corners(values: Values) -> Iterator[str]:
 
 
 def _neighbors(values: Values) -> Iterator[str]:
-    near = values.predictions["knn"].nearest["labels"]
+    near = values["knn_predictions"].nearest["labels"]
     for k in range(1, near.shape[1] + 1):
-        right = [vote(near[:, :k], rule) == values.test_digits.labels for rule in RULES]
+        right = [vote(near[:, :k], rule) == values["test_digits"].labels for rule in RULES]
         yield f"{k} {right[0].mean():.2%} {right[1].mean():.2%}"
 
 
 def _training(values: Values) -> Iterator[str]:
-    loss, accuracy = values.models["softmax"]["loss"], values.models["softmax"]["accuracy"]
+    loss, accuracy = values["softmax_model"]["loss"], values["softmax_model"]["accuracy"]
     yield f"mean loss is {loss[0]:.3f} in the first epoch and {loss[-1]:.3f} in the last"
     yield (
         f"accuracy on the training images is {accuracy[0]:.1%} in the first epoch and "
         f"{accuracy[-1]:.1%} in the last"
     )
     for name in ("mlp", "cnn"):
-        network, kept = values.models[name], len(split(values.train_digits.labels)[0])
+        network, kept = values[f"{name}_model"], len(split(values["train_digits"].labels)[0])
         parameters = sum(array.size for array in weights_of(network).values())
         yield f"the network has {parameters:,} parameters and learned from {kept:,} training images"
         first, last = network["loss"][[0, -1]]
@@ -107,7 +107,7 @@ def _training(values: Values) -> Iterator[str]:
 
 
 def _pairs(values: Values) -> Iterator[str]:
-    for pair in values.model_comparison.pairs:
+    for pair in values["model_comparison"].pairs:
         verdict = "significant" if pair.p_value < 0.05 / 6 else "may be chance"
         names = f"{SHORT[pair.first]}, {SHORT[pair.second]}"
         counts = f"{pair.only_first_correct} {pair.only_second_correct}"
@@ -115,7 +115,7 @@ def _pairs(values: Values) -> Iterator[str]:
 
 
 def _disturbances(values: Values) -> Iterator[str]:
-    table = values.robustness
+    table = values["robustness"]
     name, amount = table["disturbance"], table["amount"]
     is_neutral = amount == name.map({"scale": 1, "contrast": 1, "resolution": 28}).fillna(0)
     is_small = [is_small_amount(*place) for place in zip(name, amount)]

@@ -13,8 +13,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from support.browser import launch_browser, needs_axe, serious_findings
 
-from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.report.document import Values
+from mnist_pipeline.methods.table import MODELS, by_model
+from mnist_pipeline.report.topics import Values
 
 VIEWS: dict[str, dict[str, Any]] = {
     "laptop": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
@@ -220,7 +220,7 @@ def test_a_misread_digit_opens_with_the_stored_answers_and_can_be_turned(
     page.keyboard.press("Enter")
     dialog = page.locator("#opened")
     answers = dialog.locator(".says strong")
-    stored = [str(found.labels[index]) for found in values.predictions.values()]
+    stored = [str(found.labels[index]) for found in by_model(values, "predictions").values()]
     expect(answers).to_have_text(stored)
     neighbors = "all => all.map((canvas) => canvas.toDataURL())"
     near = dialog.locator(".near canvas")
@@ -237,7 +237,7 @@ def test_a_misread_digit_opens_with_the_stored_answers_and_can_be_turned(
 
 def test_the_misread_digits_of_all_models_open_and_have_names(page: Page, values: Values) -> None:
     for model in ("mlp", "cnn"):
-        wrong = values.predictions[model].labels != values.test_digits.labels
+        wrong = values[f"{model}_predictions"].labels != values["test_digits"].labels
         named = page.get_by_role("button", name=re.compile(r"an? \d read as an? \d"))
         assert named.count() >= wrong.sum()
     assert page.locator("[data-index]:disabled").count() == 0
@@ -329,11 +329,11 @@ def test_a_chosen_picture_is_read_and_another_file_is_named(page: Page, values: 
     figure = page.locator("#figure-draw")
     figure.scroll_into_view_if_needed()
     content = io.BytesIO()
-    Image.fromarray(values.test_digits.images[0]).save(content, "PNG")
+    Image.fromarray(values["test_digits"].images[0]).save(content, "PNG")
     file, answer = figure.locator(".file"), figure.locator(".says strong").last
     picture: Any = {"name": "a.png", "mimeType": "image/png", "buffer": content.getvalue()}
     file.set_input_files(picture)
-    expect(answer).to_have_text(str(values.predictions["cnn"].labels[0]))
+    expect(answer).to_have_text(str(values["cnn_predictions"].labels[0]))
     file.set_input_files({**picture, "name": "notes.txt", "buffer": b"no picture"})
     expect(figure.get_by_role("status")).to_contain_text("notes.txt")
 

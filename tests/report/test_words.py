@@ -7,11 +7,12 @@ import pytest
 
 from mnist_pipeline.evaluation.robustness import Curves
 from mnist_pipeline.report import words
+from mnist_pipeline.report.topics.trust import topic
 
 
 def test_a_disturbance_names_the_amount_with_the_lowest_accuracy_and_the_models_there() -> None:
     accuracies = {"knn": [0.97, 0.8, 0.1], "mlp": [0.98, 0.7, 0.2], "cnn": [0.99, 0.98, 0.85]}
-    text = words.disturbance_in_words(
+    text = topic.disturbance_in_words(
         Curves("Shift", "pixels", 0.0, [0.0, 2.0, 4.0], accuracies), "digits"
     )
     assert re.search(
@@ -21,7 +22,7 @@ def test_a_disturbance_names_the_amount_with_the_lowest_accuracy_and_the_models_
 
 def test_the_most_robust_model_is_named_before_the_least_robust_one() -> None:
     means = {"knn": 0.8, "softmax": 0.6, "cnn": 0.95}
-    text = words.robustness_in_words(
+    text = topic.robustness_in_words(
         {name: {"undisturbed": 0.97, "mean": mean} for name, mean in means.items()}, num_images=100
     )
     assert re.search(r"100.*convolutional network.*95.0%.*softmax regression.*60.0%", text)

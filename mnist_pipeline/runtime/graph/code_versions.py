@@ -25,12 +25,12 @@ GRAPH_DIRECTORY = PROJECT.joinpath(*GRAPH.split(".")[:-1])
 TABLE, REPORT = PACKAGE / "methods" / "table.py", PACKAGE / "report"
 COMPUTE_NOTHING = (PACKAGE / "cli", PACKAGE / "runtime")  # see the contracts in pyproject.toml
 COMPUTING = {field.name for field in fields(Model)} - {field.name for field in fields(Shown)}
-TEMPLATES = "templates/**/*.*"
+TEMPLATES = (".j2", ".js", ".css")  # files of the report
 
 
 def code_versions(modules: Mapping[str, Path]) -> dict[str, str]:
     """The code versions of assets, remembered until a source changes: they take half a second."""
-    files = {*PACKAGE.rglob("*.py"), *PACKAGE.rglob(TEMPLATES), *GRAPH_DIRECTORY.rglob("*.py")}
+    files = {*PACKAGE.rglob("*.py"), *_templates(REPORT), *GRAPH_DIRECTORY.rglob("*.py")}
     sources = [(str(file), file.read_bytes()) for file in sorted(files) if file.is_file()]
     state = hashlib.sha256(repr((sys.version, sorted(modules), sources)).encode()).hexdigest()
     remembered = code_cache() / "code-versions.json"
@@ -70,10 +70,18 @@ def _read(file: Path) -> tuple[str, list[Path]]:
             if ast.get_docstring(node) is not None:
                 del node.body[0]
         elif isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
-            # A package that imports its modules later names them for the type checker.
+            # A package that imports a module later names it for the type checker.
             node.body = node.body if file.name == "__init__.py" else []
-    content = [ast.dump(tree).encode(), *map(Path.read_bytes, sorted(file.parent.glob(TEMPLATES)))]
-    return hashlib.sha256(b"\n".join(content)).hexdigest(), list(_imports(tree, file))
+    content, imports = [ast.dump(tree).encode()], list(_imports(tree, file))
+    if file.parent == REPORT:
+        content += map(Path.read_bytes, sorted(_templates(REPORT)))
+    if file.parent == REPORT / "topics":  # which finds the topics by their folders
+        imports += sorted(file.parent.glob("*/topic.py"))
+    return hashlib.sha256(b"\n".join(content)).hexdigest(), imports
+
+
+def _templates(directory: Path) -> list[Path]:
+    return [file for file in directory.rglob("*.*") if file.suffix in TEMPLATES]
 
 
 def _imports(code: ast.AST, file: Path) -> Iterator[Path]:

@@ -25,7 +25,7 @@ const Components = (arrays, models, reader) => {
     ink(find("canvas"), models.pca.fromCoordinates(coordinates.subarray(0, k)));
     set(point, { cx: x, cy: y });
     const error = `Error of this ${data.noun}: ${errors[k].toFixed(1)} grey levels`;
-    find(".message").textContent = `${error}. Variance of all ${data.nouns} explained: ${percent(data.shares[k])}.`;
+    find(".message").textContent = `${error}. Variance of all ${data.nouns} explained: ${percent(arrays.facts.shares[k])}.`;
     find(".count").textContent = `k = ${k}`;
     slider.setAttribute("aria-valuetext", `${k} of ${PIXELS} components. ${error}`);
     terms.forEach((term, i) => term.classList.toggle("unused", i >= k));

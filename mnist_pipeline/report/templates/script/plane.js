@@ -4,7 +4,7 @@ const Plane = (arrays, models, reader) => {
   const figure = document.getElementById("figure-scatter"), find = (selector) => figure.querySelector(selector);
   const plot = find(".plot"), drawing = plot.querySelector("svg"), [made, nearest] = figure.querySelectorAll("canvas");
   // The plot shows the first training images of the arrays.
-  const places = [...Array(data.num_scattered).keys()], labels = arrays["train.labels"];
+  const places = [...Array(arrays.facts.numScattered).keys()], labels = arrays["train.labels"];
   const imageOf = (place) => imageAt(arrays["train.images"], place);
   const coordinates = places.map((place) => models.pca.coordinates(imageOf(place), 2));
 

@@ -1,0 +1,77 @@
+"""The report by topic: a folder per topic, which nothing else knows by name.
+
+A folder has the module `topic.py` and its templates. The module offers what its topic has of:
+
+- `READS`, the names of the assets that it reads;
+- `STORY`, its part of the story, and `APPENDIX`, its parts of the appendix;
+- `numbers(values)`, its entries of `report.json`;
+- `charts(document, values)`, `pictures(document, values)` and `context(document, values)`: what its
+  templates show, by name. They also see the document, the content of `report.json`;
+- `code()`, the functions whose source its templates show, by name;
+- `sprites(document)`, the indices of the test images that its templates show;
+- `arrays(values, images)` and `facts(values)`, what its script computes with.
+
+`values` has the values of the assets by their names, and what the run knows: `run` (id, started in
+ISO 8601, source, canonical), `origins`, the provenance of each asset, and `since_last_run`, see
+`versions.compare`, or None if there was no run before the last.
+"""
+
+import functools
+import importlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+Values = Mapping[str, Any]
+Document = Mapping[str, Any]
+
+
+class Part(NamedTuple):
+    """A part of the page."""
+
+    place: int  # parts are in the order of their places
+    id: str
+    title: str  # of a part of the story, in the contents
+    template: str
+    models: tuple[str, ...] = ()  # that it describes; every other model gets a part of its own
+    needs: str = ""  # an entry of the document, without which the part is left out
+
+
+@functools.cache
+def all_topics() -> tuple[ModuleType, ...]:
+    """The module of each folder."""
+    names = sorted(file.parent.name for file in Path(__file__).parent.glob("*/topic.py"))
+    return tuple(importlib.import_module(f"{__name__}.{name}.topic") for name in names)
+
+
+def reads() -> list[str]:
+    """The assets that the report reads."""
+    return sorted({name for topic in all_topics() for name in getattr(topic, "READS", ())})
+
+
+def story() -> list[Part]:
+    """The parts of the story, in their order."""
+    return sorted(topic.STORY for topic in all_topics() if hasattr(topic, "STORY"))
+
+
+def appendix(document: Document) -> list[Part]:
+    """The parts of the appendix, in their order."""
+    parts = [part for topic in all_topics() for part in getattr(topic, "APPENDIX", ())]
+    return sorted(part for part in parts if not part.needs or document[part.needs])
+
+
+def sprites(document: Document) -> list[int]:
+    """The test images that the templates show."""
+    return [index for offered in _offered("sprites", document) for index in offered]
+
+
+def merged(name: str, *arguments: Any) -> dict[str, Any]:
+    """What the functions of this name return, of all topics that have such a function."""
+    return {key: value for offered in _offered(name, *arguments) for key, value in offered.items()}
+
+
+def _offered(name: str, *arguments: Any) -> Iterator[Any]:
+    for topic in all_topics():
+        if offer := getattr(topic, name, None):
+            yield offer(*arguments)

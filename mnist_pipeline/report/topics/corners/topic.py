@@ -1,0 +1,58 @@
+"""Harris corners, which are principal components of the gradients."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mnist_pipeline.methods import harris
+from mnist_pipeline.report import figures
+from mnist_pipeline.report.topics import Document, Part, Values
+
+READS = ("digit_images", "harris_corners")
+STORY = Part(60, "corners", "Corners", "corners/story.html.j2")
+APPENDIX = (Part(30, "harris", "Harris corners", "corners/appendix.html.j2"),)
+
+
+def numbers(values: Values) -> dict[str, Any]:
+    """Corners, the difference from PCA, and three places."""
+    corners = values["harris_corners"]
+    place_digit, places = harris.clearest_places(values["digit_images"], corners.response)
+    return {
+        "harris": {
+            "digits": {
+                "corners": np.count_nonzero(corners.corners, axis=(1, 2)).tolist(),
+                "difference": corners.gram_difference.tolist(),
+                "centering_change": corners.centering_change.tolist(),
+            },
+            "num_corners": int(np.count_nonzero(corners.corners)),
+            "max_relative_difference": float(corners.gram_difference.max()),
+            "centering_change": float(np.median(corners.centering_change)),
+            "place_digit": place_digit,
+            "places": {
+                name: {
+                    field: np.asarray(value).tolist() for field, value in place._asdict().items()
+                }
+                for name, place in places.items()
+            },
+        }
+    }
+
+
+def charts(document: Document, values: Values) -> dict[str, Any]:
+    """The gradients around three places."""
+    _, places = harris.clearest_places(values["digit_images"], values["harris_corners"].response)
+    return {
+        f"gradients_{name}": figures.side_by_side(panel, size=figures.SQUARE)
+        for name, panel in figures.gradients(places).items()
+    }
+
+
+def pictures(document: Document, values: Values) -> dict[str, Any]:
+    """The places of the corners on each image."""
+    return {"corners": [np.argwhere(mask).tolist() for mask in values["harris_corners"].corners]}
+
+
+def code() -> dict[str, tuple[Callable[..., Any], ...]]:
+    """Gradients, structure tensor and response."""
+    return {"harris": (harris.gradients, harris.structure_tensor, harris.corner_response)}

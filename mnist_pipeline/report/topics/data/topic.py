@@ -1,0 +1,60 @@
+"""The images: their classes, counts and means."""
+
+from typing import Any
+
+import numpy as np
+
+from mnist_pipeline.data import datasets
+from mnist_pipeline.data.held_out import held_out_size
+from mnist_pipeline.report import pictures as drawn
+from mnist_pipeline.report.arrays import Images, Packed
+from mnist_pipeline.report.topics import Document, Part, Values
+
+READS = ("raw_mnist", "train_digits", "test_digits", "digit_images", "data_mean")
+APPENDIX = (Part(10, "data", "The data", "data/appendix.html.j2"),)
+
+
+def numbers(values: Values) -> dict[str, Any]:
+    """Counts, and what the images are called."""
+    splits = {name: values[f"{name}_digits"].labels for name in ("train", "test")}
+    data_set, mean = values["raw_mnist"].data_set, values["data_mean"]
+    num_classes = len(data_set.class_names)
+    return {
+        "data": {
+            **{split: len(labels) for split, labels in splits.items()},
+            "held_out": held_out_size(splits["train"]),
+            "class_names": list(data_set.class_names),
+            "class_counts": {
+                split: np.bincount(labels, minlength=num_classes).tolist()
+                for split, labels in splits.items()
+            },
+            "mean_grey_level": float(mean.mean()),
+            "largest_mean": float(mean.max()),
+            "never_inked": int(np.count_nonzero(mean == 0)),
+            "doubted_labels": list(data_set.doubted_labels),
+            "heading": data_set.heading,
+            "noun": data_set.noun,
+            "nouns": data_set.nouns,
+            "handwritten": data_set.handwritten,
+        }
+    }
+
+
+def pictures(document: Document, values: Values) -> dict[str, Any]:
+    """One image of each class, and the mean image of each class."""
+    means = datasets.class_means(values["train_digits"])
+    return {
+        "digits": [drawn.grey(image) for image in values["digit_images"]],
+        "class_means": [drawn.grey(image) for image in means],
+    }
+
+
+def arrays(values: Values, images: Images) -> dict[str, Packed]:
+    """The images that the page contains, with their labels and indices."""
+    packed: dict[str, Packed] = {}
+    for name, indices in (("test", images.test), ("train", images.train)):
+        digits = values[f"{name}_digits"]
+        packed[f"{name}.images"] = Packed(digits.images[indices])
+        packed[f"{name}.labels"] = Packed(digits.labels[indices].astype(np.uint8))
+        packed[f"{name}.indices"] = Packed(indices.astype(np.int32))
+    return packed

@@ -1,0 +1,80 @@
+"""Which images each model misclassifies, and how all models answer them."""
+
+from typing import Any
+
+import numpy as np
+
+from mnist_pipeline.evaluation.scores import misclassified
+from mnist_pipeline.methods.knn.method import vote_probabilities
+from mnist_pipeline.methods.table import MODELS, assets_of_models, by_model
+from mnist_pipeline.report.arrays import Images, Packed, rounded
+from mnist_pipeline.report.topics import Document, Part, Values
+
+READS = ("test_digits", "knn_model", *assets_of_models("predictions"))
+STORY = Part(70, "errors", "Errors", "errors/story.html.j2")
+NUM_SHOWN = 84  # in the story
+MAX_SHOWN = 200  # images of each model in the appendix
+NUM_CONFUSIONS_SHOWN = 30
+PROBABILITY_STEP = 1e-4
+
+
+def numbers(values: Values) -> dict[str, Any]:
+    """The wrong predictions of each model, in the order of the test images."""
+    return {"errors": {name: _errors(values, name) for name in MODELS}}
+
+
+def _errors(values: Values, name: str) -> list[dict[str, Any]]:
+    predictions, labels = values[f"{name}_predictions"], values["test_digits"].labels
+    columns = misclassified(labels, predictions.labels, predictions.probabilities)
+    order = columns["index"].argsort()
+    rows = zip(*(column[order].tolist() for column in columns.values()))
+    return [dict(zip(columns, row)) for row in rows]
+
+
+def sprites(document: Document) -> list[int]:
+    """The first misclassified images of each model."""
+    return [
+        error["index"] for errors in document["errors"].values() for error in errors[:MAX_SHOWN]
+    ]
+
+
+def context(document: Document, values: Values) -> dict[str, Any]:
+    """The most frequent confusions of each model, and how many images are shown."""
+    confusions = {
+        name: _most_frequent(model["confusion_matrix"])
+        for name, model in document["models"].items()
+    }
+    largest = [cells[0][0] for cells in confusions.values() if cells]
+    return {
+        "confusions": confusions,
+        "most_confused": max(largest, default=1),
+        "max_shown": NUM_SHOWN,
+        "max_errors": MAX_SHOWN,
+    }
+
+
+def _most_frequent(matrix: list[list[int]]) -> list[tuple[int, int, int]]:
+    """The most frequent confusions: number of images, true class, predicted class."""
+    counts = np.array(matrix)
+    np.fill_diagonal(counts, 0)
+    confusions = [(int(counts[i, j]), int(i), int(j)) for i, j in np.argwhere(counts)]
+    return sorted(confusions, key=lambda cell: -cell[0])[:NUM_CONFUSIONS_SHOWN]
+
+
+def arrays(values: Values, images: Images) -> dict[str, Packed]:
+    """The answers of all models to the test images of the page: (n, n_models), and a last axis of
+    classes.
+
+    k-NN shows the shares of the votes.
+    """
+    predictions = by_model(values, "predictions")
+    probabilities = {name: found.probabilities[images.test] for name, found in predictions.items()}
+    labels = predictions["knn"].nearest["labels"]
+    voters = labels[images.test, : int(values["knn_model"]["num_neighbors"])]
+    probabilities["knn"] = vote_probabilities(voters, 0, probabilities["knn"].shape[1])
+    answers = [found.labels[images.test] for found in predictions.values()]
+    shown = np.stack(list(probabilities.values()), axis=1)
+    return {
+        "test.probabilities": rounded(shown, PROBABILITY_STEP),
+        "test.answers": Packed(np.stack(answers, axis=1).astype(np.uint8)),
+    }

@@ -1,0 +1,66 @@
+"""k-nearest neighbours: the vote, and what misleads it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mnist_pipeline.methods import knn
+from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN, accuracy_by_k
+from mnist_pipeline.report import figures
+from mnist_pipeline.report import pictures as drawn
+from mnist_pipeline.report.arrays import Images, Packed
+from mnist_pipeline.report.topics import Document, Part, Values
+
+READS = ("knn_model", "knn_predictions", "train_digits", "test_digits")
+STORY = Part(20, "neighbors", "Neighbours", "neighbors/story.html.j2")
+APPENDIX = (Part(40, "knn", "Nearest neighbours", "neighbors/appendix.html.j2", models=("knn",)),)
+NUM_MISLED_SHOWN = 12
+
+
+def numbers(values: Values) -> dict[str, Any]:
+    """k, the accuracy for other k, and the neighbours of each misread image."""
+    predictions, labels = values["knn_predictions"], values["test_digits"].labels
+    nearest, is_wrong = predictions.nearest, predictions.labels != labels
+    return {
+        "knn": {
+            "num_neighbors": int(values["knn_model"]["num_neighbors"]),
+            "accuracy_by_k": accuracy_by_k(nearest["labels"], labels),
+            "misled": {
+                "neighbors": nearest["indices"][is_wrong, :NUM_NEIGHBORS_SHOWN].tolist(),
+                "neighbor_labels": nearest["labels"][is_wrong, :NUM_NEIGHBORS_SHOWN].tolist(),
+            },
+        }
+    }
+
+
+def charts(document: Document, values: Values) -> dict[str, Any]:
+    """The accuracy by the number of neighbours that vote."""
+    return {"votes": figures.votes(document["knn"]["accuracy_by_k"])}
+
+
+def pictures(document: Document, values: Values) -> dict[str, Any]:
+    """The neighbours of the first misread images."""
+    images = values["train_digits"].images
+    misled = document["knn"]["misled"]["neighbors"][:NUM_MISLED_SHOWN]
+    return {"misled": [drawn.strip(images[neighbors]) for neighbors in misled]}
+
+
+def code() -> dict[str, tuple[Callable[..., Any], ...]]:
+    """The vote."""
+    return {"knn": (knn.vote,)}
+
+
+def arrays(values: Values, images: Images) -> dict[str, Packed]:
+    """The nearest training images of the test images of the page."""
+    nearest = values["knn_predictions"].nearest["indices"]
+    return {"test.neighbors": Packed(nearest[images.test, :NUM_NEIGHBORS_SHOWN].astype(np.int32))}
+
+
+def facts(values: Values) -> dict[str, Any]:
+    """k, and the smoothing of the vote."""
+    model = values["knn_model"]
+    return {
+        "numNeighbors": int(model["num_neighbors"]),
+        "smoothing": float(model["smoothing"]),
+    }

@@ -1,0 +1,84 @@
+"""The two networks: their layers, their learning, and the weights that the page computes with."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mnist_pipeline.data.held_out import held_out_size
+from mnist_pipeline.methods.networks.method import TEMPERATURE, weights_of
+from mnist_pipeline.report import learning
+from mnist_pipeline.report.arrays import Images, Packed, rounded
+from mnist_pipeline.report.topics import Document, Part, Values
+
+NETWORKS = ("mlp", "cnn")
+READS = ("mlp_model", "cnn_model", "train_digits", "data_mean", "covariance")
+STORY = Part(40, "layers", "Networks", "networks/story.html.j2")
+APPENDIX = (Part(60, "networks", "The networks", "networks/appendix.html.j2", models=NETWORKS),)
+# Of a weight, per sign: the probabilities of the convolutional network are right to 0.1%.
+LEVELS = 2**13
+FAINT = 25.5  # grey levels; pixels with less ink have the same step as pixels with this ink
+
+
+def numbers(values: Values) -> dict[str, Any]:
+    """Layers, and loss and accuracy by epoch."""
+    return {"networks": {name: _network(values, name) for name in NETWORKS}}
+
+
+def _network(values: Values, name: str) -> dict[str, Any]:
+    # Imported here, because torch is slow to import.
+    from mnist_pipeline.methods.networks import modules
+
+    model, labels = values[f"{name}_model"], values["train_digits"].labels
+    curves = learning.curves(model)
+    num_held_out = held_out_size(labels) if "held_out_accuracy" in curves else 0
+    layers = modules.layer_rows(modules.of_weights(name, weights_of(model)))
+    return {
+        **curves,
+        "layers": layers,
+        "parameters": sum(layer["parameters"] for layer in layers),
+        "trained_on": len(labels) - num_held_out,
+    }
+
+
+def charts(document: Document, values: Values) -> dict[str, Any]:
+    """Loss and accuracy of each network by epoch."""
+    drawn: dict[str, Any] = {}
+    for name in NETWORKS:
+        drawn |= learning.charts(document, name, document["networks"][name])
+    return drawn
+
+
+def code() -> dict[str, tuple[Callable[..., Any], ...]]:
+    """The modules."""
+    from mnist_pipeline.methods.networks import modules
+
+    return {"mlp": (modules.MLP,), "cnn": (modules.CNN,)}
+
+
+def arrays(values: Values, images: Images) -> dict[str, Packed]:
+    """The weights, rounded: the 8 bits of a weight of the hidden layer are enough."""
+    weights: dict[str, np.ndarray] = {}
+    for name in NETWORKS:
+        arrays = weights_of(values[f"{name}_model"])
+        weights |= {f"{name}.{part}": array for part, array in arrays.items()}
+    hidden = weights.pop("mlp.hidden.weight")
+    # W x = Q (s ⊙ x) with integers Q: the less ink a pixel has, the larger its step s may be.
+    mean_square = values["data_mean"].ravel() ** 2 + values["covariance"].diagonal()
+    ink = np.sqrt(mean_square).clip(FAINT)
+    step = (np.abs(hidden * ink).max() or 1) / 127
+    levels = np.rint((hidden * ink).T / step)  # (784, n_hidden)
+    return {
+        "mlp.hidden.levels": Packed(levels.astype(np.int8)),
+        "mlp.hidden.steps": Packed((step / ink).astype(np.float32)),
+        **{
+            name: rounded(array, (np.abs(array).max() or 1) / LEVELS)
+            for name, array in weights.items()
+        },
+    }
+
+
+def facts(values: Values) -> dict[str, Any]:
+    """The temperatures that calibrate the probabilities."""
+    temperatures = {name: float(values[f"{name}_model"][TEMPERATURE]) for name in NETWORKS}
+    return {"temperatures": temperatures}

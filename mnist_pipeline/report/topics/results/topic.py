@@ -1,0 +1,118 @@
+"""How accurate each model is, which model answers users, and whether differences are chance."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from mnist_pipeline.data.held_out import split
+from mnist_pipeline.evaluation.scores import accuracy, most_frequent_share, wilson_interval
+from mnist_pipeline.methods.table import MODELS, STORED, by_model, model_seconds
+from mnist_pipeline.report import figures
+from mnist_pipeline.report.topics import Document, Part, Values
+from mnist_pipeline.report.words import recipe_in_words
+
+READS = (
+    *("raw_mnist", "train_digits", "test_digits", "model_comparison", "champion"),
+    *STORED,  # of the models, only versions and seconds are shown
+)
+STORY = Part(10, "results", "Results", "results/story.html.j2")
+APPENDIX = (Part(70, "comparison", "Comparison", "results/appendix.html.j2"),)
+SIGNIFICANCE = 0.05
+
+
+def numbers(values: Values) -> dict[str, Any]:
+    """The evaluation of each model, the comparison, the champion, and what the notebook printed."""
+    champion = values["champion"]
+    return {
+        "models": {name: _model(values, name) for name in MODELS},
+        "comparison": _comparison(values),
+        "champion": {
+            **{name: getattr(champion, name) for name in ("model", "accuracy", "errors")},
+            "reason": values["origins"].get("champion", {}).get("reason"),
+            "num_held_out": champion.num_held_out,
+            "surely_better_than_guessing": _surely_better_than_guessing(values),
+        },
+        "notebook": _notebook(values),
+    }
+
+
+def charts(document: Document, values: Values) -> dict[str, Any]:
+    """The accuracy of all models."""
+    return {"accuracies": figures.accuracies(by_model(values, "evaluation"))}
+
+
+def sprites(document: Document) -> list[int]:
+    """The images that all models misclassify."""
+    return list(document["comparison"]["missed_by_all"])
+
+
+def context(document: Document, values: Values) -> dict[str, Any]:
+    """The best model, and the largest share of a class that a model misclassifies."""
+    shares = document["comparison"]["by_class"]["models"].values()
+    return {
+        "best": next(iter(document["comparison"]["models"])),
+        "most_missed": max(map(max, shares)) or 1,
+    }
+
+
+def _model(values: Values, name: str) -> dict[str, Any]:
+    model, origins = MODELS[name], values["origins"]
+    return {
+        **dataclasses.asdict(values[model.evaluation_asset]),
+        "accuracy_without_doubted": _accuracy_without_doubted(values, name),
+        "seconds": model_seconds(origins, name),
+        "settings": recipe_in_words(
+            [origins[asset] for asset in (model.model_asset, model.predictions_asset)]
+        ),
+    }
+
+
+def _accuracy_without_doubted(values: Values, name: str) -> float:
+    labels = values["test_digits"].labels
+    kept = np.setdiff1d(np.arange(len(labels)), values["raw_mnist"].data_set.doubted_labels)
+    return accuracy(labels[kept], values[f"{name}_predictions"].labels[kept])
+
+
+def _surely_better_than_guessing(values: Values) -> bool:
+    """Whether the held-out images show that the champion does more than guess."""
+    champion, labels = values["champion"], values["train_digits"].labels
+    right = champion.num_held_out - champion.held_out_errors
+    low, _ = wilson_interval(right, champion.num_held_out)
+    return low > most_frequent_share(labels[split(labels)[1]])
+
+
+def _notebook(values: Values) -> dict[str, Any]:
+    """The results of the course notebook that the project grew from; it was on MNIST."""
+    if not values["raw_mnist"].data_set.is_mnist:
+        return {}
+    results = {name: model.notebook for name, model in MODELS.items()}
+    return {name: dataclasses.asdict(result) for name, result in results.items() if result}
+
+
+def _comparison(values: Values) -> dict[str, Any]:
+    comparison = values["model_comparison"]
+    compared, missed = dataclasses.asdict(comparison), comparison.missed_by_all
+    # Several pairs are tested, so the level is divided by their number (Bonferroni's correction).
+    level = SIGNIFICANCE / max(1, len(compared["pairs"]))
+    for pair in compared["pairs"]:
+        pair["significant"] = pair["p_value"] < level
+    compared["by_class"] = _by_class(values)
+    compared["missed_by_all_said"] = {
+        model: values[f"{model}_predictions"].labels[missed].tolist() for model in comparison.models
+    }
+    compared["missed_by_all_labels"] = values["test_digits"].labels[missed].tolist()
+    return compared
+
+
+def _by_class(values: Values) -> dict[str, Any]:
+    """The share of each class that each model misreads; means; hardest and easiest class."""
+    models = values["model_comparison"].models
+    shares = {name: 1 - np.array(values[f"{name}_evaluation"].recall) for name in models}
+    mean = np.mean(list(shares.values()), axis=0)
+    return {
+        "models": {name: share.tolist() for name, share in shares.items()},
+        "mean": mean.tolist(),
+        "hardest": int(mean.argmax()),
+        "easiest": int(mean.argmin()),
+    }

@@ -1,0 +1,50 @@
+"""Softmax regression: the gradient, the learning, and the weights of each class."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mnist_pipeline.methods import softmax
+from mnist_pipeline.report import learning
+from mnist_pipeline.report import pictures as drawn
+from mnist_pipeline.report.arrays import Images, Packed
+from mnist_pipeline.report.topics import Document, Part, Values
+
+READS = ("softmax_model", "train_digits")
+STORY = Part(30, "scores", "Scores", "scores/story.html.j2")
+APPENDIX = (
+    Part(50, "softmax", "Softmax regression", "scores/appendix.html.j2", models=("softmax",)),
+)
+
+
+def numbers(values: Values) -> dict[str, Any]:
+    """Loss and accuracy by epoch, and how exact the gradient is."""
+    model = values["softmax_model"]
+    error = float(model["gradient_error"])
+    return {"softmax": {**learning.curves(model), "gradient_error": error}}
+
+
+def charts(document: Document, values: Values) -> dict[str, Any]:
+    """Loss and accuracy by epoch."""
+    return learning.charts(document, "softmax", document["softmax"])
+
+
+def pictures(document: Document, values: Values) -> dict[str, Any]:
+    """The influence of each weight, as an image of each class."""
+    images = values["train_digits"].images
+    influences = values["softmax_model"]["weights"] * softmax.pixel_deviations(images)
+    return {"templates": [drawn.diverging(row.reshape(images.shape[1:])) for row in influences]}
+
+
+def code() -> dict[str, tuple[Callable[..., Any], ...]]:
+    """Probabilities, gradient and training."""
+    return {"softmax": (softmax.softmax, softmax.gradient, softmax.sgd_reference)}
+
+
+def arrays(values: Values, images: Images) -> dict[str, Packed]:
+    """Weights and bias."""
+    model = values["softmax_model"]
+    return {
+        f"softmax.{name}": Packed(model[name].astype(np.float32)) for name in ("weights", "bias")
+    }

@@ -1,0 +1,159 @@
+"""How far to trust the answers: disturbed images, calibration, and shapes unlike all classes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mnist_pipeline.evaluation import robustness
+from mnist_pipeline.evaluation.robustness import CORRUPTED, Curves
+from mnist_pipeline.methods.table import MODELS, assets_of_models, by_model
+from mnist_pipeline.report import figures
+from mnist_pipeline.report import pictures as drawn
+from mnist_pipeline.report.arrays import Images, Packed, rounded
+from mnist_pipeline.report.topics import Document, Part, Values
+from mnist_pipeline.report.words import estimate, percent
+from mnist_pipeline.utils.printable import count
+
+READS = (
+    *("raw_mnist", "test_digits", "robustness", "champion", "recognizer"),
+    *assets_of_models("evaluation"),
+)
+STORY = Part(80, "trust", "Trust", "trust/story.html.j2")
+NUM_CORRUPTED_SHOWN = 8  # images of each corruption
+# Of a weight of the novelty, per sign: 1 in 1,000 of MNIST's test digits is doubted differently.
+LEVELS = 2**8
+
+
+def numbers(values: Values) -> dict[str, Any]:
+    """The accuracy of each model under each disturbance, and the champion's answers."""
+    measured, num_images = _measured(values)
+    labels, nouns = values["test_digits"].labels, values["raw_mnist"].data_set.nouns
+    answers = robustness.answers(measured, values["champion"].model)
+    curves = robustness.curves(measured)
+    models = {model: robustness.summary(curves, model) for model in MODELS}
+    shown = robustness.sample(len(labels), num_images)[: robustness.SHOWN]
+    return {
+        "robustness": {
+            "num_images": num_images,
+            "num_disturbances": sum(len(curve.amounts) - 1 for curve in curves.values()),
+            "disturbances": {
+                name: {
+                    **curve._asdict(),
+                    "small": list(robustness.DISTURBANCES[name].small),
+                    "like_training": robustness.LIKE_TRAINING.get(CORRUPTED.get(name, "")),
+                    "answers": [answers[name, amount] for amount in curve.amounts],
+                    "in_words": disturbance_in_words(curve, nouns),
+                }
+                for name, curve in curves.items()
+            },
+            "shown": {"indices": shown.tolist(), "labels": labels[shown].tolist()},
+            "models": models,
+            "in_words": robustness_in_words(models, num_images),
+        }
+    }
+
+
+def _measured(values: Values) -> tuple[Any, int]:
+    """The columns of the table, and the number of disturbed images."""
+    table = values["robustness"]
+    return table.to_dict("list"), int(table["count"].iloc[0])
+
+
+def disturbance_in_words(curves: Curves, nouns: str) -> str:
+    """The amount at which the mean accuracy is lowest, and the best and the worst model there."""
+    at_amount = list(zip(*curves.accuracies.values(), strict=True))
+    place = min(range(len(at_amount)), key=lambda i: sum(at_amount[i]))
+    shares = {model: accuracies[place] for model, accuracies in curves.accuracies.items()}
+    worst, *_, best = sorted(shares, key=lambda model: shares[model])
+    return (
+        f"Mean accuracy is lowest at {curves.amounts[place]:g} ({curves.unit}). There "
+        f"{MODELS[best].phrase} classifies {percent(shares[best], 1)} of the {nouns} correctly, "
+        f"{MODELS[worst].phrase} {percent(shares[worst], 1)}."
+    )
+
+
+def robustness_in_words(models: Mapping[str, Mapping[str, float]], num_images: int) -> str:
+    """The models with the highest and the lowest mean accuracy under disturbances."""
+
+    def described(model: str) -> str:
+        mean = estimate(models[model]["mean"], num_images)
+        undisturbed = estimate(models[model]["undisturbed"], num_images)
+        return f"{MODELS[model].phrase}: {mean}, and {undisturbed} without a disturbance"
+
+    worst, *_, best = sorted(models, key=lambda model: models[model]["mean"])
+    sample = count(num_images, "test image")
+    return (
+        f"A random sample of {sample} was disturbed; brackets contain 95% intervals. "
+        f"On average over all disturbances, the highest accuracy is that of {described(best)}. The "
+        f"lowest is that of {described(worst)}."
+    )
+
+
+def charts(document: Document, values: Values) -> dict[str, Any]:
+    """Accuracy against confidence of each model, and the accuracy under each disturbance."""
+    measured, num_images = _measured(values)
+    charts = {
+        f"reliability_{name}": figures.reliability(evaluation.calibration, MODELS[name].title)
+        for name, evaluation in by_model(values, "evaluation").items()
+    }
+    for name, curve in robustness.curves(measured).items():
+        if name not in CORRUPTED:
+            charts[f"robustness_{name}"] = figures.robustness(
+                {name: curve}, num_images, values["champion"].model
+            )
+    return charts
+
+
+def pictures(document: Document, values: Values) -> dict[str, Any]:
+    """For each disturbance some pictures, with the amount, the label and the champion's answer.
+
+    A corruption has several images, misread images first. Any other disturbance has the image that
+    is misread most often, in each amount. Corruptions are left out if the images are not
+    handwriting.
+    """
+    measured = document["robustness"]
+    labels = np.array(measured["shown"]["labels"])
+    undisturbed = values["test_digits"].images[measured["shown"]["indices"]]
+    by_disturbance = {}
+    for name, disturbance in measured["disturbances"].items():
+        if name in CORRUPTED and not document["data"]["handwritten"]:
+            continue
+        answers = np.array(disturbance["answers"])  # (n_amounts, n_shown)
+        is_wrong = answers != labels
+        if name in CORRUPTED:
+            first_amount = len(answers) - 1
+            shown = np.argsort(~is_wrong[-1], kind="stable")[:NUM_CORRUPTED_SHOWN].tolist()
+        else:
+            first_amount = 0
+            shown = [int(is_wrong.sum(axis=0).argmax())]
+        rows = []
+        for amount, answered in list(zip(disturbance["amounts"], answers))[first_amount:]:
+            disturbed = robustness.disturb(undisturbed, name, amount)
+            for place in shown:
+                picture = drawn.grey(disturbed[place])
+                rows.append((picture, amount, int(labels[place]), int(answered[place])))
+        by_disturbance[name] = rows
+    return {"disturbed": by_disturbance}
+
+
+def context(document: Document, values: Values) -> dict[str, Any]:
+    """The titles of the corruptions."""
+    titles = {key: name.replace("_", " ").capitalize() for key, name in CORRUPTED.items()}
+    return {"corrupted": titles}
+
+
+def arrays(values: Values, images: Images) -> dict[str, Packed]:
+    """The novelty detector of the recognizer, without its reference scores."""
+    packed = {}
+    for name, array in values["recognizer"].novelty.items():
+        if name in ("means", "components", "hidden_weight"):
+            packed[f"novelty.{name}"] = rounded(array, (np.abs(array).max() or 1) / LEVELS)
+        elif name != "reference":
+            packed[f"novelty.{name}"] = Packed(array.astype(np.float32))
+    return packed
+
+
+def facts(values: Values) -> dict[str, Any]:
+    """When an answer is doubted."""
+    return {"doubt": values["recognizer"].rules()}
