@@ -37,6 +37,9 @@ class Packed(NamedTuple):
     step: float = 1
 
 
+Arrays = dict[str, Packed]
+
+
 class Images(NamedTuple):
     """The images that the page contains, as indices of the test and of the training images."""
 

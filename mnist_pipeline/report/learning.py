@@ -1,17 +1,16 @@
 """How a model that is trained in epochs learned: numbers and charts of loss and accuracy."""
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from mnist_pipeline.data.records import Fitted
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures
-from mnist_pipeline.report.topics import Document
+from mnist_pipeline.report.topics import Document, Named
 
 
-def curves(model: Fitted) -> dict[str, Any]:
+def curves(model: Fitted) -> Named:
     """Loss and accuracies per epoch, without the held-out accuracy if nothing was held out."""
     curves = {"loss": model["loss"].tolist(), "accuracy": model["accuracy"].tolist()}
     held_out_accuracy = model.get("validation_accuracy")
@@ -20,7 +19,7 @@ def curves(model: Fitted) -> dict[str, Any]:
     return curves
 
 
-def charts(document: Document, name: str, curves: dict[str, Any]) -> dict[str, Any]:
+def charts(document: Document, name: str, curves: Named) -> Named:
     """The charts `NAME_loss` and `NAME_accuracy` of a model."""
     title = MODELS[name].title
     accuracies = {"training": curves["accuracy"]}

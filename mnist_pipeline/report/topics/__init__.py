@@ -18,13 +18,15 @@ ISO 8601, source, canonical), `origins`, the provenance of each asset, and `sinc
 
 import functools
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 Values = Mapping[str, Any]
 Document = Mapping[str, Any]
+Named = dict[str, Any]
+Code = dict[str, tuple[Callable[..., Any], ...]]
 
 
 class Part(NamedTuple):
@@ -66,7 +68,7 @@ def sprites(document: Document) -> list[int]:
     return [index for offered in _offered("sprites", document) for index in offered]
 
 
-def merged(name: str, *arguments: Any) -> dict[str, Any]:
+def merged(name: str, *arguments: Any) -> Named:
     """What the functions of this name return, of all topics that have such a function."""
     return {key: value for offered in _offered(name, *arguments) for key, value in offered.items()}
 

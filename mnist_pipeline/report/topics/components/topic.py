@@ -1,15 +1,12 @@
 """Principal components: eigenvalues, the plane of the first two, and reconstructions."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from mnist_pipeline.methods import pca
 from mnist_pipeline.report import figures
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.arrays import Images, Packed, rounded
-from mnist_pipeline.report.topics import Document, Part, Values
+from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded
+from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
 
 READS = (
     *("raw_mnist", "train_digits", "digit_images", "data_mean", "covariance"),
@@ -24,7 +21,7 @@ NUM_COMPONENTS = 256
 COMPONENT_STEP = 2.0**-15
 
 
-def numbers(values: Values) -> dict[str, Any]:
+def numbers(values: Values) -> Named:
     """Eigenvalues, shares of the variance, errors, and the points of the plane."""
     eigenvalues = values["eigendecomposition"].eigenvalues
     reconstructions = values["reconstructions"]
@@ -66,7 +63,7 @@ def numbers(values: Values) -> dict[str, Any]:
     }
 
 
-def charts(document: Document, values: Values) -> dict[str, Any]:
+def charts(document: Document, values: Values) -> Named:
     """Eigenvalues, shares of the variance, and the plane of the first two components."""
     eigenvalues = values["eigendecomposition"].eigenvalues
     panels = figures.eigenvalue_panels(eigenvalues, pca.explained_share(eigenvalues))
@@ -81,7 +78,7 @@ def charts(document: Document, values: Values) -> dict[str, Any]:
     }
 
 
-def pictures(document: Document, values: Values) -> dict[str, Any]:
+def pictures(document: Document, values: Values) -> Named:
     """The mean, the covariance, the eigenvectors, and the images from k components."""
     digits, mean, covariance = (
         values[name] for name in ("digit_images", "data_mean", "covariance")
@@ -108,7 +105,7 @@ def pictures(document: Document, values: Values) -> dict[str, Any]:
     }
 
 
-def code() -> dict[str, tuple[Callable[..., Any], ...]]:
+def code() -> Code:
     """The steps."""
     return {
         "center": (pca.mean, pca.center),
@@ -119,7 +116,7 @@ def code() -> dict[str, tuple[Callable[..., Any], ...]]:
     }
 
 
-def arrays(values: Values, images: Images) -> dict[str, Packed]:
+def arrays(values: Values, images: Images) -> Arrays:
     """The mean, and the leading components as rows."""
     components = values["eigendecomposition"].eigenvectors.T[:NUM_COMPONENTS]
     return {
@@ -128,7 +125,7 @@ def arrays(values: Values, images: Images) -> dict[str, Packed]:
     }
 
 
-def facts(values: Values) -> dict[str, Any]:
+def facts(values: Values) -> Named:
     """The share of the variance in the first k components, and how many points the plane has."""
     shares = pca.explained_share(values["eigendecomposition"].eigenvalues)
     return {

@@ -1,20 +1,17 @@
 """Harris corners, which are principal components of the gradients."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from mnist_pipeline.methods import harris
 from mnist_pipeline.report import figures
-from mnist_pipeline.report.topics import Document, Part, Values
+from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
 
 READS = ("digit_images", "harris_corners")
 STORY = Part(60, "corners", "Corners", "corners/story.html.j2")
 APPENDIX = (Part(30, "harris", "Harris corners", "corners/appendix.html.j2"),)
 
 
-def numbers(values: Values) -> dict[str, Any]:
+def numbers(values: Values) -> Named:
     """Corners, the difference from PCA, and three places."""
     corners = values["harris_corners"]
     place_digit, places = harris.clearest_places(values["digit_images"], corners.response)
@@ -39,7 +36,7 @@ def numbers(values: Values) -> dict[str, Any]:
     }
 
 
-def charts(document: Document, values: Values) -> dict[str, Any]:
+def charts(document: Document, values: Values) -> Named:
     """The gradients around three places."""
     _, places = harris.clearest_places(values["digit_images"], values["harris_corners"].response)
     return {
@@ -48,11 +45,11 @@ def charts(document: Document, values: Values) -> dict[str, Any]:
     }
 
 
-def pictures(document: Document, values: Values) -> dict[str, Any]:
+def pictures(document: Document, values: Values) -> Named:
     """The places of the corners on each image."""
     return {"corners": [np.argwhere(mask).tolist() for mask in values["harris_corners"].corners]}
 
 
-def code() -> dict[str, tuple[Callable[..., Any], ...]]:
+def code() -> Code:
     """Gradients, structure tensor and response."""
     return {"harris": (harris.gradients, harris.structure_tensor, harris.corner_response)}

@@ -1,20 +1,18 @@
 """The images: their classes, counts and means."""
 
-from typing import Any
-
 import numpy as np
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.held_out import held_out_size
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.arrays import Images, Packed
-from mnist_pipeline.report.topics import Document, Part, Values
+from mnist_pipeline.report.arrays import Arrays, Images, Packed
+from mnist_pipeline.report.topics import Document, Named, Part, Values
 
 READS = ("raw_mnist", "train_digits", "test_digits", "digit_images", "data_mean")
 APPENDIX = (Part(10, "data", "The data", "data/appendix.html.j2"),)
 
 
-def numbers(values: Values) -> dict[str, Any]:
+def numbers(values: Values) -> Named:
     """Counts, and what the images are called."""
     splits = {name: values[f"{name}_digits"].labels for name in ("train", "test")}
     data_set, mean = values["raw_mnist"].data_set, values["data_mean"]
@@ -40,7 +38,7 @@ def numbers(values: Values) -> dict[str, Any]:
     }
 
 
-def pictures(document: Document, values: Values) -> dict[str, Any]:
+def pictures(document: Document, values: Values) -> Named:
     """One image of each class, and the mean image of each class."""
     means = datasets.class_means(values["train_digits"])
     return {
@@ -49,9 +47,9 @@ def pictures(document: Document, values: Values) -> dict[str, Any]:
     }
 
 
-def arrays(values: Values, images: Images) -> dict[str, Packed]:
+def arrays(values: Values, images: Images) -> Arrays:
     """The images that the page contains, with their labels and indices."""
-    packed: dict[str, Packed] = {}
+    packed: Arrays = {}
     for name, indices in (("test", images.test), ("train", images.train)):
         digits = values[f"{name}_digits"]
         packed[f"{name}.images"] = Packed(digits.images[indices])

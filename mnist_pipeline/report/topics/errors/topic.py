@@ -7,8 +7,8 @@ import numpy as np
 from mnist_pipeline.evaluation.scores import misclassified
 from mnist_pipeline.methods.knn.method import vote_probabilities
 from mnist_pipeline.methods.table import MODELS, assets_of_models, by_model
-from mnist_pipeline.report.arrays import Images, Packed, rounded
-from mnist_pipeline.report.topics import Document, Part, Values
+from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded
+from mnist_pipeline.report.topics import Document, Named, Part, Values
 
 READS = ("test_digits", "knn_model", *assets_of_models("predictions"))
 STORY = Part(70, "errors", "Errors", "errors/story.html.j2")
@@ -18,7 +18,7 @@ NUM_CONFUSIONS_SHOWN = 30
 PROBABILITY_STEP = 1e-4
 
 
-def numbers(values: Values) -> dict[str, Any]:
+def numbers(values: Values) -> Named:
     """The wrong predictions of each model, in the order of the test images."""
     return {"errors": {name: _errors(values, name) for name in MODELS}}
 
@@ -38,7 +38,7 @@ def sprites(document: Document) -> list[int]:
     ]
 
 
-def context(document: Document, values: Values) -> dict[str, Any]:
+def context(document: Document, values: Values) -> Named:
     """The most frequent confusions of each model, and how many images are shown."""
     confusions = {
         name: _most_frequent(model["confusion_matrix"])
@@ -61,7 +61,7 @@ def _most_frequent(matrix: list[list[int]]) -> list[tuple[int, int, int]]:
     return sorted(confusions, key=lambda cell: -cell[0])[:NUM_CONFUSIONS_SHOWN]
 
 
-def arrays(values: Values, images: Images) -> dict[str, Packed]:
+def arrays(values: Values, images: Images) -> Arrays:
     """The answers of all models to the test images of the page: (n, n_models), and a last axis of
     classes.
 

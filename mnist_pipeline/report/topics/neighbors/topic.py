@@ -1,16 +1,13 @@
 """k-nearest neighbours: the vote, and what misleads it."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from mnist_pipeline.methods import knn
 from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN, accuracy_by_k
 from mnist_pipeline.report import figures
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.arrays import Images, Packed
-from mnist_pipeline.report.topics import Document, Part, Values
+from mnist_pipeline.report.arrays import Arrays, Images, Packed
+from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
 
 READS = ("knn_model", "knn_predictions", "train_digits", "test_digits")
 STORY = Part(20, "neighbors", "Neighbours", "neighbors/story.html.j2")
@@ -18,7 +15,7 @@ APPENDIX = (Part(40, "knn", "Nearest neighbours", "neighbors/appendix.html.j2", 
 NUM_MISLED_SHOWN = 12
 
 
-def numbers(values: Values) -> dict[str, Any]:
+def numbers(values: Values) -> Named:
     """k, the accuracy for other k, and the neighbours of each misread image."""
     predictions, labels = values["knn_predictions"], values["test_digits"].labels
     nearest, is_wrong = predictions.nearest, predictions.labels != labels
@@ -34,30 +31,30 @@ def numbers(values: Values) -> dict[str, Any]:
     }
 
 
-def charts(document: Document, values: Values) -> dict[str, Any]:
+def charts(document: Document, values: Values) -> Named:
     """The accuracy by the number of neighbours that vote."""
     return {"votes": figures.votes(document["knn"]["accuracy_by_k"])}
 
 
-def pictures(document: Document, values: Values) -> dict[str, Any]:
+def pictures(document: Document, values: Values) -> Named:
     """The neighbours of the first misread images."""
     images = values["train_digits"].images
     misled = document["knn"]["misled"]["neighbors"][:NUM_MISLED_SHOWN]
     return {"misled": [drawn.strip(images[neighbors]) for neighbors in misled]}
 
 
-def code() -> dict[str, tuple[Callable[..., Any], ...]]:
+def code() -> Code:
     """The vote."""
     return {"knn": (knn.vote,)}
 
 
-def arrays(values: Values, images: Images) -> dict[str, Packed]:
+def arrays(values: Values, images: Images) -> Arrays:
     """The nearest training images of the test images of the page."""
     nearest = values["knn_predictions"].nearest["indices"]
     return {"test.neighbors": Packed(nearest[images.test, :NUM_NEIGHBORS_SHOWN].astype(np.int32))}
 
 
-def facts(values: Values) -> dict[str, Any]:
+def facts(values: Values) -> Named:
     """k, and the smoothing of the vote."""
     model = values["knn_model"]
     return {

@@ -1,15 +1,12 @@
 """The two networks: their layers, their learning, and the weights that the page computes with."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from mnist_pipeline.data.held_out import held_out_size
 from mnist_pipeline.methods.networks.method import TEMPERATURE, weights_of
 from mnist_pipeline.report import learning
-from mnist_pipeline.report.arrays import Images, Packed, rounded
-from mnist_pipeline.report.topics import Document, Part, Values
+from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded
+from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
 
 NETWORKS = ("mlp", "cnn")
 READS = ("mlp_model", "cnn_model", "train_digits", "data_mean", "covariance")
@@ -20,12 +17,12 @@ LEVELS = 2**13
 FAINT = 25.5  # grey levels; pixels with less ink have the same step as pixels with this ink
 
 
-def numbers(values: Values) -> dict[str, Any]:
+def numbers(values: Values) -> Named:
     """Layers, and loss and accuracy by epoch."""
     return {"networks": {name: _network(values, name) for name in NETWORKS}}
 
 
-def _network(values: Values, name: str) -> dict[str, Any]:
+def _network(values: Values, name: str) -> Named:
     # Imported here, because torch is slow to import.
     from mnist_pipeline.methods.networks import modules
 
@@ -41,22 +38,22 @@ def _network(values: Values, name: str) -> dict[str, Any]:
     }
 
 
-def charts(document: Document, values: Values) -> dict[str, Any]:
+def charts(document: Document, values: Values) -> Named:
     """Loss and accuracy of each network by epoch."""
-    drawn: dict[str, Any] = {}
+    drawn: Named = {}
     for name in NETWORKS:
         drawn |= learning.charts(document, name, document["networks"][name])
     return drawn
 
 
-def code() -> dict[str, tuple[Callable[..., Any], ...]]:
+def code() -> Code:
     """The modules."""
     from mnist_pipeline.methods.networks import modules
 
     return {"mlp": (modules.MLP,), "cnn": (modules.CNN,)}
 
 
-def arrays(values: Values, images: Images) -> dict[str, Packed]:
+def arrays(values: Values, images: Images) -> Arrays:
     """The weights, rounded: the 8 bits of a weight of the hidden layer are enough."""
     weights: dict[str, np.ndarray] = {}
     for name in NETWORKS:
@@ -78,7 +75,7 @@ def arrays(values: Values, images: Images) -> dict[str, Packed]:
     }
 
 
-def facts(values: Values) -> dict[str, Any]:
+def facts(values: Values) -> Named:
     """The temperatures that calibrate the probabilities."""
     temperatures = {name: float(values[f"{name}_model"][TEMPERATURE]) for name in NETWORKS}
     return {"temperatures": temperatures}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mnist_pipeline.evaluation import versions
-from mnist_pipeline.report.topics import Document, Part, Values
+from mnist_pipeline.report.topics import Document, Named, Part, Values
 from mnist_pipeline.utils import machine
 
 READS = ("raw_mnist",)
@@ -14,7 +14,7 @@ APPENDIX = (
 NUM_CHANGED_SHOWN = 10  # images of each model
 
 
-def numbers(values: Values) -> dict[str, Any]:
+def numbers(values: Values) -> Named:
     """The run, the raw files, each asset with its versions, and the machine."""
     origins = values["origins"]
     seconds = sum(origin["seconds"] or 0.0 for origin in origins.values())
@@ -33,7 +33,7 @@ def sprites(document: Document) -> list[int]:
     return [index for index, *_ in _changed_answers(document)]
 
 
-def context(document: Document, values: Values) -> dict[str, Any]:
+def context(document: Document, values: Values) -> Named:
     """The answers that changed since the last run."""
     return {"changed_answers": _changed_answers(document)}
 

@@ -1,7 +1,6 @@
 """How accurate each model is, which model answers users, and whether differences are chance."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
@@ -9,7 +8,7 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.evaluation.scores import accuracy, most_frequent_share, wilson_interval
 from mnist_pipeline.methods.table import MODELS, STORED, by_model, model_seconds
 from mnist_pipeline.report import figures
-from mnist_pipeline.report.topics import Document, Part, Values
+from mnist_pipeline.report.topics import Document, Named, Part, Values
 from mnist_pipeline.report.words import recipe_in_words
 
 READS = (
@@ -21,7 +20,7 @@ APPENDIX = (Part(70, "comparison", "Comparison", "results/appendix.html.j2"),)
 SIGNIFICANCE = 0.05
 
 
-def numbers(values: Values) -> dict[str, Any]:
+def numbers(values: Values) -> Named:
     """The evaluation of each model, the comparison, the champion, and what the notebook printed."""
     champion = values["champion"]
     return {
@@ -37,7 +36,7 @@ def numbers(values: Values) -> dict[str, Any]:
     }
 
 
-def charts(document: Document, values: Values) -> dict[str, Any]:
+def charts(document: Document, values: Values) -> Named:
     """The accuracy of all models."""
     return {"accuracies": figures.accuracies(by_model(values, "evaluation"))}
 
@@ -47,7 +46,7 @@ def sprites(document: Document) -> list[int]:
     return list(document["comparison"]["missed_by_all"])
 
 
-def context(document: Document, values: Values) -> dict[str, Any]:
+def context(document: Document, values: Values) -> Named:
     """The best model, and the largest share of a class that a model misclassifies."""
     shares = document["comparison"]["by_class"]["models"].values()
     return {
@@ -56,7 +55,7 @@ def context(document: Document, values: Values) -> dict[str, Any]:
     }
 
 
-def _model(values: Values, name: str) -> dict[str, Any]:
+def _model(values: Values, name: str) -> Named:
     model, origins = MODELS[name], values["origins"]
     return {
         **dataclasses.asdict(values[model.evaluation_asset]),
@@ -82,7 +81,7 @@ def _surely_better_than_guessing(values: Values) -> bool:
     return low > most_frequent_share(labels[split(labels)[1]])
 
 
-def _notebook(values: Values) -> dict[str, Any]:
+def _notebook(values: Values) -> Named:
     """The results of the course notebook that the project grew from; it was on MNIST."""
     if not values["raw_mnist"].data_set.is_mnist:
         return {}
@@ -90,7 +89,7 @@ def _notebook(values: Values) -> dict[str, Any]:
     return {name: dataclasses.asdict(result) for name, result in results.items() if result}
 
 
-def _comparison(values: Values) -> dict[str, Any]:
+def _comparison(values: Values) -> Named:
     comparison = values["model_comparison"]
     compared, missed = dataclasses.asdict(comparison), comparison.missed_by_all
     # Several pairs are tested, so the level is divided by their number (Bonferroni's correction).
@@ -105,7 +104,7 @@ def _comparison(values: Values) -> dict[str, Any]:
     return compared
 
 
-def _by_class(values: Values) -> dict[str, Any]:
+def _by_class(values: Values) -> Named:
     """The share of each class that each model misreads; means; hardest and easiest class."""
     models = values["model_comparison"].models
     shares = {name: 1 - np.array(values[f"{name}_evaluation"].recall) for name in models}

@@ -1,15 +1,12 @@
 """Softmax regression: the gradient, the learning, and the weights of each class."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from mnist_pipeline.methods import softmax
 from mnist_pipeline.report import learning
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.arrays import Images, Packed
-from mnist_pipeline.report.topics import Document, Part, Values
+from mnist_pipeline.report.arrays import Arrays, Images, Packed
+from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
 
 READS = ("softmax_model", "train_digits")
 STORY = Part(30, "scores", "Scores", "scores/story.html.j2")
@@ -18,31 +15,31 @@ APPENDIX = (
 )
 
 
-def numbers(values: Values) -> dict[str, Any]:
+def numbers(values: Values) -> Named:
     """Loss and accuracy by epoch, and how exact the gradient is."""
     model = values["softmax_model"]
     error = float(model["gradient_error"])
     return {"softmax": {**learning.curves(model), "gradient_error": error}}
 
 
-def charts(document: Document, values: Values) -> dict[str, Any]:
+def charts(document: Document, values: Values) -> Named:
     """Loss and accuracy by epoch."""
     return learning.charts(document, "softmax", document["softmax"])
 
 
-def pictures(document: Document, values: Values) -> dict[str, Any]:
+def pictures(document: Document, values: Values) -> Named:
     """The influence of each weight, as an image of each class."""
     images = values["train_digits"].images
     influences = values["softmax_model"]["weights"] * softmax.pixel_deviations(images)
     return {"templates": [drawn.diverging(row.reshape(images.shape[1:])) for row in influences]}
 
 
-def code() -> dict[str, tuple[Callable[..., Any], ...]]:
+def code() -> Code:
     """Probabilities, gradient and training."""
     return {"softmax": (softmax.softmax, softmax.gradient, softmax.sgd_reference)}
 
 
-def arrays(values: Values, images: Images) -> dict[str, Packed]:
+def arrays(values: Values, images: Images) -> Arrays:
     """Weights and bias."""
     model = values["softmax_model"]
     return {

@@ -10,8 +10,8 @@ from mnist_pipeline.evaluation.robustness import CORRUPTED, Curves
 from mnist_pipeline.methods.table import MODELS, assets_of_models, by_model
 from mnist_pipeline.report import figures
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.arrays import Images, Packed, rounded
-from mnist_pipeline.report.topics import Document, Part, Values
+from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded
+from mnist_pipeline.report.topics import Document, Named, Part, Values
 from mnist_pipeline.report.words import estimate, percent
 from mnist_pipeline.utils.printable import count
 
@@ -25,7 +25,7 @@ NUM_CORRUPTED_SHOWN = 8  # images of each corruption
 LEVELS = 2**8
 
 
-def numbers(values: Values) -> dict[str, Any]:
+def numbers(values: Values) -> Named:
     """The accuracy of each model under each disturbance, and the champion's answers."""
     measured, num_images = _measured(values)
     labels, nouns = values["test_digits"].labels, values["raw_mnist"].data_set.nouns
@@ -90,7 +90,7 @@ def robustness_in_words(models: Mapping[str, Mapping[str, float]], num_images: i
     )
 
 
-def charts(document: Document, values: Values) -> dict[str, Any]:
+def charts(document: Document, values: Values) -> Named:
     """Accuracy against confidence of each model, and the accuracy under each disturbance."""
     measured, num_images = _measured(values)
     charts = {
@@ -105,7 +105,7 @@ def charts(document: Document, values: Values) -> dict[str, Any]:
     return charts
 
 
-def pictures(document: Document, values: Values) -> dict[str, Any]:
+def pictures(document: Document, values: Values) -> Named:
     """For each disturbance some pictures, with the amount, the label and the champion's answer.
 
     A corruption has several images, misread images first. Any other disturbance has the image that
@@ -137,13 +137,13 @@ def pictures(document: Document, values: Values) -> dict[str, Any]:
     return {"disturbed": by_disturbance}
 
 
-def context(document: Document, values: Values) -> dict[str, Any]:
+def context(document: Document, values: Values) -> Named:
     """The titles of the corruptions."""
     titles = {key: name.replace("_", " ").capitalize() for key, name in CORRUPTED.items()}
     return {"corrupted": titles}
 
 
-def arrays(values: Values, images: Images) -> dict[str, Packed]:
+def arrays(values: Values, images: Images) -> Arrays:
     """The novelty detector of the recognizer, without its reference scores."""
     packed = {}
     for name, array in values["recognizer"].novelty.items():
@@ -154,6 +154,6 @@ def arrays(values: Values, images: Images) -> dict[str, Packed]:
     return packed
 
 
-def facts(values: Values) -> dict[str, Any]:
+def facts(values: Values) -> Named:
     """When an answer is doubted."""
     return {"doubt": values["recognizer"].rules()}
