@@ -8,17 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_pipeline.data import reader
 from mnist_pipeline.data.conversion import convert_array
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.reader import (
-    Loaded,
-    Names,
-    Source,
-    by_split,
-    check_labels,
-    damage_named,
-    files_with_suffix,
-)
 
 # The name of the labels for each name of images: `x_train` is of Keras, `train_images` of MedMNIST.
 PAIRS = {
@@ -32,15 +24,15 @@ PAIRS = {
 }
 
 
-def find(root: Path) -> Source | None:
+def find(root: Path) -> reader.Source | None:
     """The source at an archive, or at a directory with one archive; None for any other path."""
-    paths = files_with_suffix(root, ".npz")
+    paths = reader.files_with_suffix(root, ".npz")
     if not paths:
         return None
     if len(paths) > 1:
         raise DatasetError(f"{root} has {len(paths)} archives (.npz); name one of them")
     path = paths[0]
-    with damage_named(path), np.load(path) as archive:
+    with reader.damage_named(path), np.load(path) as archive:
         present = {*archive.files}
     pairs = {images: labels for images, labels in PAIRS.items() if present & {images, labels}}
     missing = {*pairs, *pairs.values()} - present if pairs else {"images"}
@@ -49,20 +41,22 @@ def find(root: Path) -> Source | None:
             f"{path} has the arrays {', '.join(sorted(present))}, and not {min(missing)}; save "
             "x_train, y_train, x_test, y_test, or images and labels"
         )
-    return Source(
+    return reader.Source(
         "NumPy archive",
         paths,
-        by_split(pairs),
+        reader.by_split(pairs),
         functools.partial(_load, path, pairs),
         convert_array,
     )
 
 
-def _load(path: Path, pairs: Mapping[str, str], names: Names) -> Loaded:
+def _load(path: Path, pairs: Mapping[str, str], names: reader.Names) -> reader.Loaded:
     """Images as bytes, with 255 for the archive's largest value, and their labels."""
-    with damage_named(path), np.load(path) as archive:
+    with reader.damage_named(path), np.load(path) as archive:
         images = np.concatenate([_checked(path, name, archive[name]) for name in names])
-        labels = [check_labels(archive[pairs[name]], f"{path}: {pairs[name]}") for name in names]
+        labels = [
+            reader.check_labels(archive[pairs[name]], f"{path}: {pairs[name]}") for name in names
+        ]
         if images.dtype != np.uint8:
             all_images = [_checked(path, name, archive[name]) for name in pairs]
             largest = max(array.max() for array in all_images) or 1

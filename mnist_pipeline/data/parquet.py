@@ -10,49 +10,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_pipeline.data import reader
 from mnist_pipeline.data.conversion import Fit, convert
 from mnist_pipeline.data.errors import DatasetError, ImageError
-from mnist_pipeline.data.reader import (
-    Loaded,
-    Names,
-    Source,
-    by_split,
-    check_labels,
-    damage_named,
-    files_with_suffix,
-)
 from mnist_pipeline.utils import places
 
 
-def find(root: Path) -> Source | None:
+def find(root: Path) -> reader.Source | None:
     """The source at a Parquet file, or at a directory with such files, directly or in `data/`.
 
     Any other path is not a source: None.
     """
-    paths = files_with_suffix(root, ".parquet") or files_with_suffix(root / "data", ".parquet")
+    paths = reader.files_with_suffix(root, ".parquet")
+    paths = paths or reader.files_with_suffix(root / "data", ".parquet")
     if not paths:
         return None
     if importlib.util.find_spec("pyarrow") is None:
         raise DatasetError(
             f"{paths[0]} needs pyarrow; install it with {places.pip_install('pyarrow')}"
         )
-    return Source(
+    return reader.Source(
         "Parquet files",
         paths,
-        by_split([path.name for path in paths]),
+        reader.by_split([path.name for path in paths]),
         functools.partial(_load, paths[0].parent),
         _convert,
         lambda: _names(paths[0]),
     )
 
 
-def _load(directory: Path, names: Names) -> Loaded:
+def _load(directory: Path, names: reader.Names) -> reader.Loaded:
     """The encoded pictures and the labels in these files."""
     # Imported here, because `predict` imports this module, and pandas takes a third of a second.
     import pandas as pd
 
     first = directory / names[0]
-    with damage_named(directory):
+    with reader.damage_named(directory):
         table = pd.concat([pd.read_parquet(directory / name, engine="pyarrow") for name in names])
     if not {"image", "label"}.issubset(table):
         raise DatasetError(
@@ -60,7 +53,7 @@ def _load(directory: Path, names: Names) -> Loaded:
             "and the labels label"
         )
     labels = np.array(table["label"].tolist())
-    return table["image"].tolist(), check_labels(labels, f"{first}: label")
+    return table["image"].tolist(), reader.check_labels(labels, f"{first}: label")
 
 
 def _convert(cell: Any, fit: Fit) -> tuple[NDArray[np.uint8], str]:
@@ -73,13 +66,14 @@ def _convert(cell: Any, fit: Fit) -> tuple[NDArray[np.uint8], str]:
 
 
 def _names(path: Path) -> Sequence[str]:
-    """The names of the classes in the metadata that Hugging Face writes."""
+    """The names of the classes in the metadata that Hugging Face writes; empty without such."""
     import pyarrow.parquet as pq
 
-    with damage_named(path):
+    with reader.damage_named(path):
         metadata = pq.read_schema(path).metadata or {}
-        features = (
-            json.loads(metadata.get(b"huggingface", "{}")).get("info", {}).get("features", {})
-        )
-        names: Sequence[str] = features.get("label", {}).get("names") or ()
-        return names
+        try:
+            names = json.loads(metadata[b"huggingface"])["info"]["features"]["label"]["names"]
+        except (KeyError, TypeError, ValueError):
+            return ()
+    are_texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return names if are_texts else ()

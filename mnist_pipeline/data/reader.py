@@ -102,13 +102,14 @@ class Reader:
 
     @cached_property
     def description(self) -> Description:
-        """The content of dataset.yaml, or the defaults."""
+        """The content of dataset.yaml, or the defaults; a field without a text has its default."""
         path = self._beside("dataset.yaml")
         if not path.is_file():
             return Description()
         try:
             fields = read_yaml(path) or {}
-            description = Description(**{name: str(value) for name, value in fields.items()})
+            texts = {name: _field(name, value) for name, value in fields.items()}
+            description = Description(**{name: text for name, text in texts.items() if text})
         except (ValueError, AttributeError, TypeError) as error:
             raise DatasetError(
                 f"{path}: {one_line(error)}; write lines such as 'fit: mnist', with the fields "
@@ -232,6 +233,13 @@ class Reader:
 
     def _beside(self, name: str) -> Path:
         return (self.root if self.root.is_dir() else self.root.parent) / name
+
+
+def _field(name: str, value: Any) -> str:
+    """The text of a field of dataset.yaml. YAML reads a plain `yes` as a truth value."""
+    if value is not None and type(value) not in (str, int, float):
+        raise ValueError(f"{name} is {value}, which is not a text; put it in quotes")
+    return "" if value is None else one_line(value)
 
 
 def check_names(names: Iterable[str], where: Path) -> tuple[str, ...]:

@@ -57,6 +57,18 @@ def test_a_data_set_of_ones_own_has_its_own_classes_and_words(few: Sets, tmp_pat
     )
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["title:\nnoun:\n", "title: ''\nnoun: ' '\nfit: ''\n", "title: null\n", "\ufefftitle:\r\n"],
+)
+def test_fields_without_a_text_count_as_absent(content: str, few: Sets, tmp_path: Path) -> None:
+    root = write_folders(tmp_path / "letters", few, tuple("abcdefghij"))
+    plain = catalogue.identify(root)
+    (root / "dataset.yaml").write_text(content)
+    assert catalogue.identify(root) == plain
+    assert plain.noun == "image"
+
+
 @each_known
 def test_arrays_in_a_directory_with_a_known_name_are_known_and_folders_never(
     known: DataSet, few: Sets, tmp_path: Path

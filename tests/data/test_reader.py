@@ -4,6 +4,7 @@ clearly.
 
 import importlib.util
 import io
+import json
 import os
 import shutil
 from collections import Counter
@@ -15,7 +16,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from support.sources import Sets, encoded, picture_table, write_folders, write_npz, write_parquet
+from support.sources import (
+    NAMES,
+    Sets,
+    encoded,
+    picture_table,
+    write_folders,
+    write_npz,
+    write_parquet,
+)
 
 from mnist_pipeline.data import datasets, findings
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
@@ -65,6 +74,23 @@ def test_labels_without_names_are_sorted_and_are_the_names(
         found = load_digits(tmp_path, split)
         for level, label in zip(found.images[:, 0, 0].tolist(), found.labels.tolist(), strict=True):
             assert expected[label] == labels[level]
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        None,
+        {"features": None},
+        {"features": {"label": {"names": None}}},
+        {"features": {"label": {"names": "cat"}}},
+        {"features": {"label": {"names": [None, *"bcdefghij"]}}},
+    ],
+)
+def test_metadata_that_name_no_class_are_ignored(info: object, few: Sets, tmp_path: Path) -> None:
+    metadata = {"huggingface": json.dumps({"info": info})}
+    table = picture_table(few["train"]).replace_schema_metadata(metadata)
+    pq.write_table(table, tmp_path / "all.parquet")
+    assert reader_of(tmp_path).class_names == NAMES
 
 
 @pytest.mark.parametrize("value", [1.0, 16.0, 65_535])
@@ -227,6 +253,11 @@ FOLDERS: dict[str, tuple[Spoil, str]] = {
     "dataset.yaml with another field": (
         _write("dataset.yaml", "colour: red"),
         "dataset.yaml: .*colour",
+    ),
+    "dataset.yaml with a list": (_write("dataset.yaml", "noun: [a, b]"), "noun is .*quotes"),
+    "dataset.yaml with a truth value": (
+        _write("dataset.yaml", "noun: yes"),
+        "noun is True.*quotes",
     ),
     "dataset.yaml with another fit": (
         _write("dataset.yaml", "fit: loose"),
