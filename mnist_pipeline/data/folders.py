@@ -21,7 +21,8 @@ from mnist_pipeline.data.reader import (
 )
 
 TITLE = "folders of pictures"
-OF_SYSTEMS = (".", "@eaDir", "__MACOSX")  # how the names begin that systems add
+# How the names begin, in lower case, that systems and other programs add to folders.
+OF_SYSTEMS = (".", "@eadir", "__macosx", "thumbs.db", "desktop.ini", "picasa.ini", "icon\r")
 
 
 def find(root: Path) -> Source | None:
@@ -102,7 +103,7 @@ def _groups(root: Path) -> dict[Split, Names]:
 
 def _visible(directory: Path) -> list[Path]:
     paths = sorted(directory.iterdir()) if directory.is_dir() else []
-    return [path for path in paths if not path.name.startswith(OF_SYSTEMS)]
+    return [path for path in paths if not path.name.lower().startswith(OF_SYSTEMS)]
 
 
 def _class_folders(root: Path, splits: Names) -> list[Path]:
@@ -137,7 +138,7 @@ def _pictures(root: Path, splits: Names) -> list[Path]:
 
 
 def _skipped(root: Path, groups: dict[Split, Names]) -> list[str]:
-    """The files in class folders that are not pictures."""
+    """The files in class folders that are not pictures, without those that systems add."""
     folders = _class_folders(root, sum(groups.values(), ()))
-    files = [path for folder in folders for path in sorted(folder.iterdir())]
-    return [str(path.relative_to(root)) for path in files if not FILE_NAME.fullmatch(path.name)]
+    paths = [path for folder in folders for path in _visible(folder)]
+    return [str(path.relative_to(root)) for path in paths if not FILE_NAME.fullmatch(path.name)]

@@ -192,7 +192,8 @@ class Reader:
     def _listed_names(self) -> tuple[str, ...]:
         path = self._beside("classes.txt")
         if path.is_file():
-            return check_names(_text(path).splitlines(), path)
+            lines = _text(path).rstrip().splitlines()  # blank lines at the end name no class
+            return check_names(map(str.strip, lines), path)
         names = self.source.names()
         return check_names(names, self.root) if names else ()
 

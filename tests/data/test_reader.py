@@ -128,22 +128,40 @@ def test_dark_digits_on_light_paper_are_inverted_and_other_images_stay_as_they_a
     np.testing.assert_array_equal(load_digits(tmp_path, "train").images, images)
 
 
-LITTER = (".DS_Store", "Thumbs.db", "Picasa.ini", "Icon\r", "1.xmp", "1.png~", "notes.txt")
+OF_SYSTEMS = (".DS_Store", "._1.png", "Thumbs.db", "desktop.ini", "Picasa.ini", "Icon\r")
+LITTER = ("1.xmp", "1.png~", "notes.txt")
 
 
-def test_files_that_are_not_pictures_are_skipped_and_counted_in_one_warning(
+def test_files_that_are_not_pictures_are_counted_in_one_warning_without_those_of_systems(
     few: Sets, tmp_path: Path
 ) -> None:
     root = write_folders(tmp_path, few)
-    for name in LITTER:
-        (root / "train" / name).touch()
-        (root / "train" / "3" / name).touch()
-    for folder in (root, root / "train", root / "train" / "3"):
-        (folder / "@eaDir").mkdir()
-    os.mkfifo(root / "train" / "3" / "pipe")
+    folder = root / "train" / "3"
+    for directory in (root, root / "train", folder):
+        (directory / "@eaDir").mkdir()
+        for name in OF_SYSTEMS:
+            (directory / name).touch()
     np.testing.assert_array_equal(load_digits(root, "train").images, few["train"].images)
-    (warning,) = (text for text in findings.inspect(root)[0].warnings if "skipped" in text)
-    assert f" {len(LITTER) + 2}, " in warning
+    assert skipped(root) == []
+    for name in LITTER:
+        (folder.parent / name).touch()
+        (folder / name).touch()
+    os.mkfifo(folder / "pipe")
+    (warning,) = skipped(root)
+    assert f" {len(LITTER) + 1}, " in warning
+
+
+def skipped(root: Path) -> list[str]:
+    return [warning for warning in findings.inspect(root)[0].warnings if "skipped" in warning]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n", "\r\n \r\n"])
+def test_classes_txt_may_end_with_blank_lines(end: str, few: Sets, tmp_path: Path) -> None:
+    root = write_npz(tmp_path / "a.npz", few)
+    newline = "\r\n" if "\r" in end else "\n"
+    content = "\ufeff" + newline.join(["no entry", *"bcdefghij"]) + end
+    (tmp_path / "classes.txt").write_text(content, newline="")
+    assert reader_of(root).class_names == ("no entry", *"bcdefghij")
 
 
 def test_all_pictures_that_can_not_be_read_are_counted_and_the_first_ten_are_named(
@@ -246,6 +264,7 @@ FOLDERS: dict[str, tuple[Spoil, str]] = {
         "label 9.*0–8.*classes.txt",
     ),
     "classes.txt with a name twice": (_write("classes.txt", "\n".join("abcdefghha")), "'h'|'a'"),
+    "classes.txt with a blank line": (_write("classes.txt", "a\nb\n\n" + "d\n" * 7), "''"),
     "classes.txt in another encoding": (
         _write("classes.txt", "é\n".encode("latin-1") * 10),
         "UTF-8",
