@@ -6,7 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -18,6 +18,7 @@ from mnist_pipeline.data import decoding
 from mnist_pipeline.data.conversion import IMAGE_SIDE, Fit, convert
 from mnist_pipeline.data.errors import DatasetError, ImageError
 from mnist_pipeline.data.records import CLASS_NAMES, RawFile
+from mnist_pipeline.utils.places import EMBEDDED_DATA
 from mnist_pipeline.utils.printable import count, one_line
 from mnist_pipeline.utils.yaml_files import read_yaml
 
@@ -28,6 +29,7 @@ TEXTS = ("dataset.yaml", "classes.txt")
 TEST_SHARE = 0.2  # of each class, if there is no test set
 SEED = 0  # of the split and the order of images that come without one
 MAX_NAMES = 10  # in a message
+NUM_SAMPLED = 100  # of the training images, at least, to see whether digits are dark on light
 WITHOUT_LABELS = (
     "if these images have no labels, remove them: test images are then drawn from the training "
     "images, and mnist-pipeline predict answers pictures"
@@ -157,7 +159,6 @@ class Reader:
         return parts
 
     def _read(self, split: Split, unreadable: dict[str, ImageError]) -> Part:
-        """Dark digits on light paper are inverted, as they are in pictures."""
         is_split = len(self.source.groups) > 1
         source: Split = split if is_split else "train"
         items, own_labels = self._load(self.source.groups[source])
@@ -183,10 +184,26 @@ class Reader:
                 except ImageError as error:
                     numbered = f"{self.root}: image {row:,} of {source}"
                     unreadable[str(item) if isinstance(item, Path) else numbered] = error
-        if self.shows_digits and images.mean() > 127:
+        if self._are_dark_on_light:
             images = 255 - images
         paths = [items[row] for row in rows.tolist() if isinstance(items[row], Path)]
         return Part(images, labels[rows], kinds, paths)
+
+    @cached_property
+    def _are_dark_on_light(self) -> bool:
+        """Whether digits are dark on light paper; they are inverted, as they are in pictures.
+
+        The training images decide, so that both splits are read alike.
+        """
+        is_mnist = self.root.resolve() == EMBEDDED_DATA.resolve()  # reading it would take 0.2 s
+        if is_mnist or not self.shows_digits:
+            return False
+        items, _ = self._load(self.source.groups["train"])
+        levels = []
+        for item in items[:: max(1, len(items) // NUM_SAMPLED)]:
+            with suppress(ImageError):  # `read` names the pictures that can't be read
+                levels.append(self.source.convert(item, "whole")[0].mean())
+        return bool(levels) and float(np.mean(levels)) > 127
 
     @cached_property
     def _listed_names(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from support.sources import (
 
 from mnist_pipeline.data import datasets, findings
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
-from mnist_pipeline.data.reader import SPLITS
+from mnist_pipeline.data.reader import SPLITS, Split
 
 BLANK = encoded(np.zeros((28, 28), np.uint8))
 PARQUET_FILE = "train-00000-of-00001.parquet"
@@ -117,15 +117,26 @@ def test_an_archive_may_have_channels_and_a_column_of_labels(few: Sets, tmp_path
             np.testing.assert_array_equal(found, array)
 
 
-def test_dark_digits_on_light_paper_are_inverted_and_other_images_stay_as_they_are(
-    tmp_path: Path,
+@pytest.mark.parametrize("are_dark", [True, False], ids=["dark on light", "light on dark"])
+@pytest.mark.parametrize("order", [SPLITS, SPLITS[::-1]], ids=["train first", "test first"])
+def test_training_images_decide_for_both_splits_whether_dark_digits_are_inverted(
+    are_dark: bool, order: tuple[Split, Split], tmp_path: Path
 ) -> None:
-    images, labels = np.full((40, 28, 28), 255, np.uint8), np.arange(40) % 10
-    images[:, 5:9], images[:, 0, 0] = 0, labels
-    np.savez(tmp_path / "dark.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
-    np.testing.assert_array_equal(load_digits(tmp_path, "train").images, 255 - images)
+    labels = np.arange(40) % 10
+    images = {
+        "train": np.full((40, 28, 28), 170 if are_dark else 84, np.uint8),
+        "test": np.full((40, 28, 28), 84 if are_dark else 170, np.uint8),
+    }
+    arrays = {f"x_{split}": array for split, array in images.items()}
+    np.savez(tmp_path / "a.npz", **arrays, y_train=labels, y_test=labels)
+    expected = {split: 255 - array if are_dark else array for split, array in images.items()}
+    one_reader = dict(zip(order, reader_of(tmp_path).read(*order), strict=True))
+    for split in order:
+        np.testing.assert_array_equal(load_digits(tmp_path, split).images, expected[split])
+        np.testing.assert_array_equal(one_reader[split].images, expected[split])
     (tmp_path / "dataset.yaml").write_text("noun: sign\n")
-    np.testing.assert_array_equal(load_digits(tmp_path, "train").images, images)
+    for split in order:
+        np.testing.assert_array_equal(load_digits(tmp_path, split).images, images[split])
 
 
 OF_SYSTEMS = (".DS_Store", "._1.png", "Thumbs.db", "desktop.ini", "Picasa.ini", "Icon\r")
