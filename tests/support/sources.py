@@ -94,10 +94,11 @@ def write_csv(root: Path, sets: Sets) -> Path:
 def write_listing(root: Path, sets: Sets) -> Path:
     """A list of pictures per split, beside a folder of these."""
     for split, digits in sets.items():
-        (root / f"{split}_pictures").mkdir(parents=True)
-        names = [f"{number:05}" for number in range(len(digits.labels))]
-        for name, image in zip(names, digits.images, strict=True):
-            (root / f"{split}_pictures" / f"{name}.png").write_bytes(encoded(image))
-        table = pd.DataFrame({"label": digits.labels, "id_code": names})
+        folder = f"{split}_pictures"
+        (root / folder).mkdir(parents=True)
+        files = [f"{folder}/{number:05}.png" for number in range(len(digits.labels))]
+        for file, image in zip(files, digits.images, strict=True):
+            (root / file).write_bytes(encoded(image))
+        table = pd.DataFrame({"label": digits.labels, "file": files})
         table.to_csv(root / f"{split or 'all'}.csv", index=False)
     return root
