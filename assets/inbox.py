@@ -59,7 +59,7 @@ def inbox_predictions(
         sheet = contact_sheet.draw(
             [contact_sheet.Entry(path.name, page.picture, readings)],
             recognizer,
-            figures.font_file(recognizer.known.names),
+            figures.font_file(recognizer.known.class_names),
         )
     table = tables.of_digits(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())

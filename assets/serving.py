@@ -10,7 +10,6 @@ from mnist_pipeline.data.records import DigitSet, RawData
 from mnist_pipeline.evaluation.champion import Champion, elect
 from mnist_pipeline.evaluation.scores import accuracy_interval
 from mnist_pipeline.handwriting import recognizer as recognition
-from mnist_pipeline.handwriting.recognizer import Classes
 from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.methods.table import by_model
 from mnist_pipeline.runtime.graph.checks import at_least, checks, warning
@@ -120,8 +119,6 @@ def recognizer(
     """
     fitted = by_model(by_asset, "model")
     predictions = by_model(by_asset, "predictions")
-    known = raw_mnist.data_set
-    classes = Classes(known.class_names, known.noun, known.whole_pictures)
     with stopwatch():
         present = kept(champion, predictions, stored_results.storage)
         models = (
@@ -134,7 +131,7 @@ def recognizer(
                 eigenvectors=eigendecomposition.eigenvectors,
             )
         )
-        models = models.of(classes)
+        models = models.of(raw_mnist.data_set)
     answers = models.recognize(test_digits.images[:NUM_CHECKED])
     agreement = np.mean([answer.digit == label for answer, label in zip(answers, champion.labels)])
     return result(

@@ -7,7 +7,7 @@ light ink on dark paper, on ruled paper with shadows, and in dark mode. Test dig
 are corrupted as in MNIST-C. Other fonts, digits and seeds were used to choose methods. Letters and
 pictures without a digit should be marked as doubtful. The marks of digits are counted among
 correctly read digits only. A digit is wrong without doubt if another answer, or none, is given for
-it without any of the doubts in `Classes.headline`.
+it without any of the doubts in `Recognition.headline`.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from mnist_pipeline.cli.sheets import write_sheet
+from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.handwriting import contact_sheet, pictures
 from mnist_pipeline.handwriting.pictures import ImageError
-from mnist_pipeline.handwriting.recognizer import Classes, Reading, Recognizer, headline, text_of
+from mnist_pipeline.handwriting.recognizer import Reading, Recognizer, headline, text_of
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import printable
@@ -51,14 +52,14 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
     if as_json:
         click.echo("\n]")
     if sheet and on_sheet:
-        names = "".join(recognizer.known.names)
+        names = "".join(recognizer.known.class_names)
         # Importing Matplotlib takes a third of a second.
         font = None if names.isascii() else figures.font_file(names)
         write_sheet(sheet, contact_sheet.draw(on_sheet, recognizer, font))
     return int(failed)
 
 
-def _document(file: Path, readings: Sequence[Reading], known: Classes) -> dict[str, Any]:
+def _document(file: Path, readings: Sequence[Reading], known: DataSet) -> dict[str, Any]:
     return {
         "file": str(file),
         "text": text_of(readings),
@@ -72,7 +73,7 @@ class _Table:
 
     def __init__(self, recognizer: Recognizer) -> None:
         self._known = recognizer.known
-        self._names = [contact_sheet.shortened(name) for name in self._known.names]
+        self._names = [contact_sheet.shortened(name) for name in self._known.class_names]
         longest = max(map(len, self._names))
         self._width = max(longest, len(self._known.noun))
         self._widths = {model: max(len(model), longest) for model in recognizer.model_names}
@@ -86,7 +87,7 @@ class _Table:
         for reading in readings:
             yield self._row(reading)
             if reading.recognition.is_doubtful:
-                yield f"        {self._known.headline(reading.recognition)}"
+                yield f"        {reading.recognition.headline(self._known.noun)}"
         if any(reading.least_certain for reading in readings):
             yield f"{LEAST_CERTAIN} the least certain {self._known.noun} of its line"
 

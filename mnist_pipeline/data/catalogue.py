@@ -66,11 +66,10 @@ def identify(root: Path) -> DataSet:
     if known and (is_numbered or reader.class_names == known.class_names):
         return known
     if reader.shows_digits:
-        return DataSet("own", root.name)
+        return DataSet(title=root.name)
     return DataSet(
-        "own",
-        own.title or root.name,
-        reader.class_names,
+        title=own.title or root.name,
+        class_names=reader.class_names,
         noun=own.noun,
         handwritten=own.fit == "mnist",
         whole_pictures=own.fit == "whole",

@@ -26,8 +26,8 @@ class RawFile(NamedTuple):
 class DataSet:
     """A data set of labelled images."""
 
-    name: str  # in settings and commands: lower case, digits and hyphens
-    title: str  # in sentences
+    name: str = "own"  # in settings and commands: lower case, digits and hyphens
+    title: str = ""  # in sentences
     class_names: tuple[str, ...] = CLASS_NAMES  # in letters that Matplotlib's default font has
     noun: str = "digit"  # what an image shows
     handwritten: bool = True

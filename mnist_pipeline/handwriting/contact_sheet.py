@@ -213,7 +213,7 @@ class _Sheet:
             self.draw_neighbor((NEIGHBORS + i * NEIGHBOR_STEP, inner), neighbor, answer.digit)
         self.paste(answer.reconstruction, (REBUILT, inner))
         if answer.is_doubtful:
-            doubt = "\n".join(wrap(self.cut(self.known.headline(answer), 60), DOUBT_LENGTH))
+            doubt = "\n".join(wrap(self.cut(answer.headline(self.known.noun), 60), DOUBT_LENGTH))
             self.pen.multiline_text(
                 (DOUBT, middle), doubt, WARNING, self.font(NORMAL, doubt), "lm", spacing=2
             )
@@ -225,7 +225,7 @@ class _Sheet:
             y = top + SIDE * (2 * i + 1) // (2 * len(others))
             self.text((OTHERS, y), MODELS[model].short_title, SOFT, SMALL, "lm")
             digit = answer.digits[model]
-            line = self.cut(self.known.names[digit], 10)
+            line = self.cut(self.known.class_names[digit], 10)
             if len(line) == 1:
                 line += f"   {percent(float(answer.probabilities[model][digit]))}"
             color = INK if digit == answer.digit else WARNING
@@ -235,7 +235,7 @@ class _Sheet:
         """Draw a training digit and its label, in red if the label differs from the answer."""
         self.paste(self.recognizer.training_image(neighbor.index), place)
         x, y = place[0] + SIDE, place[1] + SIDE
-        label = self.cut(self.known.names[neighbor.digit], 7)
+        label = self.cut(self.known.class_names[neighbor.digit], 7)
         width = max(13, round(self.font(SMALL, label).getlength(label)) + 4)
         color = INK if neighbor.digit == digit else WARNING
         self.pen.rectangle((x - width, y - 15, x, y), fill=PAPER)

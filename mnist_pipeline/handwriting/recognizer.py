@@ -6,14 +6,14 @@ command can answer at once.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import CLASS_NAMES
+from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.handwriting import calibration
 from mnist_pipeline.handwriting.novelty import (
@@ -43,26 +43,6 @@ PROBABLE = {CNN: 0.98}
 PROBABLE_OF_OTHERS = 0.9
 CERTAIN = 0.99  # a lower probability lets the recognizer read the whole picture too
 SPECK = 0.35  # share of the size of the largest finding in a picture
-
-
-@dataclass(frozen=True)
-class Classes:
-    """The classes of a recognizer, and how it looks at a picture."""
-
-    names: tuple[str, ...] = CLASS_NAMES
-    noun: str = "digit"  # what an image shows
-    # Whether a picture shows one thing, as in the data set, and is not searched for several.
-    whole: bool = False
-
-    def headline(self, answer: "Recognition") -> str:
-        """The answer for one image in words, with its doubt."""
-        if not answer.looks_like_digit:
-            if self.noun == "digit":
-                return "does not look like a digit"
-            return f"is unlike the training {self.noun}s"
-        if answer.models_disagree:
-            return f"probably {answer.name}, the models disagree"
-        return answer.name if answer.is_certain else f"probably {answer.name}"
 
 
 @dataclass(frozen=True)
@@ -110,6 +90,16 @@ class Recognition:
         """Whether the headline is more than the name of the class."""
         return not self.looks_like_digit or self.models_disagree or not self.is_certain
 
+    def headline(self, noun: str) -> str:
+        """The answer in words, with its doubt; `noun` is what a training image shows."""
+        if not self.looks_like_digit:
+            if noun == "digit":
+                return "does not look like a digit"
+            return f"is unlike the training {noun}s"
+        if self.models_disagree:
+            return f"probably {self.name}, the models disagree"
+        return self.name if self.is_certain else f"probably {self.name}"
+
 
 class Reading(NamedTuple):
     """A digit in a picture: its place, the image that the models see, and their answers."""
@@ -120,7 +110,7 @@ class Reading(NamedTuple):
     line: int = 1  # the number of the line that it stands in, from the top
     least_certain: bool = False  # of the digits of its line, if there are several
 
-    def document(self, known: Classes) -> dict[str, Any]:
+    def document(self, known: DataSet) -> dict[str, Any]:
         """The place, and the answers without the reconstruction, as plain JSON values."""
         answer = self.recognition
         models = {
@@ -139,7 +129,7 @@ class Reading(NamedTuple):
             "digit": answer.digit,
             "class": answer.name,
             "probability": round(answer.probability, 6),
-            "headline": known.headline(answer),
+            "headline": answer.headline(known.noun),
             "line": self.line,
             "least_certain": self.least_certain,
             "box": list(self.box),
@@ -164,10 +154,10 @@ def text_of(readings: Sequence[Reading]) -> list[str]:
     return texts
 
 
-def headline(readings: Sequence[Reading], known: Classes) -> str:
+def headline(readings: Sequence[Reading], known: DataSet) -> str:
     """The text of a picture in one line, and how many of its digits are in doubt."""
     if len(readings) == 1:
-        return known.headline(readings[0].recognition)
+        return readings[0].recognition.headline(known.noun)
     if not any(reading.recognition.looks_like_digit for reading in readings):
         shapes = f" among {len(readings)} shapes" if readings else ""
         return f"no {known.noun} found{shapes}"
@@ -180,8 +170,9 @@ def _encoded(text: str) -> np.ndarray:
     return np.frombuffer(text.encode(), np.uint8)
 
 
-def _encoded_classes(classes: Classes) -> np.ndarray:
-    return _encoded(json.dumps(asdict(classes)))
+def _encoded_classes(known: DataSet) -> np.ndarray:
+    fields = {"names": known.class_names, "noun": known.noun, "whole": known.whole_pictures}
+    return _encoded(json.dumps(fields))
 
 
 @format_version(6)
@@ -199,8 +190,8 @@ class Recognizer(NamedTuple):
     # The leading eigenvectors of the covariance, as columns; float32 (784, 50).
     components: np.ndarray
     novelty: dict[str, np.ndarray]  # the fields of a `novelty.Novelty`
-    # The fields of a `Classes` as JSON in UTF-8; uint8 (length,).
-    classes: np.ndarray = _encoded_classes(Classes())
+    # What answers need of the data set as JSON in UTF-8; uint8 (length,).
+    classes: np.ndarray = _encoded_classes(DataSet())
     # Of the champion's probabilities for pictures; float64 (2,).
     calibration: np.ndarray = calibration.NONE
 
@@ -210,14 +201,18 @@ class Recognizer(NamedTuple):
         return bytes(self.champion).decode()
 
     @property
-    def known(self) -> Classes:
-        """The classes, with their names."""
+    def known(self) -> DataSet:
+        """The data set that the models have learned, without its title."""
         content = json.loads(bytes(self.classes))
-        return Classes(tuple(content["names"]), content["noun"], content["whole"])
+        return DataSet(
+            class_names=tuple(content["names"]),
+            noun=content["noun"],
+            whole_pictures=content["whole"],
+        )
 
-    def of(self, classes: Classes) -> "Recognizer":
-        """The same recognizer with these names of its classes."""
-        return self._replace(classes=_encoded_classes(classes))
+    def of(self, known: DataSet) -> "Recognizer":
+        """The same recognizer with the names of this data set."""
+        return self._replace(classes=_encoded_classes(known))
 
     @property
     def model_names(self) -> tuple[str, ...]:
@@ -240,7 +235,7 @@ class Recognizer(NamedTuple):
 
     def read_pages(self, pages: Sequence[Page]) -> list[list[Reading]]:
         """Recognise the digits of each page in reading order, or each picture as a whole."""
-        is_whole = self.known.whole
+        is_whole = self.known.whole_pictures
         if is_whole:
             pages = [_as_a_whole(page.picture) for page in pages]
         images = [digit.image for page in pages for digit in page.digits]
@@ -294,7 +289,11 @@ class Recognizer(NamedTuple):
             name: MODELS[name].method().answer(self.state(name), digits)
             for name in self.model_names
         }
-        champion, nearest, names = self.champion_name, answers[INDEX].nearest, self.known.names
+        champion, nearest, names = (
+            self.champion_name,
+            answers[INDEX].nearest,
+            self.known.class_names,
+        )
         assert nearest is not None
         probabilities = {name: answer.probabilities for name, answer in answers.items()}
         shares = calibration.disagreement(
@@ -342,7 +341,7 @@ class Recognizer(NamedTuple):
             "uncertain": UNCERTAIN,
             "mostOthers": MAX_OTHERS,
             "highestScores": [scores[int(len(scores) * p / 100)] for p in (POINT, DOUBTED)],
-            "whole": self.known.whole,
+            "whole": self.known.whole_pictures,
         }
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:

@@ -68,7 +68,9 @@ def test_predict_recognizes_a_whole_picture_by_the_name_of_its_class(
     sizes = [Image.open(file).size for file in files]
     assert [tuple(reading["box"]) for reading in found] == [(0, 0, *size) for size in sizes]
     assert {reading["class"] for reading in found} <= {*NAMES}
-    assert all(recognizer.known.names[reading["digit"]] == reading["class"] for reading in found)
+    assert all(
+        recognizer.known.class_names[reading["digit"]] == reading["class"] for reading in found
+    )
     right = [
         reading["class"] == Path(file).parent.name
         for file, reading in zip(files, found, strict=True)

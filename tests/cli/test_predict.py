@@ -9,11 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mnist_pipeline.cli import main as cli
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.records import DataSet, DigitSet
 from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.handwriting.contact_sheet import percent
 from mnist_pipeline.handwriting.pictures import Page
-from mnist_pipeline.handwriting.recognizer import Classes
 from mnist_pipeline.runtime.storage import storage
 
 
@@ -97,7 +96,7 @@ def test_names_of_classes_have_their_own_letters_and_can_not_steer_the_terminal(
 ) -> None:
     stored = storage.current()
     names = tuple(f"{digit}猫\x1b[2J\nall is well" for digit in range(10))
-    stored.write("recognizer", stored.read("recognizer").of(Classes(names)))
+    stored.write("recognizer", stored.read("recognizer").of(DataSet(class_names=names)))
     output = invoke(line).stdout
     assert "\x1b" not in output
     assert all("猫" in row for row in output.splitlines() if "×" in row)

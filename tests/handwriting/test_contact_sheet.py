@@ -7,10 +7,10 @@ import PIL.Image
 import pytest
 from matplotlib.font_manager import findfont
 
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.records import DataSet, DigitSet
 from mnist_pipeline.handwriting import contact_sheet
 from mnist_pipeline.handwriting.contact_sheet import Entry, cut, draw, percent
-from mnist_pipeline.handwriting.recognizer import Classes, Reading, Recognizer
+from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,8 @@ def test_names_that_are_not_ascii_are_drawn_in_the_letters_of_a_font(
 ) -> None:
     font = findfont("DejaVu Sans")
     entry = Entry("a.png", readings[0].image, readings[:1])
-    named = small_recognizer.of(Classes(("кот",) * 10, "cat", True))
-    plain = small_recognizer.of(Classes(("cat",) * 10, "cat", True))
+    named = small_recognizer.of(DataSet(class_names=("кот",) * 10))
+    plain = small_recognizer.of(DataSet(class_names=("cat",) * 10))
     drawn = {
         path: [np.asarray(draw([entry], each, path)) for each in (named, plain)]
         for path in (None, font)

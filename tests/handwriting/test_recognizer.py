@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.handwriting.recognizer import Classes, Reading, Recognizer, headline, text_of
+from mnist_pipeline.data.records import DataSet, DigitSet
+from mnist_pipeline.handwriting.recognizer import Reading, Recognizer, headline, text_of
 from mnist_pipeline.methods.knn import KNNClassifier
 from mnist_pipeline.methods.table import MODELS
 
@@ -88,7 +88,7 @@ def test_the_headline_names_the_doubt(
         probability=probability,
         looks_like_digit=looks,
     )
-    assert small_recognizer.known.headline(doubted) == shown
+    assert doubted.headline("digit") == shown
     assert doubted.is_doubtful == (shown != "4")
 
 
@@ -102,8 +102,8 @@ def test_what_does_not_look_like_a_digit_is_a_question_mark_in_the_text(
         return [Reading((0, 0, 1, 1), small_test.images[0], each) for each in answers]
 
     assert text_of(readings("11-27")) == ["11?27"]
-    assert headline(readings("11-27"), Classes()).startswith("11?27 ")
+    assert headline(readings("11-27"), DataSet()).startswith("11?27 ")
     assert text_of(readings("--")) == ["??"]
-    nothing = headline([], Classes())
-    assert headline(readings("--"), Classes()).startswith(nothing)
-    assert "2" in headline(readings("--"), Classes()).removeprefix(nothing)
+    nothing = headline([], DataSet())
+    assert headline(readings("--"), DataSet()).startswith(nothing)
+    assert "2" in headline(readings("--"), DataSet()).removeprefix(nothing)

@@ -75,7 +75,7 @@ def _answer(recognizer_key: str, content: bytes) -> dict[str, Any]:
     return {
         "digits": [_format_reading(recognizer, reading) for reading in readings],
         "text": text_of(readings),
-        "classes": recognizer.known.names,
+        "classes": recognizer.known.class_names,
         "noun": recognizer.known.noun,
     }
 
@@ -91,8 +91,8 @@ def _examples(recognizer_key: str) -> list[dict[str, str]]:
     except (HTTPException, storage.StorageError):
         return []
     known = recognizer.known
-    images = 255 - test.images if known.whole else test.images  # `grey` draws ink black
-    names = known.names[:MAX_EXAMPLES]
+    images = 255 - test.images if known.whole_pictures else test.images  # `grey` draws ink black
+    names = known.class_names[:MAX_EXAMPLES]
     places = [np.flatnonzero(test.labels == label)[:MAX_CANDIDATES] for label in range(len(names))]
     readings = iter(recognizer.read(list(255 - images[np.concatenate(places)])))
     examples = []
