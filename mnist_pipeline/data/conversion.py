@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_pipeline.data import decoding
-from mnist_pipeline.data.decoding import Grey
+from mnist_pipeline.data.decoding import Grey, Levels
 
 Fit = Literal["whole", "mnist"]
 
@@ -36,7 +36,7 @@ def convert_array(image: NDArray[np.uint8], fit: Fit) -> tuple[NDArray[np.uint8]
     return levels, f"{picture.width}×{picture.height} {picture.mode}"
 
 
-def fitted(picture: NDArray[np.uint8] | Grey, fit: Fit) -> NDArray[np.uint8]:
+def fitted(picture: Levels, fit: Fit) -> NDArray[np.uint8]:
     """Grey levels in [0, 255] of any size as uint8 (28, 28).
 
     `whole` keeps the whole picture: the larger side gets 28 pixels, by the mean over areas or, for
@@ -53,7 +53,7 @@ def fitted(picture: NDArray[np.uint8] | Grey, fit: Fit) -> NDArray[np.uint8]:
     return _whole(picture) if fit == "whole" else _ink_as_in_mnist(picture)
 
 
-def _whole(picture: NDArray[np.uint8] | Grey) -> NDArray[np.uint8]:
+def _whole(picture: Levels) -> NDArray[np.uint8]:
     largest = max(picture.shape)
     height, width = (max(1, round(side * IMAGE_SIDE / largest)) for side in picture.shape)
     resampling = Image.Resampling.BOX if largest > IMAGE_SIDE else Image.Resampling.BILINEAR
@@ -69,7 +69,7 @@ def _border_level(picture: NDArray[Any]) -> float:
     return float(np.median(border))
 
 
-def _ink_as_in_mnist(picture: NDArray[np.uint8] | Grey) -> NDArray[np.uint8]:
+def _ink_as_in_mnist(picture: Levels) -> NDArray[np.uint8]:
     image = Image.fromarray(picture).reduce(-(-max(picture.shape) // LARGEST_SIDE))
     levels = np.asarray(image, np.float32)
     paper = _border_level(levels)

@@ -17,6 +17,7 @@ from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.utils import places
 
 Grey = NDArray[np.floating[Any]]
+Levels = NDArray[np.uint8] | Grey
 
 # Pillow imports all of its forty readers unless the requested ones are loaded already.
 FORMATS = ("PNG", "JPEG", WebPImageFile.format, TiffImageFile.format, "BMP", "GIF")
@@ -25,7 +26,7 @@ OPEN_PIPES = ("/dev/stdin", "/dev/fd/")  # pipes that a shell opened; a program 
 LONGEST_SIDE = 20_000  # a picture of few pixels may be long, and its sides take time and memory
 
 
-def read(source: Path | bytes) -> NDArray[np.uint8] | Grey:
+def read(source: Path | bytes) -> Levels:
     """Read a picture, a file or its content, as upright grey levels (rows, columns).
 
     They are uint8, or float32 in [0, 255] if the file has more than eight bits per pixel. The
@@ -59,7 +60,7 @@ def read_content(path: Path) -> bytes:
     raise ImageError("can't be opened: it is a directory, a pipe or a device; name a file")
 
 
-def decode(source: Path | bytes) -> tuple[NDArray[np.uint8] | Grey, str]:
+def decode(source: Path | bytes) -> tuple[Levels, str]:
     """Grey levels of a file or its content, and Pillow's mode; errors do not name the picture."""
     content = source if isinstance(source, bytes) else read_content(source)
     if not content:
@@ -106,7 +107,7 @@ def _formats(content: bytes) -> tuple[str, ...]:
     return ("HEIF",)
 
 
-def grey_levels(image: Image.Image) -> NDArray[np.uint8] | Grey:
+def grey_levels(image: Image.Image) -> Levels:
     """Grey levels of a decoded picture, in [0, 255]."""
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.float32) / 257
