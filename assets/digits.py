@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline.data import catalogue, datasets, findings
-from mnist_pipeline.data.datasets import Split
+from mnist_pipeline.data.reader import Split
 from mnist_pipeline.data.records import DigitSet, RawData
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import checks

@@ -7,15 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_pipeline.data import datasets, folders
+from mnist_pipeline.data import folders
 from mnist_pipeline.data.datasets import DatasetError, reader_of
-from mnist_pipeline.data.reader import SPLITS
+from mnist_pipeline.data.reader import SPLITS, Reader
 from mnist_pipeline.data.records import DataSet, RawData
 
 # The labels that most of five reviewers rejected: C. G. Northcutt, A. Athalye, J. Mueller,
 # "Pervasive label errors in test sets destabilize machine learning benchmarks", 2021; the reviews
 # are in the repository cleanlab/label-errors.
 DOUBTED = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
+# SHA-256 of the four files of MNIST, as its publisher and torchvision distribute them.
+MNIST_SUMS = {
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",  # noqa: E501
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",  # noqa: E501
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
 MNIST = DataSet("mnist", "MNIST", publisher="MNIST", licence="CC BY-SA 3.0", doubted_labels=DOUBTED)
 # H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine
 # learning algorithms", 2017.
@@ -44,24 +51,34 @@ KMNIST = DataSet(
 KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST)}
 
 
-def read_raw(root: Path, *, canonical: bool) -> RawData:
-    """Read and validate all files; canonical files are the embedded ones of MNIST.
+def read_raw(root: Path, *, canonical: bool = False) -> RawData:
+    """Read and validate all files.
 
+    Canonical files are the embedded ones of MNIST, and are only compared with their checksums.
     Raises a DatasetError if a file is invalid.
     """
-    files = tuple(datasets.validate(root, canonical=canonical))
-    return RawData(files, MNIST if canonical else identify(root))
+    reader = reader_of(root)
+    if not canonical:
+        reader.read(*SPLITS)
+        return RawData(tuple(reader.files()), identify(reader))
+    files = tuple(reader.files())
+    if changed := [file.name for file in files if MNIST_SUMS.get(file.name) != file.sha256]:
+        raise DatasetError(
+            f"{root / changed[0]} is not the file of MNIST; restore it with 'git checkout -- "
+            f"{changed[0]}' in {root}, or point MNIST_PIPELINE_DATA at your own files"
+        )
+    return RawData(files, MNIST)
 
 
-def identify(root: Path) -> DataSet:
+def identify(reader: Reader) -> DataSet:
     """A known data set, or one of the user's own with the class names that its directory gives.
 
     IDX files and arrays number their classes. If they have the classes 0 to 9 and lie in a
     directory with the name of a known data set, they are that data set. Folders always name their
     classes.
     """
-    reader = reader_of(root)
-    known, own = KNOWN.get(root.name), reader.description
+    root, own = reader.root, reader.description
+    known = KNOWN.get(root.name)
     is_numbered = reader.shows_digits and reader.title != folders.TITLE
     if known and (is_numbered or reader.class_names == known.class_names):
         return known
@@ -80,9 +97,8 @@ def fetch(known: DataSet, directory: Path) -> None:
     """Download a data set with torchvision, which verifies its checksums, and write it as a NumPy
     archive.
 
-    The directory is created only after everything is downloaded and validated. Raises a
-    DatasetError if the publisher can't be reached, if the files are not the data set, or if the
-    directory exists.
+    The directory is created only after everything is downloaded. Raises a DatasetError if the
+    publisher can't be reached, if the files are not the data set, or if the directory exists.
     """
     if directory.exists():
         raise DatasetError(f"{directory} is there already; remove it to fetch {known.name} again")
@@ -97,7 +113,6 @@ def fetch(known: DataSet, directory: Path) -> None:
                 arrays |= {f"x_{split}": images, f"y_{split}": labels}
             np.savez_compressed(whole / f"{known.name}.npz", **arrays)
             (whole / "classes.txt").write_text("\n".join(known.class_names), encoding="utf-8")
-            datasets.validate(whole)
             whole.rename(directory)
     except OSError as error:
         raise DatasetError(

@@ -11,15 +11,8 @@ from mnist_pipeline.data.reader import SPLITS, Reader, Split
 from mnist_pipeline.data.records import DigitSet, RawFile
 from mnist_pipeline.utils.places import EMBEDDED_DATA
 
-__all__ = ["EMBEDDED_DATA", "DatasetError", "DigitSet", "RawFile", "Split", "load_digits"]
+__all__ = ["EMBEDDED_DATA", "DatasetError", "DigitSet", "load_digits"]
 
-# SHA-256 of the four files of MNIST, as its publisher and torchvision distribute them.
-MNIST_SUMS = {
-    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",  # noqa: E501
-    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",  # noqa: E501
-    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-}
 LAYOUTS = (idx, npz, parquet, csv_files, folders)
 
 
@@ -50,29 +43,6 @@ def reader_of(root: str | Path) -> Reader:
     )
 
 
-def validate(root: str | Path, *, canonical: bool = False) -> list[RawFile]:
-    """Read and validate both splits, and describe the files.
-
-    Canonical files are only compared with their checksums.
-
-    Examples
-    --------
-    >>> len(validate("data", canonical=True))
-    4
-    """
-    reader = reader_of(root)
-    if not canonical:
-        reader.read(*SPLITS)
-        return reader.files()
-    files = reader.files()
-    if changed := [file.name for file in files if MNIST_SUMS.get(file.name) != file.sha256]:
-        raise DatasetError(
-            f"{Path(root, changed[0])} is not the file of MNIST; restore it with 'git checkout -- "
-            f"{changed[0]}' in {root}, or point MNIST_PIPELINE_DATA at your own files"
-        )
-    return files
-
-
 def first_of_each_class(digits: DigitSet) -> np.ndarray:
     """The first image of each class, uint8 (n_classes, 28, 28)."""
     return digits.images[np.unique(digits.labels, return_index=True)[1]]
@@ -97,7 +67,7 @@ def load_digits(
         A directory or file in one of the layouts of `LAYOUTS`; see docs/data-sets.md.
     split : {"train", "test"}
     recorded : collection of RawFile, optional
-        The description that `validate` returned. The files must not have changed since.
+        The description of the files in `RawData`. They must not have changed since.
 
     Raises
     ------
@@ -121,4 +91,4 @@ def load_digits(
             "everything that depends on it with mnist-pipeline run --changed"
         )
     (part,) = reader.read(split)
-    return DigitSet(part.images, part.labels)
+    return part.digits

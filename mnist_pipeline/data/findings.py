@@ -1,7 +1,6 @@
 """What would harm the models in a data set, found before anything is computed from it."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from mnist_pipeline.data import duplicates
-from mnist_pipeline.data.datasets import Split, reader_of
+from mnist_pipeline.data.datasets import reader_of
 from mnist_pipeline.data.held_out import split as divide
-from mnist_pipeline.data.reader import MAX_NAMES, SPLITS
+from mnist_pipeline.data.reader import MAX_NAMES, SPLITS, Part, Split
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.utils.measured import Measured, at_least, at_most, exactly, warning
 
@@ -43,53 +42,58 @@ class Findings:
 def inspect(root: Path) -> tuple[Findings, dict[Split, DigitSet]]:
     """Read a data set, and judge its splits. Raises a DatasetError if it can't be read."""
     reader = reader_of(root)
-    names, kinds = reader.class_names, Counter[str]()
-    sets: dict[Split, DigitSet] = {}
-    image_names: dict[Split, Sequence[Path | int]] = {}
-    counts: dict[Split, list[int]] = {}
+    names = reader.class_names
+    parts = dict(zip(SPLITS, reader.read(*SPLITS)))
+    sets = {split: part.digits for split, part in parts.items()}
     problems: list[str] = []
     warnings: list[str] = []
     if skipped := reader.source.skipped():
         shown = ", ".join(skipped[:MAX_NAMES])
         warnings.append(f"files and folders that are skipped: {len(skipped):,}, such as {shown}")
-    for split, part in zip(SPLITS, reader.read(*SPLITS)):
-        kinds += part.kinds
-        image_names[split] = part.paths or range(len(part.labels))
-        sets[split] = DigitSet(part.images, part.labels)
-        counts[split] = np.bincount(part.labels, minlength=len(names)).tolist()
-        for name, check in judge(sets[split], names).items():
+    for split, digits in sets.items():
+        for name, check in judge(digits, names).items():
             if not check.passed:
                 (problems if name in PROBLEMS else warnings).append(f"{split}: {check.reason}")
-    known = set(map(bytes, sets["train"].images))
-    if shared := sum(image in known for image in map(bytes, sets["test"].images)):
-        warnings.append(
-            f"{shared:,} test images are training images too; accuracy would be too optimistic"
-        )
-    test, train = sets["test"].images[: duplicates.NUM_COMPARED], sets["train"].images
-    pairs = [
-        f"test {image_names['test'][i]} and train {image_names['train'][j]}"
-        for i, j in enumerate(duplicates.nearest(test, train).tolist())
-        if duplicates.is_near(test[i], train[j])
-    ]
-    if pairs:
-        warnings.append(
-            f"of the first {len(test)} test images, {len(pairs)} nearly equal a training image "
-            f"({'; '.join(pairs[:NUM_PAIRS])}); if they are photos of one object, accuracy would "
-            "be too optimistic: put all photos of an object into train, or all into test"
-        )
-    _, held_out = divide(sets["train"].labels)
-    chosen = np.bincount(sets["train"].labels[held_out], minlength=len(names)).tolist()
+    labels = sets["train"].labels
     findings = Findings(
         layout=reader.title,
         class_names=names,
-        counts=counts,
-        held_out=chosen,
-        kinds=dict(kinds.most_common()),
-        warnings=warnings,
+        counts={split: _per_class(digits.labels, names) for split, digits in sets.items()},
+        held_out=_per_class(labels[divide(labels)[1]], names),
+        kinds=dict((parts["train"].kinds + parts["test"].kinds).most_common()),
+        warnings=warnings + _in_both(parts["train"], parts["test"]),
         problems=problems,
         notes=reader.notes,
     )
     return findings, sets
+
+
+def _per_class(labels: np.ndarray, names: Sequence[str]) -> list[int]:
+    counts: list[int] = np.bincount(labels, minlength=len(names)).tolist()
+    return counts
+
+
+def _in_both(train: Part, test: Part) -> list[str]:
+    """Warnings about test images that equal training images, or nearly do."""
+    warnings = []
+    known = set(map(bytes, train.digits.images))
+    if shared := sum(image in known for image in map(bytes, test.digits.images)):
+        warnings.append(
+            f"{shared:,} test images are training images too; accuracy would be too optimistic"
+        )
+    images, others = test.digits.images[: duplicates.NUM_COMPARED], train.digits.images
+    pairs = [
+        f"test {test.name_of(i)} and train {train.name_of(j)}"
+        for i, j in enumerate(duplicates.nearest(images, others).tolist())
+        if duplicates.is_near(images[i], others[j])
+    ]
+    if pairs:
+        warnings.append(
+            f"of the first {len(images)} test images, {len(pairs)} nearly equal a training image "
+            f"({'; '.join(pairs[:NUM_PAIRS])}); if they are photos of one object, accuracy would "
+            "be too optimistic: put all photos of an object into train, or all into test"
+        )
+    return warnings
 
 
 def judge(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured]:
@@ -103,6 +107,22 @@ def judge(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured]:
     num_empty = np.count_nonzero(np.ptp(images, axis=(1, 2)) < LEAST_CONTRAST)
     num_runs = np.count_nonzero(np.diff(labels)) + 1  # of images of the same class
     is_sorted = num_runs == np.count_nonzero(counts) < len(labels)
+    rare = {
+        "no_duplicates": (num_repeated, f"{num_repeated:,} images equal an earlier one"),
+        "one_label_per_image": (
+            num_ambiguous,
+            f"{num_ambiguous:,} different images occur with more than one label",
+        ),
+        "not_empty": (
+            num_empty,
+            f"{num_empty:,} images have little contrast; come closer, or use more light",
+        ),
+        "classes_mixed": (
+            is_sorted,
+            "the images are sorted by class; softmax regression learns poorly from sorted images, "
+            "so shuffle them",
+        ),
+    }
     return {
         "as_many_labels_as_images": exactly(
             len(labels), len(images), f"there are {len(labels):,} labels for {len(images):,} images"
@@ -126,31 +146,7 @@ def judge(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured]:
         "pixel_deviation": Measured(
             deviation, 20, 127, reason=f"the standard deviation of grey levels is {deviation:.0f}"
         ),
-        "no_duplicates": warning(
-            at_most(num_repeated, 0, f"{num_repeated:,} images equal an earlier one")
-        ),
-        "one_label_per_image": warning(
-            at_most(
-                num_ambiguous,
-                0,
-                f"{num_ambiguous:,} different images occur with more than one label",
-            )
-        ),
-        "not_empty": warning(
-            at_most(
-                num_empty,
-                0,
-                f"{num_empty:,} images have little contrast; come closer, or use more light",
-            )
-        ),
-        "classes_mixed": warning(
-            at_most(
-                is_sorted,
-                0,
-                "the images are sorted by class; softmax regression learns poorly from sorted "
-                "images, so shuffle them",
-            )
-        ),
+        **{name: warning(at_most(number, 0, reason)) for name, (number, reason) in rare.items()},
     }
 
 

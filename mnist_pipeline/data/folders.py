@@ -49,7 +49,7 @@ def find(root: Path) -> Source | None:
         groups,
         functools.partial(_load, root, names),
         convert,
-        lambda: names,
+        names,
         functools.partial(_skipped, root, groups),
     )
 

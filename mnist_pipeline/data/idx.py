@@ -50,7 +50,7 @@ def find(root: Path) -> Source | None:
         {"train": FILE_NAMES[:2], "test": FILE_NAMES[2:]},
         lambda names: (_read(paths[names[0]], 3), _read(paths[names[1]], 1)),
         convert_array,
-        lambda: CLASS_NAMES,
+        CLASS_NAMES,
     )
 
 

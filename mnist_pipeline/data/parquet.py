@@ -35,7 +35,7 @@ def find(root: Path) -> reader.Source | None:
         reader.by_split([path.name for path in paths]),
         functools.partial(_load, paths[0].parent),
         _convert,
-        lambda: _names(paths[0]),
+        _names(paths[0]),
     )
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mnist_pipeline.data import decoding
 from mnist_pipeline.data.conversion import IMAGE_SIDE, Fit, convert
 from mnist_pipeline.data.errors import DatasetError, ImageError
-from mnist_pipeline.data.records import CLASS_NAMES, RawFile
+from mnist_pipeline.data.records import CLASS_NAMES, DigitSet, RawFile
 from mnist_pipeline.utils.places import EMBEDDED_DATA
 from mnist_pipeline.utils.printable import count, one_line
 from mnist_pipeline.utils.yaml_files import read_yaml
@@ -42,10 +42,13 @@ Loaded = tuple[Sequence[Any] | NDArray[Any], NDArray[Any]]  # images, and labels
 class Part(NamedTuple):
     """One split as it was read."""
 
-    images: NDArray[np.uint8]  # (n, 28, 28)
-    labels: NDArray[np.uint8]  # (n,)
+    digits: DigitSet
     kinds: Counter[str]  # sizes and colours of the original images, such as `640×480 RGB`
     paths: Sequence[Path] = ()  # of the images, if each is a file
+
+    def name_of(self, index: int) -> Path | int:
+        """The path of an image, or its index."""
+        return self.paths[index] if self.paths else index
 
 
 class Source(NamedTuple):
@@ -63,7 +66,7 @@ class Source(NamedTuple):
     # image.
     convert: Callable[[Any, Fit], tuple[NDArray[np.uint8], str]]
     # The names of the classes, by label; empty if the labels are the names.
-    names: Callable[[], Sequence[str]] = tuple
+    names: Sequence[str] = ()
     # The names of the files and folders that lie there and are not read.
     skipped: Callable[[], Sequence[str]] = tuple
 
@@ -187,7 +190,7 @@ class Reader:
         if self._are_dark_on_light:
             images = 255 - images
         paths = [items[row] for row in rows.tolist() if isinstance(items[row], Path)]
-        return Part(images, labels[rows], kinds, paths)
+        return Part(DigitSet(images, labels[rows]), kinds, paths)
 
     @cached_property
     def _are_dark_on_light(self) -> bool:
@@ -211,7 +214,7 @@ class Reader:
         if path.is_file():
             lines = _text(path).rstrip().splitlines()  # blank lines at the end name no class
             return check_names(map(str.strip, lines), path)
-        names = self.source.names()
+        names = self.source.names
         return check_names(names, self.root) if names else ()
 
     def _numbered(self, labels: NDArray[Any]) -> NDArray[np.uint8]:

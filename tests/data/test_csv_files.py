@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from support.sources import Sets, pixel_table, write_csv, write_folders, write_listing
 
-from mnist_pipeline.data import datasets
+from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.reader import SPLITS
 
@@ -34,7 +34,7 @@ def test_a_test_set_without_labels_is_refused_and_without_it_the_others_are_read
     path = next(root.glob("*test.csv"))
     pd.read_csv(path).drop(columns="label").to_csv(path, index=False)
     with pytest.raises(DatasetError, match=f"{path}.*label.*predict"):
-        datasets.validate(root)
+        read_raw(root)
     path.rename(root / "a_sample_submission.csv")
     parts = [load_digits(root, split).labels for split in SPLITS]
     assert sorted(np.concatenate(parts)) == sorted(few["train"].labels)
@@ -59,7 +59,7 @@ def test_unsuitable_tables_are_refused(name: str, few: Sets, tmp_path: Path) -> 
     spoil, named = SPOILT[name]
     spoil(pixel_table(few["train"])).to_csv(path, index=False)
     with pytest.raises(DatasetError, match=f"{path}.*{named}"):
-        datasets.validate(tmp_path)
+        read_raw(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_unsuitable_tables_are_refused(name: str, few: Sets, tmp_path: Path) -> 
 def test_a_table_of_another_form_is_refused(content: str, named: str, tmp_path: Path) -> None:
     (tmp_path / "all.csv").write_text(content)
     with pytest.raises(DatasetError, match=named):
-        datasets.validate(tmp_path)
+        read_raw(tmp_path)
 
 
 def test_absent_pictures_of_a_list_are_named(few: Sets, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_absent_pictures_of_a_list_are_named(few: Sets, tmp_path: Path) -> None:
     for name in ("00007.png", "00009.png"):
         (tmp_path / "train_pictures" / name).unlink()
     with pytest.raises(DatasetError, match=r"2 pictures.*0000[79]\.png.*0000[79]\.png"):
-        datasets.validate(tmp_path)
+        read_raw(tmp_path)
 
 
 def test_folders_of_classes_win_over_a_table_beside_them(few: Sets, tmp_path: Path) -> None:

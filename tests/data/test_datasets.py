@@ -20,6 +20,7 @@ from support.sources import (
 )
 
 from mnist_pipeline.data import datasets, findings, reader
+from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.findings import mean_and_deviation
 from mnist_pipeline.data.idx import FILE_NAMES
@@ -46,7 +47,7 @@ def test_every_layout_gives_the_digits_of_the_idx_files_to_the_byte(
     idx = write_idx(tmp_path / "idx", few["train"], few["test"])
     other = LAYOUTS[layout](tmp_path, few)
     assert reader_of(other).class_names == NAMES
-    recorded = datasets.validate(other)
+    recorded = [*read_raw(other).files]
     assert recorded == files_of(other)
     for split in reader.SPLITS:
         found = load_digits(other, split, recorded=recorded)
@@ -147,11 +148,11 @@ def test_a_changed_picture_and_a_renamed_folder_change_the_checksum_of_their_spl
 
 def test_classes_txt_beside_the_images_is_recorded_with_them(few: Sets, tmp_path: Path) -> None:
     root = write_npz(tmp_path / "a.npz", few)
-    recorded, names = datasets.validate(root), tmp_path / "classes.txt"
+    recorded, names = read_raw(root).files, tmp_path / "classes.txt"
     names.write_text("\n".join("abcdefghij"))
     with pytest.raises(DatasetError, match=r"classes.txt.*run --changed"):
         load_digits(root, "train", recorded=recorded)
-    recorded = datasets.validate(root)
+    recorded = read_raw(root).files
     assert [file.name for file in recorded] == ["a.npz", "classes.txt"]
     load_digits(root, "train", recorded=recorded)
     names.unlink()
@@ -169,10 +170,9 @@ def test_a_path_without_images_is_named(
     monkeypatch.chdir(tmp_path)
     Path("empty").mkdir()
     Path("file.txt").touch()
-    for read in (datasets.validate, reader_of):
-        with pytest.raises(DatasetError, match=root[:30]) as caught:
-            read(root)
-        assert str(caught.value).isprintable()
+    with pytest.raises(DatasetError, match=root[:30]) as caught:
+        reader_of(root)
+    assert str(caught.value).isprintable()
 
 
 def test_pictures_without_class_folders_are_refused_with_the_folders_that_are_there(
@@ -180,10 +180,10 @@ def test_pictures_without_class_folders_are_refused_with_the_folders_that_are_th
 ) -> None:
     (tmp_path / "a.JPG").touch()
     with pytest.raises(DatasetError, match="folder per class"):
-        datasets.validate(tmp_path)
+        read_raw(tmp_path)
     write_folders(tmp_path, {"": few["train"]}, tuple("pqrstuvwxy"))
     with pytest.raises(DatasetError, match=r"a\.JPG.*p, q, r"):
-        datasets.validate(tmp_path)
+        read_raw(tmp_path)
 
 
 def test_a_path_without_permission_is_named(

@@ -11,7 +11,7 @@ import pytest
 from support.idx import encode_idx, write_file, write_idx
 from support.sources import Sets
 
-from mnist_pipeline.data import datasets
+from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.idx import FILE_NAMES
 from mnist_pipeline.data.records import DigitSet
@@ -70,7 +70,7 @@ def test_idx_files_have_as_many_classes_as_classes_txt_names(few: Sets, tmp_path
     shifted = {split: DigitSet(digits.images, digits.labels + 30) for split, digits in few.items()}
     written(tmp_path, shifted)
     with pytest.raises(DatasetError, match=r"0–9.*classes\.txt"):
-        datasets.validate(tmp_path)
+        read_raw(tmp_path)
     (tmp_path / "classes.txt").write_text("\n".join(f"class {number}" for number in range(40)))
     np.testing.assert_array_equal(load_digits(tmp_path, "test").labels, shifted["test"].labels)
     assert len(reader_of(tmp_path).class_names) == 40
@@ -115,12 +115,12 @@ def test_labels_that_do_not_belong_to_the_images_are_refused(few: Sets, tmp_path
     for wrong, named in ((labels[:59], "60 images.*59 labels"), (labels + 1, "label 10.*0–9")):
         written(tmp_path, {**few, "train": DigitSet(images, wrong)})
         with pytest.raises(DatasetError, match=f"{tmp_path}.*{named}"):
-            datasets.validate(tmp_path)
+            read_raw(tmp_path)
 
 
 def refused(directory: Path, name: str, named: str) -> None:
     with pytest.raises(DatasetError, match=f"{name}.*{named}") as caught:
-        datasets.validate(directory)
+        read_raw(directory)
     assert str(directory) in str(caught.value)
     assert str(caught.value).isprintable()
 
@@ -155,11 +155,11 @@ def test_a_missing_file_is_named(
 
 
 def test_one_changed_byte_in_a_canonical_file_is_refused(canonical_copy: Path) -> None:
-    datasets.validate(canonical_copy, canonical=True)
+    read_raw(canonical_copy, canonical=True)
     path = canonical_copy / f"{TEST_LABELS}.gz"
     content = bytearray(path.read_bytes())
     content[4] ^= 1  # the time stamp of the gzip header: the digits are the same, the file is not
     path.write_bytes(content)
     load_digits(canonical_copy, "test")
     with pytest.raises(DatasetError, match=str(path)):
-        datasets.validate(canonical_copy, canonical=True)
+        read_raw(canonical_copy, canonical=True)

@@ -26,9 +26,11 @@ from support.sources import (
     write_parquet,
 )
 
-from mnist_pipeline.data import datasets, findings
+from mnist_pipeline.data import findings
+from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
-from mnist_pipeline.data.reader import SPLITS, Split
+from mnist_pipeline.data.reader import SPLITS
+from mnist_pipeline.data.records import DigitSet
 
 BLANK = encoded(np.zeros((28, 28), np.uint8))
 PARQUET_FILE = "train-00000-of-00001.parquet"
@@ -58,7 +60,7 @@ def test_pictures_of_any_format_size_and_colour_are_converted_by_the_rule(tmp_pa
     assert opened.class_names == ("bleu", "vert", "rouge")  # the folders are blue, green and red
     parts = opened.read(*SPLITS)
     assert sum((part.kinds for part in parts), Counter[str]())["60×90 RGB"] == 3
-    assert [np.bincount(part.labels).tolist() for part in parts] == [[5, 5, 5], [1, 1, 1]]
+    assert [np.bincount(part.digits.labels).tolist() for part in parts] == [[5, 5, 5], [1, 1, 1]]
 
 
 @pytest.mark.parametrize("values", [("10", "9", "100"), ("owl", "cat", "dog"), (7, 3, 12)])
@@ -117,26 +119,20 @@ def test_an_archive_may_have_channels_and_a_column_of_labels(few: Sets, tmp_path
             np.testing.assert_array_equal(found, array)
 
 
-@pytest.mark.parametrize("are_dark", [True, False], ids=["dark on light", "light on dark"])
-@pytest.mark.parametrize("order", [SPLITS, SPLITS[::-1]], ids=["train first", "test first"])
+@pytest.mark.parametrize("levels", [(170, 84), (84, 170)], ids=["dark on light", "light on dark"])
 def test_training_images_decide_for_both_splits_whether_dark_digits_are_inverted(
-    are_dark: bool, order: tuple[Split, Split], tmp_path: Path
+    levels: tuple[int, int], tmp_path: Path
 ) -> None:
-    labels = np.arange(40) % 10
-    images = {
-        "train": np.full((40, 28, 28), 170 if are_dark else 84, np.uint8),
-        "test": np.full((40, 28, 28), 84 if are_dark else 170, np.uint8),
-    }
-    arrays = {f"x_{split}": array for split, array in images.items()}
-    np.savez(tmp_path / "a.npz", **arrays, y_train=labels, y_test=labels)
-    expected = {split: 255 - array if are_dark else array for split, array in images.items()}
-    one_reader = dict(zip(order, reader_of(tmp_path).read(*order), strict=True))
-    for split in order:
-        np.testing.assert_array_equal(load_digits(tmp_path, split).images, expected[split])
-        np.testing.assert_array_equal(one_reader[split].images, expected[split])
+    images = {split: np.full((40, 28, 28), level, np.uint8) for split, level in zip(SPLITS, levels)}
+    sets = {split: DigitSet(array, np.arange(40) % 10) for split, array in images.items()}
+    write_npz(tmp_path / "a.npz", sets)
+    together = reader_of(tmp_path).read(*SPLITS)
+    for split, part in zip(SPLITS, together, strict=True):
+        expected = 255 - images[split] if levels[0] > 127 else images[split]
+        np.testing.assert_array_equal(part.digits.images, expected)
+        np.testing.assert_array_equal(load_digits(tmp_path, split).images, expected)
     (tmp_path / "dataset.yaml").write_text("noun: sign\n")
-    for split in order:
-        np.testing.assert_array_equal(load_digits(tmp_path, split).images, images[split])
+    np.testing.assert_array_equal(load_digits(tmp_path, "train").images, images["train"])
 
 
 OF_SYSTEMS = (".DS_Store", "._1.png", "Thumbs.db", "desktop.ini", "Picasa.ini", "Icon\r")
@@ -183,7 +179,7 @@ def test_all_pictures_that_can_not_be_read_are_counted_and_the_first_ten_are_nam
     for path in paths:
         path.write_bytes(b"<html>")
     with pytest.raises(DatasetError, match=f"^{len(paths)} pictures") as caught:
-        datasets.validate(root)
+        read_raw(root)
     assert len(paths) > 10
     assert sum(str(path) in str(caught.value) for path in paths) == 10
 
@@ -199,7 +195,7 @@ def test_a_pipe_that_is_called_a_data_set_is_not_opened(tmp_path: Path) -> None:
     for name in ("a", "a.npz", "a.parquet", "a.csv", "classes.txt"):
         os.mkfifo(tmp_path / name)
         with pytest.raises(DatasetError, match=name):
-            datasets.validate(tmp_path / name)
+            read_raw(tmp_path / name)
 
 
 # Malformed sources: how to spoil a valid one, and a regular expression for what the error names
@@ -402,6 +398,6 @@ def test_a_missing_library_is_named_with_the_extra(
 
 def _refused(root: Path, named: str) -> None:
     with pytest.raises(DatasetError, match=named) as caught:
-        datasets.validate(root)
+        read_raw(root)
     assert str(root) in str(caught.value)
     assert str(caught.value).isprintable()
