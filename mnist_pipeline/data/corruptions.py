@@ -48,19 +48,19 @@ def corrupt(images: Images, name: str) -> Images:
     return CORRUPTIONS[name](images, np.random.default_rng((0, zlib.crc32(name.encode()))))
 
 
-def _shot_noise(images: Images, generator: np.random.Generator) -> Images:
+def shot_noise(images: Images, generator: np.random.Generator) -> Images:
     """The number of photons per pixel is Poisson distributed; three photons make full ink."""
     return as_bytes(generator.poisson(_ink(images) * 3) / 3 * MAX_INK)
 
 
-def _impulse_noise(images: Images, generator: np.random.Generator) -> Images:
+def impulse_noise(images: Images, generator: np.random.Generator) -> Images:
     """17% of the pixels become paper or full ink."""
     is_hit = generator.random(images.shape) < 0.17
     is_ink = generator.random(images.shape) < 0.5
     return np.where(is_hit, np.where(is_ink, np.uint8(MAX_INK), np.uint8(0)), images)
 
 
-def _glass_blur(images: Images, generator: np.random.Generator) -> Images:
+def glass_blur(images: Images, generator: np.random.Generator) -> Images:
     """Smooth columns, swap pixels twice with others above and to the left, smooth columns again."""
 
     def smooth(stack: Floats) -> Floats:
@@ -79,7 +79,7 @@ def _glass_blur(images: Images, generator: np.random.Generator) -> Images:
     return as_bytes(smooth(pixels.astype(np.float64)))
 
 
-def _motion_blur(images: Images, generator: np.random.Generator) -> Images:
+def motion_blur(images: Images, generator: np.random.Generator) -> Images:
     """Average along a line of 21 pixels within 45° of a row; weights fall as half a Gaussian."""
     angles = np.radians(generator.uniform(-45, 45, len(images)))[:, None, None]
     steps = np.arange(21)
@@ -96,28 +96,33 @@ def _motion_blur(images: Images, generator: np.random.Generator) -> Images:
     return as_bytes(total)
 
 
-def _shear(images: Images, generator: np.random.Generator) -> Images:
-    shear = np.sin(TURN) * _signs(generator, len(images))
-    return affine(images, scale=(1 / np.cos(TURN), 1), shear=shear)
+def shear(images: Images, generator: np.random.Generator) -> Images:
+    """Slant to the left or to the right."""
+    slant = np.sin(TURN) * _signs(generator, len(images))
+    return affine(images, scale=(1 / np.cos(TURN), 1), shear=slant)
 
 
-def _scale(images: Images, generator: np.random.Generator) -> Images:
+def scale(images: Images, generator: np.random.Generator) -> Images:
+    """Reduce to 70% of the size."""
     return affine(images, scale=0.7)
 
 
-def _rotate(images: Images, generator: np.random.Generator) -> Images:
+def rotate(images: Images, generator: np.random.Generator) -> Images:
+    """Turn to the left or to the right."""
     return affine(images, rotation=np.degrees(TURN) * _signs(generator, len(images)))
 
 
-def _brightness(images: Images, generator: np.random.Generator) -> Images:
+def brightness(images: Images, generator: np.random.Generator) -> Images:
+    """Add half of full ink."""
     return as_bytes(images + 0.5 * MAX_INK)
 
 
-def _translate(images: Images, generator: np.random.Generator) -> Images:
+def translate(images: Images, generator: np.random.Generator) -> Images:
+    """Move by three pixels along both axes."""
     return affine(images, shift=3 * _signs(generator, len(images), 2))
 
 
-def _stripe(images: Images, generator: np.random.Generator) -> Images:
+def stripe(images: Images, generator: np.random.Generator) -> Images:
     """Invert the left and the right quarter."""
     inverted = images.copy()
     for quarter in (slice(0, 7), slice(21, None)):
@@ -125,7 +130,7 @@ def _stripe(images: Images, generator: np.random.Generator) -> Images:
     return inverted
 
 
-def _fog(images: Images, generator: np.random.Generator) -> Images:
+def fog(images: Images, generator: np.random.Generator) -> Images:
     """Add a corner of a random landscape, three times as strong as ink, and scale to the ink."""
     foggy = np.empty_like(images)
     for rows in slices(len(images), _IMAGES_PER_BLOCK):
@@ -168,7 +173,7 @@ def _landscapes(count: int, generator: np.random.Generator) -> Floats:
     return heights / heights.max(axis=(1, 2), keepdims=True)
 
 
-def _spatter(images: Images, generator: np.random.Generator) -> Images:
+def spatter(images: Images, generator: np.random.Generator) -> Images:
     """Cover the image with drops of mud, a quarter of full ink."""
     liquid = _smooth(generator.normal(0.65, 0.3, images.shape), 1.0)
     mud = _smooth((liquid > 0.65).astype(np.float64), 1.5)
@@ -176,14 +181,14 @@ def _spatter(images: Images, generator: np.random.Generator) -> Images:
     return as_bytes(images * (1 - mud) + 63 * mud)
 
 
-def _dotted_line(images: Images, generator: np.random.Generator) -> Images:
+def dotted_line(images: Images, generator: np.random.Generator) -> Images:
     """A dotted line from the left edge to the right edge: two columns with ink, two without."""
     first, last = generator.integers(0, 27, (2, len(images))).astype(float)
     line = _lines(np.zeros(len(images)), first, np.full(len(images), 27.0), last)
     return as_bytes(images + MAX_INK * line * (np.arange(IMAGE_SIDE) % 4 >= 2))
 
 
-def _zigzag(images: Images, generator: np.random.Generator) -> Images:
+def zigzag(images: Images, generator: np.random.Generator) -> Images:
     """A zigzag from left to right around a line that rises or falls by up to five pixels."""
     first = generator.integers(0, 27, len(images)).astype(float)
     rise = generator.integers(-5, 5, len(images))
@@ -212,7 +217,7 @@ def _lines(x: Floats, y: Floats, last_x: Floats, last_y: Floats) -> Floats:
     return np.clip(ink, 0, 1) * ((columns >= np.floor(x)) & (columns < np.ceil(last_x)))
 
 
-def _canny_edges(images: Images, generator: np.random.Generator) -> Images:
+def canny_edges(images: Images, generator: np.random.Generator) -> Images:
     """The edges of Canny's detector [1]_, with σ = 1 and thresholds 0.1 and 0.2.
 
     References
@@ -272,19 +277,22 @@ def _signs(generator: np.random.Generator, *shape: int) -> NDArray[np.int64]:
 
 
 CORRUPTIONS: Mapping[str, Corruption] = {
-    "shot_noise": _shot_noise,
-    "impulse_noise": _impulse_noise,
-    "glass_blur": _glass_blur,
-    "motion_blur": _motion_blur,
-    "shear": _shear,
-    "scale": _scale,
-    "rotate": _rotate,
-    "brightness": _brightness,
-    "translate": _translate,
-    "stripe": _stripe,
-    "fog": _fog,
-    "spatter": _spatter,
-    "dotted_line": _dotted_line,
-    "zigzag": _zigzag,
-    "canny_edges": _canny_edges,
+    corruption.__name__: corruption
+    for corruption in (
+        shot_noise,
+        impulse_noise,
+        glass_blur,
+        motion_blur,
+        shear,
+        scale,
+        rotate,
+        brightness,
+        translate,
+        stripe,
+        fog,
+        spatter,
+        dotted_line,
+        zigzag,
+        canny_edges,
+    )
 }
