@@ -40,7 +40,7 @@ def affine(
     """
     from mnist_pipeline.data.deformations_kernel import sample
 
-    images = _bytes(images)
+    images = read_only(images)
     count, height, width = images.shape
     angle = np.radians(_for_each("rotation", rotation, count))
     heights, widths = _for_each("scale", scale, count, 2, low=1 / LIMIT).T
@@ -78,8 +78,7 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
 
     A fraction of a pixel is a blend.
     """
-    images = _bytes(images)
-    output = images.copy()
+    output = np.array(images)
     amounts = _for_each("amount", amount, len(images))[:, np.newaxis, np.newaxis]
     # min x = 255 − max(255 − x), and 255 − x is x ^ 255.
     inverts = np.where(amounts < 0, np.uint8(MAX_INK), np.uint8(0))
@@ -100,7 +99,6 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
 
 def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Generator = 0) -> Images:
     """Add normally distributed noise; its standard deviation is a share of full ink."""
-    images = _bytes(images)
     deviations = _for_each("deviation", deviation, len(images), low=0)
     factors = (MAX_INK * deviations).astype(np.float32)[:, np.newaxis, np.newaxis]
     generator = np.random.default_rng(seed)
@@ -121,7 +119,7 @@ def contrast(images: Images, factor: float) -> Images:
     >>> contrast(np.array([[[0, 100, 200]]], np.uint8), 0.5)
     array([[[  0,  50, 100]]], dtype=uint8)
     """
-    return as_bytes(np.arange(MAX_INK + 1) * factor)[_bytes(images)]
+    return as_bytes(np.arange(MAX_INK + 1) * factor)[images]
 
 
 def low_resolution(images: Images, side: float) -> Images:
@@ -133,7 +131,6 @@ def low_resolution(images: Images, side: float) -> Images:
     array([7, 7, 7], dtype=uint8)
     """
     side = int(side)
-    images = _bytes(images)
     _, height, width = images.shape
     down = _enlarging(height, side) @ _averaging(height, side)
     across = _enlarging(width, side) @ _averaging(width, side)
@@ -152,16 +149,6 @@ def _enlarging(length: int, side: int) -> NDArray[np.float64]:
     """Matrix (length, side) that interpolates linearly between the middles of the parts."""
     places = np.clip((np.arange(length) + 0.5) * side / length - 0.5, 0, side - 1)
     return np.clip(1 - np.abs(places[:, None] - np.arange(side)), 0, None)
-
-
-def _bytes(images: ArrayLike) -> Images:
-    """Images as a read-only, contiguous array; a ValueError for other shapes, and for values that
-    are not bytes.
-    """
-    array = checked("images", images, 0, MAX_INK, kinds="iu")
-    if array.ndim != 3:
-        raise ValueError(f"images has shape {array.shape}; expected (n, rows, columns)")
-    return read_only(array.astype(np.uint8, copy=False))
 
 
 def as_bytes(values: NDArray[Any]) -> Images:

@@ -141,12 +141,6 @@ IMAGES = np.full((2, 4, 4), 7, np.uint8)
 @pytest.mark.parametrize(
     ("mistake", "named"),
     [
-        (lambda: affine(IMAGES / 7), "images"),
-        (lambda: affine(IMAGES * np.int64(99)), "images"),
-        (lambda: affine(IMAGES[0]), "images"),
-        (lambda: thicken(IMAGES[0], 1), "images"),
-        (lambda: add_noise(IMAGES[0], 1), "images"),
-        (lambda: affine(IMAGES, scale=(1, 0)), "scale"),
         (lambda: thicken(IMAGES, math.nan), "amount"),
         (lambda: thicken(IMAGES, math.inf), "amount"),
         (lambda: add_noise(IMAGES, math.nan), "deviation"),
