@@ -22,9 +22,8 @@ FILE_NAMES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
-# The first four bytes of a file, by the number of dimensions of its array of unsigned bytes.
-MAGIC = {3: b"\0\0\x08\x03", 1: b"\0\0\x08\x01"}
-ITEMS = {3: "images", 1: "labels"}
+ITEMS = {3: "images", 1: "labels"}  # by the number of dimensions of their array
+UNSIGNED_BYTE = 8  # the type of the numbers
 
 
 def find(root: Path) -> Source | None:
@@ -64,7 +63,7 @@ def _read(path: Path, num_dimensions: int) -> NDArray[np.uint8]:
     content = read_file(path)
     with damage_named(path):
         content = gzip.decompress(content) if path.suffix == ".gz" else content
-        if content[:4] != MAGIC[num_dimensions]:
+        if content[:4] != bytes((0, 0, UNSIGNED_BYTE, num_dimensions)):
             raise DatasetError(
                 f"{path} is not an IDX file of {ITEMS[num_dimensions]}: it begins with "
                 f"{content[:8]!r}; fetch the file again, or rename it"

@@ -212,7 +212,11 @@ class Reader:
     def _listed_names(self) -> tuple[str, ...]:
         path = self._beside("classes.txt")
         if path.is_file():
-            lines = _text(path).rstrip().splitlines()  # blank lines at the end name no class
+            try:
+                text = read_file(path).decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                raise DatasetError(f"{path} is not text in UTF-8; save it as UTF-8") from error
+            lines = text.rstrip().splitlines()  # blank lines at the end name no class
             return check_names(map(str.strip, lines), path)
         names = self.source.names
         return check_names(names, self.root) if names else ()
@@ -344,10 +348,3 @@ def read_file(path: Path) -> bytes:
         return decoding.read_content(path)
     except ImageError as error:
         raise DatasetError(f"{path} {error}") from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_file(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path} is not text in UTF-8; save it as UTF-8") from error
