@@ -6,10 +6,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.sources import Sets, pixel_table, write_csv, write_folders, write_listing
+from support.sources import (
+    Sets,
+    assert_digits,
+    assert_refused,
+    pixel_table,
+    write_csv,
+    write_folders,
+    write_listing,
+)
 
-from mnist_pipeline.data.catalogue import read_raw
-from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
+from mnist_pipeline.data.datasets import load_digits, reader_of
 from mnist_pipeline.data.reader import SPLITS
 
 Table = pd.DataFrame
@@ -22,8 +29,7 @@ def test_square_images_of_any_side_are_converted_and_the_label_may_stand_anywher
     path = write_csv(tmp_path, {"train": large, "test": few["test"]}) / "mnist_train.csv"
     table = pixel_table(large)
     table[[*table.columns[1:], "label"]].to_csv(path, index=False, encoding="utf-8-sig")
-    for found, expected in zip(load_digits(tmp_path, "train"), few["train"], strict=True):
-        np.testing.assert_array_equal(found, expected)
+    assert_digits(tmp_path, "train", few["train"])
 
 
 @pytest.mark.parametrize("write", [write_csv, write_listing])
@@ -33,8 +39,7 @@ def test_a_test_set_without_labels_is_refused_and_without_it_the_others_are_read
     root = write(tmp_path, few)
     path = next(root.glob("*test.csv"))
     pd.read_csv(path).drop(columns="label").to_csv(path, index=False)
-    with pytest.raises(DatasetError, match=f"{path}.*label.*predict"):
-        read_raw(root)
+    assert_refused(root, f"{path}.*label.*predict")
     path.rename(root / "a_sample_submission.csv")
     parts = [load_digits(root, split).labels for split in SPLITS]
     assert sorted(np.concatenate(parts)) == sorted(few["train"].labels)
@@ -58,8 +63,7 @@ def test_unsuitable_tables_are_refused(name: str, few: Sets, tmp_path: Path) -> 
     path = write_csv(tmp_path, few) / "mnist_train.csv"
     spoil, named = SPOILT[name]
     spoil(pixel_table(few["train"])).to_csv(path, index=False)
-    with pytest.raises(DatasetError, match=f"{path}.*{named}"):
-        read_raw(tmp_path)
+    assert_refused(tmp_path, f"{path}.*{named}")
 
 
 @pytest.mark.parametrize(
@@ -76,16 +80,14 @@ def test_unsuitable_tables_are_refused(name: str, few: Sets, tmp_path: Path) -> 
 )
 def test_a_table_of_another_form_is_refused(content: str, named: str, tmp_path: Path) -> None:
     (tmp_path / "all.csv").write_text(content)
-    with pytest.raises(DatasetError, match=named):
-        read_raw(tmp_path)
+    assert_refused(tmp_path, named)
 
 
 def test_absent_pictures_of_a_list_are_named(few: Sets, tmp_path: Path) -> None:
     write_listing(tmp_path, few)
     for name in ("00007.png", "00009.png"):
         (tmp_path / "train_pictures" / name).unlink()
-    with pytest.raises(DatasetError, match=r"2 pictures.*0000[79]\.png.*0000[79]\.png"):
-        read_raw(tmp_path)
+    assert_refused(tmp_path, r"2 pictures.*0000[79]\.png.*0000[79]\.png")
 
 
 def test_folders_of_classes_win_over_a_table_beside_them(few: Sets, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Reading data sets of every layout: the same digits to the byte, described by their checksums."""
 
 import errno
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from mnist_pipeline.data import datasets, findings, reader
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.findings import mean_and_deviation
-from mnist_pipeline.data.idx import FILE_NAMES
 from mnist_pipeline.data.records import DigitSet, RawFile
 
 
@@ -122,12 +120,6 @@ def _pair(digit: tuple[np.ndarray, int]) -> tuple[bytes, int]:
     return bytes(digit[0]), digit[1]
 
 
-def test_raw_files_have_a_name_a_size_and_a_checksum(data_directory: Path) -> None:
-    for file, name in zip(files_of(data_directory), FILE_NAMES, strict=True):
-        content = (data_directory / f"{name}.gz").read_bytes()
-        assert file == (f"{name}.gz", len(content), hashlib.sha256(content).hexdigest())
-
-
 def test_a_changed_picture_and_a_renamed_folder_change_the_checksum_of_their_split(
     few: Sets, tmp_path: Path
 ) -> None:
@@ -173,17 +165,6 @@ def test_a_path_without_images_is_named(
     with pytest.raises(DatasetError, match=root[:30]) as caught:
         reader_of(root)
     assert str(caught.value).isprintable()
-
-
-def test_pictures_without_class_folders_are_refused_with_the_folders_that_are_there(
-    few: Sets, tmp_path: Path
-) -> None:
-    (tmp_path / "a.JPG").touch()
-    with pytest.raises(DatasetError, match="folder per class"):
-        read_raw(tmp_path)
-    write_folders(tmp_path, {"": few["train"]}, tuple("pqrstuvwxy"))
-    with pytest.raises(DatasetError, match=r"a\.JPG.*p, q, r"):
-        read_raw(tmp_path)
 
 
 def test_a_path_without_permission_is_named(

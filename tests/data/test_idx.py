@@ -2,21 +2,20 @@
 
 import gzip
 import shutil
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.idx import encode_idx, write_file, write_idx
-from support.sources import Sets
+from support.sources import Sets, assert_digits, assert_refused
 
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.idx import FILE_NAMES
 from mnist_pipeline.data.records import DigitSet
 
-TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILE_NAMES
+TRAIN_IMAGES, _, TEST_IMAGES, TEST_LABELS = FILE_NAMES
 
 Change = Callable[[bytes], bytes]
 
@@ -41,8 +40,7 @@ def test_plain_files_and_gzip_files_of_several_members_are_read_together(
     path.with_suffix(".gz").write_bytes(
         gzip.compress(content[:999]) + gzip.compress(content[999:]) + bytes(512)
     )
-    for found, expected in zip(load_digits(str(tmp_path), "train"), few["train"], strict=True):
-        np.testing.assert_array_equal(found, expected)
+    assert_digits(tmp_path, "train", few["train"])
 
 
 @pytest.mark.parametrize("compress", [False, True])
@@ -53,14 +51,13 @@ def test_files_are_found_by_the_names_of_downloads_and_where_torchvision_puts_th
         path.rename(path.with_name(path.name.replace("-idx", ".idx")))
         path.mkdir()  # some archives have each file in a folder too
     for split, expected in few.items():
-        for found, array in zip(load_digits(tmp_path, split), expected, strict=True):
-            np.testing.assert_array_equal(found, array)
+        assert_digits(tmp_path, split, expected)
 
 
 def test_the_compressed_file_is_read_if_both_exist(few: Sets, tmp_path: Path) -> None:
     written(tmp_path, few)
     write_file(tmp_path / TEST_LABELS, encode_idx(few["test"].labels[::-1]), compress=False)
-    np.testing.assert_array_equal(load_digits(tmp_path, "test").labels, few["test"].labels)
+    assert_digits(tmp_path, "test", few["test"])
     assert [file.name for file in reader_of(tmp_path).files()] == [
         f"{name}.gz" for name in FILE_NAMES
     ]
@@ -69,60 +66,30 @@ def test_the_compressed_file_is_read_if_both_exist(few: Sets, tmp_path: Path) ->
 def test_idx_files_have_as_many_classes_as_classes_txt_names(few: Sets, tmp_path: Path) -> None:
     shifted = {split: DigitSet(digits.images, digits.labels + 30) for split, digits in few.items()}
     written(tmp_path, shifted)
-    with pytest.raises(DatasetError, match=r"0–9.*classes\.txt"):
-        read_raw(tmp_path)
+    assert_refused(tmp_path, r"0–9.*classes\.txt")
     (tmp_path / "classes.txt").write_text("\n".join(f"class {number}" for number in range(40)))
-    np.testing.assert_array_equal(load_digits(tmp_path, "test").labels, shifted["test"].labels)
+    assert_digits(tmp_path, "test", shifted["test"])
     assert len(reader_of(tmp_path).class_names) == 40
-
-
-def _header(*sizes: int) -> Change:
-    """Put other sizes into the header."""
-    header = struct.pack(f">{len(sizes)}I", *sizes)
-    return lambda content: content[:4] + header + content[4 + len(header) :]
 
 
 # The file that is changed, the change of its content, and a regular expression for the problem that
 # the error names.
 MALFORMED: dict[str, tuple[str, Change, str]] = {
     "a page": (TEST_IMAGES, lambda c: b"<!DOCTYPE html>", "b'<!DOCTYP'"),
-    "no bytes": (TEST_IMAGES, lambda c: b"", "images"),
     "a header cut off": (TEST_IMAGES, lambda c: c[:10], "damaged"),
     "labels in place of images": (
         TRAIN_IMAGES,
         lambda c: encode_idx(np.zeros(20)),
         "IDX file of images",
     ),
-    "no images": (TRAIN_IMAGES, lambda c: _header(0)(c)[:16], "truncated"),
-    "more images announced than there are": (TRAIN_IMAGES, _header(2**32 - 1), "4294967295×28×28"),
+    "more images announced than there are": (
+        TRAIN_IMAGES,
+        lambda c: c[:4] + b"\xff" * 4 + c[8:],
+        "4294967295×28×28",
+    ),
     "a byte cut off": (TRAIN_IMAGES, lambda c: c[:-1], "60×28×28 bytes.* 47,039"),
     "a byte more": (TRAIN_IMAGES, lambda c: c + b"\0", "60×28×28 bytes.* 47,041"),
 }
-
-
-def test_images_of_any_size_are_converted(few: Sets, tmp_path: Path) -> None:
-    large = {
-        split: DigitSet(digits.images.repeat(2, 1).repeat(2, 2), digits.labels)
-        for split, digits in few.items()
-    }
-    np.testing.assert_array_equal(
-        load_digits(written(tmp_path, large), "test").images, few["test"].images
-    )
-
-
-def test_labels_that_do_not_belong_to_the_images_are_refused(few: Sets, tmp_path: Path) -> None:
-    images, labels = few["train"]
-    for wrong, named in ((labels[:59], "60 images.*59 labels"), (labels + 1, "label 10.*0–9")):
-        written(tmp_path, {**few, "train": DigitSet(images, wrong)})
-        with pytest.raises(DatasetError, match=f"{tmp_path}.*{named}"):
-            read_raw(tmp_path)
-
-
-def refused(directory: Path, name: str, named: str) -> None:
-    with pytest.raises(DatasetError, match=f"{name}.*{named}") as caught:
-        read_raw(directory)
-    assert str(directory) in str(caught.value)
-    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("case", MALFORMED)
@@ -132,7 +99,7 @@ def test_a_malformed_file_is_refused_in_one_line_that_names_the_file_and_the_pro
     name, change, named = MALFORMED[case]
     plain = written(tmp_path, few, compress=False) / name
     plain.write_bytes(change(plain.read_bytes()))
-    refused(tmp_path, name, named)
+    assert_refused(tmp_path, f"{name}.*{named}")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +108,7 @@ def test_a_malformed_file_is_refused_in_one_line_that_names_the_file_and_the_pro
 def test_a_damaged_gzip_file_is_refused(damage: Change, few: Sets, tmp_path: Path) -> None:
     path = written(tmp_path, few) / f"{TRAIN_IMAGES}.gz"
     path.write_bytes(damage(path.read_bytes()))
-    refused(tmp_path, TRAIN_IMAGES, "damaged")
+    assert_refused(tmp_path, f"{TRAIN_IMAGES}.*damaged")
 
 
 @pytest.mark.parametrize("replace", [Path.mkdir, lambda path: None], ids=["a directory", "nothing"])
@@ -151,7 +118,7 @@ def test_a_missing_file_is_named(
     path = written(tmp_path, few) / f"{TEST_LABELS}.gz"
     path.unlink()
     replace(path)
-    refused(tmp_path, TEST_LABELS, "")
+    assert_refused(tmp_path, TEST_LABELS)
 
 
 def test_one_changed_byte_in_a_canonical_file_is_refused(canonical_copy: Path) -> None:

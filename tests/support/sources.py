@@ -9,12 +9,30 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from PIL import Image
 
+from mnist_pipeline.data.catalogue import read_raw
+from mnist_pipeline.data.datasets import DatasetError, load_digits
+from mnist_pipeline.data.reader import Split
 from mnist_pipeline.data.records import DigitSet
 
 Sets = Mapping[str, DigitSet]
 NAMES = tuple(map(str, range(10)))
+
+
+def assert_digits(root: Path, split: Split, expected: DigitSet) -> None:
+    """A split at a path has exactly these images and labels."""
+    for found, array in zip(load_digits(root, split), expected, strict=True):
+        np.testing.assert_array_equal(found, array, strict=True)
+
+
+def assert_refused(root: Path, named: str) -> None:
+    """A data set can't be read, for a reason in one line that names the path and the problem."""
+    with pytest.raises(DatasetError, match=named) as caught:
+        read_raw(root)
+    assert str(root) in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 def encoded(image: np.ndarray, file_format: str = "PNG", **options: object) -> bytes:
