@@ -31,7 +31,7 @@ LONGEST = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How thoroughly the reader of data files is fuzzed."""
     parser.addoption(
-        "--fuzz-cases", type=int, default=2_500, metavar="N", help="Cases in all; 2,500 by default."
+        "--fuzz-cases", type=int, default=1_000, metavar="N", help="Cases in all; 1,000 by default."
     )
 
 

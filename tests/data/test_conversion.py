@@ -9,14 +9,13 @@ from mnist_pipeline.data.conversion import fitted
 from mnist_pipeline.data.records import DigitSet
 
 
-def test_an_image_of_the_right_size_stays_as_it_is(test: DigitSet) -> None:
-    np.testing.assert_array_equal(fitted(test.images[0], "whole"), test.images[0])
-
-
-def test_a_large_image_is_averaged_over_areas(test: DigitSet) -> None:
-    np.testing.assert_array_equal(
-        fitted(test.images[0].repeat(5, 0).repeat(5, 1), "whole"), test.images[0]
-    )
+@pytest.mark.parametrize("factor", [1, 5])
+def test_an_image_of_the_right_size_stays_as_it_is_and_a_large_one_is_averaged_over_areas(
+    factor: int, test: DigitSet
+) -> None:
+    image = test.images[0]
+    enlarged = image.repeat(factor, 0).repeat(factor, 1)
+    np.testing.assert_array_equal(fitted(enlarged, "whole"), image)
 
 
 @pytest.mark.parametrize(

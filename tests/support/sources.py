@@ -55,12 +55,11 @@ def write_folders(root: Path, sets: Sets, names: tuple[str, ...] = NAMES) -> Pat
 
 
 def write_npz(path: Path, sets: Sets) -> Path:
-    """An archive with the names that Keras uses."""
-    arrays = {
-        f"{letter}_{split}": array
-        for split, digits in sets.items()
-        for letter, array in zip("xy", digits, strict=True)
-    }
+    """An archive with the names that Keras uses; `images` and `labels` for a split named ''."""
+    arrays: dict[str, np.ndarray] = {}
+    for split, (images, labels) in sets.items():
+        names = (f"x_{split}", f"y_{split}") if split else ("images", "labels")
+        arrays |= dict(zip(names, (images, labels), strict=True))
     np.savez_compressed(path, **arrays)
     return path
 
