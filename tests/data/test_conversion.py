@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from support.sources import encoded
 
-from mnist_pipeline.data import conversion
 from mnist_pipeline.data.conversion import fitted
 from mnist_pipeline.data.records import DigitSet
 
@@ -53,9 +51,3 @@ def test_handwriting_gets_the_form_of_mnist_wherever_it_lies_on_the_paper(
 
 def test_blank_paper_is_blank() -> None:
     assert not fitted(np.full((50, 80), 240, np.uint8), "mnist").any()
-
-
-def test_a_picture_is_converted_with_its_size_and_mode(test: DigitSet) -> None:
-    image, kind = conversion.convert(encoded(np.stack([test.images[0]] * 3, axis=-1)), "whole")
-    np.testing.assert_array_equal(image, test.images[0])
-    assert kind == "28×28 RGB"

@@ -83,13 +83,6 @@ def test_a_table_of_another_form_is_refused(content: str, named: str, tmp_path: 
     assert_refused(tmp_path, named)
 
 
-def test_absent_pictures_of_a_list_are_named(few: Sets, tmp_path: Path) -> None:
-    write_listing(tmp_path, few)
-    for name in ("00007.png", "00009.png"):
-        (tmp_path / "train_pictures" / name).unlink()
-    assert_refused(tmp_path, r"2 pictures.*0000[79]\.png.*0000[79]\.png")
-
-
 def test_folders_of_classes_win_over_a_table_beside_them(few: Sets, tmp_path: Path) -> None:
     root = write_folders(tmp_path, few)
     pixel_table(few["test"]).to_csv(root / "digits.csv", index=False)

@@ -90,11 +90,3 @@ def test_near_duplicates_in_train_and_test_are_named(
     for place, label in enumerate(labels[:2]):
         assert f"{root}/test/{label}/{400 + place:05}.png" in warning
         assert f"{root}/train/{label}/{place:05}.png" in warning
-
-
-def test_original_sizes_and_colours_are_counted(few: dict[str, DigitSet], tmp_path: Path) -> None:
-    images = few["train"].images[:100]
-    large = DigitSet(
-        np.stack([images.repeat(2, 1).repeat(3, 2)] * 3, axis=-1), few["train"].labels[:100]
-    )
-    assert findings.inspect(write_folders(tmp_path, {"": large}))[0].kinds == {"84×56 RGB": 100}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.idx import encode_idx, write_file, write_idx
+from support.idx import encode_idx, write_idx
 from support.sources import Sets, assert_digits, assert_refused
 
 from mnist_pipeline.data.catalogue import read_raw
@@ -52,15 +52,6 @@ def test_files_are_found_by_the_names_of_downloads_and_where_torchvision_puts_th
         path.mkdir()  # some archives have each file in a folder too
     for split, expected in few.items():
         assert_digits(tmp_path, split, expected)
-
-
-def test_the_compressed_file_is_read_if_both_exist(few: Sets, tmp_path: Path) -> None:
-    written(tmp_path, few)
-    write_file(tmp_path / TEST_LABELS, encode_idx(few["test"].labels[::-1]), compress=False)
-    assert_digits(tmp_path, "test", few["test"])
-    assert [file.name for file in reader_of(tmp_path).files()] == [
-        f"{name}.gz" for name in FILE_NAMES
-    ]
 
 
 def test_idx_files_have_as_many_classes_as_classes_txt_names(few: Sets, tmp_path: Path) -> None:

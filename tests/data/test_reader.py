@@ -281,7 +281,7 @@ FOLDERS: dict[str, tuple[Spoil, str]] = {
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_malformed_folders_areassert_refused(name: str, few: Sets, tmp_path: Path) -> None:
+def test_malformed_folders_are_refused(name: str, few: Sets, tmp_path: Path) -> None:
     root = write_folders(tmp_path / "folders", few)
     spoil, named = FOLDERS[name]
     spoil(root)

@@ -64,7 +64,7 @@ def write_npz(path: Path, sets: Sets) -> Path:
     return path
 
 
-def picture_table(digits: DigitSet, names: tuple[str, ...] | None = NAMES) -> pa.Table:
+def picture_table(digits: DigitSet, names: tuple[str, ...] = NAMES) -> pa.Table:
     """A table of encoded pictures as Hugging Face publishes it."""
     pictures = [
         {"bytes": encoded(image, compress_level=1), "path": None} for image in digits.images
@@ -81,7 +81,7 @@ def picture_table(digits: DigitSet, names: tuple[str, ...] | None = NAMES) -> pa
     )
 
 
-def write_parquet(root: Path, sets: Sets, names: tuple[str, ...] | None = NAMES) -> Path:
+def write_parquet(root: Path, sets: Sets, names: tuple[str, ...] = NAMES) -> Path:
     """A file per split."""
     root.mkdir(parents=True, exist_ok=True)
     for split, digits in sets.items():
