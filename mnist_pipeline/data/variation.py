@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.deformations import (
     IMAGES_PER_BLOCK,
-    LIMIT,
     MAX_INK,
     Images,
     add_noise,
@@ -23,7 +22,6 @@ from mnist_pipeline.data.deformations import (
     thicken,
 )
 from mnist_pipeline.utils.blocks import in_blocks
-from mnist_pipeline.utils.checks import checked
 
 Generator = np.random.Generator
 
@@ -48,9 +46,7 @@ class Variation:
 
 
 def vary(images: Images, variation: Variation, seed: int | Sequence[int] = 0) -> Images:
-    """Deform each image in its own way, uniformly within limits of 0 to 1,000."""
-    for name, limit in vars(variation).items():
-        checked(name, limit, 0, LIMIT, ())
+    """Deform each image in its own way, uniformly within the limits."""
     varied = np.empty_like(images)
     seeds = np.atleast_1d(seed).tolist()
 
