@@ -59,7 +59,7 @@ def raw_mnist(data_set: DataSetResource):
     from here.
     """
     with stopwatch():
-        raw = catalogue.read_raw(data_set.path, canonical=data_set.canonical)
+        raw = catalogue.read_raw(data_set.path)
     files = pd.DataFrame(raw.files)
     return result(
         raw,

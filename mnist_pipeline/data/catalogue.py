@@ -51,14 +51,14 @@ KMNIST = DataSet(
 KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST)}
 
 
-def read_raw(root: Path, *, canonical: bool = False) -> RawData:
-    """Read and validate all files.
+def read_raw(root: Path) -> RawData:
+    """Read and validate all files; those of the embedded MNIST are only compared with their
+    checksums.
 
-    Canonical files are the embedded ones of MNIST, and are only compared with their checksums.
     Raises a DatasetError if a file is invalid.
     """
     reader = reader_of(root)
-    if not canonical:
+    if not reader.is_mnist:
         reader.read(*SPLITS)
         return RawData(tuple(reader.files()), identify(reader))
     files = tuple(reader.files())

@@ -135,6 +135,11 @@ class Reader:
         return check_names(sorted(labels, key=by_number), self.root)
 
     @property
+    def is_mnist(self) -> bool:
+        """Whether the files must be the embedded MNIST, whose checksums and ground are known."""
+        return self.root.resolve() == EMBEDDED_DATA.resolve()
+
+    @property
     def shows_digits(self) -> bool:
         """Whether the classes are 0 to 9, and dataset.yaml does not describe other images."""
         return self.class_names == CLASS_NAMES and self.description == Description()
@@ -198,8 +203,7 @@ class Reader:
 
         The training images decide, so that both splits are read alike.
         """
-        is_mnist = self.root.resolve() == EMBEDDED_DATA.resolve()  # reading it would take 0.2 s
-        if is_mnist or not self.shows_digits:
+        if self.is_mnist or not self.shows_digits:  # reading MNIST to find out takes 0.2 s
             return False
         items, _ = self._load(self.source.groups["train"])
         levels = []

@@ -69,11 +69,6 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
         directory = self.directory or place_of_step().get("data")
         return Path(directory).absolute() if directory else settings.load().data
 
-    @property
-    def canonical(self) -> bool:
-        """Whether the files must be the embedded MNIST, whose checksums are known."""
-        return self.path.resolve() == settings.EMBEDDED_DATA.resolve()
-
 
 class StoredResults:
     """Stored results that an asset reads without an input, because they may not exist yet."""
