@@ -13,7 +13,7 @@ from mnist_pipeline.data.datasets import reader_of
 from mnist_pipeline.data.held_out import split as divide
 from mnist_pipeline.data.reader import MAX_NAMES, SPLITS, Part, Split
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.utils.measured import Measured, at_least, at_most, exactly, warning
+from mnist_pipeline.utils.measured import Measured, Number, at_least, at_most, exactly, warning
 
 LEAST_CONTRAST = 64  # grey levels between the darkest and the lightest pixel of an image
 NUM_PAIRS = 5  # of near-duplicates that a warning names
@@ -107,22 +107,6 @@ def judge(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured]:
     num_empty = np.count_nonzero(np.ptp(images, axis=(1, 2)) < LEAST_CONTRAST)
     num_runs = np.count_nonzero(np.diff(labels)) + 1  # of images of the same class
     is_sorted = num_runs == np.count_nonzero(counts) < len(labels)
-    rare = {
-        "no_duplicates": (num_repeated, f"{num_repeated:,} images equal an earlier one"),
-        "one_label_per_image": (
-            num_ambiguous,
-            f"{num_ambiguous:,} different images occur with more than one label",
-        ),
-        "not_empty": (
-            num_empty,
-            f"{num_empty:,} images have little contrast; come closer, or use more light",
-        ),
-        "classes_mixed": (
-            is_sorted,
-            "the images are sorted by class; softmax regression learns poorly from sorted images, "
-            "so shuffle them",
-        ),
-    }
     return {
         "as_many_labels_as_images": exactly(
             len(labels), len(images), f"there are {len(labels):,} labels for {len(images):,} images"
@@ -146,8 +130,24 @@ def judge(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured]:
         "pixel_deviation": Measured(
             deviation, 20, 127, reason=f"the standard deviation of grey levels is {deviation:.0f}"
         ),
-        **{name: warning(at_most(number, 0, reason)) for name, (number, reason) in rare.items()},
+        "no_duplicates": _absent(num_repeated, f"{num_repeated:,} images equal an earlier one"),
+        "one_label_per_image": _absent(
+            num_ambiguous, f"{num_ambiguous:,} different images occur with more than one label"
+        ),
+        "not_empty": _absent(
+            num_empty, f"{num_empty:,} images have little contrast; come closer, or use more light"
+        ),
+        "classes_mixed": _absent(
+            is_sorted,
+            "the images are sorted by class; softmax regression learns poorly from sorted images, "
+            "so shuffle them",
+        ),
     }
+
+
+def _absent(number: Number, reason: str) -> Measured:
+    """A check of a number that should be 0; another number is a warning."""
+    return warning(at_most(number, 0, reason))
 
 
 def _repetitions(digits: DigitSet) -> tuple[int, int]:
