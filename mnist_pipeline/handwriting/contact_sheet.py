@@ -5,21 +5,13 @@ Pillow loads within milliseconds. Matplotlib is too slow for a command that answ
 
 import functools
 from collections.abc import Sequence
-from textwrap import wrap
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.handwriting.recognizer import (
-    NUM_COMPONENTS,
-    Neighbor,
-    Reading,
-    Recognition,
-    Recognizer,
-    headline,
-)
+from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Reading, Recognizer, headline
 from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.printable import count, printable
@@ -32,42 +24,20 @@ INK = "#24292f"
 SOFT = "#57606a"
 PAPER = "#ffffff"
 CARD = "#f6f8fa"
-LINE = "#d0d7de"
 ACCENT = "#0a58ca"
 WARNING = "#d1242f"
 WARNING_CARD = "#ffebe9"
 
 # Lengths in pixels.
-MARGIN = 24
-GAP = 16
-PICTURE_WIDTH = 360  # at most
-PICTURE_HEIGHT = 220  # at most
-SCALE = 2  # of a 28×28 image
-SIDE = SCALE * IMAGE_SIDE
-ROW = SIDE + 24
-HEAD = 44
-TITLE = 34
-TITLE_LENGTH = 90  # characters
-SMALL, NORMAL, LARGE = 12, 14, 40  # font sizes
-
-# Left edges of the columns of a digit's row.
-ROWS = MARGIN + PICTURE_WIDTH + GAP
-NUMBER = ROWS + 10
-SEEN = ROWS + 40
-ANSWER = SEEN + SIDE + 20
-OTHERS = ANSWER + 112
-NEIGHBORS = OTHERS + 120
-NEIGHBOR_STEP = SIDE + 8
-REBUILT = NEIGHBORS + NUM_NEIGHBORS_SHOWN * NEIGHBOR_STEP + 12
-DOUBT = REBUILT + SIDE + 20
-DOUBT_LENGTH = 18  # characters of a line
-WIDTH = DOUBT + 130 + MARGIN
-CAPTIONS = {
-    SEEN: "the {noun} as\nthe models see it",
-    OTHERS: "the other\nmodels",
-    NEIGHBORS: "the nearest\ntraining {noun}s",
-    REBUILT: f"from {NUM_COMPONENTS}\ncomponents",
-}
+GAP = 12
+SMALL, NORMAL = 12, 16  # font sizes
+TITLE = NORMAL + 2 * GAP
+PICTURE_SIZE = (360, 220)  # width and height, at most
+SIDE = 2 * IMAGE_SIDE  # of a 28×28 image
+STRIP = (2 + NUM_NEIGHBORS_SHOWN) * SIDE  # width of the images of a digit
+CARD_WIDTH = STRIP + 300
+CARDS_PER_ROW = 2
+WIDTH = PICTURE_SIZE[0] + CARDS_PER_ROW * (CARD_WIDTH + GAP) + 2 * GAP
 
 
 class Entry(NamedTuple):
@@ -82,7 +52,7 @@ class Entry(NamedTuple):
     def fitted(self) -> "Entry":
         """The same entry with the picture in its size on the sheet, not blurred if enlarged."""
         height, width = self.picture.shape
-        scale = min(PICTURE_HEIGHT / height, PICTURE_WIDTH / width)
+        scale = min(PICTURE_SIZE[0] / width, PICTURE_SIZE[1] / height)
         size = max(1, round(width * scale)), max(1, round(height * scale))
         method = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
         resized = Image.fromarray(_levels(self.picture)).resize(size, method, reducing_gap=2.0)
@@ -90,31 +60,30 @@ class Entry(NamedTuple):
 
 
 def draw(entries: Sequence[Entry], recognizer: Recognizer, font: str | None = None) -> Image.Image:
-    """Draw pictures with numbered digits, and one row per digit.
+    """Draw pictures with numbered digits, and a card for each digit.
 
-    `font` is the path of a font for texts that are not ASCII; without one, they are escaped.
+    A card shows the digit as the models see it, its nearest training digits, the digit from its
+    leading components, and the answers of all models. `font` is the path of a font for texts that
+    are not ASCII; without one, they are escaped.
 
     The sheet shows at most `MAX_PICTURES` pictures and `MAX_DIGITS` digits in all, and counts the
-    others. The images of the nearest training digits come from the recognizer.
+    others.
     """
-    shown = [entry.fitted() for entry in entries[:MAX_PICTURES]]
-    num_rows = [min(len(entry.readings), MAX_DIGITS // len(shown)) for entry in shown]
-    heights = [_height(entry, rows) for entry, rows in zip(shown, num_rows)]
-    bottom = HEAD + sum(heights)
-    sheet = _Sheet(bottom + TITLE, recognizer, font)
-    top = HEAD
-    for entry, rows, height in zip(shown, num_rows, heights):
-        sheet.draw_entry(top, entry, rows)
-        top += height
-    left_out = len(entries) - len(shown)
-    if left_out:
-        sheet.text((MARGIN, bottom + 8), f"and {count(left_out, 'more picture')}", SOFT)
-    return sheet.image
-
-
-def cut(text: str, length: int = 18) -> str:
-    """A text in one line of at most `length` characters; all but ASCII is escaped for the font."""
-    return shortened(text.encode("ascii", "backslashreplace").decode(), length)
+    sheet = _Sheet(recognizer, font)
+    noun = recognizer.known.noun
+    legend = f"Each {noun} as the models see it, its nearest training {noun}s, and the {noun} from"
+    parts = [sheet.draw_line(f"{legend} {NUM_COMPONENTS} components")]
+    shown = entries[:MAX_PICTURES]
+    parts += [sheet.draw_entry(entry.fitted(), MAX_DIGITS // len(shown)) for entry in shown]
+    if len(shown) < len(entries):
+        left_out = count(len(entries) - len(shown), "more picture")
+        parts.append(sheet.draw_line(f"and {left_out}"))
+    image = Image.new("RGB", (WIDTH, sum(part.height for part in parts)))
+    top = 0
+    for part in parts:
+        image.paste(part, (0, top))
+        top += part.height
+    return image
 
 
 def shortened(text: str, length: int = 18) -> str:
@@ -128,129 +97,83 @@ def percent(share: float) -> str:
     return ">99.9%" if share >= 0.9995 else f"{share:.1%}"
 
 
-class _Sheet:
-    def __init__(self, height: int, recognizer: Recognizer, font: str | None) -> None:
-        self.font_path = font
-        self.image = Image.new("RGB", (WIDTH, height), PAPER)
-        self.pen = ImageDraw.Draw(self.image)
-        self.recognizer = recognizer
-        self.known = recognizer.known
-        for x, caption in CAPTIONS.items():
-            text = caption.format(noun=self.known.noun)
-            self.pen.multiline_text((x, 10), text, SOFT, _font(SMALL), spacing=2)
+class _Sheet(NamedTuple):
+    """Draws the parts of a contact sheet."""
 
-    def text(
-        self, place: tuple[int, int], text: str, color: str, size: int = NORMAL, anchor: str = "la"
-    ) -> None:
-        self.pen.text(place, text, color, self.font(size, text), anchor=anchor)
+    recognizer: Recognizer
+    font_path: str | None
 
-    def font(self, size: int, text: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-        return _font(size, None if text.isascii() else self.font_path)
+    def draw_line(self, text: str) -> Image.Image:
+        """A line of text over the whole width."""
+        image = Image.new("RGB", (WIDTH, TITLE), PAPER)
+        self.write(image, (GAP, GAP), [text], SOFT, NORMAL)
+        return image
 
-    def cut(self, text: str, length: int = 18) -> str:
-        return shortened(text, length) if self.font_path else cut(text, length)
-
-    def paste(self, image: np.ndarray, place: tuple[int, int]) -> None:
-        """Paste a 28×28 image with black ink, enlarged without interpolation."""
-        levels = 255 - _levels(image)
-        self.image.paste(Image.fromarray(levels.repeat(SCALE, axis=0).repeat(SCALE, axis=1)), place)
-
-    def draw_entry(self, top: int, entry: Entry, num_rows: int) -> None:
-        """Draw a picture with boxes around its digits, and rows for the first digits."""
+    def draw_entry(self, entry: Entry, num_cards: int) -> Image.Image:
+        """A title, the picture with boxes around its digits, and cards for the first digits."""
+        known = self.recognizer.known
         height, width = entry.picture.shape
-        title = self.cut(entry.title, TITLE_LENGTH)
-        answer = self.cut(headline(entry.readings, self.known), 60)
-        self.pen.line((MARGIN, top, WIDTH - MARGIN, top), LINE)
-        self.text((MARGIN, top + 9), title, INK)
-        self.text((WIDTH - MARGIN, top + 9), answer, INK, anchor="ra")
-        top += TITLE
-        self.image.paste(Image.fromarray(entry.picture), (MARGIN, top))
-        self.pen.rectangle((MARGIN - 1, top - 1, MARGIN + width, top + height), outline=LINE)
-        self.draw_boxes(top, width / (entry.width or width), entry.readings)
-        for number, reading in enumerate(entry.readings[:num_rows], 1):
-            self.draw_row(top, number, reading)
-            top += ROW
-        left_out = len(entry.readings) - num_rows
-        if left_out:
-            self.text((NUMBER, top + 8), f"and {count(left_out, f'more {self.known.noun}')}", SOFT)
-        elif not num_rows:
-            self.text((NUMBER, top + 8), f"no {self.known.noun} was found", SOFT)
+        numbered = [*enumerate(entry.readings, 1)]
+        cards = [self.draw_card(number, reading) for number, reading in numbered[:num_cards]]
+        row = cards[0].height + GAP if cards else 0
+        below = max(height + GAP, -(-len(cards) // CARDS_PER_ROW) * row)
+        image = Image.new("RGB", (WIDTH, TITLE + below), PAPER)
+        title = f"{entry.title}: {headline(entry.readings, known)}"
+        if num_cards < len(numbered):
+            title = f"{num_cards} of {count(len(numbered), known.noun)} in {title}"
+        self.write(image, (GAP, GAP), [title], INK, NORMAL)
+        image.paste(Image.fromarray(entry.picture), (GAP, TITLE))
+        pen = ImageDraw.Draw(image)
+        scale = width / (entry.width or width)
+        for number, reading in numbered:
+            x, y, width, height = (round(scale * length) for length in reading.box)
+            left, top = GAP + x, TITLE + y
+            color = ACCENT if reading.recognition.looks_like_digit else WARNING
+            pen.rectangle((left, top, left + width, top + height), outline=color)
+            # A halo keeps the number legible on any picture.
+            place = left, max(top, TITLE + NORMAL)
+            font = _font(SMALL)
+            pen.text(place, str(number), color, font, "lb", stroke_width=2, stroke_fill=PAPER)
+        for i, card in enumerate(cards):
+            left = WIDTH - (CARDS_PER_ROW - i % CARDS_PER_ROW) * (CARD_WIDTH + GAP)
+            image.paste(card, (left, TITLE + i // CARDS_PER_ROW * row))
+        return image
 
-    def draw_boxes(self, top: int, scale: float, readings: Sequence[Reading]) -> None:
-        """Draw the box of each digit, with its number on a background that keeps it legible."""
-        for number, reading in enumerate(readings, 1):
-            x, y, width, height = (round(scale * side) for side in reading.box)
-            color = _color(reading.recognition)
-            left = MARGIN + x
-            upper = top + y
-            self.pen.rectangle((left, upper, left + width, upper + height), outline=color)
-            upper = max(top, upper - SMALL)
-            right = left + 3 + round(_font(SMALL).getlength(str(number)))
-            self.pen.rectangle((left, upper, right, upper + SMALL), fill=color)
-            self.text((left + 2, upper + SMALL // 2), str(number), PAPER, SMALL, "lm")
-
-    def draw_row(self, top: int, number: int, reading: Reading) -> None:
-        """Draw a digit: image, answers, nearest training digits, reconstruction, and doubt."""
+    def draw_card(self, number: int, reading: Reading) -> Image.Image:
+        """The images of a digit in a row, and the answers beside them."""
         answer = reading.recognition
-        card = CARD
-        color = SOFT if answer.is_doubtful else INK
-        model = MODELS[answer.champion].short_title
-        if not answer.looks_like_digit:
-            card = WARNING_CARD
-            color = WARNING
-            model = f"{model}: {answer.name}"
-        self.pen.rounded_rectangle((ROWS, top, WIDTH - MARGIN, top + ROW - 8), 6, card)
-        inner = top + 8
-        middle = inner + SIDE // 2
-        self.text((NUMBER, middle), str(number), _color(answer), anchor="lm")
-        self.paste(reading.image, (SEEN, inner))
-        size = LARGE if len(answer.text) == 1 else NORMAL
-        self.text((ANSWER, inner + 12), self.cut(answer.text, 13), color, size, "lm")
-        self.text((ANSWER, inner + 38), self.cut(model), SOFT, SMALL, "lm")
-        self.text((ANSWER, inner + 54), percent(answer.probability), INK, anchor="lm")
-        self.draw_others(inner, answer)
-        for i, neighbor in enumerate(answer.neighbors):
-            self.draw_neighbor((NEIGHBORS + i * NEIGHBOR_STEP, inner), neighbor, answer.digit)
-        self.paste(answer.reconstruction, (REBUILT, inner))
-        if answer.is_doubtful:
-            doubt = "\n".join(wrap(self.cut(answer.headline(self.known.noun), 60), DOUBT_LENGTH))
-            self.pen.multiline_text(
-                (DOUBT, middle), doubt, WARNING, self.font(NORMAL, doubt), "lm", spacing=2
-            )
+        known = self.recognizer.known
+        answers = [
+            f"{MODELS[model].short_title}: {shortened(known.class_names[digit])} "
+            f"{percent(float(answer.probabilities[model][digit]))}"
+            for model, digit in answer.digits.items()
+        ]
+        labels = ", ".join(shortened(known.class_names[near.digit]) for near in answer.neighbors)
+        height = max(SIDE, NORMAL * (2 + len(answers))) + 2 * GAP
+        color = CARD if answer.looks_like_digit else WARNING_CARD
+        card = Image.new("RGB", (CARD_WIDTH, height), color)
+        neighbors = [self.recognizer.training_image(near.index) for near in answer.neighbors]
+        strip = _levels(np.hstack([reading.image, *neighbors, answer.reconstruction]))
+        # Digits are drawn in black on white; photos are not drawn as negatives.
+        drawn = Image.fromarray(strip if known.whole_pictures else 255 - strip)
+        card.paste(drawn.resize((STRIP, SIDE), Image.Resampling.NEAREST), (GAP, GAP))
+        left = STRIP + 2 * GAP
+        title = f"{number}: {answer.headline(known.noun)}"
+        color = WARNING if answer.is_doubtful else INK
+        self.write(card, (left, GAP), [title], color, NORMAL)
+        self.write(card, (left, GAP + 20), [*answers, f"nearest: {labels}"], SOFT, SMALL)
+        return card
 
-    def draw_others(self, top: int, answer: Recognition) -> None:
-        """Draw one line per other model, in red if its digit differs from the answer."""
-        others = [model for model in answer.digits if model != answer.champion]
-        for i, model in enumerate(others):
-            y = top + SIDE * (2 * i + 1) // (2 * len(others))
-            self.text((OTHERS, y), MODELS[model].short_title, SOFT, SMALL, "lm")
-            digit = answer.digits[model]
-            line = self.cut(self.known.class_names[digit], 10)
-            if len(line) == 1:
-                line += f"   {percent(float(answer.probabilities[model][digit]))}"
-            color = INK if digit == answer.digit else WARNING
-            self.text((OTHERS + 54, y), line, color, SMALL, "lm")
-
-    def draw_neighbor(self, place: tuple[int, int], neighbor: Neighbor, digit: int) -> None:
-        """Draw a training digit and its label, in red if the label differs from the answer."""
-        self.paste(self.recognizer.training_image(neighbor.index), place)
-        x, y = place[0] + SIDE, place[1] + SIDE
-        label = self.cut(self.known.class_names[neighbor.digit], 7)
-        width = max(13, round(self.font(SMALL, label).getlength(label)) + 4)
-        color = INK if neighbor.digit == digit else WARNING
-        self.pen.rectangle((x - width, y - 15, x, y), fill=PAPER)
-        self.text((x - width // 2, y - 7), label, color, SMALL, "mm")
-
-
-def _color(answer: Recognition) -> str:
-    return ACCENT if answer.looks_like_digit else WARNING
-
-
-def _height(entry: Entry, num_rows: int) -> int:
-    rows = num_rows * ROW
-    if num_rows < len(entry.readings) or not num_rows:
-        rows += TITLE  # a remark
-    return TITLE + max(len(entry.picture), rows) + GAP
+    def write(
+        self, image: Image.Image, place: tuple[int, int], lines: list[str], color: str, size: int
+    ) -> None:
+        """Write lines, shortened to the width of the image; without a font, in ASCII."""
+        if not self.font_path:
+            lines = [line.encode("ascii", "backslashreplace").decode() for line in lines]
+        length = 2 * (image.width - place[0]) // size
+        text = "\n".join(shortened(line, length) for line in lines)
+        font = _font(size, None if text.isascii() else self.font_path)
+        ImageDraw.Draw(image).multiline_text(place, text, color, font)
 
 
 def _levels(image: np.ndarray) -> np.ndarray:
