@@ -16,8 +16,8 @@ from PIL import Image
 from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, centred, extent
 from mnist_pipeline.data.decoding import Grey, read
 from mnist_pipeline.data.errors import ImageError
+from mnist_pipeline.handwriting.paper import find_sheet, separation
 from mnist_pipeline.handwriting.ruling import noise_of, stroke_width, without_frames, without_ruling
-from mnist_pipeline.handwriting.sheet import find_sheet, separation
 
 __all__ = ["Found", "ImageError", "Page", "find_digits", "page", "read"]
 

@@ -4,8 +4,8 @@ import numpy as np
 from PIL import Image
 from support.handwriting import PLAIN, evaluation_set, grey, page_picture
 
+from mnist_pipeline.handwriting.paper import find_sheet
 from mnist_pipeline.handwriting.pictures import find_digits
-from mnist_pipeline.handwriting.sheet import find_sheet
 
 
 def test_the_digits_of_a_turned_page_on_a_table_are_found_and_nothing_else() -> None:
