@@ -1,4 +1,4 @@
-"""A sheet of paper that fills a part of a dark picture."""
+"""Paper that fills a part of a dark picture."""
 
 from typing import Any, NamedTuple
 
@@ -12,39 +12,39 @@ from mnist_pipeline.data.decoding import Grey
 
 Mask = NDArray[np.bool_]
 
-COARSE_SIDE = 192  # the sheet is searched on a picture of at most this many pixels per side
+COARSE_SIDE = 192  # the paper is searched on a picture of at most this many pixels per side
 SMALLEST_SIDE = 24  # a coarse picture with a smaller side has too few pixels for a search
-# Widths of dark and of light strokes, which are removed before the sheet is searched, as shares of
+# Widths of dark and of light strokes, which are removed before the paper is searched, as shares of
 # the picture's larger and smaller side.
 WIDEST_STROKE = 0.08
 WIDEST_LIGHT = 0.22
-# Side of the largest square on a sheet, as a share of the smaller side; light digits have less.
+# Side of the largest square on the paper, as a share of the smaller side; light digits have less.
 SMALLEST = 0.46
-# Between the logarithms of the light of sheet and table; most shadows have less.
+# Between the logarithms of the light of paper and table; most shadows have less.
 LEAST_CONTRAST = np.log(1.7)
 LARGEST_SHARE = 0.96  # of the picture
-# How far `_roundness` of a sheet wholly inside the picture may differ from 1. Photographed
-# sheets differ by 0.005 at most, thick light digits usually by 0.05 or more.
+# How far `_roundness` of paper wholly inside the picture may differ from 1. Photographed paper
+# differs by 0.005 at most, thick light digits usually by 0.05 or more.
 LEAST_RECTANGULAR = 0.03
-# Share of the sheet that is as dark as the table; a blackboard with light strokes has more.
+# Share of the paper that is as dark as the table; a blackboard with light strokes has more.
 MOST_INK = 0.3
 DARKEST = 0.02  # light that is added before logarithms, because a dark table is noisy
 NUM_BINS = 128  # of the histogram whose classes are separated
-EDGE = 2  # coarse pixels at the edge of the sheet that are neither sheet nor table
+EDGE = 2  # coarse pixels at the edge of the paper that are neither paper nor table
 
 
-class Sheet(NamedTuple):
-    """The part of a picture that shows a sheet of paper; around the sheet, its light continues."""
+class Paper(NamedTuple):
+    """The part of a picture that shows paper; around the paper, its light continues."""
 
     picture: Grey
     left: int
     top: int
 
 
-def find_sheet(grey: Grey) -> Sheet | None:
-    """Find a sheet of paper on a darker table; None for a picture without a sheet.
+def find_paper(grey: Grey) -> Paper | None:
+    """Find paper on a darker table; None for a picture without such paper.
 
-    The table must show on at least one side of the sheet. The light of sheet and table is the
+    The table must show on at least one side of the paper. The light of paper and table is the
     picture without dark and light strokes, by a grey closing and opening. Otsu's threshold
     separates the two, on a logarithmic scale, because light is multiplicative.
     """
@@ -63,22 +63,22 @@ def find_sheet(grey: Grey) -> Sheet | None:
     if not count:
         return None
     largest = 1 + np.argmax(np.bincount(labels[labels > 0])[1:])
-    sheet = scipy.ndimage.binary_fill_holes(labels == largest)
-    square = round(SMALLEST * min(sheet.shape))
-    if not scipy.ndimage.minimum_filter(sheet, square, mode="constant").any():
+    paper = scipy.ndimage.binary_fill_holes(labels == largest)
+    square = round(SMALLEST * min(paper.shape))
+    if not scipy.ndimage.minimum_filter(paper, square, mode="constant").any():
         return None
-    if sheet.mean() > LARGEST_SHARE:
+    if paper.mean() > LARGEST_SHARE:
         return None
-    if _contrast_at_edge(scale, sheet) < LEAST_CONTRAST:
+    if _contrast_at_edge(scale, paper) < LEAST_CONTRAST:
         return None
     is_light = np.log(coarse + DARKEST) > threshold
-    if 1 - is_light[sheet].mean() > MOST_INK:
+    if 1 - is_light[paper].mean() > MOST_INK:
         return None
-    is_inside = not (sheet[[0, -1]].any() or sheet[:, [0, -1]].any())
-    outline = scipy.ndimage.binary_propagation(sheet & is_light, mask=is_light)
+    is_inside = not (paper[[0, -1]].any() or paper[:, [0, -1]].any())
+    outline = scipy.ndimage.binary_propagation(paper & is_light, mask=is_light)
     if is_inside and abs(_roundness(outline) - 1) > LEAST_RECTANGULAR:
         return None  # a thick light digit
-    inner = scipy.ndimage.binary_erosion(sheet, iterations=EDGE, border_value=1)
+    inner = scipy.ndimage.binary_erosion(paper, iterations=EDGE, border_value=1)
     nearest = scipy.ndimage.distance_transform_edt(
         ~inner, return_distances=False, return_indices=True
     )
@@ -106,17 +106,17 @@ def _roundness(outline: Mask) -> float:
     return float(np.count_nonzero(shape) ** 2 / (144 * np.linalg.det(covariance)))
 
 
-def _contrast_at_edge(scale: Grey, sheet: Mask) -> float:
-    """Median step in the logarithm of the light from table to sheet; 0 for a soft shadow."""
-    inside = scipy.ndimage.binary_erosion(sheet, iterations=1 + EDGE, border_value=1)
-    outside = ~scipy.ndimage.binary_dilation(sheet, iterations=1 + EDGE)
+def _contrast_at_edge(scale: Grey, paper: Mask) -> float:
+    """Median step in the logarithm of the light from table to paper; 0 for a soft shadow."""
+    inside = scipy.ndimage.binary_erosion(paper, iterations=1 + EDGE, border_value=1)
+    outside = ~scipy.ndimage.binary_dilation(paper, iterations=1 + EDGE)
     lightest = scipy.ndimage.maximum_filter(np.where(inside, scale, -np.inf), 2 * EDGE + 5)
     darkest = scipy.ndimage.minimum_filter(np.where(outside, scale, np.inf), 2 * EDGE + 5)
     steps = (lightest - darkest)[np.isfinite(lightest) & np.isfinite(darkest)]
     return float(np.median(steps)) if steps.size else 0.0
 
 
-def _cut_out(grey: Grey, inner: Mask, paper: Grey, factor: int) -> Sheet:
+def _cut_out(grey: Grey, inner: Mask, light: Grey, factor: int) -> Paper:
     left, top, width, height = (factor * length for length in extent(inner))
     rows = slice(top, min(top + height, grey.shape[0]))
     columns = slice(left, min(left + width, grey.shape[1]))
@@ -126,8 +126,8 @@ def _cut_out(grey: Grey, inner: Mask, paper: Grey, factor: int) -> Sheet:
         image = Image.fromarray(coarse.astype(np.float32))
         return np.asarray(image.resize(size, Image.Resampling.BILINEAR))[rows, columns]
 
-    picture = np.where(enlarged(inner) > 0.5, grey[rows, columns], enlarged(paper))
-    return Sheet(picture.astype(np.float32), left, top)
+    picture = np.where(enlarged(inner) > 0.5, grey[rows, columns], enlarged(light))
+    return Paper(picture.astype(np.float32), left, top)
 
 
 def separation(

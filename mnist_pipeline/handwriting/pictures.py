@@ -16,7 +16,7 @@ from PIL import Image
 from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, centred, extent
 from mnist_pipeline.data.decoding import Grey, read
 from mnist_pipeline.data.errors import ImageError
-from mnist_pipeline.handwriting.paper import find_sheet, separation
+from mnist_pipeline.handwriting.paper import find_paper, separation
 from mnist_pipeline.handwriting.ruling import noise_of, stroke_width, without_frames, without_ruling
 
 __all__ = ["Found", "ImageError", "Page", "find_digits", "page", "read"]
@@ -94,12 +94,12 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
         return [digit]
     factor = int(np.ceil(np.sqrt(picture.size / WORKING_PIXELS)))
     grey = _reduced(picture, factor)
-    sheet = find_sheet(grey)
-    if sheet is not None:
-        digits = _on_paper(sheet.picture)
+    paper = find_paper(grey)
+    if paper is not None:
+        digits = _on_paper(paper.picture)
         if digits:
             return [
-                _placed(digit, sheet.left, sheet.top, factor, picture.shape) for digit in digits
+                _placed(digit, paper.left, paper.top, factor, picture.shape) for digit in digits
             ]
     return [_placed(digit, 0, 0, factor, picture.shape) for digit in _on_paper(grey)]
 
@@ -386,7 +386,7 @@ def _overlap(first: Glyph, second: Glyph) -> float:
 
 
 def _placed(digit: Found, left: int, top: int, factor: int, shape: tuple[int, ...]) -> Found:
-    """A digit of a sheet at `left`, `top`, with its box in pixels of the original picture."""
+    """A digit of the paper at `left`, `top`, with its box in pixels of the original picture."""
     x, y, width, height = digit.box
     x = factor * (left + x)
     y = factor * (top + y)

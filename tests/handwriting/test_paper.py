@@ -1,10 +1,10 @@
-"""A sheet on a dark table is found, and nothing else is taken for one."""
+"""Paper on a dark table is found, and nothing else is taken for one."""
 
 import numpy as np
 from PIL import Image
 from support.handwriting import PLAIN, evaluation_set, grey, page_picture
 
-from mnist_pipeline.handwriting.paper import find_sheet
+from mnist_pipeline.handwriting.paper import find_paper
 from mnist_pipeline.handwriting.pictures import find_digits
 
 
@@ -14,10 +14,10 @@ def test_the_digits_of_a_turned_page_on_a_table_are_found_and_nothing_else() -> 
         rng = np.random.default_rng(seed)
         page, boxes = page_picture(rng.integers(10, size=(3, 5)).tolist(), rng, PLAIN)
         (top, left), ends = rng.integers(20, 150, (2, 2))
-        sheet = np.pad(
+        paper = np.pad(
             grey(page).astype(np.float32), ((top, ends[0]), (left, ends[1])), constant_values=-1
         )
-        photo = np.array(Image.fromarray(sheet).rotate(rng.uniform(-2, 2), fillcolor=-1))
+        photo = np.array(Image.fromarray(paper).rotate(rng.uniform(-2, 2), fillcolor=-1))
         table = rng.uniform(20, 70) + rng.normal(0, 4, photo.shape)
         light = np.linspace(1, rng.uniform(0.6, 1), photo.shape[1])
         photo = np.where(photo < 0, table, photo) * light
@@ -29,6 +29,6 @@ def test_the_digits_of_a_turned_page_on_a_table_are_found_and_nothing_else() -> 
     assert num_right >= 7
 
 
-def test_paper_or_a_blackboard_that_fills_the_picture_is_no_sheet_on_a_table() -> None:
+def test_paper_or_a_blackboard_that_fills_the_picture_is_no_paper_on_a_table() -> None:
     for example in evaluation_set(1, 9):
-        assert find_sheet(grey(example.picture).astype(np.float32)) is None
+        assert find_paper(grey(example.picture).astype(np.float32)) is None
