@@ -1,13 +1,17 @@
 """Pictures of users, put into a directory, which a sensor looks at."""
 
+from collections.abc import Sequence
 from textwrap import shorten
 
 import dagster as dg
+import numpy as np
+import pandas as pd
 
-from mnist_pipeline.handwriting import contact_sheet, pictures, tables
+from mnist_pipeline.handwriting import contact_sheet, pictures
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.pictures import ImageError
-from mnist_pipeline.handwriting.recognizer import Recognizer
+from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
+from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import checks, exactly
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
@@ -50,7 +54,7 @@ def inbox_predictions(
         page = pictures.page(path)
     except ImageError as error:
         return result(
-            tables.of_digits([], recognizer.model_names),
+            _table([], recognizer.model_names),
             "not a picture",
             checks={"is_a_picture": exactly(0, 1, str(error))},
         )
@@ -61,7 +65,7 @@ def inbox_predictions(
             recognizer,
             figures.font_file(recognizer.known.class_names),
         )
-    table = tables.of_digits(readings, recognizer.model_names)
+    table = _table(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())
     return result(
         table,
@@ -75,3 +79,24 @@ def inbox_predictions(
         figures={"contact_sheet": figures.encoded(sheet)},
         checks={"is_a_picture": exactly(1, 1)},
     )
+
+
+def _table(readings: Sequence[Reading], models: Sequence[str]) -> pd.DataFrame:
+    """One row per digit, in reading order."""
+    answers = [reading.recognition for reading in readings]
+    columns: dict[str, Sequence[object]] = {
+        "number": range(1, len(answers) + 1),
+        "digit": [answer.digit for answer in answers],
+        "class": [answer.name for answer in answers],
+        "probability": [answer.probability for answer in answers],
+    }
+    table = pd.DataFrame(columns)
+    boxes = np.reshape([reading.box for reading in readings], (-1, 4))
+    table[["x", "y", "width", "height"]] = boxes.astype(int)
+    for model in models:
+        table[model] = [answer.digits[model] for answer in answers]
+    for i in range(NUM_NEIGHBORS_SHOWN):
+        table[f"nearest_{i + 1}"] = [answer.neighbors[i].index for answer in answers]
+    table["looks_like_digit"] = [answer.looks_like_digit for answer in answers]
+    table["models_disagree"] = [answer.models_disagree for answer in answers]
+    return table
