@@ -1,8 +1,7 @@
 """The methods compared with other libraries, and the times of commands.
 
 `make bench` prints the tables of docs/benchmarks.md, `make bench ARGS="--only knn"` one of them.
-The first lines of a module describe its measurement and the number of runs. Handwriting is drawn
-by `support.handwriting` of the tests.
+The first lines of a module describe its measurement and the number of runs.
 """
 
 import sys

@@ -14,10 +14,10 @@ from itertools import islice
 from pathlib import Path
 
 import PIL.Image
-from support import handwriting
 from support.shapes import write_shapes
 
 from benchmarks.bench import ROOT, Bench, BenchmarkError, run_module
+from benchmarks.handwriting.pens import evaluation_set
 from benchmarks.table import Table, seconds, with_range
 
 COMMAND = run_module("mnist_pipeline.cli")
@@ -98,7 +98,7 @@ def _row(name: str, costs: list[Cost]) -> tuple[str, str, str]:
 def _write_pictures(directory: Path) -> list[str]:
     """Write files with one handwritten digit per file."""
     files = []
-    for number, example in enumerate(islice(handwriting.evaluation_set(1, SEED), NUM_PICTURES)):
+    for number, example in enumerate(islice(evaluation_set(1, SEED, ([], [])), NUM_PICTURES)):
         files.append(str(directory / f"{number}.png"))
         PIL.Image.fromarray(example.picture).save(files[-1])
     return files

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
-from support.handwriting import Picture, blank_picture, scribble_picture
+
+from benchmarks.handwriting import Picture
+from benchmarks.handwriting.pens import blank_picture, scribble_picture
 
 Field = NDArray[np.float64]
 

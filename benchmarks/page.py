@@ -16,6 +16,7 @@ from support.browser import launch_browser
 
 from benchmarks.bench import Bench
 from benchmarks.commands import ensure_run
+from benchmarks.handwriting.pens import VARIANTS, glyph, scribble
 from benchmarks.table import Table
 from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.methods.table import MODELS
@@ -47,7 +48,9 @@ def compare(bench: Bench, storage: Path) -> Table:
         answers = computing.answers(page, bench.test.images)
         rng = np.random.default_rng(SEED)
         drawn = {
-            kind: [computing.draw(page, names[i % len(names)], rng) for i in range(NUM_DRAWN)]
+            kind: [
+                computing.draw(page, names[i % len(names)], rng, _written) for i in range(NUM_DRAWN)
+            ]
             for kind, names in KINDS.items()
         }
     for name in ("softmax", "mlp", "cnn"):
@@ -83,3 +86,12 @@ def compare(bench: Bench, storage: Path) -> Table:
             f"{np.sum(np.all(doubts, axis=1))} are doubted by both."
         )
     return table
+
+
+def _written(name: str, rng: np.random.Generator) -> list[np.ndarray]:
+    """Strokes of digits, a letter or a scribble within the unit square."""
+    if name == "scribble":
+        return [np.array(stroke) for stroke in scribble(rng)]
+    if name.isalpha():
+        return [computing.wobbly(stroke, rng) for stroke in glyph(VARIANTS[name][0])]
+    return computing.written(name, rng)

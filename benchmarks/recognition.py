@@ -13,14 +13,16 @@ it without any of the doubts in `Recognition.headline`.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
-from support import handwriting, reading
-from support.handwriting import Example
+from PIL import Image
 
-from benchmarks import nondigits, other_hands
+from benchmarks import nondigits
 from benchmarks.bench import Bench
 from benchmarks.commands import ensure_run
+from benchmarks.handwriting import Example, Picture, fonts, pens
 from benchmarks.table import Table, share
 from mnist_pipeline import read
 from mnist_pipeline.handwriting.recognizer import Recognizer
@@ -34,6 +36,16 @@ KINDS = {
     "page": "digits in pages of lines",
     "pasted": "MNIST test digits pasted onto photographed paper",
 }
+
+
+@dataclass
+class Score:
+    """Counts over pictures of one kind."""
+
+    digits: int = 0
+    right: int = 0  # digits that are read correctly
+    flagged: int = 0  # digits that are read correctly and do not look like one
+    silent: int = 0  # digits that are read incorrectly or lost, without any doubt
 
 
 def measure(bench: Bench) -> Table:
@@ -50,7 +62,7 @@ def measure(bench: Bench) -> Table:
     table = Table("A person's own digits", header)
     num_digits = num_silent = 0
     for kind, examples in _examples(bench).items():
-        for score in reading.scores(recognizer, examples).values():
+        for score in _scores(recognizer, examples).values():
             right = share(score.right, score.digits)
             marked = share(score.flagged, max(score.right, 1))
             table.rows.append((kind, right, marked, str(score.silent)))
@@ -59,11 +71,11 @@ def measure(bench: Bench) -> Table:
             num_silent += score.silent
     table.rows.append(("all of these", "", "", share(num_silent, num_digits)))
     for kind, pictures in _other_pictures(bench).items():
-        flagged = sum(reading.holds_no_digit(recognizer, picture) for picture in pictures)
+        flagged = sum(_holds_no_digit(recognizer, picture) for picture in pictures)
         table.rows.append((kind, "", share(flagged, len(pictures)), ""))
         bench.say(f"  {kind}: {table.rows[-1][2]}")
     table.rows.append(("MNIST test digits", *_test_digits(bench, recognizer), ""))
-    table.notes.append(f"{len(other_hands.installed())} handwriting fonts were installed.")
+    table.notes.append(f"{len(fonts.installed())} handwriting fonts were installed.")
     return table
 
 
@@ -71,56 +83,55 @@ def _examples(bench: Bench) -> dict[str, list[Example]]:
     """Pictures whose digits are known."""
     images, labels = bench.test
     examples: dict[str, list[Example]] = {title: [] for title in KINDS.values()}
-    for example in handwriting.evaluation_set(50, SEED, (images[:500], labels[:500])):
+    for example in pens.evaluation_set(50, SEED, (images[:500], labels[:500])):
         examples[KINDS[example.kind]].append(example)
-    fonts = other_hands.installed()
+    files = fonts.installed()
     singles = "single digits in handwriting fonts"
     lines = "lines of six digits in handwriting fonts"
     small = "8×8 digits of scikit-learn, enlarged"
-    if fonts:
-        examples[singles] = list(other_hands.single_digits(20, SEED, fonts))
-        examples[lines] = list(other_hands.lines(200, SEED, fonts))
-        pages = other_hands.pages_on_a_table(50, SEED, fonts)
+    if files:
+        examples[singles] = list(fonts.single_digits(20, SEED, files))
+        examples[lines] = list(fonts.lines(200, SEED, files))
+        pages = fonts.pages_on_a_table(50, SEED, files)
         examples["digits on paper in a dark picture"] = list(pages)
-    examples[small] = list(other_hands.eight_by_eight())[:1_000]
+    examples[small] = list(fonts.eight_by_eight())[:1_000]
     for kind in (singles, lines, small):
         if kind in examples:
             dark = examples[kind][:: 4 if kind == singles else 1]
-            light = list(other_hands.in_light_ink(dark))
+            light = list(fonts.in_light_ink(dark))
             examples[f"{kind}, light ink"] = light
-            examples[f"{kind}, ruled"] = list(other_hands.on_ruled_paper(dark, SEED))
-            examples[f"{kind}, light ink, ruled"] = list(other_hands.on_ruled_paper(light, SEED))
-            examples[f"{kind}, dark mode"] = list(other_hands.in_dark_mode(dark, SEED))
+            examples[f"{kind}, ruled"] = list(fonts.on_ruled_paper(dark, SEED))
+            examples[f"{kind}, light ink, ruled"] = list(fonts.on_ruled_paper(light, SEED))
+            examples[f"{kind}, dark mode"] = list(fonts.in_dark_mode(dark, SEED))
     rng = np.random.default_rng(SEED)
     for kind in ("row", "grid", "box"):
         forms = examples[f"form, {kind}"] = []
         while sum(len(form.digits) for form in forms) < 300:
-            forms.append(handwriting.form_picture(kind, rng))
+            forms.append(pens.form_picture(kind, rng))
     zeros = {
-        "thick zeros": list(other_hands.thick_zeros(images[labels == 0][:200], SEED)),
-        "8×8 zeros": [e for e in other_hands.eight_by_eight() if e.digits == (0,)],
+        "thick zeros": list(fonts.thick_zeros(images[labels == 0][:200], SEED)),
+        "8×8 zeros": [e for e in fonts.eight_by_eight() if e.digits == (0,)],
     }
     for kind, pictures in zeros.items():
         examples[kind] = pictures
-        examples[f"{kind}, light ink"] = list(other_hands.in_light_ink(pictures))
-    for example in other_hands.corrupted(images[2_000:2_200], labels[2_000:2_200]):
+        examples[f"{kind}, light ink"] = list(fonts.in_light_ink(pictures))
+    for example in fonts.corrupted(images[2_000:2_200], labels[2_000:2_200]):
         kind = f"MNIST test digits as pictures, {example.kind.replace('_', ' ')}"
         examples.setdefault(kind, []).append(example)
     return examples
 
 
-def _other_pictures(bench: Bench) -> dict[str, list[handwriting.Picture]]:
+def _other_pictures(bench: Bench) -> dict[str, list[Picture]]:
     """Pictures without a digit."""
     rng = np.random.default_rng(SEED)
     letters = {
-        letter: [handwriting.letter_picture(letter, rng) for _ in range(50)]
-        for letter in handwriting.LETTERS
+        letter: [pens.glyph_picture(letter, rng) for _ in range(50)] for letter in pens.LETTERS
     }
     no_digits = [picture for _, picture in nondigits.nondigit_pictures(50, SEED)]
     return {
         **{f"letter {letter}": pictures for letter, pictures in letters.items()},
-        f"letters {' '.join(handwriting.DISTINCT)}": [
-            picture for letter in handwriting.DISTINCT for picture in letters[letter]
+        f"letters {' '.join(pens.DISTINCT)}": [
+            picture for letter in pens.DISTINCT for picture in letters[letter]
         ],
         "noise, textures, scribbles, objects, blank paper": no_digits,
     }
@@ -135,3 +146,38 @@ def _test_digits(bench: Bench, recognizer: Recognizer) -> tuple[str, str]:
             num_right += answer.digit == label
             num_marked += not answer.looks_like_digit
     return share(int(num_right), len(labels)), share(num_marked, len(labels))
+
+
+def _scores(recognizer: Recognizer, examples: Iterable[Example]) -> dict[str, Score]:
+    """Compute the score for each kind of picture."""
+    found: dict[str, Score] = {}
+    for example in examples:
+        score = found.setdefault(example.kind, Score())
+        (readings,) = recognizer.read([_grey(example.picture)])
+        certain = not any(reading.recognition.is_doubtful for reading in readings)
+        for digit, (x, y, width, height) in zip(example.digits, example.boxes, strict=True):
+            for reading in readings:
+                left, top, own_width, own_height = reading.box
+                if (
+                    left <= x + width / 2 <= left + own_width
+                    and top <= y + height / 2 <= top + own_height
+                ):
+                    answer = reading.recognition
+                    score.right += answer.digit == digit
+                    score.flagged += answer.digit == digit and not answer.looks_like_digit
+                    score.silent += answer.digit != digit and not answer.is_doubtful
+                    break
+            else:
+                score.silent += certain and len(readings) > 0
+        score.digits += len(example.digits)
+    return found
+
+
+def _holds_no_digit(recognizer: Recognizer, picture: Picture) -> bool:
+    """Whether nothing in a picture looks like a digit."""
+    (readings,) = recognizer.read([_grey(picture)])
+    return not any(reading.recognition.looks_like_digit for reading in readings)
+
+
+def _grey(picture: Picture) -> Picture:
+    return np.asarray(Image.fromarray(picture).convert("L"))

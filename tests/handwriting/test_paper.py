@@ -2,20 +2,21 @@
 
 import numpy as np
 from PIL import Image
-from support.handwriting import PLAIN, evaluation_set, grey, page_picture
+from support.drawing import handwritten, page_of
 
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting.paper import find_paper
 from mnist_pipeline.handwriting.pictures import find_digits
 
 
-def test_the_digits_of_a_turned_page_on_a_table_are_found_and_nothing_else() -> None:
+def test_the_digits_of_a_turned_page_on_a_table_are_found_and_nothing_else(test: DigitSet) -> None:
     num_right = 0
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        page, boxes = page_picture(rng.integers(10, size=(3, 5)).tolist(), rng, PLAIN)
+        page, boxes = page_of(test.images[15 * seed : 15 * seed + 15], 5)
         (top, left), ends = rng.integers(20, 150, (2, 2))
         paper = np.pad(
-            grey(page).astype(np.float32), ((top, ends[0]), (left, ends[1])), constant_values=-1
+            page.astype(np.float32), ((top, ends[0]), (left, ends[1])), constant_values=-1
         )
         photo = np.array(Image.fromarray(paper).rotate(rng.uniform(-2, 2), fillcolor=-1))
         table = rng.uniform(20, 70) + rng.normal(0, 4, photo.shape)
@@ -23,12 +24,12 @@ def test_the_digits_of_a_turned_page_on_a_table_are_found_and_nothing_else() -> 
         photo = np.where(photo < 0, table, photo) * light
         found = [digit.box[:2] for digit in find_digits(photo.astype(np.uint8))]
         if len(found) == len(boxes):
-            expected = [(left + x, top + y) for x, y, _, _ in boxes]
-            np.testing.assert_allclose(found, expected, atol=15)
+            np.testing.assert_allclose(found, boxes[:, :2] + (left, top), atol=15)
             num_right += 1
     assert num_right >= 7
 
 
 def test_paper_or_a_blackboard_that_fills_the_picture_is_no_paper_on_a_table() -> None:
-    for example in evaluation_set(1, 9):
-        assert find_paper(grey(example.picture).astype(np.float32)) is None
+    for kind in ("single", "pasted", "line", "page"):
+        for text, picture in handwritten(kind):
+            assert find_paper(picture.astype(np.float32)) is None, text

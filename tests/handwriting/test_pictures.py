@@ -12,18 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
-from support.handwriting import (
-    PLAIN,
-    Pen,
-    blank_picture,
-    digit_picture,
-    form_picture,
-    grey,
-    page_picture,
-)
+from support.drawing import encoded, handwritten, page_of
+from support.drawing import picture as drawn
 
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.handwriting import pictures as images
+from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.handwriting.pictures import Found, ImageError, find_digits, read
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -35,13 +28,14 @@ LOSSLESS = {
     "WEBP": {"lossless": True},
 }
 ALL = {**LOSSLESS, "JPEG": {"quality": 95}}
-CHALK = PLAIN._replace(pen=Pen("chalk", 0.09, "round", (1, 1, 1), 1.0), paper="blackboard")
+LINE = [(x, 0.25, 0.2, 0.5) for x in (0.1, 0.4, 0.7)]
 
 
 @pytest.fixture(scope="module")
 def written() -> np.ndarray:
     """3, 5 and 8 in black on white, without noise, as grey levels."""
-    return grey(page_picture([[3, 5, 8]], np.random.default_rng(0), PLAIN)[0])
+    content = drawn(*zip("358", LINE, strict=True), size=(240, 180))
+    return np.asarray(Image.open(io.BytesIO(content)))
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +43,6 @@ def expected(written: np.ndarray) -> list[Found]:
     found = find_digits(written)
     assert len(found) == 3
     return found
-
-
-def encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def difference(found: list[Found], expected: list[Found]) -> float:
@@ -75,7 +63,7 @@ def refusal(source: Path | bytes) -> str:
 
 def of_size(width: int, height: int) -> bytes:
     """A BMP whose header claims a size, with one pixel."""
-    content = encode(Image.new("L", (1, 1)), "BMP")
+    content = encoded(Image.new("L", (1, 1)), "BMP")
     return content[:18] + struct.pack("<ii", width, height) + content[26:]
 
 
@@ -86,7 +74,7 @@ def of_size(width: int, height: int) -> bytes:
 def test_formats_and_modes_read_as_the_same_levels(
     kind: str, mode: str, written: np.ndarray
 ) -> None:
-    levels = read(encode(Image.fromarray(written).convert(mode), kind, **LOSSLESS[kind]))
+    levels = read(encoded(Image.fromarray(written).convert(mode), kind, **LOSSLESS[kind]))
     assert levels.dtype == np.uint8
     np.testing.assert_array_equal(levels, written)
 
@@ -95,7 +83,7 @@ def transparent(written: np.ndarray, ink: int) -> bytes:
     """Ink of one level on a transparent background."""
     picture = Image.new("RGBA", written.T.shape, (ink, ink, ink))
     picture.putalpha(Image.fromarray(255 - written))
-    return encode(picture, "PNG")
+    return encoded(picture, "PNG")
 
 
 def with_transparent_corners(written: np.ndarray) -> bytes:
@@ -103,17 +91,17 @@ def with_transparent_corners(written: np.ndarray) -> bytes:
     opacity = np.full(written.shape, 255, np.uint8)
     opacity[:8, :8] = opacity[-8:, -8:] = 0
     picture.putalpha(Image.fromarray(opacity))
-    return encode(picture, "PNG")
+    return encoded(picture, "PNG")
 
 
 # Encoders, and the largest mean difference of a digit that is read from the result, in grey levels.
 ENCODINGS: dict[str, tuple[Callable[[np.ndarray], bytes], float]] = {
     "JPEG": (
-        lambda written: encode(Image.fromarray(written).convert("RGB"), "JPEG", quality=90),
+        lambda written: encoded(Image.fromarray(written).convert("RGB"), "JPEG", quality=90),
         2,
     ),
     "PNG of 16 bits": (
-        lambda written: encode(Image.fromarray(written * np.uint16(257)), "PNG"),
+        lambda written: encoded(Image.fromarray(written * np.uint16(257)), "PNG"),
         0.5,
     ),
     "dark ink on nothing": (lambda written: transparent(written, 0), 1),
@@ -140,14 +128,14 @@ def test_a_rotated_picture_is_read_upright(
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     upright = read(
-        encode(Image.fromarray(written).transpose(stored), "JPEG", exif=exif, quality=100)
+        encoded(Image.fromarray(written).transpose(stored), "JPEG", exif=exif, quality=100)
     )
     np.testing.assert_allclose(upright.astype(float), written, atol=2)
 
 
 @pytest.mark.parametrize("kind", ALL)
 def test_a_picture_cut_off_is_refused(kind: str, written: np.ndarray) -> None:
-    content = encode(Image.fromarray(written), kind, **ALL[kind])
+    content = encoded(Image.fromarray(written), kind, **ALL[kind])
     for share in (0.3, 0.8):
         assert "damaged" in refusal(content[: int(share * len(content))])
 
@@ -183,7 +171,7 @@ def test_a_path_that_can_not_be_opened_is_refused(name: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", ALL)
 def test_a_damaged_file_is_read_or_refused(kind: str, written: np.ndarray) -> None:
     rng = np.random.default_rng(0)
-    content = np.frombuffer(encode(Image.fromarray(written), kind, **ALL[kind]), np.uint8)
+    content = np.frombuffer(encoded(Image.fromarray(written), kind, **ALL[kind]), np.uint8)
     for _ in range(60):
         damaged = content.copy()
         places = rng.integers(
@@ -194,21 +182,21 @@ def test_a_damaged_file_is_read_or_refused(kind: str, written: np.ndarray) -> No
             assert read(damaged.tobytes()).ndim == 2
 
 
-def test_digits_come_in_reading_order_with_their_boxes() -> None:
-    for seed in range(6):
-        rng = np.random.default_rng(seed)
-        lines = [rng.integers(10, size=rng.integers(1, 7)).tolist() for _ in range(3)]
-        picture, boxes = page_picture(lines, rng, PLAIN if seed % 2 else CHALK)
-        found = find_digits(grey(picture))
+@pytest.mark.parametrize("is_inverted", [False, True])
+def test_digits_come_in_reading_order_with_their_boxes(is_inverted: bool, test: DigitSet) -> None:
+    for images in test.images[:75].reshape(5, 15, 28, 28).copy():
+        images[[4, 8, 9]] = 0  # lines of four, three and five digits
+        page, boxes = page_of(images, 5)
+        found = find_digits(255 - page if is_inverted else page)
         np.testing.assert_allclose([digit.box for digit in found], boxes, atol=3)
+        assert [digit.line for digit in found] == [1] * 4 + [2] * 3 + [3] * 5
 
 
 def test_a_digit_has_the_form_of_mnist(test: DigitSet) -> None:
-    rng = np.random.default_rng(0)
-    for digit in range(10):
-        (found,) = find_digits(grey(digit_picture(digit, rng)))
+    for text, picture in handwritten("single"):
+        (found,) = find_digits(picture)
         image = found.image
-        assert image.shape == (28, 28)
+        assert image.shape == (28, 28), text
         assert image.dtype == np.uint8
         assert image.max() == 255
         rows, columns = np.nonzero(image > 64)
@@ -265,15 +253,13 @@ def test_blank_paper_contains_no_digit(shape: tuple[int, int]) -> None:
 
 
 def test_photographed_paper_contains_no_digit() -> None:
-    rng = np.random.default_rng(0)
-    found = [bool(find_digits(grey(blank_picture(rng)))) for _ in range(40)]
-    assert np.mean(found) <= 0.05
+    for _, picture in handwritten("blank"):
+        assert find_digits(picture) == []
 
 
-def test_the_number_of_findings_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_FINDINGS", 5)
-    picture, _ = page_picture([[1, 2, 3, 4], [5, 6, 7, 8]], np.random.default_rng(0), PLAIN)
-    assert len(find_digits(grey(picture))) == 5
+def test_the_number_of_findings_is_bounded(monkeypatch: pytest.MonkeyPatch, test: DigitSet) -> None:
+    monkeypatch.setattr(pictures, "MAX_FINDINGS", 5)
+    assert len(find_digits(page_of(test.images[:8], 4)[0])) == 5
 
 
 def test_a_stroke_whose_pixels_hold_no_ink_is_no_error() -> None:
@@ -321,18 +307,11 @@ def test_the_hole_of_a_thick_zero_is_not_a_digit(ink: int) -> None:
     assert zero.image[14, 14] < zero.image[14, 7]
 
 
-@pytest.mark.parametrize("kind", ["row", "grid", "box"])
-def test_digits_in_the_boxes_of_a_form_are_found_in_reading_order(kind: str) -> None:
-    rng = np.random.default_rng(2)
-    for _ in range(3):
-        example = form_picture(kind, rng)
-        found = find_digits(grey(example.picture))
-        middles = [(x + width / 2, y + height / 2) for x, y, width, height in example.boxes]
-        assert len(found) == len(middles)
-        for digit, (x, y) in zip(found, middles, strict=True):
-            left, top, width, height = digit.box
-            assert left < x < left + width
-            assert top < y < top + height
+def test_digits_in_the_boxes_of_a_form_are_found_without_the_boxes() -> None:
+    for text, form in handwritten("form"):
+        lines = [digit.line for digit in find_digits(form)]
+        rows = text.split("-")
+        assert lines == [i for i, row in enumerate(rows, 1) for _ in row], text
 
 
 def test_an_empty_box_may_be_a_digit_and_stays() -> None:

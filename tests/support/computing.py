@@ -3,13 +3,15 @@ drawings, with the page's doubt.
 """
 
 import base64
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from playwright.sync_api import Page
 
-from support import handwriting
 from support.drawing import SHEET, STROKES
+
+Writer = Callable[[str, np.random.Generator], list[np.ndarray]]
 
 WIDTHS = (16, 48)  # of a pen, in pixels of the sheet
 ANSWER = """async (encoded) => {
@@ -75,25 +77,30 @@ def judged(page: Page, images: np.ndarray) -> list[dict[str, Any]]:
     return found
 
 
-def draw(page: Page, name: str, rng: np.random.Generator) -> Drawn:
-    """Draw a digit, a letter, a "scribble" or two digits side by side with a wobbly hand and some
-    pen, somewhere on the sheet.
+def draw(page: Page, name: str, rng: np.random.Generator, write: Writer | None = None) -> Drawn:
+    """Draw one or more digits side by side with a wobbly hand and some pen, somewhere on the sheet.
+
+    `write` returns the strokes of a name within the unit square, by default those of digits.
     """
     width = rng.uniform(0.2, 0.5) * (1.5 if name.isdigit() and len(name) > 1 else 1)
     size = width * SHEET[0], rng.uniform(0.4, 0.8) * SHEET[1]
     corner = [rng.uniform(0.05 * side, 0.95 * side - own) for side, own in zip(SHEET, size)]
-    placed = [(corner + stroke * size).tolist() for stroke in _strokes(name, rng)]
+    strokes = (write or written)(name, rng)
+    placed = [(corner + stroke * size).tolist() for stroke in strokes]
     uri, image, milliseconds, doubts = page.evaluate(DRAW, [placed, rng.uniform(*WIDTHS)])
     sheet = base64.b64decode(uri.split(",")[1])
     return Drawn(sheet, np.array(image, np.uint8).reshape(28, 28), milliseconds, doubts)
 
 
-def _strokes(name: str, rng: np.random.Generator) -> list[np.ndarray]:
-    """Strokes within the unit square."""
-    if name == "scribble":
-        return [np.array(stroke) for stroke in handwriting.scribble(rng)]
-    if len(name) > 1:
-        parts = [(place, stroke) for place, own in enumerate(name) for stroke in _strokes(own, rng)]
-        return [(stroke + np.array([place, 0])) / [len(name), 1] for place, stroke in parts]
-    strokes = STROKES.get(name) or handwriting.glyph(handwriting.VARIANTS[name][0])
-    return [np.array(stroke) + rng.normal(0, 0.012, (len(stroke), 2)) for stroke in strokes]
+def written(name: str, rng: np.random.Generator) -> list[np.ndarray]:
+    """Strokes of digits within the unit square."""
+    return [
+        (wobbly(stroke, rng) + np.array([place, 0])) / [len(name), 1]
+        for place, digit in enumerate(name)
+        for stroke in STROKES[digit]
+    ]
+
+
+def wobbly(stroke: Sequence[tuple[float, float]], rng: np.random.Generator) -> np.ndarray:
+    """A stroke as an unsteady hand draws it."""
+    return np.array(stroke) + rng.normal(0, 0.012, (len(stroke), 2))

@@ -1,4 +1,4 @@
-"""Digits drawn by a script, and the drawing page served in this process."""
+"""Pictures of digits, drawn or stored, and the drawing page served in this process."""
 
 import base64
 import contextlib
@@ -7,14 +7,17 @@ import math
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import uvicorn
 from PIL import Image, ImageDraw
 
+from mnist_pipeline.data.conversion import extent
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.web import LOCALHOST, draw, server
 
+PICTURES = Path(__file__).parent.parent / "handwriting" / "pictures"
 SHEET = (640, 480)
 PEN = 32
 
@@ -66,9 +69,34 @@ def picture(
     return encoded(image)
 
 
-def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
+def handwritten(kind: str) -> list[tuple[str, np.ndarray]]:
+    """The text and the grey levels of each picture of a kind, see `PICTURES`/README.md."""
+    return [
+        (file.stem.removeprefix(f"{kind}_"), np.asarray(Image.open(file).convert("L")))
+        for file in sorted(PICTURES.glob(f"{kind}_*.png"))
+    ]
+
+
+def page_of(images: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """MNIST images in lines, black on white and enlarged, and the box of each digit.
+
+    An image without ink leaves its place empty.
+    """
+    cells = np.pad(images, ((0, 0), (6, 6), (4, 4)))
+    _, height, width = cells.shape
+    lines = cells.reshape(-1, columns, height, width).swapaxes(1, 2)
+    page = np.kron(lines.reshape(-1, columns * width), np.ones((2, 2), np.uint8))
+    boxes = [
+        np.add(extent(cell > 100), (i % columns * width, i // columns * height, 0, 0))
+        for i, cell in enumerate(cells)
+        if cell.any()
+    ]
+    return 255 - page, 2 * np.array(boxes)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, kind)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 

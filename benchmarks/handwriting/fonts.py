@@ -1,9 +1,8 @@
 """Digits in hands that nothing was chosen on: handwriting fonts of Debian, 8×8 scans, pages on a
 table.
 
-Each function yields an `Example` per picture, the same for the same seed: its kind, its digits in
-reading order, their boxes and the picture. Methods were chosen on other fonts, and on the first 797
-of the 8×8 digits. A font that is not installed is left out; `PACKAGES` installs all of them.
+Methods were chosen on other fonts, and on the first 797 of the 8×8 digits. A font that is not
+installed is left out; `PACKAGES` installs all of them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
-from support.handwriting import Box, Example, Picture, box_of
 
+from benchmarks.handwriting import Box, Example, Picture, box_of, levels
 from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
 
 Ink = NDArray[np.float32]
@@ -86,7 +85,7 @@ def eight_by_eight() -> Iterator[Example]:
         )
         ink = np.asarray(small.resize((side, side), Image.Resampling(int(kernel))))
         yield Example(
-            "8×8", (int(label),), (box_of(ink, 0, 0),), _levels(PAPER - (PAPER - INK) * ink)
+            "8×8", (int(label),), (box_of(ink, 0, 0),), levels(PAPER - (PAPER - INK) * ink)
         )
 
 
@@ -101,13 +100,13 @@ def thick_zeros(images: NDArray[np.uint8], seed: int) -> Iterator[Example]:
         margins = [(int(rng.integers(10, 90)), int(rng.integers(10, 90))) for _ in range(2)]
         ink = np.pad(cover[y : y + height, x : x + width], margins)
         box = margins[1][0], margins[0][0], width, height
-        yield Example("thick", (0,), (box,), _levels(PAPER - (PAPER - INK) * ink))
+        yield Example("thick", (0,), (box,), levels(PAPER - (PAPER - INK) * ink))
 
 
 def in_light_ink(examples: Iterable[Example]) -> Iterator[Example]:
     """The same pictures with the levels of ink and paper exchanged."""
     for example in examples:
-        yield example._replace(picture=_levels(PAPER + INK - example.picture / 255))
+        yield example._replace(picture=levels(PAPER + INK - example.picture / 255))
 
 
 def on_ruled_paper(examples: Iterable[Example], seed: int) -> Iterator[Example]:
@@ -123,7 +122,7 @@ def on_ruled_paper(examples: Iterable[Example], seed: int) -> Iterator[Example]:
         line = np.clip(max(1, 0.02 * size) / 2 + 0.5 - distance, 0, 1) * rng.uniform(0.15, 0.3)
         cover = np.maximum((picture - paper) / (ink - paper), line)
         photo = (paper + (ink - paper) * cover) * _shadow(picture.shape, rng)
-        yield example._replace(picture=_levels(photo + 0.006 * rng.standard_normal(picture.shape)))
+        yield example._replace(picture=levels(photo + 0.006 * rng.standard_normal(picture.shape)))
 
 
 def in_dark_mode(examples: Iterable[Example], seed: int) -> Iterator[Example]:
@@ -140,7 +139,7 @@ def in_dark_mode(examples: Iterable[Example], seed: int) -> Iterator[Example]:
         window = np.pad(panel + (text - panel) * ink, margin, constant_values=back)
         window = np.pad(window, ((height, 0), (0, 0)), constant_values=bar)
         boxes = tuple((x + margin, y + margin + height, *rest) for x, y, *rest in example.boxes)
-        yield example._replace(boxes=boxes, picture=_levels(window))
+        yield example._replace(boxes=boxes, picture=levels(window))
 
 
 def corrupted(images: Picture, labels: NDArray[np.integer]) -> Iterator[Example]:
@@ -178,7 +177,7 @@ def _line(kind: str, digits: Sequence[int], writer: Writer, rng: np.random.Gener
     before, after = (size * rng.uniform(0.5, 1.1, (2, 2))).astype(int)
     ink = np.pad(ink, ((before[0], after[0]), (before[1], after[1])))
     boxes = [(x + before[1], y + before[0], width, height) for x, y, width, height in boxes]
-    return Example(kind, tuple(digits), tuple(boxes), _levels(PAPER - (PAPER - INK) * ink))
+    return Example(kind, tuple(digits), tuple(boxes), levels(PAPER - (PAPER - INK) * ink))
 
 
 def _written(
@@ -255,7 +254,7 @@ def _page_on_a_table(writer: Writer, rng: np.random.Generator) -> Example:
         "page on a table",
         digits,
         tuple(_turned(box, angle, scene.shape) for box in boxes),
-        _levels(photo),
+        levels(photo),
     )
 
 
@@ -267,7 +266,3 @@ def _turned(box: Box, angle: float, shape: tuple[int, ...]) -> Box:
     cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     across, down = cosine * across + sine * down, cosine * down - sine * across
     return int(middle[0] + across - width / 2), int(middle[1] + down - height / 2), width, height
-
-
-def _levels(picture: NDArray[np.floating]) -> Picture:
-    return np.uint8(np.clip(255 * picture + 0.5, 0, 255))

@@ -1,10 +1,8 @@
-"""Synthetic handwriting: pictures of digits as people write and photograph them, the same for the
-same seed.
+"""Digits and letters that a script writes with pens of many kinds, as people photograph them.
 
 A glyph consists of pen strokes: smooth curves through points in a box of height 1, with y
 downwards. Pictures vary in the form of the digit, the hand (slant, proportion, unsteadiness), the
-pen, the paper, the light and the camera. The generator is independent of the code that reads the
-pictures.
+pen, the paper, the light and the camera.
 """
 
 import io
@@ -17,10 +15,10 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from scipy.interpolate import CubicSpline
 
+from benchmarks.handwriting import Box, Example, Picture, box_of, levels
+
 Points = Sequence[tuple[float, float]]
 Glyph = Sequence[Points]
-Box = tuple[int, int, int, int]  # x, y, width, height
-Picture = NDArray[np.uint8]
 
 SUPERSAMPLING = 3
 
@@ -111,15 +109,6 @@ class Setting(NamedTuple):
     camera: str  # "clean", "scan" or "photo"
 
 
-class Example(NamedTuple):
-    """A picture whose digits are known, in reading order."""
-
-    kind: str  # "single", "pasted", "line" or "page"
-    digits: tuple[int, ...]
-    boxes: tuple[Box, ...]
-    picture: Picture
-
-
 BLUE, BLACK, RED = (0.1, 0.15, 0.55), (0.08, 0.08, 0.1), (0.7, 0.1, 0.12)
 GREEN, GREY = (0.1, 0.4, 0.2), (0.25, 0.25, 0.27)
 PENS: dict[str, Any] = {  # by name: range of widths, profiles, inks, range of opacities
@@ -141,9 +130,6 @@ PAPERS = {
 LINES = ((0.1, 0.1, 0.1), (0.25, 0.25, 0.25), (0.5, 0.5, 0.5), (0.3, 0.45, 0.75))
 LIGHTS = ("even", "gradient", "shadow")
 CAMERAS = ("clean", "scan", "photo")
-PLAIN = Setting(
-    Hand(0.1, 1.0, 0.03, 0.01), Pen("pen", 0.09, "round", (0, 0, 0), 1.0), "white", "even", "clean"
-)
 
 
 def setting(rng: np.random.Generator) -> Setting:
@@ -174,21 +160,9 @@ def setting(rng: np.random.Generator) -> Setting:
     return Setting(hand, pen, paper, light, camera)
 
 
-def grey(picture: Picture) -> Picture:
-    """The grey levels of a picture."""
-    return np.asarray(Image.fromarray(picture).convert("L"))
-
-
-def digit_picture(digit: int, rng: np.random.Generator) -> Picture:
-    """A picture with one digit, 60 to 500 pixels per side, grey (rows, columns) or in colour (rows,
-    columns, 3).
-    """
-    return _single(_variant(digit, rng), setting(rng), rng)[0]
-
-
-def letter_picture(letter: str, rng: np.random.Generator) -> Picture:
-    """A picture with one of the `LETTERS`."""
-    return _single(glyph(VARIANTS[letter][0]), setting(rng), rng)[0]
+def glyph_picture(name: str, rng: np.random.Generator) -> Picture:
+    """A picture with a digit or one of the `LETTERS`, 60 to 500 pixels per side."""
+    return _single(_variant(name, rng), setting(rng), rng)[0]
 
 
 def scribble_picture(rng: np.random.Generator) -> Picture:
@@ -197,14 +171,12 @@ def scribble_picture(rng: np.random.Generator) -> Picture:
 
 
 def page_picture(
-    lines: Sequence[Sequence[int]], rng: np.random.Generator, chosen: Setting | None = None
+    lines: Sequence[Sequence[int]], rng: np.random.Generator
 ) -> tuple[Picture, list[Box]]:
     """A picture with lines of digits, as in a form or a sum, and the box of each digit's ink in
     reading order.
-
-    The setting is the chosen one, or a random one.
     """
-    chosen = chosen or setting(rng)
+    chosen = setting(rng)
     height = float(np.exp(rng.uniform(np.log(32), np.log(90))))
     gap, drift = rng.uniform(0.2, 0.55) * height, rng.normal(0, 0.012)
     pitch = rng.uniform(1.4, 2.0) * height
@@ -294,9 +266,7 @@ def blank_picture(rng: np.random.Generator) -> Picture:
 
 
 def evaluation_set(
-    count_per_digit: int,
-    seed: int = 0,
-    pasted: tuple[NDArray[np.uint8], NDArray[Any]] | None = None,
+    count_per_digit: int, seed: int, pasted: tuple[NDArray[np.uint8], NDArray[Any]]
 ) -> Iterator[Example]:
     """Pictures on which the accuracy of a reader is measured.
 
@@ -316,13 +286,13 @@ def evaluation_set(
             picture, boxes = page_picture(lines, rng)
             yield Example(kind, sum(lines, ()), tuple(boxes), picture)
             remaining -= len(boxes)
-    for image, label in zip(*pasted) if pasted else ():
+    for image, label in zip(*pasted):
         picture, box = _pasted(image, setting(rng), rng)
         yield Example("pasted", (int(label),), (box,), picture)
 
 
-def _variant(digit: int, rng: np.random.Generator) -> Glyph:
-    variants = VARIANTS[str(digit)]
+def _variant(name: str | int, rng: np.random.Generator) -> Glyph:
+    variants = VARIANTS[str(name)]
     return glyph(variants[rng.integers(len(variants))])
 
 
@@ -403,13 +373,6 @@ def _on_paper(
     top, left = map(int, before)
     coverage = np.pad(ink, ((top, int(after[0])), (left, int(after[1]))))
     return _photographed(coverage, height, chosen, rng), box_of(ink, left, top)
-
-
-def box_of(ink: NDArray[np.float32], left: int, top: int) -> Box:
-    """The box of the ink of a glyph whose array is placed at `left`, `top`."""
-    rows, columns = np.flatnonzero((ink > 0.3).any(axis=1)), np.flatnonzero((ink > 0.3).any(axis=0))
-    x, y = int(columns[0]), int(rows[0])
-    return left + x, top + y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1
 
 
 def _write(
@@ -507,7 +470,7 @@ def _photographed(
         ink.shape, chosen.light, rng
     )[:, :, None]
     if chosen.camera == "clean":
-        pixels = np.uint8(np.clip(255 * picture + 0.5, 0, 255))
+        pixels = levels(picture)
     else:
         photo = chosen.camera == "photo"
         blur = rng.uniform(0.4, 0.02 * height) if photo else rng.uniform(0.2, 0.6)
@@ -516,8 +479,9 @@ def _photographed(
             rng.uniform(0.7, 1.0) if photo else 1
         )
         picture += noise * rng.standard_normal(picture.shape, np.float32)
-        pixels = np.uint8(np.clip(255 * picture + 0.5, 0, 255))
-        pixels = _compressed(pixels, int(rng.integers(35, 96) if photo else rng.integers(75, 96)))
+        pixels = _compressed(
+            levels(picture), int(rng.integers(35, 96) if photo else rng.integers(75, 96))
+        )
     return np.asarray(Image.fromarray(pixels).convert("L")) if rng.random() < 0.3 else pixels
 
 
