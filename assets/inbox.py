@@ -61,7 +61,7 @@ def inbox_predictions(
     with stopwatch():
         (readings,) = recognizer.read_pages([page])
         sheet = contact_sheet.draw(
-            [contact_sheet.Entry(path.name, page.picture, readings)],
+            [contact_sheet.fitted(path.name, page.picture, readings)],
             recognizer,
             figures.font_file(recognizer.known.class_names),
         )

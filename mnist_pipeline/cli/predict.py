@@ -41,9 +41,8 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
             (readings,) = recognizer.read_pages([page])
             document = _document(file, readings, recognizer.known)
             lines = [*map(printable, table.lines(file, readings))]
-            if sheet:  # in the size of the sheet, so that large pictures take no memory
-                entry = contact_sheet.Entry(str(file), page.picture, readings)
-                on_sheet.append(entry.fitted())
+            if sheet:
+                on_sheet.append(contact_sheet.fitted(str(file), page.picture, readings))
         if as_json:
             before = ",\n" if number else "[\n"
             click.echo(before + indent(json.dumps(document, indent=1), " "), nl=False)

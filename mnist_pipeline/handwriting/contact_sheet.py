@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Reading, Recognizer, headline
@@ -31,32 +31,35 @@ WARNING_CARD = "#ffebe9"
 # Lengths in pixels.
 GAP = 12
 SMALL, NORMAL = 12, 16  # font sizes
-TITLE = NORMAL + 2 * GAP
+LINE = 22  # height of a line of text
 PICTURE_SIZE = (360, 220)  # width and height, at most
 SIDE = 2 * IMAGE_SIDE  # of a 28×28 image
 STRIP = (2 + NUM_NEIGHBORS_SHOWN) * SIDE  # width of the images of a digit
 CARD_WIDTH = STRIP + 300
 CARDS_PER_ROW = 2
-WIDTH = PICTURE_SIZE[0] + CARDS_PER_ROW * (CARD_WIDTH + GAP) + 2 * GAP
+WIDTH = PICTURE_SIZE[0] + CARDS_PER_ROW * (CARD_WIDTH + GAP)
 
 
 class Entry(NamedTuple):
     """A picture with the digits that were read in it."""
 
     title: str  # any text; it is drawn in one line
-    picture: np.ndarray  # (rows, columns), upright and grey, as `pictures.read` returns it
-    readings: Sequence[Reading]  # as `Recognizer.read` returns them
-    # Of the picture to which the boxes belong, if `picture` is a copy of another size.
-    width: int | None = None
+    picture: Image.Image  # grey, in its size on the sheet
+    scale: float  # its size, as a share of the original one
+    readings: Sequence[Reading]
 
-    def fitted(self) -> "Entry":
-        """The same entry with the picture in its size on the sheet, not blurred if enlarged."""
-        height, width = self.picture.shape
-        scale = min(PICTURE_SIZE[0] / width, PICTURE_SIZE[1] / height)
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        method = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
-        resized = Image.fromarray(_levels(self.picture)).resize(size, method, reducing_gap=2.0)
-        return self._replace(picture=np.asarray(resized), width=self.width or width)
+
+def fitted(title: str, picture: np.ndarray, readings: Sequence[Reading]) -> Entry:
+    """Fit a picture to the sheet, not blurred if enlarged, so that a large one takes no memory.
+
+    The picture is upright and grey, (rows, columns), as `pictures.read` returns it.
+    """
+    height, width = picture.shape
+    scale = min(PICTURE_SIZE[0] / width, PICTURE_SIZE[1] / height)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    method = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
+    small = Image.fromarray(_levels(picture)).resize(size, method, reducing_gap=2.0)
+    return Entry(title, small, scale, readings)
 
 
 def draw(entries: Sequence[Entry], recognizer: Recognizer, font: str | None = None) -> Image.Image:
@@ -70,20 +73,25 @@ def draw(entries: Sequence[Entry], recognizer: Recognizer, font: str | None = No
     others.
     """
     sheet = _Sheet(recognizer, font)
-    noun = recognizer.known.noun
-    legend = f"Each {noun} as the models see it, its nearest training {noun}s, and the {noun} from"
-    parts = [sheet.draw_line(f"{legend} {NUM_COMPONENTS} components")]
+    known = recognizer.known
+    legend = (
+        f"Each {known.noun} as the models see it, its nearest training {known.noun}s, and the "
+        f"{known.noun} from {NUM_COMPONENTS} components"
+    )
     shown = entries[:MAX_PICTURES]
-    parts += [sheet.draw_entry(entry.fitted(), MAX_DIGITS // len(shown)) for entry in shown]
+    parts = [sheet.draw_line(legend, SOFT)]
+    for entry in shown:
+        numbered = [*enumerate(entry.readings, 1)]
+        on_cards = numbered[: MAX_DIGITS // len(shown)]
+        title = f"{entry.title}: {headline(entry.readings, known)}"
+        if len(on_cards) < len(numbered):
+            title = f"{len(on_cards)} of {count(len(numbered), known.noun)} in {title}"
+        cards = _in_rows([sheet.draw_card(*digit) for digit in on_cards], CARDS_PER_ROW)
+        parts += [sheet.draw_line(title, INK), _in_rows([_with_boxes(entry), cards], 2)]
     if len(shown) < len(entries):
         left_out = count(len(entries) - len(shown), "more picture")
-        parts.append(sheet.draw_line(f"and {left_out}"))
-    image = Image.new("RGB", (WIDTH, sum(part.height for part in parts)))
-    top = 0
-    for part in parts:
-        image.paste(part, (0, top))
-        top += part.height
-    return image
+        parts.append(sheet.draw_line(f"and {left_out}", SOFT))
+    return ImageOps.expand(_in_rows(parts), GAP, PAPER)
 
 
 def shortened(text: str, length: int = 18) -> str:
@@ -97,46 +105,46 @@ def percent(share: float) -> str:
     return ">99.9%" if share >= 0.9995 else f"{share:.1%}"
 
 
+def _in_rows(images: Sequence[Image.Image], columns: int = 1) -> Image.Image:
+    """Images in rows, each row as high as its highest image."""
+    rows = [images[i : i + columns] for i in range(0, len(images), columns)]
+    heights = [max(image.height for image in row) + GAP for row in rows]
+    joined = Image.new("RGB", (WIDTH, sum(heights)), PAPER)
+    top = 0
+    for row, height in zip(rows, heights):
+        left = 0
+        for image in row:
+            joined.paste(image, (left, top))
+            left += image.width + GAP
+        top += height
+    return joined
+
+
+def _with_boxes(entry: Entry) -> Image.Image:
+    """The picture with the box and the number of each digit."""
+    image = Image.new("RGB", (PICTURE_SIZE[0], entry.picture.height), PAPER)
+    image.paste(entry.picture)
+    pen = ImageDraw.Draw(image)
+    for number, reading in enumerate(entry.readings, 1):
+        left, top, width, height = (round(entry.scale * length) for length in reading.box)
+        color = ACCENT if reading.recognition.looks_like_digit else WARNING
+        pen.rectangle((left, top, left + width, top + height), outline=color)
+        place = left, max(top, NORMAL)
+        # A halo keeps the number legible on any picture.
+        pen.text(place, str(number), color, _font(SMALL), "lb", stroke_width=2, stroke_fill=PAPER)
+    return image
+
+
 class _Sheet(NamedTuple):
-    """Draws the parts of a contact sheet."""
+    """Draws parts of a contact sheet."""
 
     recognizer: Recognizer
     font_path: str | None
 
-    def draw_line(self, text: str) -> Image.Image:
+    def draw_line(self, text: str, color: str) -> Image.Image:
         """A line of text over the whole width."""
-        image = Image.new("RGB", (WIDTH, TITLE), PAPER)
-        self.write(image, (GAP, GAP), [text], SOFT, NORMAL)
-        return image
-
-    def draw_entry(self, entry: Entry, num_cards: int) -> Image.Image:
-        """A title, the picture with boxes around its digits, and cards for the first digits."""
-        known = self.recognizer.known
-        height, width = entry.picture.shape
-        numbered = [*enumerate(entry.readings, 1)]
-        cards = [self.draw_card(number, reading) for number, reading in numbered[:num_cards]]
-        row = cards[0].height + GAP if cards else 0
-        below = max(height + GAP, -(-len(cards) // CARDS_PER_ROW) * row)
-        image = Image.new("RGB", (WIDTH, TITLE + below), PAPER)
-        title = f"{entry.title}: {headline(entry.readings, known)}"
-        if num_cards < len(numbered):
-            title = f"{num_cards} of {count(len(numbered), known.noun)} in {title}"
-        self.write(image, (GAP, GAP), [title], INK, NORMAL)
-        image.paste(Image.fromarray(entry.picture), (GAP, TITLE))
-        pen = ImageDraw.Draw(image)
-        scale = width / (entry.width or width)
-        for number, reading in numbered:
-            x, y, width, height = (round(scale * length) for length in reading.box)
-            left, top = GAP + x, TITLE + y
-            color = ACCENT if reading.recognition.looks_like_digit else WARNING
-            pen.rectangle((left, top, left + width, top + height), outline=color)
-            # A halo keeps the number legible on any picture.
-            place = left, max(top, TITLE + NORMAL)
-            font = _font(SMALL)
-            pen.text(place, str(number), color, font, "lb", stroke_width=2, stroke_fill=PAPER)
-        for i, card in enumerate(cards):
-            left = WIDTH - (CARDS_PER_ROW - i % CARDS_PER_ROW) * (CARD_WIDTH + GAP)
-            image.paste(card, (left, TITLE + i // CARDS_PER_ROW * row))
+        image = Image.new("RGB", (WIDTH, LINE), PAPER)
+        self.write(image, (0, 0), [text], color, NORMAL)
         return image
 
     def draw_card(self, number: int, reading: Reading) -> Image.Image:
@@ -161,7 +169,7 @@ class _Sheet(NamedTuple):
         title = f"{number}: {answer.headline(known.noun)}"
         color = WARNING if answer.is_doubtful else INK
         self.write(card, (left, GAP), [title], color, NORMAL)
-        self.write(card, (left, GAP + 20), [*answers, f"nearest: {labels}"], SOFT, SMALL)
+        self.write(card, (left, GAP + LINE), [*answers, f"nearest: {labels}"], SOFT, SMALL)
         return card
 
     def write(

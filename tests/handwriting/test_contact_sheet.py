@@ -10,14 +10,14 @@ from PIL import ImageColor
 from mnist_pipeline.data.records import DataSet, DigitSet
 from mnist_pipeline.handwriting.contact_sheet import (
     GAP,
+    LINE,
     MAX_PICTURES,
     PICTURE_SIZE,
     SIDE,
     STRIP,
-    TITLE,
     WARNING_CARD,
-    Entry,
     draw,
+    fitted,
     percent,
     shortened,
 )
@@ -36,11 +36,11 @@ def test_the_images_of_a_digit_are_on_the_sheet_and_those_of_a_photo_are_no_nega
     is_photo: bool, small_recognizer: Recognizer, reading: Reading
 ) -> None:
     recognizer = small_recognizer.of(DataSet(whole_pictures=is_photo))
-    sheet = np.asarray(draw([Entry("a.png", reading.image, [reading])], recognizer).convert("L"))
+    sheet = np.asarray(draw([fitted("a.png", reading.image, [reading])], recognizer).convert("L"))
     near = [recognizer.training_image(n.index) for n in reading.recognition.neighbors]
     images = np.hstack([reading.image, *near, reading.recognition.reconstruction])
     levels = np.clip(np.rint(images), 0, 255).astype(np.uint8)
-    top, left = 2 * TITLE + GAP, PICTURE_SIZE[0] + 3 * GAP
+    top, left = 2 * LINE + 4 * GAP, PICTURE_SIZE[0] + 3 * GAP
     drawn = sheet[top : top + SIDE : 2, left : left + STRIP : 2]
     np.testing.assert_array_equal(drawn, levels if is_photo else 255 - levels)
 
@@ -51,7 +51,7 @@ def test_an_image_that_does_not_look_like_a_digit_is_highlighted(
     warning = ImageColor.getrgb(WARNING_CARD)
     for looks in (True, False):
         answer = replace(reading.recognition, looks_like_digit=looks)
-        entry = Entry("a.png", reading.image, [reading._replace(recognition=answer)])
+        entry = fitted("a.png", reading.image, [reading._replace(recognition=answer)])
         colors = draw([entry], small_recognizer).getcolors(1 << 24) or []
         assert (warning in {color for _, color in colors}) != looks
 
@@ -64,7 +64,7 @@ def test_names_that_are_not_ascii_are_drawn_in_the_letters_of_a_font(
     )
 
     def drawn(recognizer: Recognizer, font: str | None) -> np.ndarray:
-        return np.asarray(draw([Entry("a.png", reading.image, [reading])], recognizer, font))
+        return np.asarray(draw([fitted("a.png", reading.image, [reading])], recognizer, font))
 
     font = findfont("DejaVu Sans")
     assert np.any(drawn(named, font) != drawn(named, None))
@@ -76,18 +76,17 @@ def test_a_picture_of_any_shape_fits(
     shape: tuple[int, int], small_recognizer: Recognizer, reading: Reading
 ) -> None:
     whole = reading._replace(box=(0, 0, shape[1], shape[0]))
-    page = Entry("a.png", np.zeros(shape, np.float32), [whole])
+    page = fitted("a.png", np.zeros(shape, np.float32), [whole])
     sheet = draw([page], small_recognizer)
-    assert sheet.height <= 2 * TITLE + PICTURE_SIZE[1] + GAP
-    assert draw([page.fitted()], small_recognizer) == sheet
+    assert sheet.height <= 2 * LINE + PICTURE_SIZE[1] + 6 * GAP
 
 
 def test_the_height_of_a_sheet_is_bounded(small_recognizer: Recognizer, reading: Reading) -> None:
-    page = Entry("a.png", np.zeros((20, 20), np.uint8), [reading] * 100)
+    page = fitted("a.png", np.zeros((20, 20), np.uint8), [reading] * 100)
     sheet = draw([page] * MAX_PICTURES, small_recognizer)
     more = draw([page] * (MAX_PICTURES + 5), small_recognizer)
-    assert more.height == sheet.height + TITLE  # the number of the others
-    assert more.height < 16_383  # the most that WebP can have
+    assert more.height == sheet.height + LINE + GAP  # the number of the others
+    assert more.height < 16_384  # WebP has no more rows
 
 
 @pytest.mark.parametrize(
@@ -106,7 +105,7 @@ def test_a_title_in_any_letters_is_drawn_without_a_font(
     small_recognizer: Recognizer, reading: Reading
 ) -> None:
     for title in ("sieben-ü.png", "not-utf8-\udcff.png"):
-        draw([Entry(title, reading.image, [reading])], small_recognizer)
+        draw([fitted(title, reading.image, [reading])], small_recognizer)
 
 
 def test_a_probability_is_not_rounded_up_to_certainty() -> None:
