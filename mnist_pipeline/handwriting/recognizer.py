@@ -32,11 +32,13 @@ from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 States = Mapping[str, Mapping[str, np.ndarray]]  # the arrays of each model by name
 
-INDEX = "knn"  # the model whose state includes the training digits
+# Two rules are about built-in methods and name them, because no other method offers these things.
+# All other code here iterates over the table of models.
+INDEX = "knn"  # its state has the training images, of which the nearest are shown
+CNN = "cnn"  # it has learned to read digits of any place and size
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
 MAX_OTHERS = 0.5  # the models disagree if a larger share of the others answers differently
-CNN = "cnn"  # the model that has learned to read digits of any place and size
 # An answer of a lower probability is in doubt. With 0.98 for the CNN, 0.2% of the digits in
 # pictures made for development were wrong without doubt, and 0.5% with 0.9.
 PROBABLE = {CNN: 0.98}
@@ -224,7 +226,7 @@ class Recognizer(NamedTuple):
         """The arrays from which a model answers."""
         prefix = f"{model}."
         return {
-            name[len(prefix) :]: array
+            name.removeprefix(prefix): array
             for name, array in self.states.items()
             if name.startswith(prefix)
         }
