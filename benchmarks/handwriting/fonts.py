@@ -2,7 +2,12 @@
 table.
 
 Methods were chosen on other fonts, and on the first 797 of the 8×8 digits. A font that is not
-installed is left out; `PACKAGES` installs all of them.
+installed is left out. These packages have all of them:
+
+fonts-aoyagi-soseki fonts-dancingscript fonts-dkg-handwriting fonts-dustin fonts-ecolier-court
+fonts-havana fonts-humor-sans fonts-isabella fonts-kiloji fonts-kristi fonts-lobster
+fonts-ottilie fonts-rufscript fonts-sjfonts fonts-tlwg-purisa-otf fonts-yozvox-yozfont
+fonts-yusei-magic
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,11 +33,6 @@ FONTS = """\
         aoyagi-soseki DancingScript-Regular Delphine dkg Domestic_Manners Ecolier-court
     Havana-Regular Humor-Sans     Isabella     Junkyard Kristi Ottilie-U1AY Purisa Rufscript010
     SteveHand YOzBAF YOzRSX YuseiMagic-Regular kiloji lobster"""
-PACKAGES = """\
-        fonts-aoyagi-soseki fonts-dancingscript fonts-dkg-handwriting fonts-dustin
-    fonts-ecolier-court     fonts-havana fonts-humor-sans fonts-isabella fonts-kiloji
-    fonts-kristi fonts-lobster fonts-ottilie     fonts-rufscript fonts-sjfonts
-    fonts-tlwg-purisa-otf fonts-yozvox-yozfont fonts-yusei-magic"""
 FIRST_OF_EIGHT = 797  # of the 1,797 8×8 digits: those before were used to choose methods
 NUM_DIGITS = 6  # in a line
 INK, PAPER = 0.12, 0.96
