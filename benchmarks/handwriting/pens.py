@@ -85,14 +85,12 @@ class Hand(NamedTuple):
 
     slant: float  # shift of the top to the right, as a share of the height
     aspect: float  # width, as a factor
-    tilt: float  # rotation of a glyph in radians, standard deviation
     unsteadiness: float  # scatter of the points of a stroke, as a share of the height
 
 
 class Pen(NamedTuple):
     """A pen."""
 
-    name: str
     width: float  # as a share of the glyph's height
     profile: str  # "round", "tapered", "soft" or "dry"
     ink: tuple[float, float, float]  # red, green, blue in [0, 1]
@@ -111,13 +109,14 @@ class Setting(NamedTuple):
 
 BLUE, BLACK, RED = (0.1, 0.15, 0.55), (0.08, 0.08, 0.1), (0.7, 0.1, 0.12)
 GREEN, GREY = (0.1, 0.4, 0.2), (0.25, 0.25, 0.27)
-PENS: dict[str, Any] = {  # by name: range of widths, profiles, inks, range of opacities
-    "ballpoint": ((0.025, 0.05), ("round", "tapered"), (BLUE, BLACK, RED), (0.75, 0.95)),
-    "pencil": ((0.03, 0.06), ("round", "dry"), (GREY,), (0.6, 0.85)),
-    "fountain pen": ((0.04, 0.08), ("tapered", "round"), (BLUE, BLACK), (0.85, 1.0)),
-    "felt pen": ((0.06, 0.10), ("round", "soft"), (BLUE, BLACK, RED, GREEN), (0.85, 1.0)),
-    "marker": ((0.10, 0.15), ("round", "soft"), (BLUE, BLACK, RED, GREEN), (0.9, 1.0)),
-}
+TILT = 0.05  # rotation of a glyph in radians, standard deviation
+PENS: list[Any] = [  # range of widths, profiles, inks, range of opacities
+    ((0.025, 0.05), ("round", "tapered"), (BLUE, BLACK, RED), (0.75, 0.95)),  # ballpoint
+    ((0.03, 0.06), ("round", "dry"), (GREY,), (0.6, 0.85)),  # pencil
+    ((0.04, 0.08), ("tapered", "round"), (BLUE, BLACK), (0.85, 1.0)),  # fountain pen
+    ((0.06, 0.10), ("round", "soft"), (BLUE, BLACK, RED, GREEN), (0.85, 1.0)),  # felt pen
+    ((0.10, 0.15), ("round", "soft"), (BLUE, BLACK, RED, GREEN), (0.9, 1.0)),  # marker
+]
 CHALKS = ((0.95, 0.95, 0.92), (0.95, 0.9, 0.6))
 PAPERS = {
     "white": (0.96, 0.96, 0.95),
@@ -137,24 +136,17 @@ def setting(rng: np.random.Generator) -> Setting:
     hand = Hand(
         slant=float(np.clip(rng.normal(0.08, 0.14), -0.25, 0.45)),
         aspect=rng.uniform(0.8, 1.25),
-        tilt=0.05,
         unsteadiness=rng.uniform(0.006, 0.02),
     )
     paper = str(rng.choice(list(PAPERS)))
     if paper == "blackboard":
         ink = CHALKS[rng.integers(len(CHALKS))]
-        pen = Pen(
-            "chalk",
-            rng.uniform(0.05, 0.11),
-            str(rng.choice(["dry", "soft"])),
-            ink,
-            rng.uniform(0.75, 0.95),
-        )
+        width, profile = rng.uniform(0.05, 0.11), str(rng.choice(["dry", "soft"]))
+        pen = Pen(width, profile, ink, rng.uniform(0.75, 0.95))
     else:
-        name = str(rng.choice(list(PENS)))
-        widths, profiles, inks, opacities = PENS[name]
+        widths, profiles, inks, opacities = PENS[rng.integers(len(PENS))]
         profile, ink = str(rng.choice(profiles)), inks[rng.integers(len(inks))]
-        pen = Pen(name, rng.uniform(*widths), profile, ink, rng.uniform(*opacities))
+        pen = Pen(rng.uniform(*widths), profile, ink, rng.uniform(*opacities))
     camera = str(rng.choice(CAMERAS, p=(0.2, 0.3, 0.5)))
     light = str(rng.choice(LIGHTS)) if camera == "photo" else "even"
     return Setting(hand, pen, paper, light, camera)
@@ -404,7 +396,7 @@ def _written(glyph: Glyph, hand: Hand, rng: np.random.Generator) -> list[NDArray
     """Curves of a glyph as a hand writes it, (n, 2) each, in units of the height."""
     moved = {point: rng.normal(0, hand.unsteadiness, 2) for stroke in glyph for point in stroke}
     amplitude, phase = rng.normal(0, 0.02, (2, 2)), rng.uniform(0, 2 * np.pi, (2, 2))
-    tilt, stretch = rng.normal(0, hand.tilt), hand.aspect * rng.normal(1, 0.05)
+    tilt, stretch = rng.normal(0, TILT), hand.aspect * rng.normal(1, 0.05)
     curves = []
     for stroke in glyph:
         offset = rng.normal(0, hand.unsteadiness, 2)  # of the whole stroke
