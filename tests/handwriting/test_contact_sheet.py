@@ -60,7 +60,8 @@ def test_names_that_are_not_ascii_are_drawn_in_the_letters_of_a_font(
     small_recognizer: Recognizer, reading: Reading
 ) -> None:
     named, plain = (
-        small_recognizer.of(DataSet(class_names=(name,) * 10, noun="cat", whole_pictures=True)) for name in ("кот", "cat")
+        small_recognizer.of(DataSet(class_names=(name,) * 10, noun="cat", whole_pictures=True))
+        for name in ("кот", "cat")
     )
 
     def drawn(recognizer: Recognizer, font: str | None) -> np.ndarray:
