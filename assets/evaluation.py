@@ -87,6 +87,7 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
             evaluated = scores.evaluate(true, predictions.labels, predictions.probabilities)
         counts = np.array(evaluated.confusion_matrix)
         low, high = evaluated.interval
+        num_correct = evaluated.total - evaluated.errors
         by_class = {
             "class": names,
             "precision": evaluated.precision,
@@ -110,8 +111,8 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
             checks={
                 "better_than_guessing": warning(
                     at_least(
-                        *scores.compared_with_guessing(true, predictions.labels),
-                        f"{evaluated.total - evaluated.errors:,} of {evaluated.total:,} test "
+                        *scores.compared_with_guessing(num_correct, true),
+                        f"{num_correct:,} of {evaluated.total:,} test "
                         "images are classified correctly, which may be guessing",
                     )
                 ),

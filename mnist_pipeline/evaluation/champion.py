@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import gt
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -93,11 +92,12 @@ def elect(
         )
         for name, labels in test.items()
     ]
-    candidates = [
-        name
-        for name in test
-        if gt(*compared_with_guessing(true_held_out, held_out[name].to_numpy()))
-    ]
+    candidates = []
+    for model in models:
+        num_correct = model.num_held_out - model.held_out_errors
+        low, guessing = compared_with_guessing(num_correct, true_held_out)
+        if low > guessing:
+            candidates.append(model.model)
     contestants = [model for model in models if model.model in candidates] or models
     if present and present.model in test and present.images == images:
         contestants = [present, *contestants]

@@ -17,7 +17,12 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_mod
 
 from mnist_pipeline.data.held_out import split, stratified_order
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.evaluation.scores import accuracy, difference_interval, wilson_interval
+from mnist_pipeline.evaluation.scores import (
+    accuracy,
+    difference_interval,
+    only_one_correct,
+    wilson_interval,
+)
 from mnist_pipeline.methods import table
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.reported import ReportedError
@@ -172,8 +177,7 @@ def summarize(
     rows = []
     for key in ranked:
         trial = trials[key]
-        only_this = int(np.count_nonzero(right[key] & ~right[best]))
-        only_best = int(np.count_nonzero(right[best] & ~right[key]))
+        only_this, only_best = only_one_correct(right[key], right[best])
         low, high = difference_interval(only_this, only_best, len(held_out))
         rows.append(
             {

@@ -180,11 +180,20 @@ def accuracy_interval(true_labels: np.ndarray, predicted_labels: np.ndarray) -> 
     return wilson_interval(int(correct.sum()), len(correct))
 
 
-def compared_with_guessing(
-    true_labels: np.ndarray, predicted_labels: np.ndarray
-) -> tuple[float, float]:
-    """The lower end of an accuracy's interval, and the share of the most frequent class."""
-    return accuracy_interval(true_labels, predicted_labels)[0], most_frequent_share(true_labels)
+def compared_with_guessing(num_correct: int, true_labels: np.ndarray) -> tuple[float, float]:
+    """The lower end of an accuracy's 95% interval, and the share of the most frequent class.
+
+    A model that is correct for `num_correct` of the labelled samples is surely better than guessing
+    if the first number is larger than the second.
+
+    Examples
+    --------
+    >>> low, guessing = compared_with_guessing(4, np.array([0, 1, 1, 1]))
+    >>> round(low, 2), guessing  # all four are correct, and still it may be guessing
+    (0.51, 0.75)
+    """
+    low, _ = wilson_interval(num_correct, len(true_labels))
+    return low, most_frequent_share(true_labels)
 
 
 def confusion_matrix(
@@ -224,6 +233,14 @@ def wilson_interval(successes: float, total: int) -> tuple[float, float]:
     middle = (share + Z**2 / (2 * total)) / scale
     half_width = Z * math.sqrt(share * (1 - share) / total + Z**2 / (4 * total**2)) / scale
     return max(0.0, middle - half_width), min(1.0, middle + half_width)
+
+
+def only_one_correct(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
+    """How many samples only the first of two models classifies correctly, and only the second.
+
+    The arguments tell for each sample whether it is correct, bool (n_samples,).
+    """
+    return int(np.count_nonzero(first & ~second)), int(np.count_nonzero(second & ~first))
 
 
 def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
@@ -312,10 +329,10 @@ def compare(
     """
     ranked = sorted(evaluations, key=lambda model: evaluations[model].errors)
     correct = {model: _correct(true_labels, predictions[model]) for model in ranked}
-    pairs = [
-        _compare_pair(first, second, correct[first], correct[second])
-        for first, second in combinations(ranked, 2)
-    ]
+    pairs = []
+    for first, second in combinations(ranked, 2):
+        counts = only_one_correct(correct[first], correct[second])
+        pairs.append(PairComparison(first, second, *counts, mcnemar_p_value(*counts)))
     models = {}
     for model in ranked:
         evaluation = evaluations[model]
@@ -350,16 +367,6 @@ def misclassified(
         "probability": probabilities[wrong, predicted_labels[wrong]],
         "true_probability": probabilities[wrong, true_labels[wrong]],
     }
-
-
-def _compare_pair(
-    first: str, second: str, first_correct: np.ndarray, second_correct: np.ndarray
-) -> PairComparison:
-    only_first = int(np.count_nonzero(first_correct & ~second_correct))
-    only_second = int(np.count_nonzero(second_correct & ~first_correct))
-    return PairComparison(
-        first, second, only_first, only_second, mcnemar_p_value(only_first, only_second)
-    )
 
 
 def _check_probabilities(true_labels: np.ndarray, probabilities: np.ndarray) -> None:

@@ -233,8 +233,7 @@ def _paired(
         return {}
     was_right, is_right = before == true, after == true
     changed = before != after
-    fixed = int(np.count_nonzero(is_right & ~was_right))
-    broken = int(np.count_nonzero(was_right & ~is_right))
+    fixed, broken = scores.only_one_correct(is_right, was_right)
     low, high = scores.difference_interval(fixed, broken, len(true))
     classes = int(true.max()) + 1
     return {
