@@ -4,7 +4,6 @@ Torch is imported inside the functions that use it, so that the definitions load
 """
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
@@ -19,9 +18,6 @@ from mnist_pipeline.runtime.graph.configs import config_of, settings_of
 from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import STORAGE, progress, result, stopwatch
 from mnist_pipeline.utils import machine
-
-if TYPE_CHECKING:
-    from mnist_pipeline.methods.networks.training import EpochRecord
 
 GROUP = "networks"
 POOL = "training"  # one of Dagster's pools, without a limit by default; see docs/deploy.md
@@ -57,7 +53,9 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         images, labels = train_digits
         validation_size = held_out_size(labels)
         settings = settings_of(config)
-        recipe, sizes = training.of_settings(name, settings)
+        network, recipe = training.from_settings(
+            name, settings, num_classes=train_digits.num_classes, seed=seed.number
+        )
         if settings["recipe"] == "default" and not raw_mnist.data_set.is_mnist:
             recipe = training.adapt(
                 recipe,
@@ -65,9 +63,16 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
                 handwritten=raw_mnist.data_set.handwritten,
                 epochs=settings["epochs"],
             )
-        network = training.build(
-            modules.KINDS[name], **sizes, num_classes=train_digits.num_classes, seed=seed.number
-        )
+
+        def on_epoch(record: training.EpochRecord) -> None:
+            progress(
+                record.epoch,
+                recipe.epochs,
+                loss=record.loss,
+                accuracy=record.accuracy,
+                held_out_accuracy=record.validation_accuracy,
+            )
+
         with stopwatch():
             history = training.train(
                 network,
@@ -76,7 +81,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
                 recipe,
                 seed=seed.number,
                 validation_size=validation_size,
-                on_epoch=lambda record: _report_epoch(record, recipe.epochs),
+                on_epoch=on_epoch,
             )
         value = training.stored(network, history)
         losses = [[round(loss, 5) for loss in record.losses] for record in history.epochs]
@@ -114,16 +119,6 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         )
 
     return model
-
-
-def _report_epoch(record: "EpochRecord", epochs: int) -> None:
-    """Report the measurements of an epoch as progress of the step."""
-    held_out = (
-        {}
-        if record.validation_accuracy is None
-        else {"held_out_accuracy": record.validation_accuracy}
-    )
-    progress(record.epoch, epochs, loss=record.loss, accuracy=record.accuracy, **held_out)
 
 
 mlp_model, cnn_model = _model_asset("mlp"), _model_asset("cnn")

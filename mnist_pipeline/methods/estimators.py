@@ -243,7 +243,7 @@ class CNNClassifier(_Classifier):
         self.weights_ = training.weights(network)
 
     def _probabilities(self, X: NDArray[Any]) -> NDArray[np.float32]:
-        network = training.load_weights(modules.of_weights("cnn", self.weights_), self.weights_)
+        network = modules.of_weights("cnn", self.weights_)
         return training.predict_probabilities(
             network, self._images(X), temperature=self.temperature_
         )

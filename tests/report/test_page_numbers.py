@@ -21,7 +21,6 @@ from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.methods import harris, pca, softmax
 from mnist_pipeline.methods.networks import modules
 from mnist_pipeline.methods.networks.method import weights_of
-from mnist_pipeline.methods.networks.training import load_weights
 from mnist_pipeline.methods.table import by_model
 from mnist_pipeline.report import arrays
 from mnist_pipeline.report.topics import Values
@@ -241,7 +240,7 @@ def test_the_page_trains_to_the_weights_of_sgd(page: Page) -> None:
 
 def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -> None:
     weights, image = weights_of(values["cnn_model"]), values["test_digits"].images[0]
-    network: Any = load_weights(modules.of_weights("cnn", weights), weights)
+    network: Any = modules.of_weights("cnn", weights)
     with torch.inference_mode():
         first = torch.relu(
             network.conv1(torch.tensor(image / 255, dtype=torch.float32)[None, None])

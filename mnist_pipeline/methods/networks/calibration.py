@@ -3,9 +3,7 @@
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from mnist_pipeline.utils.bisection import crossing
 from mnist_pipeline.utils.checks import checked, checked_labels
@@ -47,15 +45,3 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
         spread = float(checked("the largest difference of logits", -scores.min(), 1e-100))
         low, high = 1e-6 * spread, 100 * spread
     return crossing(slope, low, high)
-
-
-def calibrate(logits: NDArray[Any], labels: NDArray[Any]) -> tuple[float, float]:
-    """The temperature of these logits, and their mean cross-entropy with it, in nats.
-
-    See `fit_temperature`.
-    """
-    temperature = fit_temperature(logits, labels)
-    scores = torch.from_numpy(np.asarray(logits, np.float64)) / temperature
-    return temperature, float(
-        F.cross_entropy(scores, torch.from_numpy(np.asarray(labels, np.int64)))
-    )

@@ -49,18 +49,17 @@ class NetworkMethod:
 
         It makes as many updates as the recipe makes with `repeats` times as many images.
         """
-        from mnist_pipeline.methods.networks import modules, training
+        from mnist_pipeline.methods.networks import training
 
-        recipe, sizes = training.of_settings(self.kind, settings)
+        num_classes = int(labels.max()) + 1
+        network, recipe = training.from_settings(
+            self.kind, settings, num_classes=num_classes, seed=seed
+        )
         updates = recipe.whole_passes * math.ceil(len(images) * repeats / recipe.batch_size)
         epochs = math.ceil(updates / math.ceil(len(images) / recipe.batch_size))
-        model = training.build(
-            modules.KINDS[self.kind], **sizes, num_classes=int(labels.max()) + 1, seed=seed
-        )
-        history = training.train(
-            model, images, labels, replace(recipe, later=1.0, epochs=epochs), seed=seed
-        )
-        return training.stored(model, history)
+        recipe = replace(recipe, later=1.0, epochs=epochs)
+        history = training.train(network, images, labels, recipe, seed=seed)
+        return training.stored(network, history)
 
     def answer(self, fitted: Fitted, images: np.ndarray) -> Answer:
         """The most probable class of each image, and the calibrated class probabilities.
@@ -72,11 +71,10 @@ class NetworkMethod:
             logits = self.logits(fitted, images).astype(np.float64)
             probabilities = softmax(logits / temperature)
         else:
-            from mnist_pipeline.methods.networks import modules, training
+            from mnist_pipeline.methods.networks import modules, prediction
 
-            weights = weights_of(fitted)
-            model = training.load_weights(modules.of_weights(self.kind, weights), weights)
-            probabilities = training.predict_probabilities(model, images, temperature)
+            network = modules.of_weights(self.kind, weights_of(fitted))
+            probabilities = prediction.predict_probabilities(network, images, temperature)
         return Answer(probabilities.argmax(axis=1), probabilities)
 
     def held_out_answer(self, fitted: Fitted, images: np.ndarray, held_out: np.ndarray) -> Answer:

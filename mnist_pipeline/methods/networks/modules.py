@@ -1,13 +1,14 @@
 """The two networks: a multi-layer perceptron and a convolutional network for 28×28 digits.
 
 Both take pixels in [0, 1] and return logits. The softmax is in the loss and in
-`training.predict_probabilities`.
+`prediction.predict_probabilities`.
 """
 
 import copy
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -120,17 +121,24 @@ def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
 
 
 def of_weights(kind: str, weights: Mapping[str, NDArray[Any]]) -> nn.Module:
-    """An untrained network of a kind in `KINDS`, with parameters of the shapes of these weights.
+    """The network of a kind in `KINDS` with these weights by name, in evaluation mode.
 
     Examples
     --------
-    >>> of_weights("mlp", MLP(784, 16, 3).state_dict()).output
+    >>> weights = {name: tensor.numpy() for name, tensor in MLP(784, 16, 3).state_dict().items()}
+    >>> of_weights("mlp", weights).output
     Linear(in_features=16, out_features=3, bias=True)
     """
+    network: nn.Module
     if kind == "cnn":
-        return CNN(len(weights["linear.bias"]))
-    num_hidden, num_inputs = weights["hidden.weight"].shape
-    return MLP(num_inputs, num_hidden, len(weights["output.bias"]))
+        network = CNN(len(weights["linear.bias"]))
+    else:
+        num_hidden, num_inputs = weights["hidden.weight"].shape
+        network = MLP(num_inputs, num_hidden, len(weights["output.bias"]))
+    network.load_state_dict(
+        {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
+    )
+    return network.eval()
 
 
 def num_parameters(model: nn.Module) -> int:

@@ -1,7 +1,6 @@
 """What a trained network predicts, and its weights as arrays."""
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,6 @@ from mnist_pipeline.utils.checks import checked_pixels
 
 # Images predicted at a time. Their activations fit the cache, which halves the time.
 BATCH_SIZE = 250
-Model = TypeVar("Model", bound=nn.Module)
 
 
 def predict_probabilities(
@@ -38,19 +36,14 @@ def predict_probabilities(
 
 
 def weights(model: nn.Module) -> dict[str, NDArray[np.float32]]:
-    """Copies of a network's parameters and buffers by name, as C-contiguous float32 arrays."""
+    """Copies of a network's parameters and buffers by name, as C-contiguous float32 arrays.
+
+    `modules.of_weights` is the inverse.
+    """
     return {
         name: np.array(value.detach().cpu().float().numpy(), order="C", copy=True)
         for name, value in model.state_dict().items()
     }
-
-
-def load_weights(model: Model, arrays: Mapping[str, NDArray[Any]]) -> Model:
-    """Load the arrays of `weights` into a network; return the network in evaluation mode."""
-    model.load_state_dict(
-        {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-    )
-    return model.eval()
 
 
 def logits(model: nn.Module, pixels: Tensor, precision: str) -> Tensor:

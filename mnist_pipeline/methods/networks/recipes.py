@@ -152,15 +152,6 @@ def named_recipe(network: str, name: str, **overrides: Any) -> Recipe:
     )
 
 
-def of_settings(network: str, settings: Mapping[str, Any]) -> tuple[Recipe, dict[str, int]]:
-    """The recipe of "mlp" or "cnn" that the settings of its asset name and change, and the sizes of
-    its layers.
-    """
-    overrides = dict(settings)
-    sizes = {name: overrides.pop(name) for name in ("hidden_size",) if name in settings}
-    return named_recipe(network, overrides.pop("recipe"), **overrides), sizes
-
-
 def adapt(
     recipe: Recipe, num_images: int, *, handwritten: bool, epochs: int | None = None
 ) -> Recipe:

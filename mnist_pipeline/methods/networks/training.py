@@ -5,9 +5,9 @@ a batch is an index into it.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch.optim.adam import adam
 
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.variation import vary
-from mnist_pipeline.methods.networks.calibration import calibrate, fit_temperature
+from mnist_pipeline.methods.networks.calibration import fit_temperature
 from mnist_pipeline.methods.networks.devices import (
     arithmetic,
     choose_precision,
@@ -26,9 +26,8 @@ from mnist_pipeline.methods.networks.devices import (
     placed,
     seeded,
 )
+from mnist_pipeline.methods.networks.modules import KINDS
 from mnist_pipeline.methods.networks.prediction import (
-    Model,
-    load_weights,
     logits,
     pixel_tensor,
     predict_probabilities,
@@ -41,11 +40,10 @@ from mnist_pipeline.methods.networks.recipes import (
     adapt,
     learning_rate_at,
     named_recipe,
-    of_settings,
 )
 from mnist_pipeline.utils.checks import checked_labels
 
-# What `mnist_pipeline.training` offers, with what a training needs before and after it.
+# `mnist_pipeline.training` is this module, and also offers what a training needs before and after.
 __all__ = [
     "RECIPES",
     "DivergenceError",
@@ -55,15 +53,15 @@ __all__ = [
     "adapt",
     "build",
     "fit_temperature",
-    "load_weights",
+    "from_settings",
     "named_recipe",
-    "of_settings",
     "predict_probabilities",
     "stored",
     "train",
     "weights",
 ]
 PARTS = 20  # of an epoch, whose losses are recorded
+Model = TypeVar("Model", bound=nn.Module)
 
 
 class DivergenceError(ArithmeticError):
@@ -81,8 +79,7 @@ class EpochRecord:
     epoch: int  # from 1
     loss: float  # mean cross-entropy over the training images, without label smoothing
     accuracy: float  # over the training images
-    # On the held-out images, after the epoch; None if no images are held out.
-    validation_accuracy: float | None
+    validation_accuracy: float  # on the held-out images, after the epoch; NaN without them
     losses: tuple[float, ...]  # like `loss`, over each of up to `PARTS` parts of the epoch in turn
 
 
@@ -94,7 +91,6 @@ class History:
     precision: str  # "float32" or "bfloat16"
     device: str  # "cpu" or "cuda"
     temperature: float  # divisor of the logits, see `fit_temperature`; 1 without held-out images
-    validation_loss: float  # mean cross-entropy on the held-out images after calibration, in nats
 
 
 OnEpoch = Callable[[EpochRecord], None]
@@ -124,6 +120,18 @@ def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **nam
     """
     with seeded(seed, torch.device("cpu")):
         return construct(*arguments, **named)
+
+
+def from_settings(
+    kind: str, settings: Mapping[str, Any], *, num_classes: int, seed: int
+) -> tuple[nn.Module, Recipe]:
+    """The untrained network of a kind in `KINDS`, and the recipe that the settings of its asset
+    name and change.
+    """
+    overrides = dict(settings)
+    sizes = {name: overrides.pop(name) for name in ("hidden_size",) if name in settings}
+    recipe = named_recipe(kind, overrides.pop("recipe"), **overrides)
+    return build(KINDS[kind], **sizes, num_classes=num_classes, seed=seed), recipe
 
 
 def train(
@@ -172,7 +180,7 @@ def train(
         run = _Run(model, network, recipe, seed, len(images), precision)
         for epoch in range(1, recipe.epochs + 1):
             loss, accuracy, parts = run.train_epoch(images, labels)
-            validation_accuracy = None
+            validation_accuracy = math.nan
             if held_out:
                 scores = logits(network, held_out[0], precision)
                 validation_accuracy = _share_right(scores, held_out[1])
@@ -180,10 +188,10 @@ def train(
             if on_epoch is not None:
                 on_epoch(records[-1])
         run.first_layer.requires_grad_(True)
-    temperature, validation_loss = 1.0, math.nan
+    temperature = 1.0
     if held_out:
-        temperature, validation_loss = calibrate(scores.cpu().numpy(), held_out[1].cpu().numpy())
-    return History(tuple(records), precision, device.type, temperature, validation_loss)
+        temperature = fit_temperature(scores.cpu().numpy(), held_out[1].cpu().numpy())
+    return History(tuple(records), precision, device.type, temperature)
 
 
 def stored(model: nn.Module, history: History) -> dict[str, NDArray[Any]]:
@@ -194,13 +202,12 @@ def stored(model: nn.Module, history: History) -> dict[str, NDArray[Any]]:
     `temperature` () divides the logits, which calibrates the probabilities; it is 1 if no images
     were held out.
     """
-    epochs = history.epochs
-    validation_accuracies = [record.validation_accuracy for record in epochs]
     return {
         **weights(model),
-        "loss": np.array([record.loss for record in epochs]),
-        "accuracy": np.array([record.accuracy for record in epochs]),
-        "validation_accuracy": np.array(validation_accuracies, np.float64),  # None becomes NaN
+        **{
+            name: np.array([getattr(record, name) for record in history.epochs])
+            for name in ("loss", "accuracy", "validation_accuracy")
+        },
         "temperature": np.array(history.temperature),
     }
 
