@@ -1,4 +1,9 @@
-"""The table of models: one entry per model, and everything else iterates over it.
+"""The table of models: one entry per model, and what concerns all models iterates over it.
+
+A part of the code is about one of the four models that the project ships, and names it: its module
+in `assets`, its folder beside this file, its topic of the report, and the scripts of the report
+that compute its answers. Besides, `handwriting.recognizer` needs two of them: it shows the training
+digits that `knn` compares, and trusts `cnn` to find digits at any place.
 
 An entry imports its method only when the method is needed, so that reading the table stays quick
 and a command that answers one picture imports only what answering takes. `docs/add-a-model.md` adds
@@ -286,7 +291,8 @@ def number_in_words(count: int) -> str:
 
 def model_of(asset: str) -> Model | None:
     """The model that the name of an asset begins with, None if it is the asset of no model."""
-    return MODELS.get(asset.partition("_")[0])
+    begins = [model for name, model in MODELS.items() if asset.startswith(f"{name}_")]
+    return max(begins, key=lambda model: len(model.name), default=None)
 
 
 def model_seconds(origins: Mapping[str, Mapping[str, Any]], name: str) -> float | None:
