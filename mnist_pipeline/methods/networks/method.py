@@ -1,5 +1,4 @@
-"""The two networks as models of the table: their logits in NumPy for a few images, and torch for
-many.
+"""The two networks as models of the table: NumPy computes a few answers, and torch many.
 
 For a few images, NumPy takes less time than importing torch. The architectures are those of
 `modules`, the arithmetic is float32.

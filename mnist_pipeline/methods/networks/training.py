@@ -1,4 +1,4 @@
-"""The loop that trains a network, with Adam on the cross-entropy.
+"""The training of a network, with Adam on the cross-entropy, from the settings to what is stored.
 
 It trains any module from pixels in [0, 1] to logits. The images are one uint8 tensor in memory, and
 a batch is an index into it.

@@ -1,4 +1,5 @@
-"""Softmax regression by hand: function, loss, gradient, and per-sample gradient descent.
+"""Softmax regression by hand: function, loss, gradient, per-sample gradient descent, and the model
+of the table.
 
 A linear score for each class, z = W x + b, becomes class probabilities y = softmax(z). With y' the
 one-hot label, the loss is the cross-entropy L = −Σ y' log y, and its gradients are

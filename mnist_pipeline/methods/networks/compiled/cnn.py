@@ -34,7 +34,7 @@ Pooled = tuple[Array, Places]  # with channels innermost
 
 
 class CompiledCNN(nn.Module):
-    """The network of `networks.CNN` with compiled convolutions.
+    """The network `modules.CNN` with compiled convolutions.
 
     It shares the layers, so training one trains both. Parameters and images are float32, on the
     CPU. Autograd is not used: `backpropagate` computes the gradients.
