@@ -65,16 +65,6 @@ def test_cnn_predicts_the_labels_of_the_method(small_train: DigitSet, small_test
     np.testing.assert_array_equal(model.predict(small_test.images), answer.labels)
 
 
-def test_cnn_takes_pixels_from_0_to_1_like_bytes(
-    small_train: DigitSet, small_test: DigitSet
-) -> None:
-    model = CNNClassifier("fast").fit(*small_train)
-    pixels = (small_test.images / 255).reshape(-1, 784)
-    np.testing.assert_allclose(
-        model.predict_proba(pixels), model.predict_proba(small_test.images), atol=1e-6
-    )
-
-
 def test_pca_projects_as_the_method(small_train: DigitSet, small_test: DigitSet) -> None:
     mean = pca.mean(small_train.images)
     eigenvalues, eigenvectors = pca.eigendecomposition(
@@ -106,14 +96,6 @@ def test_cnn_takes_images_and_not_any_number_of_features() -> None:
     assert (tags.two_d_array, tags.three_d_array) == (False, True)
     with pytest.raises(ValueError, match="X has 100 features; expected 784"):
         CNNClassifier().fit(np.eye(2, 100), [0, 1])
-
-
-@pytest.mark.parametrize("scale", [1e-25, 1e20])
-def test_the_scale_of_the_data_changes_no_share_of_the_variance(scale: float) -> None:
-    X = np.random.default_rng(0).normal(size=(20, 3))
-    expected = PCA().fit(X).explained_variance_ratio_
-    found = PCA().fit(scale * X).explained_variance_ratio_
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_without_scikit_learn_the_error_names_the_package_to_install(

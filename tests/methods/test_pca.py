@@ -152,23 +152,6 @@ def test_eigenvectors_are_orthonormal_and_the_covariance_only_scales_them_larges
     assert (vectors[np.abs(vectors).argmax(axis=0), np.arange(NUM_PIXELS)] > 0).all()
 
 
-def test_projections_are_uncorrelated_and_their_variances_are_the_eigenvalues(
-    full: Analysis,
-) -> None:
-    projections = pca.project(full.centered, None, full.eigenvectors[:, :50])
-    assert projections.shape == (60_000, 50)
-    covariance = np.cov(projections, rowvar=False, dtype=np.float64)
-    expected = np.diag(full.eigenvalues[:50])
-    np.testing.assert_allclose(covariance, expected, rtol=0, atol=1e-6 * full.eigenvalues[0])
-
-
-def test_all_components_give_the_images_back(small: Analysis) -> None:
-    projections = pca.project(small.images, small.mean, small.eigenvectors)
-    back = pca.reconstruct(projections, small.mean, small.eigenvectors)
-    assert back.dtype == np.float64
-    assert np.abs(back - small.images.reshape(-1, NUM_PIXELS)).max() < 0.01  # grey levels
-
-
 def test_the_short_way_to_the_error_gives_that_of_the_reconstructions(
     small: Analysis, small_test: DigitSet
 ) -> None:

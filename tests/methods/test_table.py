@@ -5,16 +5,9 @@ import sys
 
 import pytest
 
-from mnist_pipeline.methods.table import MODELS, Method, Model, number_in_words
+from mnist_pipeline.methods.table import MODELS, number_in_words
 from mnist_pipeline.report.figures import COLORS
 from mnist_pipeline.report.figures.style import MARKERS
-
-
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
-def test_a_method_has_every_function_of_its_protocol(model: Model) -> None:
-    functions = [name for name in vars(Method) if not name.startswith("_")]
-    assert "answer" in functions
-    assert all(callable(getattr(model.method(), name)) for name in functions)
 
 
 @pytest.mark.parametrize(
@@ -24,10 +17,6 @@ def test_no_two_models_share_a_name_or_a_look(attribute: str) -> None:
     values = [getattr(model, attribute) for model in MODELS.values()]
     assert len(set(values)) == len(values)
     assert all(values)
-
-
-def test_a_summary_follows_the_title_and_does_not_repeat_it() -> None:
-    assert all(model.title.lower() not in model.summary.lower() for model in MODELS.values())
 
 
 def test_colours_and_markers_are_those_of_the_figures() -> None:

@@ -52,9 +52,7 @@ def test_all_searches_find_the_same_digits(digits, num_points, k):
     assert_all_searches_agree(X[:num_points], queries[:40], k)
 
 
-def test_equal_points_and_the_largest_distance_are_exact():
-    X = np.full((70, 9), 200, np.uint8)
-    assert_all_searches_agree(X, np.array([[0] * 9, [200] * 9, [255] * 9], np.uint8), 4)
+def test_the_largest_distance_is_exact():
     assert_all_searches_agree(np.zeros((1, 784), np.uint8), np.full((1, 784), 255, np.uint8), 1)
 
 
@@ -77,11 +75,6 @@ def test_any_numbers_have_the_neighbors_of_exact_arithmetic_or_are_refused(X, qu
         distances = np.square(points - [Fraction(value) for value in query]).sum(axis=1)
         for distance, least in zip(distances[found], np.sort(distances)):
             assert distance <= least * (1 + Fraction(1e-14))
-
-
-def test_bytes_that_hardly_differ_from_the_mean_are_exact():
-    X, queries = np.full((70, 1), 7, np.uint8), np.array([[0], [7], [8], [254], [255]], np.uint8)
-    assert_all_searches_agree(X, queries, 4, mean=np.array([7 + 1e-12]), components=np.eye(1))
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
@@ -131,16 +124,6 @@ def test_any_bytes_have_the_neighbors_of_the_reference(seed, num_points, num_fea
     k = 1 + seed % num_points
     X = rng.integers(0, levels, (num_points, num_features)).astype(np.uint8)
     assert_all_searches_agree(X, rng.integers(0, levels, (6, num_features)).astype(np.uint8), k)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 150), st.integers(1, 20), st.integers(-12, 12))
-def test_any_floats_have_the_neighbors_of_the_reference(seed, num_points, num_features, exponent):
-    rng = np.random.default_rng(seed)
-    spread = 10.0 ** rng.uniform(-3, 3, num_features) * 10.0**exponent
-    X = rng.normal(size=(num_points, num_features)) * spread + rng.normal(size=num_features)
-    queries = np.concatenate([X[:2], rng.normal(size=(2, num_features)) * spread])
-    assert_all_searches_agree(X, queries, 1 + seed % num_points)
 
 
 @pytest.mark.parametrize("algorithm", SEARCHES)

@@ -121,23 +121,6 @@ def test_where_the_cross_entropy_has_no_minimum_the_temperature_is_one_or_high()
     assert training.fit_temperature(logits, all_wrong) > 500  # the probabilities are nearly equal
 
 
-@pytest.mark.parametrize(
-    ("logits", "labels"),
-    [
-        ([[np.nan, 1]], [0]),
-        ([[np.inf, 1]], [0]),
-        ([[0, 1]], [2]),
-        ([[0, 1]], [-1]),
-        ([[0, 1]], [0.5]),
-        ([[0, 1], [1, 0]], [0]),
-        (np.empty((0, 2)), np.empty(0, int)),
-    ],
-)
-def test_logits_and_labels_without_a_temperature_are_refused(logits, labels) -> None:
-    with pytest.raises(ValueError, match=r"labels|logits"):
-        training.fit_temperature(np.array(logits), np.array(labels))
-
-
 def test_held_out_images_do_not_change_the_weights(few) -> None:
     images, labels = few
     _, held_out = split(labels, 40)

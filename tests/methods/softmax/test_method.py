@@ -63,17 +63,6 @@ def test_any_samples_have_the_loss_of_scipy_or_are_refused(X: np.ndarray) -> Non
             softmax.loss(W, b, y, X)
 
 
-def test_loss_and_gradient_of_a_batch_are_the_means_over_its_samples(parameters) -> None:
-    W, b = parameters
-    X, y = np.random.default_rng(2).normal(size=(5, 6)), np.array([0, 1, 2, 3, 0])
-    losses = [softmax.loss(W, b, label, x) for x, label in zip(X, y)]
-    assert softmax.loss(W, b, y, X) == pytest.approx(np.mean(losses))
-    singles = [softmax.gradient(W, b, label, x) for x, label in zip(X, y)]
-    dW, db = softmax.gradient(W, b, y, X)
-    np.testing.assert_allclose(dW, np.mean([single[0] for single in singles], axis=0))
-    np.testing.assert_allclose(db, np.mean([single[1] for single in singles], axis=0))
-
-
 @settings(max_examples=25, deadline=None)
 @given(st.integers(2, 5), st.integers(1, 6), st.integers(1, 4), st.integers(0, 1000))
 def test_the_gradient_is_that_of_finite_differences(
