@@ -9,7 +9,6 @@ import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.arrays import FEW, arrays
 
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation import scores
@@ -64,25 +63,6 @@ def test_counts_and_figures_per_class_are_those_of_their_definitions(
         )
 
 
-LABELS = st.sampled_from([(3,), (1,), (0,), (3, 1)]).flatmap(arrays)
-
-
-@FEW
-@given(LABELS, LABELS)
-def test_only_two_rows_of_as_many_classes_are_compared(true, predicted) -> None:
-    are_labels = all(
-        labels.dtype.kind in "iu" and labels.shape in ((1,), (3,)) and labels.min() >= 0
-        for labels in (true, predicted)
-    )
-    if are_labels and true.shape == predicted.shape:
-        expected = np.mean([a == b for a, b in zip(true.tolist(), predicted.tolist())])
-        assert scores.accuracy(true, predicted) == expected
-    else:
-        for function in (scores.accuracy, scores.accuracy_interval, scores.confusion_matrix):
-            with pytest.raises(ValueError, match="_labels has"):
-                function(true, predicted)
-
-
 @pytest.mark.parametrize(
     ("labels", "probabilities"),
     [
@@ -96,13 +76,15 @@ def test_only_two_rows_of_as_many_classes_are_compared(true, predicted) -> None:
     ],
 )
 def test_labels_without_a_probability_are_refused(labels, probabilities) -> None:
-    for function in (scores.log_losses, scores.calibrate):
+    other, wrong = np.array([0, 1]), np.array(labels)
+    for function, arguments in (
+        (scores.log_losses, (wrong, probabilities)),
+        (scores.calibrate, (wrong, probabilities)),
+        (scores.misclassified, (wrong, other, probabilities)),
+        (scores.misclassified, (other, wrong, probabilities)),
+    ):
         with pytest.raises(ValueError, match=r"labels|probabilities"):
-            function(np.array(labels), probabilities)
-    with pytest.raises(ValueError, match=r"labels|probabilities"):
-        scores.misclassified(np.array(labels), np.array([1, 0]), probabilities)
-    with pytest.raises(ValueError, match=r"labels|probabilities"):
-        scores.misclassified(np.array([0, 1]), np.array(labels), probabilities)
+            function(*arguments)
 
 
 @pytest.mark.parametrize("total", [1, 100, 10_000])

@@ -93,8 +93,16 @@ def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
 
     Examples
     --------
-    >>> [row["output"] for row in layer_rows(CNN()) if row["parameters"]]
-    ['32 × 24 × 24', '64 × 8 × 8', '10']
+    >>> for row in layer_rows(CNN()):
+    ...     print(*row.values(), sep=" | ")
+    Conv2d | 5 × 5 | 32 × 24 × 24 | 832
+    ReLU |  | 32 × 24 × 24 | 0
+    MaxPool2d | 2 × 2 | 32 × 12 × 12 | 0
+    Conv2d | 5 × 5 | 64 × 8 × 8 | 51264
+    ReLU |  | 64 × 8 × 8 | 0
+    MaxPool2d | 2 × 2 | 64 × 4 × 4 | 0
+    Flatten |  | 1024 | 0
+    Linear |  | 10 | 10250
     """
     rows: list[dict[str, Any]] = []
 

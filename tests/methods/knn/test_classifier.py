@@ -179,10 +179,6 @@ def indexed(**options):
     return KNNClassifier(1, "pca").fit(BYTES, LABELS, **options)
 
 
-def restored(name, change):
-    return KNNClassifier.from_arrays({**STORED, name: change(STORED[name])})
-
-
 @pytest.mark.parametrize(
     ("mistake", "named"),
     [
@@ -190,16 +186,10 @@ def restored(name, change):
         (lambda: KNNClassifier(3, "ball"), "algorithm is 'ball'"),
         (lambda: KNNClassifier(5).fit(BYTES, LABELS), "num_neighbors has the value 5"),
         (lambda: KNNClassifier(1).fit(BYTES, LABELS[:3]), r"y has shape \(3,\)"),
-        (lambda: KNNClassifier(1).fit(BYTES, LABELS / 2), "float64"),
         (lambda: KNNClassifier(1).fit(BYTES[:0], LABELS[:0]), r"X has shape \(0, 3\)"),
-        (lambda: KNNClassifier(1.5), "num_neighbors has"),
-        (lambda: indexed(mean=np.zeros(1), components=np.eye(1)), "mean"),
         (lambda: indexed(mean=np.full(3, np.nan)), "mean"),
-        (lambda: indexed(components=np.ones((1, 1))), "components"),
         (lambda: indexed(components=np.ones((3, 2))), "components"),
-        (lambda: restored("order", lambda order: order + 1), "order"),
-        (lambda: restored("tiles", lambda tiles: tiles[:, :9]), "reshape"),
-        (lambda: restored("mean", lambda mean: mean[:1]), "mean"),
+        (lambda: KNNClassifier.from_arrays({**STORED, "order": STORED["order"] + 1}), "order"),
         (lambda: KNNClassifier(1).kneighbors(BYTES), "KNNClassifier"),
         (lambda: KNNClassifier(1).fit(BYTES, LABELS).predict(BYTES[:, :2]), "X has 2 features"),
         (lambda: vote(np.array([1, 2])), r"neighbor_labels has shape \(2,\)"),
