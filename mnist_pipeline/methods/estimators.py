@@ -220,10 +220,11 @@ class CNNClassifier(_Classifier):
         return tags
 
     def _fit(self, X: NDArray[Any], codes: NDArray[np.int64]) -> None:
-        recipe = training.named_recipe(
-            "cnn", self.recipe, epochs=self.epochs, learning_rate=self.learning_rate
-        )
         images, seed = self._images(X), _seed(self.random_state)
+        settings = {name: getattr(self, name) for name in ("recipe", "epochs", "learning_rate")}
+        network, recipe = training.from_settings(
+            "cnn", settings, num_classes=len(self.classes_), seed=seed
+        )
         num_held_out = 0
         if self.recipe == "default":
             num_held_out = held_out_size(codes)
@@ -235,7 +236,6 @@ class CNNClassifier(_Classifier):
             )
         if images.dtype != np.uint8:
             recipe = replace(recipe, variation=None)  # deformations are defined for bytes
-        network = training.build(modules.CNN, len(self.classes_), seed=seed)
         history = training.train(
             network, images, codes, recipe, seed=seed, validation_size=num_held_out
         )

@@ -125,7 +125,7 @@ def agreement_with_brute_force(
 
 
 def vote_probabilities(
-    neighbor_labels: np.ndarray, smoothing: float, num_classes: int = 10
+    neighbor_labels: np.ndarray, smoothing: float, num_classes: int
 ) -> np.ndarray:
     """Class probabilities of a vote, (v_c + s) ÷ (k + C s) for v_c of k votes and C classes,
     float64 (n, n_classes).
@@ -137,7 +137,7 @@ def vote_probabilities(
     return np.asarray((votes + smoothing) / (neighbor_labels.shape[1] + num_classes * smoothing))
 
 
-def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray, num_classes: int = 10) -> float:
+def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray, num_classes: int) -> float:
     """The smoothing that maximises the likelihood of labels (n,) under the votes of their
     neighbours (n, k).
 

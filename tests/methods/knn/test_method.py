@@ -8,12 +8,12 @@ from mnist_pipeline.methods.knn import KNNClassifier, method
 
 
 def test_a_vote_is_the_share_of_votes_and_smoothing_keeps_its_order() -> None:
-    assert method.vote_probabilities(np.array([[1, 1, 7]]), 0.0)[0, [1, 7, 0]].tolist() == [
+    assert method.vote_probabilities(np.array([[1, 1, 7]]), 0.0, 10)[0, [1, 7, 0]].tolist() == [
         2 / 3,
         1 / 3,
         0,
     ]
-    mixed, sure = method.vote_probabilities(np.array([[1, 1, 7], [3, 3, 3]]), 0.1)
+    mixed, sure = method.vote_probabilities(np.array([[1, 1, 7], [3, 3, 3]]), 0.1, 10)
     assert mixed[1] > mixed[7] > mixed[0]
     assert mixed[1] < sure[3] < 1
 
@@ -25,7 +25,7 @@ def test_the_fitted_smoothing_calibrates_the_vote_on_digits_it_has_not_seen(
     fitted_model = method.fit(images, labels, {"num_neighbors": 3}, seed=0)
     neighbor_labels = method.answer(fitted_model, test.images).nearest.labels[:, :3]
     smoothing = float(fitted_model["smoothing"])
-    fitted, shares = (method.vote_probabilities(neighbor_labels, s) for s in (smoothing, 0.0))
+    fitted, shares = (method.vote_probabilities(neighbor_labels, s, 10) for s in (smoothing, 0.0))
     assert (
         calibrate(test.labels, fitted).expected_error
         < calibrate(test.labels, shares).expected_error
