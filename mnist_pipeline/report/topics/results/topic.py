@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.evaluation.scores import accuracy, most_frequent_share, wilson_interval
+from mnist_pipeline.evaluation.scores import accuracy, compared_with_guessing
 from mnist_pipeline.methods.table import MODELS, STORED, by_model, model_seconds
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.topics import Document, Named, Part, Values
@@ -77,8 +77,8 @@ def _surely_better_than_guessing(values: Values) -> bool:
     """Whether the held-out images show that the champion does more than guess."""
     champion, labels = values["champion"], values["train_digits"].labels
     right = champion.num_held_out - champion.held_out_errors
-    low, _ = wilson_interval(right, champion.num_held_out)
-    return low > most_frequent_share(labels[split(labels)[1]])
+    low, guessing = compared_with_guessing(right, labels[split(labels)[1]])
+    return low > guessing
 
 
 def _notebook(values: Values) -> Named:
