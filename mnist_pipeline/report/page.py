@@ -1,35 +1,20 @@
 """The HTML page of the report: one file that contains its style, script and images."""
 
 import inspect
+from pathlib import Path
 
 from latex2mathml.converter import convert
 from markupsafe import Markup
 
 from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.report import arrays, figures, pictures, topics, words
+from mnist_pipeline.report import arrays, figures, pictures, scripts, topics, words
 from mnist_pipeline.report.topics import Document, Part, Values
 
-SCRIPTS = (
-    "page",
-    "arrays",
-    "algebra",
-    "pca",
-    "harris",
-    "softmax",
-    "knn",
-    "networks",
-    "conversion",
-    "deformations",
-    "pictures",
-    "novelty",
-    "recognizer",
-    "models",
-    "canvas",
-    "answers",
-    "reader",
+SCRIPTS = Path(__file__).with_name("templates") / "script"
+# The figures, in the order in which they start. They import the other scripts.
+FIGURES = (
     "draw",
     "neighbors",
-    "scores",
     "training",
     "layers",
     "kernels",
@@ -38,7 +23,7 @@ SCRIPTS = (
     "corners",
     "errors",
     "trust",
-    "start",
+    "contents",
 )
 MODELS_PLACE = 65  # in the appendix, of the parts of models that no topic describes
 # HTML needs no namespace. Some fonts have no tall brackets, so matrices get borders from the style
@@ -74,7 +59,7 @@ def render(document: Document, values: Values) -> str:
         phrases={model.name: model.phrase for model in MODELS.values()},
         story=topics.story(),
         appendix=_appendix(document),
-        scripts=SCRIPTS,
+        script=scripts.join(*(SCRIPTS / f"{name}.js" for name in FIGURES)),
         long_names=figures.are_long(data["class_names"]),
         charts={name: Markup(svg) for name, svg in draw_charts(document, values).items()},
         pictures=topics.merged("pictures", document, values),

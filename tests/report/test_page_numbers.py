@@ -45,7 +45,7 @@ def answers(page: Page, values: Values) -> dict[str, np.ndarray]:
     return computing.answers(page, values["test_digits"].images)
 
 
-LOADED = """name => Arrays.load().then((arrays) => {
+LOADED = """name => loaded.then(({ arrays }) => {
   const found = arrays[name], parts = [];
   const bytes = new Uint8Array(found.buffer, found.byteOffset, found.byteLength);
   for (let at = 0; at < bytes.length; at += 8192)
@@ -54,10 +54,11 @@ LOADED = """name => Arrays.load().then((arrays) => {
 })"""
 
 
-FITTED = """async ([picture, fit]) => {
+FITTED = """async ([picture, name]) => {
+  const fit = { digit: fitDigit, whole: fitWhole }[name];
   const content = Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0));
-  const canvas = Pictures.reduced(await createImageBitmap(new Blob([content])));
-  return [...Pictures[fit](Pictures.greyOf(canvas), canvas.width).image];
+  const canvas = reduced(await createImageBitmap(new Blob([content])));
+  return [...fit(greyOf(canvas), canvas.width).image];
 }"""
 
 
@@ -70,7 +71,7 @@ def loaded(page: Page, name: str) -> np.ndarray:
 
 def called(page: Page, call: str, image: np.ndarray) -> np.ndarray:
     """The result of a function of the models for an image."""
-    script = f"(image) => Models.load().then((models) => [...models.{call}])"
+    script = f"(image) => loaded.then(({{ models }}) => [...models.{call}])"
     return np.array(page.evaluate(script, image.ravel().tolist()))
 
 
@@ -98,7 +99,7 @@ def test_neighbors_in_bytes_are_sorted_by_the_distance_of_bytes(page: Page, valu
     image = values["test_digits"].images[0]
     distances = np.linalg.norm((image - values["train_digits"].images).astype(float), axis=(1, 2))
     expected = distances.argsort(kind="stable")[:25]
-    found = called(page, "knn.neighbors(image, 25, true)", image)
+    found = called(page, "knn.neighborsOf(image, 25, true)", image)
     indices = loaded(page, "train.indices")[[neighbor["position"] for neighbor in found]]
     np.testing.assert_array_equal(indices, expected)
     np.testing.assert_allclose([neighbor["distance"] for neighbor in found], distances[expected])
@@ -116,7 +117,7 @@ def test_the_page_has_what_each_model_answered_to_each_misread_image(
     page: Page, composed: dict[str, Any], values: Values
 ) -> None:
     indices = loaded(page, "test.indices")
-    models = page.evaluate("Arrays.load().then(({ facts }) => facts.models)")
+    models = page.evaluate("loaded.then(({ arrays }) => arrays.facts.models)")
     misread = {error["index"] for errors in composed["errors"].values() for error in errors}
     assert misread <= set(indices)
     stored, found = by_model(values, "predictions"), loaded(page, "test.probabilities")
@@ -151,7 +152,7 @@ def test_the_page_doubts_answers_as_the_recognizer_does(page: Page, values: Valu
 
 
 def test_a_sample_of_the_test_images_of_the_page_is_fair(page: Page, values: Values) -> None:
-    places = page.evaluate("Arrays.load().then(({ facts }) => facts.testSample)")
+    places = page.evaluate("loaded.then(({ arrays }) => arrays.facts.testSample)")
     sampled = robustness.sample(len(values["test_digits"].labels), arrays.NUM_SAMPLED)
     assert sorted(loaded(page, "test.indices")[places]) == sorted(sampled)
 
@@ -177,9 +178,7 @@ def test_a_digit_is_rebuilt_from_its_components(page: Page, values: Values) -> N
     expected = pca.reconstruct(
         pca.project(image, values["data_mean"], components), values["data_mean"], components
     )[0]
-    rebuilt = called(
-        page, f"pca.fromCoordinates(models.pca.coordinates(image, {NUM_COMPONENTS}))", image
-    )
+    rebuilt = called(page, f"pca.imageOf(models.pca.coordinatesOf(image, {NUM_COMPONENTS}))", image)
     np.testing.assert_allclose(rebuilt, expected, atol=1e-3 * 255)
 
 
@@ -187,8 +186,8 @@ def test_the_contributions_of_the_pixels_and_the_bias_are_the_score(
     page: Page, values: Values
 ) -> None:
     model, image = values["softmax_model"], values["test_digits"].images[0]
-    script = """(image) => Models.load().then(({ softmax }) => [...softmax.bias.keys()].map(
-      (label) => [...Softmax.contributions(softmax, image, label)]))"""
+    script = """(image) => loaded.then(({ models: { softmax } }) => [...softmax.bias.keys()].map(
+      (label) => [...contributionsTo(label, softmax, image)]))"""
     added = np.array(page.evaluate(script, image.ravel().tolist())).sum(axis=1)
     expected = softmax.predict_probabilities(model["weights"], model["bias"], image[np.newaxis])[0]
     np.testing.assert_allclose(softmax.softmax(added + model["bias"]), expected, atol=1e-5)
@@ -196,8 +195,8 @@ def test_the_contributions_of_the_pixels_and_the_bias_are_the_score(
 
 def test_corners_are_those_of_the_run(page: Page, values: Values) -> None:
     script = """image => {
-      const places = Harris.places(image);
-      return { places, corners: Harris.corners(places), clearest: Harris.clearest(places) };
+      const places = analysePixels(image);
+      return { places, corners: cornersOf(places), clearest: clearestOf(places) };
     }"""
     for digit in values["digit_images"]:
         found = page.evaluate(script, digit.ravel().tolist())
@@ -219,11 +218,11 @@ def test_corners_are_those_of_the_run(page: Page, values: Values) -> None:
         assert found["clearest"] == clearest
 
 
-TRAIN = """([weights, bias, count, epochs]) => Arrays.load().then((arrays) => {
+TRAIN = """([weights, bias, count, epochs]) => loaded.then(({ arrays }) => {
   const model = { weights: Float64Array.from(weights), bias: Float64Array.from(bias) };
   const [images, labels] = [arrays["train.images"], arrays["train.labels"]];
   const settings = { images, labels, learningRate: 0.01 };
-  for (let epoch = 0; epoch < epochs; epoch++) Softmax.sgd(model, settings, Array(count).keys());
+  for (let epoch = 0; epoch < epochs; epoch++) descend(model, settings, Array(count).keys());
   return [[...model.weights], [...model.bias]];
 })"""
 
@@ -246,10 +245,12 @@ def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -
             network.conv1(torch.tensor(image / 255, dtype=torch.float32)[None, None])
         )
     for place, expected in enumerate((first, network.pool(first))):
-        found = called(page, f"cnn(image).maps[{place}].values", image).reshape(expected.shape)
+        found = called(page, f"cnn.answer(image).maps[{place}].values", image).reshape(
+            expected.shape
+        )
         np.testing.assert_allclose(found, expected, atol=1e-3 * float(expected.max()))
     kernel, row, column = np.unravel_index(first.numpy().argmax(), first.shape[1:])
-    products = called(page, f"cnn.products(image, {kernel}, {row}, {column})", image)
+    products = called(page, f"cnn.productsOf(image, {kernel}, {row}, {column})", image)
     bias = weights["conv1.bias"][kernel]
     assert products.sum() + bias == pytest.approx(float(first.max()), rel=1e-3)
 
@@ -257,10 +258,10 @@ def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -
 def test_the_hidden_units_are_those_of_the_network(page: Page, values: Values) -> None:
     weights, image = weights_of(values["mlp_model"]), values["test_digits"].images[0]
     expected = weights["hidden.weight"] @ (image.ravel() / 255) + weights["hidden.bias"]
-    found = called(page, "mlp(image).hidden", image)
+    found = called(page, "mlp.answer(image).hidden", image)
     np.testing.assert_allclose(found, expected.clip(0), atol=0.02 * expected.max())
     unit = found.argmax()
-    products = called(page, f"mlp.products(image, {unit})", image)
+    products = called(page, f"mlp.productsOf(image, {unit})", image)
     assert products.sum() + weights["hidden.bias"][unit] == pytest.approx(found[unit], rel=1e-3)
 
 
@@ -274,7 +275,7 @@ def test_digits_are_deformed_as_in_python(amount: float, page: Page, values: Val
     }
     given = {"turned": 30 * amount, "thickened": amount, "blurred": abs(amount)}
     for name, deformed in expected.items():
-        script = f"(image) => [...Deformations.{name}(image, {given[name]})]"
+        script = f"(image) => [...deformations.{name}(image, {given[name]})]"
         found = page.evaluate(script, images.ravel().tolist())
         np.testing.assert_allclose(found, deformed.ravel(), atol=1.5)
 
@@ -288,4 +289,4 @@ def test_drawn_digits_are_converted_as_predict_converts_them(page: Page) -> None
         differences.append(np.abs(drawn.image.astype(float) - expected.image).mean())
     assert np.mean(differences) <= 1
     assert computing.draw(page, "42", rng).is_doubtful
-    assert page.evaluate("Conversion.toMnist(new Uint8Array(656 * 496).fill(255), 656)") is None
+    assert page.evaluate("toMnist(new Uint8Array(656 * 496).fill(255), 656)") is None

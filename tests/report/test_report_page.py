@@ -302,7 +302,7 @@ def test_the_neighbors_vote_and_change_with_the_subtraction(page: Page) -> None:
     figure.get_by_label("Subtract in bytes").focus()
     page.keyboard.press("Space")
     expect(neighbors.first).not_to_have_text(before[0], use_inner_text=True)
-    sample = page.evaluate("Arrays.load().then(({ facts }) => facts.testSample.length)")
+    sample = page.evaluate("loaded.then(({ arrays }) => arrays.facts.testSample.length)")
     tested, right, right_in_bytes = (figure.locator(".measured b").nth(place) for place in range(3))
     expect(tested).to_have_text(str(sample))
     assert 0 < int(right_in_bytes.inner_text()) <= sample

@@ -15,38 +15,34 @@ Writer = Callable[[str, np.random.Generator], list[np.ndarray]]
 
 WIDTHS = (16, 48)  # of a pen, in pixels of the sheet
 ANSWER = """async (encoded) => {
-  const models = await Models.load();
+  const { models } = await loaded;
   const images = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
   const found = { softmax: [], mlp: [], cnn: [], knn: [], neighbors: [] };
   for (let at = 0; at < images.length; at += 784) {
-    const image = images.subarray(at, at + 784), near = models.knn.nearest(image);
-    found.softmax.push([...models.softmax.probabilities(image)]);
-    found.mlp.push([...models.mlp(image).probabilities]);
-    found.cnn.push([...models.cnn(image).probabilities]);
-    found.knn.push(near.label);
-    found.neighbors.push(near.neighbors.map(({ position }) => position));
+    const { rows, knn } = answersTo(images.subarray(at, at + 784), models);
+    for (const { name, shares, label } of rows)
+      found[name].push(name === "knn" ? label : [...shares]);
+    found.neighbors.push(knn.neighbors.map(({ position }) => position));
   }
   return found;
 }"""
 JUDGED = """async (images) => {
-  const models = await Models.load(), answers = Answers(await Arrays.load(), models);
-  return images.map((image) => models.recognizer.judge(image, answers.of(image).rows));
+  const { models } = await loaded;
+  return images.map((image) => models.judge(image, answersTo(image, models).rows));
 }"""
 DRAW = """async ([strokes, pen]) => {
-  const canvas = Object.assign(document.createElement("canvas"), { width: 656, height: 496 });
-  const context = canvas.getContext("2d"), models = await Models.load();
-  const answers = Answers(await Arrays.load(), models);
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.translate(8, 8);
-  Object.assign(context, { lineCap: "round", lineJoin: "round", lineWidth: pen });
-  context.beginPath();
-  for (const stroke of strokes)
-    stroke.forEach(([x, y], i) => context[i ? "lineTo" : "moveTo"](x, y));
-  context.stroke();
+  const { models } = await loaded;
+  const canvas = paintOnWhite(656, 496, (context) => {
+    context.translate(8, 8);
+    Object.assign(context, { lineCap: "round", lineJoin: "round", lineWidth: pen });
+    context.beginPath();
+    for (const stroke of strokes)
+      stroke.forEach(([x, y], i) => context[i ? "lineTo" : "moveTo"](x, y));
+    context.stroke();
+  });
   const start = performance.now();
-  const { image, several } = Pictures.written(Pictures.greyOf(canvas), canvas.width);
-  const { isDoubtful } = models.recognizer.judge(image, answers.of(image).rows);
+  const { image, several } = fitWritten(greyOf(canvas), canvas.width);
+  const { isDoubtful } = models.judge(image, answersTo(image, models).rows);
   const milliseconds = performance.now() - start;
   return [canvas.toDataURL("image/png"), [...image], milliseconds, several || isDoubtful];
 }"""
@@ -72,7 +68,7 @@ def answers(page: Page, images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def judged(page: Page, images: np.ndarray) -> list[dict[str, Any]]:
-    """How far the page trusts its answers to images, as `models.recognizer` returns it."""
+    """How far the page trusts its answers to images, as `models.judge` returns it."""
     found: list[dict[str, Any]] = page.evaluate(JUDGED, images.reshape(len(images), -1).tolist())
     return found
 

@@ -6,6 +6,7 @@ import functools
 import json
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -27,10 +28,12 @@ from mnist_pipeline.handwriting.recognizer import (
     text_of,
 )
 from mnist_pipeline.methods.table import Model, number_in_words
+from mnist_pipeline.report import scripts
 from mnist_pipeline.report.pictures import grey
 from mnist_pipeline.runtime.project import DRAW, REPORT
 from mnist_pipeline.runtime.storage import storage
 
+SCRIPT = Path(__file__).with_name("draw.js")
 READ, EXAMPLES = f"{DRAW}/read", f"{DRAW}/examples"
 TEST_DIGITS = "test_digits"  # the asset from which examples are shown
 MAX_DIGITS = 100
@@ -121,6 +124,7 @@ def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
             "num_components": NUM_COMPONENTS,
             "max_digits": MAX_DIGITS,
             "examples": EXAMPLES,
+            "script": scripts.join(SCRIPT),
         }
         headers = {
             "Content-Security-Policy": POLICY.format(nonce=nonce),

@@ -1,132 +1,167 @@
-// The sheet on which a person draws with a mouse, a finger, a pen or the keyboard. Lengths are in units of the sheet.
-// The colours are --ink and --accent in the style of the canvas. A picture is an object with an `image` that a canvas
-// can draw; with `isInk`, the image is transparent except for ink, which gets the colour of the ink of the sheet.
-const Sheet = (canvas, {
-  width = 640, height = 480, // the canvas has the same aspect
-  penWidth = () => 32,
-  onChange = () => {}, // gets { continues }: whether the drawing goes on, or another one begins
-  onEnd = () => {}, // after the pen is lifted
-  decorate = () => {}, // draws over the strokes; gets the context, and a function from names of colours to colours
-} = {}) => {
-  const STEP = 10, FINE_STEP = 3; // per arrow key
-  const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  const context = canvas.getContext("2d");
-  Object.assign(canvas.style, { touchAction: "none", userSelect: "none", webkitUserSelect: "none" });
+// A canvas on which people draw with a mouse, a finger, a pen or the keyboard. All lengths are in
+// units of the drawing; the canvas has the same aspect. Its style has the colours --ink and
+// --accent.
+import { clip, DIRECTIONS, paintOnWhite } from "./shared.js";
 
-  // The drawing is a list of states. The last one is current; undo removes it.
-  const states = [{ picture: null, strokes: [] }];
-  const current = () => states[states.length - 1];
-  const isEmpty = () => !current().picture && !current().strokes.length, canUndo = () => states.length > 1;
+const WIDTH = 640;
+const HEIGHT = 480;
+const STEP = 10; // per arrow key
+const FINE_STEP = 3; // with Shift
+// White margin of the drawing on paper: ink that touches the edge is not taken for a digit.
+export const MARGIN = 8;
+
+// A circle; the caller fills or strokes it.
+const traceCircle = (context, { x, y }, radius) => {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+};
+
+// A stroke is a list of points { x, y, width }, joined by curves.
+const paintStroke = (context, points) => {
+  let from = points[0];
+  traceCircle(context, from, from.width / 2);
+  context.fill();
+  points.forEach((point, i) => {
+    // Curves join the midpoints of the segments, with the points as their control points.
+    const next = points[i + 1] ?? point;
+    const to = { x: (point.x + next.x) / 2, y: (point.y + next.y) / 2 };
+    context.lineWidth = point.width;
+    context.beginPath();
+    context.moveTo(from.x, from.y);
+    context.quadraticCurveTo(point.x, point.y, to.x, to.y);
+    context.stroke();
+    from = to;
+  });
+};
+const paintStrokes = (context, strokes, color) => {
+  Object.assign(context, { strokeStyle: color, fillStyle: color, lineCap: "round" });
+  for (const points of strokes) paintStroke(context, points);
+};
+
+// A picture lies in the middle, as large as fits.
+export const placeOf = ({ image }) => {
+  const scale = Math.min(WIDTH / image.width, HEIGHT / image.height);
+  return {
+    scale,
+    left: (WIDTH - scale * image.width) / 2,
+    top: (HEIGHT - scale * image.height) / 2,
+  };
+};
+const paintPicture = (context, picture, ink) => {
+  const { image, isInk } = picture;
+  const { scale, left, top } = placeOf(picture);
+  context.imageSmoothingEnabled = (scale * context.canvas.width) / WIDTH < 2;
+  context.drawImage(image, left, top, scale * image.width, scale * image.height);
+  if (!isInk) return;
+  context.globalCompositeOperation = "source-in";
+  context.fillStyle = ink;
+  context.fillRect(0, 0, WIDTH, HEIGHT);
+  context.globalCompositeOperation = "source-over";
+};
+
+// Let people draw. A drawing is { picture, strokes }. A picture is an object with an `image` that a
+// canvas can draw; with `isInk`, the image is transparent except for ink, which gets the colour of
+// the ink of the canvas. onChange({ continues }) says whether the drawing goes on, or another one
+// begins. onEnd is called after the pen is lifted. decorate(context, color) paints over the
+// strokes, with a function from the names of colours to colours.
+export const createDrawing = (canvas, { penWidth, onChange, onEnd, decorate }) => {
+  const context = canvas.getContext("2d");
+  Object.assign(canvas.style, {
+    touchAction: "none",
+    userSelect: "none",
+    webkitUserSelect: "none",
+  });
+
+  const states = [{ picture: null, strokes: [] }]; // undo removes the last one
+  const current = () => states.at(-1);
+  const isEmpty = () => !current().picture && !current().strokes.length;
+  const canUndo = () => states.length > 1;
+  const cursor = { x: WIDTH / 2, y: HEIGHT / 5, isShown: false }; // of the keyboard
   let stroke = null; // the stroke that is being drawn
-  const isDrawing = () => Boolean(stroke);
+  let pointer = null; // the mouse, finger or pen that draws it
+  let frame = 0;
+
+  const isDrawing = () => stroke !== null;
+  const paint = () => {
+    const style = getComputedStyle(canvas);
+    const color = (name) => style.getPropertyValue(name);
+    canvas.width = Math.round(canvas.clientWidth * devicePixelRatio); // also clears the canvas
+    canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
+    context.setTransform(canvas.width / WIDTH, 0, 0, canvas.height / HEIGHT, 0, 0);
+    if (current().picture) paintPicture(context, current().picture, color("--ink"));
+    paintStrokes(context, current().strokes, color("--ink"));
+    decorate?.(context, color);
+    if (!cursor.isShown) return;
+    context.strokeStyle = color("--accent");
+    context.lineWidth = isDrawing() ? 5 : 2.5;
+    traceCircle(context, cursor, penWidth() / 2 + 3);
+    context.stroke();
+  };
+  const redraw = () => {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(paint);
+  };
   const change = (continues) => {
     onChange({ continues });
     redraw();
   };
-  const begin = (point) => {
-    end();
-    stroke = { points: [point] };
-    const { picture: replaced, strokes } = current();
-    states.push({ picture: null, strokes: [...strokes, stroke] });
-    change(!replaced);
-  };
-  const extend = (points) => {
-    stroke.points.push(...points);
-    change(true);
-  };
   const end = () => {
-    if (!stroke) return;
+    if (!isDrawing()) return;
     stroke = null;
     redraw();
     onEnd();
   };
-  const show = (shown) => {
+  const begin = (point) => {
     end();
-    states.push({ picture: shown, strokes: [] });
+    stroke = [point];
+    const { picture, strokes } = current();
+    states.push({ picture: null, strokes: [...strokes, stroke] });
+    change(!picture);
+  };
+  const extend = (points) => {
+    stroke.push(...points);
+    change(true);
+  };
+  const show = (picture) => {
+    end();
+    states.push({ picture, strokes: [] });
     change(false);
   };
   const clear = () => isEmpty() || show(null);
   const undo = () => {
     end();
-    if (canUndo() && states.pop()) change(false);
+    if (!canUndo()) return;
+    states.pop();
+    change(false);
   };
-
-  // Paint the strokes into any context, for example black into a white image for the models.
-  const paint = (target, color) => {
-    target.strokeStyle = target.fillStyle = color;
-    target.lineCap = "round";
-    for (const { points } of current().strokes) {
-      let from = points[0];
-      target.beginPath();
-      target.arc(from.x, from.y, from.width / 2, 0, 2 * Math.PI);
-      target.fill();
-      points.forEach((point, i) => {
-        // A curve through the midpoints of the segments, with the points as its control points.
-        const { x, y } = points[i + 1] ?? point, to = { x: (point.x + x) / 2, y: (point.y + y) / 2 };
-        target.lineWidth = point.width;
-        target.beginPath();
-        target.moveTo(from.x, from.y);
-        target.quadraticCurveTo(point.x, point.y, to.x, to.y);
-        target.stroke();
-        from = to;
-      });
-    }
-  };
-  // The picture lies in the middle of the sheet, as large as fits.
-  const place = ({ image }) => {
-    const scale = Math.min(width / image.width, height / image.height);
-    return { scale, left: (width - scale * image.width) / 2, top: (height - scale * image.height) / 2 };
-  };
-  const paintPicture = (shown, ink) => {
-    const { scale, left, top } = place(shown);
-    context.imageSmoothingEnabled = (scale * canvas.width) / width < 2;
-    context.drawImage(shown.image, left, top, scale * shown.image.width, scale * shown.image.height);
-    if (!shown.isInk) return;
-    context.globalCompositeOperation = "source-in";
-    context.fillStyle = ink;
-    context.fillRect(0, 0, width, height);
-    context.globalCompositeOperation = "source-over";
-  };
-  const cursor = { x: width / 2, y: height / 5, isShown: false }; // of the keyboard
-  let frame = 0;
-  const redraw = () => {
-    cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(() => {
-      const style = getComputedStyle(canvas), color = (name) => style.getPropertyValue(name);
-      const pixels = [canvas.clientWidth, canvas.clientHeight].map((side) => Math.round(side * devicePixelRatio));
-      [canvas.width, canvas.height] = pixels; // also clears the canvas
-      context.setTransform(canvas.width / width, 0, 0, canvas.height / height, 0, 0);
-      if (current().picture) paintPicture(current().picture, color("--ink"));
-      paint(context, color("--ink"));
-      decorate(context, color);
-      if (!cursor.isShown) return;
-      context.strokeStyle = color("--accent");
-      context.lineWidth = stroke ? 5 : 2.5;
-      context.beginPath();
-      context.arc(cursor.x, cursor.y, penWidth() / 2 + 3, 0, 2 * Math.PI);
-      context.stroke();
+  // A new canvas with the strokes in black on white paper, as the models see them.
+  const toPaper = () =>
+    paintOnWhite(WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN, (target) => {
+      target.translate(MARGIN, MARGIN);
+      paintStrokes(target, current().strokes, "#000");
     });
-  };
+
   const showCursor = (isShown) => {
     cursor.isShown = isShown;
     redraw();
   };
-  new ResizeObserver(redraw).observe(canvas);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-
-  let pointer = null; // the mouse, finger or pen that draws
   const pointAt = (event) => {
-    const bounds = canvas.getBoundingClientRect(), scale = width / bounds.width;
+    const bounds = canvas.getBoundingClientRect();
+    const scale = WIDTH / bounds.width;
     // Mice and fingers always report a pressure of 0.5 or 0.
-    const pressure = event.pointerType === "pen" && event.pressure > 0 ? 0.4 + 1.2 * event.pressure : 1;
-    const [x, y] = [event.clientX - bounds.left, event.clientY - bounds.top];
-    return { x: scale * x, y: scale * y, width: penWidth() * pressure };
+    const hasPressure = event.pointerType === "pen" && event.pressure > 0;
+    return {
+      x: scale * (event.clientX - bounds.left),
+      y: scale * (event.clientY - bounds.top),
+      width: penWidth() * (hasPressure ? 0.4 + 1.2 * event.pressure : 1),
+    };
   };
+  const pointAtCursor = () => ({ x: cursor.x, y: cursor.y, width: penWidth() });
   const moveCursor = ([right, down], step) => {
-    cursor.x = Math.min(Math.max(cursor.x + step * right, 0), width);
-    cursor.y = Math.min(Math.max(cursor.y + step * down, 0), height);
+    cursor.x = clip(cursor.x + step * right, WIDTH);
+    cursor.y = clip(cursor.y + step * down, HEIGHT);
+    if (isDrawing()) extend([pointAtCursor()]);
   };
-  const atCursor = () => ({ x: cursor.x, y: cursor.y, width: penWidth() });
   const listeners = {
     pointerdown: (event) => {
       if (pointer !== null || event.button !== 0) return;
@@ -136,7 +171,8 @@ const Sheet = (canvas, {
       begin(pointAt(event));
     },
     pointermove: (event) => {
-      if (event.pointerId === pointer && stroke) extend((event.getCoalescedEvents?.() ?? [event]).map(pointAt));
+      if (event.pointerId !== pointer || !isDrawing()) return;
+      extend((event.getCoalescedEvents?.() ?? [event]).map(pointAt));
     },
     lostpointercapture: () => {
       pointer = null;
@@ -144,12 +180,12 @@ const Sheet = (canvas, {
     },
     keydown: (event) => {
       const direction = DIRECTIONS[event.key];
-      if (event.ctrlKey || event.metaKey || event.altKey || !(direction || event.key === " ")) return;
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (!direction && event.key !== " ") return;
       event.preventDefault();
-      if (direction) {
-        moveCursor(direction, event.shiftKey ? FINE_STEP : STEP);
-        if (stroke) extend([atCursor()]);
-      } else if (!event.repeat) stroke ? end() : begin(atCursor());
+      if (direction) moveCursor(direction, event.shiftKey ? FINE_STEP : STEP);
+      else if (!event.repeat && isDrawing()) end();
+      else if (!event.repeat) begin(pointAtCursor());
       showCursor(true);
     },
     focus: () => showCursor(canvas.matches(":focus-visible")),
@@ -158,6 +194,21 @@ const Sheet = (canvas, {
       showCursor(false);
     },
   };
-  Object.entries(listeners).forEach(([name, listener]) => canvas.addEventListener(name, listener));
-  return { show, undo, clear, redraw, paint, place, current, isEmpty, isDrawing, canUndo };
+  for (const [name, listener] of Object.entries(listeners)) canvas.addEventListener(name, listener);
+  new ResizeObserver(redraw).observe(canvas);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  return { show, undo, clear, redraw, toPaper, current, isEmpty, isDrawing, canUndo };
+};
+
+// Undo and clear a drawing by buttons, and by Ctrl+Z and Escape within an element.
+export const offerUndo = (drawing, undoButton, clearButton, target) => {
+  undoButton.addEventListener("click", drawing.undo);
+  clearButton.addEventListener("click", drawing.clear);
+  target.addEventListener("keydown", (event) => {
+    const isZ = event.key.toLowerCase() === "z" && !event.shiftKey;
+    if (event.key === "Escape") drawing.clear();
+    if (!isZ || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    drawing.undo();
+  });
 };

@@ -1,42 +1,59 @@
-// The reader's digit as the mean plus an amount of each component, and a slider that adds them one after the other.
-const Components = (arrays, models, reader) => {
-  const { data, SIDE, set, ink, percent, imageAt } = Page;
-  const PIXELS = SIDE ** 2, WIDTH = 480, HEIGHT = 90, SUBSCRIPTS = "₁₂₃₄₅₆₇₈";
-  const mean = arrays["pca.mean"], components = arrays["pca.components"];
+// The reader's digit as the mean plus an amount of each component, and a slider that adds them one
+// after the other.
+import { entryAt, SIDE } from "./algebra.js";
+import { data, formatTerm, openFigure, paintInk, paintSigned, setAttributes } from "./page.js";
+import { formatPercent } from "./shared.js";
+import { loaded } from "./start.js";
 
-  const figure = document.getElementById("figure-rebuild"), find = (selector) => figure.querySelector(selector);
-  const slider = find("input"), line = find("polyline"), point = find("circle");
-  let coordinates, errors;
+const NUM_PIXELS = SIDE ** 2;
+const WIDTH = 480; // of the curve
+const HEIGHT = 90;
+const SUBSCRIPTS = "₁₂₃₄₅₆₇₈";
 
-  const [first, ...terms] = figure.querySelectorAll(".terms .face");
-  ink(first.firstChild, mean);
-  terms.forEach(({ firstChild }, i) => Page.signed(firstChild, imageAt(components, i)));
+loaded.then(({ arrays, models: { pca }, reader }) => {
+  const { figure, find, findAll } = openFigure("figure-rebuild");
+  const slider = find("input");
+  const mean = arrays["pca.mean"];
+  const [first, ...terms] = findAll(".terms .face");
+  let coordinates;
+  let errors; // by number of components
+  paintInk(first.firstChild, mean);
+  terms.forEach(({ firstChild: canvas }, i) =>
+    paintSigned(canvas, entryAt(arrays["pca.components"], i)),
+  );
 
-  // The root mean square error with k components, in grey levels. Components are orthogonal, so their squares add up.
+  // The root mean square error with k components, in grey levels. Components are orthogonal, so
+  // their squares add up.
   const errorsOf = (image) => {
-    const total = image.reduce((sum, level, i) => sum + (level - mean[i]) ** 2, 0);
-    let left = total;
-    const squares = [total, ...[...coordinates].map((coordinate) => (left -= coordinate ** 2))];
-    return squares.map((square) => Math.sqrt(Math.max(0, square) / PIXELS));
+    let left = image.reduce((total, level, i) => total + (level - mean[i]) ** 2, 0);
+    const squares = [left];
+    for (const coordinate of coordinates) {
+      left -= coordinate ** 2;
+      squares.push(left);
+    }
+    return squares.map((square) => Math.sqrt(Math.max(0, square) / NUM_PIXELS));
   };
-  const at = (k) => [(WIDTH * k) / slider.max, HEIGHT * (1 - errors[k] / (errors[0] || 1))];
+  const pointAt = (k) => [(WIDTH * k) / slider.max, HEIGHT * (1 - errors[k] / (errors[0] || 1))];
   const show = () => {
-    const k = Number(slider.value), [x, y] = at(k);
-    ink(find("canvas"), models.pca.fromCoordinates(coordinates.subarray(0, k)));
-    set(point, { cx: x, cy: y });
+    const k = Number(slider.value);
+    const [cx, cy] = pointAt(k);
     const error = `Error of this ${data.noun}: ${errors[k].toFixed(1)} grey levels`;
-    find(".message").textContent = `${error}. Variance of all ${data.nouns} explained: ${percent(arrays.facts.shares[k])}.`;
+    const share = formatPercent(arrays.facts.shares[k]);
+    paintInk(find("canvas"), pca.imageOf(coordinates.subarray(0, k)));
+    setAttributes(find("circle"), { cx, cy });
+    find(".message").textContent = `${error}. Variance of all ${data.nouns} explained: ${share}.`;
     find(".count").textContent = `k = ${k}`;
-    slider.setAttribute("aria-valuetext", `${k} of ${PIXELS} components. ${error}`);
+    setAttributes(slider, { "aria-valuetext": `${k} of ${NUM_PIXELS} components. ${error}` });
     terms.forEach((term, i) => term.classList.toggle("unused", i >= k));
   };
-  const update = ({ image }) => {
-    coordinates = models.pca.coordinates(image);
-    errors = errorsOf(image);
-    set(line, { points: errors.map((_, k) => at(k).join()).join(" ") });
-    terms.forEach(({ lastChild }, i) => (lastChild.textContent = Page.term(coordinates[i], `v${SUBSCRIPTS[i]}`)));
-    show();
-  };
   slider.addEventListener("input", show);
-  reader.follow(figure, update);
-};
+  reader.follow(figure, ({ image }) => {
+    coordinates = pca.coordinatesOf(image);
+    errors = errorsOf(image);
+    setAttributes(find("polyline"), { points: errors.map((_, k) => pointAt(k)).join(" ") });
+    terms.forEach(({ lastChild: caption }, i) => {
+      caption.textContent = formatTerm(coordinates[i], `v${SUBSCRIPTS[i]}`);
+    });
+    show();
+  });
+});

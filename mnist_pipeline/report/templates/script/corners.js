@@ -1,44 +1,56 @@
-// The gradients around a pixel of the reader's digit as points, their ellipse, and Harris's response on a scale.
-const Corners = (reader) => {
-  const { SIDE, set, svg, count, element } = Page;
-  const FLAT = 0.01; // share of the largest trace
-  const figure = document.getElementById("figure-corner"), find = (selector) => figure.querySelector(selector);
-  const field = find(".cornered"), dots = figure.querySelectorAll(".point");
-  let found, flat, low, high;
+// The gradients around a pixel of the reader's digit as points, their ellipse, and Harris's
+// response on a scale.
+import { SIDE } from "./algebra.js";
+import { analysePixels, clearestOf, cornersOf } from "./harris.js";
+import { createPixel, formatCount, openFigure, paintInk, setAttributes, svg } from "./page.js";
+import { element } from "./shared.js";
+import { loaded } from "./start.js";
 
-  const show = (...place) => {
-    const [column, row] = place.map(Math.round);
-    set(find(".window"), { transform: `translate(${column} ${row})` });
-    const { points, lambdas, angle, response, trace } = found[SIDE * row + column];
-    const [long, short] = lambdas.map((lambda) => Math.sqrt(lambda / points.length));
-    set(find("ellipse"), { rx: long, ry: short });
-    set(find(".ellipse"), { transform: `rotate(${(180 * angle) / Math.PI})` });
-    set(find(".ellipse path"), { d: `M${-long} 0H${long}M0 ${-short}V${short}` });
-    dots.forEach((dot, i) => set(dot, { cx: points[i][0], cy: points[i][1] }));
-    const kind = trace <= flat ? "Flat" : response > 0 ? "Corner" : "Edge";
-    const numbers = `: λ₁ = ${lambdas.map(count).join(", λ₂ = ")}, response ${count(response)}`;
-    find(".message").replaceChildren(element("strong", {}, kind), numbers);
+const FLAT = 0.01; // share of the largest trace
+
+loaded.then(({ reader }) => {
+  const { figure, find, findAll } = openFigure("figure-corner");
+  const dots = findAll(".point");
+  let pixels;
+  let flat; // the largest trace of a flat place
+  let low; // the lowest response, and the highest
+  let high;
+
+  const kindOf = ({ trace, response }) => {
+    if (trace <= flat) return "Flat";
+    return response > 0 ? "Corner" : "Edge";
+  };
+  const show = (column, row) => {
+    const pixel = pixels[SIDE * row + column];
+    const { points, lambdas, angle, response } = pixel;
+    const [rx, ry] = lambdas.map((lambda) => Math.sqrt(lambda / points.length));
+    setAttributes(find(".window"), { transform: `translate(${column} ${row})` });
+    setAttributes(find("ellipse"), { rx, ry });
+    setAttributes(find(".ellipse"), { transform: `rotate(${(180 * angle) / Math.PI})` });
+    setAttributes(find(".ellipse path"), { d: `M${-rx} 0H${rx}M0 ${-ry}V${ry}` });
+    dots.forEach((dot, i) => setAttributes(dot, { cx: points[i][0], cy: points[i][1] }));
+    const [first, second] = lambdas.map(formatCount);
+    const numbers = `: λ₁ = ${first}, λ₂ = ${second}, response ${formatCount(response)}`;
+    find(".message").replaceChildren(element("strong", {}, kindOf(pixel)), numbers);
     const share = (value) => `${(100 * (value - low)) / (high - low || 1)}%`;
     find(".response").style.cssText = `--zero: ${share(0)}; --at: ${share(response)}`;
   };
-  const moveTo = Page.point(field, field, [SIDE - 1, SIDE - 1], [1, 1], show);
-  const go = (kind) => {
-    const at = Harris.clearest(found)[kind];
-    moveTo(at % SIDE, Math.floor(at / SIDE));
-  };
-  const update = ({ image }) => {
-    found = Harris.places(image);
-    flat = FLAT * Math.max(...found.map(({ trace }) => trace));
-    const responses = found.map(({ response }) => response);
-    [low, high] = [Math.min(...responses), Math.max(...responses)];
-    set(find("image"), { href: Page.ink(element("canvas"), image).toDataURL() });
-    find(".found").replaceChildren(
-      ...Harris.corners(found).map((at) => svg("circle", { cx: at % SIDE, cy: Math.floor(at / SIDE), r: 1.3 })),
+  const moveTo = createPixel(find(".cornered"), SIDE, show);
+  const goTo = (kind) => moveTo(clearestOf(pixels)[kind]);
+  for (const button of findAll("button[data-kind]")) {
+    button.addEventListener("click", () => goTo(button.dataset.kind));
+  }
+  reader.follow(figure, ({ image }) => {
+    pixels = analysePixels(image);
+    flat = FLAT * Math.max(...pixels.map(({ trace }) => trace));
+    const responses = pixels.map(({ response }) => response);
+    low = Math.min(...responses);
+    high = Math.max(...responses);
+    const circles = cornersOf(pixels).map((at) =>
+      svg("circle", { cx: at % SIDE, cy: Math.floor(at / SIDE), r: 1.3 }),
     );
-    go("corner");
-  };
-  figure.querySelectorAll("button[data-kind]").forEach((button) => {
-    button.addEventListener("click", () => go(button.dataset.kind));
+    setAttributes(find("image"), { href: paintInk(element("canvas"), image).toDataURL() });
+    find(".found").replaceChildren(...circles);
+    goTo("corner");
   });
-  reader.follow(figure, update);
-};
+});

@@ -1,65 +1,94 @@
 // A misread image in a dialog, which can be turned; and the images of a cell of a confusion matrix.
-const Errors = (arrays, models, answers) => {
-  const { data, element, imageAt } = Page;
-  const dialog = document.getElementById("opened"), find = (selector) => dialog.querySelector(selector);
-  const turn = find(".turn"), cells = document.getElementById("confused");
-  const sample = `${Page.count(arrays.facts.sample)} training ${data.nouns}`;
-  let image, stored, near;
+import { entryAt } from "./algebra.js";
+import { answersTo, showAnswers, storedAnswers } from "./answers.js";
+import { deformations } from "./deformations.js";
+import { createFace, data, formatCount, openFigure, paintInk, perFrame } from "./page.js";
+import { element } from "./shared.js";
+import { loaded } from "./start.js";
 
-  const faceOf = (at) => Page.face(imageAt(arrays["train.images"], at), data.names[arrays["train.labels"][at]]);
-  const show = Page.perFrame(() => {
-    const degrees = Number(turn.value), made = Deformations.turned(image, -degrees);
-    const { rows, knn } = degrees ? answers.of(made) : stored;
-    Page.ink(find("canvas"), made);
-    answers.show(find(".answers"), rows);
+loaded.then(({ arrays, models }) => {
+  const { figure: dialog, find } = openFigure("opened");
+  const confused = openFigure("confused");
+  const turn = find(".turn");
+  let image;
+  let stored; // answers of the run
+  let nearest; // positions among the training digits of the page, −1 for those that it lacks
+
+  const faceAt = (position) => {
+    const name = data.names[arrays["train.labels"][position]];
+    return createFace(entryAt(arrays["train.images"], position), name);
+  };
+  const showNearest = (searched) => {
+    const neighbors = searched?.neighbors.map(({ position }) => position) ?? nearest;
+    const sample = `${formatCount(arrays.facts.sample)} training ${data.nouns}`;
+    const among = searched ? sample : `all training ${data.nouns}`;
+    find(".near .row").replaceChildren(...neighbors.map(faceAt));
+    find(".near .caption").textContent = `Its nearest of ${among}.`;
+  };
+  const show = () => {
+    const degrees = Number(turn.value);
+    const turned = deformations.turned(image, -degrees);
+    const answers = degrees ? answersTo(turned, models) : { rows: stored };
+    paintInk(find("canvas"), turned);
+    showAnswers(find(".answers"), answers.rows);
     turn.nextElementSibling.textContent = `${degrees}°`;
-    const searched = knn ?? (near.includes(-1) && models.knn.nearest(image)); // not all of them fit into the page
-    const positions = searched ? searched.neighbors.map(({ position }) => position) : near;
-    find(".near .row").replaceChildren(...positions.map(faceOf));
-    find(".near .caption").textContent = `Its nearest of ${searched ? sample : `all training ${data.nouns}`}.`;
-    const before = Object.fromEntries(stored.rows.map(({ name, label }) => [name, label]));
-    const sentences = rows.filter(({ name, label }) => label !== before[name]).map(({ name, label }) => (
-      `${data.short[name]} now says ${data.names[label]}, and said ${data.names[before[name]]}.`
-    ));
-    find(".message").textContent = sentences.join(" ") || "Turn it until an answer changes.";
-  });
+    const lacksSome = !degrees && nearest.includes(-1);
+    showNearest(lacksSome ? models.knn.answer(image) : answers.knn);
+    const sentences = answers.rows.map(({ name, label }) => {
+      const before = stored.find((row) => row.name === name).label;
+      if (label === before) return "";
+      return `${data.short[name]} now says ${data.names[label]}, and said ${data.names[before]}.`;
+    });
+    const changes = sentences.filter(Boolean).join(" ");
+    find(".message").textContent = changes || "Turn it until an answer changes.";
+  };
   const open = (index) => {
-    const place = arrays["test.indices"].indexOf(index), doubt = data.doubted_labels.includes(index);
-    image = Float32Array.from(imageAt(arrays["test.images"], place));
-    stored = answers.stored(place);
+    const place = arrays["test.indices"].indexOf(index);
+    const doubt = data.doubted_labels.includes(index) ? " (doubtful)" : "";
+    const label = `${data.names[arrays["test.labels"][place]]}${doubt}`;
+    const indices = [...entryAt(arrays["test.neighbors"], place)];
+    image = Float32Array.from(entryAt(arrays["test.images"], place));
+    stored = storedAnswers(arrays, place);
+    nearest = indices.map((training) => arrays["train.indices"].indexOf(training));
     turn.value = 0;
-    const label = `${data.names[arrays["test.labels"][place]]}${doubt ? " (doubtful)" : ""}`;
     find("h3").textContent = `Test ${data.noun} № ${index}, labelled ${label}`;
-    near = Array.from(imageAt(arrays["test.neighbors"], place), (index) => arrays["train.indices"].indexOf(index));
     show();
     dialog.showModal();
     dialog.scrollTop = 0;
   };
-  turn.addEventListener("input", show);
+  turn.addEventListener("input", perFrame(show));
   // Not all images of a data set with many errors fit into the page.
-  document.querySelectorAll("[data-index]").forEach((button) => {
+  for (const button of document.querySelectorAll("[data-index]")) {
     button.disabled = !arrays["test.indices"].includes(Number(button.dataset.index));
-  });
+  }
 
-  const item = (place) => {
-    const index = arrays["test.indices"][place], image = imageAt(arrays["test.images"], place);
-    const button = element("button", { type: "button" }, Page.face(image, `№ ${index}`));
+  const itemAt = (place) => {
+    const index = arrays["test.indices"][place];
+    const face = createFace(entryAt(arrays["test.images"], place), `№ ${index}`);
+    const button = element("button", { type: "button" }, face);
     button.dataset.index = index;
     return element("li", {}, button);
   };
-  const openCell = (model, truth, predicted, number) => {
-    const labels = arrays["test.labels"], column = arrays.facts.models.indexOf(model);
-    const isIn = (place) => labels[place] === truth && imageAt(arrays["test.answers"], place)[column] === predicted;
-    const title = `${data.titles[model]}: ${data.names[truth]} taken for ${data.names[predicted]}`;
-    const shown = [...labels.keys()].filter(isIn), part = `: ${shown.length} of ${number} are in this page`;
-    cells.querySelector("h3").textContent = title + (shown.length < number ? part : "");
-    cells.querySelector("ul").replaceChildren(...shown.map(item));
-    cells.showModal();
+  // The test images of a class that a model takes for another, of which there are `number`.
+  const openCell = (model, label, predicted, number) => {
+    const labels = arrays["test.labels"];
+    const column = arrays.facts.models.indexOf(model);
+    const answerAt = (place) => entryAt(arrays["test.answers"], place)[column];
+    const isIn = (place) => labels[place] === label && answerAt(place) === predicted;
+    const places = [...labels.keys()].filter(isIn);
+    const part = places.length < number ? `: ${places.length} of ${number} are in this page` : "";
+    const pair = `${data.names[label]} taken for ${data.names[predicted]}`;
+    confused.find("h3").textContent = `${data.titles[model]}: ${pair}${part}`;
+    confused.find("ul").replaceChildren(...places.map(itemAt));
+    confused.figure.showModal();
   };
   document.addEventListener("click", ({ target }) => {
-    const { index, true: truth, predicted } = target.closest("button")?.dataset ?? {};
+    const button = target.closest("button");
+    const { index, true: label, predicted } = button?.dataset ?? {};
     if (index) open(Number(index));
-    const number = Number(target.closest("button")?.textContent.match(/\d+$/)); // of errors in the cell
-    if (predicted) openCell(target.closest(".confusion").dataset.model, Number(truth), Number(predicted), number);
+    if (!predicted) return;
+    const number = Number(button.textContent.match(/\d+$/)); // of errors in the cell
+    const { model } = target.closest(".confusion").dataset;
+    openCell(model, Number(label), Number(predicted), number);
   });
-};
+});

@@ -1,57 +1,76 @@
 // The digit that the figures share: a test digit of the page, or what the reader draws or drops.
-// It is { image, label, place }: 784 grey levels, the true class, and the position among the test digits of the page;
-// label and place are null if nobody knows them.
-const Reader = (arrays, models, answers) => {
-  const TRIED = 20; // test digits of a class
-  const MARGIN = "50%"; // figures this close to the screen follow the digit at once, the others when they come closer
-  const figures = new Map(); // by element: update, isClose, and the digit that is shown
-  let digit = null, found = null, own = null; // own: what the reader drew or dropped last
+// It is { image, label, place }: 784 grey levels, the true class, and the position among the test
+// digits of the page; label and place are null if nobody knows them.
 
-  const run = (figure) => {
+import { entryAt } from "./algebra.js";
+import { answersTo } from "./answers.js";
+import { paintInk, perFrame, setAttributes } from "./page.js";
+
+const TRIED = 20; // test digits of a class
+// Figures this close to the screen follow the digit at once, the others when they come closer.
+const MARGIN = "50%";
+
+export const createReader = (arrays, models) => {
+  const figures = new Map(); // by element: update, isClose, and the digit that is shown
+  let digit = null;
+  let answers = null; // to the digit, once a figure needs them
+  let drawn = null; // what the reader drew or dropped last
+
+  const updateFigure = (figure) => {
     // The first time, all figures are drawn, so that their heights stay and links to them arrive.
     if ((figure.shown && !figure.isClose) || figure.shown === digit) return;
     figure.shown = digit;
-    figure.update(digit, (found ??= answers.of(digit.image)));
+    answers ??= answersTo(digit.image, models);
+    figure.update(digit, answers);
   };
-  const runAll = Page.perFrame(() => figures.forEach(run));
-  const watch = new IntersectionObserver((entries) => {
-    entries.forEach(({ target, isIntersecting }) => (figures.get(target).isClose = isIntersecting));
-    runAll();
-  }, { rootMargin: MARGIN });
+  const updateFigures = perFrame(() => figures.forEach(updateFigure));
+  const register = (entries) => {
+    for (const { target, isIntersecting } of entries) figures.get(target).isClose = isIntersecting;
+    updateFigures();
+  };
+  const watch = new IntersectionObserver(register, { rootMargin: MARGIN });
 
   const show = (next) => {
-    [digit, found, own] = [next, null, next.place === null ? next : own];
-    runAll();
+    digit = next;
+    answers = null;
+    if (next.place === null) drawn = next;
+    updateFigures();
   };
   // The first test digit of a class that all models read without doubt, or else the first.
   const chosen = [];
-  const ofClass = (label) => {
+  const digitOf = (label) => {
     const isOfClass = (place) => arrays["test.labels"][place] === label;
-    const imageOf = (place) => Page.imageAt(arrays["test.images"], place);
+    const imageAt = (place) => entryAt(arrays["test.images"], place);
     const isClear = (place) => {
-      const { rows } = answers.of(imageOf(place));
-      return rows.every((row) => row.label === label) && !models.recognizer.judge(imageOf(place), rows).isDoubtful;
+      const { rows } = answersTo(imageAt(place), models);
+      const isRight = rows.every((row) => row.label === label);
+      return isRight && !models.judge(imageAt(place), rows).isDoubtful;
     };
     const candidates = arrays.facts.testSample.filter(isOfClass).slice(0, TRIED);
-    const place = (chosen[label] ??= candidates.find(isClear) ?? arrays["test.labels"].indexOf(label));
-    return { image: imageOf(place), label, place };
+    chosen[label] ??= candidates.find(isClear) ?? arrays["test.labels"].indexOf(label);
+    return { image: imageAt(chosen[label]), label, place: chosen[label] };
   };
-  // Let a figure follow the shared digit: update(digit, answers) is called in the next frame after the digit changes,
-  // with the result of `Answers.of`. Each canvas "mine" of the figure shows the digit. Its buttons "choose" show a test
-  // digit, or what the reader drew.
-  const follow = (element, update) => {
-    const mine = [...element.querySelectorAll("canvas.mine")], back = element.querySelectorAll(".choose .own");
-    const buttons = [...element.querySelectorAll(".choose button:not(.own)")];
-    back.forEach((button) => button.addEventListener("click", () => show(own)));
-    buttons.forEach((button, label) => button.addEventListener("click", () => show(ofClass(label))));
+  // Let a figure follow the shared digit: update(digit, answers) is called in the next frame after
+  // the digit changes, with the result of `answersTo`. Each canvas "mine" of the figure shows the
+  // digit. Its buttons "choose" show a test digit, or what the reader drew.
+  const follow = (figure, update) => {
+    const mine = [...figure.querySelectorAll("canvas.mine")];
+    const back = figure.querySelector(".choose .own");
+    const buttons = [...figure.querySelectorAll(".choose button:not(.own)")];
+    back?.addEventListener("click", () => show(drawn));
+    buttons.forEach((button, label) =>
+      button.addEventListener("click", () => show(digitOf(label))),
+    );
     const updateAll = (...shown) => {
-      mine.forEach((canvas) => Page.ink(canvas, digit.image));
-      buttons.forEach((button, label) => Page.set(button, { "aria-pressed": label === digit.label }));
-      back.forEach((button) => (Page.set(button, { "aria-pressed": digit === own }).hidden = !own));
+      for (const canvas of mine) paintInk(canvas, digit.image);
+      buttons.forEach((button, label) =>
+        setAttributes(button, { "aria-pressed": label === digit.label }),
+      );
+      if (back) setAttributes(back, { "aria-pressed": digit === drawn }).hidden = !drawn;
       update(...shown);
     };
-    figures.set(element, { update: updateAll, isClose: false, shown: null });
-    watch.observe(element);
+    figures.set(figure, { update: updateAll, isClose: false, shown: null });
+    watch.observe(figure);
   };
-  return { show, ofClass, follow, current: () => digit };
+  return { show, digitOf, follow, current: () => digit };
 };

@@ -1,28 +1,39 @@
-// Softmax regression, as in softmax.py: y = softmax(W x + b), where x is the ink of the pixels. A model is { weights,
-// bias }; the weights stand pixel by pixel, W[c, i] at i · numClasses + c.
-const Softmax = (arrays) => {
-  const bias = Float64Array.from(arrays["softmax.bias"]);
-  const weights = Algebra.transposed(arrays["softmax.weights"], bias.length, Float64Array);
-  const probabilities = (image) => Algebra.softmax(Softmax.scores({ weights, bias }, image));
-  return { weights, bias, probabilities };
-};
+// Softmax regression, as in methods/softmax: y = softmax(W x + b), where x is the ink of the
+// pixels. A model is { weights, bias }; the weights stand pixel by pixel,
+// W[c, i] at i · numClasses + c.
+import { combined, inkShares, softmax, transposed } from "./algebra.js";
+
 // z = W x + b
-Softmax.scores = ({ weights, bias }, image) => Algebra.combined(bias, Algebra.scaled(image), weights);
+export const scoresOf = ({ weights, bias }, image) => combined(bias, inkShares(image), weights);
 // What each pixel adds to the score of a class: W[c, i] · x[i]. Their sum plus b[c] is the score.
-Softmax.contributions = ({ weights, bias }, image, label) =>
-  Algebra.scaled(image).map((ink, pixel) => weights[pixel * bias.length + label] * ink);
-// Gradient descent with one digit per update, as in `sgd_reference`; it changes `weights` and `bias`:
-// y = softmax(W x + b), W −= η (y − y') xᵀ, b −= η (y − y'), where y' is 1 for the true class and 0 for the others.
-Softmax.sgd = ({ weights, bias }, { images, labels, learningRate }, rows) => {
-  const numClasses = bias.length, numPixels = weights.length / numClasses;
+export const contributionsTo = (label, { weights, bias }, image) =>
+  inkShares(image).map((share, pixel) => weights[pixel * bias.length + label] * share);
+
+export const createSoftmax = (arrays) => {
+  const bias = Float64Array.from(arrays["softmax.bias"]);
+  const weights = transposed(arrays["softmax.weights"], bias.length, Float64Array);
+  return { weights, bias };
+};
+
+// Gradient descent with one digit per update, as in `sgd_reference`; it changes the model:
+// y = softmax(W x + b), W −= η (y − y') xᵀ, b −= η (y − y'), where y' is 1 for the true class and 0
+// for the others.
+export const descend = ({ weights, bias }, { images, labels, learningRate }, rows) => {
+  const numClasses = bias.length;
+  const numPixels = weights.length / numClasses;
   for (const row of rows) {
-    const inks = Algebra.scaled(images.subarray(row * numPixels, (row + 1) * numPixels));
-    const step = Algebra.softmax(Algebra.combined(bias, inks, weights));
+    const shares = inkShares(images.subarray(row * numPixels, (row + 1) * numPixels));
+    const step = softmax(combined(bias, shares, weights));
     step[labels[row]] -= 1;
-    for (let c = 0; c < numClasses; c++) bias[c] -= step[c] *= learningRate; // step = η (y − y')
+    for (let c = 0; c < numClasses; c++) {
+      step[c] *= learningRate; // η (y − y')
+      bias[c] -= step[c];
+    }
     for (let i = 0; i < numPixels; i++) {
-      if (inks[i] === 0) continue; // without ink, the gradient is zero
-      for (let c = 0, at = i * numClasses; c < numClasses; c++, at++) weights[at] -= step[c] * inks[i];
+      if (shares[i] === 0) continue; // without ink, the gradient is zero
+      for (let c = 0, at = i * numClasses; c < numClasses; c++, at++) {
+        weights[at] -= step[c] * shares[i];
+      }
     }
   }
 };

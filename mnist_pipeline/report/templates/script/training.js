@@ -1,48 +1,75 @@
 // Training of softmax regression on the training digits of the page, while one watches.
-const Training = (arrays, models, showModel) => {
-  const { data, SIDE, set, count, imageAt, clip } = Page, { sample, testSample } = arrays.facts;
-  const START = 0.05, BUDGET = 4, END = 1e6; // largest first weight, milliseconds of updates in a frame, last digit
-  const LARGE = 0.1; // a rate; above 4 ÷ ‖x‖², about 0.04, an update can raise the loss of its own digit
-  const WIDTH = 106, HEIGHT = 100, GROWTH = 1.05; // of a power of ten, of the chart, and between two of its points
-  const figure = document.getElementById("figure-scores"), slider = figure.querySelector(".train input");
-  const [go, reset, stored] = figure.querySelectorAll(".train button");
-  const lines = figure.querySelectorAll("polyline"), numbers = figure.querySelectorAll(".learned b");
-  const numClasses = data.names.length, worst = 1.5 * Math.log(numClasses); // the loss at the top of the chart
-  let model, learned, next, curves, frame = 0, isVisible = false;
+import { entryAt, SIDE, softmax } from "./algebra.js";
+import { data, formatCount, openFigure, setAttributes } from "./page.js";
+import { scoresShown } from "./scores.js";
+import { clip } from "./shared.js";
+import { descend, scoresOf } from "./softmax.js";
+import { loaded } from "./start.js";
+
+const START = 0.05; // largest first weight
+const BUDGET = 4; // milliseconds of updates in a frame
+const END = 1e6; // digits
+// Above 4 ÷ ‖x‖², about 0.04, an update can raise the loss of its own digit.
+const LARGE_RATE = 0.1;
+const WIDTH = 106; // of a power of ten
+const HEIGHT = 100; // of the chart
+const GROWTH = 1.05; // between two points of the chart
+const WORST = 1.5 * Math.log(data.names.length); // the loss at the top of the chart
+
+const randomly = (length) => Float64Array.from({ length }, () => START * (2 * Math.random() - 1));
+
+Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
+  const { sample, testSample } = arrays.facts;
+  const { figure, find, findAll } = openFigure("figure-scores");
+  const slider = find(".train input");
+  const [go, reset, stored] = findAll(".train button");
+  const lines = findAll("polyline");
+  const numbers = findAll(".learned b");
+  let model; // and the number of digits that it has learned from, and of those at the next point
+  let learned;
+  let next;
+  let curves; // points of the share of right answers, and of the loss
+  let frame = 0;
+  let isVisible = false;
 
   const rate = () => Number((10 ** slider.value).toPrecision(1));
   const showRate = () => {
     slider.nextElementSibling.textContent = rate();
-    set(slider, { "aria-valuetext": rate() });
+    setAttributes(slider, { "aria-valuetext": rate() });
   };
-  const randomly = (length) => Float64Array.from({ length }, () => START * (2 * Math.random() - 1));
-  // The number of right answers to the test digits, and the mean of −log y for the probability y of the true class.
+  // Add a point to the curves: the number of right answers to the test digits, and the mean of
+  // −log y for the probability y of the true class.
   const record = () => {
-    let right = 0, loss = 0;
+    let right = 0;
+    let loss = 0;
     for (const place of testSample) {
-      const shares = Algebra.softmax(Softmax.scores(model, imageAt(arrays["test.images"], place)));
+      const shares = softmax(scoresOf(model, entryAt(arrays["test.images"], place)));
       const share = shares[arrays["test.labels"][place]];
       right += Number(share === Math.max(...shares));
       loss -= Math.log(share) / testSample.length;
     }
-    const x = WIDTH * Math.log10(learned || 1), heights = [right / testSample.length, Math.min(1, loss / worst)];
-    heights.forEach((height, i) => {
+    const x = WIDTH * Math.log10(learned || 1);
+    [right / testSample.length, Math.min(1, loss / WORST)].forEach((height, i) => {
       curves[i].push([x, HEIGHT * (1 - height)]);
-      set(lines[i], { points: curves[i].join(" ") });
+      setAttributes(lines[i], { points: curves[i].join(" ") });
     });
     next = GROWTH * learned;
-    const warning = loss > worst && rate() >= LARGE ? ": the steps are too large" : "", places = testSample.length;
-    const texts = [count(learned), `${right} of ${places}`, loss.toFixed(2).replace("Infinity", "∞") + warning];
-    numbers.forEach((number, i) => (number.textContent = texts[i]));
+    const isTooLarge = loss > WORST && rate() >= LARGE_RATE;
+    numbers[0].textContent = formatCount(learned);
+    numbers[1].textContent = `${right} of ${testSample.length}`;
+    numbers[2].textContent = loss.toFixed(2).replace("Infinity", "∞");
+    if (isTooLarge) numbers[2].append(": the steps are too large");
   };
   const show = (isStored) => {
-    set(stored, { "aria-pressed": isStored });
-    figure.querySelector(".learned").classList.toggle("empty", isStored);
+    setAttributes(stored, { "aria-pressed": isStored });
+    find(".learned").classList.toggle("empty", isStored);
     showModel(isStored ? models.softmax : model);
   };
   const restart = () => {
+    const numClasses = data.names.length;
     model = { weights: randomly(numClasses * SIDE ** 2), bias: new Float64Array(numClasses) };
-    [learned, curves] = [0, [[], []]];
+    learned = 0;
+    curves = [[], []];
     record();
     show(false);
   };
@@ -51,20 +78,27 @@ const Training = (arrays, models, showModel) => {
     frame = 0;
     go.textContent = "Start";
   };
-  // A frame is a test, or a few updates at first, so that one sees the weights form, and later all there is time for.
+  // A frame is a test, or a few updates at first, so that one sees the weights form, and later all
+  // there is time for.
   const step = () => {
     frame = requestAnimationFrame(step);
     go.textContent = "Stop";
     if (!isVisible) return;
-    const end = performance.now() + BUDGET, most = learned + clip(learned / 50, 490) + 10;
-    const settings = { images: arrays["train.images"], labels: arrays["train.labels"], learningRate: rate() };
+    const end = performance.now() + BUDGET;
+    const most = learned + clip(learned / 50, 490) + 10;
+    const [images, labels] = [arrays["train.images"], arrays["train.labels"]];
+    const settings = { images, labels, learningRate: rate() };
     if (learned > next) record();
-    else while (learned < most && performance.now() < end) Softmax.sgd(model, settings, [learned++ % sample]);
+    else {
+      for (; learned < most && performance.now() < end; learned++) {
+        descend(model, settings, [learned % sample]);
+      }
+    }
     show(false);
     if (learned >= END) stop();
   };
   const start = () => {
-    figure.querySelector(".weighing input").checked = true; // all weights show, not only the inked
+    find(".weighing input").checked = true; // all weights show, not only the inked
     step();
   };
   const showStored = () => {
@@ -75,8 +109,11 @@ const Training = (arrays, models, showModel) => {
   reset.addEventListener("click", restart);
   stored.addEventListener("click", showStored);
   slider.addEventListener("input", showRate);
-  new IntersectionObserver((entries) => (isVisible = entries.at(-1).isIntersecting)).observe(figure);
+  const watch = new IntersectionObserver((entries) => {
+    isVisible = entries.at(-1).isIntersecting;
+  });
+  watch.observe(figure);
   showRate();
   restart();
   showStored();
-};
+});

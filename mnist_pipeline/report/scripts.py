@@ -1,0 +1,33 @@
+"""The scripts of a page: ES modules in their files, joined into one plain script in the page.
+
+Browsers load no module from a file:// address. So each file becomes a function, after the files
+that it imports, and what it exports becomes a constant of the page. A name is exported by one file
+only, and keeps its name where it is imported.
+"""
+
+import re
+from pathlib import Path
+
+from markupsafe import Markup
+
+IMPORT = re.compile(r'^import \{[^}]*\} from "(.*)";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export const (\w+)", re.MULTILINE)
+
+
+def join(*entries: Path) -> Markup:
+    """Some files and all that they import, each once, in the order in which a browser runs them."""
+    joined: dict[Path, str] = {}
+
+    def add(path: Path) -> None:
+        if path in joined:
+            return
+        source = path.read_text(encoding="utf-8")
+        for imported in IMPORT.findall(source):
+            add((path.parent / imported).resolve())
+        names = f"{{ {', '.join(EXPORT.findall(source))} }}"
+        body = EXPORT.sub(r"const \1", IMPORT.sub("", source))
+        joined[path] = f"const {names} = (() => {{\n{body}return {names};\n}})();\n"
+
+    for entry in entries:
+        add(entry.resolve())
+    return Markup('"use strict";\n' + "".join(joined.values()))

@@ -1,0 +1,20 @@
+// The contents follow the reader: they mark the section at a third of the screen.
+
+const links = [...document.querySelectorAll("nav a")];
+const mark = ({ target, isIntersecting }) => {
+  const link = links.find(({ hash }) => hash === `#${target.getAttribute("aria-labelledby")}`);
+  link.ariaCurrent = String(isIntersecting);
+  if (isIntersecting) link.closest("ul").scrollLeft = link.offsetLeft - innerWidth / 3;
+};
+const watch = new IntersectionObserver((entries) => entries.forEach(mark), {
+  rootMargin: "-33% 0% -67%",
+});
+for (const section of document.querySelectorAll("main > section")) watch.observe(section);
+
+// A link to a folded part of the appendix opens it.
+for (const link of document.querySelectorAll("main a[href^='#']")) {
+  link.addEventListener("click", () => {
+    const target = document.querySelector(link.hash);
+    if (target.matches("details")) target.open = true;
+  });
+}
