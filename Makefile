@@ -41,6 +41,8 @@ test-scale: $(VENV)/installed-scale  ## Run the graph in a bucket, on PostgreSQL
 lint: $(VENV)/installed-test  ## Lint, check formatting and types
 	@$(BIN)/ruff check --no-cache .  # a cache keeps the order of imports that a moved package had
 	@$(BIN)/ruff format --check .
+	@$(BIN)/oxlint mnist_pipeline
+	@$(BIN)/oxfmt --check 'mnist_pipeline/**/*.js'
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
