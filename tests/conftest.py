@@ -13,7 +13,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from mnist_pipeline.data.datasets import load_digits
 from mnist_pipeline.data.records import DigitSet
 
-pytest_plugins = ["support.graph_fixtures", "support.recognizing", "support.servers"]
+pytest_plugins = [
+    "support.browser",
+    "support.graph_fixtures",
+    "support.recognizing",
+    "support.servers",
+]
 REPOSITORY = Path(__file__).resolve().parent.parent
 LONGEST = (
     "cli/test_run.py",

@@ -2,30 +2,24 @@
 
 import base64
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 from scipy.ndimage import gaussian_filter
 from support import computing
-from support.browser import launch_browser
 
 from mnist_pipeline.data import conversion, deformations
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.methods import harris, pca, softmax
-from mnist_pipeline.methods.networks import modules
 from mnist_pipeline.methods.networks.method import weights_of
-from mnist_pipeline.methods.table import by_model
 from mnist_pipeline.report import arrays
 from mnist_pipeline.report.topics import Values
 
-NUM_COMPONENTS = 50
 # Largest difference of a probability, and smallest share of images with the same label.
 BOUNDS = {"softmax": (1e-5, 1.0), "cnn": (0.005, 0.998), "mlp": (0.1, 0.996)}
 
@@ -33,11 +27,10 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def page(finished_run: tuple[Any, Path]) -> Iterator[Page]:
-    with launch_browser() as browser:
-        page = browser.new_page()
-        page.goto((finished_run[1] / "report" / "index.html").as_uri())
-        yield page
+def page(browser: Browser, finished_run: tuple[Any, Path]) -> Page:
+    page = browser.new_page()
+    page.goto((finished_run[1] / "report" / "index.html").as_uri())
+    return page
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +63,8 @@ def loaded(page: Page, name: str) -> np.ndarray:
 
 
 def called(page: Page, call: str, image: np.ndarray) -> np.ndarray:
-    """The result of a function of the models for an image."""
-    script = f"(image) => loaded.then(({{ models }}) => [...models.{call}])"
+    """The result of a function of the scripts for an image."""
+    script = f"(image) => loaded.then(({{ models }}) => [...{call}])"
     return np.array(page.evaluate(script, image.ravel().tolist()))
 
 
@@ -99,44 +92,39 @@ def test_neighbors_in_bytes_are_sorted_by_the_distance_of_bytes(page: Page, valu
     image = values["test_digits"].images[0]
     distances = np.linalg.norm((image - values["train_digits"].images).astype(float), axis=(1, 2))
     expected = distances.argsort(kind="stable")[:25]
-    found = called(page, "knn.neighborsOf(image, 25, true)", image)
+    found = called(page, "models.knn.neighborsOf(image, 25, true)", image)
     indices = loaded(page, "train.indices")[[neighbor["position"] for neighbor in found]]
     np.testing.assert_array_equal(indices, expected)
     np.testing.assert_allclose([neighbor["distance"] for neighbor in found], distances[expected])
 
 
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_the_page_has_the_images_of_the_run(split: str, page: Page, values: Values) -> None:
-    images, labels = values[f"{split}_digits"]
-    indices = loaded(page, f"{split}.indices")
-    np.testing.assert_array_equal(loaded(page, f"{split}.images"), images[indices])
-    np.testing.assert_array_equal(loaded(page, f"{split}.labels"), labels[indices])
-
-
-def test_the_page_has_what_each_model_answered_to_each_misread_image(
+def test_the_page_has_images_of_the_run_and_what_each_model_answered_to_misread_images(
     page: Page, composed: dict[str, Any], values: Values
 ) -> None:
-    indices = loaded(page, "test.indices")
-    models = page.evaluate("loaded.then(({ arrays }) => arrays.facts.models)")
+    for split in ("train", "test"):
+        images, labels = values[f"{split}_digits"]
+        indices = loaded(page, f"{split}.indices")
+        np.testing.assert_array_equal(loaded(page, f"{split}.images"), images[indices])
+        np.testing.assert_array_equal(loaded(page, f"{split}.labels"), labels[indices])
+    facts = page.evaluate("loaded.then(({ arrays }) => arrays.facts)")
+    sampled = robustness.sample(len(labels), arrays.NUM_SAMPLED)  # a fair sample of the test images
+    assert sorted(indices[facts["testSample"]]) == sorted(sampled)
     misread = {error["index"] for errors in composed["errors"].values() for error in errors}
     assert misread <= set(indices)
-    stored, found = by_model(values, "predictions"), loaded(page, "test.probabilities")
-    for place, model in enumerate(models):
-        np.testing.assert_array_equal(
-            loaded(page, "test.answers")[:, place], stored[model].labels[indices]
-        )
-        if model != "knn":
-            np.testing.assert_allclose(
-                found[:, place], stored[model].probabilities[indices], atol=1e-4
-            )
-    np.testing.assert_allclose(found[:, models.index("knn")].sum(axis=1), 1, atol=1e-3)
-    np.testing.assert_array_equal(
-        loaded(page, "test.neighbors"), stored["knn"].nearest["indices"][indices, :3]
-    )
+    answers, shares = (loaded(page, f"test.{name}") for name in ("answers", "probabilities"))
+    for place, model in enumerate(facts["models"]):
+        stored: Any = values[f"{model}_predictions"]
+        np.testing.assert_array_equal(answers[:, place], stored.labels[indices])
+        if model == "knn":
+            nearest = stored.nearest["indices"][indices, :3]
+            np.testing.assert_array_equal(loaded(page, "test.neighbors"), nearest)
+            np.testing.assert_allclose(shares[:, place].sum(axis=1), 1, atol=1e-3)
+        else:
+            np.testing.assert_allclose(shares[:, place], stored.probabilities[indices], atol=1e-4)
 
 
 def test_the_page_doubts_answers_as_the_recognizer_does(page: Page, values: Values) -> None:
-    images = values["test_digits"].images[:150]
+    images = values["test_digits"].images[:100]
     images = np.concatenate([images, np.rot90(images, axes=(1, 2))])
     judged = computing.judged(page, images)
     expected = values["recognizer"].recognize(images)
@@ -173,49 +161,41 @@ def test_a_picture_becomes_the_image_that_python_makes_of_it(page: Page, values:
 
 
 def test_a_digit_is_rebuilt_from_its_components(page: Page, values: Values) -> None:
-    components = values["eigendecomposition"].eigenvectors[:, :NUM_COMPONENTS]
+    mean, components = values["data_mean"], values["eigendecomposition"].eigenvectors[:, :50]
     image = values["test_digits"].images[:1]
-    expected = pca.reconstruct(
-        pca.project(image, values["data_mean"], components), values["data_mean"], components
-    )[0]
-    rebuilt = called(page, f"pca.imageOf(models.pca.coordinatesOf(image, {NUM_COMPONENTS}))", image)
+    (expected,) = pca.reconstruct(pca.project(image, mean, components), mean, components)
+    rebuilt = called(page, "models.pca.imageOf(models.pca.coordinatesOf(image, 50))", image)
     np.testing.assert_allclose(rebuilt, expected, atol=1e-3 * 255)
 
 
-def test_the_contributions_of_the_pixels_and_the_bias_are_the_score(
-    page: Page, values: Values
-) -> None:
-    model, image = values["softmax_model"], values["test_digits"].images[0]
-    script = """(image) => loaded.then(({ models: { softmax } }) => [...softmax.bias.keys()].map(
-      (label) => [...contributionsTo(label, softmax, image)]))"""
-    added = np.array(page.evaluate(script, image.ravel().tolist())).sum(axis=1)
-    expected = softmax.predict_probabilities(model["weights"], model["bias"], image[np.newaxis])[0]
-    np.testing.assert_allclose(softmax.softmax(added + model["bias"]), expected, atol=1e-5)
+def test_a_pixel_adds_its_weight_times_its_ink_to_a_score(page: Page, values: Values) -> None:
+    weights, image = values["softmax_model"]["weights"], values["test_digits"].images[0]
+    added = called(page, "contributionsTo(4, models.softmax, image)", image)
+    np.testing.assert_allclose(added, weights[4] * image.ravel() / 255, atol=1e-6)
+
+
+CORNERS = """image => {
+  const pixels = analysePixels(image);
+  const numbers = pixels.map(({ lambdas, angle, response }) => [...lambdas, angle, response]);
+  return [numbers, cornersOf(pixels), clearestOf(pixels)];
+}"""
 
 
 def test_corners_are_those_of_the_run(page: Page, values: Values) -> None:
-    script = """image => {
-      const places = analysePixels(image);
-      return { places, corners: cornersOf(places), clearest: clearestOf(places) };
-    }"""
-    for digit in values["digit_images"]:
-        found = page.evaluate(script, digit.ravel().tolist())
-        lambdas, angles, response = (
-            np.array([place[name] for place in found["places"]]).reshape(28, 28, -1)
-            for name in ("lambdas", "angle", "response")
-        )
+    for digit in values["digit_images"][:4]:
+        numbers, corners, clearest = page.evaluate(CORNERS, digit.ravel().tolist())
+        numbers = np.reshape(numbers, (28, 28, 4))
+        lambdas, angles, response = numbers[..., :2], numbers[..., 2], numbers[..., 3]
+        cos, sin = np.cos(angles), np.sin(angles)
+        axes = np.moveaxis(np.array([[cos, -sin], [sin, cos]]), (0, 1), (2, 3))  # as columns
+        tensor = np.einsum("rcik,rck,rcjk->rcij", axes, lambdas, axes)
+        expected = harris.structure_tensor(digit)
+        np.testing.assert_allclose(tensor, expected, atol=1e-6 * expected.max())
         expected = harris.corner_response(digit)
-        eigenvalues = np.linalg.eigvalsh(harris.structure_tensor(digit))[..., ::-1]
-        atol = 1e-6 * eigenvalues.max()
-        np.testing.assert_allclose(response[..., 0], expected, atol=1e-6 * np.ptp(expected))
-        np.testing.assert_allclose(lambdas, eigenvalues, atol=atol)
-        axes = np.concatenate([np.cos(angles), np.sin(angles)], axis=-1)
-        along = np.einsum("rcni,rci->rcn", harris.window_gradients(digit), axes)
-        np.testing.assert_allclose(np.square(along).sum(axis=-1), eigenvalues[..., 0], atol=atol)
-        np.testing.assert_array_equal(found["corners"], np.flatnonzero(harris.corners(expected)))
+        np.testing.assert_allclose(response, expected, atol=1e-6 * np.ptp(expected))
+        np.testing.assert_array_equal(corners, np.flatnonzero(harris.corners(expected)))
         _, places = harris.clearest_places(digit[np.newaxis], expected[np.newaxis])
-        clearest = {name: 28 * place.row + place.column for name, place in places.items()}
-        assert found["clearest"] == clearest
+        assert clearest == {name: 28 * at.row + at.column for name, at in places.items()}
 
 
 TRAIN = """([weights, bias, count, epochs]) => loaded.then(({ arrays }) => {
@@ -239,29 +219,25 @@ def test_the_page_trains_to_the_weights_of_sgd(page: Page) -> None:
 
 def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -> None:
     weights, image = weights_of(values["cnn_model"]), values["test_digits"].images[0]
-    network: Any = modules.of_weights("cnn", weights)
-    with torch.inference_mode():
-        first = torch.relu(
-            network.conv1(torch.tensor(image / 255, dtype=torch.float32)[None, None])
-        )
-    for place, expected in enumerate((first, network.pool(first))):
-        found = called(page, f"cnn.answer(image).maps[{place}].values", image).reshape(
-            expected.shape
-        )
-        np.testing.assert_allclose(found, expected, atol=1e-3 * float(expected.max()))
-    kernel, row, column = np.unravel_index(first.numpy().argmax(), first.shape[1:])
-    products = called(page, f"cnn.productsOf(image, {kernel}, {row}, {column})", image)
-    bias = weights["conv1.bias"][kernel]
-    assert products.sum() + bias == pytest.approx(float(first.max()), rel=1e-3)
+    kernels, bias = weights["conv1.weight"][:, 0], weights["conv1.bias"]
+    windows = np.lib.stride_tricks.sliding_window_view(image / 255, (5, 5))
+    products = windows * kernels[:, None, None]  # kernel, row, column of the window, and in it
+    first = np.maximum(0, products.sum(axis=(3, 4)) + bias[:, None, None])
+    pooled = first.reshape(32, 12, 2, 12, 2).max(axis=(2, 4))
+    for place, expected in enumerate((first, pooled)):
+        found = called(page, f"models.cnn.answer(image).maps[{place}].values", image)
+        np.testing.assert_allclose(found, expected.ravel(), atol=1e-3 * expected.max())
+    found = called(page, "models.cnn.productsOf(image, 3, 10, 11)", image)
+    np.testing.assert_allclose(found, products[3, 10, 11].ravel(), atol=1e-3)
 
 
 def test_the_hidden_units_are_those_of_the_network(page: Page, values: Values) -> None:
     weights, image = weights_of(values["mlp_model"]), values["test_digits"].images[0]
     expected = weights["hidden.weight"] @ (image.ravel() / 255) + weights["hidden.bias"]
-    found = called(page, "mlp.answer(image).hidden", image)
+    found = called(page, "models.mlp.answer(image).hidden", image)
     np.testing.assert_allclose(found, expected.clip(0), atol=0.02 * expected.max())
     unit = found.argmax()
-    products = called(page, f"mlp.productsOf(image, {unit})", image)
+    products = called(page, f"models.mlp.productsOf(image, {unit})", image)
     assert products.sum() + weights["hidden.bias"][unit] == pytest.approx(found[unit], rel=1e-3)
 
 
@@ -275,8 +251,7 @@ def test_digits_are_deformed_as_in_python(amount: float, page: Page, values: Val
     }
     given = {"turned": 30 * amount, "thickened": amount, "blurred": abs(amount)}
     for name, deformed in expected.items():
-        script = f"(image) => [...deformations.{name}(image, {given[name]})]"
-        found = page.evaluate(script, images.ravel().tolist())
+        found = called(page, f"deformations.{name}(image, {given[name]})", images)
         np.testing.assert_allclose(found, deformed.ravel(), atol=1.5)
 
 

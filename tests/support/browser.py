@@ -42,6 +42,12 @@ def launch_browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launch_browser() as browser:
+        yield browser
+
+
 def serious_findings(page: Page) -> list[tuple[str, str, str]]:
     """Serious problems that axe-core finds: rule, impact, the first element."""
     page.evaluate(AXE.read_text(encoding="utf-8"))

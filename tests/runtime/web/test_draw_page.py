@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
-from support.browser import PATIENCE, launch_browser, needs_axe, serious_findings
+from support.browser import PATIENCE, needs_axe, serious_findings
 from support.drawing import MIDDLE, encoded, picture, placed, serving
 
 from mnist_pipeline.runtime.project import DRAW
@@ -70,12 +70,6 @@ def address() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launch_browser() as browser:
-        yield browser
-
-
 @pytest.fixture
 def view(
     request: pytest.FixtureRequest, browser: Browser, address: str, able: Path
@@ -101,7 +95,6 @@ def test_digits_are_read_in_reading_order_and_one_can_be_chosen(view: View) -> N
     view.chips.last.click()
     expect(view.digit).to_have_text("3")
     expect(page.locator(".answers .champion")).to_have_text("3")
-    assert page.locator(".probabilities td").count() == 40
     assert (
         page.locator(".pictures img").evaluate_all("all => all.map((image) => image.naturalWidth)")
         == [28] * 5
