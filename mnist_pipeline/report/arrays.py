@@ -2,7 +2,7 @@
 
 An array is stored as its bytes: first the lowest byte of every number, then the second byte of
 every number, and so on. Bytes of equal rank are alike, so deflate makes them shorter.
-`templates/script/arrays.js` restores the arrays.
+`script/arrays.js` restores the arrays.
 """
 
 import base64

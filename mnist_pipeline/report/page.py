@@ -10,21 +10,7 @@ from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import arrays, figures, pictures, scripts, topics, words
 from mnist_pipeline.report.topics import Document, Part, Values
 
-SCRIPTS = Path(__file__).with_name("templates") / "script"
-# The figures, in the order in which they start. They import the other scripts.
-FIGURES = (
-    "draw",
-    "neighbors",
-    "training",
-    "layers",
-    "kernels",
-    "components",
-    "plane",
-    "corners",
-    "errors",
-    "trust",
-    "contents",
-)
+SCRIPTS = Path(__file__).with_name("script")  # that topics share
 MODELS_PLACE = 65  # in the appendix, of the parts of models that no topic describes
 # HTML needs no namespace. Some fonts have no tall brackets, so matrices get borders from the style
 # sheet.
@@ -59,7 +45,7 @@ def render(document: Document, values: Values) -> str:
         phrases={model.name: model.phrase for model in MODELS.values()},
         story=topics.story(),
         appendix=_appendix(document),
-        script=scripts.join(*(SCRIPTS / f"{name}.js" for name in FIGURES)),
+        script=scripts.join(SCRIPTS / "draw.js", *topics.scripts(), SCRIPTS / "contents.js"),
         long_names=figures.are_long(data["class_names"]),
         charts={name: Markup(svg) for name, svg in draw_charts(document, values).items()},
         pictures=topics.merged("pictures", document, values),

@@ -1,6 +1,6 @@
 """The report by topic: a folder per topic, which nothing else knows by name.
 
-A folder has the module `topic.py` and its templates. The module offers what its topic has of:
+A folder has the module `topic.py`, templates and scripts. The module offers what its topic has of:
 
 - `READS`, the names of the assets that it reads;
 - `STORY`, its part of the story, and `APPENDIX`, its parts of the appendix;
@@ -61,6 +61,16 @@ def appendix(document: Document) -> list[Part]:
     """The parts of the appendix, in their order."""
     parts = [part for topic in all_topics() for part in getattr(topic, "APPENDIX", ())]
     return sorted(part for part in parts if not part.needs or document[part.needs])
+
+
+def scripts() -> list[Path]:
+    """The scripts, of each topic `script.js` first, in the order of the story."""
+    folders = [Path(__file__).parent / Path(part.template).parent for part in story()]
+    return [
+        path
+        for folder in folders
+        for path in sorted(folder.glob("*.js"), key=lambda path: (path.stem != "script", path))
+    ]
 
 
 def sprites(document: Document) -> list[int]:

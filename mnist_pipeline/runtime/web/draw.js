@@ -1,12 +1,12 @@
 // The drawing page: people draw digits, the server reads them, and the answers are shown.
-import { createDrawing, MARGIN, offerUndo, placeOf } from "../../report/templates/script/canvas.js";
+import { createDrawing, MARGIN, offerUndo, placeOf } from "../../report/script/canvas.js";
 import {
   clip,
   element,
   formatPercent,
   offerFiles,
   scaledOnWhite,
-} from "../../report/templates/script/shared.js";
+} from "../../report/script/shared.js";
 
 const PAUSE = 60; // milliseconds between requests during a stroke
 const SILENCE = 700; // milliseconds without a change before the answer is announced

@@ -1,9 +1,16 @@
 // The hidden units of the MLP that matter most to the digit: what they look for, and what they add
 // to the answer.
-import { sum } from "./algebra.js";
-import { data, formatNumber, openFigure, paintSigned, rounded, setAttributes } from "./page.js";
-import { element } from "./shared.js";
-import { loaded } from "./start.js";
+import { sum } from "../../script/algebra.js";
+import {
+  data,
+  formatNumber,
+  openFigure,
+  paintSigned,
+  rounded,
+  setAttributes,
+} from "../../script/page.js";
+import { element } from "../../script/shared.js";
+import { loaded } from "../../script/start.js";
 
 const withSign = (value, digits) => formatNumber(value, digits, "+");
 

@@ -1,10 +1,17 @@
 // The gradients around a pixel of the reader's digit as points, their ellipse, and Harris's
 // response on a scale.
-import { SIDE } from "./algebra.js";
+import { SIDE } from "../../script/algebra.js";
 import { analysePixels, clearestOf, cornersOf } from "./harris.js";
-import { createPixel, formatCount, openFigure, paintInk, setAttributes, svg } from "./page.js";
-import { element } from "./shared.js";
-import { loaded } from "./start.js";
+import {
+  createPixel,
+  formatCount,
+  openFigure,
+  paintInk,
+  setAttributes,
+  svg,
+} from "../../script/page.js";
+import { element } from "../../script/shared.js";
+import { loaded } from "../../script/start.js";
 
 const FLAT = 0.01; // share of the largest trace
 

@@ -1,5 +1,13 @@
 // The two networks, as in methods/networks.
-import { combined, entryAt, inkShares, rectified, SIDE, softmax, transposed } from "./algebra.js";
+import {
+  combined,
+  entryAt,
+  inkShares,
+  rectified,
+  SIDE,
+  softmax,
+  transposed,
+} from "../../script/algebra.js";
 
 const KERNEL = 5;
 

@@ -1,6 +1,6 @@
 // A kernel of the CNN slides over the digit, while its feature map and the pooled map build up.
-import { argmax, sum } from "./algebra.js";
-import { showAnswers } from "./answers.js";
+import { argmax, sum } from "../../script/algebra.js";
+import { showAnswers } from "../../script/answers.js";
 import {
   createPixel,
   formatNumber,
@@ -10,8 +10,8 @@ import {
   paintSigned,
   rounded,
   setAttributes,
-} from "./page.js";
-import { loaded } from "./start.js";
+} from "../../script/page.js";
+import { loaded } from "../../script/start.js";
 
 const SIZE = 24; // of the map
 const KERNEL = 5;

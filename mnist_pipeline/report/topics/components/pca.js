@@ -1,5 +1,5 @@
 // Principal components, as in methods/pca.py. The components v₁, v₂, … are rows.
-import { combined } from "./algebra.js";
+import { combined } from "../../script/algebra.js";
 
 export const createPca = (arrays) => {
   const components = arrays["pca.components"];

@@ -1,12 +1,12 @@
 // What the figures start from: a promise of the arrays of the run, its models, and the digit of the
 // reader.
 import { loadArrays } from "./arrays.js";
-import { createKnn } from "./knn.js";
-import { createCnn, createMlp } from "./networks.js";
-import { createPca } from "./pca.js";
+import { createKnn } from "../topics/neighbors/knn.js";
+import { createCnn, createMlp } from "../topics/networks/networks.js";
+import { createPca } from "../topics/components/pca.js";
 import { createReader } from "./reader.js";
-import { createJudge } from "./recognizer.js";
-import { createSoftmax } from "./softmax.js";
+import { createJudge } from "../topics/trust/recognizer.js";
+import { createSoftmax } from "../topics/scores/softmax.js";
 
 export const loaded = loadArrays().then((arrays) => {
   const models = {

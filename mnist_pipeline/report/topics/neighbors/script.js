@@ -1,10 +1,10 @@
 // The nearest training digits of the reader's digit, their votes, and what happens if pixels are
 // subtracted as bytes.
-import { entryAt } from "./algebra.js";
-import { showAnswers } from "./answers.js";
-import { createFace, data, formatCount, openFigure, paintInk } from "./page.js";
-import { element } from "./shared.js";
-import { loaded } from "./start.js";
+import { entryAt } from "../../script/algebra.js";
+import { showAnswers } from "../../script/answers.js";
+import { createFace, data, formatCount, openFigure, paintInk } from "../../script/page.js";
+import { element } from "../../script/shared.js";
+import { loaded } from "../../script/start.js";
 
 const MOST = 25; // neighbours
 const CHUNK = 4; // milliseconds of a step of the measurement

@@ -1,10 +1,10 @@
 // Training of softmax regression on the training digits of the page, while one watches.
-import { entryAt, SIDE, softmax } from "./algebra.js";
-import { data, formatCount, openFigure, setAttributes } from "./page.js";
-import { scoresShown } from "./scores.js";
-import { clip } from "./shared.js";
+import { entryAt, SIDE, softmax } from "../../script/algebra.js";
+import { data, formatCount, openFigure, setAttributes } from "../../script/page.js";
+import { scoresShown } from "./script.js";
+import { clip } from "../../script/shared.js";
 import { descend, scoresOf } from "./softmax.js";
-import { loaded } from "./start.js";
+import { loaded } from "../../script/start.js";
 
 const START = 0.05; // largest first weight
 const BUDGET = 4; // milliseconds of updates in a frame

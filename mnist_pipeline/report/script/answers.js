@@ -3,7 +3,7 @@
 import { argmax, entryAt, softmax } from "./algebra.js";
 import { data } from "./page.js";
 import { element, formatPercent } from "./shared.js";
-import { scoresOf } from "./softmax.js";
+import { scoresOf } from "../topics/scores/softmax.js";
 
 const MOST = 3; // classes with long names that have room
 const SHORT = 2; // letters of a short name

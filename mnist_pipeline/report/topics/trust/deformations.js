@@ -1,8 +1,8 @@
 // Deformations of images, as in data/deformations.py, in grey levels without rounding. Outside
 // there is paper.
-import { isInside, SIDE } from "./algebra.js";
-import { blurredBy } from "./conversion.js";
-import { clip } from "./shared.js";
+import { isInside, SIDE } from "../../script/algebra.js";
+import { blurredBy } from "../../script/conversion.js";
+import { clip } from "../../script/shared.js";
 
 const CENTRE = (SIDE - 1) / 2;
 const INK = 255;

@@ -1,7 +1,7 @@
 // Whether an image looks like any digit, as in handwriting/novelty.py: which way do its edges run,
 // and in which place?
-import { combined, entryAt, rectified, SIDE, sum, transposed } from "./algebra.js";
-import { mappedTwice } from "./conversion.js";
+import { combined, entryAt, rectified, SIDE, sum, transposed } from "../../script/algebra.js";
+import { mappedTwice } from "../../script/conversion.js";
 
 const CELLS = 5; // in each direction
 const SIZE = SIDE / CELLS; // pixels of a cell

@@ -1,9 +1,16 @@
 // The reader's digit as the mean plus an amount of each component, and a slider that adds them one
 // after the other.
-import { entryAt, SIDE } from "./algebra.js";
-import { data, formatTerm, openFigure, paintInk, paintSigned, setAttributes } from "./page.js";
-import { formatPercent } from "./shared.js";
-import { loaded } from "./start.js";
+import { entryAt, SIDE } from "../../script/algebra.js";
+import {
+  data,
+  formatTerm,
+  openFigure,
+  paintInk,
+  paintSigned,
+  setAttributes,
+} from "../../script/page.js";
+import { formatPercent } from "../../script/shared.js";
+import { loaded } from "../../script/start.js";
 
 const NUM_PIXELS = SIDE ** 2;
 const WIDTH = 480; // of the curve

@@ -1,8 +1,8 @@
 // Sliders that disturb the reader's digit, and the answers of all models to it.
-import { answersTo, showAnswers } from "./answers.js";
+import { answersTo, showAnswers } from "../../script/answers.js";
 import { deformations } from "./deformations.js";
-import { data, openFigure, paintInk, perFrame } from "./page.js";
-import { loaded } from "./start.js";
+import { data, openFigure, paintInk, perFrame } from "../../script/page.js";
+import { loaded } from "../../script/start.js";
 
 loaded.then(({ models, reader }) => {
   const { figure, find, findAll } = openFigure("figure-disturb");

@@ -1,8 +1,8 @@
 // How far an answer can be trusted, and how to say it, as in handwriting/recognizer.py and
 // calibration.py.
-import { softmax } from "./algebra.js";
+import { softmax } from "../../script/algebra.js";
 import { createNovelty } from "./novelty.js";
-import { data } from "./page.js";
+import { data } from "../../script/page.js";
 
 const LOWEST = 1e-12;
 const UNANIMOUS = 0.999;

@@ -1,10 +1,17 @@
 // What each pixel of the reader's digit adds to the score of each class, by the weights of the run
 // or by others.
-import { argmax, SIDE, softmax } from "./algebra.js";
-import { createPixel, data, formatNumber, openFigure, paintSigned, setAttributes } from "./page.js";
-import { formatPercent } from "./shared.js";
+import { argmax, SIDE, softmax } from "../../script/algebra.js";
+import {
+  createPixel,
+  data,
+  formatNumber,
+  openFigure,
+  paintSigned,
+  setAttributes,
+} from "../../script/page.js";
+import { formatPercent } from "../../script/shared.js";
 import { contributionsTo, scoresOf } from "./softmax.js";
-import { loaded } from "./start.js";
+import { loaded } from "../../script/start.js";
 
 // A promise of a function that shows other weights.
 export const scoresShown = loaded.then(({ arrays, models, reader }) => {

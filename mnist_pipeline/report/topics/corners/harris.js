@@ -1,6 +1,6 @@
 // Harris corners as PCA of the gradients around a pixel, as in methods/harris.py.
-import { isInside, SIDE } from "./algebra.js";
-import { clip } from "./shared.js";
+import { isInside, SIDE } from "../../script/algebra.js";
+import { clip } from "../../script/shared.js";
 
 const KAPPA = 0.05;
 const THRESHOLD = 0.05; // share of the largest response in the image

@@ -1,5 +1,5 @@
 // k-nearest neighbours, as in methods/knn, among the training digits of the page.
-import { SIDE, transposed } from "./algebra.js";
+import { SIDE, transposed } from "../../script/algebra.js";
 
 const NUM_NEAREST = 3;
 // Bit masks for a difference x − t. ALL keeps the number. BYTE keeps its lowest 8 bits, so that −2

@@ -1,8 +1,16 @@
 // The plane of the first two components: training digits, the digit that a point stands for, and
 // the reader's digit.
-import { argmax, entryAt } from "./algebra.js";
-import { createPoint, data, formatTerm, openFigure, paintInk, setAttributes, svg } from "./page.js";
-import { loaded } from "./start.js";
+import { argmax, entryAt } from "../../script/algebra.js";
+import {
+  createPoint,
+  data,
+  formatTerm,
+  openFigure,
+  paintInk,
+  setAttributes,
+  svg,
+} from "../../script/page.js";
+import { loaded } from "../../script/start.js";
 
 const REACH = 22; // of a finger
 

@@ -1,10 +1,17 @@
 // A misread image in a dialog, which can be turned; and the images of a cell of a confusion matrix.
-import { entryAt } from "./algebra.js";
-import { answersTo, showAnswers, storedAnswers } from "./answers.js";
-import { deformations } from "./deformations.js";
-import { createFace, data, formatCount, openFigure, paintInk, perFrame } from "./page.js";
-import { element } from "./shared.js";
-import { loaded } from "./start.js";
+import { entryAt } from "../../script/algebra.js";
+import { answersTo, showAnswers, storedAnswers } from "../../script/answers.js";
+import { deformations } from "../trust/deformations.js";
+import {
+  createFace,
+  data,
+  formatCount,
+  openFigure,
+  paintInk,
+  perFrame,
+} from "../../script/page.js";
+import { element } from "../../script/shared.js";
+import { loaded } from "../../script/start.js";
 
 loaded.then(({ arrays, models }) => {
   const { figure: dialog, find } = openFigure("opened");
