@@ -2,7 +2,9 @@
 values.
 """
 
+import base64
 import dataclasses
+import io
 import json
 import re
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from typing import Any
 import jinja2
 import numpy as np
 import pytest
+from PIL import Image
 
 from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
 from mnist_pipeline.data.records import CLASS_NAMES, RawData
@@ -78,6 +81,26 @@ def test_a_number_that_is_missing_stops_the_page(composed: dict[str, Any], value
     incomplete = {name: value for name, value in composed["pca"].items() if name != "share_of_two"}
     with pytest.raises((jinja2.UndefinedError, TypeError)):
         page.render({**composed, "pca": incomplete}, values)
+
+
+def test_each_sprite_shows_the_image_that_its_label_names(html: str, values: Values) -> None:
+    uri, size = re.findall(
+        r'\.sprite { background-image: url\("([^"]*)"\); background-size: (\S+)%', html
+    )[0]
+    content = base64.b64decode(uri.removeprefix("data:image/png;base64,"), validate=True)
+    atlas = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
+    columns, rows = atlas.shape[1] // 28, atlas.shape[0] // 28
+    assert int(size) == 100 * columns
+    sprites = re.findall(
+        r'aria-label="test image (\d+)[^"]*" style="background-position: ([\d.]+)% ([\d.]+)%"', html
+    )
+    assert len(sprites) > 20
+    for index, x, y in sprites:
+        column, row = round(float(x) / 100 * (columns - 1)), round(float(y) / 100 * (rows - 1))
+        shown = atlas[28 * row : 28 * (row + 1), 28 * column : 28 * (column + 1)]
+        assert (
+            np.abs(shown - (255.0 - values["test_digits"].images[int(index)])).max() <= 9
+        )  # of 16 grey levels
 
 
 @pytest.mark.usefixtures("without_charts")
