@@ -56,7 +56,7 @@ def run_assets(
     run_config = _read_config(config)
     with machine.importing():
         definitions = project.graph()
-        selected = select_assets(definitions, select or "*")
+        selected = select_assets(definitions, "*" if select is None else select)
     machine.keep_freed_memory()
     gc.set_threshold(*GC_THRESHOLDS)
     with open_output() as stream:
@@ -71,7 +71,8 @@ def run_assets(
             echo(f"Data:    {configured.data}\nStorage: {configured.storage}")
             if compiler:
                 echo("Compiling on another core, once per installation")
-            _check_data(instance, configured, files, selected, is_default=changed and not select)
+            is_default = changed and select is None
+            _check_data(instance, configured, files, selected, is_default=is_default)
             due = selected & due_assets(instance, definitions) if changed else selected
             runs = _runs(instance, definitions, due, selected, changed=changed)
             failures = _execute(definitions, instance, display, run_config, echo, runs)

@@ -12,7 +12,7 @@ from mnist_pipeline.runtime.project import EVERYTHING
 from mnist_pipeline.utils.printable import one_line, unknown
 
 KEYWORDS = ("and", "or", "not", "sinks", "roots")  # of Dagster's selections
-EXAMPLES = "write for example 'group:pca', '+key:cnn_model', or 'covariance or projections'"
+EXAMPLES = "write for example 'group:pca', '+key:cnn_model', or 'key:covariance or key:projections'"
 
 
 def whole_graph(definitions: dg.Definitions) -> AbstractSet[dg.AssetKey]:

@@ -142,22 +142,11 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
         assert len(lines) < 12
 
 
-@pytest.mark.parametrize(
-    ("selection", "hint"),
-    [
-        ("digits", "group:digits"),
-        ("covariance,projections", "covariance or projections"),
-        ("covarience", "covariance"),
-        ("group:pcas", "pca"),
-        ("inbox_predictions", "inbox"),
-    ],
-)
-def test_a_selection_that_matches_nothing_says_what_to_write(
-    selection: str, hint: str, storage: Path
-) -> None:
+@pytest.mark.parametrize(("selection", "hint"), [("", "group:pca"), ("inbox_predictions", "inbox")])
+def test_a_selection_of_nothing_is_refused(selection: str, hint: str, storage: Path) -> None:
     *_, line = invoke("run", "--select", selection, code=1).strip().splitlines()
     assert hint in line
-    assert len(line) < 400
+    assert Storage(str(storage)).keys() == []
 
 
 @pytest.mark.slow
