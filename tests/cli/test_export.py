@@ -10,6 +10,7 @@ import pytest
 from support.graph_fixtures import invoke
 
 from mnist_pipeline.methods.knn import KNNClassifier
+from mnist_pipeline.methods.networks.method import NetworkMethod
 from mnist_pipeline.methods.onnx import Graph
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage.storage import read
@@ -36,7 +37,7 @@ def test_the_exported_model_gives_the_stored_labels_and_probabilities(
         found["probabilities"], method.answer(fitted, images).probabilities, atol=1e-5
     )
     np.testing.assert_allclose(found["probabilities"].sum(axis=1), 1, atol=1e-5)
-    if isinstance(method, method.NetworkMethod):
+    if isinstance(method, NetworkMethod):
         logits = method.logits(fitted, images)
         np.testing.assert_allclose(found["scores"], logits, atol=1e-4)
 
