@@ -54,15 +54,22 @@ force_option = click.option("--force", is_flag=True, help="Replace a file that e
 def check_output(
     path: Path | None, *inputs: Path, force: bool, suffixes: tuple[str, ...] = ("",)
 ) -> None:
-    """Refuse another suffix, and to write over an input, and without `force` over any file."""
-    if path and not path.name.lower().endswith(suffixes):
-        raise CommandError(f"{path}: its name must end with {', '.join(suffixes)}")
-    if path is None or not path.is_file():
+    """Refuse another suffix, to write into a data set or another input, and without `force` to
+    replace a file.
+    """
+    if path is None:
         return
+    from mnist_pipeline.runtime import settings
+
+    if not path.name.lower().endswith(suffixes):
+        raise CommandError(f"{path}: its name must end with {', '.join(suffixes)}")
+    read = [*inputs, settings.load().data]
+    # A link in a data set may lead to a folder of pictures elsewhere.
+    read += [entry for source in read for entry in source.rglob("*") if entry.is_symlink()]
     target = path.resolve()
-    if any(target.is_relative_to(source.resolve()) for source in inputs):
-        raise CommandError(f"{path} is an input of this command; name another file to write")
-    if not force:
+    if any(target.is_relative_to(source.resolve()) for source in read):
+        raise CommandError(f"{path} is in the data set or another input; name another file")
+    if path.is_file() and not force:
         raise CommandError(f"{path} exists; name another file to write, or add --force")
 
 

@@ -66,7 +66,13 @@ def test_output_that_can_not_be_written_is_at_most_one_line(command: str, tmp_pa
     "line",
     [
         "predict photo.png --force --sheet photo.png",
+        "predict data --sheet data/cat/sheet.png",
+        "predict photo.png --sheet data/cat/sheet.png",
         "inspect data --force --sheet data/photo.png",
+        "inspect data --sheet data/cat/sheet.png",
+        "inspect data --force --sheet link/cat/sheet.png",
+        "inspect data --sheet elsewhere/sheet.png",
+        "inspect link --sheet data/sheet.png",
         "inspect data --sheet photo.png",
         "export cnn --onnx photo.png",
         "export cnn --onnx cnn.onnx --card photo.png",
@@ -76,12 +82,19 @@ def test_a_command_writes_over_no_input_and_over_no_other_file_unasked(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("data").mkdir()
+    for folder in ("data/cat", "elsewhere"):
+        Path(folder).mkdir(parents=True)
+    Path("data/dog").symlink_to("../elsewhere")  # the path of the class `dog`
+    Path("link").symlink_to("data")
     Path("data/photo.png").touch()
     Path("photo.png").touch()
+    if line.startswith("predict photo"):
+        monkeypatch.setenv("MNIST_PIPELINE_DATA", "data")
+    before = sorted(Path().rglob("*"))
     *_, written = arguments = line.split()
     assert f"{written} " in invoke(*arguments, code=1)
-    assert Path(written).read_bytes() == b""
+    assert sorted(Path().rglob("*")) == before
+    assert all(path.stat().st_size == 0 for path in before if path.is_file())
 
 
 def test_a_file_that_exists_is_replaced_on_request(slice_directory: Path, tmp_path: Path) -> None:
