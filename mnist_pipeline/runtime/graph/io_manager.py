@@ -2,22 +2,17 @@
 
 import contextlib
 import gc
-from collections.abc import Mapping
-from contextvars import ContextVar
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from mnist_pipeline.runtime.graph.records import VERSION, recorded_metadata
-from mnist_pipeline.runtime.graph.resources import PLACE, step_context, storage_at
+from mnist_pipeline.runtime.graph.resources import PLACE, storage_at
+from mnist_pipeline.runtime.graph.steps import current_step
 from mnist_pipeline.runtime.storage.storage import stored_key
 from mnist_pipeline.utils import machine
 
-# The figures that the running asset passed to `result`, as PNG by name, until its value is stored.
-figures_of_step: ContextVar[Mapping[str, bytes] | None] = ContextVar(
-    "figures_of_step", default=None
-)
 # Figures, tables and links are not part of the record of a run.
 PLAIN = (
     dg.BoolMetadataValue,
@@ -26,29 +21,6 @@ PLAIN = (
     dg.JsonMetadataValue,
     dg.TextMetadataValue,
 )
-
-
-# The step that runs, and the versions of its inputs.
-versions_of_step: ContextVar[tuple[str, Mapping[dg.AssetKey, str | None]]] = ContextVar(
-    "versions_of_step", default=("", {})
-)
-
-
-def input_versions() -> Mapping[dg.AssetKey, str | None]:
-    """The versions of the inputs of the running step as Dagster has recorded them.
-
-    One query finds all of them, so the recorded versions are those that the step read.
-    """
-    if (step := step_context()) is None:
-        return {}
-    name = f"{step.run.run_id} {step.op_execution_context.op.name}"
-    known, versions = versions_of_step.get()
-    if known != name:
-        keys = [dep.asset_key for spec in step.assets_def.specs for dep in spec.deps]
-        recorded = recorded_metadata(step.instance, keys)
-        versions = {key: metadata.get(VERSION) for key, metadata in recorded.items()}
-        versions_of_step.set((name, versions))
-    return versions
 
 
 class StorageIOManager(dg.ConfigurableIOManager):
@@ -66,12 +38,12 @@ class StorageIOManager(dg.ConfigurableIOManager):
 
         An asset without a value stores nothing.
         """
-        figures = figures_of_step.get()
-        figures_of_step.set(None)
+        step = current_step()
+        handed, step.handed = step.handed, None
         if obj is None:
             return
         spec = context.asset_spec
-        versions = {key.path[-1]: version for key, version in input_versions().items()}
+        versions = {key.path[-1]: version for key, version in step.inputs.items()}
         metadata = {
             name: entry.value
             for name, entry in context.output_metadata.items()
@@ -87,7 +59,10 @@ class StorageIOManager(dg.ConfigurableIOManager):
             context.asset_key.path[-1], context.partition_key if context.has_partition_key else None
         )
         storage = storage_at(context.definition_metadata.get(PLACE, {}))
-        version = storage.write(key, obj, record, figures)
+        if handed and handed.value is obj:
+            version = storage.write(key, handed.described, record, handed.figures)
+        else:
+            version = storage.write(key, obj, record)
         storage.prune(key, self.keep)
         path = storage.main_file(key, version)
         context.add_output_metadata(
@@ -116,7 +91,7 @@ class StorageIOManager(dg.ConfigurableIOManager):
     def _load(self, context: dg.InputContext, asset: dg.AssetKey, partition: str | None) -> Any:
         upstream = context.upstream_output
         metadata = upstream.definition_metadata if upstream else {}
-        version = input_versions().get(asset) if partition is None else None
+        version = current_step().inputs.get(asset) if partition is None else None
         if version is None:
             # In a notebook there may be no instance.
             with contextlib.suppress(dg.DagsterInvariantViolationError):

@@ -15,20 +15,12 @@ from pydantic import Field
 from mnist_pipeline.methods.table import STORED
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.records import origins
+from mnist_pipeline.runtime.graph.steps import step_context
 from mnist_pipeline.runtime.project import REPORT
 from mnist_pipeline.runtime.storage import history
 from mnist_pipeline.runtime.storage.storage import Storage
 
 PLACE = "place"  # metadata of the assets of an instance: its data, storage and seed
-
-
-def step_context() -> dg.AssetExecutionContext | None:
-    """The context of the step that runs, None in a function called directly."""
-    try:
-        context = dg.AssetExecutionContext.get()
-    except dg.DagsterInvariantViolationError:
-        return None
-    return context if isinstance(context, dg.AssetExecutionContext) else None
 
 
 def place_of_step() -> Mapping[str, Any]:

@@ -12,7 +12,6 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +21,11 @@ import pandas as pd
 
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import Measured, check_results, rounded
-from mnist_pipeline.runtime.graph.io_manager import figures_of_step
 from mnist_pipeline.runtime.graph.records import FAILED_CHECK
-from mnist_pipeline.runtime.graph.resources import Seed, step_context
+from mnist_pipeline.runtime.graph.resources import Seed
+from mnist_pipeline.runtime.graph.steps import Handed, current_step, step_context
 from mnist_pipeline.runtime.project import FIGURES
-from mnist_pipeline.runtime.storage.storage import stored_key, version_of
+from mnist_pipeline.runtime.storage.storage import describe, stored_key
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,10 +41,6 @@ MAX_TABLE_ROWS = 20
 MAX_MESSAGES = 5  # of a training
 
 
-# The seconds of a method, for its result.
-_measured: ContextVar[float | None] = ContextVar("measured", default=None)
-
-
 @contextmanager
 def stopwatch() -> Iterator[SimpleNamespace]:
     """Measure the `seconds` of a method for `result`, without the figures, checksums and storage
@@ -55,7 +50,7 @@ def stopwatch() -> Iterator[SimpleNamespace]:
     start = time.perf_counter()
     yield watch
     watch.seconds = time.perf_counter() - start
-    _measured.set(watch.seconds)
+    current_step().seconds = watch.seconds
 
 
 def result(
@@ -76,14 +71,14 @@ def result(
     words, which the command line prints. The metadata has the seconds of the last `stopwatch`, 20
     rows of each table, and a small preview of each figure (a Figure, or a PNG).
     """
-    context = step_context()
+    context, step, described = step_context(), current_step(), None
     metadata: dict[str, Any] = {HEADLINE: headline}
     pictures: dict[str, bytes] = {}
     for name, figure in (figures or {}).items():
         pictures[name], metadata[name] = _drawn(name, figure, context)
-    if (seconds := _measured.get()) is not None:
-        metadata[SECONDS] = round(seconds, 4)
-        _measured.set(None)
+    if step.seconds is not None:
+        metadata[SECONDS] = round(step.seconds, 4)
+        step.seconds = None
     for name, number in (numbers or {}).items():
         is_float = isinstance(number, float | np.floating)
         metadata[name] = rounded(float(number)) if is_float else number
@@ -96,7 +91,8 @@ def result(
     if seed is not None:
         metadata["seed"] = seed.number
     if context:
-        figures_of_step.set(pictures)
+        described = describe(value)
+        step.handed = Handed(value, described, pictures)
         blocking = {spec.name for spec in context.assets_def.check_specs if spec.blocking}
         failed = {name for name, check in (checks or {}).items() if not check.passed}
         if blocking & failed:
@@ -104,7 +100,7 @@ def result(
     return dg.MaterializeResult(
         value=value,
         metadata=metadata,
-        data_version=dg.DataVersion(version_of(value)) if context else None,
+        data_version=dg.DataVersion(described.version) if described else None,
         check_results=list(check_results(checks or {})),
     )
 

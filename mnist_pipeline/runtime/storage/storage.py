@@ -27,7 +27,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 
 from mnist_pipeline.runtime import settings
@@ -44,8 +44,6 @@ TEMPORARY = ".unfinished"
 DAY_SECONDS = 86_400
 BLOCK = 1 << 20  # bytes
 MAX_NAME = 160  # characters of a partition; file systems allow 255 in the name of a directory
-# The latest value that is not stored yet.
-_described: list[tuple[object, tuple[bytes, dict[str, Blocks]]]] = []
 # Root, key and version of the values that this process has read or written.
 _verified: set[tuple[str, str, str]] = set()
 
@@ -58,6 +56,18 @@ class StorageError(ReportedError, RuntimeError):
 
 class DamageError(Exception):
     """A stored file differs from what was stored; the message names the file and the difference."""
+
+
+class Described(NamedTuple):
+    """The manifest of a value, and the content of its files."""
+
+    manifest: bytes
+    files: dict[str, Blocks]
+
+    @property
+    def version(self) -> str:
+        """The version that the value gets when it is stored."""
+        return _sha256(self.manifest)
 
 
 class Storage:
@@ -77,11 +87,10 @@ class Storage:
         """Store a value with its figures (PNG by name), and make it the current one; return its
         version.
 
-        `origin` is the record of the run that computed the value.
+        `origin` is the record of the run that computed the value, which may be described already.
         """
-        manifest, files = describe(value)
-        _described.clear()
-        version = _sha256(manifest)
+        described = value if isinstance(value, Described) else describe(value)
+        (manifest, files), version = described, described.version
         place = self._place(key) / version
         record = {"run": "none", "time": round(time.time(), 3), **(origin or {})}
         with self._reported(key):
@@ -333,25 +342,16 @@ class Storage:
             ) from error
 
 
-def describe(value: object) -> tuple[bytes, dict[str, Blocks]]:
-    """The manifest of a value, and the content of its files.
-
-    An asset asks for the version of its value before the value is stored, so the latest one is
-    remembered until then.
-    """
-    if _described and _described[0][0] is value:
-        return _described[0][1]
+def describe(value: object) -> Described:
+    """What is stored of a value; raises TypeError if there is no format for it."""
     entries, files = formats.type_entries(value), formats.encode(value)
     manifest = {**entries, "files": {name: _entry(blocks) for name, blocks in files.items()}}
-    _described[:] = [(value, (to_json(manifest), files))]
-    return _described[0][1]
+    return Described(to_json(manifest), files)
 
 
 def version_of(value: object) -> str:
-    """The version that a value gets when it is stored; raises TypeError if there is no format for
-    it.
-    """
-    return _sha256(describe(value)[0])
+    """The version that a value gets when it is stored."""
+    return describe(value).version
 
 
 def current() -> Storage:

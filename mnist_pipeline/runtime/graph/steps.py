@@ -1,0 +1,60 @@
+"""The step that runs, and what its asset hands to the IO manager besides the value."""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from mnist_pipeline.runtime.graph.records import VERSION, recorded_metadata
+from mnist_pipeline.runtime.storage.storage import Described
+
+
+@dataclass
+class Handed:
+    """A value, described for the storage, with its figures as PNG by name."""
+
+    value: Any
+    described: Described
+    figures: Mapping[str, bytes]
+
+
+@dataclass
+class Step:
+    """What is known about a step while it runs."""
+
+    name: str = ""
+    # The versions of the inputs as Dagster has recorded them. One query finds all of them, so the
+    # recorded versions are those that the step read.
+    inputs: Mapping[dg.AssetKey, str | None] = field(default_factory=dict)
+    seconds: float | None = None  # of the method, until its result is made
+    handed: Handed | None = None  # until the value is stored
+
+
+_current: ContextVar[Step | None] = ContextVar("step", default=None)
+
+
+def step_context() -> dg.AssetExecutionContext | None:
+    """The context of the step that runs, None in a function called directly."""
+    try:
+        context = dg.AssetExecutionContext.get()
+    except dg.DagsterInvariantViolationError:
+        return None
+    return context if isinstance(context, dg.AssetExecutionContext) else None
+
+
+def current_step() -> Step:
+    """The step that runs; outside a run, a step without a name."""
+    context, step = step_context(), _current.get()
+    name = f"{context.run.run_id} {context.op_execution_context.op.name}" if context else ""
+    if step is None or step.name != name:
+        step = Step(name, _input_versions(context) if context else {})
+        _current.set(step)
+    return step
+
+
+def _input_versions(context: dg.AssetExecutionContext) -> dict[dg.AssetKey, str | None]:
+    keys = [dep.asset_key for spec in context.assets_def.specs for dep in spec.deps]
+    recorded = recorded_metadata(context.instance, keys)
+    return {key: metadata.get(VERSION) for key, metadata in recorded.items()}
