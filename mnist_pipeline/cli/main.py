@@ -164,6 +164,9 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None, force
     champion model. A question mark stands for a shape that does not look like a digit.
     """
     check_output(sheet, *pictures, force=force, suffixes=SHEETS)
+    from mnist_pipeline.runtime import settings
+
+    settings.limit_threads()
     from mnist_pipeline.cli.predict import print_digits
 
     raise SystemExit(print_digits(pictures, as_json, sheet))

@@ -63,7 +63,6 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
                     f"{other.data!r} has the same name or storage {other._storage!r}; move the "
                     "defs.yaml to a directory with another name, or name another storage"
                 )
-        settings.limit_threads()
         retry = dg.RetryPolicy(max_retries=2, delay=RETRY_SECONDS)
         job = dg.define_asset_job(
             name,

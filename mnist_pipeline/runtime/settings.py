@@ -9,8 +9,7 @@ from urllib.parse import quote
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from mnist_pipeline.utils import places
-from mnist_pipeline.utils.machine import num_cores
+from mnist_pipeline.utils import machine, places
 from mnist_pipeline.utils.reported import ReportedError
 
 PREFIX = "MNIST_PIPELINE_"
@@ -81,7 +80,8 @@ class Settings(BaseSettings):
         description="Directory of pictures whose digits the sensor `inbox` has recognized.",
     )
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(
-        default_factory=num_cores, description="Number of threads that each process computes with."
+        default_factory=machine.num_cores,
+        description="Number of threads that each process computes with.",
     )
     experiments: LocalPath | None = Field(
         default=None,
@@ -112,7 +112,7 @@ def load() -> Settings:
 
 
 def limit_threads() -> None:
-    """Limit the threads of libraries, which read the limit when they are imported.
+    """Limit the threads of libraries. Most read the limit when they are imported.
 
     The number of threads that share a sum determines the order of its terms, and so the last bits
     of a trained model: every process that computes has the same number.
@@ -121,8 +121,11 @@ def limit_threads() -> None:
     processors too, a training takes many times as long. A short spin costs nothing on idle
     processors.
     """
-    threads, is_set = str(load().threads), os.environ.get("MNIST_PIPELINE_THREADS")
+    settings = load()
+    threads, is_set = str(settings.threads), "threads" in settings.model_fields_set
     for name in THREAD_VARIABLES:
-        os.environ[name] = threads if is_set else os.environ.get(name, threads)
+        if os.environ.get(name) != threads and (is_set or name not in os.environ):
+            os.environ[name] = threads
+            machine.limit_loaded(name, settings.threads)
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)

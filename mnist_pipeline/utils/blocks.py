@@ -1,4 +1,4 @@
-"""Work on many rows, a block of them at a time, on all cores."""
+"""Work on many rows, a block of them at a time, on several threads."""
 
 import functools
 import os
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_pipeline.utils.machine import num_cores
+from mnist_pipeline.utils.machine import num_threads
 
 
 def slices(count: int, size: int) -> list[slice]:
@@ -18,7 +18,7 @@ def slices(count: int, size: int) -> list[slice]:
 
 
 def in_blocks(work: Callable[[slice], object], count: int, size: int) -> None:
-    """Call `work` with each block of rows, on one thread per core.
+    """Call `work` with each block of rows, on as many threads as `num_threads` says.
 
     The calling thread works too; the other threads stay for the next call. Threads help only if
     `work` releases the interpreter lock, as compiled code does. Do not nest calls that span several
@@ -30,7 +30,7 @@ def in_blocks(work: Callable[[slice], object], count: int, size: int) -> None:
         for block in blocks:
             work(block)
 
-    num_others = min(num_cores(), -(-count // size)) - 1
+    num_others = min(num_threads(), -(-count // size)) - 1
     others = [_pool(os.getpid(), num_others).submit(work_off) for _ in range(num_others)]
     work_off()
     for other in others:
@@ -38,9 +38,9 @@ def in_blocks(work: Callable[[slice], object], count: int, size: int) -> None:
 
 
 @functools.cache
-def _pool(process: int, num_threads: int) -> ThreadPoolExecutor:
+def _pool(process: int, size: int) -> ThreadPoolExecutor:
     """The threads of a process. The key is the process, because a fork does not inherit threads."""
-    return ThreadPoolExecutor(num_threads)
+    return ThreadPoolExecutor(size)
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:

@@ -45,6 +45,24 @@ def num_cores() -> int:
     return os.cpu_count() or 1
 
 
+def num_threads() -> int:
+    """Number of threads that compiled code may use: NUMBA_NUM_THREADS, or one per core."""
+    return int(os.environ.get("NUMBA_NUM_THREADS") or num_cores())
+
+
+def limit_loaded(variable: str, num_threads: int) -> None:
+    """Limit the threads of a library that was imported before its environment variable was set."""
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    if variable == "OMP_NUM_THREADS" and torch:
+        torch.set_num_threads(num_threads)
+    elif variable == "OPENBLAS_NUM_THREADS" and numpy:
+        # NumPy's wheels bring an OpenBLAS with this function; other builds have no such name.
+        library = ctypes.CDLL(numpy._core._multiarray_umath.__file__)
+        limit = getattr(library, "scipy_openblas_set_num_threads64_", None)
+        if limit:
+            limit(num_threads)
+
+
 def keep_freed_memory() -> None:
     """Let glibc's allocator reuse the memory of freed arrays.
 

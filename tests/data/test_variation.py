@@ -39,7 +39,7 @@ def test_the_number_of_threads_changes_nothing(
     monkeypatch.setattr(variation, "IMAGES_PER_BLOCK", 7)
     varied = []
     for threads in (1, 3):
-        monkeypatch.setattr(blocks, "num_cores", lambda threads=threads: threads)
+        monkeypatch.setattr(blocks, "num_threads", lambda threads=threads: threads)
         varied.append(vary(images, HANDS, seed=3))
     np.testing.assert_array_equal(*varied)
 

@@ -8,7 +8,7 @@ import pytest
 
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.settings import SettingsError
-from mnist_pipeline.utils.machine import num_cores
+from mnist_pipeline.utils.machine import num_cores, num_threads
 
 
 @pytest.fixture(autouse=True)
@@ -75,8 +75,10 @@ def test_a_wrong_or_misspelt_setting_is_one_line_that_names_the_right_one(
 
 def test_the_number_of_threads_reaches_the_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in settings.THREAD_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NUMBA_NUM_THREADS", "7")
+        monkeypatch.setenv(name, "2")
+    settings.limit_threads()  # changes no variable of a user
+    assert num_threads() == 2
     monkeypatch.setenv("MNIST_PIPELINE_THREADS", "3")
     settings.limit_threads()
     assert {os.environ[name] for name in settings.THREAD_VARIABLES} == {"3"}
+    assert num_threads() == 3

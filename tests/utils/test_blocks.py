@@ -13,7 +13,7 @@ from mnist_pipeline.utils.blocks import in_blocks
 def test_each_row_is_in_one_block(
     count: int, size: int, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "num_cores", lambda: threads)
+    monkeypatch.setattr(blocks, "num_threads", lambda: threads)
     seen: list[int] = []
     in_blocks(lambda block: seen.extend(range(count)[block]), count, size)
     assert sorted(seen) == list(range(count))
@@ -23,7 +23,7 @@ def test_each_row_is_in_one_block(
 def test_blocks_are_worked_on_side_by_side_and_an_error_in_any_thread_is_raised(
     callers: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "num_cores", lambda: 2)
+    monkeypatch.setattr(blocks, "num_threads", lambda: 2)
     meeting = threading.Barrier(2)
 
     def work(block: slice) -> None:

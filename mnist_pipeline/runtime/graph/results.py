@@ -12,7 +12,6 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -23,7 +22,7 @@ from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import Measured, check_results, rounded
 from mnist_pipeline.runtime.graph.records import FAILED_CHECK
 from mnist_pipeline.runtime.graph.resources import Seed
-from mnist_pipeline.runtime.graph.steps import Handed, current_step, step_context
+from mnist_pipeline.runtime.graph.steps import Handed, Step, current_step, step_context
 from mnist_pipeline.runtime.project import FIGURES
 from mnist_pipeline.runtime.storage.storage import describe, stored_key
 
@@ -42,15 +41,14 @@ MAX_MESSAGES = 5  # of a training
 
 
 @contextmanager
-def stopwatch() -> Iterator[SimpleNamespace]:
+def stopwatch() -> Iterator[Step]:
     """Measure the `seconds` of a method for `result`, without the figures, checksums and storage
     around it.
     """
-    watch = SimpleNamespace(seconds=0.0)
+    step = current_step()
     start = time.perf_counter()
-    yield watch
-    watch.seconds = time.perf_counter() - start
-    current_step().seconds = watch.seconds
+    yield step
+    step.seconds = time.perf_counter() - start
 
 
 def result(
@@ -76,9 +74,9 @@ def result(
     pictures: dict[str, bytes] = {}
     for name, figure in (figures or {}).items():
         pictures[name], metadata[name] = _drawn(name, figure, context)
-    if step.seconds is not None:
+    if step.seconds:
         metadata[SECONDS] = round(step.seconds, 4)
-        step.seconds = None
+        step.seconds = 0.0
     for name, number in (numbers or {}).items():
         is_float = isinstance(number, float | np.floating)
         metadata[name] = rounded(float(number)) if is_float else number

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.records import VERSION, recorded_metadata
 from mnist_pipeline.runtime.storage.storage import Described
 
@@ -28,7 +29,7 @@ class Step:
     # The versions of the inputs as Dagster has recorded them. One query finds all of them, so the
     # recorded versions are those that the step read.
     inputs: Mapping[dg.AssetKey, str | None] = field(default_factory=dict)
-    seconds: float | None = None  # of the method, until its result is made
+    seconds: float = 0.0  # of the method, until its result is made
     handed: Handed | None = None  # until the value is stored
 
 
@@ -45,10 +46,15 @@ def step_context() -> dg.AssetExecutionContext | None:
 
 
 def current_step() -> Step:
-    """The step that runs; outside a run, a step without a name."""
+    """The step that runs; outside a run, a step without a name.
+
+    When a step begins, it limits threads: in a process of Dagster, nothing else does.
+    """
     context, step = step_context(), _current.get()
     name = f"{context.run.run_id} {context.op_execution_context.op.name}" if context else ""
     if step is None or step.name != name:
+        if context:
+            settings.limit_threads()
         step = Step(name, _input_versions(context) if context else {})
         _current.set(step)
     return step

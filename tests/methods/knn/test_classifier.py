@@ -131,7 +131,7 @@ def test_the_number_of_threads_changes_nothing(digits, algorithm, monkeypatch):
     X, _, queries, _ = digits
     results = []
     for threads in (1, 2):
-        monkeypatch.setattr(blocks, "num_cores", lambda threads=threads: threads)
+        monkeypatch.setattr(blocks, "num_threads", lambda threads=threads: threads)
         results.append(neighbors(X[:2000], queries[:1500], 4, algorithm))
     np.testing.assert_array_equal(*results)
 

@@ -77,7 +77,7 @@ def test_results_do_not_depend_on_the_number_of_threads(
 ) -> None:
     results = []
     for threads in (1, 2, 3):
-        monkeypatch.setattr(blocks, "num_cores", lambda threads=threads: threads)
+        monkeypatch.setattr(blocks, "num_threads", lambda threads=threads: threads)
         scores = compiled(plain).backpropagate(digits.repeat(3, 1, 1), TARGETS.repeat(3))
         results.append((scores, *gradients(plain)))
     for other in results[1:]:
