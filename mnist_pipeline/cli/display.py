@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 from collections.abc import Collection, Iterator
-from subprocess import Popen
 from typing import Any, TextIO
 
 import dagster as dg
@@ -14,7 +13,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from mnist_pipeline.cli.first_run import STEPS, wait_for_kernels
 from mnist_pipeline.runtime.graph.results import EPOCH, HEADLINE
 from mnist_pipeline.utils.printable import printable
 
@@ -28,13 +26,10 @@ class Display(logging.Handler):
 
     On a terminal, a view below the lines shows the running steps. Elsewhere, each message of a step
     is a line. As a handler, it gets the events and messages of a run from Dagster's loggers.
-
-    During the first run, a step whose kernels `compiler` compiles begins when they are ready.
     """
 
-    def __init__(self, stream: TextIO, compiler: Popen[bytes] | None = None) -> None:
+    def __init__(self, stream: TextIO) -> None:
         super().__init__()
-        self._compiler = compiler
         self.num_passed = 0
         self.failed_checks: list[str] = []
         self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
@@ -90,9 +85,6 @@ class Display(logging.Handler):
         kind = event.event_type
         if kind == dg.DagsterEventType.STEP_START:
             self._running[step] = self._view.add_task(f"{step:<{self._width}}", total=1, text="")
-            if step in STEPS and self._compiler and self._compiler.poll() is None:
-                self._show_message(step, "compiling, once per installation", logging.INFO)
-                wait_for_kernels(self._compiler, step)
         elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
             headline = event.step_materialization_data.materialization.metadata.get(HEADLINE)
             self._headlines[step] = str(headline.value) if headline else ""

@@ -118,14 +118,12 @@ def main(context: click.Context) -> None:
 )
 def run(**options: Any) -> None:
     """Run assets, and print the results and the path of the report."""
-    from mnist_pipeline.cli.first_run import compile_ahead
     from mnist_pipeline.runtime import instance
 
     configured = instance.prepare()
-    compiler = compile_ahead()
     with machine.importing():
         from mnist_pipeline.cli.run import run_assets
-    run_assets(configured, compiler, **options)
+    run_assets(configured, **options)
 
 
 @main.command()

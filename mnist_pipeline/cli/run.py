@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import click
@@ -42,15 +41,11 @@ INTERRUPTED = "Interrupted. Stored results are kept; the same command with --cha
 
 def run_assets(
     configured: settings.Settings,
-    compiler: Popen[bytes] | None,
     select: str | None,
     config: Path | None,
     changed: bool,
 ) -> None:
-    """Run the selected assets, or only those among them that are due.
-
-    `compiler` is the process that compiles kernels during the first run.
-    """
+    """Run the selected assets, or only those among them that are due."""
     start = time.perf_counter()
     storage.current().require_this_version()
     run_config = _read_config(config)
@@ -60,7 +55,7 @@ def run_assets(
     machine.keep_freed_memory()
     gc.set_threshold(*GC_THRESHOLDS)
     with open_output() as stream:
-        echo, display = partial(click.secho, file=stream), Display(stream, compiler)
+        echo, display = partial(click.secho, file=stream), Display(stream)
         with (
             instances.only_run(configured, echo),
             dagster_internals.open_event_log(),
@@ -69,8 +64,6 @@ def run_assets(
             instances.fail_abandoned_runs(instance)
             files = observe_raw_files(instance, definitions)
             echo(f"Data:    {configured.data}\nStorage: {configured.storage}")
-            if compiler:
-                echo("Compiling on another core, once per installation")
             is_default = changed and select is None
             _check_data(instance, configured, files, selected, is_default=is_default)
             due = selected & due_assets(instance, definitions) if changed else selected
