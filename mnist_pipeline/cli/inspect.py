@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from mnist_pipeline.cli.errors import CommandError
-from mnist_pipeline.cli.sheets import write_sheet
+from mnist_pipeline.cli.output import write_sheet
 from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.data.findings import Findings
 from mnist_pipeline.data.findings import inspect as inspect_data

@@ -7,16 +7,14 @@ import errno
 import gc
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mnist_pipeline.cli.errors import CommandError, explained
+from mnist_pipeline.cli.output import SHEETS, check_output, force_option, output_file
 from mnist_pipeline.utils import machine, places
-
-SHEETS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".pdf")  # formats that Pillow writes
 
 
 class Commands(click.Group):
@@ -40,37 +38,6 @@ class Commands(click.Group):
                 raise
             reported.show()
             raise SystemExit(reported.exit_code) from error
-
-
-def output_file(option: str, text: str, *, required: bool = False) -> Callable[[Any], Any]:
-    """An option that names a file to write."""
-    kind = click.Path(dir_okay=False, path_type=Path)
-    return click.option(option, required=required, type=kind, metavar="FILE", help=text)
-
-
-force_option = click.option("--force", is_flag=True, help="Replace a file that exists.")
-
-
-def check_output(
-    path: Path | None, *inputs: Path, force: bool, suffixes: tuple[str, ...] = ("",)
-) -> None:
-    """Refuse another suffix, to write into a data set or another input, and without `force` to
-    replace a file.
-    """
-    if path is None:
-        return
-    from mnist_pipeline.runtime import settings
-
-    if not path.name.lower().endswith(suffixes):
-        raise CommandError(f"{path}: its name must end with {', '.join(suffixes)}")
-    read = [*inputs, settings.load().data]
-    # A link in a data set may lead to a folder of pictures elsewhere.
-    read += [entry for source in read for entry in source.rglob("*") if entry.is_symlink()]
-    target = path.resolve()
-    if any(target.is_relative_to(source.resolve()) for source in read):
-        raise CommandError(f"{path} is in the data set or another input; name another file")
-    if path.is_file() and not force:
-        raise CommandError(f"{path} exists; name another file to write, or add --force")
 
 
 def _use_storage(context: click.Context, parameter: click.Parameter, value: str | None) -> None:

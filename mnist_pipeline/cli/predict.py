@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mnist_pipeline.cli.sheets import write_sheet
+from mnist_pipeline.cli.output import write_sheet
 from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.handwriting import contact_sheet, pictures
 from mnist_pipeline.handwriting.pictures import ImageError
