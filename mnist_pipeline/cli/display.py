@@ -21,6 +21,13 @@ INTERRUPTIONS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 REST_OF_THE_LINE = Column(no_wrap=True, overflow="ellipsis", ratio=1)
 
 
+# The events and messages of runs, which Dagster passes on to the display.
+LOGGER = logging.getLogger("mnist_pipeline.run")
+LOGGER.setLevel(logging.DEBUG)
+LOGGER.propagate = False
+PROGRESS = dg.LoggerDefinition(lambda _: LOGGER, description="Progress on the terminal.")
+
+
 class Display(logging.Handler):
     """Prints finished steps and failed checks as lines, and counts the checks.
 
@@ -55,8 +62,12 @@ class Display(logging.Handler):
             disable=not self._is_terminal,
         )
         self._total = self._view.add_task(f"0 of {len(names)} steps", total=len(names), text="")
-        with self._view:
-            yield
+        LOGGER.addHandler(self)
+        try:
+            with self._view:
+                yield
+        finally:
+            LOGGER.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show an event or a message of a step."""
@@ -132,17 +143,6 @@ def is_interruption(event: dg.DagsterEvent) -> bool:
     while error and error.cls_name not in INTERRUPTIONS:
         error = error.cause
     return error is not None
-
-
-def progress_logger(display: Display) -> dg.LoggerDefinition:
-    """A Dagster logger that shows the progress of a run on a display."""
-
-    def create(context: dg.InitLoggerContext) -> logging.Logger:
-        logger = logging.Logger("mnist_pipeline.run", logging.DEBUG)
-        logger.addHandler(display)
-        return logger
-
-    return dg.LoggerDefinition(create, description="Progress on the terminal.")
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 import click
 import dagster as dg
 
-from mnist_pipeline.cli.display import Display, is_interruption, open_output, progress_logger
+from mnist_pipeline.cli.display import PROGRESS, Display, is_interruption, open_output
 from mnist_pipeline.cli.errors import CommandError, of_database
 from mnist_pipeline.cli.selection import select_assets, whole_graph
 from mnist_pipeline.data.records import RawFile, checksum
@@ -35,7 +35,6 @@ PLAIN_ERRORS = ("mnist_pipeline.", "assets.", dagster_internals.CHECK_FAILED)
 RAW = dg.AssetKey("raw_mnist")
 # By this tag, the UI lists a run on the page of its job.
 REPOSITORY_TAG = {".dagster/repository": f"__repository__@{project.CODE_LOCATION}"}
-_running: dict[str, Display] = {}  # the display of this command
 INTERRUPTED = "Interrupted. Stored results are kept; the same command with --changed continues."
 
 
@@ -175,7 +174,6 @@ def _execute(
         names = {"__".join(key.path) for key in keys}
         ops = {name: values for name, values in config.get("ops", {}).items() if name in names}
         run_config = {**config, "ops": ops, "loggers": {"progress": {}}}
-        _running["display"] = display
         tags = {**instances.RUN_TAGS, **REPOSITORY_TAG}
         try:
             with display.showing(names):
@@ -205,12 +203,12 @@ def _execute(
 
 
 def everything_job() -> dg.JobDefinition:
-    """The job `everything` with the display of this command; Dagster calls this function."""
+    """The job `everything` with the progress of the command line; Dagster calls this function."""
     return _displayed(project.graph().resolve_job_def(project.EVERYTHING))
 
 
 def _displayed(job: dg.JobDefinition) -> dg.JobDefinition:
-    return job.with_logger_defs({"progress": progress_logger(_running["display"])})
+    return job.with_logger_defs({"progress": PROGRESS})
 
 
 def _check_names(config: dict[str, Any], definitions: dg.Definitions) -> None:
