@@ -12,7 +12,6 @@ from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 VERSION = "version"  # metadata of a materialization: the version of its value in the storage
 FAILED_CHECK = "failed_check"  # metadata: the blocking checks that the value failed
 DATA_VERSION_TAG = "dagster/data_version"
-CODE_VERSION_TAG = "dagster/code_version"
 INPUT_VERSION_TAG = "dagster/input_data_version/{}"
 METADATA = ("seconds", "config", "seed", "recipe", "losses", "reason")  # of a record
 
