@@ -11,25 +11,10 @@ from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, Stored
 from mnist_pipeline.runtime.graph.results import STORAGE
 from mnist_pipeline.runtime.inbox import InboxResource
 
-from . import (
-    cnn,
-    digits,
-    evaluation,
-    harris,
-    knn,
-    models,
-    networks,
-    pca,
-    predictions,
-    report,
-    serving,
-    softmax,
-)
-
-# What an instance of the component loads again, for other images.
+# The modules whose assets an instance of the component has too, for other images.
 MODULES = (
-    *(cnn, digits, evaluation, harris, knn, models, networks, pca, predictions),
-    *(report, serving, softmax),
+    *("cnn", "digits", "evaluation", "harris", "knn", "models", "networks", "pca", "predictions"),
+    *("report", "serving", "softmax"),
 )
 KEPT_VERSIONS = 20  # of each model, its predictions and its evaluation
 SERVING = ("champion", "recognizer", "model_card")  # all versions are kept, to be restored

@@ -30,7 +30,8 @@ def graph() -> Any:
 
 def modules() -> Sequence[ModuleType]:
     """The modules that an instance of the component loads again."""
-    return _definitions().MODULES
+    package = GRAPH.rpartition(".")[0]
+    return [importlib.import_module(f"{package}.{name}") for name in _definitions().MODULES]
 
 
 def _definitions() -> Any:

@@ -1,5 +1,6 @@
 """The component: instances of the graph in a Dagster project of their own."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,10 @@ def load(package: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
     monkeypatch.syspath_prepend(package.parent)
     monkeypatch.setenv("MNIST_PIPELINE_DATA", str(package / "absent"))
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(package / "unused"))
-    return dg.load_from_defs_folder(path_within_project=package)
+    before = dict(os.environ)
+    loaded = dg.load_from_defs_folder(path_within_project=package)
+    assert os.environ == before
+    return loaded
 
 
 def run(
