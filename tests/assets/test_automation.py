@@ -47,6 +47,7 @@ def test_everything_that_starts_runs_by_itself_is_off() -> None:
     assert {each.default_status for each in repository.sensor_defs} == {
         dg.DefaultSensorStatus.STOPPED
     }
+    assert not any(spec.automation_condition for spec in defs.resolve_all_asset_specs())
 
 
 def test_the_schedule_requests_what_is_not_up_to_date_and_what_depends_on_it(
@@ -89,7 +90,3 @@ def test_a_failed_run_is_logged_with_its_error(
     logged = capfd.readouterr().err
     for part in (f"failing {outcome.run_id}", "divide", "ZeroDivisionError: no digits"):
         assert part in logged
-
-
-def test_no_asset_is_enrolled_in_automation_unasked() -> None:
-    assert not any(spec.automation_condition for spec in defs.resolve_all_asset_specs())

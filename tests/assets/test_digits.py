@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.idx import write_idx
-from support.resources import DATA_SET
 
 from assets import digits
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.data.records import DigitSet, RawData
+from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import ROW_COUNT
 
+DATA_SET = DataSetResource()
 READERS = {"train": digits.train_digits, "test": digits.test_digits}
 
 

@@ -1,5 +1,6 @@
 """Experiments in the graph: a sweep on a slice, and what another sweep reuses."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,19 +10,13 @@ from mnist_pipeline.evaluation import experiments
 from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 
 pytestmark = pytest.mark.slow
-DIGITS = "key:raw_mnist or key:train_digits or key:test_digits"
-GROUP = "group:experiments"
 
 
-@pytest.fixture(scope="module")
-def environ(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of commands that use a storage with the digits."""
-    directory = tmp_path_factory.mktemp("experiments")
-    sweep = str(directory / "sweep.yaml")
-    found = variables(slice_directory, directory / "storage", MNIST_PIPELINE_EXPERIMENTS=sweep)
-    Path(sweep).write_text("- {model: knn, size: 20}")
-    run("--select", DIGITS, environ=found)
-    return found
+@pytest.fixture
+def environ(storage: Path, slice_directory: Path) -> dict[str, str]:
+    """The environment of commands with an empty storage and a sweep of their own."""
+    sweep = str(storage.with_suffix(".yaml"))
+    return variables(slice_directory, storage, MNIST_PIPELINE_EXPERIMENTS=sweep)
 
 
 def run(*arguments: str, environ: dict[str, str]) -> str:
@@ -33,32 +28,37 @@ def run(*arguments: str, environ: dict[str, str]) -> str:
 def test_a_sweep_runs_its_trials_and_another_sweep_only_those_that_it_does_not_share(
     environ: dict[str, str],
 ) -> None:
-    sweep, storage = (
-        Path(environ["MNIST_PIPELINE_EXPERIMENTS"]),
-        Storage(environ["MNIST_PIPELINE_STORAGE"]),
-    )
+    sweep = Path(environ["MNIST_PIPELINE_EXPERIMENTS"])
+    stored = Storage(environ["MNIST_PIPELINE_STORAGE"])
     sweep.write_text("- {model: [knn, softmax], size: [20, 100]}")
-    run("--select", GROUP, environ=environ)
-    table = storage.read("experiment_summary")
+    output = run("--select", "+key:experiment_summary", environ=environ)
+    # Assets above the partitions, the four partitions, and the asset below them.
+    runs = re.findall(r"^Materializing (\d+ assets?)", output, re.MULTILINE)
+    assert runs == ["3 assets", *["1 asset"] * 5]
+    table = stored.read("experiment_summary")
     assert len(set(table["trial"])) == 4
     assert table["verdict"].iloc[0] == experiments.BEST
     sweep.write_text("- {model: knn, size: [20, 100, all]}")
     damaged = stored_key("experiment_trials", "knn-size_100-seed_0")
-    storage.main_file(damaged).write_bytes(b"")
-    output = run("--select", GROUP, "--changed", environ=environ)
+    stored.main_file(damaged).write_bytes(b"")
+    output = run("--select", "group:experiments", "--changed", environ=environ)
     assert "knn-size_all-seed_0" in output
     assert "knn-size_100-seed_0" in output
     assert "knn-size_20-seed_0" not in output
-    assert sorted(storage.read("experiment_summary")["size"]) == [20, 100, 1_833]
+    assert sorted(stored.read("experiment_summary")["size"]) == [20, 100, 1_833]
 
 
 def test_a_sweep_that_is_not_valid_fails_in_one_line_and_everything_else_runs(
     environ: dict[str, str],
 ) -> None:
     Path(environ["MNIST_PIPELINE_EXPERIMENTS"]).write_text("- {model: knn, size: 2}")
-    refused = command("run", "--select", GROUP, environ=environ)
+    refused = command("run", "--select", "+key:experiment_summary", environ=environ)
     assert refused.returncode == 1
     (line,) = refused.stderr.splitlines()
     assert environ["MNIST_PIPELINE_EXPERIMENTS"] in line
     assert "size" in line
-    run("--select", DIGITS, environ=environ)
+    assert Storage(environ["MNIST_PIPELINE_STORAGE"]).keys() == [
+        "raw_mnist",
+        "test_digits",
+        "train_digits",
+    ]

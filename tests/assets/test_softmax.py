@@ -6,7 +6,6 @@ from support.calls import call
 
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.methods import softmax
-from mnist_pipeline.runtime.storage.storage import read
 
 pytestmark = pytest.mark.usefixtures("finished")
 
@@ -19,9 +18,3 @@ def test_the_model_is_what_sgd_gives_with_the_same_seed_and_settings(small_train
     np.testing.assert_array_equal(result.value["weights"], weights)
     np.testing.assert_array_equal(result.value["bias"], bias)
     assert result.metadata["config"].data == config
-
-
-def test_the_default_configuration_is_the_defaults_of_sgd() -> None:
-    np.testing.assert_array_equal(
-        read("softmax_model")["weights"], softmax.sgd(*read("train_digits"))[0]
-    )

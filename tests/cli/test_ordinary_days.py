@@ -32,14 +32,6 @@ def shell(command: str, storage: Path, **variables: str) -> subprocess.Completed
     )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("limit", ["-v 300000", "-n 20"])
-def test_too_little_memory_or_too_few_files_is_one_line(limit: str, tmp_path: Path) -> None:
-    done = shell(f"ulimit {limit}; $M run --select raw_mnist", tmp_path / "storage")
-    assert "Traceback" not in done.stderr
-    assert done.returncode == 0 or done.stderr.startswith("Error: ")
-
-
 @pytest.mark.parametrize("command", ["run", "verify"])
 def test_a_storage_that_can_not_be_written_is_one_line(command: str, tmp_path: Path) -> None:
     home = tmp_path / "storage" / "dagster"
@@ -55,7 +47,7 @@ def test_a_storage_that_can_not_be_written_is_one_line(command: str, tmp_path: P
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["--help", "--version", "history"])
+@pytest.mark.parametrize("command", ["--help", "history"])
 def test_output_that_can_not_be_written_is_at_most_one_line(command: str, tmp_path: Path) -> None:
     for output, code, lines in ((">/dev/full", 1, 1), (">&-", 0, 0), ("| true", 1, 0)):
         done = shell(f"$M {command} {output}; exit ${{PIPESTATUS[0]}}", tmp_path)

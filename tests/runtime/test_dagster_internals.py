@@ -44,12 +44,3 @@ def test_no_other_module_uses_private_names() -> None:
         if path != MODULE
     }
     assert {path: names for path, names in found.items() if names} == {}
-
-
-def test_each_use_of_private_names_says_which_public_name_would_replace_it() -> None:
-    tree = ast.parse(MODULE.read_text(encoding="utf-8"))
-    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef))
-    for function in (each for each in functions if not each.name.startswith("_")):
-        assert {"Private:", "replace"} <= set((ast.get_docstring(function) or "").split()), (
-            function.name
-        )

@@ -15,14 +15,12 @@ from mnist_pipeline.runtime.project import PROJECT
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("on_path", [False, True])
-def test_a_run_imports_no_other_package(
-    on_path: bool, elsewhere: Path, slice_directory: Path, tmp_path: Path
+def test_a_run_imports_no_other_package_called_assets(
+    elsewhere: Path, slice_directory: Path, tmp_path: Path
 ) -> None:
-    if on_path:  # such libraries on the path would be the choice of the user
-        for file in elsewhere.glob("*.py"):
-            file.unlink()
-    path = os.pathsep.join([*([str(elsewhere)] if on_path else []), str(PROJECT)])
+    for file in elsewhere.glob("*.py"):  # libraries on the path would be the choice of the user
+        file.unlink()
+    path = os.pathsep.join([str(elsewhere), str(PROJECT)])
     environ = os.environ | environment(slice_directory, tmp_path / "storage") | {"PYTHONPATH": path}
     command = [*PROGRAM, "run", "--select", "raw_mnist"]
     done = subprocess.run(

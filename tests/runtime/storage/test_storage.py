@@ -6,7 +6,6 @@ The tests run on a directory and on an object store in memory, which universal_p
 
 import contextlib
 import errno
-import io
 import itertools
 import os
 import time
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.values import ARRAYS, EVERY_KIND, REPORT, assert_same_values
+from support.values import EVERY_KIND, REPORT, assert_same_values
 
 from mnist_pipeline.runtime.storage import storage as module
 from mnist_pipeline.runtime.storage.storage import (
@@ -48,10 +47,6 @@ def local(tmp_path: Path) -> Storage:
     return Storage(str(tmp_path / "storage"))
 
 
-def value_file(stored: Storage, key: str) -> Path:
-    return stored.main_file(key)
-
-
 @pytest.mark.parametrize("name", [*EVERY_KIND])
 def test_a_value_is_read_back_as_it_was_stored_under_the_version_that_it_was_given(
     name: str, stored: Storage
@@ -62,14 +57,6 @@ def test_a_value_is_read_back_as_it_was_stored_under_the_version_that_it_was_giv
     assert_same_values(Storage(stored.root).read("value"), value)
     assert stored.write("value", stored.read("value")) == version
     assert stored.fault("value") is None
-
-
-@pytest.mark.parametrize("name", [*ARRAYS])
-def test_an_array_is_written_as_numpy_writes_it(name: str, local: Storage) -> None:
-    local.write("value", ARRAYS[name])
-    expected = io.BytesIO()
-    np.save(expected, ARRAYS[name])
-    assert value_file(local, "value").read_bytes() == expected.getvalue()
 
 
 def test_a_stored_array_is_mapped_and_read_only(local: Storage) -> None:
@@ -107,7 +94,7 @@ def test_a_value_that_comes_back_is_the_newest_again_and_knows_all_its_runs(
 def test_the_report_also_has_an_address_that_stays_the_same(stored: Storage) -> None:
     version = stored.write("evaluation_report", REPORT)
     page = stored.path / "report" / "index.html"
-    assert page.read_bytes() == value_file(stored, "evaluation_report").read_bytes()
+    assert page.read_bytes() == stored.main_file("evaluation_report").read_bytes()
     assert stored.keys() == ["evaluation_report"]
     page.unlink()
     assert stored.fault("evaluation_report") is not None
@@ -238,7 +225,7 @@ def test_damage_is_named_with_the_asset_and_the_command_and_mended_by_computing_
     name: str, stored: Storage
 ) -> None:
     version = stored.write("value", OLD)
-    DAMAGE[name](value_file(stored, "value").parent)
+    DAMAGE[name](stored.main_file("value").parent)
     assert_damaged(stored)
     assert stored.mend("value", version) is not None
     stored.write("value", OLD)
@@ -326,9 +313,3 @@ def test_a_folder_of_another_program_is_no_value(
 
     monkeypatch.setattr(os, "scandir", as_another_user)
     assert local.keys() == ["covariance"]
-
-
-def test_a_storage_of_an_earlier_version_is_refused(local: Storage) -> None:
-    (local.path / "manifests").mkdir(parents=True)
-    with pytest.raises(StorageError, match="earlier version"):
-        local.require_this_version()
