@@ -7,6 +7,7 @@ import errno
 import gc
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ class Commands(click.Group):
                 raise
             reported.show()
             raise SystemExit(reported.exit_code) from error
+
+
+def json_option(text: str) -> Callable[[Any], Any]:
+    """An option that prints for programs."""
+    return click.option("--json", "as_json", is_flag=True, help=f"Print a JSON {text}.")
 
 
 def _use_storage(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -117,7 +123,7 @@ def ui(**options: Any) -> None:
 @click.argument(
     "pictures", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path)
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object per file.")
+@json_option("array with an object per file")
 @output_file(
     "--sheet", "Draw the pictures with the recognized digits into a PNG, JPEG or PDF file."
 )
@@ -139,7 +145,7 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None, force
 
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@json_option("object")
 @output_file(
     "--sheet",
     "Draw the first images of each class, as the models see them, into a PNG, JPEG or PDF file.",
@@ -196,9 +202,7 @@ def lineage(asset: str) -> None:
 @main.command()
 @storage_option
 @click.argument("model", required=False)
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print a JSON array with an object per version."
-)
+@json_option("array with an object per version")
 def history(model: str | None, as_json: bool) -> None:
     """List the stored versions of all models, or of MODEL."""
     from mnist_pipeline.cli.history import print_history
@@ -222,7 +226,7 @@ def restore(version: str) -> None:
 @storage_option
 @click.argument("before")
 @click.argument("after")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@json_option("object")
 def compare(before: str, after: str, as_json: bool) -> None:
     """Compare two runs, or two versions of models.
 

@@ -46,7 +46,6 @@ def run_assets(
 ) -> None:
     """Run the selected assets, or only those among them that are due."""
     start = time.perf_counter()
-    storage.current().require_this_version()
     run_config = _read_config(config)
     with machine.importing():
         definitions = project.graph()

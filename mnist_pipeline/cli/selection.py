@@ -57,8 +57,6 @@ def _unknown_name(graph: Any, selection: str) -> str | None:
     """What is wrong with the names in a selection, None if all groups and assets are known."""
     assets = {key.to_user_string() for key in graph.materializable_asset_keys}
     groups = {str(graph.get(key).group_name) for key in graph.materializable_asset_keys}
-    if "," in selection:
-        return f"a comma combines nothing; {EXAMPLES}"
     for attribute, name in re.findall(r"(?:(\w+):)?\"?([A-Za-z_][\w/-]*)", selection):
         if attribute == "group" and name not in groups:
             return unknown(name, "a group", groups)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, cast
 
+from mnist_pipeline.runtime import project
+
 if TYPE_CHECKING:
     import dagster as dg
     from starlette.applications import Starlette
@@ -20,11 +22,11 @@ CHECK_FAILED = "dagster._core.errors.DagsterAssetCheckFailedError"  # a blocking
 
 @contextlib.contextmanager
 def code_server(
-    instance: dg.DagsterInstance, module: str, directory: str, location: str, log_level: str
+    instance: dg.DagsterInstance, log_level: str
 ) -> Iterator[Sequence[Mapping[str, Any]]]:
-    """Start a code server for a module; yield it as the `load_from` of a workspace file.
+    """Start a code server for the graph; yield it as the `load_from` of a workspace file.
 
-    Modules are imported from a directory first: the current one may have a package of that name.
+    Modules are imported from the project first: the current directory may have such packages, too.
 
     Private: `ProxyServerManager`, with which the web server and the daemon share one code server.
     Otherwise each starts its own, and the daemon starts another every minute. A public
@@ -34,7 +36,10 @@ def code_server(
     from dagster._core.workspace.load_target import ModuleTarget
 
     target = ModuleTarget(
-        module, attribute=None, working_directory=directory, location_name=location
+        project.GRAPH,
+        attribute=None,
+        working_directory=str(project.PROJECT),
+        location_name=project.CODE_LOCATION,
     )
     with ProxyServerManager(instance, target, log_level) as servers:
         yield servers.get_code_server_specs()

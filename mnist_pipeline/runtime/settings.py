@@ -1,6 +1,5 @@
 """The settings of the pipeline; the only module that reads the environment."""
 
-import difflib
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mnist_pipeline.utils import machine, places
+from mnist_pipeline.utils.printable import unknown
 from mnist_pipeline.utils.reported import ReportedError
 
 PREFIX = "MNIST_PIPELINE_"
@@ -99,8 +99,7 @@ def load() -> Settings:
     known = [PREFIX + name.upper() for name in Settings.model_fields if name != "dagster_home"]
     for name in os.environ:
         if name.startswith(PREFIX) and name not in known:
-            nearest = difflib.get_close_matches(name, known, 1, cutoff=0)[0]
-            raise SettingsError(f"{name} is not a setting; did you mean {nearest}?")
+            raise SettingsError(unknown(name, "a setting", known))
     try:
         return Settings()
     except ValidationError as error:

@@ -1,5 +1,6 @@
 """What must run again: assets that are missing, stale or damaged, and everything below them."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,9 @@ def due_assets(instance: dg.DagsterInstance, definitions: dg.Definitions) -> set
     recorded = recorded_metadata(instance, keys)
 
     def is_unusable(key: dg.AssetKey) -> bool:
-        metadata, storage = recorded[key], storage_at(graph.get(key).metadata.get(PLACE, {}))
-        version = None if key in stale else metadata.get(VERSION)
-        fault = storage.mend(key.path[-1], version) if version else None
-        return FAILED_CHECK in metadata or fault is not None
+        return FAILED_CHECK in recorded[key] or (
+            key not in stale and _is_damaged(graph.get(key), recorded[key])
+        )
 
     with ThreadPoolExecutor() as threads:  # checksums of files release the interpreter's lock
         unusable = threads.map(is_unusable, keys)
@@ -53,15 +53,18 @@ def due_partitions(
     """The partitions of an asset that are missing or stale, or whose value is damaged."""
     is_stale = dagster_internals.staleness(instance, definitions)
     node: Any = definitions.resolve_asset_graph().get(key)
-    storage = storage_at(node.metadata.get(PLACE, {}))
+    return [
+        name
+        for name in node.partitions_def.get_partition_keys(dynamic_partitions_store=instance)
+        if is_stale(key, name)
+        or _is_damaged(node, recorded_metadata(instance, [key], name)[key], name)
+    ]
 
-    def is_due(name: str) -> bool:
-        version = recorded_metadata(instance, [key], name)[key].get(VERSION)
-        is_damaged = version and storage.mend(stored_key(key.path[-1], name), version)
-        return is_stale(key, name) or bool(is_damaged)
 
-    names = node.partitions_def.get_partition_keys(dynamic_partitions_store=instance)
-    return [name for name in names if is_due(name)]
+def _is_damaged(node: Any, recorded: Mapping[str, Any], partition: str | None = None) -> bool:
+    """Whether the version that Dagster recorded last can't be read; see `Storage.mend`."""
+    storage, version = storage_at(node.metadata.get(PLACE, {})), recorded.get(VERSION)
+    return bool(version and storage.mend(stored_key(node.key.path[-1], partition), version))
 
 
 def rerun(

@@ -96,9 +96,8 @@ class Storage:
         with self._reported(key):
             # First, because no other run deletes a version with a record of the last day.
             self._write(place / RUNS / f"{record['run']}.json", to_json(record))
-            for name, entry in json.loads(manifest)["files"].items():
-                if not _is_whole(place / name, entry):
-                    self._write(place / name, *files[name])
+            for name, blocks in files.items():
+                self._write(place / name, *blocks)
             for name, picture in (figures or {}).items():
                 self._write(place / FIGURES / f"{_checked(name)}.png", picture)
             self._write(place / MANIFEST, manifest)
@@ -159,25 +158,13 @@ class Storage:
             return sorted(place.name for place in places if (place / CURRENT).exists())
 
     def require_values(self) -> list[str]:
-        """The keys of all values; raises StorageError if there are none, or if an earlier version
-        of this package stored them.
-        """
-        self.require_this_version()
+        """The keys of all values; raises StorageError if there are none."""
         if keys := self.keys():
             return keys
         raise StorageError(
             f"nothing is stored in {self.root}; check MNIST_PIPELINE_STORAGE, or run "
             "mnist-pipeline run"
         )
-
-    def require_this_version(self) -> None:
-        """Raise StorageError if an earlier version of this package wrote into the storage."""
-        with self._reported("the storage"):
-            if (self.path / "manifests").exists():
-                raise StorageError(
-                    f"an earlier version stored {self.root}; move it away, and run mnist-pipeline "
-                    "run"
-                )
 
     def records(self, key: str) -> dict[str, list[dict[str, Any]]]:
         """The versions of a key that are stored completely, each with a record of every run that
@@ -403,14 +390,6 @@ def _verify(path: Path, entry: Mapping[str, Any]) -> None:
         raise DamageError(f"{path} has {stored['bytes']:,} bytes instead of {entry['bytes']:,}")
     if stored != entry:
         raise DamageError(f"the SHA-256 of {path} does not match its manifest")
-
-
-def _is_whole(path: Path, entry: Mapping[str, Any]) -> bool:
-    try:
-        _verify(path, entry)
-    except DamageError:
-        return False
-    return True
 
 
 def _read_records(place: Path) -> list[dict[str, Any]]:

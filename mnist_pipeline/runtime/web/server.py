@@ -21,7 +21,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount
 
-from mnist_pipeline.runtime import dagster_internals, project
+from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.web import LOCALHOST
 from mnist_pipeline.runtime.web.middleware.headers import HeadersMiddleware
 from mnist_pipeline.runtime.web.middleware.origins import OriginsMiddleware
@@ -76,11 +76,8 @@ def serve(listening: socket.socket, read_only: bool, routes: Sequence[BaseRoute]
 @contextlib.contextmanager
 def _workspace(instance: dg.DagsterInstance) -> Iterator[str]:
     """Load the definitions in a code server; yield the workspace file that names it."""
-    module, directory = project.GRAPH, str(project.PROJECT)
     with (
-        dagster_internals.code_server(
-            instance, module, directory, project.CODE_LOCATION, LOG_LEVEL
-        ) as servers,
+        dagster_internals.code_server(instance, LOG_LEVEL) as servers,
         tempfile.NamedTemporaryFile("w", suffix=".yaml") as file,
     ):
         yaml.dump({"load_from": servers}, file)
