@@ -23,6 +23,7 @@ from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.runtime import project
 
 pytestmark = pytest.mark.skipif("INSTALLED_PYTHON" not in os.environ, reason="make wheel runs it")
+UNSET = dict.fromkeys(("DAGSTER_HOME", "MNIST_PIPELINE_STORAGE", "PYTHONPATH"), "")
 READ = "from mnist_pipeline import read; print(read('data_mean').shape)"
 CODE_VERSIONS = """
 import json
@@ -67,17 +68,13 @@ def installed(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -
     (base / "elsewhere" / "assets" / "__init__.py").write_text(
         "raise ImportError('the unrelated package')"
     )
-    home = {
-        "HOME": base / "home",
-        "XDG_DATA_HOME": base / "home" / "data",
-        "XDG_CACHE_HOME": base / "home" / "cache",
+    variables = {
+        **UNSET,
+        "HOME": f"{base}/home",
+        "XDG_DATA_HOME": f"{base}/home/data",
+        "XDG_CACHE_HOME": f"{base}/home/cache",
+        "MNIST_PIPELINE_DATA": str(slice_directory),
     }
-    unset = dict.fromkeys(("DAGSTER_HOME", "MNIST_PIPELINE_STORAGE", "PYTHONPATH"), "")
-    variables = (
-        {name: str(path) for name, path in home.items()}
-        | unset
-        | {"MNIST_PIPELINE_DATA": str(slice_directory)}
-    )
     return Installed(Path(os.environ["INSTALLED_PYTHON"]).absolute(), base / "elsewhere", variables)
 
 
@@ -136,8 +133,7 @@ def created(tmp_path: Path) -> Installed:
     constraints = project.PROJECT / "constraints.txt"
     python = shop / ".venv" / "bin" / "python"
     path = f"{python.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    unset = dict.fromkeys(("DAGSTER_HOME", "MNIST_PIPELINE_STORAGE", "PYTHONPATH"), "")
-    variables = {**unset, "PATH": path, "VIRTUAL_ENV": ".venv", "UV_CONSTRAINT": str(constraints)}
+    variables = {**UNSET, "PATH": path, "VIRTUAL_ENV": ".venv", "UV_CONSTRAINT": str(constraints)}
     Installed(python, tmp_path, variables).run(
         "bash", "-euc", create.replace("shop\n", "shop <<< y\n", 1)
     )

@@ -3,7 +3,6 @@
 `test_inbox.py` has the sensor of the inbox.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,6 @@ from assets.definitions import defs
 from mnist_pipeline.runtime.storage import storage as stored
 
 ASSETS = defs.resolve_asset_graph()
-
-
-@pytest.fixture
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
-    """An instance on disk, which the schedule needs.
-
-    Functions of Dagster enter its context, which can't be nested: other tests would find the
-    instance that has ended.
-    """
-    instance = dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("instance")))
-    yield instance
-    instance.dispose()
 
 
 def names(keys: Any) -> set[str]:

@@ -144,19 +144,6 @@ def test_the_graph_has_the_designed_keys_groups_and_inputs() -> None:
     assert found == INPUTS
 
 
-def test_everything_has_a_description_that_begins_with_a_short_sentence() -> None:
-    jobs = [job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")]
-    described = {
-        key.to_user_string(): ASSETS.get(key).description for key in ASSETS.get_all_asset_keys()
-    }
-    described |= {
-        each.name: each.description
-        for each in [*jobs, *REPOSITORY.schedule_defs, *REPOSITORY.sensor_defs]
-    }
-    sentences = {name: re.split(r"\.\s|\n\n", text)[0] for name, text in described.items()}
-    assert {name: text for name, text in sentences.items() if not 20 <= len(text) <= 100} == {}
-
-
 def test_the_report_and_the_job_link_to_the_pages_of_the_server() -> None:
     (report,) = (key for key in ASSETS.get_all_asset_keys() if key.path[-1] == "evaluation_report")
     for text in (
@@ -164,18 +151,6 @@ def test_the_report_and_the_job_link_to_the_pages_of_the_server() -> None:
         ASSETS.get(report).description,
     ):
         assert {REPORT, DRAW} == set(re.findall(r"\]\((.*?)\)", str(text)))
-
-
-def test_the_description_of_a_partitioned_asset_says_what_the_button_of_the_lineage_page_does() -> (
-    None
-):
-    partitioned = [
-        ASSETS.get(key)
-        for key in ASSETS.materializable_asset_keys
-        if ASSETS.get(key).is_partitioned
-    ]
-    assert {str(asset.group_name) for asset in partitioned} == {"experiments", "inbox"}
-    assert all("*Materialize all*" in str(asset.description) for asset in partitioned)
 
 
 def test_assets_have_a_kind_and_a_link_to_their_source() -> None:

@@ -3,7 +3,6 @@ digits.
 """
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,6 @@ from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting.inbox import make_key
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.runtime.inbox import InboxResource
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """An instance on disk, which sensors need to resolve partitions."""
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        yield instance
 
 
 @pytest.fixture

@@ -62,19 +62,3 @@ def test_another_io_manager_stores_the_same_values_and_nothing_is_in_the_storage
     found = run(**{STORAGE: others[name]}).asset_value("data_mean")
     np.testing.assert_array_equal(found, mean(small_train.images))
     assert not storage.exists()
-
-
-def test_a_dropped_asset_keeps_its_own_io_manager(storage: Path) -> None:
-    @dg.asset
-    def answer():
-        return 42
-
-    result = in_a_new_context(
-        dg.materialize,
-        [answer, *(defs.assets or ())],
-        selection=["answer"],
-        resources=defs.resources,
-        instance=dg.DagsterInstance.ephemeral(),
-    )
-    assert result.asset_value("answer") == 42
-    assert not storage.exists()

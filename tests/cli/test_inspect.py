@@ -1,7 +1,6 @@
 """The command that shows what is in a data set."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -48,14 +47,6 @@ def test_a_set_that_a_run_could_not_use_has_exit_code_1_and_the_reason(animals: 
     assert "dog/broken.png" in document["problems"][0]
 
 
-def test_a_special_file_is_refused_before_it_is_read(animals: Path, tmp_path: Path) -> None:
-    for pipe in (tmp_path / "pipe.npz", animals / "owl" / "pipe.png", tmp_path / "in.parquet"):
-        os.mkfifo(pipe)
-        assert str(pipe) in invoke(
-            "inspect", str(pipe if pipe.parent == tmp_path else animals), code=1
-        )
-
-
 def test_letters_that_no_font_has_are_named_once(
     animals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,15 +63,3 @@ def test_a_sheet_that_cant_be_written_is_named(animals: Path, tmp_path: Path) ->
     assert "nowhere/sheet.png" in invoke(
         "inspect", str(animals), "--sheet", str(tmp_path / "nowhere/sheet.png"), code=1
     )
-
-
-def test_pictures_without_class_folders_and_a_missing_folder_lead_to_one_folder_per_class(
-    animals: Path, tmp_path: Path
-) -> None:
-    (animals / "dog" / min((animals / "dog").iterdir()).name).rename(animals / "stray.png")
-    found = invoke("inspect", str(animals), code=1)
-    assert "folder per class" in found
-    assert all(name in found for name in NAMES)
-    missing = invoke("inspect", str(tmp_path / "missing"), code=1)
-    assert "folder" in missing
-    assert "MNIST_PIPELINE" not in missing

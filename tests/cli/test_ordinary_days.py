@@ -57,6 +57,7 @@ def test_output_that_can_not_be_written_is_at_most_one_line(command: str, tmp_pa
 @pytest.mark.parametrize(
     "line",
     [
+        "predict absent.png --sheet sheet.doc",
         "predict photo.png --force --sheet photo.png",
         "predict data --sheet data/cat/sheet.png",
         "predict photo.png --sheet data/cat/sheet.png",
@@ -84,7 +85,7 @@ def test_a_command_writes_over_no_input_and_over_no_other_file_unasked(
         monkeypatch.setenv("MNIST_PIPELINE_DATA", "data")
     before = sorted(Path().rglob("*"))
     *_, written = arguments = line.split()
-    assert f"{written} " in invoke(*arguments, code=1)
+    assert f"Error: {written}" in invoke(*arguments, code=1)
     assert sorted(Path().rglob("*")) == before
     assert all(path.stat().st_size == 0 for path in before if path.is_file())
 

@@ -130,22 +130,6 @@ def test_a_selection_of_nothing_is_refused(selection: str, hint: str, storage: P
     assert Storage(str(storage)).keys() == []
 
 
-@pytest.mark.slow
-def test_an_asset_that_fails_is_one_line_and_the_next_run_continues(
-    storage: Path, slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = shutil.copytree(slice_directory, tmp_path / "data")
-    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(data))
-    (images,) = data.glob("train-images*")
-    whole = images.read_bytes()
-    images.write_bytes(whole[:-1])
-    *_, line = invoke("run", "--select", FEW, code=1).strip().splitlines()
-    assert "raw_mnist" in line
-    assert str(images) in line
-    images.write_bytes(whole)
-    assert "projections" in materialized(invoke("run", "--select", FEW, "--changed"))
-
-
 def test_a_blocking_check_that_fails_says_what_was_measured_expected_and_what_to_do(
     storage: Path, tmp_path: Path, small_test: DigitSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

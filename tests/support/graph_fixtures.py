@@ -8,7 +8,7 @@ directory.
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from filelock import FileLock
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.methods.knn import KNNClassifier
+from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.storage.storage import Storage
 from support.idx import write_idx
 
@@ -175,6 +176,21 @@ def elsewhere(tmp_path: Path) -> Path:
             "raise SystemExit('another module was imported')"
         )
     return tmp_path / "elsewhere"
+
+
+@pytest.fixture
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A Dagster instance on disk, which schedules, sensors and instances of the component need.
+
+    Functions of Dagster enter its context, which can't be nested: other tests would find the
+    instance that has ended.
+    """
+    import dagster as dg  # takes a second, and most tests need none
+
+    instance = dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("instance")))
+    with dagster_internals.open_event_log():
+        yield instance
+    instance.dispose()
 
 
 def invoke(*arguments: str, code: int = 0, env: Mapping[str, str] | None = None) -> str:

@@ -98,11 +98,11 @@ def variables(data: Path, storage: Path | str, **more: str) -> dict[str, str]:
     own = {
         name: value for name, value in os.environ.items() if not name.startswith("MNIST_PIPELINE_")
     }
-    places = {"MNIST_PIPELINE_DATA": str(data), "MNIST_PIPELINE_STORAGE": str(storage)}
     return {
         **own,
         "PYTHONPATH": str(PROJECT),
-        **places,
+        "MNIST_PIPELINE_DATA": str(data),
+        "MNIST_PIPELINE_STORAGE": str(storage),
         "DAGSTER_HOME": f"{storage}/dagster",
         **more,
     }

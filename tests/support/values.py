@@ -10,9 +10,7 @@ from mnist_pipeline.data import records
 from mnist_pipeline.data.catalogue import FASHION_MNIST
 from mnist_pipeline.data.records import DigitSet, RawData, RawFile
 from mnist_pipeline.evaluation import scores
-from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.handwriting.recognizer import Recognizer
-from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.report.document import Report
 
 RNG = np.random.default_rng(0)
@@ -37,22 +35,6 @@ ARRAYS = {
 }
 NAMED = {
     "DigitSet": DigitSet(ARRAYS["bytes"], LABELS[:3]),
-    "Eigendecomposition": Eigendecomposition(RNG.random(6), RNG.random((6, 6))),
-    "Reconstructions": records.Reconstructions(
-        np.array([2, 5]),
-        RNG.random((2, 10, 28, 28)).astype(np.float32),
-        RNG.random(2),
-        RNG.random(2),
-    ),
-    "Corners": records.Corners(
-        RNG.random((2, 28, 28, 2, 2)),
-        RNG.random((2, 28, 28, 2)),
-        RNG.random((2, 28, 28)),
-        RNG.random((2, 28, 28)) < 0.1,
-        RNG.random(2),
-        RNG.random(2),
-    ),
-    "Predictions": records.Predictions(LABELS[:4], RNG.random((4, 10)).astype(np.float32)),
     "Predictions of k-NN": records.Predictions(
         LABELS[:4],
         RNG.random((4, 10)).astype(np.float32),
@@ -83,9 +65,7 @@ TABLE = pd.DataFrame(
 )
 PLAIN = {
     "RawData": RawData((RawFile("images.gz", 3, "ab"),), FASHION_MNIST),
-    "Evaluation": EVALUATIONS["cnn"],
     "Comparison": COMPARISON,
-    "Champion": Champion("cnn", "ab", 1, 0.1, 20, 1.0, 0, LABELS.tolist(), "cd"),
 }
 REPORT = Report(
     "<html>übersicht – 7 → 1</html>", {"models": {"cnn": {"accuracy": 0.99, "seconds": None}}}

@@ -49,11 +49,9 @@ def test_a_value_in_the_range_passes_and_the_result_records_it_with_the_finite_l
     [
         ([1.0, 0.5], True),
         ([0.5, 1.0], False),
-        ([9.0, 20.0, 8.0], True),
         ([2.302], True),
         ([2.303], False),
         ([1.0, math.nan], False),
-        ([math.nan], False),
     ],
 )
 def test_the_last_loss_is_compared_with_the_first_and_with_guessing_after_one_epoch(
