@@ -41,18 +41,15 @@ def recorded_values(instance: dg.DagsterInstance, definitions: dg.Definitions) -
     storage.
     """
     graph = definitions.resolve_asset_graph()
-    keys = graph.materializable_asset_keys
-    whole = [key for key in keys if not graph.get(key).is_partitioned]
-    recorded = {
-        stored_key(key.path[-1], None): metadata.get(VERSION)
-        for key, metadata in recorded_metadata(instance, whole).items()
-    }
-    for key in keys - set(whole):
-        partitions: Any = graph.get(key).partitions_def
-        for name in partitions.get_partition_keys(dynamic_partitions_store=instance):
+    recorded = dict[str, str]()
+    for key in graph.materializable_asset_keys:
+        definition: Any = graph.get(key).partitions_def
+        names = definition and definition.get_partition_keys(dynamic_partitions_store=instance)
+        for name in [None] if names is None else names:
             metadata = recorded_metadata(instance, [key], name)[key]
-            recorded[stored_key(key.path[-1], name)] = metadata.get(VERSION)
-    return {key: version for key, version in recorded.items() if version}
+            if VERSION in metadata:
+                recorded[stored_key(key.path[-1], name)] = metadata[VERSION]
+    return recorded
 
 
 def _metadata(event: dg.EventLogEntry | None) -> dict[str, Any]:
