@@ -13,8 +13,6 @@ from assets import automation
 from assets.definitions import defs
 from mnist_pipeline.runtime.storage import storage as stored
 
-ASSETS = defs.resolve_asset_graph()
-
 
 def names(keys: Any) -> set[str]:
     return {key.to_user_string() for key in keys}
@@ -46,15 +44,6 @@ def test_the_schedule_requests_what_is_not_up_to_date_and_what_depends_on_it(
         storage.main_file("harris_corners", storage.current("harris_corners")).unlink()
         request = tick(instance)
     assert names(request.asset_selection) == {"harris_corners", "evaluation_report"}
-
-
-def test_without_a_run_the_schedule_requests_the_whole_graph(
-    storage: Path, instance: dg.DagsterInstance
-) -> None:
-    request = tick(instance)
-    assert names(request.asset_selection) == names(
-        automation.whole_graph.resolve(ASSETS) - {dg.AssetKey("data_directory")}
-    )
 
 
 def test_a_failed_run_is_logged_with_its_error(

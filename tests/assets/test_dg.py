@@ -104,14 +104,12 @@ def test_whatever_is_put_into_the_package_is_loaded(project: Path, storage: Path
     }
     assert new == {
         "assets": {
-            *(
-                "dropped",
-                "dropped_spec",
-                "dropped_graph",
-                "dropped_source",
-                "dropped_component",
-                "scaffolded",
-            ),
+            "dropped",
+            "dropped_spec",
+            "dropped_graph",
+            "dropped_source",
+            "dropped_component",
+            "scaffolded",
         },
         "asset_checks": {"dropped_check"},
         "jobs": {"dropped_job"},

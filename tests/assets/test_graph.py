@@ -121,15 +121,13 @@ INPUTS = {
     },
 }
 AFTER_TRAINING = {  # the last steps of every model's job
-    *(
-        "held_out_labels",
-        "robustness",
-        "model_comparison",
-        "champion",
-        "recognizer",
-        "model_card",
-        "evaluation_report",
-    ),
+    "held_out_labels",
+    "robustness",
+    "model_comparison",
+    "champion",
+    "recognizer",
+    "model_card",
+    "evaluation_report",
 }
 ASSETS = defs.resolve_asset_graph()
 REPOSITORY = defs.get_repository_def()

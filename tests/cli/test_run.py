@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 from support.graph_fixtures import Outcome, environment, invoke, materialized
 from support.idx import write_idx
 
@@ -62,13 +63,17 @@ def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
     # These two are mended without computing anything.
     shutil.rmtree(directory / "report")
     (directory / "data_mean" / "current").write_text("")
-    faulty = {
-        line.split()[0] for line in invoke("verify", code=1).splitlines() if " ok" not in line
+    *lines, error = (line for line in invoke("verify", code=1).splitlines() if " ok" not in line)
+    assert {line.split()[0] for line in lines} == {
+        "covariance",
+        "data_mean",
+        "evaluation_report",
+        "harris_corners",
     }
-    assert faulty == {"covariance", "data_mean", "evaluation_report", "harris_corners", "Error:"}
     below = dg.AssetSelection.assets("covariance", "harris_corners").downstream()
     below -= dg.AssetSelection.groups("inbox")
-    again = materialized(invoke("run", "--changed"))
+    _, _, recommended = error.partition("to mend them, run mnist-pipeline ")
+    again = materialized(invoke(*recommended.split()))
     assert again == {key.to_user_string() for key in below.resolve(defs.resolve_asset_graph())}
     assert not {"data_mean", "softmax_model", "cnn_model"} & again
     invoke("verify")
@@ -121,6 +126,8 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
         lines = invoke(*command, code=1).strip().splitlines()
         assert "--config" in lines[-1]
         assert len(lines) < 12
+    example = lines[-1].partition("write for example '")[2].rstrip("'")
+    assert dg.validate_run_config(defs.resolve_job_def("everything"), yaml.safe_load(example))
 
 
 @pytest.mark.parametrize(("selection", "hint"), [("", "group:pca"), ("inbox_predictions", "inbox")])
