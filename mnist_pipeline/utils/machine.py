@@ -51,16 +51,14 @@ def num_threads() -> int:
 
 
 def limit_loaded(variable: str, num_threads: int) -> None:
-    """Limit the threads of a library that was imported before its environment variable was set."""
+    """Limit the threads of libraries that were imported before their variable was set."""
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     if variable == "OMP_NUM_THREADS" and torch:
         torch.set_num_threads(num_threads)
     elif variable == "OPENBLAS_NUM_THREADS" and numpy:
-        # NumPy's wheels bring an OpenBLAS with this function; other builds have no such name.
-        library = ctypes.CDLL(numpy._core._multiarray_umath.__file__)
-        limit = getattr(library, "scipy_openblas_set_num_threads64_", None)
-        if limit:
-            limit(num_threads)
+        import threadpoolctl  # imported here, because a command sets the variables in time
+
+        threadpoolctl.threadpool_limits(num_threads, user_api="blas")
 
 
 def keep_freed_memory() -> None:
