@@ -77,8 +77,8 @@ def load_digits(
 
     Examples
     --------
-    >>> from mnist_pipeline.data.datasets import EMBEDDED_DATA
-    >>> images, labels = load_digits(EMBEDDED_DATA, "test")
+    >>> from mnist_pipeline import datasets
+    >>> images, labels = datasets.load_digits(datasets.EMBEDDED_DATA, "test")
     >>> images.shape, int(labels[0])
     ((10000, 28, 28), 7)
     """
