@@ -3,7 +3,6 @@
 Pillow loads within milliseconds. Matplotlib is too slow for a command that answers at once.
 """
 
-import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Reading, Recognizer, headline
+from mnist_pipeline.handwriting.recognizer import Reading, Recognizer, headline
 from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.printable import count, printable
@@ -21,7 +20,6 @@ MAX_DIGITS = 120  # on a sheet, divided equally among its pictures; further digi
 
 # The light palette of the report.
 INK = "#24292f"
-SOFT = "#57606a"
 PAPER = "#ffffff"
 CARD = "#f6f8fa"
 ACCENT = "#0a58ca"
@@ -30,12 +28,12 @@ WARNING_CARD = "#ffebe9"
 
 # Lengths in pixels.
 GAP = 12
-SMALL, NORMAL = 12, 16  # font sizes
-LINE = 22  # height of a line of text
+FONT_SIZE = 14
+LINE = 18  # height of a line of text
 PICTURE_SIZE = (360, 220)  # width and height, at most
 SIDE = 2 * IMAGE_SIDE  # of a 28×28 image
-STRIP = (2 + NUM_NEIGHBORS_SHOWN) * SIDE  # width of the images of a digit
-CARD_WIDTH = STRIP + 300
+STRIP = (1 + NUM_NEIGHBORS_SHOWN) * SIDE  # width of the images of a digit
+CARD_WIDTH = STRIP + 320
 CARDS_PER_ROW = 2
 WIDTH = PICTURE_SIZE[0] + CARDS_PER_ROW * (CARD_WIDTH + GAP)
 
@@ -44,8 +42,7 @@ class Entry(NamedTuple):
     """A picture with the digits that were read in it."""
 
     title: str  # any text; it is drawn in one line
-    picture: Image.Image  # grey, in its size on the sheet
-    scale: float  # its size, as a share of the original one
+    picture: Image.Image  # in its size on the sheet, with the box and the number of each digit
     readings: Sequence[Reading]
 
 
@@ -58,39 +55,46 @@ def fitted(title: str, picture: np.ndarray, readings: Sequence[Reading]) -> Entr
     scale = min(PICTURE_SIZE[0] / width, PICTURE_SIZE[1] / height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     method = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
-    small = Image.fromarray(_levels(picture)).resize(size, method, reducing_gap=2.0)
-    return Entry(title, small, scale, readings)
+    image = Image.new("RGB", (PICTURE_SIZE[0], size[1]), PAPER)
+    image.paste(Image.fromarray(picture).resize(size, method, reducing_gap=2.0))
+    pen = ImageDraw.Draw(image)
+    font = ImageFont.load_default(FONT_SIZE)
+    for number, reading in enumerate(readings, 1):
+        left, top, width, height = (round(scale * length) for length in reading.box)
+        color = WARNING if reading.recognition.is_doubtful else ACCENT
+        pen.rectangle((left, top, left + width, top + height), outline=color)
+        place = left, max(top, FONT_SIZE)
+        # A halo keeps the number legible on any picture.
+        pen.text(place, str(number), color, font, "lb", stroke_width=2, stroke_fill=PAPER)
+    return Entry(title, image, readings)
 
 
 def draw(entries: Sequence[Entry], recognizer: Recognizer, font: str | None = None) -> Image.Image:
     """Draw pictures with numbered digits, and a card for each digit.
 
-    A card shows the digit as the models see it, its nearest training digits, the digit from its
-    leading components, and the answers of all models. `font` is the path of a font for texts that
-    are not ASCII; without one, they are escaped.
+    A card shows the digit as the models see it, its nearest training digits, and the answers of
+    all models; it is red if the answer is in doubt. `font` is the path of a font for texts that are
+    not ASCII; without one, they are escaped.
 
     The sheet shows at most `MAX_PICTURES` pictures and `MAX_DIGITS` digits in all, and counts the
     others.
     """
-    sheet = _Sheet(recognizer, font)
     known = recognizer.known
-    legend = (
-        f"Each {known.noun} as the models see it, its nearest training {known.noun}s, and the "
-        f"{known.noun} from {NUM_COMPONENTS} components"
-    )
     shown = entries[:MAX_PICTURES]
-    parts = [sheet.draw_line(legend, SOFT)]
+    parts = []
     for entry in shown:
-        numbered = [*enumerate(entry.readings, 1)]
-        on_cards = numbered[: MAX_DIGITS // len(shown)]
+        on_cards = entry.readings[: MAX_DIGITS // len(shown)]
         title = f"{entry.title}: {headline(entry.readings, known)}"
-        if len(on_cards) < len(numbered):
-            title = f"{len(on_cards)} of {count(len(numbered), known.noun)} in {title}"
-        cards = _in_rows([sheet.draw_card(*digit) for digit in on_cards], CARDS_PER_ROW)
-        parts += [sheet.draw_line(title, INK), _in_rows([_with_boxes(entry), cards], 2)]
+        if len(on_cards) < len(entry.readings):
+            title = f"{len(on_cards)} of {count(len(entry.readings), known.noun)} in {title}"
+        cards = [_card(*numbered, recognizer, font) for numbered in enumerate(on_cards, 1)]
+        parts += [
+            _written([title], WIDTH, PAPER, font),
+            _in_rows([entry.picture, _in_rows(cards, CARDS_PER_ROW)], 2),
+        ]
     if len(shown) < len(entries):
         left_out = count(len(entries) - len(shown), "more picture")
-        parts.append(sheet.draw_line(f"and {left_out}", SOFT))
+        parts.append(_written([f"and {left_out}"], WIDTH, PAPER, font))
     return ImageOps.expand(_in_rows(parts), GAP, PAPER)
 
 
@@ -120,74 +124,41 @@ def _in_rows(images: Sequence[Image.Image], columns: int = 1) -> Image.Image:
     return joined
 
 
-def _with_boxes(entry: Entry) -> Image.Image:
-    """The picture with the box and the number of each digit."""
-    image = Image.new("RGB", (PICTURE_SIZE[0], entry.picture.height), PAPER)
-    image.paste(entry.picture)
-    pen = ImageDraw.Draw(image)
-    for number, reading in enumerate(entry.readings, 1):
-        left, top, width, height = (round(entry.scale * length) for length in reading.box)
-        color = ACCENT if reading.recognition.looks_like_digit else WARNING
-        pen.rectangle((left, top, left + width, top + height), outline=color)
-        place = left, max(top, NORMAL)
-        # A halo keeps the number legible on any picture.
-        pen.text(place, str(number), color, _font(SMALL), "lb", stroke_width=2, stroke_fill=PAPER)
+def _card(number: int, reading: Reading, recognizer: Recognizer, font: str | None) -> Image.Image:
+    """The images of a digit in a row, and the answers beside them."""
+    answer = reading.recognition
+    known = recognizer.known
+    names = [shortened(name) for name in known.class_names]
+    answers = [
+        f"{MODELS[model].short_title}: {names[digit]} "
+        f"{percent(float(answer.probabilities[model][digit]))}"
+        for model, digit in answer.digits.items()
+    ]
+    nearest = ", ".join(names[near.digit] for near in answer.neighbors)
+    lines = [f"{number}: {answer.headline(known.noun)}", *answers, f"nearest: {nearest}"]
+    color = WARNING_CARD if answer.is_doubtful else CARD
+    card = _written(lines, CARD_WIDTH, color, font, STRIP + GAP)
+    neighbors = [recognizer.training_image(near.index) for near in answer.neighbors]
+    strip = np.hstack([reading.image, *neighbors])
+    # Digits are drawn in black on white; photos are not drawn as negatives.
+    images = Image.fromarray(strip if known.whole_pictures else 255 - strip)
+    card.paste(images.resize((STRIP, SIDE), Image.Resampling.NEAREST))
+    return card
+
+
+def _written(
+    lines: list[str], width: int, color: str, font_path: str | None, left: int = 0
+) -> Image.Image:
+    """Lines of text on a ground, shortened to its width; without a font, in ASCII."""
+    if not font_path:
+        lines = [line.encode("ascii", "backslashreplace").decode() for line in lines]
+    length = 2 * (width - left) // FONT_SIZE
+    text = "\n".join(shortened(line, length) for line in lines)
+    image = Image.new("RGB", (width, LINE * len(lines)), color)
+    font = (
+        ImageFont.truetype(font_path, FONT_SIZE)
+        if font_path and not text.isascii()
+        else ImageFont.load_default(FONT_SIZE)
+    )
+    ImageDraw.Draw(image).multiline_text((left, 0), text, INK, font)
     return image
-
-
-class _Sheet(NamedTuple):
-    """Draws parts of a contact sheet."""
-
-    recognizer: Recognizer
-    font_path: str | None
-
-    def draw_line(self, text: str, color: str) -> Image.Image:
-        """A line of text over the whole width."""
-        image = Image.new("RGB", (WIDTH, LINE), PAPER)
-        self.write(image, (0, 0), [text], color, NORMAL)
-        return image
-
-    def draw_card(self, number: int, reading: Reading) -> Image.Image:
-        """The images of a digit in a row, and the answers beside them."""
-        answer = reading.recognition
-        known = self.recognizer.known
-        answers = [
-            f"{MODELS[model].short_title}: {shortened(known.class_names[digit])} "
-            f"{percent(float(answer.probabilities[model][digit]))}"
-            for model, digit in answer.digits.items()
-        ]
-        labels = ", ".join(shortened(known.class_names[near.digit]) for near in answer.neighbors)
-        height = max(SIDE, NORMAL * (2 + len(answers))) + 2 * GAP
-        color = CARD if answer.looks_like_digit else WARNING_CARD
-        card = Image.new("RGB", (CARD_WIDTH, height), color)
-        neighbors = [self.recognizer.training_image(near.index) for near in answer.neighbors]
-        strip = _levels(np.hstack([reading.image, *neighbors, answer.reconstruction]))
-        # Digits are drawn in black on white; photos are not drawn as negatives.
-        drawn = Image.fromarray(strip if known.whole_pictures else 255 - strip)
-        card.paste(drawn.resize((STRIP, SIDE), Image.Resampling.NEAREST), (GAP, GAP))
-        left = STRIP + 2 * GAP
-        title = f"{number}: {answer.headline(known.noun)}"
-        color = WARNING if answer.is_doubtful else INK
-        self.write(card, (left, GAP), [title], color, NORMAL)
-        self.write(card, (left, GAP + LINE), [*answers, f"nearest: {labels}"], SOFT, SMALL)
-        return card
-
-    def write(
-        self, image: Image.Image, place: tuple[int, int], lines: list[str], color: str, size: int
-    ) -> None:
-        """Write lines, shortened to the width of the image; without a font, in ASCII."""
-        if not self.font_path:
-            lines = [line.encode("ascii", "backslashreplace").decode() for line in lines]
-        length = 2 * (image.width - place[0]) // size
-        text = "\n".join(shortened(line, length) for line in lines)
-        font = _font(size, None if text.isascii() else self.font_path)
-        ImageDraw.Draw(image).multiline_text(place, text, color, font)
-
-
-def _levels(image: np.ndarray) -> np.ndarray:
-    return image if image.dtype == np.uint8 else np.clip(np.rint(image), 0, 255).astype(np.uint8)
-
-
-@functools.cache
-def _font(size: int, path: str | None = None) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.truetype(path, size) if path else ImageFont.load_default(size)

@@ -22,6 +22,7 @@ from mnist_pipeline.handwriting.contact_sheet import (
     shortened,
 )
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
+from mnist_pipeline.methods.table import MODELS
 
 
 @pytest.fixture(scope="module")
@@ -38,19 +39,18 @@ def test_the_images_of_a_digit_are_on_the_sheet_and_those_of_a_photo_are_no_nega
     recognizer = small_recognizer.of(DataSet(whole_pictures=is_photo))
     sheet = np.asarray(draw([fitted("a.png", reading.image, [reading])], recognizer).convert("L"))
     near = [recognizer.training_image(n.index) for n in reading.recognition.neighbors]
-    images = np.hstack([reading.image, *near, reading.recognition.reconstruction])
-    levels = np.clip(np.rint(images), 0, 255).astype(np.uint8)
-    top, left = 2 * LINE + 4 * GAP, PICTURE_SIZE[0] + 3 * GAP
+    levels = np.hstack([reading.image, *near])
+    top, left = LINE + 2 * GAP, PICTURE_SIZE[0] + 2 * GAP
     drawn = sheet[top : top + SIDE : 2, left : left + STRIP : 2]
     np.testing.assert_array_equal(drawn, levels if is_photo else 255 - levels)
 
 
-def test_an_image_that_does_not_look_like_a_digit_is_highlighted(
-    small_recognizer: Recognizer, reading: Reading
-) -> None:
+def test_an_answer_in_doubt_is_highlighted(small_recognizer: Recognizer, reading: Reading) -> None:
     warning = ImageColor.getrgb(WARNING_CARD)
+    agreed = dict.fromkeys(MODELS, reading.recognition.digit)
+    certain = replace(reading.recognition, digits=agreed, probability=1.0)
     for looks in (True, False):
-        answer = replace(reading.recognition, looks_like_digit=looks)
+        answer = replace(certain, looks_like_digit=looks)
         entry = fitted("a.png", reading.image, [reading._replace(recognition=answer)])
         colors = draw([entry], small_recognizer).getcolors(1 << 24) or []
         assert (warning in {color for _, color in colors}) != looks
@@ -79,7 +79,7 @@ def test_a_picture_of_any_shape_fits(
     whole = reading._replace(box=(0, 0, shape[1], shape[0]))
     page = fitted("a.png", np.zeros(shape, np.float32), [whole])
     sheet = draw([page], small_recognizer)
-    assert sheet.height <= 2 * LINE + PICTURE_SIZE[1] + 6 * GAP
+    assert sheet.height <= LINE + PICTURE_SIZE[1] + 5 * GAP
 
 
 def test_the_height_of_a_sheet_is_bounded(small_recognizer: Recognizer, reading: Reading) -> None:
