@@ -57,7 +57,7 @@ def impulse_noise(images: Images, generator: np.random.Generator) -> Images:
     """17% of the pixels become paper or full ink."""
     is_hit = generator.random(images.shape) < 0.17
     is_ink = generator.random(images.shape) < 0.5
-    return np.where(is_hit, np.where(is_ink, np.uint8(MAX_INK), np.uint8(0)), images)
+    return np.where(is_hit, np.uint8(MAX_INK) * is_ink, images)
 
 
 def glass_blur(images: Images, generator: np.random.Generator) -> Images:
@@ -98,7 +98,7 @@ def motion_blur(images: Images, generator: np.random.Generator) -> Images:
 
 def shear(images: Images, generator: np.random.Generator) -> Images:
     """Slant to the left or to the right."""
-    slant = np.sin(TURN) * _signs(generator, len(images))
+    slant = np.sin(TURN) * generator.choice([-1, 1], len(images))
     return affine(images, scale=(1 / np.cos(TURN), 1), shear=slant)
 
 
@@ -109,7 +109,7 @@ def scale(images: Images, generator: np.random.Generator) -> Images:
 
 def rotate(images: Images, generator: np.random.Generator) -> Images:
     """Turn to the left or to the right."""
-    return affine(images, rotation=np.degrees(TURN) * _signs(generator, len(images)))
+    return affine(images, rotation=np.degrees(TURN) * generator.choice([-1, 1], len(images)))
 
 
 def brightness(images: Images, generator: np.random.Generator) -> Images:
@@ -119,15 +119,13 @@ def brightness(images: Images, generator: np.random.Generator) -> Images:
 
 def translate(images: Images, generator: np.random.Generator) -> Images:
     """Move by three pixels along both axes."""
-    return affine(images, shift=3 * _signs(generator, len(images), 2))
+    return affine(images, shift=3 * generator.choice([-1, 1], (len(images), 2)))
 
 
 def stripe(images: Images, generator: np.random.Generator) -> Images:
     """Invert the left and the right quarter."""
-    inverted = images.copy()
-    for quarter in (slice(0, 7), slice(21, None)):
-        inverted[:, :, quarter] = MAX_INK - images[:, :, quarter]
-    return inverted
+    columns = np.arange(IMAGE_SIDE)
+    return np.where((columns < 7) | (columns >= 21), MAX_INK - images, images)
 
 
 def fog(images: Images, generator: np.random.Generator) -> Images:
@@ -152,19 +150,16 @@ def _landscapes(count: int, generator: np.random.Generator) -> Floats:
     step = FOG_SIDE
     noise = np.float32(100)
 
-    def following(points: Floats, axis: int) -> Floats:
-        return np.roll(points, -1, axis)
-
     def noisy_mean(total: Floats) -> Floats:
         return total / 4 + noise**2 * (2 * generator.random(total.shape, np.float32) - 1)
 
     while step > 1:
         half = step // 2
         corners = heights[:, ::step, ::step]
-        edges = corners + following(corners, 1)
-        middles = heights[:, half::step, half::step] = noisy_mean(edges + following(edges, 2))
-        across = corners + following(corners, 2)
-        down = corners + following(corners, 1)
+        edges = corners + np.roll(corners, -1, 1)
+        middles = heights[:, half::step, half::step] = noisy_mean(edges + np.roll(edges, -1, 2))
+        across = corners + np.roll(corners, -1, 2)
+        down = corners + np.roll(corners, -1, 1)
         heights[:, ::step, half::step] = noisy_mean(across + middles + np.roll(middles, 1, 1))
         heights[:, half::step, ::step] = noisy_mean(down + middles + np.roll(middles, 1, 2))
         step = half
@@ -184,7 +179,7 @@ def spatter(images: Images, generator: np.random.Generator) -> Images:
 def dotted_line(images: Images, generator: np.random.Generator) -> Images:
     """A dotted line from the left edge to the right edge: two columns with ink, two without."""
     first, last = generator.integers(0, 27, (2, len(images))).astype(float)
-    line = _lines(np.zeros(len(images)), first, np.full(len(images), 27.0), last)
+    line = _lines(0, first, 27, last)
     return as_bytes(images + MAX_INK * line * (np.arange(IMAGE_SIDE) % 4 >= 2))
 
 
@@ -196,21 +191,17 @@ def zigzag(images: Images, generator: np.random.Generator) -> Images:
     angle = np.arctan(rise / length)
     end = length / np.cos(angle)
     # The corners, along the line and on either side of it; the last corner depends on the image.
-    along = np.empty((8, len(images)))
-    aside = np.empty((8, len(images)))
-    along[:-1] = [[0], [2], [6], [10], [14], [18], [22]]
-    aside[:-1] = [[0], [2], [-2], [2], [-2], [2], [-2]]
-    along[-1] = end
-    aside[-1] = -1 / (end - 20)
+    along = np.array(np.broadcast_arrays(0, 2, 6, 10, 14, 18, 22, end))
+    aside = np.array(np.broadcast_arrays(0, 2, -2, 2, -2, 2, -2, -1 / (end - 20)))
     x = 2 + np.cos(angle) * along - np.sin(angle) * aside
     y = first + np.sin(angle) * along + np.cos(angle) * aside
     ink = sum(_lines(*ends) for ends in zip(x[:-1], y[:-1], x[1:], y[1:], strict=True))
     return as_bytes(images + MAX_INK * ink)
 
 
-def _lines(x: Floats, y: Floats, last_x: Floats, last_y: Floats) -> Floats:
-    """Ink in [0, 1] that fades around one line per image, from (x, y) to (last_x, last_y)."""
-    x, y, last_x, last_y = np.array([x, y, last_x, last_y])[..., None, None]
+def _lines(*ends: Floats | float) -> Floats:
+    """Ink in [0, 1] that fades around one line per image, with the ends x, y, last x and last y."""
+    x, y, last_x, last_y = np.array(np.broadcast_arrays(*ends), float)[..., None, None]
     rows, columns = np.mgrid[:IMAGE_SIDE, :IMAGE_SIDE]
     distance = np.abs(rows - y - (last_y - y) / (last_x - x) * (columns - x))
     ink = 1 + np.log(1 - np.minimum(distance / LINE_REACH, 1 - 1e-10))
@@ -251,10 +242,10 @@ def canny_edges(images: Images, generator: np.random.Generator) -> Images:
     # Weak edges count if they touch a strong one.
     touching = np.zeros((3, 3, 3), bool)
     touching[1] = True
-    parts, _ = scipy.ndimage.label(is_largest & (strength >= 0.1), touching)
-    is_strong = np.zeros(parts.max() + 1, bool)
-    is_strong[parts[is_largest & (strength >= 0.2)]] = True
-    return np.where(is_strong[parts] & (parts > 0), np.uint8(MAX_INK), np.uint8(0))
+    is_weak = is_largest & (strength >= 0.1)
+    is_strong = is_largest & (strength >= 0.2)
+    is_edge = scipy.ndimage.binary_propagation(is_strong, touching, mask=is_weak)
+    return np.uint8(MAX_INK) * is_edge
 
 
 def _ink(images: Images) -> Floats:
@@ -270,10 +261,6 @@ def _smooth(
 def _sobel(stack: Floats, along: int, across: int) -> Floats:
     slopes = scipy.ndimage.correlate1d(stack, (-1, 0, 1), along)
     return np.asarray(scipy.ndimage.correlate1d(slopes, (1, 2, 1), across))
-
-
-def _signs(generator: np.random.Generator, *shape: int) -> NDArray[np.int64]:
-    return generator.choice([-1, 1], shape)
 
 
 CORRUPTIONS: Mapping[str, Corruption] = {
