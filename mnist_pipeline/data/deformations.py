@@ -1,8 +1,8 @@
 """Deformations of digit images, as by another hand, pen, paper or camera.
 
 Images and results are uint8, shape (n, rows, columns); 0 is paper and 255 is full ink. Angles are
-in degrees, lengths in pixels. A parameter is one number for all images, or one number per image,
-from −1,000 to 1,000. Results do not depend on the number of threads.
+in degrees, lengths in pixels. A parameter is one finite number for all images, or one per image.
+Results do not depend on the number of threads.
 """
 
 import math
@@ -12,12 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnist_pipeline.utils.blocks import in_blocks, read_only, slices
-from mnist_pipeline.utils.checks import checked
 
 Images = NDArray[np.uint8]
 
 MAX_INK = 255
-LIMIT = 1_000  # of every parameter, so that no position in an image overflows
 IMAGES_PER_BLOCK = 1_024
 _FLOATING_IMAGES_PER_BLOCK = 128  # their floating values fit the cache
 
@@ -34,18 +32,17 @@ def affine(
 
     Pixels are interpolated bilinearly; outside the image there is paper. `rotation` is in degrees,
     counter-clockwise as seen; `shear` is in pixels to the right for each pixel up, as italics lean;
-    both are numbers or of shape (n,). `scale` has the factors of heights and of widths, at least
-    0.001, and `shift` the pixels down and to the right; both are numbers, or of shape (2,) or
-    (n, 2).
+    both are numbers or of shape (n,). `scale` has the factors of heights and of widths, and `shift`
+    the pixels down and to the right; both are numbers, or of shape (2,) or (n, 2).
     """
     from mnist_pipeline.data.deformations_kernel import sample
 
     images = read_only(images)
     count, height, width = images.shape
-    angle = np.radians(_for_each("rotation", rotation, count))
-    heights, widths = _for_each("scale", scale, count, 2, low=1 / LIMIT).T
-    slant = _for_each("shear", shear, count)
-    down, right = _for_each("shift", shift, count, 2).T
+    angle = np.radians(_for_each(rotation, count))
+    heights, widths = _for_each(scale, count, 2).T
+    slant = _for_each(shear, count)
+    down, right = _for_each(shift, count, 2).T
     # A pixel is read from the inverse of the map: with p = (row, column) from the centre, p = R S D
     # q + t and D = diag(heights, widths), S = [1 0; −slant 1], R = [cos −sin; sin cos] acting on
     # (row, column). (a, b, c, d, e, f) is the place in the form of `sample`.
@@ -79,7 +76,7 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
     A fraction of a pixel is a blend.
     """
     output = np.array(images)
-    amounts = _for_each("amount", amount, len(images))[:, np.newaxis, np.newaxis]
+    amounts = _for_each(amount, len(images))[:, np.newaxis, np.newaxis]
     # min x = 255 − max(255 − x), and 255 − x is x ^ 255.
     inverts = np.where(amounts < 0, np.uint8(MAX_INK), np.uint8(0))
     for block in slices(len(images), _FLOATING_IMAGES_PER_BLOCK):
@@ -99,7 +96,7 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
 
 def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Generator = 0) -> Images:
     """Add normally distributed noise; its standard deviation is a share of full ink."""
-    deviations = _for_each("deviation", deviation, len(images), low=0)
+    deviations = _for_each(deviation, len(images))
     factors = (MAX_INK * deviations).astype(np.float32)[:, np.newaxis, np.newaxis]
     generator = np.random.default_rng(seed)
     output = np.empty_like(images)
@@ -156,9 +153,6 @@ def as_bytes(values: NDArray[Any]) -> Images:
     return np.rint(np.clip(values, 0, MAX_INK)).astype(np.uint8)
 
 
-def _for_each(
-    name: str, values: ArrayLike, count: int, *shape: int, low: float = -LIMIT
-) -> NDArray[np.float64]:
+def _for_each(values: ArrayLike, count: int, *shape: int) -> NDArray[np.float64]:
     """A number (or row of numbers) for each image."""
-    numbers = checked(name, values, low, LIMIT)
-    return np.broadcast_to(numbers, (count, *shape)).astype(np.float64)
+    return np.broadcast_to(values, (count, *shape)).astype(np.float64)
