@@ -77,8 +77,7 @@ def _ink_as_in_mnist(picture: Levels) -> NDArray[np.uint8]:
     if not ink.any():
         return np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.uint8)
     ink /= ink.max()
-    left, top, width, height = extent(ink >= FAINTEST)
-    return centred(ink[top : top + height, left : left + width], max(width, height) / DIGIT_SIDE)
+    return centred_part(ink, ink >= FAINTEST)
 
 
 def extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
@@ -94,6 +93,13 @@ def extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     rows = np.flatnonzero(mask.any(axis=1)).tolist()
     columns = np.flatnonzero(mask.any(axis=0)).tolist()
     return columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1
+
+
+def centred_part(levels: Grey, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Ink in [0, 1] in the bounding box of a mask, whose larger side gets 20 pixels, `centred`."""
+    left, top, width, height = extent(mask)
+    part = levels[top : top + height, left : left + width]
+    return centred(part, max(width, height) / DIGIT_SIDE)
 
 
 def centred(levels: Grey, scale: float) -> NDArray[np.uint8]:

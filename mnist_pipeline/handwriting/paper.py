@@ -57,8 +57,7 @@ def find_paper(grey: Grey) -> Paper | None:
     scale = np.log(light + DARKEST)
     if np.ptp(scale) < LEAST_CONTRAST:
         return None
-    thresholds, between = separation(scale)
-    threshold = float(thresholds[between.argmax()])
+    threshold = otsu_threshold(scale)
     labels, count = scipy.ndimage.label(scale > threshold)
     if not count:
         return None
@@ -130,23 +129,24 @@ def _cut_out(grey: Grey, inner: Mask, light: Grey, factor: int) -> Paper:
     return Paper(picture.astype(np.float32), left, top)
 
 
-def separation(
-    values: Grey, limits: tuple[float, float] | None = None
-) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Thresholds between the limits, and how well each threshold separates the values [1]_.
+def otsu_threshold(values: Grey, limits: tuple[float, float] | None = None) -> float:
+    """The threshold with the smallest variance within the two classes [1]_, between the limits.
 
-    The default limits are the lowest and the highest value. The separation is the variance between
-    the means of the classes below and above the threshold, up to a factor.
+    The default limits are the lowest and the highest value. Without values, it is 1.
 
     References
     ----------
     .. [1] N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on
        Systems, Man, and Cybernetics 9(1), 1979.
     """
+    if values.size == 0:
+        return 1.0
     counts, edges = np.histogram(values, NUM_BINS, limits)
     centres = (edges[1:] + edges[:-1]) / 2
     below = np.cumsum(counts)
     above = below[-1] - below
     total = np.cumsum(counts * centres)
+    # The variance between the means of the two classes, up to a factor. If no value lies between
+    # the classes, several thresholds are equally good.
     between = (total[-1] * below - total * below[-1]) ** 2 / np.maximum(below * above, 1)
-    return edges[1:], between
+    return float(edges[1:][between >= between.max() * (1 - 1e-9)].mean())

@@ -4,7 +4,7 @@
 digits in reading order, and scales each digit to 28×28. `page` calls both.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +13,17 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, centred, extent
+from mnist_pipeline.data.conversion import (
+    CENTRE,
+    DIGIT_SIDE,
+    IMAGE_SIDE,
+    centred,
+    centred_part,
+    extent,
+)
 from mnist_pipeline.data.decoding import Grey, read
 from mnist_pipeline.data.errors import ImageError
-from mnist_pipeline.handwriting.paper import find_paper, separation
+from mnist_pipeline.handwriting.paper import Paper, find_paper, otsu_threshold
 from mnist_pipeline.handwriting.ruling import noise_of, stroke_width, without_frames, without_ruling
 
 __all__ = ["Found", "ImageError", "Page", "find_digits", "page", "read"]
@@ -94,14 +101,11 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
         return [digit]
     factor = int(np.ceil(np.sqrt(picture.size / WORKING_PIXELS)))
     grey = _reduced(picture, factor)
-    paper = find_paper(grey)
-    if paper is not None:
+    for paper in filter(None, (find_paper(grey), Paper(grey, 0, 0))):
         digits = _on_paper(paper.picture)
         if digits:
-            return [
-                _placed(digit, paper.left, paper.top, factor, picture.shape) for digit in digits
-            ]
-    return [_placed(digit, 0, 0, factor, picture.shape) for digit in _on_paper(grey)]
+            return [_placed(digit, paper, factor, picture.shape) for digit in digits]
+    return []
 
 
 def _on_paper(grey: Grey) -> list[Found]:
@@ -164,7 +168,7 @@ def _ink(grey: Grey) -> tuple[Grey, Grey]:
     # follows shadows.
     window = max(3, round(0.3 * min(coarse.shape)))
     first = _contrast(_closing(coarse, window), coarse)
-    strokes = np.pad(first > _otsu(first[first > 0.05]), 1)
+    strokes = np.pad(first > otsu_threshold(first[first > 0.05], (0, 1)), 1)
     if strokes.any():
         width = stroke_width(scipy.ndimage.distance_transform_edt(strokes)[strokes])
         window = min(window, max(5, round(4 * width) + 3))
@@ -212,8 +216,7 @@ def _edge_is_light(grey: Grey) -> bool | None:
     """Whether the edge of a picture has the lighter of two levels; None if it has both levels, or
     the picture has more levels than two.
     """
-    thresholds, between = separation(grey)
-    is_light = grey > thresholds[between.argmax()]
+    is_light = grey > otsu_threshold(grey)
     share = is_light.mean()
     if not 0 < share < 1:
         return None
@@ -236,15 +239,6 @@ def _closing(grey: Grey, window: int) -> Grey:
 def _contrast(paper: Grey, grey: Grey) -> Grey:
     """Missing share of the paper's light; a share, because illumination is multiplicative."""
     return (paper - grey) / np.maximum(paper, DARKEST_PAPER)
-
-
-def _otsu(values: Grey) -> float:
-    """Threshold with the smallest variance within the two classes; 1 if there are no values."""
-    if values.size == 0:
-        return 1.0
-    thresholds, between = separation(values, (0, 1))
-    # If no value lies between the classes, several thresholds are equally good.
-    return float(thresholds[between >= between.max() * (1 - 1e-9)].mean())
 
 
 def _strokes(ink: Grey, paper: Grey) -> NDArray[np.int32]:
@@ -273,7 +267,7 @@ def _labels(ink: Grey, paper: Grey, weak: float = 0.5) -> NDArray[np.int32]:
         if noise.max() < 1.5 * FAINTEST_INK:
             break
     floor = np.maximum(FAINTEST_INK, noise)
-    high = np.maximum(floor, 0.8 * _otsu(smooth[smooth > floor]))
+    high = np.maximum(floor, 0.8 * otsu_threshold(smooth[smooth > floor], (0, 1)))
     labels, count = scipy.ndimage.label(
         smooth > np.maximum(weak * high, 0.5 * floor), np.ones((3, 3))
     )
@@ -322,22 +316,21 @@ def _glyphs(strokes: NDArray[np.int32], cells: NDArray[np.floating]) -> list[Gly
     total = np.cumsum(sizes[largest])
     typical = float(sizes[largest][np.searchsorted(total, total[-1] / 2)]) if len(sizes) else 0.0
     cells = cells[largest]
-    merged, homes = np.zeros((0, 4), np.intp), np.zeros(0)
-    owners = np.full(len(largest), -1)
-    for i, box in enumerate(boxes[largest]):
-        hosts = np.flatnonzero(_belongs(box, merged, typical) & (homes == cells[i]))
+    merged = boxes[largest]
+    places = np.arange(len(merged))
+    owners = places.copy()
+    for i, box in enumerate(merged):
+        is_host = (owners[:i] == places[:i]) & (cells[:i] == cells[i])
+        hosts = np.flatnonzero(is_host & _belongs(box, merged[:i], typical))
         if len(hosts):
             owners[i] = hosts[0]
             host = merged[owners[i]]
             host[:2] = np.minimum(host[:2], box[:2])
             host[2:] = np.maximum(host[2:], box[2:])
-        else:
-            owners[i] = len(merged)
-            merged, homes = np.vstack([merged, box]), np.append(homes, cells[i])
     width, height = (merged[:, 2:] - merged[:, :2]).T
     smallest = max(6.0, 0.3 * typical, 0.012 * max(strokes.shape))
     is_dash = width >= 6 * height
-    digits = np.flatnonzero((_sizes(merged) >= smallest) & ~is_dash)
+    digits = np.flatnonzero((owners == places) & (_sizes(merged) >= smallest) & ~is_dash)
     digits = digits[np.argsort(-_sizes(merged)[digits], kind="stable")][:MAX_FINDINGS]
     glyphs = []
     for digit in digits:
@@ -385,57 +378,43 @@ def _overlap(first: Glyph, second: Glyph) -> float:
     return (bottom - max(first.y, second.y)) / min(first.height, second.height)
 
 
-def _placed(digit: Found, left: int, top: int, factor: int, shape: tuple[int, ...]) -> Found:
-    """A digit of the paper at `left`, `top`, with its box in pixels of the original picture."""
+def _placed(digit: Found, paper: Paper, factor: int, shape: tuple[int, ...]) -> Found:
+    """A digit of the paper, with its box in pixels of the original picture."""
     x, y, width, height = digit.box
-    x = factor * (left + x)
-    y = factor * (top + y)
-    box = x, y, min(factor * width, shape[1] - x), min(factor * height, shape[0] - y)
-    return Found(box, digit.image, digit.line)
-
-
-def _normalized(outline: Grey) -> NDArray[np.uint8]:
-    """Scale a digit into 20×20 with its aspect kept, its centre of mass in the middle of 28×28."""
-    inside = outline < 0
-    side = max(extent(inside)[2:])
-    stroke = stroke_width(0.5 - outline[inside])
-    wanted = float(np.clip(stroke * DIGIT_SIDE / side, *STROKE_WIDTHS))
-    # Moving the outline outwards by d makes the stroke wanted = (stroke + 2d) · 20 / (side + 2d).
-    moved = (wanted * side / DIGIT_SIDE - stroke) / (2 * (1 - wanted / DIGIT_SIDE))
-    moved = max(moved, -stroke / 4)
-    levels = np.clip(0.5 + moved - outline, 0, 1)
-    return centred(levels, (side + 2 * moved) / DIGIT_SIDE)
+    left = factor * (paper.left + x)
+    top = factor * (paper.top + y)
+    width = min(factor * width, shape[1] - left)
+    height = min(factor * height, shape[0] - top)
+    return replace(digit, box=(left, top, width, height))
 
 
 def _image(glyph: Glyph, ink: Grey, strokes: NDArray[np.int32]) -> NDArray[np.uint8] | None:
-    """A digit in MNIST's form; None if only the surroundings of its strokes have ink."""
-    rows = slice(max(0, glyph.y - MARGIN), glyph.y + glyph.height + MARGIN)
-    columns = slice(max(0, glyph.x - MARGIN), glyph.x + glyph.width + MARGIN)
-    strength = _strength(np.isin(strokes[rows, columns], glyph.labels), ink[rows, columns])
-    return _in_mnist_form(strength, max(glyph.width, glyph.height))
-
-
-def _in_mnist_form(strength: Grey, side: int) -> NDArray[np.uint8] | None:
-    """A digit with a larger side of `side` pixels in MNIST's form; None for a digit without ink.
+    """A digit in MNIST's form; None if only the surroundings of its strokes have ink.
 
     Wide strokes of a blurred or tiny picture keep their grey levels, as a threshold would close the
     holes of the digit or open them. Other strokes get the width of MNIST's.
     """
-    outline = _outline(strength, side)
+    rows = slice(max(0, glyph.y - MARGIN), glyph.y + glyph.height + MARGIN)
+    columns = slice(max(0, glyph.x - MARGIN), glyph.x + glyph.width + MARGIN)
+    strength = _strength(np.isin(strokes[rows, columns], glyph.labels), ink[rows, columns])
+    outline = _outline(strength, max(glyph.width, glyph.height))
     inside = outline < 0
     if not inside.any():
         return None
     inked = strength > FAINTEST_SHARE
     num_soft = np.count_nonzero(inked & (strength < 1 - FAINTEST_SHARE))
     is_soft = num_soft > SOFT * np.count_nonzero(inked)
+    side = max(extent(inside)[2:])
     stroke = stroke_width(0.5 - outline[inside])
-    is_wide = stroke * DIGIT_SIDE > STROKE_WIDTHS[0] * max(extent(inside)[2:])
-    if not (is_soft and is_wide):
-        return _normalized(outline)
-    left, top, width, height = extent(inked)
-    inner = strength[top : top + height, left : left + width]
-    image = centred(inner, max(width, height) / DIGIT_SIDE)
-    return np.rint(image * (255 / image.max())).astype(np.uint8)
+    if is_soft and stroke * DIGIT_SIDE > STROKE_WIDTHS[0] * side:
+        image = centred_part(strength, inked)
+        return np.rint(image * (255 / image.max())).astype(np.uint8)
+    wanted = float(np.clip(stroke * DIGIT_SIDE / side, *STROKE_WIDTHS))
+    # Moving the outline outwards by d makes the stroke wanted = (stroke + 2d) · 20 / (side + 2d).
+    moved = (wanted * side / DIGIT_SIDE - stroke) / (2 * (1 - wanted / DIGIT_SIDE))
+    moved = max(moved, -stroke / 4)
+    levels = np.clip(0.5 + moved - outline, 0, 1)
+    return centred(levels, (side + 2 * moved) / DIGIT_SIDE)
 
 
 def _strength(own: Mask, ink: Grey) -> Grey:
