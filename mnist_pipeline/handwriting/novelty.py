@@ -38,6 +38,9 @@ HIDDEN_SIZE = 128
 EPOCHS = 6
 BATCH_SIZE = 512
 LEAST_UPDATES = 300
+SEED = 0
+
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Novelty(NamedTuple):
@@ -78,20 +81,16 @@ class Novelty(NamedTuple):
     # Mean and standard deviation of log squared residuals, by class; float64 (n_classes, 2).
     residuals: np.ndarray
     reference: np.ndarray  # scores of the reference digits, ascending; float64 (n_reference,)
-    # The network. Without hidden units, as before its training, its log odds are 0.
-    hidden_weight: np.ndarray = np.empty((0, NUM_EDGES), np.float32)  # float32 (n_hidden, 200)
-    hidden_bias: np.ndarray = np.empty(0, np.float32)  # float32 (n_hidden,)
-    output_weight: np.ndarray = np.empty(0, np.float32)  # float32 (n_hidden,)
+    # The network's weights for edges that are not standardised.
+    hidden_weight: np.ndarray  # float32 (n_hidden, 200)
+    hidden_bias: np.ndarray  # float32 (n_hidden,)
+    output_weight: np.ndarray  # float32 (n_hidden,)
     # Mean and standard deviation of the distance, and of the log odds; float64 (2, 2).
-    scales: np.ndarray = np.array([[0.0, 1.0]] * 2)
+    scales: np.ndarray
 
     @classmethod
     def fit(
-        cls,
-        train_images: np.ndarray,
-        train_labels: np.ndarray,
-        reference_images: np.ndarray,
-        seed: int = 0,
+        cls, train_images: np.ndarray, train_labels: np.ndarray, reference_images: np.ndarray
     ) -> "Novelty":
         """Fit classes and network to training digits, and score the reference digits.
 
@@ -99,7 +98,7 @@ class Novelty(NamedTuple):
         copies are added.
         """
         classes, counts = np.unique(train_labels, return_counts=True)
-        generator = np.random.default_rng(seed)
+        generator = np.random.default_rng(SEED)
         order = generator.permutation(len(train_images))
         per_class = MOST_IMAGES // len(classes)
         samples = [order[train_labels[order] == label][:per_class] for label in classes]
@@ -107,57 +106,18 @@ class Novelty(NamedTuple):
         train_images, train_labels = train_images[sample], train_labels[sample]
         repeats = int(-(-LEAST_IMAGES // counts.min()))
         if repeats > 1:
-            copies = vary(np.tile(train_images, (repeats - 1, 1, 1)), VARIATION, seed)
+            copies = vary(np.tile(train_images, (repeats - 1, 1, 1)), VARIATION, SEED)
             train_images = np.concatenate([train_images, copies])
             train_labels = np.tile(train_labels, repeats)
-        fitted = cls._fit_classes(train_images, train_labels)
+        subspaces = _fit_subspaces(train_images, train_labels)
         reference_edges = edges(reference_images)
-        distances = fitted._distances(reference_edges)
-        members, strangers = _examples(fitted, train_images, train_labels, distances, generator)
-        fitted = fitted._replace(**_train(edges(members), edges(strangers), seed))
-        odds = fitted._log_odds(reference_edges)
-        fitted = fitted._replace(scales=np.array([_moments(distances), _moments(odds)]))
-        return fitted._replace(reference=np.sort(fitted._scores(distances, odds)))
-
-    @classmethod
-    def _fit_classes(cls, images: np.ndarray, labels: np.ndarray) -> "Novelty":
-        """Fit the subspaces of the classes; reference and network stay empty."""
-        classes, counts = np.unique(labels, return_counts=True)
-        num_components = min(NUM_COMPONENTS, int(counts.min()) // IMAGES_PER_COMPONENT)
-        means, components, residuals = [], [], []
-        for label in classes:
-            class_edges = edges(images[labels == label])
-            exact_mean = pca.mean(class_edges)
-            covariance = pca.covariance(pca.center(class_edges, exact_mean))
-            leading = pca.eigendecomposition(covariance).eigenvectors[:, :num_components]
-            mean = exact_mean.astype(np.float32)
-            columns = leading.astype(np.float32)
-            means.append(mean)
-            components.append(columns)
-            residuals.append(_moments(_log_residuals(class_edges, mean, columns)))
-        return cls(np.array(means), np.array(components), np.array(residuals), np.empty(0))
-
-    def _scores(self, distances: np.ndarray, odds: np.ndarray) -> np.ndarray:
-        """The scores of images from their distances and log odds, float64 (n,)."""
-        (mean, deviation), (odds_mean, odds_deviation) = self.scales
-        distances = (distances - mean) / deviation
-        odds = (odds - odds_mean) / odds_deviation
-        return np.asarray(distances + np.maximum(odds, LEAST_SHARE * distances))
-
-    def _distances(self, image_edges: np.ndarray) -> np.ndarray:
-        """Distance of each image from its nearest class, float64 (n,)."""
-        nearest = np.full(len(image_edges), np.inf)
-        for class_mean, components, (mean, deviation) in zip(
-            self.means, self.components, self.residuals
-        ):
-            residuals = _log_residuals(image_edges, class_mean, components)
-            nearest = np.minimum(nearest, (residuals - mean) / deviation)
-        return nearest
-
-    def _log_odds(self, image_edges: np.ndarray) -> np.ndarray:
-        """The network's log odds for an outlier, up to a constant, float64 (n,)."""
-        hidden = np.maximum(image_edges @ self.hidden_weight.T + self.hidden_bias, 0)
-        return np.asarray(hidden @ self.output_weight, np.float64)
+        distances = _distances(reference_edges, *subspaces)
+        members, strangers = _examples(train_images, train_labels, distances, subspaces, generator)
+        network = _train(edges(members), edges(strangers))
+        odds = _log_odds(reference_edges, *network)
+        scales = np.array([_moments(distances), _moments(odds)])
+        reference = np.sort(_scores(distances, odds, scales))
+        return cls(*subspaces, reference, *network, scales)
 
     def percentile(self, images: np.ndarray) -> np.ndarray:
         """The share of the reference digits with a lower score, 0–100, float64 (n,).
@@ -165,8 +125,58 @@ class Novelty(NamedTuple):
         Images are uint8 (n, 28, 28), with light ink on 0, as `pictures.find_digits` returns them.
         """
         image_edges = edges(images)
-        scores = self._scores(self._distances(image_edges), self._log_odds(image_edges))
+        distances = _distances(image_edges, self.means, self.components, self.residuals)
+        odds = _log_odds(image_edges, self.hidden_weight, self.hidden_bias, self.output_weight)
+        scores = _scores(distances, odds, self.scales)
         return np.asarray(100 * np.searchsorted(self.reference, scores) / len(self.reference))
+
+
+def _fit_subspaces(images: np.ndarray, labels: np.ndarray) -> Arrays:
+    """The means, components and residuals of the classes."""
+    classes, counts = np.unique(labels, return_counts=True)
+    num_components = min(NUM_COMPONENTS, int(counts.min()) // IMAGES_PER_COMPONENT)
+    means, components, residuals = [], [], []
+    for label in classes:
+        class_edges = edges(images[labels == label])
+        exact_mean = pca.mean(class_edges)
+        covariance = pca.covariance(pca.center(class_edges, exact_mean))
+        leading = pca.eigendecomposition(covariance).eigenvectors[:, :num_components]
+        mean = exact_mean.astype(np.float32)
+        columns = leading.astype(np.float32)
+        means.append(mean)
+        components.append(columns)
+        residuals.append(_moments(_log_residuals(class_edges, mean, columns)))
+    return np.array(means), np.array(components), np.array(residuals)
+
+
+def _distances(
+    image_edges: np.ndarray, means: np.ndarray, components: np.ndarray, residuals: np.ndarray
+) -> np.ndarray:
+    """Distance of each image from its nearest class, float64 (n,)."""
+    distances = [
+        (_log_residuals(image_edges, class_mean, columns) - mean) / deviation
+        for class_mean, columns, (mean, deviation) in zip(means, components, residuals)
+    ]
+    return np.min(distances, axis=0)
+
+
+def _log_odds(
+    image_edges: np.ndarray,
+    hidden_weight: np.ndarray,
+    hidden_bias: np.ndarray,
+    output_weight: np.ndarray,
+) -> np.ndarray:
+    """The network's log odds for an outlier, up to a constant, float64 (n,)."""
+    hidden = np.maximum(image_edges @ hidden_weight.T + hidden_bias, 0)
+    return np.asarray(hidden @ output_weight, np.float64)
+
+
+def _scores(distances: np.ndarray, odds: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """The scores of images from their distances and log odds, float64 (n,)."""
+    (mean, deviation), (odds_mean, odds_deviation) = scales
+    distances = (distances - mean) / deviation
+    odds = (odds - odds_mean) / odds_deviation
+    return np.asarray(distances + np.maximum(odds, LEAST_SHARE * distances))
 
 
 def looks_like_digit(percentile: float, probability: float) -> bool:
@@ -195,10 +205,10 @@ def edges(images: np.ndarray) -> np.ndarray:
 
 
 def _examples(
-    fitted: Novelty,
     images: np.ndarray,
     labels: np.ndarray,
     distances: np.ndarray,
+    subspaces: Arrays,
     generator: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images of members, unchanged and deformed, and of outliers."""
@@ -206,7 +216,7 @@ def _examples(
     deformed = vary(originals, VARIATION, int(generator.integers(1 << 32)))
     counts = {name: round(2 * share * len(originals)) for name, share in OUTLIERS.items()}
     turned, groups = outliers.turned(images, labels, counts["turned"], generator)
-    far = fitted._distances(edges(turned)) > np.percentile(distances, ORDINARY_OF_TURNED)
+    far = _distances(edges(turned), *subspaces) > np.percentile(distances, ORDINARY_OF_TURNED)
     share_far = np.bincount(groups, far) / np.maximum(np.bincount(groups), 1)
     strangers = [
         outliers.strokes(counts["strokes"], generator),
@@ -217,8 +227,8 @@ def _examples(
     return np.concatenate([originals, deformed]), np.concatenate(strangers)
 
 
-def _train(members: np.ndarray, strangers: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """Train the network on edges, and return its weights for edges that are not standardised."""
+def _train(members: np.ndarray, strangers: np.ndarray) -> Arrays:
+    """Train the network on edges; its weights and biases, see `Novelty`."""
     # With torch, which an answer does not need.
     from mnist_pipeline.methods.networks import training
     from mnist_pipeline.methods.networks.modules import MLP
@@ -227,7 +237,7 @@ def _train(members: np.ndarray, strangers: np.ndarray, seed: int) -> dict[str, n
     mean = examples.mean(axis=0)
     deviation = examples.std(axis=0) + 0.01
     labels = np.repeat([0, 1], [len(members), len(strangers)])
-    network = training.build(MLP, examples.shape[1], HIDDEN_SIZE, 2, seed=seed)
+    network = training.build(MLP, examples.shape[1], HIDDEN_SIZE, 2, seed=SEED)
     updates = -(-len(examples) // BATCH_SIZE)  # per pass
     recipe = training.Recipe(
         epochs=max(EPOCHS, -(-LEAST_UPDATES // updates)),
@@ -236,14 +246,11 @@ def _train(members: np.ndarray, strangers: np.ndarray, seed: int) -> dict[str, n
         betas=(0.8, 0.95),
         schedule="one-cycle",
     )
-    training.train(network, (examples - mean) / deviation, labels, recipe, seed=seed)
+    training.train(network, (examples - mean) / deviation, labels, recipe, seed=SEED)
     weights = training.weights(network)
     hidden = weights["hidden.weight"] / deviation
-    return {
-        "hidden_weight": hidden,
-        "hidden_bias": weights["hidden.bias"] - hidden @ mean,
-        "output_weight": weights["output.weight"][1] - weights["output.weight"][0],
-    }
+    bias = weights["hidden.bias"] - hidden @ mean
+    return hidden, bias, weights["output.weight"][1] - weights["output.weight"][0]
 
 
 def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
