@@ -19,6 +19,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_pipeline.data.records import Answer
 from mnist_pipeline.data.variation import Variation
 from mnist_pipeline.evaluation.scores import LOWEST, log_losses
 
@@ -32,10 +33,11 @@ SPREAD = 1.0  # standard deviation of the weights in the prior, whose mean is `N
 HANDS = Variation(rotation=20, scale=0.2, shear=0.3, shift=1, stroke=1.2)
 
 
-def disagreement(labels: Mapping[str, NDArray[np.integer]], champion: str) -> Floats:
+def disagreement(answers: Mapping[str, Answer], champion: str) -> Floats:
     """The share of the other models whose label differs from the champion's, float64 (n,)."""
-    others = [labels[model] != labels[champion] for model in labels if model != champion]
-    return np.mean(others, axis=0) if others else np.zeros(len(labels[champion]))
+    own = answers[champion].labels
+    others = [answers[model].labels != own for model in answers if model != champion]
+    return np.mean(others, axis=0) if others else np.zeros(len(own))
 
 
 def tempered(probabilities: Floats, shares: Floats, weights: Floats) -> Floats:

@@ -4,6 +4,7 @@ A `Recognizer` holds all arrays that an answer needs. It imports neither torch n
 command can answer at once.
 """
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -146,13 +147,10 @@ class Reading(NamedTuple):
 
 def text_of(readings: Sequence[Reading]) -> list[str]:
     """The text of each line of a picture; spaces separate names of several letters."""
-    lines: dict[int, list[str]] = {}
-    for reading in readings:
-        lines.setdefault(reading.line, []).append(reading.recognition.text)
     texts = []
-    for names in lines.values():
-        separator = "" if all(len(name) == 1 for name in names) else " "
-        texts.append(separator.join(names))
+    for _, line in itertools.groupby(readings, lambda reading: reading.line):
+        names = [reading.recognition.text for reading in line]
+        texts.append(("" if max(map(len, names)) == 1 else " ").join(names))
     return texts
 
 
@@ -291,20 +289,16 @@ class Recognizer(NamedTuple):
             name: MODELS[name].method().answer(self.state(name), digits)
             for name in self.model_names
         }
-        champion, nearest, names = (
-            self.champion_name,
-            answers[INDEX].nearest,
-            self.known.class_names,
-        )
+        champion, names = self.champion_name, self.known.class_names
+        nearest = answers[INDEX].nearest
         assert nearest is not None
         probabilities = {name: answer.probabilities for name, answer in answers.items()}
-        shares = calibration.disagreement(
-            {name: answer.labels for name, answer in answers.items()}, champion
-        )
+        shares = calibration.disagreement(answers, champion)
         probabilities[champion] = calibration.tempered(
             probabilities[champion], shares, self.calibration
         )
-        reconstructions = self.reconstruct(digits)
+        coordinates = pca.project(digits, self.mean, self.components)
+        reconstructions = pca.reconstruct(coordinates, self.mean, self.components)
         novelty = Novelty(**self.novelty).percentile(digits)
         recognitions = []
         for i in range(len(digits)):
@@ -324,7 +318,7 @@ class Recognizer(NamedTuple):
                 neighbors=neighbors,
                 novelty=float(novelty[i]),
                 looks_like_digit=looks_like_digit(novelty[i], probabilities[champion][i].max()),
-                reconstruction=reconstructions[i],
+                reconstruction=reconstructions[i].astype(np.float32).reshape(SHAPE),
             )
             recognitions.append(recognition)
         return recognitions
@@ -345,12 +339,6 @@ class Recognizer(NamedTuple):
             "highestScores": [scores[int(len(scores) * p / 100)] for p in (POINT, DOUBTED)],
             "whole": self.known.whole_pictures,
         }
-
-    def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Reconstruct images from their 50 leading components, float32, of the same shape."""
-        coordinates = pca.project(images, self.mean, self.components)
-        pixels = pca.reconstruct(coordinates, self.mean, self.components)
-        return pixels.astype(np.float32).reshape(images.shape)
 
     def training_image(self, index: int) -> np.ndarray:
         """A training image, uint8 (28, 28)."""
@@ -395,9 +383,7 @@ def _calibration(
         name: MODELS[name].method().held_out_answer(state, varied, sample)
         for name, state in states.items()
     }
-    shares = calibration.disagreement(
-        {name: answer.labels for name, answer in answers.items()}, champion
-    )
+    shares = calibration.disagreement(answers, champion)
     return calibration.fit(answers[champion].probabilities, shares, labels)
 
 

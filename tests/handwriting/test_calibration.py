@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
+from mnist_pipeline.data.records import Answer
 from mnist_pipeline.handwriting import calibration
 
 
 def test_disagreement_is_the_share_of_the_other_models() -> None:
-    labels = {"cnn": np.array([4, 4]), "mlp": np.array([4, 9]), "knn": np.array([4, 4])}
-    np.testing.assert_array_equal(calibration.disagreement(labels, "cnn"), [0, 0.5])
-    np.testing.assert_array_equal(calibration.disagreement({"cnn": labels["cnn"]}, "cnn"), [0, 0])
+    labels = {"cnn": [4, 4], "mlp": [4, 9], "knn": [4, 4]}
+    answers = {name: Answer(np.array(own), np.empty(0)) for name, own in labels.items()}
+    np.testing.assert_array_equal(calibration.disagreement(answers, "cnn"), [0, 0.5])
+    np.testing.assert_array_equal(calibration.disagreement({"cnn": answers["cnn"]}, "cnn"), [0, 0])
 
 
 def test_without_weights_probabilities_stay_and_with_weights_their_order_does() -> None:
