@@ -119,13 +119,9 @@ def grey_levels(image: Image.Image) -> Levels:
 
 
 def _stretched(levels: NDArray[np.float64]) -> Grey:
-    """Scale levels without a nominal range to [0, 255]; NaN and infinite levels become 0."""
-    finite = levels[np.isfinite(levels)]
-    if not finite.size:
-        return np.zeros(levels.shape, np.float32)
-    low = finite.min()
-    levels = np.where(np.isfinite(levels), levels, low)
-    return (255 * (levels - low) / max(np.ptp(finite), 1e-300)).astype(np.float32)
+    """Scale levels without a nominal range to [0, 255]; NaN and infinite levels count as 0."""
+    levels = np.nan_to_num(levels, posinf=0, neginf=0)
+    return (255 * (levels - levels.min()) / max(np.ptp(levels), 1e-300)).astype(np.float32)
 
 
 def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
@@ -140,11 +136,8 @@ def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
     if not opaque.any():
         return np.full(grey.shape, 255, np.uint8)
     levels = grey[opaque]
-    rows = np.flatnonzero(opaque.any(axis=1))
-    columns = np.flatnonzero(opaque.any(axis=0))
-    area = (rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)
     low, middle, high = np.percentile(levels, (1, 50, 99))
-    is_card = levels.size > 0.6 * area and high - low > 50
+    is_card = opaque.mean() > 0.6 and high - low > 50
     opposite = 255.0 if levels.mean() < 128 else 0.0
     paper = middle if is_card else opposite
     share = opacity.astype(np.float32) / 255

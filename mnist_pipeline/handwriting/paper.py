@@ -58,9 +58,7 @@ def find_paper(grey: Grey) -> Paper | None:
     if np.ptp(scale) < LEAST_CONTRAST:
         return None
     threshold = otsu_threshold(scale)
-    labels, count = scipy.ndimage.label(scale > threshold)
-    if not count:
-        return None
+    labels, _ = scipy.ndimage.label(scale > threshold)
     largest = 1 + np.argmax(np.bincount(labels[labels > 0])[1:])
     paper = scipy.ndimage.binary_fill_holes(labels == largest)
     square = round(SMALLEST * min(paper.shape))
@@ -116,17 +114,16 @@ def _contrast_at_edge(scale: Grey, paper: Mask) -> float:
 
 
 def _cut_out(grey: Grey, inner: Mask, light: Grey, factor: int) -> Paper:
-    left, top, width, height = (factor * length for length in extent(inner))
-    rows = slice(top, min(top + height, grey.shape[0]))
-    columns = slice(left, min(left + width, grey.shape[1]))
     size = (factor * inner.shape[1], factor * inner.shape[0])
 
     def enlarged(coarse: NDArray[Any]) -> Grey:
         image = Image.fromarray(coarse.astype(np.float32))
-        return np.asarray(image.resize(size, Image.Resampling.BILINEAR))[rows, columns]
+        levels = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
+        return levels[: grey.shape[0], : grey.shape[1]]
 
-    picture = np.where(enlarged(inner) > 0.5, grey[rows, columns], enlarged(light))
-    return Paper(picture.astype(np.float32), left, top)
+    picture = np.where(enlarged(inner) > 0.5, grey, enlarged(light)).astype(np.float32)
+    left, top, width, height = (factor * length for length in extent(inner))
+    return Paper(picture[top : top + height, left : left + width], left, top)
 
 
 def otsu_threshold(values: Grey, limits: tuple[float, float] | None = None) -> float:
