@@ -22,7 +22,6 @@ WIDEST_LIGHT = 0.22
 SMALLEST = 0.46
 # Between the logarithms of the light of paper and table; most shadows have less.
 LEAST_CONTRAST = np.log(1.7)
-LARGEST_SHARE = 0.96  # of the picture
 # How far `_roundness` of paper wholly inside the picture may differ from 1. Photographed paper
 # differs by 0.005 at most, thick light digits usually by 0.05 or more.
 LEAST_RECTANGULAR = 0.03
@@ -63,8 +62,6 @@ def find_paper(grey: Grey) -> Paper | None:
     paper = scipy.ndimage.binary_fill_holes(labels == largest)
     square = round(SMALLEST * min(paper.shape))
     if not scipy.ndimage.minimum_filter(paper, square, mode="constant").any():
-        return None
-    if paper.mean() > LARGEST_SHARE:
         return None
     if _contrast_at_edge(scale, paper) < LEAST_CONTRAST:
         return None
