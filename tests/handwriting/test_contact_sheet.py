@@ -13,9 +13,8 @@ from mnist_pipeline.handwriting.contact_sheet import (
     LINE,
     MAX_PICTURES,
     PICTURE_SIZE,
-    SIDE,
-    STRIP,
-    WARNING_CARD,
+    WARNING_ROW,
+    ZOOM,
     draw,
     fitted,
     percent,
@@ -40,13 +39,13 @@ def test_the_images_of_a_digit_are_on_the_sheet_and_those_of_a_photo_are_no_nega
     sheet = np.asarray(draw([fitted("a.png", reading.image, [reading])], recognizer).convert("L"))
     near = [recognizer.training_image(n.index) for n in reading.recognition.neighbors]
     levels = np.hstack([reading.image, *near])
-    top, left = LINE + 2 * GAP, PICTURE_SIZE[0] + 2 * GAP
-    drawn = sheet[top : top + SIDE : 2, left : left + STRIP : 2]
+    top = PICTURE_SIZE[1] + 3 * GAP
+    drawn = sheet[top::ZOOM, GAP::ZOOM][: len(levels), : levels.shape[1]]
     np.testing.assert_array_equal(drawn, levels if is_photo else 255 - levels)
 
 
 def test_an_answer_in_doubt_is_highlighted(small_recognizer: Recognizer, reading: Reading) -> None:
-    warning = ImageColor.getrgb(WARNING_CARD)
+    warning = ImageColor.getrgb(WARNING_ROW)
     agreed = dict.fromkeys(MODELS, reading.recognition.digit)
     certain = replace(reading.recognition, digits=agreed, probability=1.0)
     for looks in (True, False):
@@ -79,14 +78,14 @@ def test_a_picture_of_any_shape_fits(
     whole = reading._replace(box=(0, 0, shape[1], shape[0]))
     page = fitted("a.png", np.zeros(shape, np.float32), [whole])
     sheet = draw([page], small_recognizer)
-    assert sheet.height <= LINE + PICTURE_SIZE[1] + 5 * GAP
+    assert sheet.height <= PICTURE_SIZE[1] + ZOOM * 28 + 4 * GAP
 
 
 def test_the_height_of_a_sheet_is_bounded(small_recognizer: Recognizer, reading: Reading) -> None:
     page = fitted("a.png", np.zeros((20, 20), np.uint8), [reading] * 100)
     sheet = draw([page] * MAX_PICTURES, small_recognizer)
     more = draw([page] * (MAX_PICTURES + 5), small_recognizer)
-    assert more.height == sheet.height + LINE + GAP  # the number of the others
+    assert more.height == sheet.height + LINE + 2 * GAP  # the number of the others
     assert more.height < 16_384  # WebP has no more rows
 
 
