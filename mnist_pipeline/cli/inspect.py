@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def print_findings(path: Path, as_json: bool, sheet: Path | None) -> int:
             "as Noto Sans CJK (package fonts-noto-cjk) for 猫"
         )
     if as_json:
-        _print_json(path, findings.document())
+        _print_json(path, asdict(findings))
     else:
         click.echo("\n".join(map(printable, _lines(path, findings))))
     if sheet:

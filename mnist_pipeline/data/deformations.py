@@ -102,9 +102,7 @@ def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Genera
     output = np.empty_like(images)
     for block in slices(len(images), _FLOATING_IMAGES_PER_BLOCK):
         noise = generator.standard_normal(images[block].shape, np.float32)
-        noise *= factors[block]
-        noise += images[block]
-        output[block] = as_bytes(noise)
+        output[block] = as_bytes(factors[block] * noise + images[block])
     return output
 
 

@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -34,10 +33,6 @@ class Findings:
     problems: list[str]
     notes: list[str]  # how the images are divided, where that is not plain
 
-    def document(self) -> dict[str, Any]:
-        """All findings as plain JSON values."""
-        return asdict(self)
-
 
 def inspect(root: Path) -> tuple[Findings, dict[Split, DigitSet]]:
     """Read a data set, and judge its splits. Raises a DatasetError if it can't be read."""
@@ -58,19 +53,17 @@ def inspect(root: Path) -> tuple[Findings, dict[Split, DigitSet]]:
     findings = Findings(
         layout=reader.title,
         class_names=names,
-        counts={split: _per_class(digits.labels, names) for split, digits in sets.items()},
-        held_out=_per_class(labels[divide(labels)[1]], names),
+        counts={
+            split: np.bincount(digits.labels, minlength=len(names)).tolist()
+            for split, digits in sets.items()
+        },
+        held_out=np.bincount(labels[divide(labels)[1]], minlength=len(names)).tolist(),
         kinds=dict((parts["train"].kinds + parts["test"].kinds).most_common()),
         warnings=warnings + _in_both(parts["train"], parts["test"]),
         problems=problems,
         notes=reader.notes,
     )
     return findings, sets
-
-
-def _per_class(labels: np.ndarray, names: Sequence[str]) -> list[int]:
-    counts: list[int] = np.bincount(labels, minlength=len(names)).tolist()
-    return counts
 
 
 def _in_both(train: Part, test: Part) -> list[str]:

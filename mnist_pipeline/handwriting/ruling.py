@@ -146,19 +146,16 @@ def _line_limit(ink: Grey, noise: float, thickest: int) -> Grey:
     rows, columns = ink.shape
     num_blocks = columns // block
     first = columns % block // 2
-    none = np.full(ink.shape, -np.inf, ink.dtype)
     if not num_blocks:
-        return none
+        return np.full(ink.shape, -np.inf, ink.dtype)
     pieces = ink[:, first : first + num_blocks * block].reshape(rows, -1, piece).mean(axis=2)
     pieces = scipy.ndimage.maximum_filter(pieces, (2, 1)).reshape(rows, num_blocks, 4)
     # A line fills all four pieces of a block, a crossing stroke one or two.
     second_weakest = np.sort(pieces, axis=2)[:, :, 1]
     strength = _line_strength(second_weakest, 1.2 * noise, thickest)
-    if not strength.any():
-        return none
     block_of_column = np.clip((np.arange(columns) - first) // block, 0, num_blocks - 1)
     strength = scipy.ndimage.maximum_filter(strength, (5, 1))[:, block_of_column]
-    return np.where(strength > 0, 1.5 * strength + 2.5 * noise, none)
+    return np.where(strength > 0, 1.5 * strength + 2.5 * noise, -np.inf)
 
 
 def _line_strength(level: Grey, faintest: float, thickest: int) -> Grey:
