@@ -21,7 +21,6 @@ from mnist_pipeline.evaluation.scores import (
     accuracy,
     difference_interval,
     only_one_correct,
-    wilson_interval,
 )
 from mnist_pipeline.methods import table
 from mnist_pipeline.methods.table import MODELS
@@ -215,12 +214,6 @@ class Curve(NamedTuple):
         """The model, and its settings that differ from the defaults."""
         name = MODELS[self.model].short_title
         return name if self.settings == DEFAULTS else f"{name}, {self.settings}"
-
-    def intervals(self, num_images: int) -> np.ndarray:
-        """The 95% interval of each mean, given the number of test images; shape (n_sizes, 2)."""
-        return np.array(
-            [wilson_interval(round(mean * num_images), num_images) for mean in self.means]
-        )
 
 
 def curves(table: pd.DataFrame) -> list[Curve]:

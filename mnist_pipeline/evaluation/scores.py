@@ -215,7 +215,8 @@ def confusion_matrix(
 def wilson_interval(successes: float, total: int) -> tuple[float, float]:
     """95% score interval of a proportion.
 
-    Unlike p ± z σ it stays within [0, 1] and keeps its coverage near the ends.
+    Unlike p ± z σ it stays within [0, 1] and keeps its coverage near the ends. Without samples it
+    is all of [0, 1].
 
     References
     ----------
@@ -228,11 +229,19 @@ def wilson_interval(successes: float, total: int) -> tuple[float, float]:
     >>> f"{low:.2%} – {high:.2%}"
     '99.22% – 99.52%'
     """
+    if not total:
+        return 0.0, 1.0
     share = successes / total
     scale = 1 + Z**2 / total
     middle = (share + Z**2 / (2 * total)) / scale
     half_width = Z * math.sqrt(share * (1 - share) / total + Z**2 / (4 * total**2)) / scale
     return max(0.0, middle - half_width), min(1.0, middle + half_width)
+
+
+def intervals(shares: np.ndarray, totals: np.ndarray | int) -> np.ndarray:
+    """The lower and the upper ends (2, n) of the 95% intervals of shares (n,) of some totals."""
+    pairs = np.broadcast(shares, totals)
+    return np.array([wilson_interval(share * total, total) for share, total in pairs]).T
 
 
 def only_one_correct(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:

@@ -76,13 +76,13 @@ def percent(share: float, digits: int = 2) -> str:
     return f"{100 * share:.{digits}f}%"
 
 
-def estimate(share: Any, num_images: int) -> str:
+def estimate(share: Any, num_images: int, digits: int = 1) -> str:
     """A share of a sample of images, or its mean over disturbances, with Wilson's 95% interval.
 
     For a mean, the interval is too wide: the mean of an image varies less than a single answer.
     """
     interval = wilson_interval(share * num_images, num_images)
-    return "{} ({} – {})".format(*(percent(value, 1) for value in (share, *interval)))
+    return "{} ({} – {})".format(*(percent(value, digits) for value in (share, *interval)))
 
 
 def seconds(value: float | None) -> str:

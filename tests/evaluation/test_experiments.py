@@ -1,6 +1,5 @@
 """Experiments: sweeps are validated, trials are fair, and their summary answers the question."""
 
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -182,9 +181,6 @@ def test_the_summary_ranks_by_held_out_accuracy_and_marks_what_is_within_the_noi
     assert not experiments.curves(table.reset_index())
 
 
-def test_a_curve_has_the_mean_of_the_seeds_with_its_interval() -> None:
+def test_a_curve_has_the_mean_of_the_seeds() -> None:
     curve = Curve("knn", "default", [100, 1_000, 10_000], [[0.78, 0.82], [0.92], [0.98]])
     assert experiments.smallest_gain([curve]) == pytest.approx(0.18)
-    low, high = curve.intervals(10_000)[1]
-    assert low < 0.92 < high
-    assert math.isclose(high - low, 0.0106, abs_tol=1e-3)

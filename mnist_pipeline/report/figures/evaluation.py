@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mnist_pipeline.evaluation.robustness import CORRUPTED, Curves
-from mnist_pipeline.evaluation.scores import Calibration, Evaluation, Score, wilson_interval
+from mnist_pipeline.evaluation.scores import Calibration, Evaluation, Score, intervals
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report.figures import style
 
@@ -80,15 +80,6 @@ def accuracies(scores: Mapping[str, Score | Evaluation]) -> Figure:
     return style.side_by_side(draw, size=(style.PANEL[0], 0.45 * len(scores) + 1.0), left=1.05)
 
 
-def _intervals(shares: np.ndarray, totals: np.ndarray | int) -> np.ndarray:
-    """The lower and the upper ends (2, n) of the 95% intervals of shares (n,) of some totals, in
-    percent.
-    """
-    counts = np.broadcast_to(totals, shares.shape).tolist()
-    pairs = zip(shares.tolist(), counts)
-    return 100 * np.array([wilson_interval(round(share * n), n) for share, n in pairs]).T
-
-
 def reliability(calibration: Calibration, title: str) -> Figure:
     """Accuracy against confidence, with 95% intervals; on the diagonal the two are equal.
 
@@ -100,7 +91,7 @@ def reliability(calibration: Calibration, title: str) -> Figure:
         counts = np.array(calibration.counts)[filled]
         confidence = np.array(calibration.confidence)[filled]
         accuracy = np.array(calibration.accuracy)[filled]
-        low, high = _intervals(accuracy, counts)
+        low, high = 100 * intervals(accuracy, counts)
         axes.plot([0, 100], [0, 100], color=style.SOFT, linestyle="--", linewidth=1)
         axes.vlines(100 * confidence, low, high, color=style.COLORS[0], linewidth=1.5)
         axes.plot(100 * confidence, 100 * accuracy, "o", color=style.COLORS[2], markersize=4)
@@ -141,7 +132,7 @@ def _draw_robustness(axes: Axes, curves: Curves, num_images: int, champion: str)
             zorder=2 + emphasis / 10,
         )
         ends[model.short_title] = (curves.amounts[last], percents[last], model.color)
-        low, high = _intervals(np.array(shares), num_images)
+        low, high = 100 * intervals(np.array(shares), num_images)
         axes.fill_between(
             curves.amounts, low, high, color=model.color, alpha=0.1 * emphasis, linewidth=0
         )

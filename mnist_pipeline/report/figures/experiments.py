@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from mnist_pipeline.evaluation.experiments import Curve
+from mnist_pipeline.evaluation.scores import intervals
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report.figures import style
 
@@ -27,7 +28,7 @@ def accuracy_by_size(curves: Sequence[Curve], num_test_images: int) -> Figure:
         for curve in curves:
             color = MODELS[curve.model].color
             errors = 1 - curve.means
-            low, high = (1 - curve.intervals(num_test_images)).T
+            low, high = 1 - intervals(curve.means, num_test_images)
             extremes += [*low, *high]
             axes.plot(curve.sizes, errors, color=color)
             axes.vlines(curve.sizes, low, high, color=color, linewidth=4, alpha=0.35)
