@@ -98,21 +98,20 @@ def model_card(
     model = MODELS[champion.model]
     with stopwatch():
         present = kept(champion, predictions, stored_results.storage)
-        names = ["champion", model.model_asset, model.predictions_asset]
-        chosen, *origins = map(stored_results.origins(names).__getitem__, names)
+        origins = stored_results.origins(["champion", model.model_asset])
         text = (
             present.card
             if present
             else card.render(
                 card.Values(
                     champion=champion,
-                    reason=chosen["reason"],
+                    reason=origins["champion"]["reason"],
                     evaluation=evaluations[champion.model],
                     raw=raw_mnist,
                     num_train=len(train_digits.labels),
                     comparison=model_comparison,
                     robustness=robustness,
-                    origins=origins,
+                    origin=origins[model.model_asset],
                 )
             )
         )

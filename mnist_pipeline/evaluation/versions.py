@@ -94,27 +94,22 @@ def _model_version(model: Model, predictions: Record, records: Records) -> Model
         for record in records.get("champion", ())
         if record.metadata.get("version") == version
     ]
-    steps = [record for record in (fit, predictions) if record]
-    chain = [record for record in (*steps, evaluation) if record]
-    seconds = [step.metadata["seconds"] for step in steps if "seconds" in step.metadata]
-    seeds = [step.metadata["seed"] for step in steps if "seed" in step.metadata]
-    configuration = {
-        f"{step.asset}.{name}": setting
-        for step in steps
-        for name, setting in {
-            **step.metadata.get("config", {}),
-            "seed": step.metadata.get("seed"),
-        }.items()
-        if setting is not None
-    }
+    chain = [record for record in (fit, predictions, evaluation) if record]
+    fitted = fit.metadata if fit else {}
     scores = evaluation.metadata if evaluation else {}
+    seconds: list[Any] = [step.get("seconds") for step in (fitted, predictions.metadata)]
+    settings = {**fitted.get("config", {}), "seed": fitted.get("seed")}
     return ModelVersion(
         version=version,
         model=model.name,
         time=datetime.fromtimestamp(predictions.time, timezone.utc).isoformat(timespec="seconds"),
         run=predictions.run,
-        seed=seeds[0] if seeds else None,
-        configuration=configuration,
+        seed=settings["seed"],
+        configuration={
+            f"{model.model_asset}.{name}": setting
+            for name, setting in settings.items()
+            if setting is not None
+        },
         code={record.asset: record.code_version for record in chain},
         data={
             asset: data_version
@@ -122,8 +117,8 @@ def _model_version(model: Model, predictions: Record, records: Records) -> Model
             for asset, data_version in record.inputs.items()
             if asset not in STORED
         },
-        libraries=steps[0].metadata.get("libraries", {}),
-        seconds=round(sum(seconds), 3) if len(seconds) == 2 else None,
+        libraries=fitted.get("libraries", {}),
+        seconds=None if None in seconds else round(sum(seconds), 3),
         accuracy=scores.get("accuracy"),
         errors=scores.get("errors"),
         interval=(scores["interval_low"], scores["interval_high"]) if scores else None,

@@ -8,7 +8,7 @@ Gebru, "Model cards for model reporting", FAT* 2019. The sections are those of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -36,7 +36,7 @@ class Values(NamedTuple):
     num_train: int
     comparison: Comparison
     robustness: pd.DataFrame
-    origins: Sequence[Mapping[str, Any]]  # of the model and its predictions
+    origin: Mapping[str, Any]  # of the model
 
 
 def render(values: Values) -> str:
@@ -51,7 +51,7 @@ def render(values: Values) -> str:
         .render(  # autoescape is for HTML
             values._asdict(),
             model=MODELS[champion.model],
-            settings=words.recipe_in_words(values.origins),
+            settings=words.recipe_in_words(values.origin),
             models=MODELS,
             fingerprint=fingerprint(champion),
             classes=classes,

@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jinja2
@@ -40,18 +40,18 @@ PACKAGE, FOLDERS = "mnist_pipeline.report", ("templates", "topics")
 SUPERSCRIPTS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def recipe_in_words(origins: Sequence[Mapping[str, Any]]) -> str:
-    """The settings of a model, from the origins of the model and of its predictions.
+def recipe_in_words(origin: Mapping[str, Any]) -> str:
+    """The settings of a model, from the origin of its asset `NAME_model`.
 
     Settings that `RECIPE` leaves empty change the speed more than the result. `report.json` has all
     settings.
     """
-    settings: dict[str, Any] = {}
-    for origin in origins:
-        own = {**(origin["config"] or {}), **(origin["recipe"] or {}), "seed": origin["seed"]}
-        for name, value in own.items():
-            if value is not None and not isinstance(value, bool):
-                settings[name] = value
+    recorded = {**(origin["config"] or {}), **(origin["recipe"] or {}), "seed": origin["seed"]}
+    settings = {
+        name: value
+        for name, value in recorded.items()
+        if value is not None and not isinstance(value, bool)
+    }
     names = sorted(settings, key=[*RECIPE, *settings].index)
     phrases = (_setting_in_words(name, settings[name]) for name in names)
     return ", ".join(filter(None, phrases)) or "no settings"

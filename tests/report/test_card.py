@@ -18,8 +18,8 @@ from mnist_pipeline.report.words import percent
 ORIGIN: dict[str, Any] = {
     "data_version": "ab" * 32,
     "code_version": "cd" * 8,
-    "config": None,
-    "seed": None,
+    "config": {"num_neighbors": 3, "share": 1 / 12, "epochs": None},
+    "seed": 7,
     "recipe": None,
 }
 
@@ -37,10 +37,7 @@ def card_of(values: Values, name: str, **changed: Any) -> str:
         num_train=len(values["train_digits"].labels),
         comparison=values["model_comparison"],
         robustness=values["robustness"],
-        origins=[
-            ORIGIN,
-            {**ORIGIN, "config": {"num_neighbors": 3, "share": 1 / 12, "epochs": None}, "seed": 7},
-        ],
+        origin=ORIGIN,
     )
     return card.render(described._replace(**changed))
 

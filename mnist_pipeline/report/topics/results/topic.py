@@ -61,9 +61,7 @@ def _model(values: Values, name: str) -> Named:
         **dataclasses.asdict(values[model.evaluation_asset]),
         "accuracy_without_doubted": _accuracy_without_doubted(values, name),
         "seconds": model_seconds(origins, name),
-        "settings": recipe_in_words(
-            [origins[asset] for asset in (model.model_asset, model.predictions_asset)]
-        ),
+        "settings": recipe_in_words(origins[model.model_asset]),
     }
 
 
