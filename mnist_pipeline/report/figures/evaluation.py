@@ -14,6 +14,7 @@ from mnist_pipeline.evaluation.scores import Calibration, Evaluation, Score, int
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report.figures import style
 
+Numbers = Sequence[float] | np.ndarray
 LABELS = 0.75  # inches at the right of learning curves
 
 
@@ -145,44 +146,40 @@ def _draw_robustness(axes: Axes, curves: Curves, num_images: int, champion: str)
 
 
 def learning_curves(
-    loss: np.ndarray,
-    accuracies: Mapping[str, np.ndarray],
+    loss: Numbers,
+    accuracies: Mapping[str, Numbers],
     title: str,
-    parts: Sequence[Sequence[float]] = (),
+    parts: Sequence[Numbers] = (),
 ) -> Figure:
     """Training loss by epoch or by part, and named accuracies by epoch, shares in 0–1."""
-    return style.side_by_side(
-        partial(draw_loss, loss=loss, title=title, parts=parts),
-        partial(draw_accuracies, accuracies=accuracies, title=f"{title}: accuracy"),
-        right=LABELS,
+    panels = learning_panels(loss, accuracies, title, parts)
+    return style.side_by_side(*panels.values(), right=LABELS)
+
+
+def learning_panels(
+    loss: Numbers, accuracies: Mapping[str, Numbers], title: str, parts: Sequence[Numbers]
+) -> dict[str, style.Panel]:
+    """The panels of `learning_curves`; losses by parts of epochs show the first epoch too."""
+
+    def draw_loss(axes: Axes) -> None:
+        if parts:
+            places = [
+                epoch + (np.arange(len(part)) + 0.5) / len(part) for epoch, part in enumerate(parts)
+            ]
+            axes.plot(np.concatenate(places), np.concatenate(parts))
+        else:
+            axes.plot(np.arange(1, len(loss) + 1), loss, marker="o", markersize=3)
+        axes.set(title=f"{title}: training loss", xlabel="epoch", ylim=(0, None))
+        axes.set(ylabel="mean cross-entropy (nats)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+    draw_accuracies = partial(
+        _draw_accuracies, accuracies=accuracies, title=f"{title}: accuracy", label="epoch"
     )
+    return {"loss": draw_loss, "accuracy": draw_accuracies}
 
 
-def draw_loss(
-    axes: Axes,
-    loss: Sequence[float] | np.ndarray,
-    title: str,
-    parts: Sequence[Sequence[float]] = (),
-) -> None:
-    """Training loss by epoch (n_epochs,), or by parts of epochs, which show the first epoch too."""
-    if parts:
-        places = [
-            epoch + (np.arange(len(part)) + 0.5) / len(part) for epoch, part in enumerate(parts)
-        ]
-        axes.plot(np.concatenate(places), np.concatenate(parts))
-    else:
-        axes.plot(np.arange(1, len(loss) + 1), loss, marker="o", markersize=3)
-    axes.set(title=f"{title}: training loss", xlabel="epoch", ylabel="mean cross-entropy (nats)")
-    axes.set_ylim(bottom=0)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-def draw_accuracies(
-    axes: Axes,
-    accuracies: Mapping[str, Sequence[float] | np.ndarray],
-    title: str,
-    label: str = "epoch",
-) -> None:
+def _draw_accuracies(axes: Axes, accuracies: Mapping[str, Numbers], title: str, label: str) -> None:
     """Named accuracies, shares in 0–1, one line each over the whole numbers from 1."""
     ends = {}
     for (name, shares), marker, color in zip(accuracies.items(), style.MARKERS, style.COLORS):
@@ -195,10 +192,10 @@ def draw_accuracies(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def votes(accuracy_by_k: Mapping[str, Sequence[float]]) -> Figure:
+def votes(accuracy_by_k: Mapping[str, Numbers]) -> Figure:
     """Accuracy by number of neighbours k = 1, 2, …, with a line per rule for ties."""
     rules = {"nearest": "ties to\nthe nearest", "smallest": "ties to the\nsmallest\nlabel"}
     accuracies = {name: accuracy_by_k[rule] for rule, name in rules.items()}
     title = "Accuracy by number of neighbours"
-    draw = partial(draw_accuracies, accuracies=accuracies, title=title, label="neighbours k")
+    draw = partial(_draw_accuracies, accuracies=accuracies, title=title, label="neighbours k")
     return style.side_by_side(draw, right=0.95)

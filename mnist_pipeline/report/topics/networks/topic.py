@@ -27,14 +27,12 @@ def _network(values: Values, name: str) -> Named:
     from mnist_pipeline.methods.networks import modules
 
     model, labels = values[f"{name}_model"], values["train_digits"].labels
-    curves = learning.curves(model)
-    num_held_out = held_out_size(labels) if "held_out_accuracy" in curves else 0
     layers = modules.layer_rows(modules.of_weights(name, weights_of(model)))
     return {
-        **curves,
+        **learning.curves(model),
         "layers": layers,
         "parameters": sum(layer["parameters"] for layer in layers),
-        "trained_on": len(labels) - num_held_out,
+        "trained_on": len(labels) - held_out_size(labels),
     }
 
 
