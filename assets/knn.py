@@ -1,13 +1,11 @@
 """k-nearest neighbours: the index of the training images, and how their neighbours vote."""
 
-from typing import Any
-
 import dagster as dg
 import numpy as np
 import pandas as pd
 
 from mnist_pipeline.data import duplicates
-from mnist_pipeline.data.records import DigitSet, Predictions, RawData
+from mnist_pipeline.data.records import DigitSet, Predictions
 from mnist_pipeline.methods.knn import method
 from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.methods.table import MODELS
@@ -29,7 +27,6 @@ CHECKS = {
     },
 }
 NUM_CHECKED = 100
-NUM_ERRORS_SHOWN = 8
 KNNConfig = config_of(MODELS["knn"])
 
 
@@ -76,7 +73,6 @@ def knn_votes(
     knn_predictions: Predictions,
     train_digits: DigitSet,
     test_digits: DigitSet,
-    raw_mnist: RawData,
 ):
     """The accuracy of the vote for each k, under both rules for a tie, from one search."""
     nearest = knn_predictions.nearest
@@ -94,10 +90,7 @@ def knn_votes(
         table,
         f"best for k = {best + 1}: {accuracies['nearest'][best]:.2%}",
         tables={"accuracy_by_k": table},
-        figures={
-            "votes": figures.votes(accuracies),
-            **_errors(knn_predictions, train_digits, test_digits, raw_mnist.class_names),
-        },
+        figures={"votes": figures.votes(accuracies)},
         checks={
             "equals_brute_force": exactly(agreement, 1),
             "not_in_training": warning(
@@ -110,21 +103,3 @@ def knn_votes(
             ),
         },
     )
-
-
-def _errors(
-    predictions: Predictions, train: DigitSet, test: DigitSet, names: tuple[str, ...]
-) -> dict[str, Any]:
-    """A figure of misread test images, each with its nearest training images, if any is misread."""
-    wrong = np.flatnonzero(predictions.labels != test.labels)[:NUM_ERRORS_SHOWN]
-    if len(wrong) == 0:
-        return {}
-    indices = predictions.nearest["indices"][wrong, : method.NUM_NEIGHBORS_SHOWN]
-    captions = [
-        figures.misread(names, int(test.labels[i]), int(predictions.labels[i])) for i in wrong
-    ]
-    neighbor_captions = [[names[label] for label in row] for row in train.labels[indices]]
-    figure = figures.neighbor_errors(
-        test.images[wrong], captions, train.images[indices], neighbor_captions
-    )
-    return {"errors": figure}

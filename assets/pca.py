@@ -76,7 +76,11 @@ def data_mean(train_digits: DigitSet):
     return result(
         mean,
         f"grey level {mean.mean():.2f} on average",
-        figures={"mean": figures.mean_image(mean, IMAGE_SIDE)},
+        figures={
+            "mean": figures.image_grid(
+                mean.reshape(1, IMAGE_SIDE, IMAGE_SIDE), 1, title="Mean of the training images"
+            )
+        },
     )
 
 

@@ -37,7 +37,7 @@ INPUTS = {
     "knn": {
         "knn_model": {"train_digits", "data_mean", "eigendecomposition"},
         "knn_predictions": {"knn_model", "test_digits"},
-        "knn_votes": {"knn_model", "knn_predictions", "raw_mnist", "train_digits", "test_digits"},
+        "knn_votes": {"knn_model", "knn_predictions", "train_digits", "test_digits"},
     },
     "softmax": {
         "softmax_model": {"raw_mnist", "train_digits"},

@@ -69,7 +69,6 @@ def _gradients() -> Figure:
 
 DRAWINGS: dict[str, Callable[[], Figure]] = {
     "image_grid": lambda: figures.image_grid(IMAGES, 10, title="The first training images"),
-    "mean_image": lambda: figures.mean_image(IMAGES.mean(axis=0), 28),
     "covariance": lambda: figures.covariance(np.cov(POINTS)),
     "eigenvalues": lambda: figures.side_by_side(
         *figures.eigenvalue_panels(EIGENVALUES, SHARES).values()
@@ -98,12 +97,6 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
     ),
     "robustness": lambda: figures.robustness({"scale": SCALE}, 100, "cnn"),
     "accuracy_by_size": lambda: figures.accuracy_by_size(BY_SIZE, 10_000),
-    "neighbor_errors": lambda: figures.neighbor_errors(
-        IMAGES[:2],
-        ["p", "q"],
-        IMAGES[10:16].reshape(2, 3, 28, 28),
-        [["p1", "p2", "p3"], ["q1", "q2", "q3"]],
-    ),
 }
 
 

@@ -1,6 +1,5 @@
 """Images of digits and of learned weights, in grids with captions."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,25 +52,6 @@ def image_grid(
         text = "\n".join(style.plain(line, length) for line in caption.split("\n"))
         axes.text(x, y, text, ha="center", va="center", fontsize=size)
     return figure
-
-
-def neighbor_errors(
-    images: np.ndarray,
-    captions: Sequence[str],
-    neighbors: np.ndarray,
-    neighbor_captions: Sequence[Sequence[str]],
-) -> Figure:
-    """Misread images (n, height, width) in a row, with their neighbours in the rows below.
-
-    The neighbours are (n, n_neighbors, height, width), their captions (n, n_neighbors).
-    """
-    rows = np.concatenate([images[None], neighbors.swapaxes(0, 1)])
-    return image_grid(
-        rows.reshape(-1, *images.shape[1:]),
-        columns=len(images),
-        captions=[*captions, *itertools.chain(*zip(*neighbor_captions, strict=True))],
-        title="Misclassified images (true → predicted) and nearest neighbours",
-    )
 
 
 def templates(

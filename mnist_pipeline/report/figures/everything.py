@@ -5,7 +5,6 @@ from mnist_pipeline.report.figures.digits import (
     image_grid,
     misread,
     misread_images,
-    neighbor_errors,
     templates,
 )
 from mnist_pipeline.report.figures.encoding import (
@@ -34,7 +33,6 @@ from mnist_pipeline.report.figures.pca import (
     covariance,
     eigenvalue_panels,
     eigenvectors,
-    mean_image,
     reconstructions,
     scattered,
     signed_root,

@@ -17,19 +17,6 @@ from mnist_pipeline.report.words import SUPERSCRIPTS
 NUM_SCATTERED = 50  # images per class in a scatter plot: more would cover each other
 MAX_SCATTERED = 500  # in all
 NUM_EIGENVECTORS = 20
-COLOR_SCALE: Any = {"fraction": 0.25, "pad": 0.03, "shrink": 0.84}
-
-
-def mean_image(mean: np.ndarray, side: int) -> Figure:
-    """The mean of all images, as an image."""
-
-    def draw(axes: Axes) -> None:
-        drawn = axes.imshow(mean.reshape(side, side), cmap="gray_r", vmin=0)
-        axes.set_title("Mean of the training images")
-        axes.set_axis_off()
-        axes.figure.colorbar(drawn, ax=axes, label="grey level (0–255)", **COLOR_SCALE)
-
-    return style.side_by_side(draw, size=(3.69, 2.94), left=0.1, bottom=0.1)
 
 
 def covariance(values: np.ndarray) -> Figure:
@@ -42,9 +29,10 @@ def covariance(values: np.ndarray) -> Figure:
         axes.set(title="Covariance of the pixels")
         axes.set(xlabel="pixel (row by row)", ylabel="pixel (row by row)")
         axes.grid(False)
+        scale: Any = {"fraction": 0.25, "pad": 0.03, "shrink": 0.84, "format": "{x:,.0f}"}
+        scale["ticks"] = limit * np.array([-1, -0.25, 0, 0.25, 1])
         label = "covariance (grey levels squared)"
-        scale = {"ticks": limit * np.array([-1, -0.25, 0, 0.25, 1]), **COLOR_SCALE}
-        axes.figure.colorbar(drawn, ax=axes, label=label, format="{x:,.0f}", **scale)
+        axes.figure.colorbar(drawn, ax=axes, label=label, **scale)
 
     return style.side_by_side(draw, size=(6.18, 4.68), left=0.78)
 
