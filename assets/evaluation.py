@@ -179,13 +179,13 @@ def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any)
     images, labels = test_digits.images[drawn], test_digits.labels[drawn]
     with stopwatch():
         measured = disturbed.measure(by_model(by_asset, "model"), images, labels)
-    table, curves = pd.DataFrame(measured), disturbed.curves(measured)
+    curves = disturbed.curves(measured)
     summaries = {name: disturbed.summary(curves, name) for name in MODELS}
     best = max(summaries, key=lambda name: summaries[name]["small_mean"])
     small, error = summaries[best]["small_mean"], summaries[best]["corruption_error"]
-    means = table.groupby("model", sort=False)["accuracy"].agg(["mean", "min"]).reset_index()
+    means = measured.groupby("model", sort=False)["accuracy"].agg(["mean", "min"]).reset_index()
     return result(
-        table,
+        measured,
         f"{MODELS[best].short_title} {small:.1%} under small disturbances of {len(labels)} images, "
         f"mean error {error:.1%} under MNIST-C",
         numbers={"small_disturbances": small, "corruption_error": error},

@@ -4,10 +4,11 @@ The corruptions of MNIST-C are disturbances too: the amount 0 leaves an image as
 corrupts it as published.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
@@ -41,7 +42,7 @@ LIKE_TRAINING = {
     "dotted_line": "crossed by a straight line",
     "canny_edges": "only outlines",
 }
-COLUMNS = ("disturbance", "amount", "model", "accuracy", "count", "answers")
+COLUMNS = ["disturbance", "amount", "model", "accuracy", "count", "answers"]
 SIDES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)])  # down, up, right, left
 
 
@@ -122,35 +123,28 @@ def disturb(images: Images, disturbance: str, amount: float) -> Images:
     return np.concatenate([apply(part, amount) for part in parts])
 
 
-def measure(
-    models: Mapping[str, Fitted], images: Images, labels: NDArray[Any]
-) -> dict[str, list[Any]]:
+def measure(models: Mapping[str, Fitted], images: Images, labels: NDArray[Any]) -> pd.DataFrame:
     """Accuracy of each fitted model on the same images under each amount of each disturbance.
 
-    The result has columns of equal length; `count` is the number of images, and `answers` the
-    labels of the first images, separated by spaces. The row of each neutral amount has the accuracy
-    without disturbance.
+    In the table, `count` is the number of images, and `answers` the labels of the first images,
+    separated by spaces. The row of each neutral amount has the accuracy without disturbance.
     """
+    conditions = [(name, amount) for name, kind in DISTURBANCES.items() for amount in kind.amounts]
+    disturbing = [
+        (name, amount) for name, amount in conditions if amount != DISTURBANCES[name].neutral
+    ]
+    block_of = {condition: block for block, condition in enumerate(disturbing, 1)}
     # All images in one call, because a call has a fixed cost.
-    blocks = [images]
-    block_of = {}
-    for name, disturbance in DISTURBANCES.items():
-        for amount in disturbance.amounts:
-            if amount == disturbance.neutral:
-                block_of[name, amount] = 0
-            else:
-                block_of[name, amount] = len(blocks)
-                blocks.append(disturb(images, name, amount))
-    stacked = np.concatenate(blocks)
+    stacked = np.concatenate([images, *(disturb(images, *condition) for condition in disturbing)])
     rows = []
     for model, fitted in models.items():
         answer = MODELS[model].method().answer(fitted, stacked)
         predicted = answer.labels.reshape(-1, len(images))
-        for (name, amount), block in block_of.items():
-            share = accuracy(labels, predicted[block])
-            answers = " ".join(map(str, predicted[block, :SHOWN]))
+        for name, amount in conditions:
+            block = predicted[block_of.get((name, amount), 0)]
+            share, answers = accuracy(labels, block), " ".join(map(str, block[:SHOWN]))
             rows.append((name, float(amount), model, share, len(labels), answers))
-    return {name: list(column) for name, column in zip(COLUMNS, zip(*rows), strict=True)}
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 class Curves(NamedTuple):
@@ -163,22 +157,21 @@ class Curves(NamedTuple):
     accuracies: dict[str, list[float]]  # by amount
 
 
-def curves(measured: Mapping[str, Any]) -> dict[str, Curves]:
-    """The result of `measure`, or a table of it, by disturbance."""
-    by_disturbance: dict[str, Curves] = {}
-    for name, model, share in _rows(measured, "disturbance", "model", "accuracy"):
-        if name not in by_disturbance:
-            kind = DISTURBANCES[name]
-            amounts = list(map(float, kind.amounts))
-            by_disturbance[name] = Curves(kind.title, kind.unit, kind.neutral, amounts, {})
-        by_disturbance[name].accuracies.setdefault(model, []).append(float(share))
+def curves(measured: pd.DataFrame) -> dict[str, Curves]:
+    """The result of `measure`, by disturbance."""
+    by_disturbance = {}
+    for name, kind in DISTURBANCES.items():
+        models = measured[measured["disturbance"] == name].groupby("model", sort=False)
+        accuracies = {str(model): rows["accuracy"].tolist() for model, rows in models}
+        amounts = list(map(float, kind.amounts))
+        by_disturbance[name] = Curves(kind.title, kind.unit, kind.neutral, amounts, accuracies)
     return by_disturbance
 
 
 def is_small(disturbance: str, amount: float) -> bool:
     """Whether ordinary handwriting varies as much, for example by a shift of a pixel."""
     low, high = DISTURBANCES[disturbance].small
-    return amount != DISTURBANCES[disturbance].neutral and low <= amount <= high
+    return low <= amount <= high
 
 
 def summary(measured: Mapping[str, Curves], model: str) -> dict[str, float]:
@@ -190,31 +183,26 @@ def summary(measured: Mapping[str, Curves], model: str) -> dict[str, float]:
         for amount, share in zip(curve.amounts, curve.accuracies[model], strict=True)
         if amount != curve.neutral
     }
-    small = [disturbed[condition] for condition in disturbed if is_small(*condition)]
     errors = {name: 1 - disturbed[key, 1] for key, name in CORRUPTED.items()}
-    like_training = [errors[name] for name in LIKE_TRAINING]
-    unlike_training = [errors[name] for name in CORRUPTIONS if name not in LIKE_TRAINING]
+    means = {
+        "small_mean": [share for condition, share in disturbed.items() if is_small(*condition)],
+        "mean": list(disturbed.values()),
+        "corruption_error": list(errors.values()),
+        "like_training_error": [errors[name] for name in LIKE_TRAINING],
+        "unlike_training_error": [
+            errors[name] for name in CORRUPTIONS if name not in LIKE_TRAINING
+        ],
+    }
     return {
         "undisturbed": first.accuracies[model][first.amounts.index(first.neutral)],
-        "small_mean": float(np.mean(small)),
-        "mean": float(np.mean(list(disturbed.values()))),
         "least": min(disturbed.values()),
-        "corruption_error": float(np.mean(list(errors.values()))),
-        "like_training_error": float(np.mean(like_training)),
-        "unlike_training_error": float(np.mean(unlike_training)),
+        **{name: float(np.mean(shares)) for name, shares in means.items()},
     }
 
 
-def answers(measured: Mapping[str, Any], model: str) -> dict[tuple[str, float], list[int]]:
+def answers(measured: pd.DataFrame, model: str) -> dict[str, list[list[int]]]:
     """A model's answers to the first `SHOWN` images, by disturbance and amount."""
+    of_model = measured[measured["model"] == model].groupby("disturbance", sort=False)["answers"]
     return {
-        (name, float(amount)): list(map(int, labels.split()))
-        for name, amount, row_model, labels in _rows(
-            measured, "disturbance", "amount", "model", "answers"
-        )
-        if row_model == model
+        str(name): [list(map(int, labels.split())) for labels in rows] for name, rows in of_model
     }
-
-
-def _rows(measured: Mapping[str, Any], *columns: str) -> Iterator[tuple[Any, ...]]:
-    return zip(*(measured[column] for column in columns), strict=True)

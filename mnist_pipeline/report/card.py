@@ -44,7 +44,6 @@ def render(values: Values) -> str:
     champion, evaluation = values.champion, values.evaluation
     classes = _classes(evaluation, values.raw.class_names)
     disturbed = _disturbed(values.robustness, champion.model)
-    measured: Any = values.robustness.to_dict("list")
     return (
         words.environment(autoescape=False)
         .get_template("card.md.j2")
@@ -57,7 +56,7 @@ def render(values: Values) -> str:
             classes=classes,
             hard_classes=[row for row in classes if row["high"] < evaluation.accuracy],
             disturbed=disturbed,
-            under=robustness.summary(robustness.curves(measured), champion.model),
+            under=robustness.summary(robustness.curves(values.robustness), champion.model),
             worst={row["disturbance"].title: row for row in reversed(disturbed)},
             unreliable=[row for row in disturbed if row["high"] < RELIABLE],
             reliable=RELIABLE,

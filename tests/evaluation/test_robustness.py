@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mnist_pipeline.data.records import Answer, DigitSet
@@ -24,7 +24,7 @@ def ink(images: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def measured(digits: DigitSet) -> dict[str, list[Any]]:
+def measured(digits: DigitSet) -> pd.DataFrame:
     """Two models of which the first is right just where nothing changed the ink, and the second
     always wrong.
     """
@@ -57,9 +57,9 @@ def test_the_further_from_neutral_the_more_an_image_changes(name: str, digits: D
 
 
 def test_accuracies_are_counted_for_each_model_amount_and_disturbance(
-    measured: dict[str, list[Any]],
+    measured: pd.DataFrame,
 ) -> None:
-    rows = list(zip(*measured.values(), strict=True))
+    rows = list(measured.itertuples(index=False))
     expected = [
         (model, name, amount)
         for model in ("cnn", "knn")
@@ -83,11 +83,11 @@ def test_accuracies_are_counted_for_each_model_amount_and_disturbance(
         )
 
 
-def test_small_amounts_are_those_of_ordinary_handwriting(measured: dict[str, list[Any]]) -> None:
+def test_small_amounts_are_those_of_ordinary_handwriting(measured: pd.DataFrame) -> None:
     small = {"shift": [1], "rotation": [5, 10], "scale": [0.9, 1.1], "stroke": [-0.5, 0.5]}
     shares = [
         accuracy
-        for name, amount, model, accuracy, *_ in zip(*measured.values(), strict=True)
+        for name, amount, model, accuracy, *_ in measured.itertuples(index=False)
         if model == "cnn" and amount in small.get(name, [])
     ]
     found = robustness.summary(robustness.curves(measured), "cnn")["small_mean"]
@@ -95,20 +95,14 @@ def test_small_amounts_are_those_of_ordinary_handwriting(measured: dict[str, lis
 
 
 def test_the_answers_kept_are_those_to_images_that_can_be_made_again(
-    digits: DigitSet, measured: dict[str, list[Any]]
+    digits: DigitSet, measured: pd.DataFrame
 ) -> None:
     again = robustness.disturb(digits.images[: robustness.SHOWN], "corruption_fog", 1)
-    (row,) = (
-        place
-        for place, found in enumerate(
-            zip(measured["disturbance"], measured["amount"], measured["model"])
-        )
-        if found == ("corruption_fog", 1, "cnn")
-    )
-    assert measured["answers"][row] == " ".join(map(str, ink(again)))
+    answers = measured.set_index(["disturbance", "amount", "model"])["answers"]
+    assert answers["corruption_fog", 1, "cnn"] == " ".join(map(str, ink(again)))
 
 
-def test_each_corruption_counts_in_one_of_two_groups(measured: dict[str, list[Any]]) -> None:
+def test_each_corruption_counts_in_one_of_two_groups(measured: pd.DataFrame) -> None:
     found = robustness.summary(robustness.curves(measured), "cnn")
     count = len(robustness.LIKE_TRAINING)
     assert robustness.LIKE_TRAINING.keys() < {*robustness.CORRUPTED.values()}

@@ -118,12 +118,12 @@ def _disturbances(values: Values) -> Iterator[str]:
     table = values["robustness"]
     name, amount = table["disturbance"], table["amount"]
     is_neutral = amount == name.map({"scale": 1, "contrast": 1, "resolution": 28}).fillna(0)
-    is_small = [is_small_amount(*place) for place in zip(name, amount)]
+    is_small = np.array([is_small_amount(*place) for place in zip(name, amount)])
     is_corrupted = name.str.startswith("corruption")
     for model in MODELS:
         accuracy = table["accuracy"].where(table["model"] == model)
         disturbed = accuracy[~is_neutral]
-        means = accuracy[is_small].mean(), disturbed.mean(), disturbed.min()
+        means = accuracy[is_small & ~is_neutral].mean(), disturbed.mean(), disturbed.min()
         measures = accuracy[is_neutral].max(), *means, disturbed[is_corrupted].mean()
         yield f"{TITLES[model]} " + " ".join(f"{measure:.1%}" for measure in measures)
 

@@ -1,7 +1,6 @@
 """How far to trust the answers: disturbed images, calibration, and shapes unlike all classes."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -27,10 +26,9 @@ LEVELS = 2**8
 
 def numbers(values: Values) -> Named:
     """The accuracy of each model under each disturbance, and the champion's answers."""
-    measured, num_images = _measured(values)
+    curves, num_images = _measured(values)
     labels, nouns = values["test_digits"].labels, values["raw_mnist"].data_set.nouns
-    answers = robustness.answers(measured, values["champion"].model)
-    curves = robustness.curves(measured)
+    answers = robustness.answers(values["robustness"], values["champion"].model)
     models = {model: robustness.summary(curves, model) for model in MODELS}
     shown = robustness.sample(len(labels), num_images)[: robustness.SHOWN]
     return {
@@ -42,7 +40,7 @@ def numbers(values: Values) -> Named:
                     **curve._asdict(),
                     "small": list(robustness.DISTURBANCES[name].small),
                     "like_training": robustness.LIKE_TRAINING.get(CORRUPTED.get(name, "")),
-                    "answers": [answers[name, amount] for amount in curve.amounts],
+                    "answers": answers[name],
                     "in_words": disturbance_in_words(curve, nouns),
                 }
                 for name, curve in curves.items()
@@ -54,10 +52,10 @@ def numbers(values: Values) -> Named:
     }
 
 
-def _measured(values: Values) -> tuple[Any, int]:
-    """The columns of the table, and the number of disturbed images."""
+def _measured(values: Values) -> tuple[dict[str, Curves], int]:
+    """The accuracies by disturbance, and the number of disturbed images."""
     table = values["robustness"]
-    return table.to_dict("list"), int(table["count"].iloc[0])
+    return robustness.curves(table), int(table["count"].iloc[0])
 
 
 def disturbance_in_words(curves: Curves, nouns: str) -> str:
@@ -92,12 +90,12 @@ def robustness_in_words(models: Mapping[str, Mapping[str, float]], num_images: i
 
 def charts(document: Document, values: Values) -> Named:
     """Accuracy against confidence of each model, and the accuracy under each disturbance."""
-    measured, num_images = _measured(values)
+    curves, num_images = _measured(values)
     charts = {
         f"reliability_{name}": figures.reliability(evaluation.calibration, MODELS[name].title)
         for name, evaluation in by_model(values, "evaluation").items()
     }
-    for name, curve in robustness.curves(measured).items():
+    for name, curve in curves.items():
         if name not in CORRUPTED:
             charts[f"robustness_{name}"] = figures.robustness(
                 {name: curve}, num_images, values["champion"].model
@@ -109,20 +107,17 @@ def pictures(document: Document, values: Values) -> Named:
     """For each disturbance some pictures, with the amount, the label and the champion's answer.
 
     A corruption has several images, misread images first. Any other disturbance has the image that
-    is misread most often, in each amount. Corruptions are left out if the images are not
-    handwriting.
+    is misread most often, in each amount.
     """
     measured = document["robustness"]
     labels = np.array(measured["shown"]["labels"])
     undisturbed = values["test_digits"].images[measured["shown"]["indices"]]
     by_disturbance = {}
     for name, disturbance in measured["disturbances"].items():
-        if name in CORRUPTED and not document["data"]["handwritten"]:
-            continue
         answers = np.array(disturbance["answers"])  # (n_amounts, n_shown)
         is_wrong = answers != labels
         if name in CORRUPTED:
-            first_amount = len(answers) - 1
+            first_amount = -1
             shown = np.argsort(~is_wrong[-1], kind="stable")[:NUM_CORRUPTED_SHOWN].tolist()
         else:
             first_amount = 0
