@@ -30,7 +30,7 @@ UNKNOWN = dict.fromkeys(
         "reason",
     )
 )
-PARTS = assets_of_models("model", "predictions")
+PARTS = [*assets_of_models("model", "predictions"), "champion"]
 
 
 @pytest.fixture(scope="package")

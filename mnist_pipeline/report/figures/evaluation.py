@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mnist_pipeline.evaluation.robustness import CORRUPTED, Curves
-from mnist_pipeline.evaluation.scores import Calibration, Evaluation, Score, intervals
+from mnist_pipeline.evaluation.scores import Calibration, Score, intervals
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report.figures import style
 
@@ -59,7 +59,7 @@ def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Fi
     return style.side_by_side(draw, size=(side, side), left=margin, bottom=margin)
 
 
-def accuracies(scores: Mapping[str, Score | Evaluation]) -> Figure:
+def accuracies(scores: Mapping[str, Score]) -> Figure:
     """The accuracy of each model with its 95% interval."""
 
     def draw(axes: Axes) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.evaluation.scores import accuracy, compared_with_guessing
-from mnist_pipeline.methods.table import MODELS, STORED, by_model, model_seconds
+from mnist_pipeline.methods.table import MODELS, STORED, model_seconds
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.topics import Document, Named, Part, Values
 from mnist_pipeline.report.words import recipe_in_words
@@ -28,7 +28,7 @@ def numbers(values: Values) -> Named:
         "comparison": _comparison(values),
         "champion": {
             **{name: getattr(champion, name) for name in ("model", "accuracy", "errors")},
-            "reason": values["origins"].get("champion", {}).get("reason"),
+            "reason": values["origins"]["champion"]["reason"],
             "num_held_out": champion.num_held_out,
             "surely_better_than_guessing": _surely_better_than_guessing(values),
         },
@@ -38,7 +38,7 @@ def numbers(values: Values) -> Named:
 
 def charts(document: Document, values: Values) -> Named:
     """The accuracy of all models."""
-    return {"accuracies": figures.accuracies(by_model(values, "evaluation"))}
+    return {"accuracies": figures.accuracies(values["model_comparison"].models)}
 
 
 def sprites(document: Document) -> list[int]:
