@@ -8,7 +8,7 @@ import pandas as pd
 
 from mnist_pipeline.data.records import DigitSet, RawData
 from mnist_pipeline.evaluation.champion import Champion, elect
-from mnist_pipeline.evaluation.scores import accuracy_interval
+from mnist_pipeline.evaluation.scores import accuracy_interval, compared_with_guessing
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.methods.table import by_model
@@ -24,8 +24,9 @@ GROUP = "serving"
 NUM_CHECKED = 200
 CHECKS = {
     "champion": {
-        "candidates": "The champion is chosen among the models that are surely better than "
-        "guessing; with few held-out images, nobody can tell. Number of such models.",
+        "better_than_guessing": "With few held-out images, nobody can tell whether a model is "
+        "better than naming the most frequent class. Lower end of the 95% interval of the "
+        "champion's accuracy.",
         "test_as_held_out": "If a model does worse on the test images than on the held-out ones, "
         "they are of another kind, or it has seen the latter. Least overlap of the 95% intervals "
         "of the two accuracies of a model.",
@@ -58,7 +59,7 @@ def champion(
     predictions = by_model(by_asset, "predictions")
     with stopwatch():
         present = champion_in_service(stored_results.storage)
-        elected, reason, candidates = elect(
+        elected, reason = elect(
             held_out_labels,
             {name: answer.labels for name, answer in predictions.items()},
             test_digits.labels,
@@ -81,13 +82,13 @@ def champion(
             "held_out_errors": elected.held_out_errors,
             "version": elected.model_version,
             "reason": reason,
-            "candidates": ", ".join(candidates) or "none",
         },
         checks={
-            "candidates": warning(
+            "better_than_guessing": warning(
                 at_least(
-                    len(candidates),
-                    1,
+                    *compared_with_guessing(
+                        elected.num_held_out - elected.held_out_errors, true_held_out
+                    ),
                     f"with {len(true_held_out):,} held-out images, nobody can tell whether a model "
                     "is better than guessing",
                 )

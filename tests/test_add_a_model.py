@@ -51,7 +51,6 @@ print(json.dumps({
     "assets": {node.key.path[-1]: [node.group_name, node.tags.get("model")] for node in new},
     "jobs": [job.name for job in defs.resolve_all_job_defs()],
     "checks": [name for name in checks if name.startswith(NEW)],
-    "candidates": stored.origin("champion")["metadata"]["candidates"].split(", "),
     "config": {name: stored.origin(f"{name}_model")["metadata"]["config"] for name in NEW},
     "trials": {
         f"{trial.model}, {trial.varied_text}": float((labels == digits[1].labels).mean())
@@ -153,13 +152,12 @@ def test_the_new_models_have_their_assets_with_group_tag_job_and_checks(
     assert set(facts["checks"]) == {f"{name}_evaluation.better_than_guessing" for name in NEW}
 
 
-def test_they_are_compared_candidates_disturbed_served_and_in_the_report(
+def test_they_are_compared_disturbed_served_and_in_the_report(
     facts: Mapping[str, Any],
 ) -> None:
     document, page = facts["report"], facts["report_page"]
     comparison = document["comparison"]
     for found in (
-        facts["candidates"],
         facts["recognizer"],
         comparison["models"],
         document["models"],

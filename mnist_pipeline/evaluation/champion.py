@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mnist_pipeline.evaluation.scores import accuracy, compared_with_guessing
+from mnist_pipeline.evaluation.scores import accuracy
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 if TYPE_CHECKING:
@@ -41,29 +41,19 @@ class Champion:
     images: str  # SHA-256 of the true labels; only results on the same images are compared
 
 
-class Election(NamedTuple):
-    """The champion, the reason in one sentence, and the models that are surely better than guessing
-    on the held-out images.
-    """
-
-    champion: Champion
-    reason: str
-    candidates: list[str]
-
-
 def elect(
     held_out: pd.DataFrame,
     test: Mapping[str, np.ndarray],
     true_test: np.ndarray,
     versions: Mapping[str, str],
     present: Champion | None,
-) -> Election:
-    """Choose the champion among the models and the champion in service, `present`.
+) -> tuple[Champion, str]:
+    """Choose the champion among the models and the champion in service, `present`; also return the
+    reason in one sentence.
 
-    A model that may only guess is not a candidate, unless all do. A champion that was chosen on
-    other images is not comparable and does not take part. In a complete tie, the champion in
-    service stays, and else the first model wins: the table of models begins with the simplest
-    method.
+    A champion that was chosen on other images is not comparable and does not take part. In a
+    complete tie, the champion in service stays, and else the first model wins: the table of models
+    begins with the simplest method.
 
     Parameters
     ----------
@@ -78,7 +68,7 @@ def elect(
     """
     true_held_out = held_out["label"].to_numpy()
     images = checksum(np.concatenate([true_held_out, true_test]))
-    models = [
+    contestants = [
         Champion(
             model=name,
             model_version=versions[name],
@@ -92,22 +82,12 @@ def elect(
         )
         for name, labels in test.items()
     ]
-    candidates = []
-    for model in models:
-        num_correct = model.num_held_out - model.held_out_errors
-        low, guessing = compared_with_guessing(num_correct, true_held_out)
-        if low > guessing:
-            candidates.append(model.model)
-    contestants = [model for model in models if model.model in candidates] or models
     if present and present.model in test and present.images == images:
         contestants = [present, *contestants]
     champion = min(
         contestants, key=lambda contestant: (contestant.held_out_errors, contestant.held_out_loss)
     )
-    reason = _reason(champion, contestants)
-    if not candidates:
-        reason = f"no model is surely better than guessing; {reason}"
-    return Election(champion, reason, candidates)
+    return champion, _reason(champion, contestants)
 
 
 def _reason(champion: Champion, contestants: Sequence[Champion]) -> str:
