@@ -1,6 +1,5 @@
 """What answers users until another model becomes the champion."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import dagster as dg
@@ -30,13 +29,11 @@ def champion_in_service(storage: Storage) -> Champion | None:
     return present
 
 
-def kept(
-    champion: Champion, predictions: Mapping[str, Predictions], storage: Storage
-) -> InService | None:
+def kept(champion: Champion, predictions: Predictions, storage: Storage) -> InService | None:
     """What stays in service because a later training of the champion's model did not replace it;
-    None if the stored model is the champion.
+    None if the stored model, which makes `predictions`, is the champion.
     """
-    if version_of(predictions[champion.model]) == champion.model_version:
+    if version_of(predictions) == champion.model_version:
         return None
     if champion_in_service(storage) != champion:
         raise dg.Failure(

@@ -5,19 +5,15 @@ from datetime import datetime, timezone
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 
-from mnist_pipeline.data.records import DataSet, DigitSet, RawData
-from mnist_pipeline.evaluation.champion import Champion
-from mnist_pipeline.evaluation.scores import Comparison
-from mnist_pipeline.methods.table import MODELS, by_model
-from mnist_pipeline.report import topics
+from mnist_pipeline.data.records import DataSet
+from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.report import card, topics
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.utils.printable import count
 
 from .in_service import kept
-from .models import of_all_models
 
 
 @dg.asset(
@@ -76,45 +72,19 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSet) -> dict[str, Any]
     group_name="serving",
     kinds={"markdown"},
     deps=[model.model_asset for model in MODELS.values()],
-    ins=of_all_models("predictions", "evaluation"),
+    ins={name: dg.AssetIn(name) for name in card.READS},
 )
-def model_card(
-    champion: Champion,
-    raw_mnist: RawData,
-    train_digits: DigitSet,
-    model_comparison: Comparison,
-    robustness: pd.DataFrame,
-    stored_results: dg.ResourceParam[StoredResults],
-    **by_asset: Any,
-):
+def model_card(stored_results: dg.ResourceParam[StoredResults], **by_asset: Any):
     """The model card of the champion in Markdown: purpose, data, recipe, accuracy, limits.
 
     If a later training does not replace the champion, its card stays.
     """
-    from mnist_pipeline.report import card
-
-    predictions = by_model(by_asset, "predictions")
-    evaluations = by_model(by_asset, "evaluation")
+    champion = by_asset["champion"]
     model = MODELS[champion.model]
     with stopwatch():
-        present = kept(champion, predictions, stored_results.storage)
+        present = kept(champion, by_asset[model.predictions_asset], stored_results.storage)
         origins = stored_results.origins(["champion", model.model_asset])
-        text = (
-            present.card
-            if present
-            else card.render(
-                card.Values(
-                    champion=champion,
-                    reason=origins["champion"]["reason"],
-                    evaluation=evaluations[champion.model],
-                    raw=raw_mnist,
-                    num_train=len(train_digits.labels),
-                    comparison=model_comparison,
-                    robustness=robustness,
-                    origin=origins[model.model_asset],
-                )
-            )
-        )
+        text = present.card if present else card.render({**by_asset, "origins": origins})
     return result(
         text,
         f"{model.title}, {champion.accuracy:.2%}{', as before' if present else ''}",

@@ -118,8 +118,7 @@ def recognizer(
 
     If a later training does not replace the champion, the recognizer keeps the models that it has.
     """
-    fitted = by_model(by_asset, "model")
-    predictions = by_model(by_asset, "predictions")
+    predictions = by_asset[f"{champion.model}_predictions"]
     with stopwatch():
         present = kept(champion, predictions, stored_results.storage)
         models = (
@@ -127,7 +126,7 @@ def recognizer(
             if present
             else recognition.assemble(
                 champion.model,
-                fitted,
+                by_model(by_asset, "model"),
                 mean=data_mean,
                 eigenvectors=eigendecomposition.eigenvectors,
             )

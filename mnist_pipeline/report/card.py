@@ -8,55 +8,53 @@ Gebru, "Model cards for model reporting", FAT* 2019. The sections are those of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnist_pipeline.data.records import RawData
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion, checksum
-from mnist_pipeline.evaluation.scores import Comparison, Evaluation, intervals
-from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.evaluation.scores import Evaluation, intervals
+from mnist_pipeline.methods.table import MODELS, assets_of_models
 from mnist_pipeline.report import words
+from mnist_pipeline.report.topics import Values
 
 if TYPE_CHECKING:
     import pandas as pd
 
+READS = (
+    *("raw_mnist", "train_digits", "champion", "model_comparison", "robustness"),
+    *assets_of_models("predictions", "evaluation"),
+)
 RELIABLE = 0.9  # the card warns of a disturbance if the interval of its accuracy lies below
 
 
-class Values(NamedTuple):
-    """What the card describes."""
-
-    champion: Champion
-    reason: str | None  # why it was chosen
-    evaluation: Evaluation  # of the champion's labels
-    raw: RawData  # files with checksums, and what the images are called
-    num_train: int
-    comparison: Comparison
-    robustness: pd.DataFrame
-    origin: Mapping[str, Any]  # of the model
-
-
 def render(values: Values) -> str:
-    """The card as Markdown."""
-    champion, evaluation = values.champion, values.evaluation
-    classes = _classes(evaluation, values.raw.class_names)
-    disturbed = _disturbed(values.robustness, champion.model)
+    """The card as Markdown; of `origins`, the champion and its model are needed."""
+    champion, raw, robust = (values[name] for name in ("champion", "raw_mnist", "robustness"))
+    model, evaluation = MODELS[champion.model], values[f"{champion.model}_evaluation"]
+    origin = values["origins"][model.model_asset]
+    classes = _classes(evaluation, raw.class_names)
+    disturbed = _disturbed(robust, champion.model)
     return (
         words.environment(autoescape=False)
         .get_template("card.md.j2")
         .render(  # autoescape is for HTML
-            values._asdict(),
-            model=MODELS[champion.model],
-            settings=words.recipe_in_words(values.origin),
+            champion=champion,
+            reason=values["origins"]["champion"]["reason"],
+            evaluation=evaluation,
+            raw=raw,
+            num_train=len(values["train_digits"].labels),
+            comparison=values["model_comparison"],
+            origin=origin,
+            model=model,
+            settings=words.recipe_in_words(origin),
             models=MODELS,
             fingerprint=fingerprint(champion),
             classes=classes,
             hard_classes=[row for row in classes if row["high"] < evaluation.accuracy],
             disturbed=disturbed,
-            under=robustness.summary(robustness.curves(values.robustness), champion.model),
+            under=robustness.summary(robustness.curves(robust), champion.model),
             worst={row["disturbance"].title: row for row in reversed(disturbed)},
             unreliable=[row for row in disturbed if row["high"] < RELIABLE],
             reliable=RELIABLE,

@@ -27,19 +27,13 @@ ORIGIN: dict[str, Any] = {
 def card_of(values: Values, name: str, **changed: Any) -> str:
     """The card of a model if it were the champion."""
     labels, evaluation = values[f"{name}_predictions"].labels, values[f"{name}_evaluation"]
-    described = card.Values(
-        champion=dataclasses.replace(
+    described = {
+        "champion": dataclasses.replace(
             values["champion"], model=name, labels=labels.tolist(), errors=evaluation.errors
         ),
-        reason="it is the best so far",
-        evaluation=evaluation,
-        raw=values["raw_mnist"],
-        num_train=len(values["train_digits"].labels),
-        comparison=values["model_comparison"],
-        robustness=values["robustness"],
-        origin=ORIGIN,
-    )
-    return card.render(described._replace(**changed))
+        "origins": {f"{name}_model": ORIGIN, "champion": {"reason": "it is the best so far"}},
+    }
+    return card.render({**values, **described, **changed})
 
 
 def evaluated(true: np.ndarray, predicted: np.ndarray) -> Evaluation:
@@ -82,13 +76,13 @@ def test_limits_name_the_class_and_the_disturbance_that_the_model_fails_on(value
     robust = values["robustness"].assign(accuracy=1.0)
     robust.loc[(robust["disturbance"] == "shift") & (robust["amount"] == 3), "accuracy"] = 0.5
     limits = card_of(
-        values, "cnn", evaluation=evaluated(true, predicted), robustness=robust
+        values, "cnn", cnn_evaluation=evaluated(true, predicted), robustness=robust
     ).partition("## Caveats")[2]
     assert re.findall("It classifies (.) less well", limits) == ["4"]
     assert "9 (25)" in limits
     assert "shift 3 (pixels)." in limits
     fine = card_of(
-        values, "cnn", evaluation=evaluated(true, true), robustness=robust.assign(accuracy=1.0)
+        values, "cnn", cnn_evaluation=evaluated(true, true), robustness=robust.assign(accuracy=1.0)
     )
     assert not re.search("less well|under these disturbances", fine)
 
@@ -96,7 +90,7 @@ def test_limits_name_the_class_and_the_disturbance_that_the_model_fails_on(value
 def test_another_data_set_is_described_by_its_own_words(values: Values) -> None:
     own = DataSet("own", "Own things", ("a|b", *"bcdefghij"), noun="thing", handwritten=False)
     one = evaluated(np.array([1, 2]), np.array([1, 3]))
-    text = card_of(values, "mlp", raw=RawData((), own), evaluation=one)
+    text = card_of(values, "mlp", raw_mnist=RawData((), own), mlp_evaluation=one)
     assert rows(text.replace("\\|", "/"), "thing")[0][:3] == ["a/b", "0", "0.00% (0.00% – 100.00%)"]
     assert "1 error |" in text
     assert not re.search("Handwriting|style of writing", text)
