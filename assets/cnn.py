@@ -4,13 +4,12 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.records import DigitSet, Predictions, RawData
+from mnist_pipeline.data.records import DigitSet, Predictions
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 GROUP = "networks"
-NUM_ERRORS_SHOWN = 60
 
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
@@ -27,19 +26,13 @@ def cnn_kernels(cnn_model: dict[str, np.ndarray]):
 
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"pandas"})
-def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, raw_mnist: RawData):
-    """Every test digit that the convolutional network misreads, the most confident error first."""
-    images, labels = test_digits
+def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet):
+    """Every test digit that the convolutional network misreads, the most confident error first.
+
+    The report shows them.
+    """
+    labels = test_digits.labels
     with stopwatch():
         rows = scores.misclassified(labels, cnn_predictions.labels, cnn_predictions.probabilities)
         errors = pd.DataFrame(rows)
-    shown = errors.head(NUM_ERRORS_SHOWN).to_dict("records")
-    drawn = {}
-    if shown:
-        drawn["errors"] = figures.misread_images(images, shown, len(errors), raw_mnist.class_names)
-    return result(
-        errors,
-        f"{len(errors)} errors of {len(labels):,}",
-        tables={"worst": errors},
-        figures=drawn,
-    )
+    return result(errors, f"{len(errors)} errors of {len(labels):,}", tables={"worst": errors})

@@ -50,9 +50,8 @@ def test_probabilities_are_calibrated_by_the_temperature_that_was_fitted(
     np.testing.assert_allclose(calibrated.value.probabilities, expected, rtol=1e-3, atol=1e-12)
 
 
-def test_a_network_without_errors_has_an_empty_table_and_no_figure(finished) -> None:
+def test_a_network_without_errors_has_an_empty_table(finished) -> None:
     right = read("cnn_predictions")._replace(labels=read("test_digits").labels)
     result = call("cnn_errors", cnn_predictions=right)
     assert len(result.value) == 0
     assert "true_label" in result.value.columns
-    assert "errors" not in result.metadata

@@ -1,7 +1,6 @@
 """Images of digits and of learned weights, in grids with captions."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -70,23 +69,3 @@ def templates(
         title="Weights times the standard deviation of their pixel",
         signed=True,
     )
-
-
-def misread(names: Sequence[str], true: int, predicted: int, remark: str = "") -> str:
-    """A caption with the true and the predicted class; long names are on separate lines."""
-    if style.are_long(names):
-        return "\n".join(filter(None, (names[true], f"→ {names[predicted]}", remark)))
-    return ", ".join(filter(None, (f"{names[true]} → {names[predicted]}", remark)))
-
-
-def misread_images(
-    images: np.ndarray, errors: Sequence[Mapping[Any, Any]], num_errors: int, names: Sequence[str]
-) -> Figure:
-    """The first rows of `evaluation.scores.misclassified` as images, with probabilities."""
-    captions = [
-        misread(names, row["true_label"], row["predicted_label"], f"{row['probability']:.0%}")
-        for row in errors
-    ]
-    counts = f"{len(errors)} of {num_errors} errors, worst first"
-    title = f"{counts}: true → predicted, probability of the predicted"
-    return image_grid(images[[row["index"] for row in errors]], 10, captions, title)

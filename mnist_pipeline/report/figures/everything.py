@@ -3,8 +3,6 @@
 from mnist_pipeline.report.figures import backend  # before all other modules, see there
 from mnist_pipeline.report.figures.digits import (
     image_grid,
-    misread,
-    misread_images,
     templates,
 )
 from mnist_pipeline.report.figures.encoding import (
