@@ -58,7 +58,10 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
         f"{num_corners} corners; M "
         + (f"is GᵀG up to {difference:.0e}" if difference else "equals GᵀG"),
         figures={
-            "corners": figures.harris_corners(digit_images, corners.response, corners.corners),
+            "corners": figures.harris_corners(digit_images, corners.corners),
+            "responses": figures.image_grid(
+                np.cbrt(corners.response), 10, title="Cube root of the response", signed=True
+            ),
             "gradients": figures.side_by_side(*gradients, size=figures.SQUARE),
         },
         config=config,

@@ -79,9 +79,7 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
     "reconstructions": lambda: figures.reconstructions(
         IMAGES[:10], np.stack([IMAGES[10:20]] * 2), [2, 20]
     ),
-    "harris_corners": lambda: figures.harris_corners(
-        IMAGES[:10], IMAGES[:10] - 9.0, IMAGES[:10] > 250
-    ),
+    "harris_corners": lambda: figures.harris_corners(IMAGES[:10], IMAGES[:10] > 250),
     "gradients": _gradients,
     "templates": lambda: figures.templates(VECTORS.T[:10], np.ones(784), 28, CLASS_NAMES),
     "learning_curves": lambda: figures.learning_curves(*LEARNING, "Softmax regression"),

@@ -27,8 +27,7 @@ def image_grid(
         images = images / np.maximum(np.abs(images).max(axis=(1, 2), keepdims=True), 1e-30)
     rows = -(-len(images) // columns)
     height, width = images.shape[1:]
-    lines = max((caption.count("\n") + 1 for caption in captions), default=1)
-    gap = 12 / 28 * height * lines if captions else height / 14
+    gap = 12 / 28 * height if captions else height / 14
     step_y, step_x = height + round(gap), width + max(1, width // 14)
     mosaic = np.full((rows * step_y, columns * step_x), np.nan)
     for place, image in enumerate(images):
@@ -48,8 +47,7 @@ def image_grid(
     for place, caption in enumerate(captions):
         x = step_x * (place % columns) + (width - 1) / 2
         y = step_y * (place // columns) + height + gap * 0.45
-        text = "\n".join(style.plain(line, length) for line in caption.split("\n"))
-        axes.text(x, y, text, ha="center", va="center", fontsize=size)
+        axes.text(x, y, style.plain(caption, length), ha="center", va="center", fontsize=size)
     return figure
 
 

@@ -11,40 +11,24 @@ from mnist_pipeline.methods.harris import Place
 from mnist_pipeline.report.figures import style
 
 
-def harris_corners(images: np.ndarray, responses: np.ndarray, corners: np.ndarray) -> Figure:
-    """The first ten digits with their corners, and their responses, all (n, height, width)."""
+def harris_corners(images: np.ndarray, corners: np.ndarray) -> Figure:
+    """The first ten images with their corners, both (n, height, width)."""
     images = images[: style.MAX_COLUMNS]
-    responses = responses[: style.MAX_COLUMNS]
     height, width = images.shape[1:]
-    digit, y, x = np.nonzero(corners[: style.MAX_COLUMNS])
-    largest = np.abs(responses).max(axis=(1, 2), keepdims=True)
-    roots = np.cbrt(responses / np.where(largest == 0, 1, largest))
+    image, y, x = np.nonzero(corners[: style.MAX_COLUMNS])
 
-    def draw_corners(axes: Axes) -> None:
-        _draw_row(axes, images, "Harris corners", cmap="gray_r", limits=(0, 255))
-        x_in_row = x + digit * width
-        axes.plot(x_in_row, y, "o", color=style.COLORS[2], markersize=4, fillstyle="none")
-
-    def draw_responses(axes: Axes) -> None:
-        title = "Harris response (cube root): orange is positive, purple is negative"
-        _draw_row(axes, roots, title, cmap="PuOr_r", limits=(-1, 1))
+    def draw(axes: Axes) -> None:
+        axes.imshow(np.concatenate(list(images), axis=1), cmap="gray_r", vmin=0, vmax=255)
+        axes.plot(x + image * width, y, "o", color=style.COLORS[2], markersize=4, fillstyle="none")
+        axes.set_title("Harris corners")
+        axes.set_axis_off()
 
     return style.side_by_side(
-        draw_corners,
-        draw_responses,
+        draw,
         size=(10.0 + 2 * style.RIGHT, 10.0 * height / (width * len(images)) + style.TOP),
         left=style.RIGHT,
         bottom=0.0,
-        columns=1,
     )
-
-
-def _draw_row(
-    axes: Axes, images: np.ndarray, title: str, cmap: str, limits: tuple[float, float]
-) -> None:
-    axes.imshow(np.concatenate(list(images), axis=1), cmap=cmap, vmin=limits[0], vmax=limits[1])
-    axes.set_title(title)
-    axes.set_axis_off()
 
 
 def gradients(places: Mapping[str, Place]) -> dict[str, style.Panel]:

@@ -74,15 +74,14 @@ def side_by_side(
     right: float = RIGHT,
     bottom: float = BOTTOM,
     legend: float = 0.0,
-    columns: int = 4,
 ) -> Figure:
-    """One figure of several panels, in rows of at most `columns`; lengths are in inches.
+    """One figure of several panels, in rows of at most four; lengths are in inches.
 
     `size` is the size of a panel, with `left`, `right` and `bottom`, the space for the labels, and
     `legend`, the space below them: fixed margins align the axes of all panels.
     """
     width, height = size
-    columns = min(columns, len(panels))
+    columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(width * columns, height * rows))
     axes_width = width - left - right
