@@ -154,17 +154,24 @@ def find(name: str, records: Records) -> tuple[str, list[ModelVersion]]:
 
 def last_runs(records: Records) -> list[str]:
     """The runs that computed predictions of models, the latest last."""
-    ended: dict[str, float] = {}
-    for model in MODELS.values():
-        for record in records.get(model.predictions_asset, ()):
-            ended[record.run] = max(record.time, ended.get(record.run, 0))
-    return sorted(ended, key=ended.__getitem__)
+    runs = {
+        record.run
+        for model in MODELS.values()
+        for record in records.get(model.predictions_asset, ())
+    }
+    return sorted(runs, key=lambda run: _end(run, records))
+
+
+def _end(run: str, records: Records) -> float:
+    """When a run computed its last value."""
+    return max(
+        record.time for of_asset in records.values() for record in of_asset if record.run == run
+    )
 
 
 def after_run(run: str, records: Records) -> list[ModelVersion]:
     """The version of each model when a run had ended, in the order of the table of models."""
-    everything = [record for of_asset in records.values() for record in of_asset]
-    ended = max(record.time for record in everything if record.run == run)
+    ended = _end(run, records)
     until_then = {
         asset: [record for record in of_asset if record.time <= ended]
         for asset, of_asset in records.items()
@@ -244,15 +251,3 @@ def _paired(
         "disagreements": np.flatnonzero(changed).tolist(),
         "labels": {"before": before[changed].tolist(), "after": after[changed].tolist()},
     }
-
-
-def changed_answers(compared: Mapping[str, Any], per_model: int) -> list[tuple[int, str, int, int]]:
-    """Some images that the two versions of each pair answer differently: index, model, the answers
-    before and after.
-    """
-    shown = []
-    for pair in compared["models"]:
-        changed = list(zip(pair.get("disagreements", ()), *pair.get("labels", {}).values()))
-        step = max(1, -(-len(changed) // per_model))
-        shown += [(index, pair["after"]["model"], old, new) for index, old, new in changed[::step]]
-    return shown

@@ -1,8 +1,5 @@
 """Where the numbers come from: the run, the files, the assets, the machine, and the last run."""
 
-from typing import Any
-
-from mnist_pipeline.evaluation import versions
 from mnist_pipeline.report.topics import Document, Named, Part, Values
 from mnist_pipeline.utils import machine
 
@@ -38,6 +35,13 @@ def context(document: Document, values: Values) -> Named:
     return {"changed_answers": _changed_answers(document)}
 
 
-def _changed_answers(document: Document) -> list[Any]:
-    since = document["since_last_run"]
-    return versions.changed_answers(since, NUM_CHANGED_SHOWN) if since else []
+def _changed_answers(document: Document) -> list[tuple[int, str, int, int]]:
+    """Some images that the two versions of a model answer differently: index, model, the answers
+    before and after.
+    """
+    shown = []
+    for pair in (document["since_last_run"] or {"models": ()})["models"]:
+        changed = list(zip(pair.get("disagreements", ()), *pair.get("labels", {}).values()))
+        step = max(1, -(-len(changed) // NUM_CHANGED_SHOWN))
+        shown += [(index, pair["after"]["model"], old, new) for index, old, new in changed[::step]]
+    return shown
