@@ -8,10 +8,9 @@ from markupsafe import Markup
 
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import arrays, figures, pictures, scripts, topics, words
-from mnist_pipeline.report.topics import Document, Part, Values
+from mnist_pipeline.report.topics import Document, Values
 
 SCRIPTS = Path(__file__).with_name("script")  # that topics share
-MODELS_PLACE = 65  # in the appendix, of the parts of models that no topic describes
 # HTML needs no namespace. Some fonts have no tall brackets, so matrices get borders from the style
 # sheet.
 MATHML = {
@@ -32,10 +31,7 @@ def render(document: Document, values: Values) -> str:
         "titles": titles,
         "short": short_titles,
         "names": data["class_names"],
-        "noun": data["noun"],
-        "nouns": data["nouns"],
-        "handwritten": data["handwritten"],
-        "doubted_labels": data["doubted_labels"],
+        **{name: data[name] for name in ("noun", "nouns", "handwritten", "doubted_labels")},
     }
     return environment.get_template("page.html.j2").render(
         **document,
@@ -44,7 +40,7 @@ def render(document: Document, values: Values) -> str:
         short_titles=short_titles,
         phrases={model.name: model.phrase for model in MODELS.values()},
         story=topics.story(),
-        appendix=_appendix(document),
+        appendix=topics.appendix(document),
         script=scripts.join(SCRIPTS / "draw.js", *topics.scripts(), SCRIPTS / "contents.js"),
         long_names=figures.are_long(data["class_names"]),
         charts={name: Markup(svg) for name, svg in draw_charts(document, values).items()},
@@ -57,18 +53,6 @@ def render(document: Document, values: Values) -> str:
         script_data=arrays.script_json(page_data),
         arrays=arrays.embed(document, values),
     )
-
-
-def _appendix(document: Document) -> list[Part]:
-    """The parts of the appendix; a model that no topic describes has a part of its own."""
-    parts = topics.appendix(document)
-    described = {model for part in parts for model in part.models}
-    others = [
-        Part(MODELS_PLACE, name, model.title, f"{name}/appendix.html.j2")
-        for name, model in MODELS.items()
-        if name not in described
-    ]
-    return sorted([*parts, *others])
 
 
 def _tex(formula: str, display: str = "inline") -> Markup:

@@ -23,6 +23,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from mnist_pipeline.methods.table import MODELS
+
+MODELS_PLACE = 65  # in the appendix, of the parts of models that no topic describes
 Values = Mapping[str, Any]
 Document = Mapping[str, Any]
 Named = dict[str, Any]
@@ -58,8 +61,12 @@ def story() -> list[Part]:
 
 
 def appendix(document: Document) -> list[Part]:
-    """The parts of the appendix, in their order."""
+    """The parts of the appendix, in their order; a model that no topic describes has its own."""
     parts = [part for topic in all_topics() for part in getattr(topic, "APPENDIX", ())]
+    described = {model for part in parts for model in part.models}
+    for name, model in MODELS.items():
+        if name not in described:
+            parts.append(Part(MODELS_PLACE, name, model.title, f"{name}/appendix.html.j2"))
     return sorted(part for part in parts if not part.needs or document[part.needs])
 
 
