@@ -336,16 +336,16 @@ def compare(
     >>> list(comparison.models), comparison.missed_by_all, comparison.pairs[0].only_first_correct
     (['b', 'a'], [3], 1)
     """
-    ranked = sorted(evaluations, key=lambda model: evaluations[model].errors)
+    ranked = dict(sorted(evaluations.items(), key=lambda item: item[1].errors))
     correct = {model: _correct(true_labels, predictions[model]) for model in ranked}
     pairs = []
     for first, second in combinations(ranked, 2):
         counts = only_one_correct(correct[first], correct[second])
         pairs.append(PairComparison(first, second, *counts, mcnemar_p_value(*counts)))
-    models = {}
-    for model in ranked:
-        evaluation = evaluations[model]
-        models[model] = Score(evaluation.accuracy, evaluation.errors, evaluation.interval)
+    models = {
+        model: Score(evaluation.accuracy, evaluation.errors, evaluation.interval)
+        for model, evaluation in ranked.items()
+    }
     missed = ~np.logical_or.reduce(list(correct.values()))
     return Comparison(models, pairs, np.flatnonzero(missed).tolist())
 
@@ -365,8 +365,7 @@ def misclassified(
     >>> errors["index"], errors["probability"]
     (array([0, 1]), array([0.9, 0.6]))
     """
-    _check_probabilities(true_labels, probabilities)
-    wrong = np.flatnonzero(~_correct(true_labels, predicted_labels, probabilities.shape[1]))
+    wrong = np.flatnonzero(~_correct(true_labels, predicted_labels))
     confidence = probabilities[wrong, predicted_labels[wrong]]
     wrong = wrong[np.argsort(-confidence, kind="stable")]
     return {

@@ -1,12 +1,11 @@
 """Which images each model misclassifies, and how all models answer them."""
 
-from typing import Any
-
 import numpy as np
+import pandas as pd
 
 from mnist_pipeline.evaluation.scores import misclassified
 from mnist_pipeline.methods.knn.method import vote_probabilities
-from mnist_pipeline.methods.table import MODELS, assets_of_models, by_model
+from mnist_pipeline.methods.table import assets_of_models, by_model
 from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded
 from mnist_pipeline.report.topics import Document, Named, Part, Values
 
@@ -20,15 +19,12 @@ PROBABILITY_STEP = 1e-4
 
 def numbers(values: Values) -> Named:
     """The wrong predictions of each model, in the order of the test images."""
-    return {"errors": {name: _errors(values, name) for name in MODELS}}
-
-
-def _errors(values: Values, name: str) -> list[dict[str, Any]]:
-    predictions, labels = values[f"{name}_predictions"], values["test_digits"].labels
-    columns = misclassified(labels, predictions.labels, predictions.probabilities)
-    order = columns["index"].argsort()
-    rows = zip(*(column[order].tolist() for column in columns.values()))
-    return [dict(zip(columns, row)) for row in rows]
+    errors = {}
+    for name, predictions in by_model(values, "predictions").items():
+        labels = values["test_digits"].labels
+        columns = misclassified(labels, predictions.labels, predictions.probabilities)
+        errors[name] = pd.DataFrame(columns).sort_values("index").to_dict("records")
+    return {"errors": errors}
 
 
 def sprites(document: Document) -> list[int]:
