@@ -88,12 +88,8 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
         counts = np.array(evaluated.confusion_matrix)
         low, high = evaluated.interval
         num_correct = evaluated.total - evaluated.errors
-        by_class = {
-            "class": names,
-            "precision": evaluated.precision,
-            "recall": evaluated.recall,
-            "f1": evaluated.f1,
-        }
+        measures = ("precision", "recall", "f1")
+        by_class = {"class": names, **{name: getattr(evaluated, name) for name in measures}}
         return result(
             evaluated,
             f"{evaluated.accuracy:.2%}, {evaluated.errors} errors",

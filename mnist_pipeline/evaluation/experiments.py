@@ -177,7 +177,8 @@ def summarize(
     for key in ranked:
         trial = trials[key]
         only_this, only_best = only_one_correct(right[key], right[best])
-        low, high = difference_interval(only_this, only_best, len(held_out))
+        interval = difference_interval(only_this, only_best, len(held_out))
+        low, high = (0.0, 0.0) if key == best else interval
         rows.append(
             {
                 "trial": key,
@@ -187,8 +188,8 @@ def summarize(
                 "seed": trial.seed,
                 "held_out_accuracy": float(np.mean(right[key])),
                 "behind": (only_this - only_best) / len(held_out),
-                "behind_low": 0.0 if key == best else low,
-                "behind_high": 0.0 if key == best else high,
+                "behind_low": low,
+                "behind_high": high,
                 "verdict": BEST if key == best else WITHIN_NOISE if high >= 0 else WORSE,
                 "test_accuracy": accuracy(test.labels, labels[key]["test"]),
             }

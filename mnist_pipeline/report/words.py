@@ -3,6 +3,7 @@
 import functools
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -36,7 +37,7 @@ UNUSED: Mapping[str, Any] = {
     "least_gradient": 0,
     "average": 0,
 }
-PACKAGE, FOLDERS = "mnist_pipeline.report", ("templates", "topics")
+REPORT = Path(__file__).parent
 SUPERSCRIPTS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -141,7 +142,7 @@ FILTERS: dict[str, Callable[..., str]] = {
 def environment(*, autoescape: bool, **names: Any) -> jinja2.Environment:
     """The environment of the report's templates, with global names; `autoescape` is for HTML."""
     templates = jinja2.Environment(
-        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(PACKAGE, name) for name in FOLDERS]),
+        loader=jinja2.FileSystemLoader([REPORT / "templates", REPORT / "topics"]),
         autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

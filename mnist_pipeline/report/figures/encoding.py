@@ -47,7 +47,8 @@ def svg(figure: Figure, name: str) -> str:
     unused = r' (?:width|height)="[\d.]+pt"| xmlns(?::xlink)?="[^"]*"| version="1.1"'
     text = re.sub(unused, "", text, count=5)
     text = re.sub(r" font-family: [^;\"]*;", "", text)  # the page's own font
-    text = re.sub(r'(?<= )(?:d|x|y)="[^"]*"', _with_two_decimals, text)
+    coordinates = r'(?<= )(?:d|x|y)="[^"]*"'
+    text = re.sub(coordinates, lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), text)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'\b(?:xlink:)?href="#', f'href="#{name}-', text)
     text = text.replace("url(#", f"url(#{name}-")
@@ -102,10 +103,6 @@ def _drawing(figure: Any, settings: Any) -> Iterator[None]:
     with mpl.rc_context({**style.STYLE, **settings}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")
         yield
-
-
-def _with_two_decimals(attribute: re.Match[str]) -> str:
-    return re.sub(r"(\.\d\d)\d+", r"\1", attribute[0])
 
 
 def rendered(figure: Figure) -> Image.Image:

@@ -88,16 +88,14 @@ def reliability(calibration: Calibration, title: str) -> Figure:
     """
 
     def draw(axes: Axes) -> None:
-        filled = np.array(calibration.counts) > 0
-        counts = np.array(calibration.counts)[filled]
-        confidence = np.array(calibration.confidence)[filled]
-        accuracy = np.array(calibration.accuracy)[filled]
+        bins = np.array([calibration.counts, calibration.confidence, calibration.accuracy])
+        counts, confidence, accuracy = bins[:, bins[0] > 0]
         low, high = 100 * intervals(accuracy, counts)
         axes.plot([0, 100], [0, 100], color=style.SOFT, linestyle="--", linewidth=1)
         axes.vlines(100 * confidence, low, high, color=style.COLORS[0], linewidth=1.5)
         axes.plot(100 * confidence, 100 * accuracy, "o", color=style.COLORS[2], markersize=4)
         for place, count in zip(100 * confidence, counts):
-            axes.text(place, 1, f"{count:,}", rotation=90, ha="center", va="bottom")
+            axes.text(place, 1, f"{count:,.0f}", rotation=90, ha="center", va="bottom")
         axes.set(title=f"{title}: reliability", xlabel="confidence (%)", ylabel="accuracy (%)")
         axes.set(xlim=(0, 102), ylim=(0, 102))
 

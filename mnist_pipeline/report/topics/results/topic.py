@@ -17,6 +17,7 @@ READS = (
 )
 STORY = Part(10, "results", "Results", "results/story.html.j2")
 APPENDIX = (Part(70, "comparison", "Comparison", "results/appendix.html.j2"),)
+OF_CHAMPION = ("model", "accuracy", "errors", "num_held_out")
 SIGNIFICANCE = 0.05
 
 
@@ -27,9 +28,8 @@ def numbers(values: Values) -> Named:
         "models": {name: _model(values, name) for name in MODELS},
         "comparison": _comparison(values),
         "champion": {
-            **{name: getattr(champion, name) for name in ("model", "accuracy", "errors")},
+            **{name: getattr(champion, name) for name in OF_CHAMPION},
             "reason": values["origins"]["champion"]["reason"],
-            "num_held_out": champion.num_held_out,
             "surely_better_than_guessing": _surely_better_than_guessing(values),
         },
         "notebook": _notebook(values),
