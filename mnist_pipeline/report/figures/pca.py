@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import FuncNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -20,21 +19,17 @@ NUM_EIGENVECTORS = 20
 
 
 def covariance(values: np.ndarray) -> Figure:
-    """The covariances as an image; colours show square roots, with zero in the middle."""
+    """The covariances as an image: signed square roots, red above zero and blue below."""
 
     def draw(axes: Axes) -> None:
         limit = np.abs(values).max() or 1.0
-        norm = FuncNorm((signed_root, lambda roots: roots * np.abs(roots)), vmin=-limit, vmax=limit)
-        drawn = axes.imshow(values, cmap="RdBu_r", norm=norm, interpolation="antialiased")
-        axes.set(title="Covariance of the pixels")
+        largest: Any = {"vmin": -(limit**0.5), "vmax": limit**0.5}
+        axes.imshow(signed_root(values), cmap="RdBu_r", interpolation="antialiased", **largest)
+        axes.set(title=f"Covariance of the pixels, at most {limit:,.0f} grey levels²")
         axes.set(xlabel="pixel (row by row)", ylabel="pixel (row by row)")
         axes.grid(False)
-        scale: Any = {"fraction": 0.25, "pad": 0.03, "shrink": 0.84, "format": "{x:,.0f}"}
-        scale["ticks"] = limit * np.array([-1, -0.25, 0, 0.25, 1])
-        label = "covariance (grey levels squared)"
-        axes.figure.colorbar(drawn, ax=axes, label=label, **scale)
 
-    return style.side_by_side(draw, size=(6.18, 4.68), left=0.78)
+    return style.side_by_side(draw, size=(5.0, 4.84), left=0.78)
 
 
 def signed_root(values: np.ndarray) -> np.ndarray:
@@ -105,10 +100,9 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) 
     """
     shown = scattered(labels)
     points, labels = points[shown], labels[shown]
-    long = style.are_long(names)
-    are_markers = not long and all(name.isascii() and name.isalnum() for name in names)
-    columns = 2 if long else 10
-    legend = 0.0 if are_markers else 0.31 + 0.22 * -(-len(names) // columns)  # inches
+    is_short = not style.are_long(names)
+    are_markers = is_short and all(name.isascii() and name.isalnum() for name in names)
+    legend = 0.0 if are_markers else 0.31 + 0.22 * -(-len(names) // 2)  # inches
 
     def draw(axes: Axes) -> None:
         for k, name in enumerate(names):
@@ -129,7 +123,7 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) 
         if not are_markers:
             axes.legend(
                 title="class",
-                ncols=columns,
+                ncols=2,
                 loc="upper center",
                 bbox_to_anchor=(0.45, -0.15),
                 columnspacing=0.6,
@@ -151,6 +145,6 @@ def reconstructions(
     rows = np.concatenate([originals[None], images])[:, : style.MAX_COLUMNS]
     columns = rows.shape[1]
     names = ["original", *(f"k = {k}" for k in num_components)]
-    captions = [name if column == 0 else "" for name in names for column in range(columns)]
+    captions = [caption for name in names for caption in (name, *[""] * (columns - 1))]
     title = f"{columns} images reconstructed from their first k components"
     return image_grid(rows.reshape(-1, *originals.shape[1:]), columns, captions, title)
