@@ -1,20 +1,12 @@
 """What answers users until another model becomes the champion."""
 
-from typing import NamedTuple
+from typing import Any
 
 import dagster as dg
 
 from mnist_pipeline.data.records import Predictions
 from mnist_pipeline.evaluation.champion import Champion
-from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError, version_of
-
-
-class InService(NamedTuple):
-    """What answers users, and its card."""
-
-    recognizer: Recognizer
-    card: str
 
 
 def champion_in_service(storage: Storage) -> Champion | None:
@@ -29,9 +21,9 @@ def champion_in_service(storage: Storage) -> Champion | None:
     return present
 
 
-def kept(champion: Champion, predictions: Predictions, storage: Storage) -> InService | None:
-    """What stays in service because a later training of the champion's model did not replace it;
-    None if the stored model, which makes `predictions`, is the champion.
+def kept(asset: str, champion: Champion, predictions: Predictions, storage: Storage) -> Any:
+    """The value of an asset that stays in service because a later training of the champion's model
+    did not replace it; None if the stored model, which makes `predictions`, is the champion.
     """
     if version_of(predictions) == champion.model_version:
         return None
@@ -41,4 +33,4 @@ def kept(champion: Champion, predictions: Predictions, storage: Storage) -> InSe
             "champion does; choose again: mnist-pipeline run --select key:champion+",
             allow_retries=False,
         )
-    return InService(storage.read("recognizer"), storage.read("model_card"))
+    return storage.read(asset)

@@ -45,7 +45,7 @@ def evaluation_report(
             "origins": stored_results.origins(sorted(dep.asset_key.path[-1] for dep in spec.deps)),
             "since_last_run": stored_results.since_last_run(by_asset["test_digits"].labels),
         }
-        composed = document.compose(values)
+        composed = topics.merged("numbers", values)
         html = page.render(composed, values)
     return result(
         document.Report(html, composed),
@@ -82,9 +82,10 @@ def model_card(stored_results: dg.ResourceParam[StoredResults], **by_asset: Any)
     champion = by_asset["champion"]
     model = MODELS[champion.model]
     with stopwatch():
-        present = kept(champion, by_asset[model.predictions_asset], stored_results.storage)
+        predictions = by_asset[model.predictions_asset]
+        present = kept("model_card", champion, predictions, stored_results.storage)
         origins = stored_results.origins(["champion", model.model_asset])
-        text = present.card if present else card.render({**by_asset, "origins": origins})
+        text = present or card.render({**by_asset, "origins": origins})
     return result(
         text,
         f"{model.title}, {champion.accuracy:.2%}{', as before' if present else ''}",

@@ -120,16 +120,12 @@ def recognizer(
     """
     predictions = by_asset[f"{champion.model}_predictions"]
     with stopwatch():
-        present = kept(champion, predictions, stored_results.storage)
-        models = (
-            present.recognizer
-            if present
-            else recognition.assemble(
-                champion.model,
-                by_model(by_asset, "model"),
-                mean=data_mean,
-                eigenvectors=eigendecomposition.eigenvectors,
-            )
+        present = kept("recognizer", champion, predictions, stored_results.storage)
+        models = present or recognition.assemble(
+            champion.model,
+            by_model(by_asset, "model"),
+            mean=data_mean,
+            eigenvectors=eigendecomposition.eigenvectors,
         )
         models = models.of(raw_mnist.data_set)
     answers = models.recognize(test_digits.images[:NUM_CHECKED])

@@ -85,18 +85,12 @@ def _classes(evaluation: Evaluation, names: tuple[str, ...]) -> list[dict[str, A
     ]
 
 
-def _disturbed(measured: pd.DataFrame, model: str) -> list[dict[str, Any]]:
+def _disturbed(measured: pd.DataFrame, model: str) -> list[dict[Any, Any]]:
     """The accuracy of a model under each disturbance, the lowest first."""
     rows = measured[measured["model"] == model].sort_values("accuracy", kind="stable")
     _, highs = intervals(rows["accuracy"].to_numpy(), rows["count"].to_numpy())
     disturbed = [
-        {
-            "disturbance": robustness.DISTURBANCES[row["disturbance"]],
-            "amount": row["amount"],
-            "total": row["count"],
-            "share": row["accuracy"],
-            "high": high,
-        }
+        {**row, "disturbance": robustness.DISTURBANCES[row["disturbance"]], "high": high}
         for row, high in zip(rows.to_dict("records"), highs)
     ]
     return [row for row in disturbed if row["amount"] != row["disturbance"].neutral]

@@ -1,4 +1,4 @@
-"""Every number of the report as one JSON document, and the report as it is stored."""
+"""The report as it is stored."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from mnist_pipeline.report import topics
 from mnist_pipeline.utils.stored_types import stored_type
 
 
@@ -31,8 +30,3 @@ class Report(NamedTuple):
     def from_files(cls, files: Mapping[str, bytes]) -> Report:
         """The inverse of `to_files`."""
         return cls(files["index.html"].decode(), json.loads(files["report.json"]))
-
-
-def compose(values: topics.Values) -> dict[str, Any]:
-    """Every number of the report as plain JSON values."""
-    return topics.merged("numbers", values)

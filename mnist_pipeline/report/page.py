@@ -22,7 +22,7 @@ MATHML = {
 
 
 def render(document: Document, values: Values) -> str:
-    """The page of a document from `document.compose`, with drawings of the values."""
+    """The page of a document, the numbers of all topics, with drawings of the values."""
     data = document["data"]
     environment = words.environment(autoescape=True, tex=_tex, many_classes=figures.MANY_CLASSES)
     titles = {name: model.title for name, model in MODELS.items()}

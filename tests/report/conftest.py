@@ -13,7 +13,7 @@ import pytest
 
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.methods.table import assets_of_models
-from mnist_pipeline.report import document, page
+from mnist_pipeline.report import page, topics
 from mnist_pipeline.report.topics import Values, reads
 from mnist_pipeline.runtime.storage.storage import Storage
 
@@ -53,7 +53,7 @@ def values(finished_run: tuple[Any, Path]) -> Values:
 
 @pytest.fixture(scope="package")
 def composed(values: Values) -> dict[str, Any]:
-    return document.compose(values)
+    return topics.merged("numbers", values)
 
 
 @pytest.fixture(scope="package")

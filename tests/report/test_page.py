@@ -20,7 +20,7 @@ from mnist_pipeline.data.records import CLASS_NAMES, RawData
 from mnist_pipeline.evaluation import scores, versions
 from mnist_pipeline.methods.networks.training import RECIPES
 from mnist_pipeline.methods.table import MODELS, by_model
-from mnist_pipeline.report import arrays, document, page
+from mnist_pipeline.report import arrays, page, topics
 from mnist_pipeline.report.topics import Values
 
 HOSTILE = "<script>alert(1)</script>"
@@ -37,7 +37,7 @@ def without_charts(html: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def render(values: Values, **changed: Any) -> str:
-    return page.render(document.compose(values) | changed, values)
+    return page.render(topics.merged("numbers", values) | changed, values)
 
 
 def test_the_page_refers_to_nothing_outside_itself(html: str) -> None:
