@@ -213,7 +213,11 @@ def reconstructions(
     values, vectors = eigendecomposition
     ks = sorted(set(config.num_components))
     with stopwatch():
-        images = np.stack([_reconstruct(digit_images, data_mean, vectors[:, :k]) for k in ks])
+        rows = [
+            pca.reconstruct(pca.project(digit_images, data_mean, leading), data_mean, leading)
+            for leading in (vectors[:, :k] for k in ks)
+        ]
+        images = np.reshape(rows, (len(ks), *digit_images.shape))
         shares = pca.explained_share(values)[np.array(ks) - 1]
         errors = pca.reconstruction_rmse(test_digits.images, data_mean, vectors, ks)
     value = Reconstructions(np.array(ks), images.astype(np.float32), shares, errors)
@@ -224,10 +228,4 @@ def reconstructions(
         figures={"reconstructions": figures.reconstructions(digit_images, images, ks)},
         config=config,
         checks={"error_falls": at_most(np.diff(errors, prepend=errors[0]).max(), 0)},
-    )
-
-
-def _reconstruct(images: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
-    return pca.reconstruct(pca.project(images, mean, components), mean, components).reshape(
-        images.shape
     )

@@ -110,7 +110,7 @@ def pictures(document: Document, values: Values) -> Named:
     is misread most often, in each amount.
     """
     measured = document["robustness"]
-    labels = np.array(measured["shown"]["labels"])
+    labels = measured["shown"]["labels"]
     undisturbed = values["test_digits"].images[measured["shown"]["indices"]]
     by_disturbance = {}
     for name, disturbance in measured["disturbances"].items():
@@ -123,11 +123,10 @@ def pictures(document: Document, values: Values) -> Named:
             first_amount = 0
             shown = [int(is_wrong.sum(axis=0).argmax())]
         rows = []
-        for amount, answered in list(zip(disturbance["amounts"], answers))[first_amount:]:
+        for amount, answered in list(zip(disturbance["amounts"], answers.tolist()))[first_amount:]:
             disturbed = robustness.disturb(undisturbed, name, amount)
             for place in shown:
-                picture = drawn.grey(disturbed[place])
-                rows.append((picture, amount, int(labels[place]), int(answered[place])))
+                rows.append((drawn.grey(disturbed[place]), amount, labels[place], answered[place]))
         by_disturbance[name] = rows
     return {"disturbed": by_disturbance}
 
