@@ -41,7 +41,7 @@ LOADED = {
     "classes_mixed": "Softmax regression learns from one image after the other, and would forget "
     "classes that do not come again. 1 if the images are sorted by class.",
 }
-CHECKS = {"train_digits": LOADED, "test_digits": LOADED}
+CHECKS = dict.fromkeys(("train_digits", "test_digits"), LOADED)
 data_directory = dg.AssetSpec(
     "data_directory",
     group_name=GROUP,
@@ -73,54 +73,51 @@ def raw_mnist(data_set: DataSetResource):
     )
 
 
-def _read(
-    split: Split, raw_mnist: RawData, data_set: DataSetResource
-) -> dg.MaterializeResult[DigitSet]:
-    names = raw_mnist.class_names
-    with stopwatch():
-        digits = datasets.load_digits(data_set.path, split, recorded=raw_mnist.files)
-    judged = findings.judge(digits, names)
-    counts = np.bincount(digits.labels, minlength=len(names))
-    return result(
-        digits,
-        f"{len(digits.labels):,} images",
-        numbers={
-            ROW_COUNT: len(digits.labels),
-            **{name: judged[name].value for name in ("pixel_mean", "pixel_deviation")},
-        },
-        tables={"classes": pd.DataFrame({"class": names, "count": counts})},
-        figures={
-            "sample": figures.image_grid(
-                digits.images[:40], columns=10, title=f"The first {split} images"
-            )
-        },
-        checks=judged,
+def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
+    name = f"{split}_digits"
+
+    @dg.asset(
+        name=name,
+        io_manager_key=STORAGE,
+        group_name=GROUP,
+        kinds={"numpy"},
+        description=description,
+        check_specs=checks(name, CHECKS, *findings.PROBLEMS),
     )
+    def digits(raw_mnist: RawData, data_set: DataSetResource):
+        names = raw_mnist.class_names
+        with stopwatch():
+            loaded = datasets.load_digits(data_set.path, split, recorded=raw_mnist.files)
+        judged = findings.judge(loaded, names)
+        images, labels = loaded
+        counts = np.bincount(labels, minlength=len(names))
+        return result(
+            loaded,
+            f"{len(labels):,} images",
+            numbers={
+                ROW_COUNT: len(labels),
+                **{name: judged[name].value for name in ("pixel_mean", "pixel_deviation")},
+            },
+            tables={"classes": pd.DataFrame({"class": names, "count": counts})},
+            figures={
+                "sample": figures.image_grid(
+                    images[:40], columns=10, title=f"The first {split} images"
+                )
+            },
+            checks=judged,
+        )
+
+    return digits
 
 
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=GROUP,
-    kinds={"numpy"},
-    check_specs=checks("train_digits", CHECKS, *findings.PROBLEMS),
+train_digits = _digits_asset(
+    "train", "Training images, uint8 (N, 28, 28), and their labels, uint8 (N,)."
 )
-def train_digits(raw_mnist: RawData, data_set: DataSetResource):
-    """Training images, uint8 (N, 28, 28), and their labels, uint8 (N,)."""
-    return _read("train", raw_mnist, data_set)
-
-
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=GROUP,
-    kinds={"numpy"},
-    check_specs=checks("test_digits", CHECKS, *findings.PROBLEMS),
+test_digits = _digits_asset(
+    "test",
+    "Test images, uint8 (N, 28, 28), and their labels, uint8 (N,).\n\n"
+    "Nothing is trained or tuned on them.",
 )
-def test_digits(raw_mnist: RawData, data_set: DataSetResource):
-    """Test images, uint8 (N, 28, 28), and their labels, uint8 (N,).
-
-    Nothing is trained or tuned on them.
-    """
-    return _read("test", raw_mnist, data_set)
 
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
@@ -131,12 +128,15 @@ def digit_images(train_digits: DigitSet, raw_mnist: RawData):
         images = datasets.first_of_each_class(train_digits)
         means = datasets.class_means(train_digits)
     columns = min(10, len(images))
-    first, mean = (f"The {kind} training image of each class" for kind in ("first", "mean"))
     return result(
         images,
         f"{len(images)} classes",
         figures={
-            "digits": figures.image_grid(images, columns, names, first),
-            "class_means": figures.image_grid(means, columns, names, mean),
+            "digits": figures.image_grid(
+                images, columns, names, "The first training image of each class"
+            ),
+            "class_means": figures.image_grid(
+                means, columns, names, "The mean training image of each class"
+            ),
         },
     )
