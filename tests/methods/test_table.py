@@ -6,8 +6,7 @@ import sys
 import pytest
 
 from mnist_pipeline.methods.table import MODELS, number_in_words
-from mnist_pipeline.report.figures import COLORS
-from mnist_pipeline.report.figures.style import MARKERS
+from mnist_pipeline.report.figures.style import COLORS, MARKERS
 
 
 @pytest.mark.parametrize(

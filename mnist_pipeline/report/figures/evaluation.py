@@ -107,40 +107,39 @@ def robustness(measured: Mapping[str, Curves], num_images: int, champion: str) -
 
     Corruptions are left out. Bands show the 95% intervals. The line of the champion is emphasised.
     """
-    draw = partial(_draw_robustness, num_images=num_images, champion=champion)
+
+    def draw(axes: Axes, curves: Curves) -> None:
+        # A line at the neutral amount; it is on the left if it is an end.
+        axes.axvline(curves.neutral, color=style.SOFT, linestyle="--", linewidth=1)
+        last = 0 if curves.neutral == curves.amounts[-1] else -1
+        ends = {}
+        for name, shares in curves.accuracies.items():
+            model = MODELS[name]
+            percents = 100 * np.array(shares)
+            emphasis = 2 if name == champion else 1
+            axes.plot(
+                curves.amounts,
+                percents,
+                color=model.color,
+                linewidth=1.4 * emphasis,
+                marker=model.marker,
+                markersize=4,
+                zorder=2 + emphasis / 10,
+            )
+            ends[model.short_title] = (curves.amounts[last], percents[last], model.color)
+            low, high = 100 * intervals(np.array(shares), num_images)
+            axes.fill_between(
+                curves.amounts, low, high, color=model.color, alpha=0.1 * emphasis, linewidth=0
+            )
+        axes.set(title=curves.title, xlabel=curves.unit, ylabel="accuracy (%)", ylim=(0, 102))
+        axes.set_xticks(curves.amounts)
+        axes.xaxis.set_major_formatter("{x:g}")
+        if last == 0:
+            axes.invert_xaxis()
+        style.label_ends(axes, ends, bold=MODELS[champion].short_title)
+
     panels = [partial(draw, curves=measured[name]) for name in measured if name not in CORRUPTED]
     return style.side_by_side(*panels, right=0.82)
-
-
-def _draw_robustness(axes: Axes, curves: Curves, num_images: int, champion: str) -> None:
-    """Draw the curves, with a line at the neutral amount; it is on the left if it is an end."""
-    axes.axvline(curves.neutral, color=style.SOFT, linestyle="--", linewidth=1)
-    last = 0 if curves.neutral == curves.amounts[-1] else -1
-    ends = {}
-    for name, shares in curves.accuracies.items():
-        model = MODELS[name]
-        percents = [100 * share for share in shares]
-        emphasis = 2 if name == champion else 1
-        axes.plot(
-            curves.amounts,
-            percents,
-            color=model.color,
-            linewidth=1.4 * emphasis,
-            marker=model.marker,
-            markersize=4,
-            zorder=2 + emphasis / 10,
-        )
-        ends[model.short_title] = (curves.amounts[last], percents[last], model.color)
-        low, high = 100 * intervals(np.array(shares), num_images)
-        axes.fill_between(
-            curves.amounts, low, high, color=model.color, alpha=0.1 * emphasis, linewidth=0
-        )
-    axes.set(title=curves.title, xlabel=curves.unit, ylabel="accuracy (%)", ylim=(0, 102))
-    axes.set_xticks(curves.amounts)
-    axes.xaxis.set_major_formatter("{x:g}")
-    if last == 0:
-        axes.invert_xaxis()
-    style.label_ends(axes, ends, bold=MODELS[champion].short_title)
 
 
 def learning_curves(

@@ -36,7 +36,6 @@ from mnist_pipeline.report.figures.pca import (
     signed_root,
 )
 from mnist_pipeline.report.figures.style import (
-    COLORS,
     MANY_CLASSES,
     MAX_COLUMNS,
     SQUARE,

@@ -32,24 +32,24 @@ def harris_corners(images: np.ndarray, corners: np.ndarray) -> Figure:
 
 
 def gradients(places: Mapping[str, Place]) -> dict[str, style.Panel]:
-    """The gradients around each place, on equal axes."""
+    """The nine gradients around each place, and the ellipse of their principal components, on equal
+    axes.
+    """
     limit = 1.1 * max(float(np.abs(place.gradients).max()) for place in places.values()) or 1.0
-    return {
-        name: partial(draw_gradients, place=place, title=f"Gradients: {name}", limit=limit)
-        for name, place in places.items()
-    }
 
+    def draw(axes: Axes, name: str) -> None:
+        place = places[name]
+        angle = np.linspace(0, 2 * np.pi, 73)
+        # √(λ/9): root mean squares along the eigenvectors.
+        semi_axes = np.sqrt(place.eigenvalues / len(place.gradients))
+        circle = np.stack([np.cos(angle), np.sin(angle)])
+        axes.plot(*place.eigenvectors @ (semi_axes[:, None] * circle), color=style.COLORS[0])
+        for semi_axis, direction in zip(semi_axes, place.eigenvectors.T):
+            axes.plot(*np.outer(direction * semi_axis, [-1, 1]), color=style.COLORS[0], linewidth=1)
+        axes.plot(*place.gradients.T, "o", color=style.COLORS[2], markersize=4, alpha=0.8)
+        axes.set(title=f"Gradients: {name}", aspect="equal")
+        axes.set(xlabel="I_x (grey levels per pixel)", ylabel="I_y (grey levels per pixel)")
+        # y downwards, like the numbers of rows
+        axes.set(xlim=(-limit, limit), ylim=(limit, -limit))
 
-def draw_gradients(axes: Axes, place: Place, title: str, limit: float) -> None:
-    """The nine gradients around a pixel, and the ellipse of their principal components."""
-    angle = np.linspace(0, 2 * np.pi, 73)
-    # √(λ/9): root mean squares along the eigenvectors.
-    semi_axes = np.sqrt(place.eigenvalues / len(place.gradients))
-    ellipse = place.eigenvectors @ (semi_axes[:, None] * np.stack([np.cos(angle), np.sin(angle)]))
-    axes.plot(*ellipse, color=style.COLORS[0])
-    for semi_axis, direction in zip(semi_axes, place.eigenvectors.T):
-        axes.plot(*np.outer(direction * semi_axis, [-1, 1]), color=style.COLORS[0], linewidth=1)
-    axes.plot(*place.gradients.T, "o", color=style.COLORS[2], markersize=4, alpha=0.8)
-    axes.set(title=title, aspect="equal")
-    axes.set(xlabel="I_x (grey levels per pixel)", ylabel="I_y (grey levels per pixel)")
-    axes.set(xlim=(-limit, limit), ylim=(limit, -limit))  # y downwards, like the numbers of rows
+    return {name: partial(draw, name=name) for name in places}
