@@ -32,7 +32,7 @@ MIN_SIZE = 10  # an image of each digit
 MAX_TRIALS = 1_000
 DEFAULTS = "default"  # the settings of a trial that only has defaults
 MINUS = "minus"  # in the key of a trial
-BEST, WITHIN_NOISE, WORSE = "best", "within its noise", "worse"
+WITHIN_NOISE = "within its noise"  # of the best trial
 Value = str | int | float | None
 Grids = TypeAdapter(list[dict[str, Value | list[Value]]])
 
@@ -190,7 +190,7 @@ def summarize(
                 "behind": (only_this - only_best) / len(held_out),
                 "behind_low": low,
                 "behind_high": high,
-                "verdict": BEST if key == best else WITHIN_NOISE if high >= 0 else WORSE,
+                "verdict": "best" if key == best else WITHIN_NOISE if high >= 0 else "worse",
                 "test_accuracy": accuracy(test.labels, labels[key]["test"]),
             }
         )

@@ -75,11 +75,14 @@ def _scaled(images: Images, factor: float) -> Images:
 
 
 def _corruption(name: str) -> Disturbance:
-    def apply(images: Images, amount: float) -> Images:
-        return corrupt(images, name) if amount else images
-
-    title = f"Corruption: {name.replace('_', ' ')}"
-    return Disturbance(title, "MNIST-C", 0, (0, 1), (0, 0), apply)
+    return Disturbance(
+        title=f"Corruption: {name.replace('_', ' ')}",
+        unit="MNIST-C",
+        neutral=0,
+        amounts=(0, 1),
+        small=(0, 0),
+        apply=lambda images, amount: corrupt(images, name) if amount else images,
+    )
 
 
 _ROTATIONS = (0, 5, 10, 15, 20, 30)
@@ -161,8 +164,8 @@ def curves(measured: pd.DataFrame) -> dict[str, Curves]:
     """The result of `measure`, by disturbance."""
     by_disturbance = {}
     for name, kind in DISTURBANCES.items():
-        models = measured[measured["disturbance"] == name].groupby("model", sort=False)
-        accuracies = {str(model): rows["accuracy"].tolist() for model, rows in models}
+        models = measured[measured["disturbance"] == name].groupby("model", sort=False)["accuracy"]
+        accuracies = {str(model): shares.tolist() for model, shares in models}
         amounts = list(map(float, kind.amounts))
         by_disturbance[name] = Curves(kind.title, kind.unit, kind.neutral, amounts, accuracies)
     return by_disturbance

@@ -118,8 +118,7 @@ def _misread(document: Document, *models: str) -> np.ndarray:
 
 def _distinct(*indices: np.ndarray) -> np.ndarray:
     """All indices in their order, without repetitions."""
-    joined = np.concatenate(indices)
-    return np.asarray(joined[np.sort(np.unique(joined, return_index=True)[1])])
+    return np.array(list(dict.fromkeys(np.concatenate(indices).tolist())))
 
 
 def _num_fitting(images: np.ndarray, num_bytes: int) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnist_pipeline.evaluation import robustness
-from mnist_pipeline.evaluation.champion import Champion, checksum
+from mnist_pipeline.evaluation.champion import checksum
 from mnist_pipeline.evaluation.scores import Evaluation, intervals
 from mnist_pipeline.methods.table import MODELS, assets_of_models
 from mnist_pipeline.report import words
@@ -50,7 +50,7 @@ def render(values: Values) -> str:
             model=model,
             settings=words.recipe_in_words(origin),
             models=MODELS,
-            fingerprint=fingerprint(champion),
+            fingerprint=checksum(np.array(champion.labels)),
             classes=classes,
             hard_classes=[row for row in classes if row["high"] < evaluation.accuracy],
             disturbed=disturbed,
@@ -60,11 +60,6 @@ def render(values: Values) -> str:
             reliable=RELIABLE,
         )
     )
-
-
-def fingerprint(champion: Champion) -> str:
-    """The SHA-256 of the champion's labels of the test images; the card contains it."""
-    return checksum(np.array(champion.labels))
 
 
 def _classes(evaluation: Evaluation, names: tuple[str, ...]) -> list[dict[str, Any]]:

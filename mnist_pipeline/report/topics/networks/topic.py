@@ -53,10 +53,11 @@ def code() -> Code:
 
 def arrays(values: Values, images: Images) -> Arrays:
     """The weights, rounded: the 8 bits of a weight of the hidden layer are enough."""
-    weights: dict[str, np.ndarray] = {}
-    for name in NETWORKS:
-        arrays = weights_of(values[f"{name}_model"])
-        weights |= {f"{name}.{part}": array for part, array in arrays.items()}
+    weights = {
+        f"{name}.{part}": array
+        for name in NETWORKS
+        for part, array in weights_of(values[f"{name}_model"]).items()
+    }
     hidden = weights.pop("mlp.hidden.weight")
     # W x = Q (s ⊙ x) with integers Q: the less ink a pixel has, the larger its step s may be.
     mean_square = values["data_mean"].ravel() ** 2 + values["covariance"].diagonal()

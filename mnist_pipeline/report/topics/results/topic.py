@@ -83,8 +83,9 @@ def _notebook(values: Values) -> Named:
     """The results of the course notebook that the project grew from; it was on MNIST."""
     if not values["raw_mnist"].data_set.is_mnist:
         return {}
-    results = {name: model.notebook for name, model in MODELS.items()}
-    return {name: dataclasses.asdict(result) for name, result in results.items() if result}
+    return {
+        name: dataclasses.asdict(model.notebook) for name, model in MODELS.items() if model.notebook
+    }
 
 
 def _comparison(values: Values) -> Named:

@@ -91,16 +91,18 @@ def robustness_in_words(models: Mapping[str, Mapping[str, float]], num_images: i
 def charts(document: Document, values: Values) -> Named:
     """Accuracy against confidence of each model, and the accuracy under each disturbance."""
     curves, num_images = _measured(values)
-    charts = {
-        f"reliability_{name}": figures.reliability(evaluation.calibration, MODELS[name].title)
-        for name, evaluation in by_model(values, "evaluation").items()
+    champion = values["champion"].model
+    return {
+        **{
+            f"reliability_{name}": figures.reliability(evaluation.calibration, MODELS[name].title)
+            for name, evaluation in by_model(values, "evaluation").items()
+        },
+        **{
+            f"robustness_{name}": figures.robustness({name: curve}, num_images, champion)
+            for name, curve in curves.items()
+            if name not in CORRUPTED
+        },
     }
-    for name, curve in curves.items():
-        if name not in CORRUPTED:
-            charts[f"robustness_{name}"] = figures.robustness(
-                {name: curve}, num_images, values["champion"].model
-            )
-    return charts
 
 
 def pictures(document: Document, values: Values) -> Named:
