@@ -55,8 +55,7 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
     difference = corners.gram_difference.max()
     return result(
         corners,
-        f"{num_corners} corners; M "
-        + (f"is GᵀG up to {difference:.0e}" if difference else "equals GᵀG"),
+        f"{num_corners} corners; M differs from GᵀG by {difference:.1g}",
         figures={
             "corners": figures.harris_corners(digit_images, corners.corners),
             "responses": figures.image_grid(

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from mnist_pipeline.data.records import DataSet
-from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.methods.table import MODELS, assets_of_models
 from mnist_pipeline.report import card, topics
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
@@ -71,7 +71,7 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSet) -> dict[str, Any]
     io_manager_key=STORAGE,
     group_name="serving",
     kinds={"markdown"},
-    deps=[model.model_asset for model in MODELS.values()],
+    deps=assets_of_models("model"),
     ins={name: dg.AssetIn(name) for name in card.READS},
 )
 def model_card(stored_results: dg.ResourceParam[StoredResults], **by_asset: Any):

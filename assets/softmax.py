@@ -52,14 +52,16 @@ def softmax_model(
     with stopwatch():
         fitted = method.fit(images, labels, settings, seed=seed.number, on_epoch=on_epoch)
     loss, accuracy = fitted["loss"], fitted["accuracy"]
-    deviations = method.pixel_deviations(images)
     return result(
         fitted,
         f"loss {loss[-1]:.4f} after {len(loss)} epochs",
         numbers={"loss": float(loss[-1]), "training_accuracy": float(accuracy[-1])},
         figures={
             "templates": figures.templates(
-                fitted["weights"], deviations, IMAGE_SIDE, raw_mnist.class_names
+                fitted["weights"],
+                method.pixel_deviations(images),
+                IMAGE_SIDE,
+                raw_mnist.class_names,
             ),
             "learning": figures.learning_curves(loss, {"training": accuracy}, "Softmax regression"),
         },
