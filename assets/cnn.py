@@ -4,12 +4,13 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.records import DigitSet, Predictions
+from mnist_pipeline.data.records import DigitSet, Predictions, RawData
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 GROUP = "networks"
+NUM_ERRORS_SHOWN = 60
 
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
@@ -26,13 +27,22 @@ def cnn_kernels(cnn_model: dict[str, np.ndarray]):
 
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"pandas"})
-def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet):
-    """Every test digit that the convolutional network misreads, the most confident error first.
-
-    The report shows them.
-    """
-    labels = test_digits.labels
+def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, raw_mnist: RawData):
+    """Every test digit that the convolutional network misreads, the most confident error first."""
+    (images, labels), names = test_digits, raw_mnist.class_names
     with stopwatch():
         rows = scores.misclassified(labels, cnn_predictions.labels, cnn_predictions.probabilities)
         errors = pd.DataFrame(rows)
-    return result(errors, f"{len(errors)} errors of {len(labels):,}", tables={"worst": errors})
+    shown = errors.head(NUM_ERRORS_SHOWN)
+    pairs = zip(shown["true_label"], shown["predicted_label"])
+    captions = [f"{names[true]} → {names[predicted]}" for true, predicted in pairs]
+    drawn = {}
+    if captions:
+        title = "The most confident errors: true → predicted"
+        drawn["errors"] = figures.image_grid(images[shown["index"]], 10, captions, title)
+    return result(
+        errors,
+        f"{len(errors)} errors of {len(labels):,}",
+        tables={"worst": errors},
+        figures=drawn,
+    )

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from support.servers import command, variables
 
-from mnist_pipeline.evaluation import experiments
 from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 
 pytestmark = pytest.mark.slow

@@ -49,7 +49,7 @@ INPUTS = {
         "cnn_model": {"raw_mnist", "train_digits"},
         "cnn_predictions": {"cnn_model", "test_digits"},
         "cnn_kernels": {"cnn_model"},
-        "cnn_errors": {"cnn_predictions", "test_digits"},
+        "cnn_errors": {"cnn_predictions", "raw_mnist", "test_digits"},
     },
     "evaluation": {
         **{
