@@ -42,15 +42,14 @@ class Entry(NamedTuple):
 
 
 def fitted(title: str, picture: np.ndarray, readings: Sequence[Reading]) -> Entry:
-    """Fit a picture to the sheet, not blurred if enlarged, so that a large one takes no memory.
+    """Reduce a picture to its size on the sheet, so that a large one takes no memory.
 
     The picture is upright and grey, (rows, columns), as `pictures.read` returns it.
     """
-    height, width = picture.shape
-    scale = min(PICTURE_SIZE[0] / width, PICTURE_SIZE[1] / height)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    method = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
-    image = Image.fromarray(picture).resize(size, method, reducing_gap=2.0).convert("RGB")
+    image = Image.fromarray(picture)
+    image.thumbnail(PICTURE_SIZE)
+    image = image.convert("RGB")
+    scale = max(image.size) / max(picture.shape)
     pen = ImageDraw.Draw(image)
     font = ImageFont.load_default(FONT_SIZE)
     for number, reading in enumerate(readings, 1):

@@ -39,7 +39,7 @@ def test_the_images_of_a_digit_are_on_the_sheet_and_those_of_a_photo_are_no_nega
     sheet = np.asarray(draw([fitted("a.png", reading.image, [reading])], recognizer).convert("L"))
     near = [recognizer.training_image(n.index) for n in reading.recognition.neighbors]
     levels = np.hstack([reading.image, *near])
-    top = PICTURE_SIZE[1] + 3 * GAP
+    top = 28 + 3 * GAP
     drawn = sheet[top::ZOOM, GAP::ZOOM][: len(levels), : levels.shape[1]]
     np.testing.assert_array_equal(drawn, levels if is_photo else 255 - levels)
 
