@@ -4,6 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from mnist_pipeline.evaluation.versions import SERVING
 from mnist_pipeline.methods.table import STORED
 from mnist_pipeline.runtime.graph import loading
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
@@ -17,7 +18,6 @@ MODULES = (
     *("report", "serving", "softmax"),
 )
 KEPT_VERSIONS = 20  # of each model, its predictions and its evaluation
-SERVING = ("champion", "recognizer", "model_card")  # all versions are kept, to be restored
 
 defs = dg.Definitions.merge(
     loading.load_package(Path(__file__).parent, str(__package__)),
@@ -25,6 +25,7 @@ defs = dg.Definitions.merge(
         executor=dg.in_process_executor,
         resources={
             STORAGE: StorageIOManager(
+                # All versions of what serves are kept, to be restored.
                 keep={**dict.fromkeys(STORED, KEPT_VERSIONS), **dict.fromkeys(SERVING)}
             ),
             "data_set": DataSetResource(),

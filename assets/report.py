@@ -43,7 +43,7 @@ def evaluation_report(
             **by_asset,
             "run": _run(context, by_asset["raw_mnist"].data_set),
             "origins": stored_results.origins(sorted(dep.asset_key.path[-1] for dep in spec.deps)),
-            "since_last_run": stored_results.since_last_run(by_asset["test_digits"].labels),
+            "since_last_run": stored_results.since_last_run(),
         }
         composed = topics.merged("numbers", values)
         html = page.render(composed, values)

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from mnist_pipeline.evaluation import versions
-from mnist_pipeline.methods.table import STORED
 from mnist_pipeline.runtime.storage import history, storage
 from mnist_pipeline.utils.printable import printable
 
@@ -18,9 +17,9 @@ CHANGE = "  {:<32} {:<22} {}"
 def print_comparison(names: Sequence[str], *, as_json: bool) -> None:
     """Print what differs between two runs, or two versions of models."""
     stored = storage.current()
-    records = history.records(stored, [*STORED, "champion"])
+    records = history.records(stored)
     (before, old), (after, new) = (versions.find(name, records) for name in names)
-    comparison = history.compare(stored, old, new, stored.read(versions.TEST_SET).labels)
+    comparison = history.compare(stored, old, new)
     if as_json:
         click.echo(json.dumps({"before": before, "after": after, **comparison}, indent=1))
     else:

@@ -11,7 +11,7 @@ import click
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.evaluation import versions
 from mnist_pipeline.evaluation.versions import DIGITS, ModelVersion
-from mnist_pipeline.methods.table import MODELS, STORED
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage import history, storage
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.utils.printable import printable, unknown
@@ -26,7 +26,7 @@ def print_history(model: str | None, *, as_json: bool) -> None:
     """Print the versions of all models or of one, the latest first."""
     if model is not None and model not in MODELS:
         raise CommandError(unknown(model, "a model", MODELS))
-    records = history.records(storage.current(), [*STORED, "champion"])
+    records = history.records(storage.current())
     listed = [version for version in versions.of_models(records) if model in (None, version.model)]
     if as_json:
         click.echo(json.dumps([vars(version) for version in listed], indent=1))

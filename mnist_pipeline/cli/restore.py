@@ -7,23 +7,22 @@ import dagster as dg
 
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.evaluation import versions
-from mnist_pipeline.evaluation.versions import DIGITS, Record
-from mnist_pipeline.methods.table import MODELS, STORED
+from mnist_pipeline.evaluation.versions import DIGITS, SERVING, Record
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG, INPUT_VERSION_TAG, VERSION
 from mnist_pipeline.runtime.settings import Settings
 from mnist_pipeline.runtime.storage import history, storage
 from mnist_pipeline.runtime.storage.storage import Storage
 
-CHAMPION = "champion"
-OF_CHAMPION = ("recognizer", "model_card")  # what answers and describes, computed from the champion
+CHAMPION, *OF_CHAMPION = SERVING
 
 
 def restore_champion(configured: Settings, name: str) -> None:
     """Make a former champion the current one, with everything that was computed from it."""
     stored = storage.current()
     with instances.only_run(configured, click.echo), dg.DagsterInstance.get() as instance:
-        records = history.records(stored, [*STORED, CHAMPION, *OF_CHAMPION])
+        records = history.records(stored)
         _, (version, *others) = versions.find(name, records)
         if others:
             raise CommandError(

@@ -23,6 +23,8 @@ TEST_SET = "test_digits"
 DIGITS = 12  # of a version, as people see it
 # Attributes of a version that two versions can differ in.
 ASPECTS = ("configuration", "code", "data", "libraries")
+SERVING = ("champion", "recognizer", "model_card")  # what answers people, and what describes it
+RECORDED = (*STORED, *SERVING)  # the assets whose records are read
 
 
 @dataclass(frozen=True)

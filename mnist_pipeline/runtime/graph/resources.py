@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import numpy as np
 from pydantic import Field
 
-from mnist_pipeline.methods.table import STORED
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.steps import step_context
@@ -81,6 +79,6 @@ class StoredResults:
         """Where the current values of assets come from; see `records.origins`."""
         return origins(self.storage, names)
 
-    def since_last_run(self, true_labels: np.ndarray) -> dict[str, Any] | None:
+    def since_last_run(self) -> dict[str, Any] | None:
         """What the last run that trained models changed, None if there was no run before it."""
-        return history.since_last_run(self.storage, [*STORED, "champion"], true_labels)
+        return history.since_last_run(self.storage)

@@ -4,21 +4,21 @@ runs that computed it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mnist_pipeline.evaluation import versions
-from mnist_pipeline.evaluation.versions import TEST_SET, ModelVersion, Record
+from mnist_pipeline.evaluation.versions import RECORDED, TEST_SET, ModelVersion, Record
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 
 
-def records(storage: Storage, assets: Iterable[str]) -> dict[str, list[Record]]:
-    """The runs that computed the stored values of each asset, the oldest first."""
+def records(storage: Storage) -> dict[str, list[Record]]:
+    """The runs that computed the stored values of each asset of a model, the oldest first."""
     stored = set(storage.keys())
-    return {asset: _records(storage, asset) if asset in stored else [] for asset in assets}
+    return {asset: _records(storage, asset) if asset in stored else [] for asset in RECORDED}
 
 
 def _records(storage: Storage, asset: str) -> list[Record]:
@@ -32,10 +32,7 @@ def _records(storage: Storage, asset: str) -> list[Record]:
 
 
 def compare(
-    storage: Storage,
-    before: Sequence[ModelVersion],
-    after: Sequence[ModelVersion],
-    true_labels: np.ndarray,
+    storage: Storage, before: Sequence[ModelVersion], after: Sequence[ModelVersion]
 ) -> dict[str, Any]:
     """What differs between versions of models; see `versions.compare`."""
     test_set = storage.current(TEST_SET)
@@ -49,22 +46,16 @@ def compare(
         except StorageError:
             return None
 
-    return versions.compare(before, after, labels, true_labels)
+    return versions.compare(before, after, labels, storage.read(TEST_SET).labels)
 
 
-def since_last_run(
-    storage: Storage, assets: Iterable[str], true_labels: np.ndarray
-) -> dict[str, Any] | None:
+def since_last_run(storage: Storage) -> dict[str, Any] | None:
     """What the last run that computed predictions of models changed, None if there was no run
     before it.
     """
-    of_assets = records(storage, assets)
+    of_assets = records(storage)
     runs = versions.last_runs(of_assets)[-2:]
     if len(runs) < 2:
         return None
     before, after = (versions.after_run(run, of_assets) for run in runs)
-    return {
-        "before": runs[0],
-        "after": runs[1],
-        **compare(storage, before, after, true_labels),
-    }
+    return {"before": runs[0], "after": runs[1], **compare(storage, before, after)}
