@@ -13,8 +13,6 @@ from mnist_pipeline.runtime.project import DRAW, PROJECT, REPORT
 from mnist_pipeline.runtime.web import LOCALHOST
 from mnist_pipeline.utils import machine
 
-RECOGNIZER = "recognizer"  # the asset that answers on the drawing page
-REPORT_ASSET = "evaluation_report"
 LINEAGE = "/asset-groups"  # the page of Dagster that is never empty
 
 
@@ -32,10 +30,8 @@ def serve(port: int, read_only: bool) -> None:
         url = f"http://{LOCALHOST}:{port}"
         click.echo(f"Dagster UI: {url}{LINEAGE}\nReport: {url}{REPORT}\nDraw a digit: {url}{DRAW}")
         with machine.importing():
-            from mnist_pipeline.methods.table import MODELS
             from mnist_pipeline.runtime.web import draw, results, server
-        routes = [*draw.routes(RECOGNIZER, MODELS), *results.routes(REPORT_ASSET)]
-        server.serve(listening, read_only, routes)
+        server.serve(listening, read_only, [*draw.routes(), *results.ROUTES])
 
 
 def _listening(port: int) -> socket.socket:

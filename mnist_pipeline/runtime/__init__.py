@@ -1,1 +1,1 @@
-"""The machinery under the graph, which knows no asset by name."""
+"""What Dagster needs from this project."""

@@ -14,7 +14,6 @@ import uvicorn
 from PIL import Image, ImageDraw
 
 from mnist_pipeline.data.conversion import extent
-from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.web import LOCALHOST, draw, server
 
 PICTURES = Path(__file__).parent.parent / "handwriting" / "pictures"
@@ -110,7 +109,7 @@ def serving() -> Iterator[str]:
     address.
     """
     with socket.create_server((LOCALHOST, 0)) as listening:
-        application = server.application(draw.routes("recognizer", MODELS))
+        application = server.application(draw.routes())
         served = uvicorn.Server(uvicorn.Config(application, log_config=None))
         thread = threading.Thread(target=served.run, args=([listening],))
         thread.start()

@@ -5,7 +5,6 @@ import base64
 import functools
 import json
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,7 +26,7 @@ from mnist_pipeline.handwriting.recognizer import (
     headline,
     text_of,
 )
-from mnist_pipeline.methods.table import Model, number_in_words
+from mnist_pipeline.methods.table import MODELS, number_in_words
 from mnist_pipeline.report import scripts
 from mnist_pipeline.report.pictures import grey
 from mnist_pipeline.runtime.project import DRAW, REPORT
@@ -35,6 +34,7 @@ from mnist_pipeline.runtime.storage import storage
 
 SCRIPT = Path(__file__).with_name("draw.js")
 READ, EXAMPLES = f"{DRAW}/read", f"{DRAW}/examples"
+RECOGNIZER = "recognizer"  # the asset that answers
 TEST_DIGITS = "test_digits"  # the asset from which examples are shown
 MAX_DIGITS = 100
 MAX_UPLOAD = 10_000_000  # bytes
@@ -52,24 +52,24 @@ TEMPLATES = Jinja2Templates(
 
 
 @functools.lru_cache(1)
-def _loaded(root: str, key: str, version: str) -> Recognizer:
-    return cast("Recognizer", storage.Storage(root).read(key, version))
+def _loaded(root: str, version: str) -> Recognizer:
+    return cast("Recognizer", storage.Storage(root).read(RECOGNIZER, version))
 
 
-def _stored_recognizer(key: str) -> Recognizer:
+def _stored_recognizer() -> Recognizer:
     """The stored recognizer, which stays in memory until it changes; raises HTTPException if there
     is none.
     """
     stored = storage.current()
     try:
-        return _loaded(stored.root, key, stored.current(key))
+        return _loaded(stored.root, stored.current(RECOGNIZER))
     except storage.StorageError as error:
         raise HTTPException(503, f"There is no recognizer: {error}") from error
 
 
-def _answer(recognizer_key: str, content: bytes) -> dict[str, Any]:
+def _answer(content: bytes) -> dict[str, Any]:
     """The digits of a picture file, in reading order, with what the page shows."""
-    recognizer = _stored_recognizer(recognizer_key)
+    recognizer = _stored_recognizer()
     try:
         page = pictures.page(content)
     except ImageError as error:
@@ -83,14 +83,14 @@ def _answer(recognizer_key: str, content: bytes) -> dict[str, Any]:
     }
 
 
-def _examples(recognizer_key: str) -> list[dict[str, str]]:
+def _examples() -> list[dict[str, str]]:
     """One test image per class, as many as fit the page: the first that is read without doubt,
     or else the first.
 
     The list is empty if no test images are stored.
     """
     try:
-        recognizer, test = _stored_recognizer(recognizer_key), storage.current().read(TEST_DIGITS)
+        recognizer, test = _stored_recognizer(), storage.current().read(TEST_DIGITS)
     except (HTTPException, storage.StorageError):
         return []
     known = recognizer.known
@@ -107,8 +107,8 @@ def _examples(recognizer_key: str) -> list[dict[str, str]]:
     return examples
 
 
-def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
-    """The page that shows the answers of some models, its examples, and their recognizer."""
+def routes() -> list[Route]:
+    """The page that shows the answers of all models, its examples, and their recognizer."""
     # One picture at a time, because the search for neighbours uses all processors.
     lock = asyncio.Lock()
 
@@ -118,9 +118,9 @@ def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
             "nonce": nonce,
             "read": READ,
             "report": REPORT,
-            "names": {name: model.phrase for name, model in models.items()},
-            "titles": {name: model.title for name, model in models.items()},
-            "num_models": number_in_words(len(models)),
+            "names": {name: model.phrase for name, model in MODELS.items()},
+            "titles": {name: model.title for name, model in MODELS.items()},
+            "num_models": number_in_words(len(MODELS)),
             "num_components": NUM_COMPONENTS,
             "max_digits": MAX_DIGITS,
             "examples": EXAMPLES,
@@ -137,11 +137,11 @@ def routes(recognizer_key: str, models: Mapping[str, Model]) -> list[Route]:
         async with lock:
             if await request.is_disconnected():
                 raise ClientDisconnect
-            return JSONResponse(await run_in_threadpool(_answer, recognizer_key, content))
+            return JSONResponse(await run_in_threadpool(_answer, content))
 
     async def examples(request: Request) -> Response:
         async with lock:
-            return JSONResponse(await run_in_threadpool(_examples, recognizer_key))
+            return JSONResponse(await run_in_threadpool(_examples))
 
     return [Route(DRAW, page), Route(EXAMPLES, examples), Route(READ, read, methods=["POST"])]
 

@@ -18,19 +18,18 @@ POLICY = (
 )
 
 
-def routes(report_key: str) -> list[Route]:
-    """The page that is stored for an asset key, and the figures of all assets."""
+async def _report(request: Request) -> Response:
+    """The page of the report."""
+    return await _respond(
+        lambda: storage.current().read("evaluation_report").html, "text/html", POLICY
+    )
 
-    async def report(request: Request) -> Response:
-        return await _respond(lambda: storage.current().read(report_key).html, "text/html", POLICY)
 
-    async def figure(request: Request) -> Response:
-        asset, name = request.path_params["asset"], request.path_params["name"]
-        return await _respond(
-            lambda: storage.current().figure(asset, name), "image/png", "default-src 'none'"
-        )
-
-    return [Route(REPORT, report), Route(f"{FIGURES}/{{asset}}/{{name}}.png", figure)]
+async def _figure(request: Request) -> Response:
+    """A figure of an asset."""
+    return await _respond(
+        lambda: storage.current().figure(**request.path_params), "image/png", "default-src 'none'"
+    )
 
 
 async def _respond(read: Callable[[], str | bytes], media_type: str, policy: str) -> Response:
@@ -39,3 +38,6 @@ async def _respond(read: Callable[[], str | bytes], media_type: str, policy: str
         return Response(await run_in_threadpool(read), headers=headers, media_type=media_type)
     except storage.StorageError as error:
         return PlainTextResponse(f"There is no such result: {error}", 404)
+
+
+ROUTES = [Route(REPORT, _report), Route(f"{FIGURES}/{{key}}/{{name}}.png", _figure)]

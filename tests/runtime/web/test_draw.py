@@ -30,9 +30,7 @@ PNG = picture(("1", MIDDLE))
 @pytest.fixture
 def client() -> TestClient:
     address = f"http://{LOCALHOST}"
-    return TestClient(
-        application(draw.routes("recognizer", MODELS)), address, headers={"Origin": address}
-    )
+    return TestClient(application(draw.routes()), address, headers={"Origin": address})
 
 
 def read(client: TestClient, content: bytes) -> Any:

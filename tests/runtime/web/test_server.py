@@ -43,7 +43,7 @@ def dagster_ui(
             instance, str(workspace), read_only=read_only, poll_milliseconds=2_000
         ) as dagster,
     ):
-        routes = [*draw.routes("recognizer", {}), Mount("/", dagster)]
+        routes = [*draw.routes(), Mount("/", dagster)]
         yield TestClient(application(routes), OWN), instance
 
 
@@ -163,7 +163,7 @@ def test_a_reader_sees_the_ui_and_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_the_report_is_served_in_a_sandbox_and_the_figures_as_stored(finished: Path) -> None:
-    client = TestClient(application(results.routes("evaluation_report")), OWN)
+    client = TestClient(application(results.ROUTES), OWN)
     answer, stored = client.get(REPORT), Storage(str(finished))
     assert answer.text == stored.read("evaluation_report").html
     assert "sandbox" in answer.headers["Content-Security-Policy"]
