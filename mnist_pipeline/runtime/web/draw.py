@@ -13,9 +13,8 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.templating import Jinja2Templates
 
 from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.handwriting.pictures import ImageError
@@ -46,9 +45,9 @@ POLICY = (  # no request to another host
 )
 # The style of the drawing page has the colours of the report.
 LOADER = ChoiceLoader([PackageLoader(__package__, "."), PackageLoader("mnist_pipeline.report")])
-TEMPLATES = Jinja2Templates(
-    env=Environment(loader=LOADER, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-)
+PAGE = Environment(
+    loader=LOADER, autoescape=True, undefined=StrictUndefined, trim_blocks=True
+).get_template("draw.html")
 
 
 @functools.lru_cache(1)
@@ -114,23 +113,23 @@ def routes() -> list[Route]:
 
     async def page(request: Request) -> Response:
         nonce = secrets.token_urlsafe(16)
-        context = {
-            "nonce": nonce,
-            "read": READ,
-            "report": REPORT,
-            "names": {name: model.phrase for name, model in MODELS.items()},
-            "titles": {name: model.title for name, model in MODELS.items()},
-            "num_models": number_in_words(len(MODELS)),
-            "num_components": NUM_COMPONENTS,
-            "max_digits": MAX_DIGITS,
-            "examples": EXAMPLES,
-            "script": scripts.join(SCRIPT),
-        }
+        html = PAGE.render(
+            nonce=nonce,
+            read=READ,
+            report=REPORT,
+            names={name: model.phrase for name, model in MODELS.items()},
+            titles={name: model.title for name, model in MODELS.items()},
+            num_models=number_in_words(len(MODELS)),
+            num_components=NUM_COMPONENTS,
+            max_digits=MAX_DIGITS,
+            examples=EXAMPLES,
+            script=scripts.join(SCRIPT),
+        )
         headers = {
             "Content-Security-Policy": POLICY.format(nonce=nonce),
             "Cache-Control": "no-store",
         }
-        return TEMPLATES.TemplateResponse(request, "draw.html", context, headers=headers)
+        return HTMLResponse(html, headers=headers)
 
     async def read(request: Request) -> Response:
         content = _picture(await _body(request))
