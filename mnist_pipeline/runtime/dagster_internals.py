@@ -47,7 +47,7 @@ def code_server(
 
 @contextlib.contextmanager
 def web_application(
-    instance: dg.DagsterInstance, workspace_file: str, *, read_only: bool, poll_milliseconds: int
+    instance: dg.DagsterInstance, workspace_file: str, read_only: bool
 ) -> Iterator[Starlette]:
     """Dagster's web application over a workspace file, to be served behind other middleware.
 
@@ -63,9 +63,7 @@ def web_application(
     with WorkspaceProcessContext(
         instance, WorkspaceFileTarget([workspace_file]), version, read_only
     ) as context:
-        yield create_app_from_workspace_process_context(
-            context, live_data_poll_rate=poll_milliseconds
-        )
+        yield create_app_from_workspace_process_context(context)
 
 
 @contextlib.contextmanager

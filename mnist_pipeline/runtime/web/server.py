@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import shutil
 import socket
 import subprocess
 import sysconfig
@@ -27,7 +26,6 @@ from mnist_pipeline.runtime.web.middleware.headers import HeadersMiddleware
 from mnist_pipeline.runtime.web.middleware.origins import OriginsMiddleware
 
 LOG_LEVEL, LOG_FORMAT = "warning", "%(asctime)s %(levelname)s %(name)s: %(message)s"
-POLL_MILLISECONDS = 2_000  # between the requests of a page for data without a subscription
 GRACE_SECONDS = 2  # for open connections when the UI stops
 DAEMON_SECONDS = 5  # for the daemon to stop
 
@@ -60,9 +58,7 @@ def serve(listening: socket.socket, read_only: bool, routes: Sequence[BaseRoute]
     with (
         dg.DagsterInstance.get() as instance,
         _workspace(instance) as workspace,
-        dagster_internals.web_application(
-            instance, workspace, read_only=read_only, poll_milliseconds=POLL_MILLISECONDS
-        ) as dagster_ui,
+        dagster_internals.web_application(instance, workspace, read_only) as dagster_ui,
         contextlib.nullcontext() if read_only else _daemon(workspace),
     ):
         config = uvicorn.Config(
@@ -88,12 +84,10 @@ def _workspace(instance: dg.DagsterInstance) -> Iterator[str]:
 @contextlib.contextmanager
 def _daemon(workspace: str) -> Iterator[None]:
     """Run the daemon that schedules, sensors, backfills and queued runs need."""
-    places = [sysconfig.get_path("scripts"), os.environ["PATH"]]
-    command = shutil.which("dagster-daemon", path=os.pathsep.join(places))
-    assert command is not None, "dagster installs this command"
+    places = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+    command = ["dagster-daemon", "run", "--workspace", workspace, "--log-level", LOG_LEVEL]
     # Ctrl-C in a terminal reaches only this process, which then stops the daemon.
-    arguments = ["run", "--workspace", workspace, "--log-level", LOG_LEVEL]
-    process = subprocess.Popen([command, *arguments], start_new_session=True)
+    process = subprocess.Popen(command, env={**os.environ, "PATH": places}, start_new_session=True)
     try:
         yield
     finally:

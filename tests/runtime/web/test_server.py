@@ -39,9 +39,7 @@ def dagster_ui(
     workspace.write_text("load_from: []")
     with (
         dg.instance_for_test() as instance,
-        dagster_internals.web_application(
-            instance, str(workspace), read_only=read_only, poll_milliseconds=2_000
-        ) as dagster,
+        dagster_internals.web_application(instance, str(workspace), read_only) as dagster,
     ):
         routes = [*draw.routes(), Mount("/", dagster)]
         yield TestClient(application(routes), OWN), instance
