@@ -57,28 +57,21 @@ def serve(listening: socket.socket, read_only: bool, routes: Sequence[BaseRoute]
     os.environ["DAGSTER_IS_DEV_CLI"] = "1"
     with (
         dg.DagsterInstance.get() as instance,
-        _workspace(instance) as workspace,
-        dagster_internals.web_application(instance, workspace, read_only) as dagster_ui,
-        contextlib.nullcontext() if read_only else _daemon(workspace),
-    ):
-        config = uvicorn.Config(
-            application([*routes, Mount("/", dagster_ui)]),
-            log_level=LOG_LEVEL,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-        uvicorn.Server(config).run([listening])
-
-
-@contextlib.contextmanager
-def _workspace(instance: dg.DagsterInstance) -> Iterator[str]:
-    """Load the definitions in a code server; yield the workspace file that names it."""
-    with (
         dagster_internals.code_server(instance, LOG_LEVEL) as servers,
-        tempfile.NamedTemporaryFile("w", suffix=".yaml") as file,
+        tempfile.NamedTemporaryFile("w", suffix=".yaml") as workspace,
     ):
-        yaml.dump({"load_from": servers}, file)
-        file.flush()
-        yield file.name
+        yaml.dump({"load_from": servers}, workspace)
+        workspace.flush()
+        with (
+            dagster_internals.web_application(instance, workspace.name, read_only) as dagster_ui,
+            contextlib.nullcontext() if read_only else _daemon(workspace.name),
+        ):
+            config = uvicorn.Config(
+                application([*routes, Mount("/", dagster_ui)]),
+                log_level=LOG_LEVEL,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )
+            uvicorn.Server(config).run([listening])
 
 
 @contextlib.contextmanager
