@@ -32,19 +32,19 @@ def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg
     graph = definitions.resolve_asset_graph()
     if selection == "*":
         return whole_graph(definitions)
+    selected: AbstractSet[dg.AssetKey] = set()
+    problem = "it matches no asset"
     try:
         with warnings.catch_warnings():
             # Dagster's own parser of selections calls functions that Dagster marks as beta.
             warnings.simplefilter("ignore", dg.BetaWarning)
             selected = dg.AssetSelection.from_string(selection).resolve(graph)
     except dg.DagsterError as error:
-        problem = _unknown_name(graph, selection) or f"{one_line(error)}; {EXAMPLES}"
-        raise CommandError(f"--select {selection!r}: {problem}") from error
+        problem = f"{one_line(error)}; {EXAMPLES}"
     selected = selected & graph.materializable_asset_keys
     if not selected:
-        raise CommandError(
-            f"--select {selection!r}: {_unknown_name(graph, selection) or 'it matches no asset'}"
-        )
+        problem = _unknown_name(graph, selection) or problem
+        raise CommandError(f"--select {selection!r}: {problem}")
     dynamic = {
         key
         for key in selected
@@ -55,15 +55,14 @@ def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg
 
 def _unknown_name(graph: Any, selection: str) -> str | None:
     """What is wrong with the names in a selection, None if all groups and assets are known."""
-    assets = {key.to_user_string() for key in graph.materializable_asset_keys}
-    groups = {str(graph.get(key).group_name) for key in graph.materializable_asset_keys}
+    known = set[str]()
+    for key in graph.materializable_asset_keys:
+        known |= {key.to_user_string(), f"group:{graph.get(key).group_name}"}
     for attribute, name in re.findall(r"(?:(\w+):)?\"?([A-Za-z_][\w/-]*)", selection):
-        if attribute == "group" and name not in groups:
-            return unknown(name, "a group", groups)
-        if attribute in ("", "key") and name not in (*KEYWORDS, *assets):
-            return (
-                f"{name} is a group; write group:{name}"
-                if name in groups
-                else unknown(name, "an asset", assets)
-            )
+        group = f"group:{name}"
+        written = group if attribute == "group" else name
+        if attribute in ("", "key", "group") and written not in (*KEYWORDS, *known):
+            if group in known:
+                return f"{name} is a group; write {group}"
+            return unknown(written, "an asset or a group", known)
     return None
