@@ -10,7 +10,6 @@ from typing import Any
 import click
 import numpy as np
 
-from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.cli.output import write_sheet
 from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.data.findings import Findings
@@ -33,7 +32,7 @@ def print_findings(path: Path, as_json: bool, sheet: Path | None) -> int:
         findings, sets = inspect_data(path)
     except DatasetError as error:
         if not as_json:
-            raise CommandError(str(error)) from error
+            raise
         _print_json(path, {"problems": [str(error)]})
         return 1
     letters = "".join(findings.class_names)

@@ -269,17 +269,13 @@ def fetch(name: str) -> None:
     torchvision knows its address. A run never downloads anything.
     """
     from mnist_pipeline.data import catalogue
-    from mnist_pipeline.data.datasets import DatasetError
     from mnist_pipeline.utils.printable import unknown
 
     if name not in catalogue.KNOWN:
         raise CommandError(unknown(name, "a known data set", catalogue.KNOWN))
     home = places.writable_home()
     directory, storage = home / "data" / name, home / f"storage-{name}"
-    try:
-        catalogue.fetch(catalogue.KNOWN[name], directory)
-    except DatasetError as error:
-        raise CommandError(str(error)) from error
+    catalogue.fetch(catalogue.KNOWN[name], directory)
     variables = f"MNIST_PIPELINE_DATA={directory} MNIST_PIPELINE_STORAGE={storage}"
     click.echo(f"{catalogue.KNOWN[name].title} is in {directory}; run the graph on it with")
     click.echo(f"{variables} mnist-pipeline run")

@@ -4,9 +4,10 @@ Each message is one printable line: the file, the problem and the remedy.
 """
 
 from mnist_pipeline.utils.printable import printable
+from mnist_pipeline.utils.reported import ReportedError
 
 
-class _DataError(ValueError):
+class _DataError(ReportedError, ValueError):
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
 
