@@ -119,29 +119,25 @@ def _runs(
     *,
     changed: bool,
 ) -> Iterator[tuple[AbstractSet[dg.AssetKey], str | None]]:
-    """The runs that materialize assets, each after what it reads: one for all assets without
-    partitions above and below an asset with partitions, and one per partition of the latter.
+    """The runs that materialize assets, each after what it reads: one per partition of an asset
+    with partitions, and one for all assets without partitions before, between and after those.
     """
     graph = definitions.resolve_asset_graph()
-    waiting = set(due)
-    partitioned = [
-        key
-        for key in graph.toposorted_asset_keys
-        if key in selected and graph.get(key).is_partitioned
-    ]
-    for key in partitioned:
-        above = dg.AssetSelection.assets(key).upstream(include_self=False).resolve(graph)
-        if before := waiting & above:
-            waiting -= before
-            yield before, None
-        waiting.discard(key)
+    waiting = set[dg.AssetKey]()
+    for key in graph.toposorted_asset_keys:
+        node: Any = graph.get(key)
+        if key not in selected or not node.is_partitioned:
+            waiting |= due & {key}
+            continue
+        if waiting:
+            yield waiting, None
+            waiting = set()
         if changed:
             names = due_partitions(instance, definitions, key)
-            below = dg.AssetSelection.assets(key).downstream(include_self=False)
-            waiting |= selected & below.resolve(graph) if names else set()
+            below = dg.AssetSelection.assets(key).downstream()
+            due |= selected & below.resolve(graph) if names else set()
         else:
-            partitions: Any = graph.get(key).partitions_def
-            names = partitions.get_partition_keys(dynamic_partitions_store=instance)
+            names = node.partitions_def.get_partition_keys(dynamic_partitions_store=instance)
             if not names:
                 raise CommandError(
                     f"{key.to_user_string()} is computed per picture: put a picture into "
