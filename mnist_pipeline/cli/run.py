@@ -99,15 +99,10 @@ def _check_data(
             f"{configured.data} has changed since its results were stored; update them with "
             "mnist-pipeline run --changed"
         )
-    results = f"the results in {configured.storage} are of {recorded[DIRECTORY]}"
-    if RAW in selected:
-        raise CommandError(
-            f"{results}, and --changed would replace them with results of {configured.data}; "
-            "set MNIST_PIPELINE_STORAGE to another directory, or add --select '*'"
-        )
     raise CommandError(
-        f"MNIST_PIPELINE_DATA is {configured.data}, but {results}; name these files, or "
-        "another storage, or run everything: mnist-pipeline run"
+        f"MNIST_PIPELINE_DATA is {configured.data}, but the results in {configured.storage} are of "
+        f"{recorded[DIRECTORY]}; name these files, or another storage, or replace all results: "
+        "mnist-pipeline run"
     )
 
 
@@ -211,14 +206,11 @@ def _check_names(config: dict[str, Any], definitions: dg.Definitions) -> None:
     ignore.
     """
     keys = definitions.resolve_asset_graph().materializable_asset_keys
-    fields: dict[str, Any] = {
-        "__".join(key.path): definitions.resolve_assets_def(key).node_def.config_field
-        for key in keys
-    }
+    nodes = [definitions.resolve_assets_def(key).node_def for key in keys]
     with_settings = [
-        name
-        for name, field in fields.items()
-        if field and getattr(field.config_type, "fields", None)
+        node.name
+        for node in nodes
+        if node.config_field and getattr(node.config_field.config_type, "fields", None)
     ]
     for name in config.get("ops", {}):
         if name not in with_settings:
