@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from textwrap import indent
 from typing import Any
 
 import click
@@ -24,36 +23,37 @@ LEAST_CERTAIN = "*"
 def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> int:
     """Print the digits in files; return the exit code, 1 if a file can't be read."""
     recognizer: Recognizer = storage.current().read("recognizer")
-    table = _Table(recognizer)
-    on_sheet = list[contact_sheet.Entry]()
+    known = recognizer.known
+    names = [contact_sheet.shortened(name) for name in known.class_names]
+    width = max(map(len, [*names, *recognizer.model_names, known.noun]))
+    documents, on_sheet = list[dict[str, Any]](), list[contact_sheet.Entry]()
     failed = False
     if not as_json:
-        click.echo(printable(table.header))
-    for number, file in enumerate(files):
+        models = " ".join(f"{model:<{width}}" for model in recognizer.model_names)
+        columns = (" ", known.noun, "probability", models, "box", "nearest")
+        click.echo(printable(TABLE.format(*columns, width=width)))
+    for file in files:
         try:
             page = pictures.page(file)
         except ImageError as error:
             failed = True
             click.echo(f"Error: {error}", err=True)
-            document: dict[str, Any] = {"file": str(file), "error": str(error)}
-            lines = list[str]()
-        else:
-            (readings,) = recognizer.read_pages([page])
-            document = _document(file, readings, recognizer.known)
-            lines = [*map(printable, table.lines(file, readings))]
-            if sheet:
-                on_sheet.append(contact_sheet.fitted(str(file), page.picture, readings))
+            documents.append({"file": str(file), "error": str(error)})
+            continue
+        (readings,) = recognizer.read_pages([page])
         if as_json:
-            before = ",\n" if number else "[\n"
-            click.echo(before + indent(json.dumps(document, indent=1), " "), nl=False)
-        elif lines:
-            click.echo("\n".join(lines))
+            documents.append(_document(file, readings, known))
+        else:
+            lines = _lines(file, readings, known, names, width)
+            click.echo("\n".join(map(printable, lines)))
+        if sheet:
+            on_sheet.append(contact_sheet.fitted(str(file), page.picture, readings))
     if as_json:
-        click.echo("\n]")
+        click.echo(json.dumps(documents, indent=1))
     if sheet and on_sheet:
-        names = "".join(recognizer.known.class_names)
+        letters = "".join(known.class_names)
         # Importing Matplotlib takes a third of a second.
-        font = None if names.isascii() else figures.font_file(names)
+        font = None if letters.isascii() else figures.font_file(letters)
         write_sheet(sheet, contact_sheet.draw(on_sheet, recognizer, font))
     return int(failed)
 
@@ -67,41 +67,23 @@ def _document(file: Path, readings: Sequence[Reading], known: DataSet) -> dict[s
     }
 
 
-class _Table:
-    """The table for a person, with columns as wide as the names of the classes need."""
-
-    def __init__(self, recognizer: Recognizer) -> None:
-        self._known = recognizer.known
-        self._names = [contact_sheet.shortened(name) for name in self._known.class_names]
-        longest = max(map(len, self._names))
-        self._width = max(longest, len(self._known.noun))
-        self._widths = {model: max(len(model), longest) for model in recognizer.model_names}
-        models = " ".join(f"{model:<{width}}" for model, width in self._widths.items())
-        columns = (" ", self._known.noun, "probability", models, "box", "nearest")
-        self.header = TABLE.format(*columns, width=self._width)
-
-    def lines(self, file: Path, readings: Sequence[Reading]) -> Iterator[str]:
-        """Yield the lines of a file."""
-        yield f"{file}: {headline(readings, self._known)}"
-        for reading in readings:
-            yield self._row(reading)
-            if reading.recognition.is_doubtful:
-                yield f"        {reading.recognition.headline(self._known.noun)}"
-        if any(reading.least_certain for reading in readings):
-            yield f"{LEAST_CERTAIN} the least certain {self._known.noun} of its line"
-
-    def _row(self, reading: Reading) -> str:
-        recognition, names = reading.recognition, self._names
-        x, y, width, height = reading.box
+def _lines(
+    file: Path, readings: Sequence[Reading], known: DataSet, names: Sequence[str], width: int
+) -> Iterator[str]:
+    """Yield the lines of a file; `names` of classes and of models are in columns of a width."""
+    yield f"{file}: {headline(readings, known)}"
+    for reading in readings:
+        answer, (x, y, box_width, height) = reading.recognition, reading.box
         row = (
             LEAST_CERTAIN if reading.least_certain else " ",
-            names[recognition.digit],
-            contact_sheet.percent(recognition.probability),
-            " ".join(
-                f"{names[digit]:<{self._widths[model]}}"
-                for model, digit in recognition.digits.items()
-            ),
-            f"{width}×{height} at {x},{y}",
-            " ".join(names[neighbor.digit] for neighbor in recognition.neighbors),
+            names[answer.digit],
+            contact_sheet.percent(answer.probability),
+            " ".join(f"{names[digit]:<{width}}" for digit in answer.digits.values()),
+            f"{box_width}×{height} at {x},{y}",
+            " ".join(names[neighbor.digit] for neighbor in answer.neighbors),
         )
-        return TABLE.format(*row, width=self._width)
+        yield TABLE.format(*row, width=width)
+        if answer.is_doubtful:
+            yield f"        {answer.headline(known.noun)}"
+    if any(reading.least_certain for reading in readings):
+        yield f"{LEAST_CERTAIN} the least certain {known.noun} of its line"
