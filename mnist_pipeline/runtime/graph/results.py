@@ -55,12 +55,12 @@ def result(
     value: Any,
     headline: str,
     *,
-    numbers: Mapping[str, Any] | None = None,
-    tables: Mapping[str, pd.DataFrame] | None = None,
-    figures: Mapping[str, Figure | bytes] | None = None,
+    numbers: Mapping[str, Any] = {},
+    tables: Mapping[str, pd.DataFrame] = {},
+    figures: Mapping[str, Figure | bytes] = {},
     config: dg.Config | None = None,
     seed: Seed | None = None,
-    checks: Mapping[str, Measured] | None = None,
+    checks: Mapping[str, Measured] = {},
 ) -> dg.MaterializeResult[Any]:
     """What an asset returns: its value, which any IO manager can store, with metadata and checks.
 
@@ -72,15 +72,15 @@ def result(
     context, step, described = step_context(), current_step(), None
     metadata: dict[str, Any] = {HEADLINE: headline}
     pictures: dict[str, bytes] = {}
-    for name, figure in (figures or {}).items():
+    for name, figure in figures.items():
         pictures[name], metadata[name] = _drawn(name, figure, context)
     if step.seconds:
         metadata[SECONDS] = round(step.seconds, 4)
         step.seconds = 0.0
-    for name, number in (numbers or {}).items():
+    for name, number in numbers.items():
         is_float = isinstance(number, float | np.floating)
         metadata[name] = rounded(float(number)) if is_float else number
-    metadata |= {name: _table(table) for name, table in (tables or {}).items()}
+    metadata |= {name: _table(table) for name, table in tables.items()}
     if isinstance(value, pd.DataFrame):
         columns = [dg.TableColumn(str(name), str(dtype)) for name, dtype in value.dtypes.items()]
         metadata |= {"dagster/column_schema": dg.TableSchema(columns), ROW_COUNT: len(value)}
@@ -92,14 +92,14 @@ def result(
         described = describe(value)
         step.handed = Handed(value, described, pictures)
         blocking = {spec.name for spec in context.assets_def.check_specs if spec.blocking}
-        failed = {name for name, check in (checks or {}).items() if not check.passed}
+        failed = {name for name, check in checks.items() if not check.passed}
         if blocking & failed:
             metadata[FAILED_CHECK] = ", ".join(sorted(blocking & failed))
     return dg.MaterializeResult(
         value=value,
         metadata=metadata,
         data_version=dg.DataVersion(described.version) if described else None,
-        check_results=list(check_results(checks or {})),
+        check_results=list(check_results(checks)),
     )
 
 

@@ -81,8 +81,8 @@ class Storage:
         self,
         key: str,
         value: object,
-        origin: Mapping[str, Any] | None = None,
-        figures: Mapping[str, bytes] | None = None,
+        origin: Mapping[str, Any] = {},
+        figures: Mapping[str, bytes] = {},
     ) -> str:
         """Store a value with its figures (PNG by name), and make it the current one; return its
         version.
@@ -92,13 +92,13 @@ class Storage:
         described = value if isinstance(value, Described) else describe(value)
         (manifest, files), version = described, described.version
         place = self._place(key) / version
-        record = {"run": "none", "time": round(time.time(), 3), **(origin or {})}
+        record = {"run": "none", "time": round(time.time(), 3), **origin}
         with self._reported(key):
             # First, because no other run deletes a version with a record of the last day.
             self._write(place / RUNS / f"{record['run']}.json", to_json(record))
             for name, blocks in files.items():
                 self._write(place / name, *blocks)
-            for name, picture in (figures or {}).items():
+            for name, picture in figures.items():
                 self._write(place / FIGURES / f"{_checked(name)}.png", picture)
             self._write(place / MANIFEST, manifest)
         _verified.add((self.root, key, version))
