@@ -82,8 +82,7 @@ def result(
         metadata[name] = rounded(float(number)) if is_float else number
     metadata |= {name: _table(table) for name, table in tables.items()}
     if isinstance(value, pd.DataFrame):
-        columns = [dg.TableColumn(str(name), str(dtype)) for name, dtype in value.dtypes.items()]
-        metadata |= {"dagster/column_schema": dg.TableSchema(columns), ROW_COUNT: len(value)}
+        metadata |= {"dagster/column_schema": _schema(value), ROW_COUNT: len(value)}
     if config is not None:
         metadata["config"] = dg.MetadataValue.json(config.model_dump(mode="json"))
     if seed is not None:
@@ -132,16 +131,15 @@ def _drawn(
 
 
 def _table(table: pd.DataFrame) -> dg.TableMetadataValue:
-    rows = table.head(MAX_TABLE_ROWS).astype(object).to_dict("records")
-    records = [dg.TableRecord({str(k): _plain(v) for k, v in row.items()}) for row in rows]
-    # Dagster infers the columns from the first row, if there is one.
-    schema = None if rows else dg.TableSchema([dg.TableColumn(str(name)) for name in table.columns])
-    return dg.MetadataValue.table(records, schema)
+    """The first rows of a table, floats with six digits."""
+    rows = table.head(MAX_TABLE_ROWS).to_dict("records")
+    records = [
+        dg.TableRecord({str(k): rounded(v) if isinstance(v, float) else v for k, v in row.items()})
+        for row in rows
+    ]
+    return dg.MetadataValue.table(records, _schema(table))
 
 
-def _plain(value: object) -> str | int | float | bool | None:
-    """A table cell for Dagster: a plain Python value, floats with six digits."""
-    item = value.item() if hasattr(value, "item") else value
-    if isinstance(item, float):
-        return rounded(item)
-    return item if isinstance(item, str | int | float | bool) or item is None else str(item)
+def _schema(table: pd.DataFrame) -> dg.TableSchema:
+    columns = [dg.TableColumn(str(name), str(dtype)) for name, dtype in table.dtypes.items()]
+    return dg.TableSchema(columns)

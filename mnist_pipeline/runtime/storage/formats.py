@@ -72,7 +72,7 @@ def encode(value: Any) -> dict[str, Blocks]:
         return {"value.csv": [value.to_csv(index=False).encode()]}
     if hasattr(value, "to_files"):
         return {name: [content] for name, content in value.to_files().items()}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if dataclasses.is_dataclass(type(value)):
         return {"value.json": [to_json(dataclasses.asdict(value))]}
     arrays = _flattened(value if isinstance(value, dict) else value._asdict())
     return {"value.safetensors": [save(arrays)]}
