@@ -12,12 +12,6 @@ from mnist_pipeline.methods.table import model_of
 from mnist_pipeline.runtime.graph.code_versions import GRAPH_DIRECTORY, code_versions
 from mnist_pipeline.utils import places
 
-# What definitions have besides assets.
-OTHERS = (
-    *("asset_checks", "jobs", "schedules", "sensors"),
-    *("resources", "executor", "loggers", "metadata", "component_tree"),
-)
-
 
 def load_package(directory: Path, name: str) -> dg.Definitions:
     """Everything that Dagster finds in a package; an installed package has Python modules only.
@@ -51,8 +45,9 @@ def load_package(directory: Path, name: str) -> dg.Definitions:
         return spec.replace_attributes(code_version=versions[spec.key.path[-1]])
 
     others = [asset for asset in assets if asset not in executable]
-    assets = [*dg.map_asset_specs(versioned, linked), *others]
-    return dg.Definitions(assets, **{name: getattr(loaded, name) for name in OTHERS})
+    attributes = {name: getattr(loaded, name) for name in dg.Definitions.__annotations__}
+    attributes["assets"] = [*dg.map_asset_specs(versioned, linked), *others]
+    return dg.Definitions(**attributes)
 
 
 def _module(metadata: Mapping[str, Any]) -> Path | None:
