@@ -34,17 +34,14 @@ def restore_champion(configured: Settings, name: str) -> None:
             for record in records[CHAMPION]
             if record.metadata.get("version") == version.version
         ]
-        if not champions:
-            raise CommandError(
-                f"{title} was never the champion; mnist-pipeline history lists the champions"
-            )
         wanted = {record.asset: record for record in champions}
-        for asset in OF_CHAMPION:
-            for record in records[asset]:
-                if record.inputs.get(CHAMPION) == champions[-1].data_version:
-                    wanted[asset] = record
+        for record in (record for asset in OF_CHAMPION for record in records[asset]):
+            if champions and record.inputs.get(CHAMPION) == champions[-1].data_version:
+                wanted[record.asset] = record
         if "recognizer" not in wanted:
-            raise CommandError(f"the recognizer of {title} is not stored, so it can't be restored")
+            raise CommandError(
+                f"{title} never served predictions; mnist-pipeline history lists the champions"
+            )
         for record in wanted.values():
             if fault := stored.fault(record.asset, record.data_version):
                 raise CommandError(f"{title} can't be restored: {fault}")
