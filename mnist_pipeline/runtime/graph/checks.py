@@ -40,28 +40,24 @@ def checks(
 
 
 def check_results(measured: Mapping[str, Measured]) -> Iterator[dg.AssetCheckResult]:
-    """The results of checks by name, each with the value and its limits."""
+    """The results of checks by name, each with the value, which Dagster plots over time, and its
+    limits.
+
+    The limits are text: as numbers, they would be plotted as constant lines. The event log takes no
+    NaN.
+    """
     for name, check in measured.items():
-        severity = dg.AssetCheckSeverity.WARN if check.warns else dg.AssetCheckSeverity.ERROR
+        value = rounded(check.value) if math.isfinite(check.value) else str(check.value)
+        limits = [("at least", check.low), ("at most", check.high)]
+        finite = [f"{end} {limit:.6g}" for end, limit in limits if math.isfinite(limit)]
+        expected = f"exactly {check.low:.6g}" if check.low == check.high else ", ".join(finite)
         yield dg.AssetCheckResult(
             passed=check.passed,
             check_name=name,
-            metadata=metadata(check),
-            severity=severity,
+            metadata={"measured": value, "expected": expected or "any number"},
+            severity=dg.AssetCheckSeverity.WARN if check.warns else dg.AssetCheckSeverity.ERROR,
             description=None if check.passed else check.reason,
         )
-
-
-def metadata(check: Measured) -> dict[str, float | str]:
-    """The measured value, which Dagster plots over time, and its limits as text.
-
-    As numbers, the limits would be plotted as constant lines. The event log takes no NaN.
-    """
-    value = rounded(check.value) if math.isfinite(check.value) else str(check.value)
-    limits = [("at least", check.low), ("at most", check.high)]
-    finite = [f"{name} {limit:.6g}" for name, limit in limits if math.isfinite(limit)]
-    expected = f"exactly {check.low:.6g}" if check.low == check.high else ", ".join(finite)
-    return {"measured": value, "expected": expected or "any number"}
 
 
 def rounded(number: float) -> float:
