@@ -43,7 +43,6 @@ class StorageIOManager(dg.ConfigurableIOManager):
         if obj is None:
             return
         spec = context.asset_spec
-        versions = {key.path[-1]: version for key, version in step.inputs.items()}
         metadata = {
             name: entry.value
             for name, entry in context.output_metadata.items()
@@ -52,7 +51,7 @@ class StorageIOManager(dg.ConfigurableIOManager):
         record = {
             "run": context.run_id,
             "code_version": spec.code_version,
-            "inputs": {name: version for name, version in versions.items() if version},
+            "inputs": {key.path[-1]: version for key, version in step.inputs.items() if version},
             "metadata": {**metadata, "libraries": machine.library_versions()},
         }
         key = stored_key(

@@ -63,16 +63,14 @@ def origins(storage: Storage, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
 
     All entries of an asset that is not stored are None.
     """
-    stored = set(storage.keys())
-    return {key: _origin(storage, key if key in stored else None) for key in keys}
-
-
-def _origin(storage: Storage, key: str | None) -> dict[str, Any]:
-    document = storage.origin(key) if key else {}
-    metadata = document.get("metadata", {})
-    return {
-        "run_id": document.get("run"),
-        "data_version": storage.current(key) if key else None,
-        "code_version": document.get("code_version"),
-        **{name: metadata.get(name) for name in METADATA},
-    }
+    stored, found = set(storage.keys()), dict[str, dict[str, Any]]()
+    for key in keys:
+        record = storage.origin(key) if key in stored else {}
+        metadata = record.get("metadata", {})
+        found[key] = {
+            "run_id": record.get("run"),
+            "data_version": storage.current(key) if key in stored else None,
+            "code_version": record.get("code_version"),
+            **{name: metadata.get(name) for name in METADATA},
+        }
+    return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,7 @@ def due_assets(instance: dg.DagsterInstance, definitions: dg.Definitions) -> set
         )
 
     with ThreadPoolExecutor() as threads:  # checksums of files release the interpreter's lock
-        unusable = threads.map(is_unusable, keys)
-        stale |= {key for key, is_bad in zip(keys, unusable, strict=True) if is_bad}
+        stale |= set(compress(keys, threads.map(is_unusable, keys)))
     return set(keys) & dg.AssetSelection.assets(*stale).downstream().resolve(graph)
 
 
