@@ -18,7 +18,6 @@ by its entry in the manifest.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import re
@@ -59,15 +58,11 @@ class DamageError(Exception):
 
 
 class Described(NamedTuple):
-    """The manifest of a value, and the content of its files."""
+    """The version of a value, its manifest, and the content of its files."""
 
+    version: str
     manifest: bytes
     files: dict[str, Blocks]
-
-    @property
-    def version(self) -> str:
-        """The version that the value gets when it is stored."""
-        return _sha256(self.manifest)
 
 
 class Storage:
@@ -90,7 +85,7 @@ class Storage:
         `origin` is the record of the run that computed the value, which may be described already.
         """
         described = value if isinstance(value, Described) else describe(value)
-        (manifest, files), version = described, described.version
+        version, manifest, files = described
         place = self._place(key) / version
         record = {"run": "none", "time": round(time.time(), 3), **origin}
         with self._reported(key):
@@ -245,14 +240,12 @@ class Storage:
         because another run may be using them.
         """
         place, current, records = self._place(key), self.current(key), self.records(key)
-        number = keep.get(key, 1)
-        latest = list(records)[-number:] if number else list(records)
-        kept = {CURRENT, current, *latest}
+        number = keep.get(key, 1) or 0  # 0 for all: [-0:] is everything, and [:-0] nothing
+        kept = {CURRENT, current, *list(records)[-number:]}
         entries = [entry for entry in place.iterdir() if entry.name not in kept]
         entries += place.rglob(f"*{TEMPORARY}")
-        if number:
-            runs = [record["run"] for record in records[current][:-number]]
-            entries += [place / current / RUNS / f"{run}.json" for run in runs]
+        runs = [record["run"] for record in records[current][:-number]]
+        entries += [place / current / RUNS / f"{run}.json" for run in runs]
         with contextlib.suppress(FileNotFoundError):  # another run may delete the same files
             old = [entry for entry in entries if _is_old(entry)]
             needed = self._inputs(key for key in keep if keep[key] is None) if old else set()
@@ -314,26 +307,23 @@ class Storage:
         try:
             yield
         except Exception as error:
-            if not isinstance(error, OSError):  # of the network, from the library behind an address
-                if type(error).__module__.partition(".")[0] not in ("aiohttp", "botocore"):
-                    raise
-                raise StorageError(f"{key}: {self.root} does not answer ({error})") from error
-            remedy = (
-                "free space on its disk"
-                if error.errno == errno.ENOSPC
-                else "check MNIST_PIPELINE_STORAGE"
-            )
+            # The libraries behind an address have errors of their own.
+            library = type(error).__module__.partition(".")[0]
+            if not isinstance(error, OSError) and library not in ("aiohttp", "botocore"):
+                raise
             raise StorageError(
-                f"{key} can't be read or written in {self.root} ({error.strerror or error}); "
-                f"{remedy}"
+                f"{key} can't be read or written in {self.root} "
+                f"({getattr(error, 'strerror', None) or error}); check MNIST_PIPELINE_STORAGE, and "
+                "the space there"
             ) from error
 
 
 def describe(value: object) -> Described:
     """What is stored of a value; raises TypeError if there is no format for it."""
     entries, files = formats.type_entries(value), formats.encode(value)
-    manifest = {**entries, "files": {name: _entry(blocks) for name, blocks in files.items()}}
-    return Described(to_json(manifest), files)
+    listed = {name: _entry(blocks) for name, blocks in files.items()}
+    manifest = to_json({**entries, "files": listed})
+    return Described(_sha256(manifest), manifest, files)
 
 
 def version_of(value: object) -> str:
