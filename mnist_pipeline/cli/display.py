@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Collection, Iterator
-from typing import Any, TextIO
+from typing import TextIO
 
 import dagster as dg
 from rich.console import Console
@@ -17,6 +17,7 @@ from mnist_pipeline.runtime.graph.results import EPOCH, HEADLINE
 from mnist_pipeline.utils.printable import printable
 
 NAME = Column(no_wrap=True, overflow="ellipsis", max_width=32)
+LONGEST = 10_000  # characters of a line that no terminal shows
 INTERRUPTIONS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 REST_OF_THE_LINE = Column(no_wrap=True, overflow="ellipsis", ratio=1)
 
@@ -39,8 +40,11 @@ class Display(logging.Handler):
         super().__init__()
         self.num_passed = 0
         self.failed_checks: list[str] = []
-        self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
-        self._is_terminal = stream.isatty() and not self._console.is_dumb_terminal
+        self._is_terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+        width = None if self._is_terminal else LONGEST
+        self._console = Console(
+            file=stream, width=width, highlight=False, markup=False, emoji=False
+        )
         self._headlines: dict[str, str] = {}  # of the running steps
         self._running: dict[str, TaskID] = {}
 
@@ -77,7 +81,7 @@ class Display(logging.Handler):
             message = properties.get("orig_message", record.getMessage())
             self._show_message(step, printable(message), record.levelno)
         else:
-            self._show_event(event, event.step_key or "")
+            self._show_event(event, step)
 
     def _show_message(self, step: str, message: str, level: int) -> None:
         """Show a message. On a terminal, epochs are a bar, and only a warning gets a line."""
@@ -131,10 +135,8 @@ class Display(logging.Handler):
         self._print(f"{mark if self._is_terminal else ' '} {step:<{self._width}} {text}", style)
 
     def _print(self, text: str, style: str = "") -> None:
-        """Print a line; on a terminal, it is shortened to the width of the terminal."""
-        crop = self._is_terminal
-        overflow: Any = "ellipsis" if crop else "ignore"
-        self._console.print(text, style=style, no_wrap=True, overflow=overflow, crop=crop)
+        """Print a line, shortened to the width of the terminal."""
+        self._console.print(text, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def is_interruption(event: dg.DagsterEvent) -> bool:
