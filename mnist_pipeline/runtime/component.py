@@ -88,17 +88,15 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
     def _place(self, name: str, root: Path) -> dict[str, Any]:
         """Where the instance reads and writes, and its seed; raises GraphError."""
         storage = f"storage/{name}" if self.storage is None else self.storage
-        attribute, value = "data", self.data
         try:
-            data = settings.local_path(value, root)
+            data = settings.local_path(self.data, root)
+            address = settings.storage_address(storage, root)
             if not data.exists():
                 raise ValueError(f"{data} does not exist; put the images there, or change data")
-            attribute, value = "storage", storage
-            storage = settings.storage_address(value, root)
         except ValueError as error:
-            message = f"instance {name}: {attribute} is {value!r}: {error}"
+            message = f"instance {name} with data {self.data!r} and storage {storage!r}: {error}"
             raise project.GraphError(message) from None
-        return {"data": str(data), "storage": storage, "seed": self.seed}
+        return {"data": str(data), "storage": address, "seed": self.seed}
 
 
 def _instance_of_graph(
