@@ -59,8 +59,6 @@ def print_lineage(asset: str) -> None:
     first.
     """
     stored = storage.current()
-    if asset not in (keys := stored.require_values()):
-        raise CommandError(unknown(asset, "a stored asset", keys))
     traced: dict[str, tuple[str, Mapping[str, Any]]] = {}
     _trace(stored, asset, stored.current(asset), traced)
     width = max([NAME_WIDTH, *map(len, traced)])

@@ -20,7 +20,11 @@ def print_faults() -> None:
     raise CommandError if anything is wrong.
     """
     stored = storage.current()
-    keys = stored.require_values()
+    if not (keys := stored.keys()):
+        raise CommandError(
+            f"nothing is stored in {stored.root}; check MNIST_PIPELINE_STORAGE, or run "
+            "mnist-pipeline run"
+        )
     instances.prepare()
     definitions = project.graph()
     with dg.DagsterInstance.get() as instance:

@@ -122,9 +122,12 @@ class Storage:
             try:
                 content = (self._place(key) / CURRENT).read_bytes()
             except FileNotFoundError:
+                keys, problem = self.keys(), f"nothing is stored in {self.root};"
+                if keys:
+                    problem = f"{unknown(key, f'stored in {self.root}', keys)} If not,"
                 raise StorageError(
-                    f"{key} is not stored in {self.root}; name another storage by "
-                    f"MNIST_PIPELINE_STORAGE, or compute it with {_command(key)}"
+                    f"{problem} name another storage by MNIST_PIPELINE_STORAGE, or compute it with "
+                    f"{_command(key)}"
                 ) from None
         version = content.decode("ascii", "replace").strip()
         if not VERSION.fullmatch(version):
@@ -151,15 +154,6 @@ class Storage:
             # Folders of other programs, even unreadable ones, contain no version.
             places = {version.parent for version in self.path.glob(f"*/{'[0-9a-f]' * 64}")}
             return sorted(place.name for place in places if (place / CURRENT).exists())
-
-    def require_values(self) -> list[str]:
-        """The keys of all values; raises StorageError if there are none."""
-        if keys := self.keys():
-            return keys
-        raise StorageError(
-            f"nothing is stored in {self.root}; check MNIST_PIPELINE_STORAGE, or run "
-            "mnist-pipeline run"
-        )
 
     def records(self, key: str) -> dict[str, list[dict[str, Any]]]:
         """The versions of a key that are stored completely, each with a record of every run that
@@ -338,16 +332,7 @@ def current() -> Storage:
 
 def read(key: str, partition: str | None = None) -> Any:
     """The stored value of an asset, or of one partition; see `mnist_pipeline.read`."""
-    stored, name = current(), stored_key(key, partition)
-    try:
-        return stored.read(name)
-    except StorageError as error:
-        if not (keys := stored.keys()) or name in keys:
-            raise
-        raise StorageError(
-            f"{unknown(name, f'stored in {stored.root}', keys)} An asset that is missing is "
-            f"computed with {_command('ASSET')}"
-        ) from error
+    return current().read(stored_key(key, partition))
 
 
 def stored_key(asset: str, partition: str | None = None) -> str:

