@@ -76,7 +76,6 @@ def result(
         pictures[name], metadata[name] = _drawn(name, figure, context)
     if step.seconds:
         metadata[SECONDS] = round(step.seconds, 4)
-        step.seconds = 0.0
     for name, number in numbers.items():
         is_float = isinstance(number, float | np.floating)
         metadata[name] = rounded(float(number)) if is_float else number
@@ -91,9 +90,9 @@ def result(
         described = describe(value)
         step.handed = Handed(value, described, pictures)
         blocking = {spec.name for spec in context.assets_def.check_specs if spec.blocking}
-        failed = {name for name, check in checks.items() if not check.passed}
-        if blocking & failed:
-            metadata[FAILED_CHECK] = ", ".join(sorted(blocking & failed))
+        failed = [name for name in checks if name in blocking and not checks[name].passed]
+        if failed:
+            metadata[FAILED_CHECK] = ", ".join(failed)
     return dg.MaterializeResult(
         value=value,
         metadata=metadata,

@@ -29,7 +29,7 @@ class Step:
     # The versions of the inputs as Dagster has recorded them. One query finds all of them, so the
     # recorded versions are those that the step read.
     inputs: Mapping[dg.AssetKey, str | None] = field(default_factory=dict)
-    seconds: float = 0.0  # of the method, until its result is made
+    seconds: float = 0.0  # of the method
     handed: Handed | None = None  # until the value is stored
 
 
