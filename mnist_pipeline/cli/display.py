@@ -104,7 +104,7 @@ class Display(logging.Handler):
             headline = event.step_materialization_data.materialization.metadata.get(HEADLINE)
             self._headlines[step] = str(headline.value) if headline else ""
         elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            self._count_check(event.asset_check_evaluation_data, step)
+            self._count_check(event.asset_check_evaluation_data)
         elif kind == dg.DagsterEventType.STEP_SUCCESS:
             seconds = event.step_success_data.duration_ms / 1000
             text = printable(self._headlines.pop(step, ""))
@@ -112,10 +112,8 @@ class Display(logging.Handler):
         elif kind == dg.DagsterEventType.STEP_FAILURE and not is_interruption(event):
             self._finish(step, "failed", "✗", "red")
 
-    def _count_check(self, check: dg.AssetCheckEvaluation, step: str) -> None:
+    def _count_check(self, check: dg.AssetCheckEvaluation) -> None:
         """Count a check; print what a check that failed measured and expected, and what to do."""
-        # If a check is a step of its own, its outcome is the headline of the step.
-        self._headlines.setdefault(step, "check passed" if check.passed else "check failed")
         if check.passed:
             self.num_passed += 1
             return
