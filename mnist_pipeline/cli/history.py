@@ -13,7 +13,6 @@ from mnist_pipeline.evaluation import versions
 from mnist_pipeline.evaluation.versions import DIGITS, ModelVersion
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage import history, storage
-from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.utils.printable import printable, unknown
 
 TABLE = "{:<12} {:<8} {:>8} {:>4} {:<16} {:<8} {}"  # 80 columns with the longest mark
@@ -60,25 +59,24 @@ def print_lineage(asset: str) -> None:
     """
     stored = storage.current()
     traced: dict[str, tuple[str, Mapping[str, Any]]] = {}
-    _trace(stored, asset, stored.current(asset), traced)
+
+    def trace(name: str, version: str) -> None:
+        """Add an asset after everything that its value was computed from; raw files have no
+        origin.
+        """
+        origin = stored.origin(name, version)
+        if name not in traced and origin:
+            for source in sorted(origin.get("inputs", {}).items()):
+                trace(*source)
+            traced[name] = (version, origin)
+
+    trace(asset, stored.current(asset))
     width = max([NAME_WIDTH, *map(len, traced)])
     columns = ("asset", "data version (SHA-256)", "code version", "run")
     click.echo(LINEAGE_TABLE.format(*columns, width=width))
     for name, (version, origin) in traced.items():
-        code, run = str(origin.get("code_version") or "–"), str(origin.get("run") or "–")
-        click.echo(printable(LINEAGE_TABLE.format(name, version[:16], code, run[:8], width=width)))
+        row = (name, version[:16], origin.get("code_version") or "–", origin["run"][:8])
+        click.echo(printable(LINEAGE_TABLE.format(*row, width=width)))
     if "raw_mnist" in traced:
         for file in stored.read("raw_mnist", traced["raw_mnist"][0]).files:
             click.echo(f"\n  {printable(file.name)}\n    {file.sha256}")
-
-
-def _trace(
-    stored: Storage, asset: str, version: str, traced: dict[str, tuple[str, Mapping[str, Any]]]
-) -> None:
-    """Add an asset after everything that its value was computed from; raw files have no origin."""
-    origin = stored.origin(asset, version)
-    if asset in traced or not origin:
-        return
-    for source, source_version in sorted(origin.get("inputs", {}).items()):
-        _trace(stored, source, source_version, traced)
-    traced[asset] = (version, origin)
