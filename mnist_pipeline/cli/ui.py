@@ -39,5 +39,6 @@ def _listening(port: int) -> socket.socket:
     try:
         return socket.create_server((LOCALHOST, port))
     except OSError as error:
-        reason = f"can't listen on port {port} ({error.strerror})"
-        raise CommandError(f"{reason}; choose another port with --port") from error
+        raise CommandError(
+            f"can't listen on port {port} ({error.strerror}); choose another port with --port"
+        ) from error

@@ -59,9 +59,11 @@ def web_application(
     from dagster._core.workspace.load_target import WorkspaceFileTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
 
-    version = metadata.version("dagster-webserver")
     with WorkspaceProcessContext(
-        instance, WorkspaceFileTarget([workspace_file]), version, read_only
+        instance,
+        WorkspaceFileTarget([workspace_file]),
+        metadata.version("dagster-webserver"),
+        read_only,
     ) as context:
         yield create_app_from_workspace_process_context(context)
 

@@ -13,7 +13,6 @@ from mnist_pipeline.utils.printable import unknown
 from mnist_pipeline.utils.reported import ReportedError
 
 PREFIX = "MNIST_PIPELINE_"
-EMBEDDED_DATA = places.EMBEDDED_DATA
 MAX_THREADS = 1_024
 SPIN_COUNT = "5000"
 # Libraries read these variables when they are imported: the number of threads that each may use.
@@ -68,7 +67,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
 
     data: LocalPath = Field(
-        default=EMBEDDED_DATA,
+        default=places.EMBEDDED_DATA,
         description="Directory or file of labelled images; the embedded MNIST by default.",
     )
     storage: Annotated[str, AfterValidator(storage_address)] = Field(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.settings import SettingsError
 from mnist_pipeline.utils.machine import num_cores, num_threads
 
@@ -20,7 +21,7 @@ def _empty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_settings_everything_lies_in_the_storage_and_the_data_are_mnist() -> None:
     found = settings.load()
-    assert found.data == settings.EMBEDDED_DATA
+    assert found.data == PROJECT / "data"
     assert found.dagster_home == Path(found.storage, "dagster")
     assert found.inbox == Path(found.storage, "inbox")
     assert found.threads == num_cores()

@@ -43,10 +43,12 @@ POLICY = (  # no request to another host
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; "
     "connect-src 'self'; form-action 'none'; base-uri 'none'"
 )
-# The style of the drawing page has the colours of the report.
-LOADER = ChoiceLoader([PackageLoader(__package__, "."), PackageLoader("mnist_pipeline.report")])
 PAGE = Environment(
-    loader=LOADER, autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    # The style of the drawing page has the colours of the report.
+    loader=ChoiceLoader([PackageLoader(__package__, "."), PackageLoader("mnist_pipeline.report")]),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
 ).get_template("draw.html")
 
 
