@@ -373,12 +373,12 @@ def _read_records(place: Path) -> list[dict[str, Any]]:
     for path in (place / RUNS).glob("*.json"):
         with contextlib.suppress(ValueError):  # a value can be used without its records
             records.append(json.loads(path.read_bytes()))
-    return sorted(records, key=lambda record: record["time"])
+    return sorted(records, key=lambda record: record.get("time", 0))
 
 
 def _last_time(records: Sequence[Mapping[str, Any]]) -> float:
-    """When a version was computed last, 0 if there is no record of it."""
-    return float(records[-1]["time"]) if records else 0.0
+    """When a version was computed last, 0 if that is not known."""
+    return float(records[-1].get("time", 0)) if records else 0.0
 
 
 def _is_old(path: Path) -> bool:
