@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mnist_pipeline.methods.knn.kernel_layout import (
-    CENTROID_DIMENSIONS,
     COORDINATE_ROW,
     DEPTHS,
     LANES,
+    SEED_TILES,
     SUMMED_FEATURES,
-    in_lanes,
 )
 from mnist_pipeline.utils.blocks import in_blocks, read_only
-from mnist_pipeline.utils.checks import checked, checked_labels
+from mnist_pipeline.utils.checks import checked
 
 _BLOCK = 1024  # rows projected at a time
 _QUERIES_PER_BLOCK = 512  # the coordinates of this many queries fit the cache together with a tile
 _SAMPLED = 256  # points from which the variances of a run are estimated
+_NO_POINT = -1e30  # negative half norm of the padding of the last tile: below any cut
 _SAMPLE_ROWS = 3_000  # rows from which the mean and the components are computed by default
 
 
@@ -107,15 +107,19 @@ class PrincipalComponentIndex:
         if components is None:  # eigenvectors of the covariance, largest eigenvalue first
             centered = sample - mean
             components = np.linalg.eigh(centered.T @ centered)[1][:, ::-1]
-        checked("components", components, shape=(len(mean), components.shape[1]))
         components = np.ascontiguousarray(components[:, : DEPTHS[-1]], np.float32)
         # Up to this defect, the margin of the bound holds.
         checked("the defect of components", _orthonormality_defect(components), high=0.1)
         index = cls(mean, components, _scale(X, mean), np.empty(0), np.empty(0))
         coordinates, half_norms = index.project(X)
         order = sort(coordinates)
-        rows = np.column_stack([-half_norms[order].astype(np.float32), coordinates[order]])
-        return replace(index, order=order, tiles=in_lanes(rows))
+        num_tiles = -(-len(X) // LANES)
+        rows = np.zeros((num_tiles * LANES, 1 + coordinates.shape[1]), np.float32)
+        rows[len(X) :, 0] = _NO_POINT
+        rows[: len(X), 0] = -half_norms[order]
+        rows[: len(X), 1:] = coordinates[order]
+        tiles = rows.reshape(num_tiles, LANES, -1).transpose(0, 2, 1)
+        return replace(index, order=order, tiles=np.ascontiguousarray(tiles))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The attributes as named arrays."""
@@ -123,14 +127,9 @@ class PrincipalComponentIndex:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "PrincipalComponentIndex":
-        """Restore an index from its named arrays, and the training points, "images"."""
-        num_points, num_features = arrays["images"].shape
-        mean = checked("mean", arrays["mean"], shape=(num_features,))
-        order = checked_labels("order", arrays["order"], num_points, num_points)
-        tiles = np.asarray(arrays["tiles"], np.float32).reshape(
-            -(-num_points // LANES), COORDINATE_ROW + DEPTHS[-1], LANES
-        )
-        return cls(mean, arrays["components"], float(arrays["scale"][0]), order, tiles)
+        """Restore an index from its named arrays."""
+        scale = float(arrays["scale"][0])
+        return cls(arrays["mean"], arrays["components"], scale, arrays["order"], arrays["tiles"])
 
     def project(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The residual norms and coordinates of points, and (1 − μ)/2 of their squared norms."""
@@ -149,24 +148,14 @@ class PrincipalComponentIndex:
         in_blocks(project_block, len(X), _BLOCK)
         return coordinates, half_norms
 
-    def _margins(self) -> np.ndarray:
+    def _margins(self) -> tuple[float, float]:
         """η and μ of the notes."""
         unit = 2.0**-24
         terms = DEPTHS[-1] + 2
         product = (SUMMED_FEATURES + 2) * unit + len(self.mean) * 2.0**-52
         eta = _orthonormality_defect(self.components) + 4.0 * unit + math.sqrt(DEPTHS[-1]) * product
         gamma = terms * unit / (1.0 - terms * unit)
-        return np.array([eta, 4.0 * eta + 3.0 * gamma + 4.0 * unit])
-
-    def centroids(self) -> np.ndarray:
-        """The centroids of the tiles, laid out as tiles are: float32 (n_groups, 1 + 16, 32).
-
-        A lane is a tile, and its rows are the negative half squared norm and the leading
-        coordinates. The value of its bound, without a residual, is largest for the nearest tile.
-        """
-        means = self.tiles[:, COORDINATE_ROW : COORDINATE_ROW + CENTROID_DIMENSIONS].mean(axis=2)
-        half_norms = np.square(means).sum(axis=1) * np.float32(0.5)
-        return in_lanes(np.column_stack([-half_norms, means]))
+        return eta, 4.0 * eta + 3.0 * gamma + 4.0 * unit
 
     def search(
         self, train: np.ndarray, queries: np.ndarray, num_neighbors: int
@@ -180,10 +169,11 @@ class PrincipalComponentIndex:
         order = sort(coordinates)
         squared_distances = np.full((len(queries), num_neighbors), np.iinfo(np.int64).max)
         indices = squared_distances.copy()
-        points = read_only(train)
-        tiles = read_only(self.tiles)
-        tile_order = read_only(self.order)
-        centroids = self.centroids()
+        points, tiles, tile_order = map(read_only, (train, self.tiles, self.order))
+        leading = self.tiles[:, COORDINATE_ROW : COORDINATE_ROW + DEPTHS[0]].mean(axis=2)
+        # Of a single tile at the end it is half the centroid, which costs time and no exactness.
+        centroids = np.add.reduceat(leading, np.arange(0, len(leading), SEED_TILES)) / SEED_TILES
+        centroids = np.ascontiguousarray(centroids.T)
 
         def scan(rows: slice) -> None:
             block = order[rows]
@@ -201,10 +191,8 @@ class PrincipalComponentIndex:
             )
 
         in_blocks(scan, len(queries), _QUERIES_PER_BLOCK)
-        nearest = np.lexsort((indices, squared_distances), axis=1)
         places = np.argsort(order)
-        squared_distances = np.take_along_axis(squared_distances, nearest, axis=1)[places]
-        return squared_distances, np.take_along_axis(indices, nearest, axis=1)[places]
+        return squared_distances[places], indices[places]
 
 
 def _orthonormality_defect(components: np.ndarray) -> float:

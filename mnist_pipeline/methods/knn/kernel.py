@@ -17,10 +17,10 @@ from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import types
 
 from mnist_pipeline.methods.knn.kernel_layout import (
-    CENTROID_DIMENSIONS,
     COORDINATE_ROW,
     DEPTHS,
     LANES,
+    SEED_TILES,
     SUMMED_FEATURES,
 )
 from mnist_pipeline.utils.compiled import (
@@ -39,7 +39,6 @@ _RESIDUAL_ROW = 1
 _NUM_ROWS = COORDINATE_ROW + DEPTHS[-1]
 _FIRST_COORDINATE = len(DEPTHS)  # in a row of a query, after its residual norms
 _NUM_COLUMNS = _FIRST_COORDINATE + DEPTHS[-1]
-_NO_TILE = -1
 _FETCHED = 32  # rows that are prefetched before they are compared
 _CACHE_LINE = 64
 _PROJECTED_ROWS = 3  # rows projected together: their sums fill 21 of 32 registers
@@ -65,27 +64,16 @@ def _after(distance: Any, index: Any, other_distance: Any, other_index: Any) -> 
 
 @compiled()
 def _offer(distances: Any, indices: Any, distance: Any, index: Any) -> Any:
-    """Keep a neighbour if it comes before the last of the heap; return whether it was kept."""
-    if not _after(distances[0], indices[0], distance, index):
+    """Insert a neighbour if it comes before the last; return whether it was inserted."""
+    if not _after(distances[-1], indices[-1], distance, index):
         return False
-    # Replace the root of the max-heap by the neighbour, and sift it down.
-    parent = 0
-    while True:
-        child = 2 * parent + 1
-        if child >= distances.size:
-            break
-        other = child + 1
-        if other < distances.size and _after(
-            distances[other], indices[other], distances[child], indices[child]
-        ):
-            child = other
-        if not _after(distances[child], indices[child], distance, index):
-            break
-        distances[parent] = distances[child]
-        indices[parent] = indices[child]
-        parent = child
-    distances[parent] = distance
-    indices[parent] = index
+    place = distances.size - 1
+    while place > 0 and _after(distances[place - 1], indices[place - 1], distance, index):
+        distances[place] = distances[place - 1]
+        indices[place] = indices[place - 1]
+        place -= 1
+    distances[place] = distance
+    indices[place] = index
     return True
 
 
@@ -125,83 +113,56 @@ class _Bound(Emitter):
         return mask
 
 
-def _sieve(level: int) -> Any:
-    """Compile the loop that drops the queries whose bound excludes the whole tile.
+@intrinsic(_Bound, returns=types.int64)
+def _sieve(
+    e: _Bound,
+    tiles: Array,
+    tile: Any,
+    coordinates: Array,
+    cuts: Array,
+    sums: Array,
+    survivors: Array,
+    masks: Array,
+    count: Any,
+) -> Any:
+    """Drop the queries whose bound excludes the whole tile; return the number of survivors.
 
-    It continues the sums of the previous level in `sums`, and stores its own there. Queries, masks
-    and sums are stored at the front of their arrays without a branch. The loop returns the number
-    of surviving queries.
+    A query is tested in more and more dimensions. Each loop continues the sums of the previous loop
+    in `sums`. Queries, masks and sums are stored at the front of their arrays without a branch.
     """
-    is_first = level == 0
-    is_last = level == len(DEPTHS) - 1
-    dimensions = range(0 if is_first else DEPTHS[level - 1], DEPTHS[level])
-    rows = [_RESIDUAL_ROW + level, *(COORDINATE_ROW + p for p in dimensions)]
-    if is_first:
-        rows.append(_NORM_ROW)
-    fits = len(rows) * LANES // _Bound.width < 30  # of 32 registers
-
-    @intrinsic(_Bound, returns=types.int64)
-    def sieve(
-        e: _Bound,
-        tiles: Array,
-        tile: Any,
-        coordinates: Array,
-        cuts: Array,
-        sums: Array,
-        survivors: Array,
-        masks: Array,
-        count: Any,
-    ) -> Any:
-        builder = e.builder
-        points = e.at(tiles.data, e.multiply(tile, _NUM_ROWS * LANES))
+    builder = e.builder
+    points = e.at(tiles.data, e.multiply(tile, _NUM_ROWS * LANES))
+    for level, depth in enumerate(DEPTHS):
+        is_first, is_last = level == 0, depth == DEPTHS[-1]
+        dimensions = range(0 if is_first else DEPTHS[level - 1], depth)
+        rows = [_RESIDUAL_ROW + level, *(COORDINATE_ROW + p for p in dimensions)]
+        if is_first:
+            rows.append(_NORM_ROW)
+        fits = len(rows) * LANES // e.width < 30  # of 32 registers
         loaded = {row: e.points(points, row) for row in rows} if fits else {}
-
-        def row_of_tile(row: int) -> list[Any]:
-            return loaded[row] if fits else e.points(points, row)
-
         kept = e.variable(INT64(0))
         with e.loop(0, count) as (i, _):
             index = i if is_first else builder.load(e.at(survivors.data, i))
             to = builder.load(kept)
             query = e.at(coordinates.data, e.multiply(index, _NUM_COLUMNS))
-            values = row_of_tile(_NORM_ROW) if is_first else e.points(sums.data, i)
+            values = loaded[_NORM_ROW] if is_first else e.points(sums.data, i)
             for p in dimensions:
-                values = e.add_product(
-                    query, _FIRST_COORDINATE + p, row_of_tile(COORDINATE_ROW + p), values
-                )
+                row = COORDINATE_ROW + p
+                vectors = loaded.get(row) or e.points(points, row)
+                values = e.add_product(query, _FIRST_COORDINATE + p, vectors, values)
             if not is_last:
                 for vector, pointer in zip(values, e.row(sums.data, to, LANES)):
                     e.store(vector, pointer)
-            values = e.add_product(query, level, row_of_tile(_RESIDUAL_ROW + level), values)
+            row = _RESIDUAL_ROW + level
+            residuals = loaded.get(row) or e.points(points, row)
+            values = e.add_product(query, level, residuals, values)
             mask = e.mask(values, builder.load(e.at(cuts.data, index)))
             builder.store(index, e.at(survivors.data, to))
             builder.store(mask, e.at(masks.data, to))
             is_kept = builder.icmp_unsigned("!=", mask, INT32(0))
             builder.store(e.add(to, builder.zext(is_kept, INT64)), kept)
-        return builder.load(kept)
-
-    return sieve
-
-
-_sieve_0, _sieve_1, _sieve_2, _sieve_3, _sieve_4 = (_sieve(level) for level in range(len(DEPTHS)))
-
-
-@intrinsic(_Bound, returns=types.uint32)
-def _nearness(
-    e: _Bound, centroids: Array, group: Any, coordinates: Array, query: Any, cut: Any, values: Array
-) -> Any:
-    """Store how near the centroids of a group's tiles are to a query in `values`.
-
-    The result is a mask of the values that are at least the cut.
-    """
-    points = e.at(centroids.data, e.multiply(group, (1 + CENTROID_DIMENSIONS) * LANES))
-    place = e.at(coordinates.data, e.multiply(query, _NUM_COLUMNS))
-    sums = e.points(points, _NORM_ROW)
-    for p in range(CENTROID_DIMENSIONS):
-        sums = e.add_product(place, _FIRST_COORDINATE + p, e.points(points, 1 + p), sums)
-    for vector, pointer in zip(sums, e.row(values.data, 0, LANES)):
-        e.store(vector, pointer)
-    return e.mask(sums, cut)
+        count = builder.load(kept)
+    return count
 
 
 @intrinsic(Emitter, returns=types.int64)
@@ -253,7 +214,7 @@ def project(
     `factor` scales the centred rows, `margins` are η and μ. `components` has `DEPTHS[-1]` columns;
     the last columns may be zero.
     """
-    eta, mu = margins[0], margins[1]
+    eta, mu = margins
     centered = np.zeros((_PROJECTED_ROWS, X.shape[1]), np.float32)
     products = np.empty((_PROJECTED_ROWS, DEPTHS[-1]), np.float32)
     totals = np.empty(products.shape)
@@ -281,25 +242,15 @@ def project(
                 coordinates[start + r, level] = np.sqrt(remaining + 5.0 * eta * squared_norms[r])
 
 
-@compiled()
-def _nearest_tiles(
-    centroids: Any, num_tiles: Any, coordinates: Any, query: Any, values: Any
-) -> tuple[Any, Any]:
-    """The two tiles with the nearest centroids, which are likely to contain the neighbours."""
-    first = second = _NO_TILE
-    largest = next_largest = np.float32(-np.inf)
-    for group in range(centroids.shape[0]):
-        mask = _nearness(centroids, group, coordinates, query, next_largest, values)
-        while mask:
-            lane = _lowest(mask)
-            mask &= mask - np.uint32(1)
-            tile = group * LANES + lane
-            if tile < num_tiles and values[lane] > next_largest:
-                second, next_largest = tile, values[lane]
-                if next_largest > largest:
-                    first, second = second, first
-                    largest, next_largest = next_largest, largest
-    return first, second
+@compiled(fastmath={"contract"})
+def _nearest(centroids: Any, query: Any) -> Any:
+    """The number of the centroid that is nearest to a query."""
+    squares = np.zeros(centroids.shape[1], np.float32)
+    for p in range(centroids.shape[0]):
+        for i in range(squares.size):
+            difference = centroids[p, i] - query[p]
+            squares[i] += difference * difference
+    return squares.argmin()
 
 
 @compiled(cache=True, nogil=True)
@@ -317,15 +268,14 @@ def scan_tiles(
 ) -> None:
     """Search a block of queries through the tiles of a principal component index.
 
-    Each query is first compared with its nearest tiles, for a tight k-th distance early. Then every
-    tile is tested against all queries of the block while it is in registers or in the cache. A pair
-    is tested in more dimensions only if the previous bound does not exclude it. Pairs that no bound
-    excludes are compared exactly.
+    Each query is first compared with the points of the nearest of `centroids`, for a tight k-th
+    distance early. Then every tile is tested against all queries of the block while it is in
+    registers or in the cache. A pair is tested in more dimensions only if the previous bound does
+    not exclude it. Pairs that no bound excludes are compared exactly.
     """
     num_queries = queries.shape[0]
     num_tiles = tiles.shape[0]
-    seeds = np.empty(2 * num_queries, np.int64)
-    values = np.empty(LANES, np.float32)
+    seeds = np.empty(num_queries, np.int64)
     cuts = np.empty(num_queries, np.float32)
     survivors = np.empty(num_queries, np.int64)
     masks = np.empty(num_queries, np.uint32)
@@ -334,38 +284,31 @@ def scan_tiles(
     query_of = np.empty(num_queries * LANES + _FETCHED, np.int64)
     rows = np.empty(query_of.size, np.int64)
     for query in range(num_queries):
-        nearest = _nearest_tiles(centroids, num_tiles, coordinates, query, values)
-        seeds[2 * query], seeds[2 * query + 1] = nearest
-        for tile in nearest:
-            for row in order[tile * LANES : (tile + 1) * LANES]:
-                _fetch(train, row)
-        for tile in nearest:
-            for row in order[tile * LANES : (tile + 1) * LANES]:
-                distance = _squared_distance(queries, query, train, row)
-                _offer(distances[query], indices[query], distance, row)
-        cuts[query] = _cut(half_norms[query], distances[query, 0], factor)
+        seeds[query] = _nearest(centroids, coordinates[query, _FIRST_COORDINATE:])
+        first = seeds[query] * SEED_TILES * LANES
+        near = order[first : first + SEED_TILES * LANES]
+        for row in near:
+            _fetch(train, row)
+        for row in near:
+            distance = _squared_distance(queries, query, train, row)
+            _offer(distances[query], indices[query], distance, row)
+        cuts[query] = _cut(half_norms[query], distances[query, -1], factor)
     pending = 0
     for tile in range(num_tiles):
-        count = _sieve_0(tiles, tile, coordinates, cuts, sums, survivors, masks, num_queries)
-        count = _sieve_1(tiles, tile, coordinates, cuts, sums, survivors, masks, count)
-        count = _sieve_2(tiles, tile, coordinates, cuts, sums, survivors, masks, count)
-        count = _sieve_3(tiles, tile, coordinates, cuts, sums, survivors, masks, count)
-        count = _sieve_4(tiles, tile, coordinates, cuts, sums, survivors, masks, count)
+        count = _sieve(tiles, tile, coordinates, cuts, sums, survivors, masks, num_queries)
         for i in range(count):
             query, mask = survivors[i], masks[i]
-            if tile == seeds[2 * query] or tile == seeds[2 * query + 1]:
+            if tile // SEED_TILES == seeds[query]:
                 continue
             while mask:
-                place = tile * LANES + _lowest(mask)
+                query_of[pending], rows[pending] = query, order[tile * LANES + _lowest(mask)]
+                _fetch(train, rows[pending])
                 mask &= mask - np.uint32(1)
-                if place < order.size:
-                    query_of[pending], rows[pending] = query, order[place]
-                    _fetch(train, order[place])
-                    pending += 1
+                pending += 1
         if pending >= _FETCHED or tile == num_tiles - 1:
             for i in range(pending):
                 query, row = query_of[i], rows[i]
                 distance = _squared_distance(queries, query, train, row)
                 if _offer(distances[query], indices[query], distance, row):
-                    cuts[query] = _cut(half_norms[query], distances[query, 0], factor)
+                    cuts[query] = _cut(half_norms[query], distances[query, -1], factor)
             pending = 0

@@ -172,7 +172,6 @@ def test_a_restored_classifier_needs_no_fit_and_answers_the_same(digits, tmp_pat
 
 BYTES = np.arange(12, dtype=np.uint8).reshape(4, 3)
 LABELS = np.array([0, 1, 1, 0])
-STORED = KNNClassifier(1, "pca").fit(BYTES, LABELS).to_arrays()
 
 
 def indexed(**options):
@@ -189,7 +188,6 @@ def indexed(**options):
         (lambda: KNNClassifier(1).fit(BYTES[:0], LABELS[:0]), r"X has shape \(0, 3\)"),
         (lambda: indexed(mean=np.full(3, np.nan)), "mean"),
         (lambda: indexed(components=np.ones((3, 2))), "components"),
-        (lambda: KNNClassifier.from_arrays({**STORED, "order": STORED["order"] + 1}), "order"),
         (lambda: KNNClassifier(1).kneighbors(BYTES), "KNNClassifier"),
         (lambda: KNNClassifier(1).fit(BYTES, LABELS).predict(BYTES[:, :2]), "X has 2 features"),
         (lambda: vote(np.array([1, 2])), r"neighbor_labels has shape \(2,\)"),
