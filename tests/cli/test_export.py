@@ -60,7 +60,7 @@ def test_tied_votes_and_equal_distances_are_decided_as_the_classifier_decides_th
     images = random.integers(0, 2, (300, 28, 28), np.uint8)
     images[150:] = images[:150]  # each image twice, with different labels
     state = {
-        "images": images,
+        "images": images.reshape(300, -1),
         "labels": np.arange(300, dtype=np.uint8) % 10,
         "num_neighbors": np.array(4),
         "smoothing": np.array(0.5),

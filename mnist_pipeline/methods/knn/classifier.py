@@ -99,8 +99,11 @@ class KNNClassifier:
             change the time, not the result.
         """
         images = self._keep(X, y)
+        is_worth_it = self.algorithm == "pca" or (
+            self.algorithm == "auto" and images.size >= _FEW_PAIRS
+        )
         self._index = None
-        if self._needs_index(images):
+        if is_worth_it and images.dtype == np.uint8 and images.shape[1] <= _MANY_FEATURES:
             self._index = PrincipalComponentIndex.fit(images, mean, components)
         return self
 
@@ -165,12 +168,6 @@ class KNNClassifier:
             raise ValueError("this KNNClassifier is not fitted yet: call fit(X, y) first")
         return self.images_, self.labels_
 
-    def _needs_index(self, images: np.ndarray) -> bool:
-        if images.dtype != np.uint8 or images.shape[1] > _MANY_FEATURES:
-            return False
-        is_worth_it = self.algorithm == "auto" and images.size >= _FEW_PAIRS
-        return is_worth_it or self.algorithm == "pca"
-
 
 def search_all(
     train: np.ndarray, queries: np.ndarray, num_neighbors: int
@@ -230,12 +227,6 @@ def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:
     array([3, 3])
     """
     _checked_choice("tie_break", tie_break, TIE_BREAKS)
-    neighbor_labels = np.asarray(neighbor_labels)
-    if neighbor_labels.ndim != 2 or neighbor_labels.shape[1] == 0:
-        raise ValueError(
-            f"neighbor_labels has shape {neighbor_labels.shape}: pass (queries, neighbours), at "
-            "least one neighbour"
-        )
     votes = (neighbor_labels[:, :, np.newaxis] == neighbor_labels[:, np.newaxis]).sum(axis=2)
     if tie_break == "nearest":
         return np.asarray(neighbor_labels[np.arange(len(votes)), votes.argmax(axis=1)])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnist_pipeline.data.records import Answer, Nearest
-from mnist_pipeline.methods.knn.classifier import TIE_BREAKS, KNNClassifier, vote
+from mnist_pipeline.methods.knn.classifier import TIE_BREAKS, KNNClassifier, search_all, vote
 from mnist_pipeline.utils.bisection import crossing
 
 if TYPE_CHECKING:
@@ -67,12 +67,9 @@ def to_onnx(graph: "Graph", fitted: Mapping[str, np.ndarray]) -> tuple[str, str]
     order. A tied vote goes to the class of the nearest neighbour, since the neighbour of rank r has
     the weight 1 + 2⁻⁽ʳ⁺²⁾.
     """
-    images, labels = fitted["images"].reshape(len(fitted["labels"]), -1), fitted["labels"]
-    voting, smoothing, num_classes = (
-        int(fitted["num_neighbors"]),
-        float(fitted["smoothing"]),
-        _num_classes(fitted),
-    )
+    images, labels = fitted["images"], fitted["labels"]
+    voting, num_classes = int(fitted["num_neighbors"]), _num_classes(fitted)
+    smoothing = float(fitted["smoothing"])
     squares = np.einsum("ij,ij->i", images, images, dtype=np.int32)
     queries = graph.add("Reshape", graph.images, np.array([-1, images.shape[1]]))
     products = graph.add("MatMulInteger", queries, images.T)
@@ -119,8 +116,8 @@ def agreement_with_brute_force(
     `indices` (n_queries, n_kept) are the training images that the index found.
     """
     sample = np.random.default_rng(0).choice(len(queries), min(size, len(queries)), replace=False)
-    exhaustive = KNNClassifier(indices.shape[1], "brute").fit(fitted["images"], fitted["labels"])
-    _, expected = exhaustive.kneighbors(queries[sample])
+    sampled = queries[sample].reshape(len(sample), -1)
+    _, expected = search_all(fitted["images"], sampled, indices.shape[1])
     return float(np.mean((expected == indices[sample]).all(axis=1)))
 
 

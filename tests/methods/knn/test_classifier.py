@@ -190,7 +190,6 @@ def indexed(**options):
         (lambda: indexed(components=np.ones((3, 2))), "components"),
         (lambda: KNNClassifier(1).kneighbors(BYTES), "KNNClassifier"),
         (lambda: KNNClassifier(1).fit(BYTES, LABELS).predict(BYTES[:, :2]), "X has 2 features"),
-        (lambda: vote(np.array([1, 2])), r"neighbor_labels has shape \(2,\)"),
     ],
 )
 def test_a_mistake_is_refused_by_name(mistake, named):
