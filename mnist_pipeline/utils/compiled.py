@@ -9,7 +9,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 
 import numba
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
@@ -23,7 +23,7 @@ FLOAT32, FLOAT64 = ir.FloatType(), ir.DoubleType()
 
 # Names of the modules with compiled code. They import nothing of the project but each other.
 KERNELS = ("kernel.py", "kernel_*.py", "*_kernel.py", "compiled/*.py", "compiled.py")
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+Kernel = Callable[..., Any]  # a compiled function
 
 
 def kernel_files(package: Path) -> list[Path]:
@@ -47,7 +47,7 @@ NUMBA: Any = config  # it gets its attributes when it is imported
 CACHE = cache_directory(places.PACKAGE, Path(NUMBA.CACHE_DIR or places.code_cache()))
 
 
-def compiled(**options: Any) -> Callable[[_Function], _Function]:
+def compiled(**options: Any) -> Callable[[Kernel], Kernel]:
     """Numba's `njit`, with a type, and with the directory `CACHE`.
 
     A function that is not cached is called by others only: a tenth of the time that compiling takes
@@ -55,7 +55,8 @@ def compiled(**options: Any) -> Callable[[_Function], _Function]:
     """
     NUMBA.CACHE_DIR = str(CACHE)  # Numba forgets it when one of its environment variables changes
     options = {"no_cfunc_wrapper": True, "no_cpython_wrapper": "cache" not in options, **options}
-    return cast("Callable[[_Function], _Function]", numba.njit(**options))
+    jit: Callable[[Kernel], Kernel] = numba.njit(**options)
+    return jit
 
 
 def intrinsic(

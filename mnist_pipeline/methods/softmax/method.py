@@ -13,7 +13,7 @@ in compiled code, on the nonzero pixels only.
 import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -297,29 +297,22 @@ def sgd(
            [0., 1.]])
     """
     samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
-    entries = _entries(samples)
     rows = np.arange(len(labels))
-    return _fit(entries, labels, (W, b), learning_rate, epochs, rows, on_epoch)
+    return _fit(_entries(samples), labels, (W, b), learning_rate, epochs, rows, on_epoch)
 
 
-class _Entries(NamedTuple):
-    """The nonzero entries of all samples, one sample after another."""
-
-    starts: NDArray[np.int64]  # the first entry of each sample, and the number of all entries
-    columns: NDArray[np.int32]
-    values: NDArray[Any]
-    scale: float  # factor of the values that gives pixels of 0–1
-
-
-def _entries(samples: NDArray[Any]) -> _Entries:
+def _entries(samples: NDArray[Any]) -> tuple[Any, ...]:
+    """The nonzero entries of all samples, one sample after another, as `kernel.run_epoch` takes
+    them: starts, columns, values and scale.
+    """
     inked = samples != 0
     starts = np.append(0, np.cumsum(inked.sum(axis=1)))
     columns = (np.flatnonzero(inked) % samples.shape[1]).astype(np.int32)
-    return _Entries(starts, columns, samples[inked], 1 / 255 if samples.dtype == np.uint8 else 1.0)
+    return starts, columns, samples[inked], 1 / 255 if samples.dtype == np.uint8 else 1.0
 
 
 def _fit(
-    entries: _Entries,
+    entries: tuple[Any, ...],
     labels: NDArray[np.int64],
     initial: Parameters,
     learning_rate: float,
@@ -329,14 +322,16 @@ def _fit(
 ) -> Parameters:
     """Fit to some of the samples, in the order of their numbers in `rows`."""
     # Imported here, so that importing this module does not import Numba.
-    from mnist_pipeline.methods.softmax import kernel as kernel
+    from mnist_pipeline.methods.softmax.kernel import LANES, run_epoch
 
-    num_classes, num_features = initial[0].shape
-    blocks = _blocks(initial[0], kernel.LANES)
     b = initial[1].copy()
-    y = np.empty((len(blocks), kernel.LANES))
+    num_classes, num_features = initial[0].shape
+    # Pixel-major, (blocks, features, lanes), the classes padded with zeros.
+    padded = np.pad(initial[0], ((0, -num_classes % LANES), (0, 0)))
+    blocks = np.ascontiguousarray(padded.reshape(-1, LANES, num_features).transpose(0, 2, 1))
+    y = np.empty((len(blocks), LANES))
     for epoch in range(1, epochs + 1):
-        total, correct = kernel.run_epoch(*entries, labels, rows, blocks, b, y, learning_rate)
+        total, correct = run_epoch(*entries, labels, rows, blocks, b, y, learning_rate)
         _report(on_epoch, epoch, total / len(rows), correct / len(rows))
     W = blocks.transpose(0, 2, 1).reshape(-1, num_features)[:num_classes]
     return np.ascontiguousarray(W), b
@@ -387,15 +382,6 @@ def _cross_entropy(scores: FloatArray, targets: FloatArray) -> FloatArray:
     return np.asarray(log_partition - (targets * scores).sum(axis=-1))
 
 
-def _blocks(W: FloatArray, lanes: int) -> FloatArray:
-    """Lay weights out pixel-major, (blocks, features, lanes), the classes padded with zeros."""
-    num_classes, num_features = W.shape
-    num_blocks = -(-num_classes // lanes)
-    padded = np.zeros((num_blocks * lanes, num_features))
-    padded[:num_classes] = W
-    return np.ascontiguousarray(padded.reshape(num_blocks, lanes, num_features).transpose(0, 2, 1))
-
-
 def _prepare(
     X: ArrayLike, y: ArrayLike, num_classes: int, seed: int, initial: Parameters | None
 ) -> tuple[NDArray[Any], NDArray[np.int64], FloatArray, FloatArray]:
@@ -403,13 +389,11 @@ def _prepare(
     samples = _matrix(X)
     labels = checked_labels("y", y, len(samples), num_classes).astype(np.int64)
     shapes = (num_classes, samples.shape[1]), (num_classes,)
-    if initial is None:
-        generator = np.random.default_rng(seed)
-        W, b = (generator.uniform(-0.5, 0.5, shape) for shape in shapes)
-        return samples, labels, W, b
+    generator = np.random.default_rng(seed)
+    parameters = initial or [generator.uniform(-0.5, 0.5, shape) for shape in shapes]
     W, b = (
-        checked("initial", parameters, shape=shape).astype(np.float64)
-        for parameters, shape in zip(initial, shapes)
+        checked("initial", array, shape=shape).astype(np.float64)
+        for array, shape in zip(parameters, shapes)
     )
     return samples, labels, W, b
 
