@@ -193,10 +193,6 @@ class Emitter:
         """a · b + c of vectors, in one instruction if the processor has one."""
         return self.call(f"llvm.fmuladd.v{self.width}f{8 * self.alignment}", self.vector, a, b, c)
 
-    def maximum(self, a: Any, b: Any) -> Any:
-        """The larger number in each lane, or `b` if either is NaN."""
-        return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
-
     def loop(self, start: Any, stop: Any, step: int = 1) -> Any:
         """Loop over k in [start, stop)."""
         return cast("Any", cgutils.for_range_slice)(

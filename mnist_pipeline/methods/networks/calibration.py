@@ -42,6 +42,6 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
         return 1.0
     low, high = 0.05, 20.0
     if not slope(high) < 0 < slope(low):  # not the logits of a trained network
-        spread = float(checked("the largest difference of logits", -scores.min(), 1e-100))
+        spread = -float(scores.min())  # the largest difference of logits
         low, high = 1e-6 * spread, 100 * spread
     return crossing(slope, low, high)

@@ -40,9 +40,8 @@ def cpu_supports(instructions: str) -> bool:
 
 
 def has_compiled_form(model: nn.Module, device: torch.device) -> bool:
-    """Whether a network has a method `compiled`, and is float32 on a CPU."""
-    dtypes = {parameter.dtype for parameter in model.parameters()}
-    return hasattr(model, "compiled") and device.type == "cpu" and dtypes == {torch.float32}
+    """Whether a network has a method `compiled`, for a CPU."""
+    return hasattr(model, "compiled") and device.type == "cpu"
 
 
 @contextmanager
@@ -71,11 +70,8 @@ def placed(model: nn.Module, device: torch.device, precision: str) -> Iterator[n
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Seed torch's global generators, which dropout uses, and restore them afterwards."""
-    cuda = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
-        torch.default_generator.manual_seed(seed)
-        if cuda:
-            torch.cuda.manual_seed(seed)
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
         yield

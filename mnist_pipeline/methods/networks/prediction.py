@@ -41,7 +41,7 @@ def weights(model: nn.Module) -> dict[str, NDArray[np.float32]]:
     `modules.of_weights` is the inverse.
     """
     return {
-        name: np.array(value.detach().cpu().float().numpy(), order="C", copy=True)
+        name: np.array(value.detach().cpu().float().numpy(), order="C")
         for name, value in model.state_dict().items()
     }
 

@@ -7,7 +7,7 @@ a batch is an index into it.
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -46,7 +46,6 @@ from mnist_pipeline.utils.checks import checked_labels
 # `mnist_pipeline.training` is this module, and also offers what a training needs before and after.
 __all__ = [
     "RECIPES",
-    "DivergenceError",
     "EpochRecord",
     "History",
     "Recipe",
@@ -62,10 +61,6 @@ __all__ = [
 ]
 PARTS = 20  # of an epoch, whose losses are recorded
 Model = TypeVar("Model", bound=nn.Module)
-
-
-class DivergenceError(ArithmeticError):
-    """The loss became infinite or NaN."""
 
 
 @dataclass(frozen=True)
@@ -96,16 +91,6 @@ class History:
 OnEpoch = Callable[[EpochRecord], None]
 
 
-@runtime_checkable
-class Compiled(Protocol):
-    """The compiled form of a network, which computes its gradients without autograd."""
-
-    def backpropagate(
-        self, pixels: Tensor, targets: Tensor, label_smoothing: float, least: float
-    ) -> Tensor:
-        """Set the gradients of the mean cross-entropy; return the logits."""
-
-
 def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **named: Any) -> Model:
     """Construct a network whose initial weights depend only on the seed.
 
@@ -118,7 +103,7 @@ def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **nam
     >>> bool((first.hidden.weight == again.hidden.weight).all())
     True
     """
-    with seeded(seed, torch.device("cpu")):
+    with seeded(seed):
         return construct(*arguments, **named)
 
 
@@ -129,7 +114,7 @@ def from_settings(
     name and change.
     """
     overrides = dict(settings)
-    sizes = {name: overrides.pop(name) for name in ("hidden_size",) if name in settings}
+    sizes = {"hidden_size": overrides.pop("hidden_size")} if "hidden_size" in settings else {}
     recipe = named_recipe(kind, overrides.pop("recipe"), **overrides)
     return build(KINDS[kind], **sizes, num_classes=num_classes, seed=seed), recipe
 
@@ -176,14 +161,15 @@ def train(
         images, labels = images[kept], labels[kept]
     scores = torch.empty(0)  # the last logits of the held-out images
     records: list[EpochRecord] = []
-    with placed(model, device, precision) as network, seeded(seed, device):
+    with placed(model, device, precision) as network, seeded(seed):
         run = _Run(model, network, recipe, seed, len(images), precision)
         for epoch in range(1, recipe.epochs + 1):
             loss, accuracy, parts = run.train_epoch(images, labels)
             validation_accuracy = math.nan
             if held_out:
                 scores = logits(network, held_out[0], precision)
-                validation_accuracy = _share_right(scores, held_out[1])
+                is_right = scores.argmax(dim=1) == held_out[1]
+                validation_accuracy = float(is_right.double().mean())
             records.append(EpochRecord(epoch, loss, accuracy, validation_accuracy, parts))
             if on_epoch is not None:
                 on_epoch(records[-1])
@@ -232,12 +218,11 @@ class Adam:
     def step(self, learning_rate: float) -> None:
         """Update the parameters that have a gradient, and delete their gradients."""
         updated = [state for state in self.state if state[0].grad is not None]
-        parameters, means, squares, steps = ([state[i] for state in updated] for i in range(4))
-        gradients = [p.grad for p in parameters if p.grad is not None]
+        parameters, means, squares, steps = ([*column] for column in zip(*updated))
         with torch.no_grad():
             adam(
                 parameters,
-                gradients,
+                [parameter.grad for parameter in parameters],
                 means,
                 squares,
                 [],
@@ -315,7 +300,7 @@ class _Run:
         self.is_right[seen] = (scores.argmax(dim=1) == targets).cpu().numpy()
         loss = float(self.losses.mean())
         if not math.isfinite(loss):
-            raise DivergenceError(
+            raise FloatingPointError(
                 f"the loss is {loss} after {self.step} updates: training diverged. Lower the "
                 f"recipe's learning_rate, which is {self.recipe.learning_rate}."
             )
@@ -327,24 +312,26 @@ class _Run:
     def update(self, pixels: Tensor, targets: Tensor) -> Tensor:
         """Update the parameters on a batch; return the logits before the update."""
         self.first_layer.requires_grad_(self.step < self.recipe.freeze * self.num_steps)
-        scores = self.backpropagate(scaled(pixels), targets, self.recipe.label_smoothing)
+        scores = self.backpropagate(scaled(pixels), targets)
         self.optimizer.step(learning_rate_at(self.step, self.num_steps, self.recipe))
         self.step += 1
         self.average()
         return scores
 
-    def backpropagate(self, pixels: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+    def backpropagate(self, pixels: Tensor, targets: Tensor) -> Tensor:
         """Set the gradients of the mean cross-entropy; return the logits.
 
         A compiled network computes them itself.
         """
-        if isinstance(self.network, Compiled):
-            return self.network.backpropagate(
-                pixels, targets, label_smoothing, self.recipe.least_gradient
-            )
+        smoothing = self.recipe.label_smoothing
+        compiled = getattr(self.network, "backpropagate", None)
+        scores: Tensor
+        if compiled is not None:
+            scores = compiled(pixels, targets, smoothing, self.recipe.least_gradient)
+            return scores
         with arithmetic(self.device, self.precision):
-            scores: Tensor = self.network(pixels).float()
-        torch.autograd.backward(F.cross_entropy(scores, targets, label_smoothing=label_smoothing))
+            scores = self.network(pixels).float()
+        torch.autograd.backward(F.cross_entropy(scores, targets, label_smoothing=smoothing))
         return scores.detach()
 
     @torch.no_grad()
@@ -371,10 +358,6 @@ def _first_layer(model: nn.Module) -> nn.Module:
         if next(module.parameters(recurse=False), None) is not None
     ]
     return layers[0] if len(layers) > 1 else nn.Module()
-
-
-def _share_right(scores: Tensor, targets: Tensor) -> float:
-    return int((scores.argmax(dim=1) == targets).sum()) / len(targets)
 
 
 def _tensors(

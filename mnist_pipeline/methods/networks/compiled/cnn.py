@@ -98,7 +98,9 @@ class _Parameters:
         self.parameters = list(network.parameters())  # weights and biases, layer by layer
         self.trains_first = conv1.weight.requires_grad
         self.taps = conv1.weight.flatten(1).t().contiguous().numpy()  # (25, 32)
-        self.kernels = _factors(conv2.weight.permute(2, 3, 1, 0))
+        by_tap = conv2.weight.permute(2, 3, 1, 0).reshape(len(self.taps), -1)  # (25, 32 · 64)
+        factors = torch.from_numpy(winograd.KERNEL_FACTORS) @ by_tap
+        self.kernels = factors.reshape(-1, convolution.CHANNELS, winograd.CHANNELS_OUT).numpy()
         self.transposed = (
             self.kernels.transpose(0, 2, 1).copy() if self.trains_first else _NO_KERNELS
         )
@@ -174,12 +176,6 @@ def _empty(*shape: int) -> Pooled:
 def _rows(results: Array) -> Tensor:
     """The results of each image as a row of a matrix."""
     return torch.from_numpy(results).flatten(1)
-
-
-def _factors(taps: Tensor) -> Array:
-    """Winograd's factors (64, channels, channels) of kernels whose rows and columns come first."""
-    factors = torch.from_numpy(winograd.KERNEL_FACTORS) @ taps.flatten(0, 1).flatten(1)
-    return factors.reshape(-1, *taps.shape[2:]).numpy()
 
 
 def _channels_last(rows: Tensor, first: int, last: int) -> Tensor:

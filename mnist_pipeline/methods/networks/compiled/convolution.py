@@ -41,11 +41,12 @@ class Channels(Emitter):
             where = self.builder.select(is_larger, self.everywhere(number), where)
         return largest, where
 
-    def rectified_part(self, gradient: Any, output: Any) -> Any:
-        """The gradient of ReLU's input: zero where the output is zero."""
-        return self.builder.select(
-            self.builder.fcmp_ordered(">", output, self.zero), gradient, self.zero
-        )
+    def where_positive(self, output: Any, value: Any) -> Any:
+        """A value where an output is positive or NaN, else zero: ReLU of the output itself, and the
+        gradient of ReLU's input from that of its output.
+        """
+        is_positive = self.builder.fcmp_unordered(">", output, self.zero)
+        return self.builder.select(is_positive, value, self.zero)
 
     def parts(self, gradient: Any, where: Any) -> list[Any]:
         """The gradient at each position of a window: all of it at the maximum, zero elsewhere."""
@@ -109,9 +110,9 @@ def _forward(
                 sums[at, first] = e.multiply_add(pixel, vectors[first], sums[at, first])
     for first in _VECTORS:
         largest, where = e.largest([sums[at, first] for at in WINDOW])
-        rectified = e.maximum(e.zero, e.builder.fadd(largest, e.load(e.at(bias.data, first))))
+        total = e.builder.fadd(largest, e.load(e.at(bias.data, first)))
         place = (image, row, column, first)
-        e.store(rectified, e.item(output, *place))
+        e.store(e.where_positive(total, total), e.item(output, *place))
         e.store_narrow(where, e.item(argmax, *place))
 
 
@@ -131,7 +132,7 @@ def _backward(
     pixel_under = _pixels(e, images, image, row, column)
     for first in _VECTORS:
         place = (image, row, column, first)
-        passed = e.rectified_part(e.load(e.item(gradient, *place)), e.load(e.item(output, *place)))
+        passed = e.where_positive(e.load(e.item(output, *place)), e.load(e.item(gradient, *place)))
         parts = e.parts(passed, e.load_narrow(e.item(argmax, *place)))
         for number, tap in enumerate(_TAPS):
             pointer = e.item(sums, number, first)

@@ -166,8 +166,8 @@ def _leave(
         largest, where = e.largest(
             [square[2 * window[0] + i][2 * window[1] + j] for i, j in WINDOW]
         )
-        rectified = e.maximum(e.zero, e.builder.fadd(largest, offsets))
-        e.store(rectified, e.pixel(output, corner, window, channel))
+        total = e.builder.fadd(largest, offsets)
+        e.store(e.where_positive(total, total), e.pixel(output, corner, window, channel))
         e.store_narrow(where, e.pixel(argmax, corner, window, channel))
 
 
@@ -194,7 +194,7 @@ def _enter_gradient(
         of_output, result, where = (
             e.pixel(array, corner, window, channel) for array in (gradient, output, argmax)
         )
-        passed = e.rectified_part(e.load(of_output), e.load(result))
+        passed = e.where_positive(e.load(result), e.load(of_output))
         total = e.builder.fadd(total, passed)
         for (i, j), part in zip(WINDOW, e.parts(passed, e.load_narrow(where))):
             square[2 * window[0] + i][2 * window[1] + j] = part
