@@ -41,8 +41,8 @@ def gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if image.ndim != 2 or image.size == 0:
         raise ValueError(f"image has shape {image.shape}; it must be (height, width)")
     padded = np.pad(image.astype(np.float64), 1, mode="edge")
-    horizontal = (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2
-    vertical = (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2
+    # NumPy's differences are one-sided at the border only, which is cut off.
+    vertical, horizontal = np.array(np.gradient(padded))[:, 1:-1, 1:-1]
     return horizontal, vertical
 
 

@@ -86,12 +86,12 @@ def test_any_numbers_have_the_mean_and_deviations_of_exact_arithmetic_or_are_ref
     try:
         centered = pca.center(X, pca.mean(X))
     except ValueError:
-        assert not max(1e-29, rounding) < largest < 1e29 or 5 * rounding > 1e292
+        assert not largest < 1e38 or 5 * rounding > 1e292
         return
     np.testing.assert_allclose(pca.mean(X), mean.astype(float), rtol=0, atol=rounding)
     error = np.abs(centered - deviations.astype(float)).max()
     of_bytes = 2.0**-17 * (X.dtype == np.uint8)  # their mean is rounded to float32
-    assert error <= 1e-6 * largest + 2 * rounding + of_bytes
+    assert error <= 1e-6 * largest + 2 * rounding + of_bytes + np.finfo(np.float32).tiny
 
 
 @FEW
@@ -102,9 +102,9 @@ def test_any_numbers_have_the_products_of_exact_arithmetic_or_are_refused(X) -> 
     is_finite = np.isfinite(X).all()
     products = exact(X).T @ exact(X) if is_finite else np.full((3, 3), np.nan)
     largest = products.max()
-    if largest == 0 or 1e-300 < largest < 1e308:
+    if largest < 1e308:
         error = np.abs(pca.covariance(X) - (products / 4).astype(float)).max()
-        assert error <= 1e-6 * largest
+        assert error <= 1e-6 * largest + np.finfo(np.float64).tiny
     else:
         with pytest.raises(ValueError, match="centered"):
             pca.covariance(X)
