@@ -105,7 +105,7 @@ def corner_response(image: np.ndarray, kappa: float = KAPPA) -> np.ndarray:
     tensor = structure_tensor(image)
     determinant = tensor[..., 0, 0] * tensor[..., 1, 1] - tensor[..., 0, 1] ** 2
     trace = tensor[..., 0, 0] + tensor[..., 1, 1]
-    return np.asarray(determinant - kappa * trace**2)
+    return determinant - kappa * trace**2
 
 
 def corners(response: np.ndarray, relative_threshold: float = RELATIVE_THRESHOLD) -> np.ndarray:
@@ -149,7 +149,7 @@ def gram_matrices(windows: np.ndarray) -> np.ndarray:
     array([[ 9., 18.],
            [18., 36.]])
     """
-    return np.asarray(np.swapaxes(windows, -1, -2) @ windows)
+    return np.swapaxes(windows, -1, -2) @ windows
 
 
 def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
@@ -243,4 +243,4 @@ def _box_sum(values: np.ndarray) -> np.ndarray:
     """Sum over the 3×3 box around each pixel, zero beyond the border; rows first, then columns."""
     padded = np.pad(values, 1)
     rows = padded[:-2] + padded[1:-1] + padded[2:]
-    return np.asarray(rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:])
+    return rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]

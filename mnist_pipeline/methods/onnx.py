@@ -81,5 +81,4 @@ class Graph:
         )
         complete = self._onnx.shape_inference.infer_shapes(model)
         self._onnx.checker.check_model(complete)
-        found: bytes = complete.SerializeToString()
-        return found
+        return complete.SerializeToString()

@@ -55,8 +55,7 @@ def compiled(**options: Any) -> Callable[[Kernel], Kernel]:
     """
     NUMBA.CACHE_DIR = str(CACHE)  # Numba forgets it when one of its environment variables changes
     options = {"no_cfunc_wrapper": True, "no_cpython_wrapper": "cache" not in options, **options}
-    jit: Callable[[Kernel], Kernel] = numba.njit(**options)
-    return jit
+    return numba.njit(**options)
 
 
 def intrinsic(
@@ -195,7 +194,7 @@ class Emitter:
 
     def loop(self, start: Any, stop: Any, step: int = 1) -> Any:
         """Loop over k in [start, stop)."""
-        return cast("Any", cgutils.for_range_slice)(
+        return cgutils.for_range_slice(
             self.builder, _value(start), _value(stop), INT64(step), INT64, inc=True
         )
 

@@ -229,10 +229,10 @@ def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:
     _checked_choice("tie_break", tie_break, TIE_BREAKS)
     votes = (neighbor_labels[:, :, np.newaxis] == neighbor_labels[:, np.newaxis]).sum(axis=2)
     if tie_break == "nearest":
-        return np.asarray(neighbor_labels[np.arange(len(votes)), votes.argmax(axis=1)])
+        return neighbor_labels[np.arange(len(votes)), votes.argmax(axis=1)]
     is_winner = votes == votes.max(axis=1, keepdims=True)
     largest = neighbor_labels.max(axis=1, keepdims=True)
-    return np.asarray(np.where(is_winner, neighbor_labels, largest).min(axis=1))
+    return np.where(is_winner, neighbor_labels, largest).min(axis=1)
 
 
 def _checked_choice(name: str, value: str, choices: tuple[str, ...]) -> str:

@@ -131,7 +131,7 @@ def vote_probabilities(
     k votes cannot show it.
     """
     votes = (neighbor_labels[:, :, np.newaxis] == np.arange(num_classes)).sum(axis=1)
-    return np.asarray((votes + smoothing) / (neighbor_labels.shape[1] + num_classes * smoothing))
+    return (votes + smoothing) / (neighbor_labels.shape[1] + num_classes * smoothing)
 
 
 def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray, num_classes: int) -> float:
@@ -174,4 +174,4 @@ def _labels_of_others(
     _, indices = KNNClassifier.from_arrays(index, voting + 1).kneighbors(images)
     own = indices == sample[:, np.newaxis]
     own[~own.any(axis=1), -1] = True  # copies of the image fill all places before it
-    return np.asarray(labels[indices[~own].reshape(len(sample), voting)])
+    return labels[indices[~own].reshape(len(sample), voting)]

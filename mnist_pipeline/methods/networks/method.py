@@ -92,7 +92,7 @@ def mlp_logits(weights: Fitted, images: np.ndarray) -> np.ndarray:
     """
     x = _pixels(images).reshape(len(images), -1)  # (n, 784)
     x = np.maximum(x @ weights["hidden.weight"].T + weights["hidden.bias"], 0)  # (n, 1024)
-    return np.asarray(x @ weights["output.weight"].T + weights["output.bias"])  # (n, 10)
+    return x @ weights["output.weight"].T + weights["output.bias"]  # (n, 10)
 
 
 def cnn_logits(weights: Fitted, images: np.ndarray) -> np.ndarray:
@@ -102,9 +102,7 @@ def cnn_logits(weights: Fitted, images: np.ndarray) -> np.ndarray:
     x = _pixels(images)[:, np.newaxis]  # (n, 1, 28, 28)
     x = _pooled(_convolved(x, weights["conv1.weight"], weights["conv1.bias"]))  # (n, 32, 12, 12)
     x = _pooled(_convolved(x, weights["conv2.weight"], weights["conv2.bias"]))  # (n, 64, 4, 4)
-    return np.asarray(
-        x.reshape(len(x), -1) @ weights["linear.weight"].T + weights["linear.bias"]
-    )  # (n, 10)
+    return x.reshape(len(x), -1) @ weights["linear.weight"].T + weights["linear.bias"]  # (n, 10)
 
 
 def _add_mlp(graph: "Graph", weights: Fitted) -> str:
@@ -137,7 +135,7 @@ def _convolved(x: np.ndarray, kernels: np.ndarray, bias: np.ndarray) -> np.ndarr
     n, _, rows, columns = windows.shape[:4]
     flat = windows.transpose(0, 2, 3, 1, 4, 5).reshape(n * rows * columns, -1)
     result = flat @ kernels.reshape(len(kernels), -1).T + bias
-    return np.asarray(result.reshape(n, rows, columns, -1).transpose(0, 3, 1, 2))
+    return result.reshape(n, rows, columns, -1).transpose(0, 3, 1, 2)
 
 
 def _pooled(x: np.ndarray) -> np.ndarray:

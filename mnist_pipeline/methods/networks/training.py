@@ -325,10 +325,8 @@ class _Run:
         """
         smoothing = self.recipe.label_smoothing
         compiled = getattr(self.network, "backpropagate", None)
-        scores: Tensor
         if compiled is not None:
-            scores = compiled(pixels, targets, smoothing, self.recipe.least_gradient)
-            return scores
+            return compiled(pixels, targets, smoothing, self.recipe.least_gradient)
         with arithmetic(self.device, self.precision):
             scores = self.network(pixels).float()
         torch.autograd.backward(F.cross_entropy(scores, targets, label_smoothing=smoothing))

@@ -48,7 +48,7 @@ def softmax(x: ArrayLike) -> NDArray[np.floating[Any]]:
     scores = np.multiply(x, np.float32(1))  # differences of integers would wrap around
     largest = checked("x", scores.max(axis=-1, keepdims=True, initial=-np.inf))
     exponentials = np.exp(scores - largest)
-    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 def loss(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float:
@@ -107,7 +107,7 @@ def numerical_gradient(
     def losses(c: int, moves: FloatArray) -> FloatArray:
         moved = np.broadcast_to(scores, shape).copy()
         moved[:, :, c] += moves
-        return np.asarray(_cross_entropy(moved, targets).mean(axis=1))
+        return _cross_entropy(moved, targets).mean(axis=1)
 
     for c in range(len(slopes)):
         slopes[c] = (losses(c, moves) - losses(c, -moves)) / (2 * step)
@@ -143,7 +143,7 @@ def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
     # Sums of integers below 2⁵³ are exact.
     squares = np.einsum("ij,ij->j", rows, rows, dtype=np.float64)
     mean = rows.sum(axis=0, dtype=np.float64) / len(rows)
-    return np.asarray(np.sqrt(np.maximum(squares / len(rows) - mean**2, 0)))
+    return np.sqrt(np.maximum(squares / len(rows) - mean**2, 0))
 
 
 def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatArray:
@@ -379,7 +379,7 @@ def _cross_entropy(scores: FloatArray, targets: FloatArray) -> FloatArray:
     """−Σ y' log y of each row, as log Σ exp z − Σ y' z: finite even where y rounds to zero."""
     largest = scores.max(axis=-1)
     log_partition = largest + np.log(np.exp(scores - largest[..., np.newaxis]).sum(axis=-1))
-    return np.asarray(log_partition - (targets * scores).sum(axis=-1))
+    return log_partition - (targets * scores).sum(axis=-1)
 
 
 def _prepare(
