@@ -1,7 +1,6 @@
 """Principal component analysis, step by step.
 
-Mean, centring, covariance, eigendecomposition, projection, reconstruction. Each step is a function,
-and passes over the data in blocks of rows that fit the processor's cache.
+Mean, centring, covariance, eigendecomposition, projection, reconstruction. Each step is a function.
 """
 
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.utils.blocks import in_blocks, slices
+from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.checks import checked
 from mnist_pipeline.utils.stored_types import stored_type
 
@@ -39,12 +38,7 @@ def mean(images: np.ndarray) -> np.ndarray:
     array([10., 20.])
     """
     pixels = flatten(images)
-    total = np.zeros(pixels.shape[1])
-    # The sum of 4,096 bytes is below 2³². A vector register has room for twice as many numbers of
-    # 32 bits.
-    accumulator = np.uint32 if pixels.dtype == np.uint8 else np.float64
-    for rows in slices(len(pixels), BLOCK_ROWS):
-        total += pixels[rows].sum(axis=0, dtype=accumulator)
+    total = pixels.sum(axis=0, dtype=np.float64)
     return checked("the mean of images", total / len(pixels))
 
 
@@ -67,12 +61,8 @@ def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
         # other data may be large compared with its deviations: there the difference is taken in
         # float64, and rounded afterwards.
         mean = mean.astype(np.float32)
-
-    def subtract(rows: slice) -> None:
-        with np.errstate(all="ignore"):  # overflow is found below
-            np.subtract(pixels[rows], mean, out=centered[rows], casting="same_kind")
-
-    in_blocks(subtract, len(pixels), BLOCK_ROWS)
+    with np.errstate(all="ignore"):  # overflow is found below
+        np.subtract(pixels, mean, out=centered)
     return checked("the deviations of images", centered)
 
 
@@ -219,9 +209,7 @@ def variance_error(centered: np.ndarray, expected: np.ndarray) -> float:
     >>> variance_error(np.array([[-3.0, -1.0], [3.0, 1.0]]), expected=np.array([18.0, 2.0]))
     0.0
     """
-    squares = np.zeros(centered.shape[1])
-    for rows in slices(len(centered), BLOCK_ROWS):
-        squares += np.square(centered[rows], dtype=np.float64).sum(axis=0)
+    squares = np.einsum("ij,ij->j", centered, centered, dtype=np.float64)
     variances = squares / (len(centered) - 1)
     return float(np.abs(variances - expected[: len(variances)]).max() / expected.max())
 
