@@ -87,7 +87,7 @@ class Storage:
         described = value if isinstance(value, Described) else describe(value)
         version, manifest, files = described
         place = self._place(key) / version
-        record = {"run": "none", "time": round(time.time(), 3), **origin}
+        record = {"run": "none", "time": time.time(), **origin}
         with self._reported(key):
             # First, because no other run deletes a version with a record of the last day.
             self._write(place / RUNS / f"{record['run']}.json", to_json(record))
