@@ -1,5 +1,6 @@
 """The settings of the pipeline; the only module that reads the environment."""
 
+import functools
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -95,6 +96,13 @@ class Settings(BaseSettings):
 
 def load() -> Settings:
     """The settings from the environment; raises SettingsError if a variable is wrong."""
+    # A run asks some two hundred times, and each takes a millisecond.
+    return _validated(os.path.abspath("."), frozenset(os.environ.items()))  # noqa: PTH100
+
+
+@functools.lru_cache(1)
+def _validated(place: str, environment: frozenset[tuple[str, str]]) -> Settings:
+    """The settings of the present directory and environment, which are the key."""
     known = [PREFIX + name.upper() for name in Settings.model_fields if name != "dagster_home"]
     for name in os.environ:
         if name.startswith(PREFIX) and name not in known:

@@ -1,7 +1,6 @@
 """The IO manager, which stores the values of assets and loads them as inputs."""
 
 import contextlib
-import gc
 from typing import Any
 
 import dagster as dg
@@ -77,10 +76,6 @@ class StorageIOManager(dg.ConfigurableIOManager):
 
         If an asset needs several partitions, it gets a dict of their values.
         """
-        # Dagster tries to insert the key of an asset, and catches the error if the key exists. The
-        # traceback of that error is part of a cycle, which keeps the frames of the last step, and
-        # so its value.
-        gc.collect(0)
         asset = context.asset_key
         if not context.has_asset_partitions:
             return self._load(context, asset, None)

@@ -1,5 +1,6 @@
 """The step that runs, and what its asset hands to the IO manager besides the value."""
 
+import gc
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -53,6 +54,10 @@ def current_step() -> Step:
     context, step = step_context(), _current.get()
     name = f"{context.run.run_id} {context.op_execution_context.op.name}" if context else ""
     if step is None or step.name != name:
+        # Dagster tries to insert the key of an asset, and catches the error if the key exists. The
+        # traceback of that error is part of a cycle, which keeps the frames of the last step, and
+        # so its value.
+        gc.collect(0)
         if context:
             settings.limit_threads()
         step = Step(name, _input_versions(context) if context else {})
