@@ -25,7 +25,7 @@ defs = dg.Definitions.merge(
         executor=dg.in_process_executor,
         resources={
             STORAGE: StorageIOManager(
-                # All versions of what serves are kept, to be restored.
+                # Every version that served predictions stays, so that it can be restored.
                 keep={**dict.fromkeys(STORED, KEPT_VERSIONS), **dict.fromkeys(SERVING)}
             ),
             "data_set": DataSetResource(),

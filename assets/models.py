@@ -1,5 +1,7 @@
 """The values of all models as inputs, and the assets of models without a module here."""
 
+from collections.abc import Iterable
+
 import dagster as dg
 
 from mnist_pipeline.data.held_out import split
@@ -10,9 +12,14 @@ from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 
+def inputs(names: Iterable[str]) -> dict[str, dg.AssetIn]:
+    """Inputs with the names of their assets; an asset takes them as `**by_asset`."""
+    return {name: dg.AssetIn(name) for name in names}
+
+
 def of_all_models(*kinds: str) -> dict[str, dg.AssetIn]:
-    """The inputs `NAME_KIND` of all models; the asset takes them as `**by_asset`."""
-    return {name: dg.AssetIn(name) for name in assets_of_models(*kinds)}
+    """The inputs `NAME_KIND` of all models."""
+    return inputs(assets_of_models(*kinds))
 
 
 def model_asset(model: Model) -> dg.AssetsDefinition:

@@ -14,6 +14,7 @@ from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.utils.printable import count
 
 from .in_service import kept
+from .models import inputs
 
 
 @dg.asset(
@@ -22,7 +23,7 @@ from .in_service import kept
     kinds={"html"},
     # The report names their versions and seconds.
     deps=["centered_data", "cnn_errors", "cnn_kernels", "held_out_labels", "knn_votes"],
-    ins={name: dg.AssetIn(name) for name in topics.reads()},
+    ins=inputs(topics.reads()),
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
@@ -72,7 +73,7 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSet) -> dict[str, Any]
     group_name="serving",
     kinds={"markdown"},
     deps=assets_of_models("model"),
-    ins={name: dg.AssetIn(name) for name in card.READS},
+    ins=inputs(card.READS),
 )
 def model_card(stored_results: dg.ResourceParam[StoredResults], **by_asset: Any):
     """The model card of the champion in Markdown: purpose, data, recipe, accuracy, limits.

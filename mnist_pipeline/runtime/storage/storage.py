@@ -313,7 +313,7 @@ class Storage:
 
 
 def describe(value: object) -> Described:
-    """What is stored of a value; raises TypeError if there is no format for it."""
+    """The version, manifest and files of a value; raises TypeError if it has no format."""
     entries, files = formats.type_entries(value), formats.encode(value)
     listed = {name: _entry(blocks) for name, blocks in files.items()}
     manifest = to_json({**entries, "files": listed})
