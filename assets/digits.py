@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline.data import catalogue, datasets, findings
-from mnist_pipeline.data.reader import Split
+from mnist_pipeline.data.reader import LEAST_CONTRAST, Split
 from mnist_pipeline.data.records import DigitSet, RawData
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import checks
@@ -18,6 +18,7 @@ from mnist_pipeline.runtime.graph.results import (
     result,
     stopwatch,
 )
+from mnist_pipeline.utils.printable import count
 
 GROUP = "digits"
 LOADED = {
@@ -37,7 +38,7 @@ LOADED = {
     "one_label_per_image": "An image with two labels can't be right twice. Different images with "
     "several labels.",
     "not_empty": "An image without contrast shows nothing. Images with a contrast of less than "
-    f"{findings.LEAST_CONTRAST} grey levels.",
+    f"{LEAST_CONTRAST} levels; pictures, of less than {findings.LEAST_OF_PICTURES}.",
     "classes_mixed": "Softmax regression learns from one image after the other, and would forget "
     "classes that do not come again. 1 if the images are sorted by class.",
 }
@@ -53,21 +54,23 @@ data_directory = dg.AssetSpec(
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"file"}, deps=[data_directory])
 def raw_mnist(data_set: DataSetResource):
-    """The validated files with their SHA-256 checksums, and what the images are called.
+    """The validated files with their SHA-256 checksums, what the images are called, and how they
+    are shown to the models.
 
-    Folders have one row per split. Everything that names the data set or its classes reads them
-    from here.
+    Folders have one row per split. Everything that names the data set, its classes or a picture
+    reads the names from here.
     """
     with stopwatch():
-        raw = catalogue.read_raw(data_set.path)
+        raw = catalogue.read_raw(data_set.path, data_set.choices)
     files = pd.DataFrame(raw.files)
     return result(
         raw,
-        f"{len(files)} files, {files['size'].sum() / 1e6:.1f} MB",
+        f"{count(len(files), 'file')}, {files['size'].sum() / 1e6:.1f} MB",
         numbers={
             DIRECTORY: dg.MetadataValue.path(str(data_set.path)),
             CHECKSUM: raw.checksum,
             "title": raw.data_set.title,
+            "color": raw.data_set.color,
         },
         tables={"files": files},
     )
@@ -87,8 +90,10 @@ def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
     def digits(raw_mnist: RawData, data_set: DataSetResource):
         names = raw_mnist.class_names
         with stopwatch():
-            loaded = datasets.load_digits(data_set.path, split, recorded=raw_mnist.files)
-        judged = findings.judge(loaded, names)
+            loaded = datasets.load_digits(data_set.path, split, recorded=raw_mnist)
+        judged = findings.judge(
+            loaded, names, raw_mnist.paths.get(split, ()), raw_mnist.data_set.handwritten
+        )
         images, labels = loaded
         counts = np.bincount(labels, minlength=len(names))
         return result(
@@ -111,18 +116,23 @@ def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
 
 
 train_digits = _digits_asset(
-    "train", "Training images, uint8 (N, 28, 28), and their labels, uint8 (N,)."
+    "train",
+    "Training images, uint8 (N, 28, 28) or, in colour, (N, 28, 28, 3), and their labels, uint8 "
+    "(N,).",
 )
 test_digits = _digits_asset(
     "test",
-    "Test images, uint8 (N, 28, 28), and their labels, uint8 (N,).\n\n"
+    "Test images, uint8 (N, 28, 28) or, in colour, (N, 28, 28, 3), and their labels, uint8 (N,)."
+    "\n\n"
     "Nothing is trained or tuned on them.",
 )
 
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
 def digit_images(train_digits: DigitSet, raw_mnist: RawData):
-    """The first training image of each class, uint8 (n_classes, 28, 28)."""
+    """The first training image of each class, uint8 (n_classes, 28, 28) or, in colour,
+    (n_classes, 28, 28, 3).
+    """
     names = raw_mnist.class_names
     with stopwatch():
         images = datasets.first_of_each_class(train_digits)

@@ -1,9 +1,10 @@
-"""Harris corners of the ten digit images, and a check that they are PCA of the gradients."""
+"""Harris corners of an image of each class, and a check that they are PCA of the gradients."""
 
 import dagster as dg
 import numpy as np
 from pydantic import Field
 
+from mnist_pipeline.data.color import grey
 from mnist_pipeline.methods import harris
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
@@ -41,15 +42,17 @@ class HarrisConfig(dg.Config):
     check_specs=checks("harris_corners", CHECKS),
 )
 def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
-    """Harris corners of the digit images, where the response det M − κ (tr M)² is large.
+    """Harris corners of the digit images in grey levels.
 
-    M, the structure tensor, is the Gram matrix GᵀG. The nine rows of G are the gradients around a
-    pixel, so the eigenvectors of M are their principal components without centring. Two large
-    eigenvalues mean that the gradients vary in two directions: a corner.
+    They are where the response det M − κ (tr M)² is large. M, the structure tensor, is the Gram
+    matrix GᵀG. The nine rows of G are the gradients around a pixel, so the eigenvectors of M are
+    their principal components without centring. Two large eigenvalues mean that the gradients vary
+    in two directions: a corner.
     """
+    originals = grey(digit_images)
     with stopwatch():
-        corners = harris.find_corners(digit_images, config.kappa, config.relative_threshold)
-    _, places = harris.clearest_places(digit_images, corners.response)
+        corners = harris.find_corners(originals, config.kappa, config.relative_threshold)
+    _, places = harris.clearest_places(originals, corners.response)
     gradients = figures.gradients(places).values()
     num_corners = np.count_nonzero(corners.corners)
     difference = corners.gram_difference.max()
@@ -57,7 +60,7 @@ def harris_corners(digit_images: np.ndarray, config: HarrisConfig):
         corners,
         f"{num_corners} corners; M differs from GᵀG by {difference:.1g}",
         figures={
-            "corners": figures.harris_corners(digit_images, corners.corners),
+            "corners": figures.harris_corners(originals, corners.corners),
             "responses": figures.image_grid(
                 np.cbrt(corners.response), 10, title="Cube root of the response", signed=True
             ),

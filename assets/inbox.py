@@ -7,7 +7,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.handwriting import contact_sheet, pictures
+from mnist_pipeline.handwriting import contact_sheet
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
@@ -51,7 +51,7 @@ def inbox_predictions(
     key = context.partition_key
     path = inbox.picture(key)
     try:
-        page = pictures.page(path)
+        page = recognizer.page(path)
     except ImageError as error:
         return result(
             _table([], recognizer.model_names),

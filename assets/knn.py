@@ -43,14 +43,15 @@ def knn_model(
     The components are in search order. The smoothing calibrates the probabilities of a vote.
     """
     images, labels = train_digits
+    is_grey = images.ndim == 3  # as the components are
     with stopwatch():
         fitted = method.fit(
             images,
             labels,
             settings_of(config),
             seed=seed.number,
-            mean=data_mean,
-            eigenvectors=eigendecomposition.eigenvectors,
+            mean=data_mean if is_grey else None,
+            eigenvectors=eigendecomposition.eigenvectors if is_grey else None,
         )
     size = sum(array.nbytes for array in fitted.values())
     return result(

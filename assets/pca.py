@@ -1,4 +1,4 @@
-"""Principal component analysis of the training images, each step an asset."""
+"""Principal component analysis of the training images in grey levels, each step an asset."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from mnist_pipeline.data.color import grey
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.records import DigitSet, RawData, Reconstructions
 from mnist_pipeline.methods import pca
@@ -72,7 +73,7 @@ class ReconstructionsConfig(dg.Config):
 def data_mean(train_digits: DigitSet):
     """Mean of each pixel over the training images, m = Σ xᵢ / N, float64 (784,)."""
     with stopwatch():
-        mean = pca.mean(train_digits.images)
+        mean = pca.mean(train_digits.grey)
     return result(
         mean,
         f"grey level {mean.mean():.2f} on average",
@@ -93,7 +94,7 @@ def data_mean(train_digits: DigitSet):
 def centered_data(train_digits: DigitSet, data_mean: np.ndarray):
     """Training images minus the mean, xᵢ − m, float32 (N, 784)."""
     with stopwatch():
-        centered = pca.center(train_digits.images, data_mean)
+        centered = pca.center(train_digits.grey, data_mean)
     largest = float(np.abs(pca.mean(centered)).max())
     return result(
         centered,
@@ -212,20 +213,21 @@ def reconstructions(
     """
     values, vectors = eigendecomposition
     ks = sorted(set(config.num_components))
+    originals = grey(digit_images)
     with stopwatch():
         rows = [
-            pca.reconstruct(pca.project(digit_images, data_mean, leading), data_mean, leading)
+            pca.reconstruct(pca.project(originals, data_mean, leading), data_mean, leading)
             for leading in (vectors[:, :k] for k in ks)
         ]
-        images = np.reshape(rows, (len(ks), *digit_images.shape))
+        images = np.reshape(rows, (len(ks), *originals.shape))
         shares = pca.explained_share(values)[np.array(ks) - 1]
-        errors = pca.reconstruction_rmse(test_digits.images, data_mean, vectors, ks)
+        errors = pca.reconstruction_rmse(test_digits.grey, data_mean, vectors, ks)
     value = Reconstructions(np.array(ks), images.astype(np.float32), shares, errors)
     return result(
         value,
         f"k = {ks[-1]}: error {errors[-1]:.1f} grey levels on the test images",
         tables={"table": pd.DataFrame({"k": ks, "explained_share": shares, "test_rmse": errors})},
-        figures={"reconstructions": figures.reconstructions(digit_images, images, ks)},
+        figures={"reconstructions": figures.reconstructions(originals, images, ks)},
         config=config,
         checks={"error_falls": at_most(np.diff(errors, prepend=errors[0]).max(), 0)},
     )

@@ -9,7 +9,7 @@ import click
 
 from mnist_pipeline.cli.output import write_sheet
 from mnist_pipeline.data.records import DataSet
-from mnist_pipeline.handwriting import contact_sheet, pictures
+from mnist_pipeline.handwriting import contact_sheet
 from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer, headline, text_of
 from mnist_pipeline.report import figures
@@ -34,7 +34,7 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
         click.echo(printable(TABLE.format(*columns, width=width)))
     for file in files:
         try:
-            page = pictures.page(file)
+            page = recognizer.page(file)
         except ImageError as error:
             failed = True
             click.echo(f"Error: {error}", err=True)

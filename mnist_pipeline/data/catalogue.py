@@ -1,7 +1,10 @@
 """The data sets known by name: their class names, the words of their reports, their publishers."""
 
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -9,6 +12,7 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data import folders
 from mnist_pipeline.data.datasets import DatasetError, reader_of
+from mnist_pipeline.data.findings import problems
 from mnist_pipeline.data.reader import SPLITS, Reader
 from mnist_pipeline.data.records import DataSet, RawData
 
@@ -51,16 +55,19 @@ KMNIST = DataSet(
 KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST)}
 
 
-def read_raw(root: Path) -> RawData:
+def read_raw(root: Path, choices: Mapping[str, Any] = MappingProxyType({})) -> RawData:
     """Read and validate all files; those of the embedded MNIST are only compared with their
-    checksums.
+    checksums. `choices` are fields that replace those of dataset.yaml.
 
     Raises a DatasetError if a file is invalid.
     """
-    reader = reader_of(root)
+    reader = reader_of(root, choices)
     if not reader.is_mnist:
-        reader.read(*SPLITS)
-        return RawData(tuple(reader.files()), identify(reader))
+        parts = dict(zip(SPLITS, reader.read(*SPLITS)))
+        if found := problems(reader, parts):
+            raise DatasetError(f"{root}: {'; '.join(found)}")
+        paths = {str(split): part.paths for split, part in parts.items() if part.paths}
+        return RawData(tuple(reader.files()), identify(reader), paths)
     files = tuple(reader.files())
     if changed := [file.name for file in files if MNIST_SUMS.get(file.name) != file.sha256]:
         raise DatasetError(
@@ -78,18 +85,21 @@ def identify(reader: Reader) -> DataSet:
     classes.
     """
     root, own = reader.root, reader.description
+    color, ground, inverted, _ = reader.appearance
     known = KNOWN.get(root.name)
     is_numbered = reader.shows_digits and reader.title != folders.TITLE
     if known and (is_numbered or reader.class_names == known.class_names):
-        return known
+        return replace(known, color=color, inverted=inverted)
     if reader.shows_digits:
-        return DataSet(title=root.name)
+        return DataSet(title=root.name, inverted=inverted)
     return DataSet(
         title=own.title or root.name,
         class_names=reader.class_names,
         noun=own.noun,
         handwritten=own.fit == "mnist",
         whole_pictures=own.fit == "whole",
+        color=color,
+        ground=ground,
     )
 
 

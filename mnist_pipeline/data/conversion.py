@@ -1,49 +1,33 @@
-"""Two rules that turn a picture of any size into 28×28 grey levels; one is for handwriting."""
+"""Two rules that turn a picture of any size into 28×28 pixels; one is for handwriting."""
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageColor
 
-from mnist_pipeline.data import decoding
+from mnist_pipeline.data.color import grey
 from mnist_pipeline.data.decoding import Grey, Levels
 
 Fit = Literal["whole", "mnist"]
 
 IMAGE_SIDE = 28
+WHITE, BLACK = "#ffffff", "#000000"
 DIGIT_SIDE = 20  # the larger side of a digit in its 28×28 image
 CENTRE = 14.5  # distance of the centre of mass from the edge in MNIST: the middle of pixel 14
 FAINTEST = 0.1  # share of the darkest ink that still belongs to a digit
 LARGEST_SIDE = 20 * IMAGE_SIDE  # larger pictures are reduced before their ink is searched
 
 
-def convert(source: Path | bytes, fit: Fit) -> tuple[NDArray[np.uint8], str]:
-    """A picture, a file or its content, as 28×28 grey levels, with its format, such as `640×480
-    RGB`.
-
-    Raises an ImageError, which does not name the file, for a damaged file or another kind of file.
-    """
-    picture, mode = decoding.decode(source)
-    return fitted(picture, fit), f"{picture.shape[1]}×{picture.shape[0]} {mode}"
-
-
-def convert_array(image: NDArray[np.uint8], fit: Fit) -> tuple[NDArray[np.uint8], str]:
-    """An image (rows, columns[, channels]) as 28×28 grey levels, with its size and mode."""
-    picture = Image.fromarray(image if image.shape[2:] != (1,) else image[..., 0])
-    levels = fitted(decoding.grey_levels(picture), fit)
-    return levels, f"{picture.width}×{picture.height} {picture.mode}"
-
-
 def fitted(picture: Levels, fit: Fit) -> NDArray[np.uint8]:
-    """Grey levels in [0, 255] of any size as uint8 (28, 28).
+    """A picture of any size, in [0, 255], as uint8 (28, 28), or (28, 28, channels) in colour.
 
     `whole` keeps the whole picture: the larger side gets 28 pixels, by the mean over areas or, for
     a smaller picture, by linear interpolation; the rest has the median level of the picture's
     border. A picture of 28×28 is not changed. `mnist` keeps the ink only, as light ink on 0: ink is
     the difference from the border's level. Its larger side gets 20 pixels, and its centre of mass
-    comes to the middle.
+    comes to the middle. It needs grey levels.
 
     Examples
     --------
@@ -54,25 +38,52 @@ def fitted(picture: Levels, fit: Fit) -> NDArray[np.uint8]:
 
 
 def _whole(picture: Levels) -> NDArray[np.uint8]:
-    largest = max(picture.shape)
-    height, width = (max(1, round(side * IMAGE_SIDE / largest)) for side in picture.shape)
+    largest = max(picture.shape[:2])
+    height, width = (max(1, round(side * IMAGE_SIDE / largest)) for side in picture.shape[:2])
     resampling = Image.Resampling.BOX if largest > IMAGE_SIDE else Image.Resampling.BILINEAR
-    canvas = np.full((IMAGE_SIDE, IMAGE_SIDE), _border_level(picture), np.float32)
+    canvas = np.empty((IMAGE_SIDE, IMAGE_SIDE, *picture.shape[2:]), np.float32)
+    canvas[:] = _border_level(picture)
     top, left = (IMAGE_SIDE - height) // 2, (IMAGE_SIDE - width) // 2
     resized = Image.fromarray(picture).resize((width, height), resampling)
     canvas[top : top + height, left : left + width] = np.asarray(resized)
     return np.rint(canvas).astype(np.uint8)
 
 
-def _border_level(picture: NDArray[Any]) -> float:
+def _border_level(picture: NDArray[Any]) -> NDArray[Any]:
+    """The median of each channel at the border."""
     border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
-    return float(np.median(border))
+    return np.asarray(np.median(border, axis=0))
+
+
+def on_ground(
+    pictures: Sequence[NDArray[np.uint8]], ground: str, *, color: bool
+) -> list[NDArray[np.uint8]]:
+    """Pictures (rows, columns[, channels]) on a ground, (rows, columns, 3) in colour or grey.
+
+    Four channels are red, green, blue and opacity. `ground` is a colour as #rrggbb.
+
+    Examples
+    --------
+    >>> on_ground([np.zeros((1, 1, 4), np.uint8)], "#ff8000", color=True)[0].tolist()
+    [[[255, 128, 0]]]
+    """
+    paper = np.array(ImageColor.getrgb(ground)[:3], np.float32)
+    placed = []
+    for picture in pictures:
+        if picture.shape[2:] == (4,):
+            opacity = picture[..., 3:].astype(np.float32) / 255
+            blended = picture[..., :3] * opacity + paper * (1 - opacity)
+            picture = np.rint(blended).astype(np.uint8)
+        elif color and picture.ndim == 2:
+            picture = np.repeat(picture[..., np.newaxis], 3, axis=2)
+        placed.append(picture if color else grey(picture))
+    return placed
 
 
 def _ink_as_in_mnist(picture: Levels) -> NDArray[np.uint8]:
     image = Image.fromarray(picture).reduce(-(-max(picture.shape) // LARGEST_SIDE))
     levels = np.asarray(image, np.float32)
-    paper = _border_level(levels)
+    paper = float(_border_level(levels))
     ink = np.maximum(paper - levels if paper > 127 else levels - paper, 0)
     if not ink.any():
         return np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.uint8)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mnist_pipeline.data import folders, reader
-from mnist_pipeline.data.conversion import convert, convert_array
+from mnist_pipeline.data.decoding import decode, decode_array
 from mnist_pipeline.data.errors import DatasetError
 
 
@@ -28,13 +28,14 @@ def find(root: Path) -> reader.Source | None:
     with reader.damage_named(first):
         is_list = "file" in pd.read_csv(first, nrows=0)
     load = functools.partial(_load, directory, is_list)
-    return reader.Source("CSV files", paths, groups, load, convert if is_list else convert_array)
+    return reader.Source("CSV files", paths, groups, load, decode if is_list else decode_array)
 
 
 def _load(directory: Path, is_list: bool, names: reader.Names) -> reader.Loaded:
     with reader.damage_named(directory):
-        images, labels = zip(*[_read(directory / name, is_list) for name in names])
-        return np.concatenate(images), np.concatenate(labels)
+        parts, labels = zip(*[_read(directory / name, is_list) for name in names])
+        images = [path for part in parts for path in part] if is_list else np.concatenate(parts)
+        return images, np.concatenate(labels)
 
 
 def _read(path: Path, is_list: bool) -> reader.Loaded:
@@ -51,7 +52,7 @@ def _read(path: Path, is_list: bool) -> reader.Loaded:
             )
         labels = np.array(table["label"].tolist())
         if is_list:
-            images = np.array([path.parent / name for name in table["file"]], object)
+            images: Any = [path.parent / name for name in table["file"]]
         else:
             images = _pixels(path, table.drop(columns="label"))
     return images, reader.check_labels(labels, f"{path}: column label")

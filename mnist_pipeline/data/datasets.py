@@ -1,14 +1,16 @@
 """Reading and validating data sets: labelled images in any of the layouts of `LAYOUTS`."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from mnist_pipeline.data import csv_files, folders, idx, npz, parquet
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.reader import SPLITS, Reader, Split
-from mnist_pipeline.data.records import DigitSet, RawFile
+from mnist_pipeline.data.records import DataSet, DigitSet, RawData
 from mnist_pipeline.utils.places import EMBEDDED_DATA
 
 __all__ = ["EMBEDDED_DATA", "DatasetError", "DigitSet", "load_digits"]
@@ -16,8 +18,14 @@ __all__ = ["EMBEDDED_DATA", "DatasetError", "DigitSet", "load_digits"]
 LAYOUTS = (idx, npz, parquet, csv_files, folders)
 
 
-def reader_of(root: str | Path) -> Reader:
-    """A reader of a directory or file in any layout. Raises DatasetError if it has none.
+def reader_of(
+    root: str | Path,
+    choices: Mapping[str, Any] = MappingProxyType({}),
+    known: DataSet | None = None,
+) -> Reader:
+    """A reader of a directory or file in any layout; see `Reader` for the other arguments.
+
+    Raises DatasetError if no layout fits.
 
     Examples
     --------
@@ -28,7 +36,7 @@ def reader_of(root: str | Path) -> Reader:
     try:
         for layout in LAYOUTS:
             if source := layout.find(path):
-                return Reader(path, source)
+                return Reader(path, source, choices, known)
         if path.exists():
             raise DatasetError(
                 f"{path} has no images in a layout of docs/data-sets.md; make one folder per class"
@@ -56,9 +64,7 @@ def class_means(digits: DigitSet) -> np.ndarray:
     return means
 
 
-def load_digits(
-    root: str | Path, split: Split, *, recorded: Collection[RawFile] | None = None
-) -> DigitSet:
+def load_digits(root: str | Path, split: Split, *, recorded: RawData | None = None) -> DigitSet:
     """Read and validate the images and labels of one split.
 
     Parameters
@@ -66,8 +72,8 @@ def load_digits(
     root : path
         A directory or file in one of the layouts of `LAYOUTS`; see docs/data-sets.md.
     split : {"train", "test"}
-    recorded : collection of RawFile, optional
-        The description of the files in `RawData`. They must not have changed since.
+    recorded : RawData, optional
+        What was read before: the files must not have changed, and the images appear as then.
 
     Raises
     ------
@@ -84,8 +90,8 @@ def load_digits(
     """
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, SPLITS))}")
-    reader = reader_of(root)
-    if recorded is not None and (changed := {*reader.files()} ^ {*recorded}):
+    reader = reader_of(root, known=recorded.data_set if recorded else None)
+    if recorded and (changed := {*reader.files()} ^ {*recorded.files}):
         raise DatasetError(
             f"{Path(root, min(changed).name)} has changed since its checksum was recorded; update "
             "everything that depends on it with mnist-pipeline run --changed"

@@ -1,4 +1,4 @@
-"""Decode picture files of any origin into upright grey levels."""
+"""Decode picture files of any origin into upright pictures, and these into grey levels."""
 
 import io
 import re
@@ -29,16 +29,19 @@ LONGEST_SIDE = 20_000  # a picture of few pixels may be long, and its sides take
 def read(source: Path | bytes) -> Levels:
     """Read a picture, a file or its content, as upright grey levels (rows, columns).
 
-    They are uint8, or float32 in [0, 255] if the file has more than eight bits per pixel. The
-    format is PNG, JPEG, WebP, TIFF, BMP or GIF. Of a file with several pictures, the first is read.
+    They are uint8, or float32 in [0, 255] if the file has more than eight bits per pixel.
     Transparent areas count as paper.
 
-    Raises an ImageError if the file does not exist, is a pipe or a device, has another format, is
-    damaged, or has more pixels than Pillow decodes.
+    Raises an ImageError as `decode` does, which names the picture.
     """
+    return grey_levels(named(source, in_grey=True))
+
+
+def named(source: Path | bytes, *, in_grey: bool = False) -> Image.Image:
+    """`decode` a picture; an error names the picture."""
     name = "the picture" if isinstance(source, bytes) else source
     try:
-        return decode(source)[0]
+        return decode(source, in_grey)[0]
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error
 
@@ -60,8 +63,15 @@ def read_content(path: Path) -> bytes:
     raise ImageError("can't be opened: it is a directory, a pipe or a device; name a file")
 
 
-def decode(source: Path | bytes) -> tuple[Levels, str]:
-    """Grey levels of a file or its content, and Pillow's mode; errors do not name the picture."""
+def decode(source: Path | bytes, in_grey: bool = False) -> tuple[Image.Image, str]:
+    """The `upright` picture of a file or its content, and its format, such as `640×480 RGB`.
+
+    The file is PNG, JPEG, WebP, TIFF, BMP or GIF. Of a file with several pictures, the first is
+    read. Of a JPEG, `in_grey` decodes the brightness only, which takes half the time.
+
+    Raises an ImageError, which does not name the picture, if the file does not exist, is a pipe or
+    a device, has another format, is damaged, or has more pixels than Pillow decodes.
+    """
     content = source if isinstance(source, bytes) else read_content(source)
     if not content:
         raise ImageError("is empty; save or copy the picture again")
@@ -73,9 +83,11 @@ def decode(source: Path | bytes) -> tuple[Levels, str]:
                 if max(image.size) > LONGEST_SIDE:
                     raise Image.DecompressionBombError
                 mode = image.mode
-                image.draft("L", None)  # a JPEG then decodes its brightness only
+                if in_grey:
+                    image.draft("L", None)
                 image.load()
-                return grey_levels(ImageOps.exif_transpose(image)), mode
+                picture = upright(image)
+                return picture, f"{picture.width}×{picture.height} {mode}"
         except Image.DecompressionBombError as error:
             raise ImageError(
                 f"has too many pixels, or a side of more than {LONGEST_SIDE:,}; reduce the "
@@ -90,6 +102,12 @@ def decode(source: Path | bytes) -> tuple[Levels, str]:
             raise ImageError(
                 f"is damaged or cut off ({error}); save or copy the picture again"
             ) from error
+
+
+def decode_array(image: NDArray[np.uint8], _in_grey: bool = False) -> tuple[Image.Image, str]:
+    """The picture in an array (rows, columns[, channels]), and its format, as `decode` returns."""
+    picture = Image.fromarray(image if image.shape[2:] != (1,) else image[..., 0])
+    return upright(picture), f"{picture.width}×{picture.height} {picture.mode}"
 
 
 def _formats(content: bytes) -> tuple[str, ...]:
@@ -107,15 +125,25 @@ def _formats(content: bytes) -> tuple[str, ...]:
     return ("HEIF",)
 
 
-def grey_levels(image: Image.Image) -> Levels:
-    """Grey levels of a decoded picture, in [0, 255]."""
+def upright(image: Image.Image) -> Image.Image:
+    """A picture of any mode, turned as its file says: RGB, RGBA, or L and F for grey levels in
+    [0, 255].
+    """
+    image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.float32) / 257
+        return Image.fromarray(np.asarray(image).astype(np.float32) / 257)
     if image.mode in ("I", "F"):
-        return _stretched(np.asarray(image, np.float64))
+        return Image.fromarray(_stretched(np.asarray(image, np.float64)))
     if image.has_transparency_data:
-        return _on_paper(image if image.mode in ("LA", "RGBA") else image.convert("RGBA"))
-    return np.asarray(image if image.mode == "L" else image.convert("RGB").convert("L"))
+        return image.convert("RGBA")
+    return image if image.mode == "L" else image.convert("L" if image.mode == "1" else "RGB")
+
+
+def grey_levels(image: Image.Image) -> Levels:
+    """The grey levels of an `upright` picture; transparent areas count as paper."""
+    if image.mode == "RGBA":
+        return _on_paper(image)
+    return np.asarray(image.convert("L") if image.mode == "RGB" else image)
 
 
 def _stretched(levels: NDArray[np.float64]) -> Grey:

@@ -23,12 +23,13 @@ def is_near(image: np.ndarray, other: np.ndarray) -> bool:
 
     With the image b and the other image a, both blurred, the least squares of
     b ≈ α a + β + u ∂g/∂x + v ∂g/∂y, with g = (a + b) / 2, have a small residual, any contrast α > 0
-    and brightness β, and a short (u, v), the shift.
+    and brightness β, and a short (u, v), the shift. Colours share these numbers.
     """
     a, b = (
-        gaussian_filter(levels.astype(float), BLUR, mode="nearest") for levels in (other, image)
+        gaussian_filter(levels.astype(float), BLUR, mode="nearest", axes=(0, 1))
+        for levels in (other, image)
     )
-    dy, dx = np.gradient((a + b) / 2)
+    dy, dx = np.gradient((a + b) / 2, axis=(0, 1))
     terms = np.stack([a, dx, dy, np.ones_like(a)]).reshape(4, -1)
     weights = np.linalg.lstsq(terms.T, b.ravel(), rcond=None)[0]
     contrast, u, v, _ = weights

@@ -1,7 +1,7 @@
 """What would harm the models in a data set, found before anything is computed from it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +10,21 @@ import numpy as np
 from mnist_pipeline.data import duplicates
 from mnist_pipeline.data.datasets import reader_of
 from mnist_pipeline.data.held_out import split as divide
-from mnist_pipeline.data.reader import MAX_NAMES, SPLITS, Part, Split
+from mnist_pipeline.data.reader import (
+    LEAST_CONTRAST,
+    MAX_NAMES,
+    SPLITS,
+    Part,
+    Reader,
+    Split,
+    contrast,
+)
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.utils.measured import Measured, Number, at_least, at_most, exactly, warning
 
-LEAST_CONTRAST = 64  # grey levels between the darkest and the lightest pixel of an image
-NUM_PAIRS = 5  # of near-duplicates that a warning names
+LEAST_OF_PICTURES = 8  # levels of contrast; thin lines lose most of theirs in 28×28 pixels
+MIN_PER_SORTED_CLASS = 10  # images; fewer may be in the order of their classes by chance
+NUM_NAMED = 5  # images that a warning names
 # With findings of these names, results would mean nothing.
 PROBLEMS = ("as_many_labels_as_images", "full_range_of_pixels", "every_class_present")
 
@@ -40,15 +49,16 @@ def inspect(root: Path) -> tuple[Findings, dict[Split, DigitSet]]:
     names = reader.class_names
     parts = dict(zip(SPLITS, reader.read(*SPLITS)))
     sets = {split: part.digits for split, part in parts.items()}
-    problems: list[str] = []
     warnings: list[str] = []
     if skipped := reader.source.skipped():
         shown = ", ".join(skipped[:MAX_NAMES])
         warnings.append(f"files and folders that are skipped: {len(skipped):,}, such as {shown}")
-    for split, digits in sets.items():
-        for name, check in judge(digits, names).items():
+    found = problems(reader, parts)
+    for split, part in parts.items():
+        judged = judge(part.digits, names, part.paths, not reader.shows_pictures)
+        for name, check in judged.items():
             if not check.passed:
-                (problems if name in PROBLEMS else warnings).append(f"{split}: {check.reason}")
+                (found if name in PROBLEMS else warnings).append(f"{split}: {check.reason}")
     labels = sets["train"].labels
     findings = Findings(
         layout=reader.title,
@@ -60,10 +70,35 @@ def inspect(root: Path) -> tuple[Findings, dict[Split, DigitSet]]:
         held_out=np.bincount(labels[divide(labels)[1]], minlength=len(names)).tolist(),
         kinds=dict((parts["train"].kinds + parts["test"].kinds).most_common()),
         warnings=warnings + _in_both(parts["train"], parts["test"]),
-        problems=problems,
+        problems=found,
         notes=reader.notes,
     )
     return findings, sets
+
+
+def problems(reader: Reader, parts: Mapping[Split, Part]) -> list[str]:
+    """Everything that the assets require of a data set, and that this one does not have.
+
+    The checks in `PROBLEMS` are not among it: they are checks of assets, which show them.
+    """
+    names, found = reader.class_names, []
+    for name in [*names, *(path for part in parts.values() for path in part.paths)]:
+        if not _is_text(name):
+            found.append(f"the name {name!r} is not UTF-8 and can't be stored; rename it")
+            break
+    images = parts["train"].digits.images
+    if (images == images[0]).all():
+        found.append("all training images are equal, so there is nothing to learn; add others")
+    return found
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be stored as UTF-8; bytes that are not UTF-8 become surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _in_both(train: Part, test: Part) -> list[str]:
@@ -83,23 +118,42 @@ def _in_both(train: Part, test: Part) -> list[str]:
     if pairs:
         warnings.append(
             f"of the first {len(images)} test images, {len(pairs)} nearly equal a training image "
-            f"({'; '.join(pairs[:NUM_PAIRS])}); if they are photos of one object, accuracy would "
+            f"({'; '.join(pairs[:NUM_NAMED])}); if they are photos of one object, accuracy would "
             "be too optimistic: put all photos of an object into train, or all into test"
         )
     return warnings
 
 
-def judge(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured]:
-    """Measure everything about a split that would harm the models."""
+def judge(
+    digits: DigitSet,
+    class_names: Sequence[str],
+    paths: Sequence[str] = (),
+    is_handwriting: bool = True,
+) -> dict[str, Measured]:
+    """Measure everything about a split that would harm the models.
+
+    `paths` are those of the images, if each is a file.
+    """
     images, labels = digits
     counts = np.bincount(labels, minlength=len(class_names))
     absent = [name for name, count in zip(class_names, counts) if not count]
     lightest = int(images.max())
     mean, deviation = mean_and_deviation(images)
-    num_repeated, num_ambiguous = _repetitions(digits)
-    num_empty = np.count_nonzero(np.ptp(images, axis=(1, 2)) < LEAST_CONTRAST)
+    repeated, ambiguous = _repetitions(digits)
+    least = LEAST_CONTRAST if is_handwriting else LEAST_OF_PICTURES
+    empty = np.flatnonzero(contrast(images) < least).tolist()
+    advice = "; come closer, or use more light" if is_handwriting else ""
     num_runs = np.count_nonzero(np.diff(labels)) + 1  # of images of the same class
-    is_sorted = num_runs == np.count_nonzero(counts) < len(labels)
+    num_present = np.count_nonzero(counts)
+    is_long = len(labels) >= MIN_PER_SORTED_CLASS * num_present
+    is_sorted = bool(is_long and num_runs == num_present)
+
+    def none_of(indices: Sequence[int], reason: str) -> Measured:
+        named = [paths[index] for index in indices[:NUM_NAMED]] if paths else []
+        more = ", …" * (len(indices) > len(named))
+        files = f" ({', '.join(named)}{more})" if named else ""
+        return _absent(len(indices), f"{len(indices):,} {reason.format(files)}")
+
     return {
         "as_many_labels_as_images": exactly(
             len(labels), len(images), f"there are {len(labels):,} labels for {len(images):,} images"
@@ -123,13 +177,9 @@ def judge(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured]:
         "pixel_deviation": Measured(
             deviation, 20, 127, reason=f"the standard deviation of grey levels is {deviation:.0f}"
         ),
-        "no_duplicates": _absent(num_repeated, f"{num_repeated:,} images equal an earlier one"),
-        "one_label_per_image": _absent(
-            num_ambiguous, f"{num_ambiguous:,} different images occur with more than one label"
-        ),
-        "not_empty": _absent(
-            num_empty, f"{num_empty:,} images have little contrast; come closer, or use more light"
-        ),
+        "no_duplicates": none_of(repeated, "images{} equal an earlier one"),
+        "one_label_per_image": none_of(ambiguous, "images{} equal an image with another label"),
+        "not_empty": none_of(empty, f"images{{}} have little contrast{advice}"),
         "classes_mixed": _absent(
             is_sorted,
             "the images are sorted by class; softmax regression learns poorly from sorted images, "
@@ -143,15 +193,13 @@ def _absent(number: Number, reason: str) -> Measured:
     return warning(at_most(number, 0, reason))
 
 
-def _repetitions(digits: DigitSet) -> tuple[int, int]:
-    """Number of images that equal an earlier image, and of images with more than one label."""
-    labels: dict[bytes, int] = {}
-    ambiguous = {
-        image
-        for image, label in zip(map(bytes, digits.images), digits.labels.tolist())
-        if labels.setdefault(image, label) != label
-    }
-    return len(digits.images) - len(labels), len(ambiguous)
+def _repetitions(digits: DigitSet) -> tuple[list[int], list[int]]:
+    """The images that equal an earlier image, and those of them that have another label."""
+    first: dict[bytes, int] = {}
+    labels = digits.labels.tolist()
+    firsts = [first.setdefault(bytes(image), index) for index, image in enumerate(digits.images)]
+    repeated = [index for index, earlier in enumerate(firsts) if earlier != index]
+    return repeated, [index for index in repeated if labels[index] != labels[firsts[index]]]
 
 
 def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:

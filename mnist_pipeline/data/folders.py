@@ -5,11 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_pipeline.data.conversion import convert
-from mnist_pipeline.data.decoding import FILE_NAME
+from mnist_pipeline.data.decoding import FILE_NAME, decode
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.reader import (
-    SEED,
     WITHOUT_LABELS,
     Loaded,
     Names,
@@ -26,12 +24,7 @@ OF_SYSTEMS = (".", "@eadir", "__macosx", "thumbs.db", "desktop.ini", "picasa.ini
 
 
 def find(root: Path) -> Source | None:
-    """The source at a directory with class folders; None for a directory of other files.
-
-    The images of a split have the order of their names if all names are different numbers, for
-    example `00041.png`; otherwise they have a random order with a fixed seed, because softmax
-    regression learns from them one by one.
-    """
+    """The source at a directory with class folders; None for a directory of other files."""
     if not subfolders(root) and not pictures_in(root):
         return None
     groups = _groups(root)
@@ -48,7 +41,7 @@ def find(root: Path) -> Source | None:
         [],
         groups,
         functools.partial(_load, root, names),
-        convert,
+        decode,
         names,
         functools.partial(_skipped, root, groups),
     )
@@ -74,12 +67,6 @@ def pictures_in(directory: Path) -> list[Path]:
 def _load(root: Path, names: list[str], splits: Names) -> Loaded:
     """The paths of the pictures, and the numbers of their folders."""
     paths = _pictures(root, splits)
-    stems = [path.stem for path in paths]
-    are_numbers = all(stem.isascii() and stem.isdecimal() for stem in stems)
-    if are_numbers and len(set(stems)) == len(stems):
-        paths.sort(key=lambda path: by_number(path.stem))
-    else:
-        paths = [paths[place] for place in np.random.default_rng(SEED).permutation(len(paths))]
     return paths, np.array([names.index(path.parent.name) for path in paths])
 
 

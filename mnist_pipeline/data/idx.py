@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_pipeline.data.conversion import convert_array
+from mnist_pipeline.data.decoding import decode_array
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.reader import Source, damage_named, read_file
 from mnist_pipeline.data.records import CLASS_NAMES
@@ -48,7 +48,7 @@ def find(root: Path) -> Source | None:
         [paths[name] for name in FILE_NAMES],
         {"train": FILE_NAMES[:2], "test": FILE_NAMES[2:]},
         lambda names: (_read(paths[names[0]], 3), _read(paths[names[1]], 1)),
-        convert_array,
+        decode_array,
         CLASS_NAMES,
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_pipeline.data import reader
-from mnist_pipeline.data.conversion import convert_array
+from mnist_pipeline.data.decoding import decode_array
 from mnist_pipeline.data.errors import DatasetError
 
 # The name of the labels for each name of images: `x_train` is of Keras, `train_images` of MedMNIST.
@@ -46,7 +46,7 @@ def find(root: Path) -> reader.Source | None:
         paths,
         reader.by_split(pairs),
         functools.partial(_load, path, pairs),
-        convert_array,
+        decode_array,
     )
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
 from mnist_pipeline.data import reader
-from mnist_pipeline.data.conversion import Fit, convert
+from mnist_pipeline.data.decoding import decode
 from mnist_pipeline.data.errors import DatasetError, ImageError
 from mnist_pipeline.utils import places
 
@@ -34,7 +34,7 @@ def find(root: Path) -> reader.Source | None:
         paths,
         reader.by_split([path.name for path in paths]),
         functools.partial(_load, paths[0].parent),
-        _convert,
+        _decode,
         _names(paths[0]),
     )
 
@@ -56,13 +56,13 @@ def _load(directory: Path, names: reader.Names) -> reader.Loaded:
     return table["image"].tolist(), reader.check_labels(labels, f"{first}: label")
 
 
-def _convert(cell: Any, fit: Fit) -> tuple[NDArray[np.uint8], str]:
+def _decode(cell: Any, in_grey: bool) -> tuple[Image.Image, str]:
     content = cell.get("bytes") if isinstance(cell, dict) else cell
     if not isinstance(content, bytes):
         raise ImageError(
             "is not an encoded picture (bytes, or a struct with bytes); remove its row"
         )
-    return convert(content, fit)
+    return decode(content, in_grey)
 
 
 def _names(path: Path) -> Sequence[str]:

@@ -1,4 +1,9 @@
-"""What all layouts share: class names, a description, the split and the conversion of images."""
+"""What all layouts share: class names, a description, the split and the conversion of images.
+
+Whether an image is for training, choosing or testing follows from its content. Of each class, the
+images with the smallest checksums are for testing, and the next ones for choosing. So an image that
+is added, removed or renamed moves no other image, but for the rounding of a class by one.
+"""
 
 import functools
 import hashlib
@@ -6,18 +11,22 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageColor
 
 from mnist_pipeline.data import decoding
-from mnist_pipeline.data.conversion import IMAGE_SIDE, Fit, convert
+from mnist_pipeline.data.color import LEAST_SHARE, share_beyond_grey
+from mnist_pipeline.data.conversion import BLACK, IMAGE_SIDE, WHITE, Fit, fitted, on_ground
 from mnist_pipeline.data.errors import DatasetError, ImageError
-from mnist_pipeline.data.records import CLASS_NAMES, DigitSet, RawFile
+from mnist_pipeline.data.held_out import split as held_out_split
+from mnist_pipeline.data.records import CLASS_NAMES, DataSet, DigitSet, RawFile
 from mnist_pipeline.utils.places import EMBEDDED_DATA
 from mnist_pipeline.utils.printable import count, one_line
 from mnist_pipeline.utils.yaml_files import read_yaml
@@ -27,9 +36,8 @@ SPLITS: tuple[Split, Split] = ("train", "test")
 MAX_CLASSES = 256  # a label is a byte
 TEXTS = ("dataset.yaml", "classes.txt")
 TEST_SHARE = 0.2  # of each class, if there is no test set
-SEED = 0  # of the split and the order of images that come without one
 MAX_NAMES = 10  # in a message
-NUM_SAMPLED = 100  # of the training images, at least, to see whether digits are dark on light
+LEAST_CONTRAST = 64  # levels between the darkest and the lightest pixel of an image
 WITHOUT_LABELS = (
     "if these images have no labels, remove them: test images are then drawn from the training "
     "images, and mnist-pipeline predict answers pictures"
@@ -44,11 +52,29 @@ class Part(NamedTuple):
 
     digits: DigitSet
     kinds: Counter[str]  # sizes and colours of the original images, such as `640×480 RGB`
-    paths: Sequence[Path] = ()  # of the images, if each is a file
+    paths: tuple[str, ...] = ()  # of the images within the data set, if each is a file
 
-    def name_of(self, index: int) -> Path | int:
+    def name_of(self, index: int) -> str | int:
         """The path of an image, or its index."""
         return self.paths[index] if self.paths else index
+
+
+class _Content(NamedTuple):
+    """The images of a split as they lie in the files, each fitted into 28×28."""
+
+    images: Sequence[NDArray[np.uint8]]  # with 1 (no axis), 3 or 4 channels, or all in one array
+    labels: NDArray[np.uint8]
+    kinds: Counter[str]
+    paths: tuple[str, ...]
+
+
+class Appearance(NamedTuple):
+    """How images are shown to the models; the training images decide."""
+
+    color: bool = False
+    ground: str = WHITE  # on which transparent pictures are placed
+    inverted: bool = False  # whether digits were dark on light
+    notes: Sequence[str] = ()  # why
 
 
 class Source(NamedTuple):
@@ -62,9 +88,9 @@ class Source(NamedTuple):
     # The names of the folders, files or arrays of each split; without splits, `train` has all.
     groups: Mapping[Split, Names]
     load: Callable[[Names], Loaded]  # the images and labels of such a group
-    # An image as 28×28 grey levels, and its original size and mode. An ImageError does not name the
-    # image.
-    convert: Callable[[Any, Fit], tuple[NDArray[np.uint8], str]]
+    # An image as an upright picture, and its original size and mode. An ImageError does not name
+    # the image.
+    decode: Callable[[Any, bool], tuple[Image.Image, str]]
     # The names of the classes, by label; empty if the labels are the names.
     names: Sequence[str] = ()
     # The names of the files and folders that lie there and are not read.
@@ -77,14 +103,30 @@ class Description(NamedTuple):
     title: str = ""
     noun: str = "image"  # what an image shows, in the singular
     fit: str = "whole"
+    color: bool | None = None  # by default whether the colours carry information
+    background: str = ""  # of transparent pictures: a colour as #rrggbb; by default white or black
 
 
 class Reader:
-    """Reads a data set, with the files dataset.yaml and classes.txt beside it."""
+    """Reads a data set, with the files dataset.yaml and classes.txt beside it.
 
-    def __init__(self, root: Path, source: Source) -> None:
+    `choices` are fields that replace those of dataset.yaml. With `known`, the appearance of the
+    images is not decided again.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        source: Source,
+        choices: Mapping[str, Any] = MappingProxyType({}),
+        known: DataSet | None = None,
+    ) -> None:
         self.root, self.source, self.title = root, source, source.title
+        self._choices, self._known = choices, known
         self._load = functools.cache(source.load)
+        self._content = functools.cache(self._read_content)
+        self._describe = functools.cache(describe)
+        self._unreadable: dict[str, ImageError] = {}
 
     def files(self) -> list[RawFile]:
         """Name, size and SHA-256 of everything that the data set is read from.
@@ -94,11 +136,11 @@ class Reader:
         """
         texts = [path for path in map(self._beside, TEXTS) if path.is_file()]
         described = [describe(path) for path in [*self.source.files, *texts]]
-        if self.source.convert is not convert:
-            return described
         for split, names in self.source.groups.items():
             paths: Any = self._load(names)[0]
-            files = {os.path.relpath(path, self.root): describe(path) for path in paths}
+            if not isinstance(paths[0], Path):
+                break
+            files = {self._relative(path): self._describe(path) for path in paths}
             lines = "".join(f"{files[name].sha256}  {name}\n" for name in sorted(files))
             digest = hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
             size = sum(file.size for file in files.values())
@@ -109,20 +151,24 @@ class Reader:
     def description(self) -> Description:
         """The content of dataset.yaml, or the defaults; a field without a text has its default."""
         path = self._beside("dataset.yaml")
-        if not path.is_file():
-            return Description()
         try:
-            fields = read_yaml(path) or {}
-            texts = {name: _field(name, value) for name, value in fields.items()}
-            description = Description(**{name: text for name, text in texts.items() if text})
+            fields = read_yaml(path) if path.is_file() else {}
+            values = {name: _field(name, value) for name, value in (fields or {}).items()}
+            given = {name: value for name, value in values.items() if value != ""}
+            description = Description(**{**given, **self._choices})
+            if description.background:
+                color = ImageColor.getrgb(description.background)[:3]
+                description = description._replace(background="#" + bytes(color).hex())
         except (ValueError, AttributeError, TypeError) as error:
             raise DatasetError(
                 f"{path}: {one_line(error)}; write lines such as 'fit: mnist', with the fields "
-                "title, noun and fit"
+                f"{', '.join(Description._fields)}"
             ) from error
         if description.fit not in get_args(Fit):
             allowed = " or ".join(get_args(Fit))
             raise DatasetError(f"{path}: fit is {description.fit}; it must be {allowed}")
+        if description.color and description.fit != "whole":
+            raise DatasetError(f"{path}: color is true, which needs fit: whole; remove one of them")
         return description
 
     @cached_property
@@ -145,9 +191,42 @@ class Reader:
         return self.class_names == CLASS_NAMES and self.description == Description()
 
     @property
+    def shows_pictures(self) -> bool:
+        """Whether images are whole pictures, in colour or not, and not handwriting."""
+        return self.description.fit == "whole" and not self.shows_digits
+
+    @cached_property
+    def appearance(self) -> Appearance:
+        """How the images are shown, which the training images decide for both splits."""
+        known = self._known
+        if known or self.is_mnist:  # reading MNIST to find out takes 0.2 s
+            return Appearance(known.color, known.ground, known.inverted) if known else Appearance()
+        images = self._content("train").images
+        if not self.shows_pictures:
+            is_dark_on_light = self.shows_digits and bool(np.mean(images) > 127)
+            return Appearance(inverted=is_dark_on_light)
+        own, notes = self.description, []
+        ground = own.background or WHITE
+        transparent = [image for image in images if image.shape[2:] == (4,)]
+        if transparent:
+            if not own.background and _are_erased(transparent, WHITE):
+                ground = BLACK
+            notes.append(f"transparent pictures lie on the colour {ground}")
+        color = own.color
+        if color is None and any(image.ndim == 3 for image in images):
+            share = share_beyond_grey(np.array(on_ground(images, ground, color=True)))
+            color = share >= LEAST_SHARE
+            notes.append(
+                f"the models see {'colours' if color else 'grey levels'}: grey levels leave "
+                f"{share:.1%} of the colours' variance open, and colours are kept from "
+                f"{LEAST_SHARE:.0%} on"
+            )
+        return Appearance(bool(color), ground, notes=notes)
+
+    @property
     def notes(self) -> list[str]:
-        """How the images are divided, where that is not plain."""
-        notes = []
+        """How the images are divided and shown, where that is not plain."""
+        notes = [*self.appearance.notes]
         if added := [name for name in self.source.groups["train"] if part_of(name) == "val"]:
             notes.append(f"the images of {', '.join(added)} are training images")
         if len(self.source.groups) == 1:
@@ -156,17 +235,26 @@ class Reader:
 
     def read(self, *splits: Split) -> list[Part]:
         """Read and convert the images of splits; a DatasetError names all that can't be read."""
-        unreadable: dict[str, ImageError] = {}
-        parts = [self._read(split, unreadable) for split in splits]
-        if unreadable:
-            names = [*unreadable]
+        contents = [self._content(split) for split in splits]
+        if unreadable := sorted(self._unreadable):
             raise DatasetError(
-                f"{count(len(names), 'picture')} can't be read: {', '.join(names[:MAX_NAMES])}; "
-                f"the first {unreadable[names[0]]}"
+                f"{count(len(unreadable), 'picture')} can't be read: "
+                f"{', '.join(unreadable[:MAX_NAMES])}; the first {self._unreadable[unreadable[0]]}"
             )
-        return parts
+        return [
+            Part(DigitSet(self._as_shown(images), labels), kinds, paths)
+            for images, labels, kinds, paths in contents
+        ]
 
-    def _read(self, split: Split, unreadable: dict[str, ImageError]) -> Part:
+    def _as_shown(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """The images as the models see them: on a ground, in colour or grey, inverted or not."""
+        color, ground, inverted, _ = self.appearance
+        if self.shows_pictures and (color or not isinstance(images, np.ndarray)):
+            images = on_ground(images, ground, color=color)
+        shown = np.asarray(images)
+        return 255 - shown if inverted else shown
+
+    def _read_content(self, split: Split) -> _Content:
         is_split = len(self.source.groups) > 1
         source: Split = split if is_split else "train"
         items, own_labels = self._load(self.source.groups[source])
@@ -176,41 +264,75 @@ class Reader:
                 f"{source}; each image needs a label, and each split an image"
             )
         labels = self._numbered(own_labels)
-        rows = np.arange(len(labels)) if is_split else self._split_rows(labels, split)
+        if is_split and isinstance(items, np.ndarray):
+            rows = np.arange(len(labels))  # arrays have an order, and parts that somebody chose
+        else:
+            digests = np.array([self._digest(item) for item in items])
+            rows = self._rows(digests, labels, "all" if is_split else split)
         fit: Any = self.description.fit
         shape, kinds = (IMAGE_SIDE, IMAGE_SIDE), Counter[str]()
+        images: Any = []
         if fit == "whole" and isinstance(items, np.ndarray) and items.shape[1:] == shape:
             images = items[rows]
             kinds[f"{IMAGE_SIDE}×{IMAGE_SIDE} L"] = len(rows)
-        else:
-            images = np.empty((len(rows), *shape), np.uint8)
-            for place, row in enumerate(rows.tolist()):
-                item = items[row]
-                try:
-                    images[place], kind = self.source.convert(item, fit)
-                    kinds[kind] += 1
-                except ImageError as error:
-                    numbered = f"{self.root}: image {row:,} of {source}"
-                    unreadable[str(item) if isinstance(item, Path) else numbered] = error
-        if self._are_dark_on_light:
-            images = 255 - images
+        for row in rows.tolist() if isinstance(images, list) else ():
+            item = items[row]
+            try:
+                picture, kind = self.source.decode(item, not self.shows_pictures)
+                kinds[kind] += 1
+                in_grey = not self.shows_pictures
+                levels = decoding.grey_levels(picture) if in_grey else np.asarray(picture)
+                images.append(fitted(levels, fit))
+            except ImageError as error:
+                numbered = f"{self.root}: image {row:,} of {source}"
+                self._unreadable[str(item) if isinstance(item, Path) else numbered] = error
         paths = [items[row] for row in rows.tolist() if isinstance(items[row], Path)]
-        return Part(DigitSet(images, labels[rows]), kinds, paths)
+        return _Content(images, labels[rows], kinds, tuple(map(self._relative, paths)))
 
-    @cached_property
-    def _are_dark_on_light(self) -> bool:
-        """Whether digits are dark on light paper; they are inverted, as they are in pictures.
+    def _rows(
+        self, digests: NDArray[Any], labels: NDArray[np.uint8], split: Split | Literal["all"]
+    ) -> NDArray[np.intp]:
+        """The rows of a split by content: in each class, the smallest checksums are for testing.
 
-        The training images decide, so that both splits are read alike.
+        `held_out.split` chooses by place, so the next smallest checksums of each class get the
+        places that it chooses.
         """
-        if self.is_mnist or not self.shows_digits:  # reading MNIST to find out takes 0.2 s
-            return False
-        items, _ = self._load(self.source.groups["train"])
-        levels = []
-        for item in items[:: max(1, len(items) // NUM_SAMPLED)]:
-            with suppress(ImageError):  # `read` names the pictures that can't be read
-                levels.append(self.source.convert(item, "whole")[0].mean())
-        return bool(levels) and float(np.mean(levels)) > 127
+        order = np.argsort(digests, kind="stable")
+        is_for_test = np.zeros(len(labels), bool)
+        for label in np.unique(labels) if split != "all" else ():
+            rows = order[labels[order] == label]
+            if len(rows) < 2:
+                raise DatasetError(
+                    f"{self.root} has a single image of class {self.class_names[label]}; a class "
+                    "needs 2, one to train on and one to test with"
+                )
+            is_for_test[rows[: max(1, round(TEST_SHARE * len(rows)))]] = True
+        order = order[is_for_test[order] == (split == "test")]
+        if split == "test":
+            return order
+        own = labels[order]
+        places = np.concatenate(held_out_split(own)[::-1])  # those held out come first
+        arranged = np.empty_like(order)
+        for label in np.unique(own):
+            arranged[places[own[places] == label]] = order[own == label]
+        return arranged
+
+    def _digest(self, item: Any) -> str:
+        """The SHA-256 of a picture: of its file, of its encoded bytes, or of its pixels."""
+        if isinstance(item, Path):
+            try:
+                return self._describe(item).sha256
+            except DatasetError:  # `read` names all pictures that can't be read
+                return ""
+        content: Any = item.get("bytes") if isinstance(item, dict) else item
+        if isinstance(content, np.ndarray):
+            content = np.ascontiguousarray(content)
+        return hashlib.sha256(b"" if content is None else content).hexdigest()
+
+    def _relative(self, path: Path) -> str:
+        """The path of a file within the data set, with slashes."""
+        start = self.root if self.root.is_dir() else self.root.parent
+        return Path(os.path.relpath(path, start)).as_posix()
 
     @cached_property
     def _listed_names(self) -> tuple[str, ...]:
@@ -245,30 +367,30 @@ class Reader:
             )
         return indices.astype(np.uint8)[inverse]
 
-    def _split_rows(self, labels: NDArray[np.uint8], split: Split) -> NDArray[np.intp]:
-        """The rows of a split, in random order: a random share of each class is for testing."""
-        order = np.random.default_rng(SEED).permutation(len(labels))
-        for_test = np.zeros(len(labels), bool)
-        for label in np.unique(labels):
-            rows = order[labels[order] == label]
-            if len(rows) < 2:
-                raise DatasetError(
-                    f"{self.root} has a single image of class {self.class_names[label]}; a class "
-                    "needs 2, one to train on and one to test with"
-                )
-            size = round(TEST_SHARE * len(rows))
-            for_test[rows[: max(1, size)]] = True
-        return order[for_test[order] == (split == "test")]
-
     def _beside(self, name: str) -> Path:
         return (self.root if self.root.is_dir() else self.root.parent) / name
 
 
-def _field(name: str, value: Any) -> str:
+def _field(name: str, value: Any) -> str | bool:
     """The text of a field of dataset.yaml. YAML reads a plain `yes` as a truth value."""
-    if value is not None and type(value) not in (str, int, float):
-        raise ValueError(f"{name} is {value}, which is not a text; put it in quotes")
+    if name == "color" and type(value) is bool:
+        return value
+    if name == "color" or (value is not None and type(value) not in (str, int, float)):
+        kind = "neither true nor false" if name == "color" else "not a text; put it in quotes"
+        raise ValueError(f"{name} is {value}, which is {kind}")
     return "" if value is None else one_line(value)
+
+
+def contrast(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Levels between the darkest and the lightest pixel of each image, in its best channel."""
+    ranges = np.ptp(images, axis=(1, 2))
+    return ranges.max(axis=1) if ranges.ndim == 2 else ranges
+
+
+def _are_erased(images: Sequence[NDArray[np.uint8]], ground: str) -> bool:
+    """Whether a ground leaves little contrast in most transparent pictures."""
+    placed = np.array(on_ground(images, ground, color=True))
+    return bool(np.mean(contrast(placed) < LEAST_CONTRAST) > 0.5)
 
 
 def check_names(names: Iterable[str], where: Path) -> tuple[str, ...]:

@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
+from mnist_pipeline.data.color import grey
+from mnist_pipeline.data.conversion import IMAGE_SIDE, WHITE
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 CLASS_NAMES = tuple(map(str, range(10)))  # of digits
@@ -36,6 +38,14 @@ class DataSet:
     publisher: str | None = None  # the class of torchvision that downloads it
     licence: str | None = None  # None if it is not known
     doubted_labels: tuple[int, ...] = ()  # the test images whose published label is doubtful
+    color: bool = False  # whether images have red, green and blue; otherwise they have grey levels
+    ground: str = WHITE  # on which transparent pictures are placed
+    inverted: bool = False  # whether digits were dark on light in the files
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of an image: rows, columns and, of images in colour, three channels."""
+        return (IMAGE_SIDE, IMAGE_SIDE, *[3] * self.color)
 
     @property
     def is_mnist(self) -> bool:
@@ -68,6 +78,9 @@ class RawData:
 
     files: tuple[RawFile, ...]
     data_set: DataSet
+    # Of "train" and "test": the path of each image, relative to the data set; empty if the images
+    # are not files of their own.
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def checksum(self) -> str:
@@ -79,18 +92,30 @@ class RawData:
         """The name of each class, by label."""
         return self.data_set.class_names
 
+    def path_of(self, split: str, index: int) -> str:
+        """The relative path of an image; empty if it is not a file of its own."""
+        paths = self.paths.get(split)
+        return paths[index] if paths else ""
+
 
 @stored_type
 class DigitSet(NamedTuple):
     """Images with their labels."""
 
-    images: np.ndarray  # uint8 (n_samples, 28, 28); grey levels, 0 (paper) to 255 (ink)
+    # uint8 (n_samples, 28, 28); grey levels, 0 (paper) to 255 (ink). In colour there is a last axis
+    # of red, green and blue.
+    images: np.ndarray
     labels: np.ndarray  # uint8 (n_samples,); the class of each image, from 0
 
     @property
     def num_classes(self) -> int:
         """Number of classes, if each has an image."""
         return int(self.labels.max()) + 1
+
+    @property
+    def grey(self) -> np.ndarray:
+        """The images in grey levels, uint8 (n_samples, 28, 28)."""
+        return grey(self.images)
 
 
 @stored_type

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mnist_pipeline.data.color import by_channel
 from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
 from mnist_pipeline.data.deformations import (
     Images,
@@ -123,7 +124,9 @@ def disturb(images: Images, disturbance: str, amount: float) -> Images:
     """Disturb images; the first `SHOWN` images do not depend on the others."""
     apply = DISTURBANCES[disturbance].apply
     parts = (part for part in np.split(images, [SHOWN]) if len(part))
-    return np.concatenate([apply(part, amount) for part in parts])
+    return np.concatenate(
+        [by_channel(lambda channel: apply(channel, amount), part) for part in parts]
+    )
 
 
 def measure(models: Mapping[str, Fitted], images: Images, labels: NDArray[Any]) -> pd.DataFrame:

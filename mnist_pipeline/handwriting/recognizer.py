@@ -8,15 +8,18 @@ import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted
+from mnist_pipeline.data.color import by_channel, grey
+from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted, on_ground
+from mnist_pipeline.data.decoding import named
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.data.variation import vary
-from mnist_pipeline.handwriting import calibration
+from mnist_pipeline.handwriting import calibration, pictures
 from mnist_pipeline.handwriting.novelty import (
     DOUBTED,
     ORDINARY,
@@ -171,7 +174,13 @@ def _encoded(text: str) -> np.ndarray:
 
 
 def _encoded_classes(known: DataSet) -> np.ndarray:
-    fields = {"names": known.class_names, "noun": known.noun, "whole": known.whole_pictures}
+    fields = {
+        "names": known.class_names,
+        "noun": known.noun,
+        "whole": known.whole_pictures,
+        "color": known.color,
+        "ground": known.ground,
+    }
     return _encoded(json.dumps(fields))
 
 
@@ -208,6 +217,8 @@ class Recognizer(NamedTuple):
             class_names=tuple(content["names"]),
             noun=content["noun"],
             whole_pictures=content["whole"],
+            color=content["color"],
+            ground=content["ground"],
         )
 
     def of(self, known: DataSet) -> "Recognizer":
@@ -229,17 +240,41 @@ class Recognizer(NamedTuple):
             if name.startswith(prefix)
         }
 
+    def page(self, source: Path | bytes) -> Page:
+        """Read a picture, a file or its content: its digits, or the picture as a whole.
+
+        Raises an ImageError as `decoding.decode` does, which names the picture.
+        """
+        known = self.known
+        if not known.whole_pictures:
+            return pictures.page(source)
+        levels = np.asarray(named(source))
+        whole, small = (
+            on_ground([picture], known.ground, color=known.color)[0]
+            for picture in (np.rint(levels).astype(np.uint8), fitted(levels, "whole"))
+        )
+        return _as_a_whole(whole, small)
+
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
-        """Find and recognise the digits of upright grey pictures (rows, columns)."""
-        return self.read_pages([Page(picture, find_digits(picture)) for picture in pictures])
+        """Find and recognise the digits of upright grey pictures (rows, columns), or each picture
+        as a whole.
+        """
+        is_whole = self.known.whole_pictures
+        return self.read_pages(
+            [
+                _as_a_whole(picture, fitted(picture, "whole"))
+                if is_whole
+                else Page(picture, find_digits(picture))
+                for picture in pictures
+            ]
+        )
 
     def read_pages(self, pages: Sequence[Page]) -> list[list[Reading]]:
         """Recognise the digits of each page in reading order, or each picture as a whole."""
-        is_whole = self.known.whole_pictures
-        if is_whole:
-            pages = [_as_a_whole(page.picture) for page in pages]
+        known = self.known
+        is_whole = known.whole_pictures
         images = [digit.image for page in pages for digit in page.digits]
-        answers = iter(self.recognize(np.array(images, np.uint8).reshape(-1, *SHAPE)))
+        answers = iter(self.recognize(np.array(images, np.uint8).reshape(-1, *known.shape)))
         pages_read = []
         for page in pages:
             readings = [
@@ -282,7 +317,9 @@ class Recognizer(NamedTuple):
         ]
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
-        """Recognise each digit on its own; uint8 (n, 28, 28), as `find_digits` returns them."""
+        """Recognise each image on its own; uint8 (n, 28, 28), as `find_digits` returns them, or in
+        colour (n, 28, 28, 3).
+        """
         if not len(digits):
             return []
         answers = {
@@ -297,9 +334,10 @@ class Recognizer(NamedTuple):
         probabilities[champion] = calibration.tempered(
             probabilities[champion], shares, self.calibration
         )
-        coordinates = pca.project(digits, self.mean, self.components)
+        levels = grey(digits)
+        coordinates = pca.project(levels, self.mean, self.components)
         reconstructions = pca.reconstruct(coordinates, self.mean, self.components)
-        novelty = Novelty(**self.novelty).percentile(digits)
+        novelty = Novelty(**self.novelty).percentile(levels)
         recognitions = []
         for i in range(len(digits)):
             digit = int(answers[champion].labels[i])
@@ -341,8 +379,8 @@ class Recognizer(NamedTuple):
         }
 
     def training_image(self, index: int) -> np.ndarray:
-        """A training image, uint8 (28, 28)."""
-        return np.asarray(self.states[f"{INDEX}.images"][index].reshape(SHAPE))
+        """A training image, uint8 (28, 28), or in colour (28, 28, 3)."""
+        return np.asarray(self.states[f"{INDEX}.images"][index].reshape(self.known.shape))
 
 
 def assemble(
@@ -353,7 +391,10 @@ def assemble(
     `mean` (784,) and `eigenvectors` (784, n) come from the PCA of the training images.
     """
     index = states[INDEX]
-    images, labels = index["images"].reshape(-1, *SHAPE), index["labels"]
+    labels = index["labels"]
+    num_channels = index["images"].shape[1] // IMAGE_SIDE**2
+    images = index["images"].reshape(-1, *SHAPE, *[num_channels] * (num_channels > 1))
+    levels = grey(images)
     kept, held_out = split(labels)
     sample = np.random.default_rng(0).permutation(held_out)[: calibration.NUM_IMAGES]
     return Recognizer(
@@ -365,7 +406,7 @@ def assemble(
         },
         mean=mean,
         components=eigenvectors[:, :NUM_COMPONENTS].astype(np.float32),
-        novelty=Novelty.fit(images[kept], labels[kept], images[held_out])._asdict(),
+        novelty=Novelty.fit(levels[kept], labels[kept], levels[held_out])._asdict(),
         calibration=_calibration(champion, states, images[sample], labels[sample], sample),
     )
 
@@ -378,7 +419,7 @@ def _calibration(
     `sample` has their indices among the training images. All answers are from models that were
     fitted without them.
     """
-    varied = vary(images, calibration.HANDS, seed=0)
+    varied = by_channel(lambda channel: vary(channel, calibration.HANDS, seed=0), images)
     answers = {
         name: MODELS[name].method().held_out_answer(state, varied, sample)
         for name, state in states.items()
@@ -387,10 +428,10 @@ def _calibration(
     return calibration.fit(answers[champion].probabilities, shares, labels)
 
 
-def _as_a_whole(picture: np.ndarray) -> Page:
-    """A picture with one digit, the whole picture, converted like the pictures of a data set."""
-    height, width = picture.shape
-    return Page(picture, [Found((0, 0, width, height), fitted(picture, "whole"))])
+def _as_a_whole(picture: np.ndarray, image: np.ndarray) -> Page:
+    """A picture with one thing, whose image is the whole picture."""
+    height, width = picture.shape[:2]
+    return Page(picture, [Found((0, 0, width, height), image)])
 
 
 def _judged_together(readings: list[Reading]) -> list[Reading]:

@@ -44,6 +44,15 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
         default=None,
         description="Cron schedule in UTC that runs missing and stale assets, once switched on.",
     )
+    color: bool | None = Field(
+        default=None,
+        description="Whether the models see colours; by default if grey levels say less.",
+    )
+    background: str | None = Field(
+        default=None,
+        description="Colour on which transparent pictures are placed, as #rrggbb; by default white "
+        "or black.",
+    )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of every random draw.")
 
     # What no other instance of the project may have; empty until the definitions are built.
@@ -96,7 +105,13 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
         except ValueError as error:
             message = f"instance {name} with data {self.data!r} and storage {storage!r}: {error}"
             raise project.GraphError(message) from None
-        return {"data": str(data), "storage": address, "seed": self.seed}
+        choices = {"color": self.color, "background": self.background}
+        return {
+            "data": str(data),
+            "storage": address,
+            "seed": self.seed,
+            "choices": {name: value for name, value in choices.items() if value is not None},
+        }
 
 
 def _instance_of_graph(

@@ -23,6 +23,7 @@ from mnist_pipeline.data import datasets, findings, reader
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.findings import mean_and_deviation
+from mnist_pipeline.data.held_out import split as divide
 from mnist_pipeline.data.records import DigitSet, RawFile
 
 
@@ -45,7 +46,7 @@ def test_every_layout_gives_the_same_digits_to_the_byte(
 ) -> None:
     root = LAYOUTS[layout](tmp_path, few)
     assert reader_of(root).class_names == NAMES
-    recorded = read_raw(root).files
+    recorded = read_raw(root)
     for split, expected in few.items():
         assert_digits(root, split, expected)
         found = load_digits(root, split, recorded=recorded)
@@ -118,14 +119,15 @@ def test_a_changed_picture_and_a_renamed_folder_change_the_checksum_of_their_spl
     few: Sets, tmp_path: Path
 ) -> None:
     root = write_folders(tmp_path, few)
-    recorded = files_of(root)
+    raw = read_raw(root)
+    recorded = list(raw.files)
     picture = next((root / "train" / "3").iterdir())
     content = picture.read_bytes()
     picture.write_bytes(encoded(few["test"].images[0]))
     changed = files_of(root)
     assert [new == old for new, old in zip(changed, recorded, strict=True)] == [False, True]
     with pytest.raises(DatasetError, match="run --changed"):
-        load_digits(root, "train", recorded=recorded)
+        load_digits(root, "train", recorded=raw)
     picture.write_bytes(content)
     for split in reader.SPLITS:
         (root / split / "3").rename(root / split / "three")
@@ -134,16 +136,47 @@ def test_a_changed_picture_and_a_renamed_folder_change_the_checksum_of_their_spl
 
 def test_classes_txt_beside_the_images_is_recorded_with_them(few: Sets, tmp_path: Path) -> None:
     root = write_npz(tmp_path / "a.npz", few)
-    recorded, names = read_raw(root).files, tmp_path / "classes.txt"
+    recorded, names = read_raw(root), tmp_path / "classes.txt"
     names.write_text("\n".join("abcdefghij"))
     with pytest.raises(DatasetError, match=r"classes.txt.*run --changed"):
         load_digits(root, "train", recorded=recorded)
-    recorded = read_raw(root).files
-    assert [file.name for file in recorded] == ["a.npz", "classes.txt"]
+    recorded = read_raw(root)
+    assert [file.name for file in recorded.files] == ["a.npz", "classes.txt"]
     load_digits(root, "train", recorded=recorded)
     names.unlink()
     with pytest.raises(DatasetError, match=r"classes\.txt"):
         load_digits(root, "train", recorded=recorded)
+
+
+def parts_of(root: Path) -> dict[bytes, str]:
+    """The part of each image: train, choose or test."""
+    train, test = (load_digits(root, split).images for split in reader.SPLITS)
+    _, held_out = divide(load_digits(root, "train").labels)
+    chosen = set(held_out.tolist())
+    parts = {bytes(image): "choose" if i in chosen else "train" for i, image in enumerate(train)}
+    return parts | dict.fromkeys(map(bytes, test), "test")
+
+
+@pytest.mark.parametrize("layout", ["folders", "listing", "npz"])
+def test_added_removed_and_renamed_pictures_move_no_other_picture(
+    layout: str, train: DigitSet, tmp_path: Path
+) -> None:
+    def written(name: str, count: int) -> Path:
+        part = DigitSet(train.images[:count], train.labels[:count])
+        return LAYOUTS[layout](tmp_path / name, {"": part})
+
+    fewer, more = tmp_path / "fewer", tmp_path / "more"
+    fewer.mkdir()
+    more.mkdir()
+    before, after = parts_of(written("fewer", 600)), parts_of(written("more", 601))
+    moved = [image for image, part in before.items() if after[image] != part]
+    assert len(moved) <= 2  # the rounding of a class, for testing and for choosing
+    was_test = [image for image, part in before.items() if part == "test"]
+    assert sum(after[image] == "test" for image in was_test) >= len(was_test) - 1
+    if layout == "folders":
+        for path in [*(more / "folders").rglob("*.png")]:
+            path.rename(path.with_name(f"renamed {path.name}"))
+        assert parts_of(more / "folders") == after
 
 
 # A path without a data set

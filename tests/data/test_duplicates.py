@@ -6,7 +6,8 @@ from PIL import Image
 from support.sources import encoded
 
 from mnist_pipeline.data import duplicates
-from mnist_pipeline.data.conversion import convert
+from mnist_pipeline.data.conversion import fitted
+from mnist_pipeline.data.decoding import read
 from mnist_pipeline.data.records import DigitSet
 
 NUM_IMAGES = 100
@@ -24,7 +25,7 @@ def twice(test: DigitSet) -> tuple[np.ndarray, np.ndarray]:
         moved = np.roll(large, rng.integers(-5, 6, 2), axis=(0, 1))
         light = np.clip(moved * rng.uniform(0.9, 1.1) + rng.uniform(-10, 10), 0, 255)
         second = encoded(light.astype(np.uint8), "JPEG", quality=int(rng.integers(60, 95)))
-        photos.append([convert(encoded(large), "whole")[0], convert(second, "whole")[0]])
+        photos.append([fitted(read(encoded(large)), "whole"), fitted(read(second), "whole")])
     first, second = np.stack(photos, axis=1)
     return first, second
 

@@ -18,18 +18,20 @@ def image_grid(
     *,
     signed: bool = False,
 ) -> Figure:
-    """Images (n_images, height, width) in rows of `columns`, with a caption under each.
+    """Images (n_images, height, width), with a last axis of 3 in colour, in rows of `columns`, with
+    a caption under each.
 
-    Values are grey levels in 0–255. If `signed`, they have any scale: positive values are drawn red
-    and negative values blue, and each image is scaled by its largest magnitude.
+    Values are levels in 0–255. If `signed`, they have any scale: positive values are drawn red and
+    negative values blue, and each image is scaled by its largest magnitude.
     """
     if signed:
         images = images / np.maximum(np.abs(images).max(axis=(1, 2), keepdims=True), 1e-30)
     rows = -(-len(images) // columns)
-    height, width = images.shape[1:]
+    height, width, *channels = images.shape[1:]
     gap = 12 / 28 * height if captions else height / 14
     step_y, step_x = height + round(gap), width + max(1, width // 14)
-    mosaic = np.full((rows * step_y, columns * step_x), np.nan)
+    background = 255.0 if channels else np.nan
+    mosaic = np.full((rows * step_y, columns * step_x, *channels), background)
     for place, image in enumerate(images):
         top, left = step_y * (place // columns), step_x * (place % columns)
         mosaic[top : top + height, left : left + width] = image
@@ -39,6 +41,8 @@ def image_grid(
     figure = Figure(figsize=(inches, inches_high))
     axes = figure.add_axes((0, 0, 1, mosaic_height / inches_high))
     cmap, low, high = ("RdBu_r", -1.0, 1.0) if signed else ("gray_r", 0.0, 255.0)
+    if channels:
+        mosaic = np.nan_to_num(mosaic, nan=255) / 255
     axes.imshow(mosaic, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
     axes.set_axis_off()
     axes.set_title(title)

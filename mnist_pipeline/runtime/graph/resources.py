@@ -59,6 +59,11 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
         directory = self.directory or place_of_step().get("data")
         return Path(directory).absolute() if directory else settings.load().data
 
+    @property
+    def choices(self) -> dict[str, Any]:
+        """What the component says in place of the file dataset.yaml."""
+        return dict(place_of_step().get("choices", {}))
+
 
 class StoredResults:
     """Stored results that an asset reads without an input, because they may not exist yet."""

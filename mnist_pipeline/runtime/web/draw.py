@@ -16,7 +16,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import (
     NUM_COMPONENTS,
@@ -72,7 +71,7 @@ def _answer(content: bytes) -> dict[str, Any]:
     """The digits of a picture file, in reading order, with what the page shows."""
     recognizer = _stored_recognizer()
     try:
-        page = pictures.page(content)
+        page = recognizer.page(content)
     except ImageError as error:
         raise HTTPException(400, f"The picture can't be read: {error}") from error
     (readings,) = recognizer.read_pages([page._replace(digits=page.digits[:MAX_DIGITS])])

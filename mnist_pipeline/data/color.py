@@ -1,0 +1,59 @@
+"""The colours of images: their grey levels, and whether they say more than these."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Images = NDArray[np.uint8]
+
+# Shares of red, green and blue in 65,536ths of a grey level (ITU-R BT.601), as Pillow's.
+_SHARES = np.array([19_595, 38_470, 7_471], np.uint32)
+_HALF = 1 << 15
+# Of the variance of the colours. Scans, sepia and blue ink on white paper are below this share,
+# because their colours are mixtures of two; photos and coloured drawings are above it.
+LEAST_SHARE = 0.02
+SAMPLE = 1_000  # images whose colours are compared
+
+
+def grey(images: Images) -> Images:
+    """The grey levels of images: (…, 28, 28, 3) becomes (…, 28, 28); grey images are returned.
+
+    Examples
+    --------
+    >>> grey(np.full((28, 28, 3), [255, 0, 0], np.uint8))[0, 0]
+    np.uint8(76)
+    """
+    if images.shape[-1] != len(_SHARES):
+        return images
+    sums = np.einsum("...c,c->...", images, _SHARES, dtype=np.uint32, casting="unsafe")
+    return ((sums + _HALF) >> 16).astype(np.uint8)
+
+
+def share_beyond_grey(images: Images) -> float:
+    """Share of the variance of the colours, 0 to 1, that the grey level of a pixel leaves open.
+
+    It is what remains of red, green and blue after the regression of each on the grey level. The
+    images are uint8 (n, rows, columns, 3).
+
+    Examples
+    --------
+    >>> ramp = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    >>> share_beyond_grey(np.concatenate([ramp, ramp // 2, ramp // 4], axis=3)) < 0.001  # sepia
+    True
+    """
+    sample = images[:: -(-len(images) // SAMPLE)]
+    variables = np.concatenate([grey(sample)[..., np.newaxis], sample], axis=3).reshape(-1, 4)
+    products = np.cov(variables, rowvar=False)
+    total = np.trace(products[1:, 1:])
+    if not total:
+        return 0.0
+    explained = np.square(products[0, 1:]).sum() / (products[0, 0] or np.inf)
+    return float(max(0.0, 1 - explained / total))
+
+
+def by_channel(change: Callable[[Images], Images], images: Images) -> Images:
+    """Images changed by a function of grey images, which changes each colour in the same way."""
+    if images.ndim == 3:
+        return change(images)
+    return np.stack([change(images[..., channel]) for channel in range(3)], axis=-1)
