@@ -15,14 +15,24 @@ NUM_ERRORS_SHOWN = 60
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
 def cnn_kernels(cnn_model: dict[str, np.ndarray]):
-    """The 32 first-layer kernels of the convolutional network, float32 (32, 5, 5)."""
+    """The 32 first-layer kernels of the convolutional network, float32 (32, 5, 5) or, for images in
+    colour, (32, 5, 5, 3).
+    """
     with stopwatch():
-        kernels = cnn_model["conv1.weight"][:, 0]
+        kernels = np.moveaxis(cnn_model["conv1.weight"], 1, 3)
+        in_color = kernels.shape[3] == 3
+        if not in_color:
+            kernels = kernels[..., 0]
     title = f"{len(kernels)} first-layer kernels"
+    shown = kernels
+    if in_color:
+        title += "; the middle grey is the weight 0"
+        largest = np.abs(kernels).max(axis=(1, 2, 3), keepdims=True)
+        shown = np.rint(127.5 + 127.5 * kernels / np.maximum(largest, 1e-30))
     return result(
         kernels,
         f"{len(kernels)} kernels, largest weight {np.abs(kernels).max():.2f}",
-        figures={"kernels": figures.image_grid(kernels, 8, title=title, signed=True)},
+        figures={"kernels": figures.image_grid(shown, 8, title=title, signed=not in_color)},
     )
 
 

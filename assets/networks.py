@@ -54,7 +54,11 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         validation_size = held_out_size(labels)
         settings = settings_of(config)
         network, recipe = training.from_settings(
-            name, settings, num_classes=train_digits.num_classes, seed=seed.number
+            name,
+            settings,
+            num_classes=train_digits.num_classes,
+            seed=seed.number,
+            shape=images.shape[1:],
         )
         if settings["recipe"] == "default" and not raw_mnist.data_set.is_mnist:
             recipe = training.adapt(

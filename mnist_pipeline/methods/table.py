@@ -27,7 +27,7 @@ class Method(Protocol):
     """The functions of a module, or an object, that implements a model.
 
     `predict` runs `answer`: neither it nor the module may import Dagster, torch or Matplotlib.
-    Images are uint8 (n, 28, 28), labels are integers (n,).
+    Images are uint8 (n, 28, 28) or, in colour, (n, 28, 28, 3); labels are integers (n,).
     """
 
     def fit(
@@ -240,11 +240,17 @@ _TABLE = (
         marker="v",
         method=_mlp,
         group="networks",
-        summary="Layers 784–1024–classes with ReLU, trained with Adam on the cross-entropy.",
+        summary="A hidden layer of 1024 units with ReLU, or 341 for images in colour; trained with "
+        "Adam on the cross-entropy.",
         has_own_asset=True,
         settings={
             **_TRAINING,
-            "hidden_size": Setting(1024, 1, 16_384, "Number of hidden units."),
+            "hidden_size": Setting(
+                None,
+                1,
+                16_384,
+                "Number of hidden units; by default 1024, and 341 for images in colour.",
+            ),
         },
         notebook=Notebook(0.9775, "5 epochs of Adam, batches of 64, learning rate 0.0005"),
     ),

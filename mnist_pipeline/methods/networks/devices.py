@@ -40,8 +40,8 @@ def cpu_supports(instructions: str) -> bool:
 
 
 def has_compiled_form(model: nn.Module, device: torch.device) -> bool:
-    """Whether a network has a method `compiled`, for a CPU."""
-    return hasattr(model, "compiled") and device.type == "cpu"
+    """Whether a network has a compiled form, for a CPU."""
+    return getattr(model, "has_compiled_form", False) and device.type == "cpu"
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def weights_of(fitted: Fitted) -> dict[str, np.ndarray]:
 class NetworkMethod:
     """A network as a model of the table."""
 
-    kind: str  # its name in `modules.KINDS` and in the recipes
+    kind: str  # "mlp" or "cnn"
     logits: Callable[[Fitted, np.ndarray], np.ndarray]  # of a few images, in NumPy
     add_logits: Callable[["Graph", Fitted], str]  # adds its nodes to an ONNX graph
 
@@ -52,7 +52,7 @@ class NetworkMethod:
 
         num_classes = int(labels.max()) + 1
         network, recipe = training.from_settings(
-            self.kind, settings, num_classes=num_classes, seed=seed
+            self.kind, settings, num_classes=num_classes, seed=seed, shape=images.shape[1:]
         )
         updates = recipe.whole_passes * math.ceil(len(images) * repeats / recipe.batch_size)
         epochs = math.ceil(updates / math.ceil(len(images) / recipe.batch_size))
@@ -87,8 +87,8 @@ class NetworkMethod:
 
 
 def mlp_logits(weights: Fitted, images: np.ndarray) -> np.ndarray:
-    """Logits of `modules.MLP`, float32 (n, n_classes), from its weights by name and images (n, 28,
-    28), uint8.
+    """Logits of `modules.MLP`, float32 (n, n_classes), from its weights by name and images, uint8
+    (n, 28, 28) or (n, 28, 28, 3).
     """
     x = _pixels(images).reshape(len(images), -1)  # (n, 784)
     x = np.maximum(x @ weights["hidden.weight"].T + weights["hidden.bias"], 0)  # (n, 1024)
@@ -96,10 +96,12 @@ def mlp_logits(weights: Fitted, images: np.ndarray) -> np.ndarray:
 
 
 def cnn_logits(weights: Fitted, images: np.ndarray) -> np.ndarray:
-    """Logits of `modules.CNN`, float32 (n, n_classes), from its weights by name and images (n, 28,
-    28), uint8.
+    """Logits of `modules.CNN`, float32 (n, n_classes), from its weights by name and images, uint8
+    (n, 28, 28) or (n, 28, 28, 3).
     """
-    x = _pixels(images)[:, np.newaxis]  # (n, 1, 28, 28)
+    num_channels = weights["conv1.weight"].shape[1]
+    x = _pixels(images).reshape(*images.shape[:3], num_channels)
+    x = x.transpose(0, 3, 1, 2)  # (n, channels, 28, 28)
     x = _pooled(_convolved(x, weights["conv1.weight"], weights["conv1.bias"]))  # (n, 32, 12, 12)
     x = _pooled(_convolved(x, weights["conv2.weight"], weights["conv2.bias"]))  # (n, 64, 4, 4)
     return x.reshape(len(x), -1) @ weights["linear.weight"].T + weights["linear.bias"]  # (n, 10)
@@ -113,7 +115,8 @@ def _add_mlp(graph: "Graph", weights: Fitted) -> str:
 
 
 def _add_cnn(graph: "Graph", weights: Fitted) -> str:
-    x = graph.pixels(np.float32, (1, 28, 28))
+    x = graph.pixels(np.float32, (28, 28, weights["conv1.weight"].shape[1]))
+    x = graph.add("Transpose", x, perm=[0, 3, 1, 2])  # (n, channels, 28, 28)
     for layer in ("conv1", "conv2"):
         x = graph.add("Conv", x, weights[f"{layer}.weight"], weights[f"{layer}.bias"])
         x = graph.add("MaxPool", graph.add("Relu", x), kernel_shape=[2, 2], strides=[2, 2])

@@ -1,10 +1,11 @@
-"""The two networks: a multi-layer perceptron and a convolutional network for 28×28 digits.
+"""The two networks: a multi-layer perceptron and a convolutional network for 28×28 pixels.
 
-Both take pixels in [0, 1] and return logits. The softmax is in the loss and in
+Both take pixels in [0, 1], grey or in colour, and return logits. The softmax is in the loss and in
 `prediction.predict_probabilities`.
 """
 
 import copy
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-SIDE = 28  # a digit is 28×28 pixels
+SIDE = 28  # an image is 28×28 pixels
+GREY = (SIDE, SIDE)  # the shape of an image; in colour it is (28, 28, 3)
 
 
 class MLP(nn.Module):
@@ -29,12 +31,13 @@ class MLP(nn.Module):
         self, input_size: int = SIDE * SIDE, hidden_size: int = 1024, num_classes: int = 10
     ) -> None:
         super().__init__()
+        self.input_size = input_size
         self.hidden = nn.Linear(input_size, hidden_size)
         self.relu = nn.ReLU()
         self.output = nn.Linear(hidden_size, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, num_classes) of images (N, 28, 28), (N, 1, 28, 28) or (N, 784)."""
+        """Logits (N, num_classes) of images (N, 28, 28), (N, 28, 28, 3) or rows (N, input_size)."""
         x = x.flatten(1)  # (N, 784)
         x = self.relu(self.hidden(x))  # (N, 1024)
         return self.output(x)  # (N, 10)
@@ -43,8 +46,8 @@ class MLP(nn.Module):
 class CNN(nn.Module):
     """Convolutional network with two convolutions and a linear classifier.
 
-    On a CPU, training and prediction run its compiled form, which computes the same function with
-    the same parameters.
+    On a CPU, training and prediction of grey images run its compiled form, which computes the same
+    function with the same parameters.
 
     Examples
     --------
@@ -52,18 +55,23 @@ class CNN(nn.Module):
     torch.Size([3, 10])
     """
 
-    def __init__(self, num_classes: int = 10) -> None:
+    def __init__(self, num_classes: int = 10, channels: int = 1) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 32, kernel_size=5)
+        self.input_size = SIDE * SIDE * channels
+        self.conv1 = nn.Conv2d(channels, 32, kernel_size=5)
         self.conv2 = nn.Conv2d(32, 64, kernel_size=5)
         self.pool = nn.MaxPool2d(2)
         self.relu = nn.ReLU()
         self.flatten = nn.Flatten()
         self.linear = nn.Linear(64 * 4 * 4, num_classes)
+        self.has_compiled_form = channels == 1
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, num_classes) of images (N, 28, 28), (N, 1, 28, 28) or (N, 784)."""
-        x = x.reshape(x.shape[0], 1, SIDE, SIDE)  # (N, 1, 28, 28)
+        """Logits (N, num_classes) of images (N, 28, 28) or (N, 28, 28, channels), or of their rows
+        (N, 784 · channels).
+        """
+        x = x.reshape(len(x), SIDE, SIDE, self.conv1.in_channels)
+        x = x.movedim(3, 1)  # (N, channels, 28, 28)
         x = self.relu(self.conv1(x))  # (N, 32, 24, 24)
         x = self.pool(x)  # (N, 32, 12, 12)
         x = self.relu(self.conv2(x))  # (N, 64, 8, 8)
@@ -72,7 +80,7 @@ class CNN(nn.Module):
         return self.linear(x)  # (N, 10)
 
     def compiled(self) -> nn.Module:
-        """The compiled form of this network, for a CPU.
+        """The compiled form of this network, for grey images on a CPU.
 
         It shares the layers, so training one trains both.
         """
@@ -82,10 +90,24 @@ class CNN(nn.Module):
         return CompiledCNN(self.conv1, self.conv2, self.linear)
 
 
-KINDS: Mapping[str, type[nn.Module]] = {"mlp": MLP, "cnn": CNN}
+Network = MLP | CNN
 
 
-def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
+def construct(
+    kind: str, num_classes: int, shape: tuple[int, ...] = GREY, hidden_size: int | None = None
+) -> Network:
+    """The untrained network "mlp" or "cnn" for images of this shape.
+
+    By default, the hidden layer of the MLP has 1024 units for grey images, and a third of them for
+    images in colour, which is the same number of weights.
+    """
+    if kind == "cnn":
+        return CNN(num_classes, channels=math.prod(shape[2:]))
+    input_size = math.prod(shape)
+    return MLP(input_size, hidden_size or 1024 * SIDE * SIDE // input_size, num_classes)
+
+
+def layer_rows(model: Network) -> list[dict[str, Any]]:
     """Rows of a table of the layers, in the order in which they run.
 
     A row is one call of a layer: its class, the size of its kernel or an empty text, the shape of
@@ -124,12 +146,12 @@ def layer_rows(model: nn.Module) -> list[dict[str, Any]]:
         if not list(module.children()):
             module.register_forward_hook(record)
     with torch.inference_mode():
-        observed(torch.zeros(1, SIDE, SIDE))
+        observed(torch.zeros(1, model.input_size))
     return rows
 
 
-def of_weights(kind: str, weights: Mapping[str, NDArray[Any]]) -> nn.Module:
-    """The network of a kind in `KINDS` with these weights by name, in evaluation mode.
+def of_weights(kind: str, weights: Mapping[str, NDArray[Any]]) -> Network:
+    """The network "mlp" or "cnn" with these weights by name, in evaluation mode.
 
     Examples
     --------
@@ -137,9 +159,9 @@ def of_weights(kind: str, weights: Mapping[str, NDArray[Any]]) -> nn.Module:
     >>> of_weights("mlp", weights).output
     Linear(in_features=16, out_features=3, bias=True)
     """
-    network: nn.Module
+    network: Network
     if kind == "cnn":
-        network = CNN(len(weights["linear.bias"]))
+        network = CNN(len(weights["linear.bias"]), channels=weights["conv1.weight"].shape[1])
     else:
         num_hidden, num_inputs = weights["hidden.weight"].shape
         network = MLP(num_inputs, num_hidden, len(weights["output.bias"]))

@@ -26,7 +26,7 @@ from mnist_pipeline.methods.networks.devices import (
     placed,
     seeded,
 )
-from mnist_pipeline.methods.networks.modules import KINDS
+from mnist_pipeline.methods.networks.modules import GREY, Network, construct
 from mnist_pipeline.methods.networks.prediction import (
     logits,
     pixel_tensor,
@@ -108,15 +108,20 @@ def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **nam
 
 
 def from_settings(
-    kind: str, settings: Mapping[str, Any], *, num_classes: int, seed: int
-) -> tuple[nn.Module, Recipe]:
-    """The untrained network of a kind in `KINDS`, and the recipe that the settings of its asset
-    name and change.
+    kind: str,
+    settings: Mapping[str, Any],
+    *,
+    num_classes: int,
+    seed: int,
+    shape: tuple[int, ...] = GREY,
+) -> tuple[Network, Recipe]:
+    """The untrained network "mlp" or "cnn" for images of this shape, and the recipe that the
+    settings of its asset name and change.
     """
     overrides = dict(settings)
-    sizes = {"hidden_size": overrides.pop("hidden_size")} if "hidden_size" in settings else {}
+    hidden_size = overrides.pop("hidden_size", None)
     recipe = named_recipe(kind, overrides.pop("recipe"), **overrides)
-    return build(KINDS[kind], **sizes, num_classes=num_classes, seed=seed), recipe
+    return build(construct, kind, num_classes, shape, hidden_size, seed=seed), recipe
 
 
 def train(

@@ -4,20 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.methods.networks import method, training
-from mnist_pipeline.methods.networks.modules import CNN, MLP
+from mnist_pipeline.methods.networks import training
+from mnist_pipeline.methods.networks.modules import construct
+from mnist_pipeline.methods.table import MODELS
 
 
-@pytest.mark.parametrize(
-    ("build", "logits"),
-    [(CNN, method.cnn_logits), (lambda: MLP(784, 64, 10), method.mlp_logits)],
-    ids=["cnn", "mlp"],
-)
-def test_numpy_gives_the_logits_that_torch_gives(build, logits, small_test: DigitSet) -> None:
-    model = training.build(build, seed=1)
+@pytest.mark.parametrize("shape", [(28, 28), (28, 28, 3)], ids=["grey", "colour"])
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_numpy_gives_the_logits_that_torch_gives(kind: str, shape: tuple[int, ...]) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, *shape), np.uint8)
+    model = training.build(construct, kind, 10, shape, seed=1)
     with torch.inference_mode():
-        expected = model(torch.from_numpy(small_test.images.astype(np.float32) / 255)).numpy()
-    np.testing.assert_allclose(
-        logits(training.weights(model), small_test.images), expected, atol=1e-5
-    )
+        expected = model(torch.from_numpy(images.astype(np.float32) / 255)).numpy()
+    logits = MODELS[kind].method().logits
+    np.testing.assert_allclose(logits(training.weights(model), images), expected, atol=1e-5)

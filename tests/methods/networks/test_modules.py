@@ -2,20 +2,31 @@
 
 import pytest
 import torch
-from torch import nn
 
-from mnist_pipeline.methods.networks.modules import CNN, MLP
+from mnist_pipeline.methods.networks.modules import (
+    construct,
+    layer_rows,
+    num_parameters,
+    of_weights,
+)
+from mnist_pipeline.methods.networks.training import build, weights
+
+SHAPES = [(28, 28), (28, 28, 3)]
 
 
-@pytest.fixture
-def images() -> torch.Tensor:
-    return torch.rand(6, 28, 28, generator=torch.Generator().manual_seed(0))
-
-
-@pytest.mark.parametrize("model", [CNN(), MLP()])
-def test_images_rows_and_channels_are_the_same_input(
-    images: torch.Tensor, model: nn.Module
+@pytest.mark.parametrize("shape", SHAPES, ids=["grey", "colour"])
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_images_and_their_rows_are_the_same_input_of_a_network_and_of_its_copy(
+    kind: str, shape: tuple[int, ...]
 ) -> None:
+    images = torch.rand(6, *shape, generator=torch.Generator().manual_seed(0))
+    model = build(construct, kind, 10, shape)
     logits = model(images)
     torch.testing.assert_close(model(images.flatten(1)), logits)
-    torch.testing.assert_close(model(images[:, None]), logits)
+    torch.testing.assert_close(of_weights(kind, weights(model))(images), logits)
+    assert sum(row["parameters"] for row in layer_rows(model)) == num_parameters(model)
+
+
+def test_in_colour_the_mlp_has_as_many_weights_as_in_grey() -> None:
+    sizes = [num_parameters(build(construct, "mlp", 10, shape)) for shape in SHAPES]
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.02)
