@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.records import DigitSet, RawData
 from mnist_pipeline.methods.softmax import method
 from mnist_pipeline.methods.table import MODELS
@@ -60,7 +59,7 @@ def softmax_model(
             "templates": figures.templates(
                 fitted["weights"],
                 method.pixel_deviations(images),
-                IMAGE_SIDE,
+                images.shape[1:],
                 raw_mnist.class_names,
             ),
             "learning": figures.learning_curves(loss, {"training": accuracy}, "Softmax regression"),

@@ -246,10 +246,10 @@ def _checked_points(name: str, X: np.ndarray, num_features: int | None = None) -
     points = np.asarray(X)
     # There may be no queries.
     sides = points.shape if num_features is None else points.shape[1:]
-    if 0 in sides or points.ndim not in (2, 3):
+    if 0 in sides or points.ndim not in (2, 3, 4):
         raise ValueError(
-            f"{name} has shape {points.shape}: pass (points, features) or (points, height, width), "
-            "not empty"
+            f"{name} has shape {points.shape}: pass (points, features), (points, height, width) or "
+            "(points, height, width, channels), not empty"
         )
     points = points.reshape(len(points), math.prod(points.shape[1:]))
     if num_features not in (None, points.shape[1]):

@@ -130,7 +130,8 @@ def gradient_error(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike
 
 
 def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
-    """Standard deviation of each pixel of images (n, height, width), float64 (height · width,).
+    """Standard deviation of each pixel of images (n, height, width[, channels]), float64
+    (n_features,).
 
     The influence of a weight is proportional to it. The unit is grey levels.
 

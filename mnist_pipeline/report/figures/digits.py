@@ -21,13 +21,17 @@ def image_grid(
     """Images (n_images, height, width), with a last axis of 3 in colour, in rows of `columns`, with
     a caption under each.
 
-    Values are levels in 0–255. If `signed`, they have any scale: positive values are drawn red and
-    negative values blue, and each image is scaled by its largest magnitude.
+    Values are levels in 0–255. If `signed`, they have any scale, and each image is scaled by its
+    largest magnitude: positive values are drawn red and negative values blue, and in colour zero is
+    drawn grey.
     """
-    if signed:
-        images = images / np.maximum(np.abs(images).max(axis=(1, 2), keepdims=True), 1e-30)
-    rows = -(-len(images) // columns)
     height, width, *channels = images.shape[1:]
+    if signed:
+        magnitudes = np.abs(images.reshape(len(images), -1)).max(axis=1)
+        images = (images.T / np.maximum(magnitudes, 1e-30)).T
+    if signed and channels:
+        images = 127.5 * (1 + images)
+    rows = -(-len(images) // columns)
     gap = 12 / 28 * height if captions else height / 14
     step_y, step_x = height + round(gap), width + max(1, width // 14)
     background = 255.0 if channels else np.nan
@@ -56,16 +60,17 @@ def image_grid(
 
 
 def templates(
-    weights: np.ndarray, deviations: np.ndarray, side: int, names: Sequence[str]
+    weights: np.ndarray, deviations: np.ndarray, shape: tuple[int, ...], names: Sequence[str]
 ) -> Figure:
-    """The weights (n_classes, n_pixels) of a class as an image: red for it, blue against it.
+    """The weights (n_classes, n_pixels) of a class as an image of this shape: red for it, blue
+    against it; or in colour.
 
     The influence of a weight is proportional to the standard deviation of its pixel, `deviations`
     (n_pixels,): a pixel that is blank in every image keeps its initial weight and does not matter.
     """
     columns = 5 if len(weights) <= style.MANY_CLASSES else 10
     return image_grid(
-        (weights * deviations).reshape(len(weights), side, side),
+        (weights * deviations).reshape(len(weights), *shape),
         columns=min(columns, len(weights)),
         captions=list(names) if style.are_long(names) else [f"class {name}" for name in names],
         title="Weights times the standard deviation of their pixel",
