@@ -30,9 +30,10 @@ def fit(
 ) -> dict[str, np.ndarray]:
     """The index of the training images, `num_neighbors`, and the `smoothing` of the vote.
 
-    `mean` (784,) and `eigenvectors` (784, n) of the images save their computation.
+    If there are fewer images than neighbours, all images vote. `mean` (784,) and `eigenvectors`
+    (784, n) of the images save their computation.
     """
-    num_neighbors = settings["num_neighbors"]
+    num_neighbors = min(settings["num_neighbors"], len(labels))
     classifier = KNNClassifier(num_neighbors).fit(images, labels, mean, eigenvectors)
     index = classifier.to_arrays()
     size = min(NUM_HELD_OUT, len(labels))

@@ -46,3 +46,10 @@ def test_no_held_out_digit_is_its_own_neighbour() -> None:
     found = method.held_out_answer({**fitted, "smoothing": np.array(0.1)}, images, labels)
     assert (found.labels != labels).all()
     assert (found.labels // 4 == labels // 4).all()
+
+
+def test_of_fewer_images_than_neighbours_all_vote() -> None:
+    images, labels = np.eye(4, dtype=np.uint8) * 200, np.array([0, 0, 0, 1], np.uint8)
+    fitted = method.fit(images, labels, {"num_neighbors": 9}, seed=0)
+    assert fitted["num_neighbors"] == 4
+    assert method.answer(fitted, images).labels.tolist() == [0, 0, 0, 0]
