@@ -31,6 +31,17 @@ def one_line(message: object) -> str:
     return printable(" ".join(str(message).split()))
 
 
+def shortened(text: str, width: int = 100) -> str:
+    """The beginning of a long text.
+
+    Examples
+    --------
+    >>> shortened("pixel0, pixel1, pixel2", 15)
+    'pixel0, pixel1…'
+    """
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
 def unknown(name: str, kind: str, known: Iterable[str]) -> str:
     """Say that a name is unknown, and list the three known ones that it resembles most."""
     names = sorted(known)
