@@ -13,6 +13,7 @@ import numpy as np
 from mnist_pipeline.data import folders, reader
 from mnist_pipeline.data.decoding import decode, decode_array
 from mnist_pipeline.data.errors import DatasetError
+from mnist_pipeline.utils.printable import shortened
 
 
 def find(root: Path) -> reader.Source | None:
@@ -44,14 +45,19 @@ def _read(path: Path, is_list: bool) -> reader.Loaded:
 
     with reader.damage_named(path):
         table = pd.read_csv(path, dtype=str if is_list else None, keep_default_na=False)
+        if not isinstance(table.index, pd.RangeIndex):
+            raise ValueError("rows have more cells than there are names of columns")
         if missing := {"label", *["file"] * is_list}.difference(table):
+            columns = shortened(", ".join(table.columns), 60)
             raise DatasetError(
-                f"{path} has the columns {', '.join(table.columns[:5])}, and not {min(missing)}; "
-                "name them label, pixel0, pixel1, … with an image in each row, or file and label "
-                f"with a picture in each row; {reader.WITHOUT_LABELS}"
+                f"{path} has the columns {columns}, and not {min(missing)}; separate them with "
+                "commas, and name them label, pixel0, pixel1, … with an image per row, or file "
+                f"and label with a picture per row; {reader.WITHOUT_LABELS}"
             )
         labels = np.array(table["label"].tolist())
         if is_list:
+            if any("\0" in name for name in table["file"]):
+                raise DatasetError(f"{path}: column file has a null byte; write paths of pictures")
             images: Any = [path.parent / name for name in table["file"]]
         else:
             images = _pixels(path, table.drop(columns="label"))

@@ -5,6 +5,7 @@ handwritten digits".
 """
 
 import gzip
+import io
 import math
 from pathlib import Path
 
@@ -24,6 +25,7 @@ FILE_NAMES = (
 )
 ITEMS = {3: "images", 1: "labels"}  # by the number of dimensions of their array
 UNSIGNED_BYTE = 8  # the type of the numbers
+LARGEST = 2**32  # bytes; a compressed file may decompress to a thousand times its size
 
 
 def find(root: Path) -> Source | None:
@@ -60,21 +62,21 @@ def _name(path: Path) -> str:
 
 def _read(path: Path, num_dimensions: int) -> NDArray[np.uint8]:
     """The array in an IDX file: after a magic number and big-endian sizes follow the bytes."""
-    content = read_file(path)
+    stream = io.BytesIO(read_file(path))
     with damage_named(path):
-        content = gzip.decompress(content) if path.suffix == ".gz" else content
-        if content[:4] != bytes((0, 0, UNSIGNED_BYTE, num_dimensions)):
+        file = gzip.GzipFile(fileobj=stream) if path.suffix == ".gz" else stream
+        header = file.read(4 * (1 + num_dimensions))
+        if header[:4] != bytes((0, 0, UNSIGNED_BYTE, num_dimensions)):
             raise DatasetError(
                 f"{path} is not an IDX file of {ITEMS[num_dimensions]}: it begins with "
-                f"{content[:8]!r}; fetch the file again, or rename it"
+                f"{header[:8]!r}; fetch the file again, or rename it"
             )
-        shape = np.frombuffer(content, ">u4", num_dimensions, offset=4).tolist()
-    start = 4 * (1 + num_dimensions)
-    size = len(content) - start
-    if size != math.prod(shape) or not size:
+        shape = np.frombuffer(header, ">u4", num_dimensions, offset=4).tolist()
+        announced = math.prod(shape)
+        content = file.read(min(announced, LARGEST) + 1)
+    if len(content) != announced or not announced:
         raise DatasetError(
-            f"{path} is {'truncated' if size <= math.prod(shape) else 'too long'}: its header "
-            f"announces {'×'.join(map(str, shape))} bytes, and {size:,} are there; fetch the file "
-            "again"
+            f"{path} is truncated, too long or empty: its header announces "
+            f"{'×'.join(map(str, shape))} bytes; fetch the file again"
         )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()
+    return np.frombuffer(content, np.uint8).reshape(shape).copy()

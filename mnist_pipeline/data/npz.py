@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mnist_pipeline.data import reader
 from mnist_pipeline.data.decoding import decode_array
 from mnist_pipeline.data.errors import DatasetError
+from mnist_pipeline.utils.printable import shortened
 
 # The name of the labels for each name of images: `x_train` is of Keras, `train_images` of MedMNIST.
 PAIRS = {
@@ -22,6 +23,8 @@ PAIRS = {
     "val_images": "val_labels",
     "test_images": "test_labels",
 }
+# NumPy's errors advise to allow pickles.
+FORM = "it must be an archive of numbers and texts that numpy.savez wrote, with images of one size"
 
 
 def find(root: Path) -> reader.Source | None:
@@ -32,13 +35,14 @@ def find(root: Path) -> reader.Source | None:
     if len(paths) > 1:
         raise DatasetError(f"{root} has {len(paths)} archives (.npz); name one of them")
     path = paths[0]
-    with reader.damage_named(path), np.load(path) as archive:
+    with reader.damage_named(path, FORM), np.load(path) as archive:
         present = {*archive.files}
     pairs = {images: labels for images, labels in PAIRS.items() if present & {images, labels}}
     missing = {*pairs, *pairs.values()} - present if pairs else {"images"}
     if missing:
+        listed = shortened(", ".join(sorted(present)))
         raise DatasetError(
-            f"{path} has the arrays {', '.join(sorted(present))}, and not {min(missing)}; save "
+            f"{path} has the arrays {listed}, and not {min(missing)}; save "
             "x_train, y_train, x_test, y_test, or images and labels"
         )
     return reader.Source(
@@ -52,7 +56,7 @@ def find(root: Path) -> reader.Source | None:
 
 def _load(path: Path, pairs: Mapping[str, str], names: reader.Names) -> reader.Loaded:
     """Images as bytes, with 255 for the archive's largest value, and their labels."""
-    with reader.damage_named(path), np.load(path) as archive:
+    with reader.damage_named(path, FORM), np.load(path) as archive:
         images = np.concatenate([_checked(path, name, archive[name]) for name in names])
         labels = [
             reader.check_labels(archive[pairs[name]], f"{path}: {pairs[name]}") for name in names

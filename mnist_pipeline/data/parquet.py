@@ -14,6 +14,7 @@ from mnist_pipeline.data import reader
 from mnist_pipeline.data.decoding import decode
 from mnist_pipeline.data.errors import DatasetError, ImageError
 from mnist_pipeline.utils import places
+from mnist_pipeline.utils.printable import shortened
 
 
 def find(root: Path) -> reader.Source | None:
@@ -41,19 +42,19 @@ def find(root: Path) -> reader.Source | None:
 
 def _load(directory: Path, names: reader.Names) -> reader.Loaded:
     """The encoded pictures and the labels in these files."""
-    # Imported here, because `predict` imports this module, and pandas takes a third of a second.
-    import pandas as pd
+    import pyarrow.parquet as pq
 
     first = directory / names[0]
     with reader.damage_named(directory):
-        table = pd.concat([pd.read_parquet(directory / name, engine="pyarrow") for name in names])
-    if not {"image", "label"}.issubset(table):
-        raise DatasetError(
-            f"{first} has the columns {', '.join(map(str, table))}; name the pictures image, "
-            "and the labels label"
-        )
-    labels = np.array(table["label"].tolist())
-    return table["image"].tolist(), reader.check_labels(labels, f"{first}: label")
+        columns = pq.read_schema(first).names
+        if not {"image", "label"}.issubset(columns):
+            raise DatasetError(
+                f"{first} has the columns {shortened(', '.join(columns))}; name the pictures "
+                "image, and the labels label"
+            )
+        table = pq.read_table([directory / name for name in names], columns=["image", "label"])
+        labels = np.array(table["label"].to_pylist())
+    return table["image"].to_pylist(), reader.check_labels(labels, f"{first}: label")
 
 
 def _decode(cell: Any, in_grey: bool) -> tuple[Image.Image, str]:

@@ -28,7 +28,7 @@ from mnist_pipeline.data.errors import DatasetError, ImageError
 from mnist_pipeline.data.held_out import split as held_out_split
 from mnist_pipeline.data.records import CLASS_NAMES, DataSet, DigitSet, RawFile
 from mnist_pipeline.utils.places import EMBEDDED_DATA
-from mnist_pipeline.utils.printable import count, one_line
+from mnist_pipeline.utils.printable import count, one_line, shortened
 from mnist_pipeline.utils.yaml_files import read_yaml
 
 Split = Literal["train", "test"]
@@ -338,10 +338,8 @@ class Reader:
     def _listed_names(self) -> tuple[str, ...]:
         path = self._beside("classes.txt")
         if path.is_file():
-            try:
+            with damage_named(path):
                 text = read_file(path).decode("utf-8-sig")
-            except UnicodeDecodeError as error:
-                raise DatasetError(f"{path} is not text in UTF-8; save it as UTF-8") from error
             lines = text.rstrip().splitlines()  # blank lines at the end name no class
             return check_names(map(str.strip, lines), path)
         names = self.source.names
@@ -403,7 +401,9 @@ def check_names(names: Iterable[str], where: Path) -> tuple[str, ...]:
         )
     for name in classes:
         if not name.strip() or classes.count(name) > 1:
-            raise DatasetError(f"{where}: class name {name!r} is blank or used twice; rename it")
+            raise DatasetError(
+                f"{where}: class name {shortened(name)!r} is blank or used twice; rename it"
+            )
     return classes
 
 
@@ -443,15 +443,21 @@ def check_labels(labels: NDArray[Any], where: str) -> NDArray[Any]:
 
 
 @contextmanager
-def damage_named(path: Path) -> Iterator[None]:
-    """Turn any error of a library that reads a file into a DatasetError."""
+def damage_named(path: Path, form: str = "") -> Iterator[None]:
+    """Turn any error of a library that reads a file into a DatasetError.
+
+    It quotes the library, or describes the form that the file must have.
+    """
     try:
         yield
     except DatasetError:
         raise
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path} is not text in UTF-8; save it as UTF-8") from error
     except Exception as error:  # libraries raise anything for a damaged file
+        reason = form or shortened(one_line(error))
         raise DatasetError(
-            f"{path} is damaged, or has another format ({error}); fetch or save the file again"
+            f"{path} is damaged, or has another format ({reason}); fetch or save the file again"
         ) from error
 
 

@@ -72,15 +72,38 @@ def test_unsuitable_tables_are_refused(name: str, few: Sets, tmp_path: Path) -> 
         ("", "all.csv"),
         ("5,0,0,0,0\n3,0,0,9,0\n", "label, pixel0.*file and label"),  # no names of columns
         ("Class,pixel0\n1,0\n", "Class, pixel0, and not label"),
-        ("file;label\n1.png;cat\n", "file;label, and not label"),
+        ("file;label\n1.png;cat\n", "file;label, and not label.*commas"),
+        (";".join(map(str, range(785))) + "\n", "all.csv"),
+        (",".join(map(str, range(10_000))) + "\n", "all.csv"),
+        ("file,label\n", "all.csv"),
+        ("file,label\na.png,cat\nb.png,dog,1\n", "all.csv.*line 3"),
+        ("file,label\na.png,cat,1\nb.png,dog,1\n", "all.csv.*more cells"),
+        ("file,label\na\0.png,cat\nb.png,dog\n", "all.csv.*null"),
+        ('file,label\na.png,"cat\nb.png,dog\n', "all.csv"),
+        ("file,label\n1.png,caf\xe9\n", "all.csv.*UTF-8"),
+        ("file\xe9,label\n", "all.csv.*UTF-8"),
         ("label\n3\n", "all.csv"),
         ("file,label\n1.png,\n2.png,cat\n", "empty cells"),
         ("file,label\n,cat\nc,cat\na,dog\nb,dog\n", "4 pictures can't be read"),
     ],
 )
 def test_a_table_of_another_form_is_refused(content: str, named: str, tmp_path: Path) -> None:
-    (tmp_path / "all.csv").write_text(content)
+    (tmp_path / "all.csv").write_bytes(content.encode("latin-1"))
     assert_refused(tmp_path, named)
+
+
+def test_names_in_a_table_may_be_quoted_lines_missing_values_of_pandas_and_paths_elsewhere(
+    few: Sets, tmp_path: Path
+) -> None:
+    pictures = write_folders(tmp_path / "pictures", {"": few["train"]})
+    absolute = [path for name in "01" for path in sorted((pictures / name).iterdir())[:3]]
+    files = [*absolute[::2], *(Path("..", path.relative_to(tmp_path)) for path in absolute[1::2])]
+    table = pd.DataFrame({"file": files, "label": ["nan", "two\nlines"] * 3})
+    root = tmp_path / "table"
+    root.mkdir()
+    table.to_csv(root / "all.csv", index=False, encoding="utf-8-sig")
+    assert reader_of(root).class_names == ("nan", "two\nlines")
+    assert len(load_digits(root, "train").images) == 4
 
 
 def test_folders_of_classes_win_over_a_table_beside_them(few: Sets, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,8 +82,11 @@ MALFORMED: dict[str, tuple[str, Change, str]] = {
         lambda c: c[:4] + b"\xff" * 4 + c[8:],
         "4294967295×28×28",
     ),
-    "a byte cut off": (TRAIN_IMAGES, lambda c: c[:-1], "60×28×28 bytes.* 47,039"),
-    "a byte more": (TRAIN_IMAGES, lambda c: c + b"\0", "60×28×28 bytes.* 47,041"),
+    "larger images than memory has": (TRAIN_IMAGES, lambda c: c[:4] + b"\xff" * 12, "4294967295"),
+    "images without pixels": (TRAIN_IMAGES, lambda c: c[:8] + bytes(8), "60×0×0"),
+    "a single image": (TRAIN_IMAGES, lambda c: encode_idx(np.zeros((28, 28))), "IDX file of im"),
+    "a byte cut off": (TRAIN_IMAGES, lambda c: c[:-1], "60×28×28 bytes"),
+    "a byte more": (TRAIN_IMAGES, lambda c: c + b"\0", "60×28×28 bytes"),
 }
 
 
@@ -103,6 +107,18 @@ def test_a_damaged_gzip_file_is_refused(damage: Change, few: Sets, tmp_path: Pat
     path = written(tmp_path, few) / f"{TRAIN_IMAGES}.gz"
     path.write_bytes(damage(path.read_bytes()))
     assert_refused(tmp_path, f"{TRAIN_IMAGES}.*damaged")
+
+
+def test_a_compressed_file_is_not_decompressed_beyond_what_its_header_announces(
+    few: Sets, tmp_path: Path
+) -> None:
+    path = written(tmp_path, few) / f"{TRAIN_IMAGES}.gz"
+    path.write_bytes(path.read_bytes() + gzip.compress(bytes(200_000_000)))
+    tracemalloc.start()
+    assert_refused(tmp_path, f"{TRAIN_IMAGES}.*too long")
+    largest = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert largest < 50_000_000
 
 
 @pytest.mark.parametrize("replace", [Path.mkdir, lambda path: None], ids=["a directory", "nothing"])
