@@ -2,14 +2,17 @@
 images.
 """
 
+import contextlib
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.odd_sets import ODD_SETS
 from support.sources import write_folders, write_npz
 
 from mnist_pipeline.data import findings
+from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.findings import Findings
 from mnist_pipeline.data.records import DigitSet
 
@@ -90,3 +93,10 @@ def test_near_duplicates_in_train_and_test_are_named(
     for place, label in enumerate(labels[:2]):
         assert f"test/{label}/{400 + place:05}.png" in warning
         assert f"train/{label}/{place:05}.png" in warning
+
+
+@pytest.mark.parametrize("kind", ODD_SETS)
+def test_odd_data_sets_have_findings_or_are_refused(kind: str, tmp_path: Path) -> None:
+    with contextlib.suppress(DatasetError):
+        found = findings.inspect(ODD_SETS[kind](tmp_path, np.random.default_rng(0)))[0]
+        assert all(len(counts) == len(found.class_names) for counts in found.counts.values())
