@@ -11,7 +11,7 @@ from mnist_pipeline.evaluation.champion import Champion, elect
 from mnist_pipeline.evaluation.scores import accuracy_interval, compared_with_guessing
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.methods.pca import Eigendecomposition
-from mnist_pipeline.methods.table import by_model
+from mnist_pipeline.methods.table import MODELS, by_model
 from mnist_pipeline.runtime.graph.checks import at_least, checks, warning
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
@@ -107,6 +107,7 @@ def champion(
 )
 def recognizer(
     champion: Champion,
+    held_out_labels: pd.DataFrame,
     data_mean: np.ndarray,
     eigendecomposition: Eigendecomposition,
     test_digits: DigitSet,
@@ -126,6 +127,8 @@ def recognizer(
             by_model(by_asset, "model"),
             mean=data_mean,
             eigenvectors=eigendecomposition.eigenvectors,
+            predicted={name: held_out_labels[name].to_numpy() for name in MODELS},
+            tested=(len(champion.labels), champion.errors),
         )
         models = models.of(raw_mnist.data_set)
     answers = models.recognize(test_digits.images[:NUM_CHECKED])

@@ -9,12 +9,13 @@ import click
 
 from mnist_pipeline.cli.output import write_sheet
 from mnist_pipeline.data.records import DataSet
+from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.handwriting import contact_sheet
 from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer, headline, text_of
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.storage import storage
-from mnist_pipeline.utils.printable import printable
+from mnist_pipeline.utils.printable import count, printable
 
 TABLE = "{} {:<{width}} {:>11}  {}  {:<16} {}"
 LEAST_CERTAIN = "*"
@@ -27,6 +28,7 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
     names = [contact_sheet.shortened(name) for name in known.class_names]
     width = max(map(len, [*names, *recognizer.model_names, known.noun]))
     documents, on_sheet = list[dict[str, Any]](), list[contact_sheet.Entry]()
+    model = _model(recognizer)
     failed = False
     if not as_json:
         models = " ".join(f"{model:<{width}}" for model in recognizer.model_names)
@@ -42,7 +44,7 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
             continue
         (readings,) = recognizer.read_pages([page])
         if as_json:
-            documents.append(_document(file, readings, known))
+            documents.append(_document(file, readings, known, model))
         else:
             lines = _lines(file, readings, known, names, width)
             click.echo("\n".join(map(printable, lines)))
@@ -50,6 +52,11 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
             on_sheet.append(contact_sheet.fitted(str(file), page.picture, readings))
     if as_json:
         click.echo(json.dumps(documents, indent=1))
+    else:
+        low, high = model["interval"]
+        images = count(model["num_images"], "test image")
+        accuracy = f"{model['accuracy']:.1%} ({low:.1%} – {high:.1%})"
+        click.echo(f"{model['name']} answers: {accuracy} on {images}")
     if sheet and on_sheet:
         letters = "".join(known.class_names)
         # Importing Matplotlib takes a third of a second.
@@ -58,11 +65,25 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
     return int(failed)
 
 
-def _document(file: Path, readings: Sequence[Reading], known: DataSet) -> dict[str, Any]:
+def _model(recognizer: Recognizer) -> dict[str, Any]:
+    """The champion, with its accuracy on the test images."""
+    total, errors = recognizer.tested.tolist()
+    return {
+        "name": recognizer.champion_name,
+        "accuracy": 1 - errors / total,
+        "interval": wilson_interval(total - errors, total),
+        "num_images": total,
+    }
+
+
+def _document(
+    file: Path, readings: Sequence[Reading], known: DataSet, model: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "file": str(file),
         "text": text_of(readings),
         "headline": headline(readings, known),
+        "model": model,
         "digits": [reading.document(known) for reading in readings],
     }
 
@@ -83,7 +104,7 @@ def _lines(
             " ".join(names[neighbor.digit] for neighbor in answer.neighbors),
         )
         yield TABLE.format(*row, width=width)
-        if answer.is_doubtful:
+        if answer.is_doubtful and len(readings) > 1:
             yield f"        {answer.headline(known.noun)}"
     if any(reading.least_certain for reading in readings):
         yield f"{LEAST_CERTAIN} the least certain {known.noun} of its line"

@@ -40,6 +40,17 @@ def disagreement(answers: Mapping[str, Answer], champion: str) -> Floats:
     return np.mean(others, axis=0) if others else np.zeros(len(own))
 
 
+def weight(true_labels: NDArray[np.integer], predicted: NDArray[np.integer]) -> Floats:
+    """The weight of a model's vote, float64 (): −log e for its error rate e on held-out images.
+
+    If another model is right, a model that answers otherwise errs, with the probability e. The
+    weights of several models add up as if they erred independently. So that a model without errors
+    has a finite weight, e is (errors + 1) / (images + 2).
+    """
+    num_errors = np.count_nonzero(predicted != true_labels)
+    return np.asarray(-np.log((num_errors + 1) / (len(true_labels) + 2)))
+
+
 def tempered(probabilities: Floats, shares: Floats, weights: Floats) -> Floats:
     """Divide log probabilities (n, n_classes) by T = exp(a + b d), for shares d (n,)."""
     temperatures = np.exp(weights[0] + weights[1] * shares)

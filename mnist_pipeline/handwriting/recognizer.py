@@ -42,11 +42,11 @@ INDEX = "knn"  # its state has the training images, of which the nearest are sho
 CNN = "cnn"  # it has learned to read digits of any place and size
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
-MAX_OTHERS = 0.5  # the models disagree if a larger share of the others answers differently
-# An answer of a lower probability is in doubt. With 0.98 for the CNN, 0.2% of the digits in
-# pictures made for development were wrong without doubt, and 0.5% with 0.9.
-PROBABLE = {CNN: 0.98}
-PROBABLE_OF_OTHERS = 0.9
+EVEN = 0.5  # below this probability, the answer names two classes
+# An answer of a lower probability is in doubt. With 0.98 for the CNN, 0.2% of the handwritten
+# digits in pictures made for development were wrong without doubt, and 0.5% with 0.9.
+PROBABLE = 0.9
+PROBABLE_BY_HAND = {CNN: 0.98}
 CERTAIN = 0.99  # a lower probability lets the recognizer read the whole picture too
 SPECK = 0.35  # share of the size of the largest finding in a picture
 
@@ -66,9 +66,12 @@ class Recognition:
 
     digit: int  # the champion's answer: the number of a class
     name: str  # of that class
-    probability: float  # the champion's calibrated probability of it
+    runner_up: str  # the name of the most probable other class
+    probability: float  # the champion's calibrated probability of its answer
     champion: str  # the name of the champion
     digits: dict[str, int]  # the answer of each model
+    models_disagree: bool  # whether the votes for other answers outweigh the champion's vote
+    is_certain: bool  # whether `probability` is high
     probabilities: dict[str, np.ndarray]  # of each class, by model; float64 (n_classes,)
     neighbors: list[Neighbor]  # the three nearest training digits, the nearest first
     novelty: float  # percentile, 0–100, of its distance from all digits; see `novelty.Novelty`
@@ -81,17 +84,6 @@ class Recognition:
         return self.name if self.looks_like_digit else "?"
 
     @property
-    def models_disagree(self) -> bool:
-        """Whether more than half of the other models give another answer than the champion."""
-        others = [digit for model, digit in self.digits.items() if model != self.champion]
-        return sum(digit != self.digit for digit in others) > MAX_OTHERS * len(others)
-
-    @property
-    def is_certain(self) -> bool:
-        """Whether the champion's probability is high."""
-        return self.probability >= PROBABLE.get(self.champion, PROBABLE_OF_OTHERS)
-
-    @property
     def is_doubtful(self) -> bool:
         """Whether the headline is more than the name of the class."""
         return not self.looks_like_digit or self.models_disagree or not self.is_certain
@@ -102,6 +94,8 @@ class Recognition:
             if noun == "digit":
                 return "does not look like a digit"
             return f"is unlike the training {noun}s"
+        if self.probability < EVEN:
+            return f"unsure: {self.name} or {self.runner_up}"
         if self.models_disagree:
             return f"probably {self.name}, the models disagree"
         return self.name if self.is_certain else f"probably {self.name}"
@@ -184,7 +178,7 @@ def _encoded_classes(known: DataSet) -> np.ndarray:
     return _encoded(json.dumps(fields))
 
 
-@format_version(6)
+@format_version(7)
 @stored_type
 class Recognizer(NamedTuple):
     """All arrays that an answer needs: of the models, the novelty and the calibration.
@@ -199,6 +193,8 @@ class Recognizer(NamedTuple):
     # The leading eigenvectors of the covariance, as columns; float32 (784, 50).
     components: np.ndarray
     novelty: dict[str, np.ndarray]  # the fields of a `novelty.Novelty`
+    weights: dict[str, np.ndarray]  # of the votes of each model; float64 ()
+    tested: np.ndarray  # the test images, and the champion's errors on them; int64 (2,)
     # What answers need of the data set as JSON in UTF-8; uint8 (length,).
     classes: np.ndarray = _encoded_classes(DataSet())
     # Of the champion's probabilities for pictures; float64 (2,).
@@ -327,6 +323,7 @@ class Recognizer(NamedTuple):
             for name in self.model_names
         }
         champion, names = self.champion_name, self.known.class_names
+        probable = self._probable
         nearest = answers[INDEX].nearest
         assert nearest is not None
         probabilities = {name: answer.probabilities for name, answer in answers.items()}
@@ -340,7 +337,12 @@ class Recognizer(NamedTuple):
         novelty = Novelty(**self.novelty).percentile(levels)
         recognitions = []
         for i in range(len(digits)):
-            digit = int(answers[champion].labels[i])
+            labels = {name: int(answer.labels[i]) for name, answer in answers.items()}
+            digit = labels[champion]
+            others = probabilities[champion][i].copy()
+            probability = float(others[digit])
+            others[digit] = -1
+            dissent = sum(self.weights[name] for name in labels if labels[name] != digit)
             rows = zip(*(array[i, :NUM_NEIGHBORS_SHOWN] for array in nearest))
             neighbors = [
                 Neighbor(int(index), int(label), float(np.sqrt(squared_distance)))
@@ -349,9 +351,12 @@ class Recognizer(NamedTuple):
             recognition = Recognition(
                 digit=digit,
                 name=names[digit],
-                probability=float(probabilities[champion][i, digit]),
+                runner_up=names[others.argmax()],
+                probability=probability,
                 champion=champion,
-                digits={name: int(answer.labels[i]) for name, answer in answers.items()},
+                digits=labels,
+                models_disagree=bool(dissent > self.weights[champion]),
+                is_certain=probability >= probable,
                 probabilities={name: shares[i] for name, shares in probabilities.items()},
                 neighbors=neighbors,
                 novelty=float(novelty[i]),
@@ -360,6 +365,12 @@ class Recognizer(NamedTuple):
             )
             recognitions.append(recognition)
         return recognitions
+
+    @property
+    def _probable(self) -> float:
+        """The least probability of an answer without doubt."""
+        by_hand = {} if self.known.whole_pictures else PROBABLE_BY_HAND
+        return by_hand.get(self.champion_name, PROBABLE)
 
     def rules(self) -> dict[str, Any]:
         """How answers are doubted, as plain JSON values, for a page that computes without Python.
@@ -371,9 +382,10 @@ class Recognizer(NamedTuple):
         return {
             "champion": self.champion_name,
             "calibration": self.calibration.tolist(),
-            "probable": PROBABLE.get(self.champion_name, PROBABLE_OF_OTHERS),
+            "probable": self._probable,
+            "even": EVEN,
             "uncertain": UNCERTAIN,
-            "mostOthers": MAX_OTHERS,
+            "weights": {model: float(weight) for model, weight in self.weights.items()},
             "highestScores": [scores[int(len(scores) * p / 100)] for p in (POINT, DOUBTED)],
             "whole": self.known.whole_pictures,
         }
@@ -384,11 +396,19 @@ class Recognizer(NamedTuple):
 
 
 def assemble(
-    champion: str, states: States, *, mean: np.ndarray, eigenvectors: np.ndarray
+    champion: str,
+    states: States,
+    *,
+    mean: np.ndarray,
+    eigenvectors: np.ndarray,
+    predicted: Mapping[str, np.ndarray],
+    tested: tuple[int, int],
 ) -> Recognizer:
     """Build a recognizer from the fitted models by name.
 
-    `mean` (784,) and `eigenvectors` (784, n) come from the PCA of the training images.
+    `mean` (784,) and `eigenvectors` (784, n) come from the PCA of the training images. `predicted`
+    are the labels of each model for the held-out images, (n_held_out,). `tested` counts the test
+    images, and the champion's errors on them.
     """
     index = states[INDEX]
     labels = index["labels"]
@@ -407,6 +427,8 @@ def assemble(
         mean=mean,
         components=eigenvectors[:, :NUM_COMPONENTS].astype(np.float32),
         novelty=Novelty.fit(levels[kept], labels[kept], levels[held_out])._asdict(),
+        weights={model: calibration.weight(labels[held_out], predicted[model]) for model in states},
+        tested=np.array(tested),
         calibration=_calibration(champion, states, images[sample], labels[sample], sample),
     )
 

@@ -95,6 +95,7 @@ INPUTS = {
         "recognizer": {
             *(
                 "champion",
+                "held_out_labels",
                 "raw_mnist",
                 "data_mean",
                 "eigendecomposition",

@@ -14,6 +14,7 @@ from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.handwriting.contact_sheet import percent
 from mnist_pipeline.handwriting.pictures import Page
 from mnist_pipeline.runtime.storage import storage
+from mnist_pipeline.runtime.storage.storage import read
 
 
 def invoke(*arguments: str | Path) -> Result:
@@ -63,12 +64,25 @@ def test_the_table_has_the_same_answers_as_the_json(finished: Path, line: Path) 
     number = "".join(str(digit["digit"]) for digit in digits)
     assert lines[1].startswith(f"{line}: {number}")
     assert max(map(len, [lines[0], *lines[2:]])) <= 80
+    model = read("recognizer").champion_name
+    assert lines[-1].startswith(f"{model} answers: {read('champion').accuracy:.1%} ")
     rows = [row for row in lines[2:] if "×" in row]
     for row, digit in zip(rows, digits, strict=True):
         x, y, width, height = digit["box"]
         assert row[2:].split()[:2] == [str(digit["digit"]), percent(digit["probability"])]
         assert row.startswith("*") == digit["least_certain"]
         assert f"{width}×{height} at {x},{y}" in row
+
+
+def test_a_doubtful_headline_is_printed_once(
+    finished: Path, tmp_path: Path, small_train: DigitSet
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+    picture = write(tmp_path / "noise.png", noise[np.newaxis])
+    (found,) = json.loads(invoke(picture, "--json").stdout)
+    assert [digit["looks_like_digit"] for digit in found["digits"]] == [False]
+    assert found["model"]["num_images"] == len(read("test_digits").labels)
+    assert invoke(picture).output.count(found["headline"]) == 1
 
 
 def test_each_bad_file_gets_a_line_or_an_object_and_the_other_files_are_read(

@@ -21,7 +21,6 @@ from mnist_pipeline.handwriting.contact_sheet import (
     shortened,
 )
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
-from mnist_pipeline.methods.table import MODELS
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +45,7 @@ def test_the_images_of_a_digit_are_on_the_sheet_and_those_of_a_photo_are_no_nega
 
 def test_an_answer_in_doubt_is_highlighted(small_recognizer: Recognizer, reading: Reading) -> None:
     warning = ImageColor.getrgb(WARNING_ROW)
-    agreed = dict.fromkeys(MODELS, reading.recognition.digit)
-    certain = replace(reading.recognition, digits=agreed, probability=1.0)
+    certain = replace(reading.recognition, models_disagree=False, is_certain=True, probability=1.0)
     for looks in (True, False):
         answer = replace(certain, looks_like_digit=looks)
         entry = fitted("a.png", reading.image, [reading._replace(recognition=answer)])

@@ -5,12 +5,20 @@ is.
 import json
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mnist_pipeline.data.records import DataSet, DigitSet
-from mnist_pipeline.handwriting.recognizer import Reading, Recognizer, headline, text_of
+from mnist_pipeline.handwriting import calibration
+from mnist_pipeline.handwriting.recognizer import (
+    Reading,
+    Recognition,
+    Recognizer,
+    headline,
+    text_of,
+)
 from mnist_pipeline.methods.knn import KNNClassifier
 from mnist_pipeline.methods.table import MODELS
 
@@ -61,35 +69,66 @@ def test_the_document_is_plain_json(small_recognizer: Recognizer, small_test: Di
 
 
 @pytest.mark.parametrize(
-    ("others", "probability", "looks", "shown"),
+    ("doubt", "shown"),
     [
-        ((4, 4, 9), 0.99, True, "4"),
-        ((4, 4, 4), 0.7, True, "probably 4"),
-        ((9, 4, 9), 0.99, True, "probably 4, the models disagree"),
-        ((4, 4, 4), 0.99, False, "does not look like a digit"),
+        ({}, "4"),
+        ({"is_certain": False, "probability": 0.7}, "probably 4"),
+        ({"models_disagree": True}, "probably 4, the models disagree"),
+        (
+            {"is_certain": False, "probability": 0.4, "models_disagree": True},
+            "unsure: 4 or 9",
+        ),
+        ({"looks_like_digit": False}, "does not look like a digit"),
     ],
 )
 def test_the_headline_names_the_doubt(
-    others: tuple[int, ...],
-    probability: float,
-    looks: bool,
-    shown: str,
-    small_recognizer: Recognizer,
-    small_test: DigitSet,
+    doubt: dict[str, Any], shown: str, small_recognizer: Recognizer, small_test: DigitSet
 ) -> None:
     (answer,) = small_recognizer.recognize(small_test.images[:1])
-    digits = {"cnn": 4, **dict(zip(("knn", "softmax", "mlp"), others, strict=True))}
-    doubted = replace(
-        answer,
-        champion="cnn",
-        digit=4,
-        name="4",
-        digits=digits,
-        probability=probability,
-        looks_like_digit=looks,
-    )
+    certain = {"probability": 0.99, "is_certain": True, "looks_like_digit": True}
+    certain |= {"name": "4", "runner_up": "9", "models_disagree": False}
+    doubted = replace(answer, **(certain | doubt))
     assert doubted.headline("digit") == shown
     assert doubted.is_doubtful == (shown != "4")
+
+
+def test_the_models_disagree_if_their_votes_outweigh_the_champions(
+    small_recognizer: Recognizer, small_train: DigitSet
+) -> None:
+    def answers(*num_errors: int) -> list[Recognition]:
+        true = np.zeros(1_000, int)
+        weights = {
+            model: calibration.weight(true, np.arange(1_000) < errors)
+            for model, errors in zip(MODELS, num_errors, strict=True)
+        }
+        served = small_recognizer._replace(weights=weights)
+        return served.recognize(small_train.images[:50])
+
+    # The networks are not trained, so they answer otherwise than the champion, k-NN.
+    assert not any(answer.models_disagree for answer in answers(200, 630, 750, 770))
+    for answer in answers(30, 30, 30, 30):
+        dissenting = sum(label != answer.digit for label in answer.digits.values())
+        assert answer.models_disagree == (dissenting > 1)
+    for answer in answers(30, 10, 1_000, 1_000):
+        assert answer.models_disagree == (answer.digits["softmax"] != answer.digit)
+
+
+def test_the_runner_up_is_the_most_probable_other_class(
+    small_recognizer: Recognizer, small_test: DigitSet
+) -> None:
+    for answer in small_recognizer.recognize(small_test.images[:50]):
+        others = np.delete(answer.probabilities[answer.champion], answer.digit)
+        runner_up = int(answer.runner_up)
+        assert runner_up != answer.digit
+        assert answer.probabilities[answer.champion][runner_up] == others.max()
+
+
+def test_a_picture_needs_less_certainty_than_a_handwritten_digit(
+    small_recognizer: Recognizer,
+) -> None:
+    by_hand = small_recognizer._replace(champion=np.frombuffer(b"cnn", np.uint8))
+    photos = by_hand.of(DataSet(whole_pictures=True))
+    assert (by_hand.rules()["probable"], photos.rules()["probable"]) == (0.98, 0.9)
 
 
 def test_what_does_not_look_like_a_digit_is_a_question_mark_in_the_text(

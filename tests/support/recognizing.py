@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.recognizer import Recognizer
@@ -12,6 +13,7 @@ from mnist_pipeline.methods import pca
 from mnist_pipeline.methods.knn import KNNClassifier
 from mnist_pipeline.methods.networks import training
 from mnist_pipeline.methods.networks.modules import CNN, MLP
+from mnist_pipeline.methods.table import MODELS
 
 Arrays = Mapping[str, np.ndarray]
 CONSTANT: Arrays = {"weights": np.zeros((10, 784)), "bias": np.arange(10.0)}
@@ -31,7 +33,19 @@ def recognizer_of(train: DigitSet, champion: str, **trained: Arrays) -> Recogniz
         "cnn": {**training.weights(training.build(CNN, seed=0)), "temperature": np.array(0.5)},
         **trained,
     }
-    return recognition.assemble(champion, states, mean=mean, eigenvectors=vectors)
+    _, held_out = split(train.labels)
+    predicted = {
+        name: MODELS[name].method().held_out_answer(state, train.images[held_out], held_out).labels
+        for name, state in states.items()
+    }
+    return recognition.assemble(
+        champion,
+        states,
+        mean=mean,
+        eigenvectors=vectors,
+        predicted=predicted,
+        tested=(240, 10),
+    )
 
 
 @pytest.fixture(scope="session")

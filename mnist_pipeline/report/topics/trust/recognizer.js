@@ -1,6 +1,6 @@
 // How far an answer can be trusted, and how to say it, as in handwriting/recognizer.py and
 // calibration.py.
-import { softmax } from "../../script/algebra.js";
+import { argmax, softmax, sum } from "../../script/algebra.js";
 import { createNovelty } from "./novelty.js";
 import { data } from "../../script/page.js";
 
@@ -30,15 +30,19 @@ export const createJudge = (arrays) => {
     const name = names[label];
     const objecting = rows.filter((row) => row.label !== label && isHeard(row));
     const objections = objecting.length / Math.max(1, rows.length - 1);
+    const dissent = sum(objecting.map((row) => doubt.weights[row.name]));
     // Logarithms of probabilities ÷ T, with T = exp(a + b d), where d is the share of the other
     // models that object.
     const shares = answer.name === "knn" ? answer.shares.map(smoothed) : answer.shares;
     const logarithms = Float64Array.from(shares, (share) => Math.log(Math.max(share, LOWEST)));
-    const probability = softmax(logarithms, Math.exp(a + b * objections))[label];
+    const probabilities = softmax(logarithms, Math.exp(a + b * objections));
+    const probability = probabilities[label];
+    const runnerUp = argmax(probabilities.map((share, i) => (i === label ? -1 : share)));
     const highest = doubt.highestScores[probability >= doubt.uncertain ? 0 : 1];
     const looksLikeDigit = noveltyOf(image) <= highest;
     let guess = probability >= doubt.probable ? name : `probably ${name}`;
-    if (objections > doubt.mostOthers) guess = `probably ${name}, the models disagree`;
+    if (dissent > doubt.weights[answer.name]) guess = `probably ${name}, the models disagree`;
+    if (probability < doubt.even) guess = `unsure: ${name} or ${names[runnerUp]}`;
     const headline = looksLikeDigit ? guess : unlike;
     const verdict = looksLikeDigit ? guess : `This ${unlike}`;
     return { probability, headline, verdict, isDoubtful: headline !== name };
