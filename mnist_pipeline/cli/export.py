@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from mnist_pipeline.cli.errors import CommandError
-from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.methods.onnx import Graph
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage import storage
@@ -33,7 +32,7 @@ def export_model(name: str, onnx: Path, card: Path | None) -> None:
         raise CommandError(f"the extra for ONNX is missing: {places.pip_install('onnx')}") from None
     except NotImplementedError as error:
         raise CommandError(f"{name} can't be exported: {error}") from error
-    content = graph.finished(model.title, IMAGE_SIDE, *nodes)
+    content = graph.finished(model.title, stored.read("raw_mnist").data_set, *nodes)
     onnx.write_bytes(content)
     if card:
         card.write_text(text, encoding="utf-8")

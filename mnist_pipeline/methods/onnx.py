@@ -1,9 +1,13 @@
 """Build the ONNX graph of a model, which other programs run without this package."""
 
+import json
 from importlib import import_module
 from typing import Any
 
 import numpy as np
+
+from mnist_pipeline.data.conversion import IMAGE_SIDE
+from mnist_pipeline.data.records import DataSet
 
 OPSET = 17
 IMAGES = "images"
@@ -12,7 +16,7 @@ IMAGES = "images"
 class Graph:
     """The nodes of an ONNX graph, in the order in which they are added.
 
-    The graph takes `images`, uint8 (n, rows, columns), and returns `labels`, int64 (n,),
+    The graph takes `images`, uint8 (n, rows, columns[, 3]), and returns `labels`, int64 (n,),
     `probabilities`, float32 (n, n_classes), and what the probabilities are computed from: `scores`,
     (n, n_classes). These are the logits of a network or of softmax regression, and the votes of
     k-nearest neighbours.
@@ -59,14 +63,14 @@ class Graph:
         )
         return name
 
-    def finished(self, title: str, side: int, scores: str, probabilities: str) -> bytes:
-        """The file of the model, for images of side × side pixels; it is checked."""
+    def finished(self, title: str, data_set: DataSet, scores: str, probabilities: str) -> bytes:
+        """The checked file of the model, with what its users need to know of the data set."""
         helper, types = self._onnx.helper, self._onnx.TensorProto
         labels = self.add("ArgMax", scores, axis=1, keepdims=0)
         single = self.cast(probabilities, np.float32)
         for result, name in ((labels, "labels"), (single, "probabilities"), (scores, "scores")):
             self._nodes.append(helper.make_node("Identity", [result], [name]))
-        inputs = [helper.make_tensor_value_info(IMAGES, types.UINT8, ["n", side, side])]
+        inputs = [helper.make_tensor_value_info(IMAGES, types.UINT8, ["n", *data_set.shape])]
         outputs = [
             helper.make_tensor_value_info("labels", types.INT64, ["n"]),
             helper.make_tensor_value_info("probabilities", types.FLOAT, ["n", None]),
@@ -79,6 +83,16 @@ class Graph:
             opset_imports=[helper.make_opsetid("", OPSET)],
             ir_version=8,  # of the same time as the operators
         )
+        facts = {
+            "class_names": json.dumps(data_set.class_names),
+            "noun": data_set.noun,
+            "title": data_set.title,
+            "image_size": str(IMAGE_SIDE),
+            "color": "RGB" if data_set.color else "grey",
+            "ground": data_set.ground,  # of transparent pictures
+            "polarity": "as in the picture" if data_set.whole_pictures else "light on dark",
+        }
+        helper.set_model_props(model, facts)
         complete = self._onnx.shape_inference.infer_shapes(model)
         self._onnx.checker.check_model(complete)
         return complete.SerializeToString()
