@@ -94,3 +94,26 @@ def test_another_data_set_is_described_by_its_own_words(values: Values) -> None:
     assert rows(text.replace("\\|", "/"), "thing")[0][:3] == ["a/b", "0", "0.00% (0.00% – 100.00%)"]
     assert "1 error |" in text
     assert not re.search("Handwriting|style of writing", text)
+
+
+@pytest.mark.parametrize(
+    ("data_set", "told", "untold"),
+    [
+        (DataSet(), "28×28 grey levels|bright on black", "inverted|whole picture|colour"),
+        (DataSet(inverted=True), "bright on black|inverted", "whole picture|colour"),
+        (
+            DataSet(whole_pictures=True, color=True, ground="#ff8000"),
+            "whole picture|28×28 pixels in colour|#ff8000",
+            "bright on black|grey levels|ink",
+        ),
+        (DataSet(whole_pictures=True), "whole picture|28×28 grey levels", "bright on black|colour"),
+    ],
+)
+def test_the_card_says_how_a_picture_is_converted(
+    data_set: DataSet, told: str, untold: str, values: Values
+) -> None:
+    text = card_of(values, "mlp", raw_mnist=RawData((), data_set))
+    assert text.startswith("# Model card")
+    use = text.partition("## Intended use")[2].partition("##")[0]
+    assert set(re.findall(told, use)) == set(told.split("|"))
+    assert not re.search(untold, use)
