@@ -15,6 +15,7 @@ from mnist_pipeline.methods.table import MODELS, Model, by_model
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, checks, warning
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
+from mnist_pipeline.utils.printable import count
 
 from .models import of_all_models
 
@@ -141,7 +142,8 @@ def model_comparison(test_digits: DigitSet, **by_asset: Any):
     columns = ["model", "accuracy", "interval_low", "interval_high", "errors"]
     return result(
         comparison,
-        f"best is {rows[0][0]}; {len(comparison.missed_by_all)} images missed by all",
+        f"{rows[0][0]} is the most accurate; all miss "
+        + count(len(comparison.missed_by_all), "image"),
         tables={
             "models": pd.DataFrame(rows, columns=columns),
             "pairs": pd.DataFrame(comparison.pairs),

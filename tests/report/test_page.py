@@ -162,6 +162,20 @@ def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> N
 
 
 @pytest.mark.usefixtures("without_charts")
+def test_the_headline_names_the_champion_if_another_model_does_best_on_the_test_images(
+    values: Values, text_of: Read
+) -> None:
+    *_, last = values["model_comparison"].models
+    champion = dataclasses.replace(values["champion"], model=last, errors=321)
+    text = text_of(render({**values, "champion": champion}))
+    headline = text.partition("Results")[0]
+    phrase, num_test = MODELS[last].phrase, len(values["test_digits"].labels)
+    assert phrase in headline
+    assert f"reads {num_test - 321:,} of {num_test:,}" in headline
+    assert not any(MODELS[name].phrase in headline for name in MODELS if name != last)
+    assert f"{phrase} misses" in text
+
+
 def test_rare_values_read_well(values: Values, text_of: Read) -> None:
     one_corner = np.arange(10 * 28 * 28).reshape(10, 28, 28) == 400
     rare = {

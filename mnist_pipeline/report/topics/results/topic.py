@@ -47,10 +47,14 @@ def sprites(document: Document) -> list[int]:
 
 
 def context(document: Document, values: Values) -> Named:
-    """The best model, and the largest share of a class that a model misclassifies."""
+    """The best model on the held-out images, and the largest share of a class that a model
+    misclassifies.
+
+    With few images, another model may do best on the test images, which choose nothing.
+    """
     shares = document["comparison"]["by_class"]["models"].values()
     return {
-        "best": next(iter(document["comparison"]["models"])),
+        "best": document["champion"]["model"],
         "most_missed": max(map(max, shares)) or 1,
     }
 
