@@ -38,7 +38,7 @@ sweep = dg.define_asset_job(
 inbox_job = dg.define_asset_job(
     "inbox_picture",
     dg.AssetSelection.assets("inbox_predictions"),
-    description="Recognize the digits in a picture from the inbox.",
+    description="Recognize what a picture from the inbox shows.",
 )
 
 
@@ -58,7 +58,7 @@ def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | 
     name="inbox",
     job=inbox_job,
     minimum_interval_seconds=INBOX_SECONDS,
-    description="Look for new pictures in the inbox, and recognize their digits, in a run per "
+    description="Look for new pictures in the inbox, and recognize what they show, in a run per "
     "picture.",
 )
 def inbox_sensor(

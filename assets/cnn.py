@@ -1,4 +1,4 @@
-"""What the convolutional network looks for, and what it misreads."""
+"""What the convolutional network looks for, and what it misclassifies."""
 
 import dagster as dg
 import numpy as np
@@ -38,7 +38,9 @@ def cnn_kernels(cnn_model: dict[str, np.ndarray]):
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"pandas"})
 def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, raw_mnist: RawData):
-    """Every test digit that the convolutional network misreads, the most confident error first."""
+    """Every test image that the convolutional network misclassifies, the most confident error
+    first.
+    """
     (images, labels), names = test_digits, raw_mnist.class_names
     with stopwatch():
         rows = scores.misclassified(labels, cnn_predictions.labels, cnn_predictions.probabilities)

@@ -1,4 +1,4 @@
-"""How accurate each model is, which model is best, and how well they read disturbed digits."""
+"""How accurate each model is, which model is best, and how well they classify disturbed images."""
 
 from typing import Any
 
@@ -46,10 +46,10 @@ CHECKS = {
     check_specs=checks("held_out_labels", CHECKS),
 )
 def held_out_labels(train_digits: DigitSet, **by_asset: Any):
-    """The labels and log losses of each model on the training digits held out of its training.
+    """The labels and log losses of each model on the training images held out of its training.
 
     The champion is chosen on them. k-nearest neighbours does not count an image as its own
-    neighbour. The temperature of a network is fitted on the same digits.
+    neighbour. The temperature of a network is fitted on the same images.
     """
     images, labels = train_digits
     with stopwatch():
@@ -75,8 +75,9 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
         name=model.evaluation_asset,
         group_name=GROUP,
         kinds={"numpy"},
-        description=f"How well {model.phrase} reads the test set. Accuracy (correct ÷ total) with "
-        "Wilson's 95% interval; precision, recall and F1 of each class; confusion matrix.",
+        description=f"How well {model.phrase} classifies the test images. Accuracy (correct ÷ "
+        "total) with Wilson's 95% interval; precision, recall and F1 of each class; confusion "
+        "matrix.",
         ins={"predictions": dg.AssetIn(model.predictions_asset)},
         check_specs=checks(model.evaluation_asset, CHECKS),
     )
@@ -91,7 +92,7 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
         by_class = {"class": names, **{name: getattr(evaluated, name) for name in measures}}
         return result(
             evaluated,
-            f"{evaluated.accuracy:.2%}, {evaluated.errors} errors",
+            f"{evaluated.accuracy:.2%}, {count(evaluated.errors, 'error')}",
             numbers={
                 "accuracy": evaluated.accuracy,
                 "errors": evaluated.errors,
@@ -127,7 +128,7 @@ evaluation_assets = [_evaluation_asset(model) for model in MODELS.values()]
     ins=of_all_models("predictions", "evaluation"),
 )
 def model_comparison(test_digits: DigitSet, **by_asset: Any):
-    """The models side by side, with the exact McNemar test for each pair, and the digits that all
+    """The models side by side, with the exact McNemar test for each pair, and the images that all
     miss.
     """
     predictions = by_model(by_asset, "predictions")
@@ -153,7 +154,7 @@ def model_comparison(test_digits: DigitSet, **by_asset: Any):
 
 
 class RobustnessConfig(dg.Config):
-    """How many digits are disturbed."""
+    """How many images are disturbed."""
 
     num_images: int = Field(
         100, ge=1, le=10_000, description="Number of test images to disturb, drawn at random."

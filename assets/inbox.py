@@ -23,7 +23,7 @@ PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
 MAX_HEADLINE = 80  # characters of the recognized text in a headline
 CHECKS = {
     "inbox_predictions": {
-        "is_a_picture": "A file that is not a picture has no digits. 1 for a picture, 0 for "
+        "is_a_picture": "A file that is not a picture can't be recognized. 1 for a picture, 0 for "
         "another file."
     },
 }
@@ -41,7 +41,7 @@ def inbox_predictions(
     recognizer: Recognizer,
     inbox: dg.ResourceParam[InboxResource],
 ):
-    """Predictions for one inbox picture, one row per digit, with a contact sheet.
+    """Predictions for one inbox picture, one row per digit or photo, with a contact sheet.
 
     Each picture is a partition, which the sensor `inbox` adds. It is predicted once, by the models
     that are in service at that moment. Later models predict it again only if a user asks for it:

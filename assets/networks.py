@@ -23,8 +23,8 @@ GROUP = "networks"
 POOL = "training"  # one of Dagster's pools, without a limit by default; see docs/deploy.md
 TRAINED = {
     "loss_falls": "If the loss does not fall, the network has not learned. Last loss.",
-    "held_out_accuracy": "A network that reads held-out images hardly better than by naming the "
-    "most frequent class is useless. Upper end of the 95% interval of the accuracy.",
+    "held_out_accuracy": "A network that classifies held-out images hardly better than by naming "
+    "the most frequent class is useless. Upper end of the 95% interval of the accuracy.",
 }
 CHECKS = dict.fromkeys(("mlp_model", "cnn_model"), TRAINED)
 

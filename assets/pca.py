@@ -56,7 +56,7 @@ class ProjectionsConfig(dg.Config):
 
 
 class ReconstructionsConfig(dg.Config):
-    """From how many components the digits are reconstructed."""
+    """From how many components the images are reconstructed."""
 
     num_components: list[Annotated[int, Field(ge=1, le=784)]] = Field(
         [2, 3, 5, 10, 20, 50, 100],

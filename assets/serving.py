@@ -1,4 +1,4 @@
-"""The model in service, and what it needs to recognize the digits of users."""
+"""The model in service, and what it needs to recognize the pictures of users."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ def champion(
     stored_results: dg.ResourceParam[StoredResults],
     **by_asset: Any,
 ):
-    """The model in service: it has the fewest errors on the held-out digits.
+    """The model in service: it has the fewest errors on the held-out images.
 
     Of several models, the one with the lowest log loss is chosen. The present champion takes part
     with the results that it was chosen for.

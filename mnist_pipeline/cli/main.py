@@ -124,15 +124,13 @@ def ui(**options: Any) -> None:
     "pictures", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path)
 )
 @json_option("array with an object per file")
-@output_file(
-    "--sheet", "Draw the pictures with the recognized digits into a PNG, JPEG or PDF file."
-)
+@output_file("--sheet", "Draw the pictures with the answers into a PNG, JPEG or PDF file.")
 @force_option
 def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None, force: bool) -> None:
-    """Recognize the digits in picture FILES.
+    """Recognize the digits, or other things, in picture FILES.
 
     The exit code is 1 if a file can't be read. The probability is the calibrated probability of the
-    champion model. A question mark stands for a shape that does not look like a digit.
+    champion model. A question mark stands for a shape that is unlike the training images.
     """
     check_output(sheet, *pictures, force=force, suffixes=SHEETS)
     from mnist_pipeline.runtime import settings

@@ -28,7 +28,9 @@ def serve(port: int, read_only: bool) -> None:
         signal.signal(signal.SIGHUP, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), _listening(port) as listening:
         url = f"http://{LOCALHOST}:{port}"
-        click.echo(f"Dagster UI: {url}{LINEAGE}\nReport: {url}{REPORT}\nDraw a digit: {url}{DRAW}")
+        click.echo(
+            f"Dagster UI: {url}{LINEAGE}\nReport: {url}{REPORT}\nDraw a picture: {url}{DRAW}"
+        )
         with machine.importing():
             from mnist_pipeline.runtime.web import draw, results, server
         server.serve(listening, read_only, [*draw.routes(), *results.ROUTES])

@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     )
     inbox: LocalPath = Field(
         default_factory=lambda fields: _beside_values(fields, "inbox"),
-        description="Directory of pictures whose digits the sensor `inbox` has recognized.",
+        description="Directory of pictures that the sensor `inbox` has recognized.",
     )
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(
         default_factory=machine.num_cores,
