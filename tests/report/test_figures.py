@@ -123,6 +123,19 @@ def test_a_figure_is_titled_not_cut_off_leaves_no_state_and_has_a_small_preview(
     assert np.abs(np.asarray(full, float) - np.asarray(scaled, float)).max() < 16
 
 
+def test_the_legend_of_many_classes_has_their_full_names_within_the_figure() -> None:
+    names = [f"chevron_green-white-black-{k}" for k in range(10, 50)]
+    figure = figures.class_scatter(RNG.normal(size=(80, 2)), np.arange(80) % 40, names)
+    figures.rendered(figure)
+    legend = figure.axes[0].get_legend()
+    assert legend
+    assert [text.get_text() for text in legend.get_texts()] == names
+    for box in _boxes(figure, legend.get_texts()):
+        assert box.x0 > 0
+        assert box.x1 < figure.bbox.x1
+        assert box.y0 > 0
+
+
 DIGEST = """
 import hashlib, sys
 import numpy as np

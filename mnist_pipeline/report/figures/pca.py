@@ -16,6 +16,7 @@ from mnist_pipeline.report.words import SUPERSCRIPTS
 NUM_SCATTERED = 50  # images per class in a scatter plot: more would cover each other
 MAX_SCATTERED = 500  # in all
 NUM_EIGENVECTORS = 20
+LONGEST = 32  # characters of a name in a legend; two columns have room for half of them
 
 
 def covariance(values: np.ndarray) -> Figure:
@@ -102,7 +103,8 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) 
     points, labels = points[shown], labels[shown]
     is_short = not style.are_long(names)
     are_markers = is_short and all(name.isascii() and name.isalnum() for name in names)
-    legend = 0.0 if are_markers else 0.31 + 0.22 * -(-len(names) // 2)  # inches
+    columns = 2 if max(map(len, names)) <= LONGEST // 2 else 1
+    legend = 0.0 if are_markers else 0.31 + 0.17 * -(-len(names) // columns)  # inches
 
     def draw(axes: Axes) -> None:
         for k, name in enumerate(names):
@@ -115,7 +117,7 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) 
                 markersize=5,
                 markeredgewidth=0.4,
                 color=style.COLORS[k % len(style.COLORS)],
-                label=style.plain(name, 16),
+                label=style.plain(name, LONGEST),
                 gid=f"class-{k}",
             )
         axes.set_title(f"{len(points):,} images on two components")
@@ -123,7 +125,7 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) 
         if not are_markers:
             axes.legend(
                 title="class",
-                ncols=2,
+                ncols=columns,
                 loc="upper center",
                 bbox_to_anchor=(0.45, -0.15),
                 columnspacing=0.6,
