@@ -323,7 +323,6 @@ class Recognizer(NamedTuple):
             for name in self.model_names
         }
         champion, names = self.champion_name, self.known.class_names
-        probable = self._probable
         nearest = answers[INDEX].nearest
         assert nearest is not None
         probabilities = {name: answer.probabilities for name, answer in answers.items()}
@@ -356,7 +355,7 @@ class Recognizer(NamedTuple):
                 champion=champion,
                 digits=labels,
                 models_disagree=bool(dissent > self.weights[champion]),
-                is_certain=probability >= probable,
+                is_certain=probability >= self._probable,
                 probabilities={name: shares[i] for name, shares in probabilities.items()},
                 neighbors=neighbors,
                 novelty=float(novelty[i]),
