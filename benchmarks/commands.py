@@ -44,7 +44,7 @@ def measure(bench: Bench) -> Table:
     table.rows.append(("`run` into an empty storage, until the first asset", firsts, ""))
     table.rows.append(_row("… the whole run", runs))
     shapes = write_shapes(Path(bench.scratch.name, "shapes"))
-    own = _wait(bench, shapes.with_name("own"), "run", MNIST_PIPELINE_DATA=str(shapes))
+    own = run_command(bench, shapes.with_name("own"), "run", MNIST_PIPELINE_DATA=str(shapes))
     table.rows.append(_row("`run`, 300 pictures in three folders", [own]))
     directory = Path(bench.scratch.name, "pictures")
     directory.mkdir()
@@ -54,7 +54,9 @@ def measure(bench: Bench) -> Table:
         "`--help`": ("--help",),
     }
     for name, arguments in commands.items():
-        table.rows.append(_row(name, [_wait(bench, bench.storage, *arguments) for _ in range(5)]))
+        table.rows.append(
+            _row(name, [run_command(bench, bench.storage, *arguments) for _ in range(5)])
+        )
         bench.say(f"  {name}: {table.rows[-1][1]}")
     return table
 
@@ -69,12 +71,12 @@ def _run_cold(bench: Bench) -> Cost:
     """A whole run into an empty storage, for the first time into `bench.storage`."""
     number = len(list(Path(bench.scratch.name).glob("storage*")))
     storage = bench.storage.with_name(f"storage{number}") if number else bench.storage
-    cost = _wait(bench, storage, "run")
+    cost = run_command(bench, storage, "run")
     bench.say(f"  a whole run: {cost.wall:.1f} s, {cost.peak / 1e6:,.0f} MB")
     return cost
 
 
-def _wait(bench: Bench, storage: Path, *arguments: str, **settings: str) -> Cost:
+def run_command(bench: Bench, storage: Path, *arguments: str, **settings: str) -> Cost:
     """Run a command with default settings, except for the storage and these settings."""
     variables = os.environ.items()
     environment = {name: value for name, value in variables if not name.startswith(OWN_SETTINGS)}
