@@ -62,9 +62,8 @@ def measure(bench: Bench) -> Table:
         table.rows.append(row)
         bench.say("  " + ", ".join(row))
     table.notes.append(
-        f"The served model is {_points(np.mean(differences))} points better than the SVC in "
-        f"colour on average. It is better, or the SVC is within its interval, on {num_within} of "
-        f"{len(SETS)} sets."
+        f"The mean difference is {_points(np.mean(differences))} points. The served model is "
+        f"better, or the SVC is within its interval, on {num_within} of {len(SETS)} sets."
     )
     return table
 
