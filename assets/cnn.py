@@ -19,19 +19,17 @@ def cnn_kernels(cnn_model: dict[str, np.ndarray]):
     colour, (32, 5, 5, 3).
     """
     with stopwatch():
-        kernels = np.moveaxis(cnn_model["conv1.weight"], 1, 3)
+        kernels = cnn_model["conv1.weight"].transpose(0, 2, 3, 1)
         in_color = kernels.shape[3] == 3
         if not in_color:
             kernels = kernels[..., 0]
+    largest = np.abs(kernels).max()
+    # As a color, a weight of zero is the middle level.
+    shown = (127.5 * (1 + kernels / largest)).astype(np.uint8) if in_color else kernels
     title = f"{len(kernels)} first-layer kernels"
-    shown = kernels
-    if in_color:
-        title += "; the middle grey is the weight 0"
-        largest = np.abs(kernels).max(axis=(1, 2, 3), keepdims=True)
-        shown = np.rint(127.5 + 127.5 * kernels / np.maximum(largest, 1e-30))
     return result(
         kernels,
-        f"{len(kernels)} kernels, largest weight {np.abs(kernels).max():.2f}",
+        f"{len(kernels)} kernels, largest weight {largest:.2f}",
         figures={"kernels": figures.image_grid(shown, 8, title=title, signed=not in_color)},
     )
 

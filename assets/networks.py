@@ -50,7 +50,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
     ):
         with machine.importing():
             from mnist_pipeline.methods.networks import modules, training
-        images, labels = train_digits
+        (images, labels), data_set = train_digits, raw_mnist.data_set
         validation_size = held_out_size(labels)
         settings = settings_of(config)
         network, recipe = training.from_settings(
@@ -58,15 +58,10 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
             settings,
             num_classes=train_digits.num_classes,
             seed=seed.number,
+            num_images=len(images) - validation_size,
             shape=images.shape[1:],
+            handwritten=None if data_set.is_mnist else data_set.handwritten,
         )
-        if settings["recipe"] == "default" and not raw_mnist.data_set.is_mnist:
-            recipe = training.adapt(
-                recipe,
-                len(images) - validation_size,
-                handwritten=raw_mnist.data_set.handwritten,
-                epochs=settings["epochs"],
-            )
 
         def on_epoch(record: training.EpochRecord) -> None:
             progress(

@@ -174,14 +174,14 @@ class CNNClassifier(_Classifier):
     recipe : {"default", "fast", "notebook", "thorough"}, default="default"
         A recipe of `mnist_pipeline.training.RECIPES`. "default" holds out a twelfth of the
         samples, and adapts to the number of the others, see `mnist_pipeline.training.adapt`.
-        Images are deformed only if they are bytes.
+        Handwriting is deformed only if the images are bytes.
     epochs, learning_rate : int and float, optional
         Replace the values of the recipe.
     random_state : int, RandomState or None, default=0
         Seed of the weights, the order of the images, and their deformations.
     handwritten : bool, default=True
-        Whether the images show handwriting. With the recipe "default", other images are deformed
-        only if they are few.
+        Whether the images show handwriting. The recipe "default" trains other images in another
+        way, see `mnist_pipeline.training.adapt`.
 
     Attributes
     ----------
@@ -222,18 +222,15 @@ class CNNClassifier(_Classifier):
     def _fit(self, X: NDArray[Any], codes: NDArray[np.int64]) -> None:
         images, seed = self._images(X), _seed(self.random_state)
         settings = {name: getattr(self, name) for name in ("recipe", "epochs", "learning_rate")}
+        num_held_out = held_out_size(codes) if self.recipe == "default" else 0
         network, recipe = training.from_settings(
-            "cnn", settings, num_classes=len(self.classes_), seed=seed
+            "cnn",
+            settings,
+            num_classes=len(self.classes_),
+            seed=seed,
+            num_images=len(images) - num_held_out,
+            handwritten=self.handwritten,
         )
-        num_held_out = 0
-        if self.recipe == "default":
-            num_held_out = held_out_size(codes)
-            recipe = training.adapt(
-                recipe,
-                len(images) - num_held_out,
-                handwritten=self.handwritten,
-                epochs=self.epochs,
-            )
         if images.dtype != np.uint8:
             recipe = replace(recipe, variation=None)  # deformations are defined for bytes
         history = training.train(

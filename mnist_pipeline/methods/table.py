@@ -38,11 +38,13 @@ class Method(Protocol):
         *,
         seed: int,
         repeats: float = 1.0,
+        handwritten: bool | None = None,
     ) -> dict[str, np.ndarray]:
         """The model fitted to images, as the asset `NAME_model` stores it.
 
         `repeats` multiplies the number of passes, so that a training with few images makes as many
-        updates as with all of them. Methods without passes ignore it.
+        updates as with all of them. Methods without passes ignore it. `handwritten` says whether
+        the images show handwriting, and is None for MNIST's, for which the defaults were chosen.
         """
 
     def answer(self, fitted: Fitted, images: np.ndarray, /) -> Answer:

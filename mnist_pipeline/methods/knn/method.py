@@ -25,6 +25,7 @@ def fit(
     *,
     seed: int,
     repeats: float = 1.0,
+    handwritten: bool | None = None,
     mean: np.ndarray | None = None,
     eigenvectors: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:

@@ -43,16 +43,24 @@ class NetworkMethod:
         *,
         seed: int,
         repeats: float = 1.0,
+        handwritten: bool | None = None,
     ) -> dict[str, np.ndarray]:
         """A network trained on these images, without a temperature.
 
         It makes as many updates as the recipe makes with `repeats` times as many images.
+        `handwritten` adapts the default recipe, see `training.from_settings`.
         """
         from mnist_pipeline.methods.networks import training
 
         num_classes = int(labels.max()) + 1
         network, recipe = training.from_settings(
-            self.kind, settings, num_classes=num_classes, seed=seed, shape=images.shape[1:]
+            self.kind,
+            settings,
+            num_classes=num_classes,
+            seed=seed,
+            num_images=round(len(images) * repeats),
+            shape=images.shape[1:],
+            handwritten=handwritten,
         )
         updates = recipe.whole_passes * math.ceil(len(images) * repeats / recipe.batch_size)
         epochs = math.ceil(updates / math.ceil(len(images) / recipe.batch_size))

@@ -57,6 +57,7 @@ class CNN(nn.Module):
 
     def __init__(self, num_classes: int = 10, channels: int = 1) -> None:
         super().__init__()
+        self.channels = channels
         self.input_size = SIDE * SIDE * channels
         self.conv1 = nn.Conv2d(channels, 32, kernel_size=5)
         self.conv2 = nn.Conv2d(32, 64, kernel_size=5)
@@ -64,13 +65,12 @@ class CNN(nn.Module):
         self.relu = nn.ReLU()
         self.flatten = nn.Flatten()
         self.linear = nn.Linear(64 * 4 * 4, num_classes)
-        self.has_compiled_form = channels == 1
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, num_classes) of images (N, 28, 28) or (N, 28, 28, channels), or of their rows
         (N, 784 · channels).
         """
-        x = x.reshape(len(x), SIDE, SIDE, self.conv1.in_channels)
+        x = x.reshape(len(x), SIDE, SIDE, self.channels)
         x = x.movedim(3, 1)  # (N, channels, 28, 28)
         x = self.relu(self.conv1(x))  # (N, 32, 24, 24)
         x = self.pool(x)  # (N, 32, 12, 12)
@@ -78,6 +78,11 @@ class CNN(nn.Module):
         x = self.pool(x)  # (N, 64, 4, 4)
         x = self.flatten(x)  # (N, 1024)
         return self.linear(x)  # (N, 10)
+
+    @property
+    def has_compiled_form(self) -> bool:
+        """Whether `compiled` computes this network: not in colour, nor with batch normalization."""
+        return self.channels == 1 and isinstance(self.conv1, nn.Conv2d)
 
     def compiled(self) -> nn.Module:
         """The compiled form of this network, for grey images on a CPU.

@@ -10,7 +10,9 @@ from mnist_pipeline.data.variation import Variation
 # Of a recipe for other images than MNIST's.
 MIN_PASSES = 10
 MIN_UPDATES = 300
-FEW_IMAGES = 3_000  # of Fashion-MNIST, with which deformations neither help nor harm
+MIN_UPDATES_OF_PICTURES = 1_000
+# Up to this number of grey pictures, training without the compiled network takes few seconds.
+FEW_IMAGES = 3_000
 RISING_SHARE = 0.25  # of the updates of a "one-cycle" schedule
 
 
@@ -41,6 +43,13 @@ class Recipe:
     # Limits of the random deformations of each image in each epoch, as if another person had
     # written the digit. They keep a network that sees images more than once from memorizing them.
     variation: Variation | None = None
+    # Whether each image is randomly distorted in each epoch, as if a picture had been taken from
+    # another place. The images may be grey or in colour.
+    distorted: bool = False
+    # Whether the network trains with batch normalization, which is folded into its layers
+    # afterwards. While it trains, it has no compiled form. Leave `average` at 0: the statistics
+    # belong to the last weights.
+    batch_norm: bool = False
     # Share of the updates after which the first layer is frozen [1]_. It settles first, and without
     # its gradients an update of the CNN takes two thirds of the time. 1 never freezes it.
     freeze: float = 1.0
@@ -136,6 +145,20 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = {
 }
 
 
+# Chosen on held-out images of ten sets of pictures, see docs/decisions.md. `adapt` sets the epochs.
+PICTURES = Recipe(
+    epochs=1,
+    batch_size=64,
+    learning_rate=5e-3,
+    betas=(0.9, 0.99),
+    schedule="one-cycle",
+    label_smoothing=0.1,
+    distorted=True,
+    batch_norm=True,
+    precision="auto",
+)
+
+
 def named_recipe(network: str, name: str, **overrides: Any) -> Recipe:
     """A recipe of "mlp" or "cnn" by its name; settings that are not None replace its own.
 
@@ -146,35 +169,47 @@ def named_recipe(network: str, name: str, **overrides: Any) -> Recipe:
     """
     if name not in RECIPES[network]:
         raise ValueError(f"recipe is {name!r}; expected one of {', '.join(RECIPES[network])}")
-    return replace(
-        RECIPES[network][name],
-        **{field: value for field, value in overrides.items() if value is not None},
-    )
+    return _changed(RECIPES[network][name], overrides)
 
 
 def adapt(
-    recipe: Recipe, num_images: int, *, handwritten: bool, epochs: int | None = None
+    recipe: Recipe,
+    num_images: int,
+    *,
+    handwritten: bool,
+    in_color: bool = False,
+    **overrides: Any,
 ) -> Recipe:
     """A recipe that was chosen on MNIST, for training on `num_images` other images.
 
-    Other images may be harder or few, so there are more passes, unless `epochs` fixes their number.
-    Some labels may be wrong, so every pass has all images. Deformations turn some images that are
-    not handwritten into images of another class: a shirt becomes a dress. They are kept if there
-    are few images, because memorizing these does more harm.
+    Other images may be harder or few, so there are more passes. Some labels may be wrong, so every
+    pass has all images. Pictures have the recipe `PICTURES` instead, except for many grey ones:
+    these train in the compiled network, and without deformations, which turn a shirt into a dress.
+    Settings that are not None replace those of the result.
 
     Examples
     --------
-    >>> adapt(RECIPES["cnn"]["default"], 1_000, handwritten=False).epochs
+    >>> adapt(RECIPES["cnn"]["default"], 1_000, handwritten=True).epochs
     75
     """
+    min_updates = MIN_UPDATES
+    if in_color or (num_images <= FEW_IMAGES and not handwritten):
+        recipe, min_updates = PICTURES, MIN_UPDATES_OF_PICTURES
+    elif handwritten:
+        recipe = replace(recipe, later=1.0)
+    else:
+        # Without deformations, a first layer that is frozen early has not settled.
+        recipe = replace(recipe, later=1.0, variation=None, freeze=1.0)
+    recipe = _changed(recipe, {**overrides, "epochs": None})
     updates = math.ceil(num_images / recipe.batch_size)  # per pass
-    recipe = replace(
-        recipe, later=1.0, epochs=epochs or max(MIN_PASSES, math.ceil(MIN_UPDATES / updates))
+    epochs = overrides.get("epochs") or max(MIN_PASSES, math.ceil(min_updates / updates))
+    return replace(recipe, epochs=epochs)
+
+
+def _changed(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
+    return replace(
+        recipe, **{field: value for field, value in overrides.items() if value is not None}
     )
-    if handwritten or num_images <= FEW_IMAGES:
-        return recipe
-    # Without deformations, a first layer that is frozen early has not settled.
-    return replace(recipe, variation=None, freeze=1.0)
 
 
 def learning_rate_at(step: int, num_steps: int, recipe: Recipe) -> float:

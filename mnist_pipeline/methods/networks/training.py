@@ -6,7 +6,7 @@ a batch is an index into it.
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,7 +26,9 @@ from mnist_pipeline.methods.networks.devices import (
     placed,
     seeded,
 )
+from mnist_pipeline.methods.networks.distortion import distort
 from mnist_pipeline.methods.networks.modules import GREY, Network, construct
+from mnist_pipeline.methods.networks.normalized import add_batch_norm, fold_batch_norm
 from mnist_pipeline.methods.networks.prediction import (
     logits,
     pixel_tensor,
@@ -113,14 +115,29 @@ def from_settings(
     *,
     num_classes: int,
     seed: int,
+    num_images: int,
     shape: tuple[int, ...] = GREY,
+    handwritten: bool | None = None,
 ) -> tuple[Network, Recipe]:
-    """The untrained network "mlp" or "cnn" for images of this shape, and the recipe that the
-    settings of its asset name and change.
+    """The untrained network "mlp" or "cnn", and the recipe that the settings of its asset name and
+    change.
+
+    The network is for images of this shape. The default recipe adapts to the number of training
+    images that are not held out, and to whether they show handwriting, unless they are MNIST's:
+    then `handwritten` is None. Deformations of handwriting are of grey images, so images in colour
+    are distorted as pictures.
     """
     overrides = dict(settings)
     hidden_size = overrides.pop("hidden_size", None)
-    recipe = named_recipe(kind, overrides.pop("recipe"), **overrides)
+    name = overrides.pop("recipe")
+    recipe = named_recipe(kind, name, **overrides)
+    in_color = len(shape) == 3
+    if name == "default" and (in_color or handwritten is not None):
+        recipe = adapt(
+            recipe, num_images, handwritten=bool(handwritten), in_color=in_color, **overrides
+        )
+    elif in_color and recipe.variation:
+        recipe = replace(recipe, variation=None, distorted=True)
     return build(construct, kind, num_classes, shape, hidden_size, seed=seed), recipe
 
 
@@ -158,7 +175,6 @@ def train(
     images, labels = np.asarray(images), np.asarray(labels)
     _tensors(images, labels, torch.device("cpu"))  # checks them
     device = default_device()
-    precision = choose_precision(model, device, recipe.precision)
     held_out = None
     if validation_size:
         kept, validation = split(labels, validation_size)
@@ -166,6 +182,9 @@ def train(
         images, labels = images[kept], labels[kept]
     scores = torch.empty(0)  # the last logits of the held-out images
     records: list[EpochRecord] = []
+    if recipe.batch_norm:
+        add_batch_norm(model)
+    precision = choose_precision(model, device, recipe.precision)
     with placed(model, device, precision) as network, seeded(seed):
         run = _Run(model, network, recipe, seed, len(images), precision)
         for epoch in range(1, recipe.epochs + 1):
@@ -179,6 +198,8 @@ def train(
             if on_epoch is not None:
                 on_epoch(records[-1])
         run.first_layer.requires_grad_(True)
+    if recipe.batch_norm:
+        fold_batch_norm(model)
     temperature = 1.0
     if held_out:
         temperature = fit_temperature(scores.cpu().numpy(), held_out[1].cpu().numpy())
@@ -293,12 +314,14 @@ class _Run:
             images = vary(images, self.recipe.variation, (self.seed, self.step))
         pixels, targets = _tensors(images, labels, self.device)
         order = torch.randperm(len(pixels), generator=self.generator).to(self.device)
-        self.network.train()
-        batches = [
-            self.update(pixels.index_select(0, batch), targets[batch])
-            for batch in torch.split(order, self.recipe.batch_size)
-        ]
-        scores, targets = torch.cat(batches).double(), targets[order]
+        batches = torch.split(order, self.recipe.batch_size)
+        if self.recipe.batch_norm:
+            # Of equal sizes: the statistics of a last batch of few images would be of little use.
+            batches = torch.tensor_split(order, len(batches))
+        scores = torch.cat(
+            [self.update(pixels.index_select(0, batch), targets[batch]) for batch in batches]
+        ).double()
+        targets = targets[order]
         losses = F.cross_entropy(scores, targets, reduction="none")
         seen = chosen[order.cpu().numpy()]
         self.losses[seen] = losses.cpu().numpy()
@@ -317,7 +340,11 @@ class _Run:
     def update(self, pixels: Tensor, targets: Tensor) -> Tensor:
         """Update the parameters on a batch; return the logits before the update."""
         self.first_layer.requires_grad_(self.step < self.recipe.freeze * self.num_steps)
-        scores = self.backpropagate(scaled(pixels), targets)
+        self.network.train(len(pixels) > 1)  # batch normalization can't learn from one image
+        pixels = scaled(pixels)
+        if self.recipe.distorted:
+            pixels = distort(pixels, self.generator)
+        scores = self.backpropagate(pixels, targets)
         self.optimizer.step(learning_rate_at(self.step, self.num_steps, self.recipe))
         self.step += 1
         self.average()

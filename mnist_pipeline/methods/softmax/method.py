@@ -174,6 +174,7 @@ def fit(
     *,
     seed: int,
     repeats: float = 1.0,
+    handwritten: bool | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Fit weights to all images by `sgd`, and other weights without the held-out images.

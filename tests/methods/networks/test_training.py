@@ -166,20 +166,28 @@ def test_the_record_of_an_epoch_scores_each_image_before_its_update(few) -> None
 
 
 @pytest.mark.parametrize(
-    ("num_images", "handwritten", "deforms", "epochs"),
+    ("num_images", "handwritten", "in_color", "varies", "distorts", "epochs"),
     [
-        (100, False, True, recipes.MIN_UPDATES),  # one update per pass
-        (50_000, False, False, recipes.MIN_PASSES),
-        (50_000, True, True, recipes.MIN_PASSES),
+        (50, True, False, True, False, recipes.MIN_UPDATES),  # one update per pass
+        (50_000, True, False, True, False, recipes.MIN_PASSES),
+        (50, False, False, False, True, recipes.MIN_UPDATES_OF_PICTURES),
+        (50_000, False, False, False, False, recipes.MIN_PASSES),
+        (50_000, False, True, False, True, recipes.MIN_PASSES),
+        (50, True, True, False, True, recipes.MIN_UPDATES_OF_PICTURES),
     ],
 )
-def test_small_sets_and_handwriting_are_deformed_and_small_sets_get_more_passes(
-    num_images: int, handwritten: bool, deforms: bool, epochs: int
+def test_a_rule_chooses_the_deformations_and_the_passes_for_other_images_than_mnists(
+    num_images: int, handwritten: bool, in_color: bool, varies: bool, distorts: bool, epochs: int
 ) -> None:
     default = RECIPES["cnn"]["default"]
-    recipe = training.adapt(default, num_images, handwritten=handwritten)
-    assert (recipe.epochs, recipe.later) == (epochs, 1.0)
-    assert recipe.variation == (default.variation if deforms else None)
+    adapted = training.adapt(default, num_images, handwritten=handwritten, in_color=in_color)
+    assert (adapted.epochs, adapted.later) == (epochs, 1.0)
+    assert adapted.variation == (default.variation if varies else None)
+    assert adapted.distorted == adapted.batch_norm == distorts
+    configured = training.adapt(
+        default, num_images, handwritten=handwritten, in_color=in_color, epochs=4, batch_size=None
+    )
+    assert configured == replace(adapted, epochs=4)
 
 
 def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero() -> None:
