@@ -45,18 +45,21 @@ def has_compiled_form(model: nn.Module, device: torch.device) -> bool:
 
 
 @contextmanager
-def placed(model: nn.Module, device: torch.device, precision: str) -> Iterator[nn.Module]:
+def placed(
+    model: nn.Module, device: torch.device, precision: str, *, one_thread: bool = False
+) -> Iterator[nn.Module]:
     """Move a network to a device, and back afterwards, in evaluation mode.
 
     Yields the form of the network to run. On the device its channels are innermost, the layout for
     which convolutions on a CPU are optimized. While the compiled form runs, torch uses one thread:
     torch has little to do, and its waiting threads would take the cores from the compiled layers.
+    `one_thread` is for small batches, for which threads wait longer than they compute.
     """
     original = next(model.parameters()).device
     num_threads = torch.get_num_threads()
     is_compiled = precision == "float32" and has_compiled_form(model, device)
     try:
-        if is_compiled:
+        if is_compiled or one_thread:
             torch.set_num_threads(1)
         model.to(device)
         # torch types only the tensors' `to`

@@ -185,7 +185,8 @@ def train(
     if recipe.batch_norm:
         add_batch_norm(model)
     precision = choose_precision(model, device, recipe.precision)
-    with placed(model, device, precision) as network, seeded(seed):
+    form = placed(model, device, precision, one_thread=recipe.batch_norm)
+    with form as network, seeded(seed):
         run = _Run(model, network, recipe, seed, len(images), precision)
         for epoch in range(1, recipe.epochs + 1):
             loss, accuracy, parts = run.train_epoch(images, labels)
