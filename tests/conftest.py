@@ -34,9 +34,12 @@ LONGEST = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How thoroughly the reader of data files is fuzzed."""
+    """How thoroughly odd data sets are tried."""
     parser.addoption(
         "--fuzz-cases", type=int, default=1_000, metavar="N", help="Cases in all; 1,000 by default."
+    )
+    parser.addoption(
+        "--odd-sets", type=int, default=6, metavar="N", help="Whole runs in all; 6 by default."
     )
 
 

@@ -18,11 +18,15 @@ from mnist_pipeline.utils import places
 
 Grey = NDArray[np.floating[Any]]
 Levels = NDArray[np.uint8] | Grey
+Draft = tuple[str | None, tuple[int, int] | None]  # a mode, and the least size
 
 # Pillow imports all of its forty readers unless the requested ones are loaded already.
 FORMATS = ("PNG", "JPEG", WebPImageFile.format, TiffImageFile.format, "BMP", "GIF")
 FILE_NAME = re.compile(r"(?i).+\.(png|jpe?g|webp|bmp|tiff?|gif|hei[cf])")
 OPEN_PIPES = ("/dev/stdin", "/dev/fd/")  # pipes that a shell opened; a program writes to them
+WHOLE: Draft = (None, None)
+GREY: Draft = ("L", None)  # the brightness only
+SMALL: Draft = (None, (560, 560))  # at least 20 pixels for each pixel of 28
 LONGEST_SIDE = 20_000  # a picture of few pixels may be long, and its sides take time and memory
 
 
@@ -34,14 +38,15 @@ def read(source: Path | bytes) -> Levels:
 
     Raises an ImageError as `decode` does, which names the picture.
     """
-    return grey_levels(named(source, in_grey=True))
+    return grey_levels(named(source, GREY)[0])
 
 
-def named(source: Path | bytes, *, in_grey: bool = False) -> Image.Image:
-    """`decode` a picture; an error names the picture."""
+def named(source: Path | bytes, *drafts: Draft) -> list[Image.Image]:
+    """`decode` a picture in each of these drafts; an error names the picture."""
     name = "the picture" if isinstance(source, bytes) else source
     try:
-        return decode(source, in_grey)[0]
+        content = source if isinstance(source, bytes) else read_content(source)
+        return [decode(content, draft)[0] for draft in drafts]
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error
 
@@ -63,11 +68,11 @@ def read_content(path: Path) -> bytes:
     raise ImageError("can't be opened: it is a directory, a pipe or a device; name a file")
 
 
-def decode(source: Path | bytes, in_grey: bool = False) -> tuple[Image.Image, str]:
+def decode(source: Path | bytes, draft: Draft = WHOLE) -> tuple[Image.Image, str]:
     """The `upright` picture of a file or its content, and its format, such as `640×480 RGB`.
 
     The file is PNG, JPEG, WebP, TIFF, BMP or GIF. Of a file with several pictures, the first is
-    read. Of a JPEG, `in_grey` decodes the brightness only, which takes half the time.
+    read. A draft of a JPEG takes less time.
 
     Raises an ImageError, which does not name the picture, if the file does not exist, is a pipe or
     a device, has another format, is damaged, or has more pixels than Pillow decodes.
@@ -82,12 +87,10 @@ def decode(source: Path | bytes, in_grey: bool = False) -> tuple[Image.Image, st
             with Image.open(io.BytesIO(content), formats=formats) as image:
                 if max(image.size) > LONGEST_SIDE:
                     raise Image.DecompressionBombError
-                mode = image.mode
-                if in_grey:
-                    image.draft("L", None)
+                kind = f"{image.width}×{image.height} {image.mode}"
+                image.draft(*draft)
                 image.load()
-                picture = upright(image)
-                return picture, f"{picture.width}×{picture.height} {mode}"
+                return upright(image), kind
         except Image.DecompressionBombError as error:
             raise ImageError(
                 f"has too many pixels, or a side of more than {LONGEST_SIDE:,}; reduce the "
@@ -104,7 +107,7 @@ def decode(source: Path | bytes, in_grey: bool = False) -> tuple[Image.Image, st
             ) from error
 
 
-def decode_array(image: NDArray[np.uint8], _in_grey: bool = False) -> tuple[Image.Image, str]:
+def decode_array(image: NDArray[np.uint8], _draft: Draft = WHOLE) -> tuple[Image.Image, str]:
     """The picture in an array (rows, columns[, channels]), and its format, as `decode` returns."""
     picture = Image.fromarray(image if image.shape[2:] != (1,) else image[..., 0])
     return upright(picture), f"{picture.width}×{picture.height} {picture.mode}"

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from mnist_pipeline.data import reader
-from mnist_pipeline.data.decoding import decode
+from mnist_pipeline.data.decoding import Draft, decode
 from mnist_pipeline.data.errors import DatasetError, ImageError
 from mnist_pipeline.utils import places
 from mnist_pipeline.utils.printable import shortened
@@ -57,13 +57,13 @@ def _load(directory: Path, names: reader.Names) -> reader.Loaded:
     return table["image"].to_pylist(), reader.check_labels(labels, f"{first}: label")
 
 
-def _decode(cell: Any, in_grey: bool) -> tuple[Image.Image, str]:
+def _decode(cell: Any, draft: Draft) -> tuple[Image.Image, str]:
     content = cell.get("bytes") if isinstance(cell, dict) else cell
     if not isinstance(content, bytes):
         raise ImageError(
             "is not an encoded picture (bytes, or a struct with bytes); remove its row"
         )
-    return decode(content, in_grey)
+    return decode(content, draft)
 
 
 def _names(path: Path) -> Sequence[str]:

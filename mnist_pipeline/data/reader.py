@@ -90,7 +90,7 @@ class Source(NamedTuple):
     load: Callable[[Names], Loaded]  # the images and labels of such a group
     # An image as an upright picture, and its original size and mode. An ImageError does not name
     # the image.
-    decode: Callable[[Any, bool], tuple[Image.Image, str]]
+    decode: Callable[[Any, decoding.Draft], tuple[Image.Image, str]]
     # The names of the classes, by label; empty if the labels are the names.
     names: Sequence[str] = ()
     # The names of the files and folders that lie there and are not read.
@@ -152,21 +152,21 @@ class Reader:
         """The content of dataset.yaml, or the defaults; a field without a text has its default."""
         path = self._beside("dataset.yaml")
         try:
-            fields = read_yaml(path) if path.is_file() else {}
-            values = {name: _field(name, value) for name, value in (fields or {}).items()}
+            fields = {**(read_yaml(path) or {})} if path.is_file() else {}
+            values = {name: _field(name, value) for name, value in fields.items()}
             given = {name: value for name, value in values.items() if value != ""}
             description = Description(**{**given, **self._choices})
             if description.background:
                 color = ImageColor.getrgb(description.background)[:3]
                 description = description._replace(background="#" + bytes(color).hex())
-        except (ValueError, AttributeError, TypeError) as error:
+        except (ValueError, TypeError) as error:
             raise DatasetError(
-                f"{path}: {one_line(error)}; write lines such as 'fit: mnist', with the fields "
-                f"{', '.join(Description._fields)}"
+                f"{path}: {shortened(one_line(error))}; write lines such as 'fit: mnist', with the "
+                f"fields {', '.join(Description._fields)}"
             ) from error
         if description.fit not in get_args(Fit):
             allowed = " or ".join(get_args(Fit))
-            raise DatasetError(f"{path}: fit is {description.fit}; it must be {allowed}")
+            raise DatasetError(f"{path}: fit is {shortened(description.fit)}; it must be {allowed}")
         if description.color and description.fit != "whole":
             raise DatasetError(f"{path}: color is true, which needs fit: whole; remove one of them")
         return description
@@ -278,10 +278,13 @@ class Reader:
         for row in rows.tolist() if isinstance(images, list) else ():
             item = items[row]
             try:
-                picture, kind = self.source.decode(item, not self.shows_pictures)
+                if self.shows_pictures:
+                    picture, kind = self.source.decode(item, decoding.SMALL)
+                    levels: Any = np.asarray(picture)
+                else:
+                    picture, kind = self.source.decode(item, decoding.GREY)
+                    levels = decoding.grey_levels(picture)
                 kinds[kind] += 1
-                in_grey = not self.shows_pictures
-                levels = decoding.grey_levels(picture) if in_grey else np.asarray(picture)
                 images.append(fitted(levels, fit))
             except ImageError as error:
                 numbered = f"{self.root}: image {row:,} of {source}"
@@ -371,6 +374,8 @@ class Reader:
 
 def _field(name: str, value: Any) -> str | bool:
     """The text of a field of dataset.yaml. YAML reads a plain `yes` as a truth value."""
+    if name not in Description._fields:
+        raise ValueError(f"{name} is not a field of it")
     if name == "color" and type(value) is bool:
         return value
     if name == "color" or (value is not None and type(value) not in (str, int, float)):

@@ -15,7 +15,7 @@ import numpy as np
 
 from mnist_pipeline.data.color import by_channel, grey
 from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted, on_ground
-from mnist_pipeline.data.decoding import named
+from mnist_pipeline.data.decoding import SMALL, WHOLE, named
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.data.variation import vary
@@ -244,12 +244,10 @@ class Recognizer(NamedTuple):
         known = self.known
         if not known.whole_pictures:
             return pictures.page(source)
-        levels = np.asarray(named(source))
-        whole, small = (
-            on_ground([picture], known.ground, color=known.color)[0]
-            for picture in (np.rint(levels).astype(np.uint8), fitted(levels, "whole"))
-        )
-        return _as_a_whole(whole, small)
+        whole, small = map(np.asarray, named(source, WHOLE, SMALL))
+        picture = np.rint(whole).astype(np.uint8)
+        image = fitted(small, "whole")
+        return _as_a_whole(*on_ground([picture, image], known.ground, color=known.color))
 
     def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
         """Find and recognise the digits of upright grey pictures (rows, columns), or each picture
