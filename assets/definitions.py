@@ -4,7 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from mnist_pipeline.evaluation.versions import SERVING
+from mnist_pipeline.evaluation.versions import RAW, SERVING, TEST_SET
 from mnist_pipeline.methods.table import STORED
 from mnist_pipeline.runtime.graph import loading
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
@@ -17,7 +17,8 @@ MODULES = (
     *("cnn", "digits", "evaluation", "harris", "knn", "models", "networks", "pca", "predictions"),
     *("report", "serving", "softmax"),
 )
-KEPT_VERSIONS = 20  # of each model, its predictions and its evaluation
+# Of each model, its predictions, its evaluation, and the test images, which `compare` matches.
+KEPT_VERSIONS = 20
 
 defs = dg.Definitions.merge(
     loading.load_package(Path(__file__).parent, str(__package__)),
@@ -26,7 +27,10 @@ defs = dg.Definitions.merge(
         resources={
             STORAGE: StorageIOManager(
                 # Every version that served predictions stays, so that it can be restored.
-                keep={**dict.fromkeys(STORED, KEPT_VERSIONS), **dict.fromkeys(SERVING)}
+                keep={
+                    **dict.fromkeys((RAW, TEST_SET, *STORED), KEPT_VERSIONS),
+                    **dict.fromkeys(SERVING),
+                }
             ),
             "data_set": DataSetResource(),
             "inbox": InboxResource(),

@@ -8,7 +8,7 @@ import click
 
 from mnist_pipeline.evaluation import versions
 from mnist_pipeline.runtime.storage import history, storage
-from mnist_pipeline.utils.printable import printable
+from mnist_pipeline.utils.printable import count, printable
 
 PAIRS = "  {:<8} {:>9} {:>9} {:>7} {:>7}  {:<20} {}"
 CHANGE = "  {:<32} {:<22} {}"
@@ -23,10 +23,10 @@ def print_comparison(names: Sequence[str], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"before": before, "after": after, **comparison}, indent=1))
     else:
-        _print(before, after, comparison, stored.read("raw_mnist").class_names)
+        _print(before, after, comparison)
 
 
-def _print(before: str, after: str, comparison: Mapping[str, Any], names: Sequence[str]) -> None:
+def _print(before: str, after: str, comparison: Mapping[str, Any]) -> None:
     click.echo(f"From {before} to {after}")
     for aspect in versions.ASPECTS:
         click.echo(f"\n{aspect}" + ("" if comparison[aspect] else ": the same"))
@@ -45,9 +45,15 @@ def _print(before: str, after: str, comparison: Mapping[str, Any], names: Sequen
             not_paired = ("–", "–", "not evaluated on the same stored images", "")
             click.echo(PAIRS.format(name, *accuracies, *not_paired))
             continue
+        images, names = pair["images"], pair["class_names"]
         low, high = pair["difference_interval"]
         paired = (pair["fixed"], pair["broken"], f"{low:+.2%} to {high:+.2%}")
         click.echo(PAIRS.format(name, *accuracies, *paired, f"{pair['p_value']:.2g}"))
+        if len({*images.values()}) > 1:
+            click.echo(
+                f"           on the {count(images['common'], 'test image')} that both have, of "
+                f"{images['before']:,} and {images['after']:,}"
+            )
         changes = [new - old for old, new in zip(*pair["errors_by_class"].values(), strict=True)]
         listed = [f"{names[label]} {change:+}" for label, change in enumerate(changes) if change]
         if listed:

@@ -117,6 +117,11 @@ class DigitSet(NamedTuple):
         """The images in grey levels, uint8 (n_samples, 28, 28)."""
         return grey(self.images)
 
+    @property
+    def contents(self) -> list[bytes]:
+        """The pixels and the label of each image: what tells images of several sets apart."""
+        return [image.tobytes() + label.tobytes() for image, label in zip(*self, strict=True)]
+
 
 @stored_type
 class Reconstructions(NamedTuple):

@@ -7,19 +7,21 @@ A version of a model is named by its predictions of the test images: by the data
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.methods.table import MODELS, STORED, Model
 from mnist_pipeline.utils.reported import ReportedError
 
-TEST_SET = "test_digits"
+RAW, TEST_SET = "raw_mnist", "test_digits"
 DIGITS = 12  # of a version, as people see it
 # Attributes of a version that two versions can differ in.
 ASPECTS = ("configuration", "code", "data", "libraries")
@@ -61,6 +63,14 @@ class ModelVersion:
     present: bool  # whether it is the version that the assets of the model store now
     champion: bool  # whether it is, or was, the champion
     in_service: bool  # whether it is the champion now
+
+
+class Answers(NamedTuple):
+    """What a version answered, and to which images."""
+
+    labels: np.ndarray  # integers (n_test,)
+    test_set: DigitSet
+    class_names: Sequence[str]
 
 
 class NotFoundError(ReportedError, LookupError):
@@ -185,24 +195,22 @@ def after_run(run: str, records: Records) -> list[ModelVersion]:
 def compare(
     before: Sequence[ModelVersion],
     after: Sequence[ModelVersion],
-    read_labels: Callable[[ModelVersion], np.ndarray | None],
-    true_labels: np.ndarray,
+    read_answers: Callable[[ModelVersion], Answers | None],
 ) -> dict[str, Any]:
     """What differs between versions of models, as plain values.
 
     `configuration`, `code`, `data` and `libraries` list what differs. `models` has the results of
-    each pair: of each model that is on both sides, or of the only versions. The numbers of the
-    paired comparison are absent from a pair that was not evaluated on the same images, or whose
-    predictions are not stored.
+    each pair: of each model that is on both sides, or of the only versions. A pair is compared on
+    the test images that both versions were evaluated on, and an image whose label changed is
+    another image. The numbers of the comparison are absent if there is no such image, if the
+    classes differ, or if predictions or test images are not stored.
 
     Parameters
     ----------
     before, after : sequences of ModelVersion
         Either at most one version per model, or a single version of any model.
-    read_labels : callable
-        Returns the stored labels (n_test,) of a version, None if they are not stored for
-        `true_labels`.
-    true_labels : ndarray of shape (n_test,)
+    read_answers : callable
+        Returns the answers of a version, None if they or their test images are not stored.
     """
     is_one_pair = len(before) == len(after) == 1
     pairs = [(old, new) for old in before for new in after if is_one_pair or old.model == new.model]
@@ -212,7 +220,7 @@ def compare(
             {
                 "before": asdict(old),
                 "after": asdict(new),
-                **_paired(read_labels(old), read_labels(new), true_labels),
+                **_paired(read_answers(old), read_answers(new)),
             }
             for old, new in pairs
         ],
@@ -229,18 +237,22 @@ def _differences(
     return [{"name": name, "before": old.get(name), "after": new.get(name)} for name in names]
 
 
-def _paired(
-    before: np.ndarray | None, after: np.ndarray | None, true: np.ndarray
-) -> dict[str, Any]:
-    """The comparison of two versions on the same images; empty if the labels of one are missing."""
-    if before is None or after is None:
+def _paired(old: Answers | None, new: Answers | None) -> dict[str, Any]:
+    """The comparison of two versions on the images that both answered; empty without any."""
+    if old is None or new is None or old.class_names != new.class_names:
         return {}
+    of_old, of_new = _common(old.test_set, new.test_set)
+    if not len(of_new):
+        return {}
+    before, after, true = old.labels[of_old], new.labels[of_new], new.test_set.labels[of_new]
     was_right, is_right = before == true, after == true
     changed = before != after
     fixed, broken = scores.only_one_correct(is_right, was_right)
     low, high = scores.difference_interval(fixed, broken, len(true))
     classes = int(true.max()) + 1
     return {
+        "images": {"before": len(old.labels), "after": len(new.labels), "common": len(true)},
+        "class_names": list(new.class_names),
         "fixed": fixed,
         "broken": broken,
         "difference": (fixed - broken) / len(true),
@@ -250,6 +262,17 @@ def _paired(
             "before": np.bincount(true[~was_right], minlength=classes).tolist(),
             "after": np.bincount(true[~is_right], minlength=classes).tolist(),
         },
-        "disagreements": np.flatnonzero(changed).tolist(),
+        "disagreements": of_new[changed].tolist(),
         "labels": {"before": before[changed].tolist(), "after": after[changed].tolist()},
     }
+
+
+def _common(old: DigitSet, new: DigitSet) -> np.ndarray:
+    """The images that both sets have with the same label, (2, n_common): their indices in the old
+    set, and in the new set.
+    """
+    places = defaultdict(list)
+    for index, image in enumerate(old.contents):
+        places[image].append(index)
+    pairs = [(places[image].pop(0), i) for i, image in enumerate(new.contents) if places[image]]
+    return np.array(pairs, int).reshape(-1, 2).T

@@ -1,12 +1,14 @@
 """Versions of models from the records of their assets."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation import versions
-from mnist_pipeline.evaluation.versions import Record
+from mnist_pipeline.evaluation.versions import Answers, Record
 
 TEST_SET = {"test_digits": "t"}
 
@@ -60,16 +62,51 @@ def test_a_name_that_is_not_that_of_exactly_one_version_or_run_is_refused(name: 
         versions.find(name, recorded(training(1), training(2)))
 
 
+def compared(before: Answers | None, after: Answers | None) -> dict[str, Any]:
+    """The comparison of versions with these answers."""
+    new, old = versions.of_models(recorded(training(1), training(2)))
+    return versions.compare([old], [new], lambda side: before if side is old else after)
+
+
+def answers(
+    labels: list[int], true: list[int], images: Sequence[int], names: str = "abc"
+) -> Answers:
+    """Answers to images that are named by numbers."""
+    pixels = np.array(images, np.uint8).reshape(-1, 1, 1)
+    return Answers(np.array(labels), DigitSet(pixels, np.array(true, np.uint8)), names)
+
+
 def test_two_versions_differ_in_what_was_recorded_and_in_their_answers() -> None:
-    after, before = versions.of_models(recorded(training(1), training(2)))
-    labels = {"p1": np.array([0, 1, 2, 0]), "p2": np.array([0, 1, 1, 2])}
-    true = np.array([0, 1, 2, 2])
-    compared = versions.compare([before], [after], lambda side: labels[side.version], true)
-    assert compared["configuration"] == [{"name": "mlp_model.epochs", "before": 1, "after": 2}]
-    assert compared["libraries"] == [{"name": "torch", "before": "2.1", "after": "2.2"}]
-    (pair,) = compared["models"]
+    true = [0, 1, 2, 2]
+    comparison = compared(
+        answers([0, 1, 2, 0], true, range(4)), answers([0, 1, 1, 2], true, range(4))
+    )
+    assert comparison["configuration"] == [{"name": "mlp_model.epochs", "before": 1, "after": 2}]
+    assert comparison["libraries"] == [{"name": "torch", "before": "2.1", "after": "2.2"}]
+    (pair,) = comparison["models"]
     assert (pair["fixed"], pair["broken"], pair["difference"]) == (1, 1, 0)
     assert pair["disagreements"] == [2, 3]
-    # Without stored answers for these images, nothing is compared image by image.
-    (pair,) = versions.compare([before], [after], lambda _: None, true)["models"]
-    assert "fixed" not in pair
+
+
+def test_test_sets_that_overlap_are_compared_on_the_images_that_both_have() -> None:
+    # Image 1 occurs twice in both, image 4 gets another label, 5 is removed and 6 is added.
+    before = answers([0, 2, 1, 2, 0], [0, 1, 1, 2, 2], [0, 1, 1, 4, 5])
+    after = answers([2, 1, 1, 0, 0], [2, 1, 1, 0, 1], [6, 1, 1, 0, 4])
+    (pair,) = compared(before, after)["models"]
+    assert pair["images"] == {"before": 5, "after": 5, "common": 3}
+    assert (pair["fixed"], pair["broken"], pair["difference"]) == (1, 0, 1 / 3)
+    assert pair["errors_by_class"] == {"before": [0, 1], "after": [0, 0]}
+    assert pair["disagreements"] == [1]  # of the test set after
+    assert pair["labels"] == {"before": [2], "after": [1]}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [None, answers([0], [0], [9]), answers([0], [0], [0], names="abd")],
+    ids=["not stored", "no common image", "other classes"],
+)
+def test_versions_without_a_common_image_or_with_other_classes_are_not_compared(
+    other: Answers | None,
+) -> None:
+    for pair in ((answers([0], [0], [0]), other), (other, answers([0], [0], [0]))):
+        assert "fixed" not in compared(*pair)["models"][0]

@@ -198,6 +198,7 @@ def test_a_model_without_another_former_version_is_not_compared(
 ) -> None:
     version = {"version": "a" * 64, "model": "cnn", "accuracy": 0.99}
     paired = {
+        "images": {"common": 500},
         "fixed": 7,
         "broken": 0,
         "difference_interval": [0, 0],

@@ -7,10 +7,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from mnist_pipeline.evaluation import versions
-from mnist_pipeline.evaluation.versions import RECORDED, TEST_SET, ModelVersion, Record
+from mnist_pipeline.evaluation.versions import (
+    RAW,
+    RECORDED,
+    TEST_SET,
+    Answers,
+    ModelVersion,
+    Record,
+)
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 
@@ -35,18 +40,19 @@ def compare(
     storage: Storage, before: Sequence[ModelVersion], after: Sequence[ModelVersion]
 ) -> dict[str, Any]:
     """What differs between versions of models; see `versions.compare`."""
-    test_set = storage.current(TEST_SET)
 
-    def labels(version: ModelVersion) -> np.ndarray | None:
-        if version.data.get(TEST_SET) != test_set:
-            return None
+    def answers(version: ModelVersion) -> Answers | None:
         asset = MODELS[version.model].predictions_asset
         try:
-            return np.asarray(storage.read(asset, version.version).labels)
-        except StorageError:
+            return Answers(
+                storage.read(asset, version.version).labels,
+                storage.read(TEST_SET, version.data[TEST_SET]),
+                storage.read(RAW, version.data[RAW]).class_names,
+            )
+        except (StorageError, KeyError):  # deleted, or not evaluated
             return None
 
-    return versions.compare(before, after, labels, storage.read(TEST_SET).labels)
+    return versions.compare(before, after, answers)
 
 
 def since_last_run(storage: Storage) -> dict[str, Any] | None:
