@@ -47,6 +47,7 @@ CHECKS = {
 )
 def champion(
     held_out_labels: pd.DataFrame,
+    train_digits: DigitSet,
     test_digits: DigitSet,
     stored_results: dg.ResourceParam[StoredResults],
     **by_asset: Any,
@@ -61,8 +62,9 @@ def champion(
         present = champion_in_service(stored_results.storage)
         elected, reason = elect(
             held_out_labels,
+            train_digits,
             {name: answer.labels for name, answer in predictions.items()},
-            test_digits.labels,
+            test_digits,
             {name: version_of(answer) for name, answer in predictions.items()},
             present,
         )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation.scores import accuracy
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@format_version(3)
+@format_version(4)
 @stored_type
 @dataclass(frozen=True)
 class Champion:
@@ -38,36 +39,44 @@ class Champion:
     accuracy: float
     errors: int
     labels: list[int]
-    images: str  # SHA-256 of the true labels; only results on the same images are compared
+    # SHA-256 of the held-out and the test images with their labels: only results on the same images
+    # are compared.
+    images: str
 
 
 def elect(
     held_out: pd.DataFrame,
+    train_digits: DigitSet,
     test: Mapping[str, np.ndarray],
-    true_test: np.ndarray,
+    test_digits: DigitSet,
     versions: Mapping[str, str],
     present: Champion | None,
 ) -> tuple[Champion, str]:
     """Choose the champion among the models and the champion in service, `present`; also return the
     reason in one sentence.
 
-    A champion that was chosen on other images is not comparable and does not take part. In a
+    A champion that was chosen on other images is not comparable and does not take part. So it has
+    not trained on what are now test images, unless they are there twice. In a
     complete tie, the champion in service stays, and else the first model wins: the table of models
     begins with the simplest method.
 
     Parameters
     ----------
     held_out : DataFrame
-        The column `label` has the true labels, `NAME` the labels that a model predicts, and
-        `NAME_loss` its log losses.
+        The column `index` has the indices of the training images that were held out, `label` their
+        true labels, `NAME` the labels that a model predicts, and `NAME_loss` its log losses.
+    train_digits : DigitSet
     test : dict of ndarrays of shape (n_test,)
         The labels that each model predicts for the test images.
-    true_test : ndarray of shape (n_test,)
+    test_digits : DigitSet
     versions : dict of str
         The version of each model.
     """
-    true_held_out = held_out["label"].to_numpy()
-    images = checksum(np.concatenate([true_held_out, true_test]))
+    true_held_out, true_test = held_out["label"].to_numpy(), test_digits.labels
+    choosing = DigitSet(*(array[held_out["index"].to_numpy()] for array in train_digits))
+    # Held-out images change their order if others are added.
+    contents = [*sorted(choosing.contents), *test_digits.contents]
+    images = hashlib.sha256(b"".join(contents)).hexdigest()
     contestants = [
         Champion(
             model=name,
@@ -109,8 +118,3 @@ def _reason(champion: Champion, contestants: Sequence[Champion]) -> str:
                 "does not replace it"
             )
     return reason
-
-
-def checksum(labels: np.ndarray) -> str:
-    """The SHA-256 of integer labels."""
-    return hashlib.sha256(np.asarray(labels, np.int64).tobytes()).hexdigest()

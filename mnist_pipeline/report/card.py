@@ -8,12 +8,12 @@ Gebru, "Model cards for model reporting", FAT* 2019. The sections are those of t
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mnist_pipeline.evaluation import robustness
-from mnist_pipeline.evaluation.champion import checksum
 from mnist_pipeline.evaluation.scores import Evaluation, intervals
 from mnist_pipeline.methods.table import MODELS, assets_of_models
 from mnist_pipeline.report import words
@@ -50,7 +50,7 @@ def render(values: Values) -> str:
             model=model,
             settings=words.recipe_in_words(origin),
             models=MODELS,
-            fingerprint=checksum(np.array(champion.labels)),
+            fingerprint=hashlib.sha256(np.array(champion.labels, np.int64).tobytes()).hexdigest(),
             classes=classes,
             hard_classes=[row for row in classes if row["high"] < evaluation.accuracy],
             disturbed=disturbed,

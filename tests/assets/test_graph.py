@@ -91,7 +91,7 @@ INPUTS = {
         },
     },
     "serving": {
-        "champion": {"held_out_labels", "test_digits", *PREDICTIONS},
+        "champion": {"held_out_labels", "train_digits", "test_digits", *PREDICTIONS},
         "recognizer": {
             *(
                 "champion",

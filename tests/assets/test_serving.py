@@ -16,6 +16,7 @@ from mnist_pipeline.data.records import DigitSet, Predictions
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.storage import read
+from mnist_pipeline.utils import stored_types
 
 pytestmark = pytest.mark.usefixtures("finished")
 
@@ -56,6 +57,18 @@ def test_models_must_beat_the_champion_that_the_stored_recognizer_was_made_for(
     with pytest.raises(dg.Failure):
         call("recognizer", champion=never_served, **later_training())
     shutil.rmtree(own_copy[1] / "recognizer")
+    chosen_anew = call("champion", held_out_labels=worse_models()).value
+    assert chosen_anew.held_out_errors > served.held_out_errors
+
+
+def test_a_champion_of_a_former_format_does_not_take_part(
+    own_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, stored = read("champion"), storage.Storage(str(own_copy[1]))
+    with monkeypatch.context() as former:
+        former.setitem(stored_types._versions, "Champion", 3)
+        version = stored.write("champion", served)
+    stored.write("recognizer", read("recognizer"), {"inputs": {"champion": version}})
     chosen_anew = call("champion", held_out_labels=worse_models()).value
     assert chosen_anew.held_out_errors > served.held_out_errors
 

@@ -1,16 +1,26 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation.champion import Champion, elect
 
 NUM_CLASSES = 10
-TRUE = np.random.default_rng(0).integers(0, NUM_CLASSES, 5_000)
-TEST = np.random.default_rng(1).integers(0, NUM_CLASSES, 1_000)
+TRUE = np.random.default_rng(0).integers(0, NUM_CLASSES, 5_000, np.uint8)
+TEST = np.random.default_rng(1).integers(0, NUM_CLASSES, 1_000, np.uint8)
+
+
+def numbered(labels: np.ndarray, first: int = 0) -> DigitSet:
+    """Images with these labels, all of them different."""
+    numbers = np.arange(first, first + len(labels), dtype=np.uint32)
+    return DigitSet(numbers.view(np.uint8).reshape(-1, 1, 4), labels)
+
+
+# All images are held out but for the last, which has the label of the first test image.
+TRAIN_DIGITS = numbered(np.append(TRUE, TEST[0]))
+TEST_DIGITS = numbered(TEST, first=10_000)
 
 
 def with_errors(count: int, true: np.ndarray) -> np.ndarray:
@@ -23,20 +33,23 @@ def with_errors(count: int, true: np.ndarray) -> np.ndarray:
 def elected(
     errors: dict[str, int],
     present: Champion | None = None,
-    true: np.ndarray = TRUE,
+    train_digits: DigitSet = TRAIN_DIGITS,
+    test_digits: DigitSet = TEST_DIGITS,
     test_errors: int = 0,
     **losses: float,
 ) -> tuple[Champion, str]:
     """The election among models with these errors on the held-out images; their log loss is 1
     unless it is given.
     """
-    columns: dict[str, np.ndarray | float] = {"label": true}
+    true = train_digits.labels[:-1]
+    columns: dict[str, np.ndarray | float] = {"index": np.arange(len(true)), "label": true}
     for name, count in errors.items():
         columns |= {name: with_errors(count, true), f"{name}_loss": losses.get(name, 1.0)}
     return elect(
         pd.DataFrame(columns),
-        dict.fromkeys(errors, with_errors(test_errors, TEST)),
-        TEST,
+        train_digits,
+        dict.fromkeys(errors, with_errors(test_errors, test_digits.labels)),
+        test_digits,
         {name: f"{name} with {count} errors" for name, count in errors.items()},
         present,
     )
@@ -83,11 +96,40 @@ def test_that_a_later_training_does_not_replace_the_champion_is_part_of_the_reas
     assert elected({"first": 30}, present)[1] == elected({"first": 30})[1]
 
 
+def exchanged(train: int) -> tuple[DigitSet, DigitSet]:
+    """The sets after a training image and the first test image have changed places."""
+    train_images, test_images = TRAIN_DIGITS.images.copy(), TEST_DIGITS.images.copy()
+    train_images[train], test_images[0] = TEST_DIGITS.images[0], TRAIN_DIGITS.images[train]
+    return TRAIN_DIGITS._replace(images=train_images), TEST_DIGITS._replace(images=test_images)
+
+
+def test_a_champion_that_has_trained_on_images_that_now_test_does_not_take_part() -> None:
+    present = in_service(30)
+    train_digits, test_digits = exchanged(-1)  # with the same labels
+    assert elected({"first": 500}, present, train_digits, test_digits)[0].held_out_errors == 500
+
+
+@pytest.mark.parametrize(
+    "train_digits",
+    [
+        TRAIN_DIGITS,
+        exchanged(-1)[0],
+        DigitSet(*(np.append(array[-2::-1], array[-1:], axis=0) for array in TRAIN_DIGITS)),
+    ],
+    ids=["the same images", "another training image", "another order"],
+)
+def test_a_champion_takes_part_while_the_held_out_and_test_images_stay(
+    train_digits: DigitSet,
+) -> None:
+    present = in_service(30)
+    assert elected({"first": 500}, present, train_digits)[0] is present
+
+
 def test_a_champion_of_other_images_or_of_a_model_that_is_gone_does_not_take_part() -> None:
     present = in_service(30)
     for champion in (
-        elected({"first": 500}, present, np.roll(TRUE, 1))[0],
-        elected({"first": 500}, replace(present, images="of other test images"))[0],
+        elected({"first": 500}, present, numbered(np.roll(TRAIN_DIGITS.labels, 1)))[0],
+        elected({"first": 500}, present, numbered(TRAIN_DIGITS.labels, first=20_000))[0],
         elected({"second": 500}, present)[0],
     ):
         assert champion.held_out_errors == 500
