@@ -49,7 +49,9 @@ def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, raw_mnist: R
     drawn = {}
     if captions:
         title = "The most confident errors: true → predicted"
-        drawn["errors"] = figures.image_grid(images[shown["index"]], 10, captions, title)
+        drawn["errors"] = figures.image_grid(
+            raw_mnist.data_set.shown(images[shown["index"]]), 10, captions, title
+        )
     return result(
         errors,
         f"{len(errors)} errors of {len(labels):,}",

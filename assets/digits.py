@@ -106,7 +106,9 @@ def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
             tables={"classes": pd.DataFrame({"class": names, "count": counts})},
             figures={
                 "sample": figures.image_grid(
-                    images[:40], columns=10, title=f"The first {split} images"
+                    raw_mnist.data_set.shown(images[:40]),
+                    columns=10,
+                    title=f"The first {split} images",
                 )
             },
             checks=judged,
@@ -133,7 +135,7 @@ def digit_images(train_digits: DigitSet, raw_mnist: RawData):
     """The first training image of each class, uint8 (n_classes, 28, 28) or, in colour,
     (n_classes, 28, 28, 3).
     """
-    names = raw_mnist.class_names
+    names, shown = raw_mnist.class_names, raw_mnist.data_set.shown
     with stopwatch():
         images = datasets.first_of_each_class(train_digits)
         means = datasets.class_means(train_digits)
@@ -143,10 +145,10 @@ def digit_images(train_digits: DigitSet, raw_mnist: RawData):
         f"{len(images)} classes",
         figures={
             "digits": figures.image_grid(
-                images, columns, names, "The first training image of each class"
+                shown(images), columns, names, "The first training image of each class"
             ),
             "class_means": figures.image_grid(
-                means, columns, names, "The mean training image of each class"
+                shown(means), columns, names, "The mean training image of each class"
             ),
         },
     )

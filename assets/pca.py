@@ -70,16 +70,17 @@ class ReconstructionsConfig(dg.Config):
     group_name=GROUP,
     kinds={"numpy"},
 )
-def data_mean(train_digits: DigitSet):
+def data_mean(train_digits: DigitSet, raw_mnist: RawData):
     """Mean of each pixel over the training images, m = Σ xᵢ / N, float64 (784,)."""
     with stopwatch():
         mean = pca.mean(train_digits.grey)
+    image = mean.reshape(1, IMAGE_SIDE, IMAGE_SIDE)
     return result(
         mean,
         f"grey level {mean.mean():.2f} on average",
         figures={
             "mean": figures.image_grid(
-                mean.reshape(1, IMAGE_SIDE, IMAGE_SIDE), 1, title="Mean of the training images"
+                raw_mnist.data_set.shown(image), 1, title="Mean of the training images"
             )
         },
     )
@@ -206,6 +207,7 @@ def reconstructions(
     test_digits: DigitSet,
     data_mean: np.ndarray,
     eigendecomposition: Eigendecomposition,
+    raw_mnist: RawData,
     config: ReconstructionsConfig,
 ):
     """The digit images from k components, x̂ = m + V_k V_kᵀ (x − m), and the RMS error on the test
@@ -222,12 +224,13 @@ def reconstructions(
         images = np.reshape(rows, (len(ks), *originals.shape))
         shares = pca.explained_share(values)[np.array(ks) - 1]
         errors = pca.reconstruction_rmse(test_digits.grey, data_mean, vectors, ks)
+    shown = raw_mnist.data_set.shown
     value = Reconstructions(np.array(ks), images.astype(np.float32), shares, errors)
     return result(
         value,
         f"k = {ks[-1]}: error {errors[-1]:.1f} grey levels on the test images",
         tables={"table": pd.DataFrame({"k": ks, "explained_share": shares, "test_rmse": errors})},
-        figures={"reconstructions": figures.reconstructions(originals, images, ks)},
+        figures={"reconstructions": figures.reconstructions(shown(originals), shown(images), ks)},
         config=config,
         checks={"error_falls": at_most(np.diff(errors, prepend=errors[0]).max(), 0)},
     )

@@ -1,6 +1,7 @@
 """The colours of images: their grey levels, and whether they say more than these."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,16 @@ def grey(images: Images) -> Images:
         return images
     sums = np.einsum("...c,c->...", images, _SHARES, dtype=np.uint32, casting="unsafe")
     return ((sums + _HALF) >> 16).astype(np.uint8)
+
+
+def colored(images: NDArray[Any]) -> NDArray[Any]:
+    """Images in colour: in grey ones, red, green and blue become equal.
+
+    (…, 28, 28) becomes (…, 28, 28, 3); images in colour are returned.
+    """
+    if images.shape[-1] == len(_SHARES):
+        return images
+    return np.repeat(images[..., np.newaxis], len(_SHARES), axis=-1)
 
 
 def share_beyond_grey(images: Images) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
-from mnist_pipeline.data.color import grey
+from mnist_pipeline.data.color import colored, grey
 from mnist_pipeline.data.decoding import Grey, Levels
 
 Fit = Literal["whole", "mnist"]
@@ -74,9 +74,7 @@ def on_ground(
             opacity = picture[..., 3:].astype(np.float32) / 255
             blended = picture[..., :3] * opacity + paper * (1 - opacity)
             picture = np.rint(blended).astype(np.uint8)
-        elif color and picture.ndim == 2:
-            picture = np.repeat(picture[..., np.newaxis], 3, axis=2)
-        placed.append(picture if color else grey(picture))
+        placed.append(colored(picture) if color else grey(picture))
     return placed
 
 

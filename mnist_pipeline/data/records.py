@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.data.color import grey
+from mnist_pipeline.data.color import colored, grey
 from mnist_pipeline.data.conversion import IMAGE_SIDE, WHITE
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
@@ -46,6 +46,14 @@ class DataSet:
     def shape(self) -> tuple[int, ...]:
         """The shape of an image: rows, columns and, of images in colour, three channels."""
         return (IMAGE_SIDE, IMAGE_SIDE, *[3] * self.color)
+
+    def shown(self, images: np.ndarray) -> np.ndarray:
+        """Images as all pictures, figures and pages draw them.
+
+        Grey levels are drawn as ink on paper, colours as they are. So photos in grey levels get
+        colours; else they would be drawn as negatives.
+        """
+        return images if self.handwritten else colored(images)
 
     @property
     def is_mnist(self) -> bool:

@@ -44,7 +44,7 @@ class Entry(NamedTuple):
 def fitted(title: str, picture: np.ndarray, readings: Sequence[Reading]) -> Entry:
     """Reduce a picture to its size on the sheet, so that a large one takes no memory.
 
-    The picture is upright and grey, (rows, columns), as `pictures.read` returns it.
+    The picture is upright, (rows, columns) or in colour (rows, columns, 3), as in a `Page`.
     """
     image = Image.fromarray(picture)
     image.thumbnail(PICTURE_SIZE)
@@ -118,10 +118,9 @@ def _digit(number: int, reading: Reading, recognizer: Recognizer, font: str | No
         f"nearest: {', '.join(nearest)}",
     ]
     neighbors = [recognizer.training_image(near.index) for near in answer.neighbors]
-    strip = np.hstack([reading.image, *neighbors])
-    # Digits are drawn in black on white; photos are not drawn as negatives.
-    levels = strip if known.whole_pictures else 255 - strip
-    image = Image.fromarray(np.kron(levels, np.ones((ZOOM, ZOOM), np.uint8)))
+    strip = known.shown(np.hstack([reading.image, *neighbors]))
+    image = Image.fromarray(255 - strip if strip.ndim == 2 else strip)  # ink in black on white
+    image = image.resize((ZOOM * image.width, ZOOM * image.height), Image.Resampling.NEAREST)
     return _row(image, lines, WARNING_ROW if answer.is_doubtful else ROW, font)
 
 

@@ -212,6 +212,7 @@ class Recognizer(NamedTuple):
         return DataSet(
             class_names=tuple(content["names"]),
             noun=content["noun"],
+            handwritten=not content["whole"],
             whole_pictures=content["whole"],
             color=content["color"],
             ground=content["ground"],

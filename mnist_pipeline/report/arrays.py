@@ -47,6 +47,7 @@ class Images(NamedTuple):
     train: np.ndarray
     is_sampled: np.ndarray  # (n_test,): whether a test image is in the fair sample
     sample_size: int  # of the training images, which begin with a fair sample
+    num_scattered: int  # of the training images, which begin with points of the scatter plot
 
 
 def rounded(values: np.ndarray, step: float) -> Packed:
@@ -72,6 +73,7 @@ def embed(document: Document, values: Values) -> Markup:
     facts = {
         "models": list(document["models"]),
         "sample": images.sample_size,
+        "numScattered": images.num_scattered,
         "isWholeSample": images.sample_size == len(values["train_digits"].labels),
         "testSample": np.flatnonzero(images.is_sampled).tolist(),
         **topics.merged("facts", values),
@@ -90,7 +92,7 @@ def choose_images(document: Document, values: Values) -> Images:
 
     Test images: the first image of each class, a random sample, and the misread images, of better
     models first. Training images: a random sample, which begins with the points of the scatter
-    plot, then the neighbours of misread images.
+    plot, or those that fit, then the neighbours of misread images.
     """
     images, labels = values["test_digits"]
     room = _num_fitting(images, TEST_BYTES)
@@ -101,13 +103,15 @@ def choose_images(document: Document, values: Values) -> Images:
 
     images = values["train_digits"].images
     scattered = np.array(document["pca"]["scatter"]["index"])
-    room = max(len(scattered), _num_fitting(images, TRAIN_BYTES))
+    room = _num_fitting(images, TRAIN_BYTES)
+    if len(scattered) > room:
+        scattered = np.random.default_rng(0).permutation(scattered)[: 2 * room // 3]
     size = max(len(scattered), min(SAMPLE, 2 * room // 3))
     sample = _distinct(scattered, np.random.default_rng(0).permutation(len(images)))[:size]
     nearest = values["knn_predictions"].nearest["indices"]
     neighbors = nearest[_misread(document, *WITH_NEIGHBORS), :NUM_NEIGHBORS_SHOWN].ravel()
     train = _distinct(sample, neighbors)[:room]
-    return Images(test, train, np.isin(test, sampled), len(sample))
+    return Images(test, train, np.isin(test, sampled), len(sample), len(scattered))
 
 
 def _misread(document: Document, *models: str) -> np.ndarray:

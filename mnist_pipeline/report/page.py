@@ -31,7 +31,10 @@ def render(document: Document, values: Values) -> str:
         "titles": titles,
         "short": short_titles,
         "names": data["class_names"],
-        **{name: data[name] for name in ("noun", "nouns", "handwritten", "doubted_labels")},
+        "ground": values["raw_mnist"].data_set.ground,
+        **{
+            name: data[name] for name in ("noun", "nouns", "handwritten", "color", "doubted_labels")
+        },
     }
     return environment.get_template("page.html.j2").render(
         **document,
@@ -45,7 +48,10 @@ def render(document: Document, values: Values) -> str:
         long_names=figures.are_long(data["class_names"]),
         charts={name: Markup(svg) for name, svg in draw_charts(document, values).items()},
         pictures=topics.merged("pictures", document, values),
-        atlas=pictures.Atlas(values["test_digits"].images, topics.sprites(document)),
+        atlas=pictures.Atlas(
+            values["raw_mnist"].data_set.shown(values["test_digits"].images),
+            topics.sprites(document),
+        ),
         code_of={
             name: "\n\n".join(map(inspect.getsource, functions))
             for name, functions in topics.merged("code").items()

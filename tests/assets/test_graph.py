@@ -26,14 +26,17 @@ INPUTS = {
         "digit_images": {"raw_mnist", "train_digits"},
     },
     "pca": {
-        "data_mean": {"train_digits"},
+        "data_mean": {"train_digits", "raw_mnist"},
         "centered_data": {"train_digits", "data_mean"},
         "covariance": {"centered_data"},
         "eigendecomposition": {"covariance"},
         "projections": {"centered_data", "eigendecomposition", "raw_mnist", "train_digits"},
-        "reconstructions": {"digit_images", "test_digits", "data_mean", "eigendecomposition"},
+        "reconstructions": {
+            *("digit_images", "test_digits", "raw_mnist"),
+            *("data_mean", "eigendecomposition"),
+        },
     },
-    "harris": {"harris_corners": {"digit_images"}},
+    "harris": {"harris_corners": {"digit_images", "raw_mnist"}},
     "knn": {
         "knn_model": {"train_digits", "data_mean", "eigendecomposition"},
         "knn_predictions": {"knn_model", "test_digits"},

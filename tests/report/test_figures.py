@@ -81,7 +81,7 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
     ),
     "harris_corners": lambda: figures.harris_corners(IMAGES[:10], IMAGES[:10] > 250),
     "gradients": _gradients,
-    "templates": lambda: figures.templates(VECTORS.T[:10], np.ones(784), 28, CLASS_NAMES),
+    "templates": lambda: figures.templates(VECTORS.T[:10], np.ones(784), (28, 28), CLASS_NAMES),
     "learning_curves": lambda: figures.learning_curves(*LEARNING, "Softmax regression"),
     "votes": lambda: figures.votes(
         {"k": [1, 2, 3], "nearest": [0.9, 0.91, 0.92], "smallest": [0.9, 0.85, 0.91]}

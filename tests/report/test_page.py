@@ -138,8 +138,9 @@ def test_a_page_with_many_misread_images_contains_as_many_as_fit(
     bundle = json.loads(arrays.embed(composed, values))
     assert 10 < bundle["layout"]["test.images"]["shape"][0] < 50
     assert 0 < len(bundle["facts"]["testSample"]) < 20
-    points = len(composed["pca"]["scatter"]["index"])
-    assert bundle["facts"]["sample"] == bundle["layout"]["train.images"]["shape"][0] == points
+    facts, points = bundle["facts"], len(composed["pca"]["scatter"]["index"])
+    num_images = bundle["layout"]["train.images"]["shape"][0]
+    assert 0 < facts["numScattered"] <= facts["sample"] <= num_images < points
 
 
 def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> None:

@@ -22,7 +22,7 @@ def _levels(uri: str) -> np.ndarray:
 
 def test_levels_are_rounded_and_clipped_with_ink_drawn_black() -> None:
     image = np.array([[-40.0, -0.2, 0.4], [127.6, 254.7, 300.0]])
-    assert _levels(pictures.grey(image)).tolist() == [[255, 255, 255], [127, 0, 0]]
+    assert _levels(pictures.picture(image)).tolist() == [[255, 255, 255], [127, 0, 0]]
 
 
 def test_signed_values_are_red_above_zero_transparent_at_zero_and_blue_below() -> None:

@@ -32,7 +32,7 @@ JUDGED = """async (images) => {
 }"""
 DRAW = """async ([strokes, pen]) => {
   const { models } = await loaded;
-  const canvas = paintOnWhite(656, 496, (context) => {
+  const canvas = paintOnGround(656, 496, (context) => {
     context.translate(8, 8);
     Object.assign(context, { lineCap: "round", lineJoin: "round", lineWidth: pen });
     context.beginPath();

@@ -21,7 +21,8 @@ def image_grid(
     """Images (n_images, height, width), with a last axis of 3 in colour, in rows of `columns`, with
     a caption under each.
 
-    Values are levels in 0–255. If `signed`, they have any scale, and each image is scaled by its
+    Values are levels in 0–255. Grey ones are drawn as ink on paper, so photos come as
+    `DataSet.shown` returns them. If `signed`, they have any scale, and each image is scaled by its
     largest magnitude: positive values are drawn red and negative values blue, and in colour zero is
     drawn grey.
     """
@@ -46,7 +47,7 @@ def image_grid(
     axes = figure.add_axes((0, 0, 1, mosaic_height / inches_high))
     cmap, low, high = ("RdBu_r", -1.0, 1.0) if signed else ("gray_r", 0.0, 255.0)
     if channels:
-        mosaic = np.nan_to_num(mosaic, nan=255) / 255
+        mosaic = np.clip(mosaic / 255, 0, 1)
     axes.imshow(mosaic, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
     axes.set_axis_off()
     axes.set_title(title)

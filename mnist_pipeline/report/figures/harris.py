@@ -12,9 +12,12 @@ from mnist_pipeline.report.figures import style
 
 
 def harris_corners(images: np.ndarray, corners: np.ndarray) -> Figure:
-    """The first ten images with their corners, both (n, height, width)."""
+    """The first ten images with their corners (n, height, width).
+
+    The images are those that `image_grid` draws, grey or in colour.
+    """
     images = images[: style.MAX_COLUMNS]
-    height, width = images.shape[1:]
+    height, width = images.shape[1:3]
     image, y, x = np.nonzero(corners[: style.MAX_COLUMNS])
 
     def draw(axes: Axes) -> None:

@@ -142,7 +142,7 @@ def reconstructions(
     """The first ten digits in columns; the originals and numbers of components k in rows.
 
     `originals` has shape (n_digits, height, width), `images` (n_values_of_k, n_digits, height,
-    width).
+    width); of photos, both have a last axis of colours, as `DataSet.shown` returns them.
     """
     rows = np.concatenate([originals[None], images])[:, : style.MAX_COLUMNS]
     columns = rows.shape[1]

@@ -1,7 +1,7 @@
 // A canvas on which people draw with a mouse, a finger, a pen or the keyboard. All lengths are in
 // units of the drawing; the canvas has the same aspect. Its style has the colours --ink and
 // --accent.
-import { clip, DIRECTIONS, paintOnWhite } from "./shared.js";
+import { clip, DIRECTIONS, paintOnGround } from "./shared.js";
 
 const WIDTH = 640;
 const HEIGHT = 480;
@@ -136,7 +136,7 @@ export const createDrawing = (canvas, { penWidth, onChange, onEnd, decorate }) =
   };
   // A new canvas with the strokes in black on white paper, as the models see them.
   const toPaper = () =>
-    paintOnWhite(WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN, (target) => {
+    paintOnGround(WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN, (target) => {
       target.translate(MARGIN, MARGIN);
       paintStrokes(target, current().strokes, "#000");
     });

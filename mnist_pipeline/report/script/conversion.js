@@ -28,7 +28,7 @@ const mapped = (values, width, outputs) => {
 };
 export const mappedTwice = (values, width, down, across) =>
   mapped(mapped(values, width, down), down.length, across);
-const normalized = (taps) => {
+export const normalized = (taps) => {
   const total = sum(taps.map(([, weight]) => weight));
   return taps.map(([row, weight]) => [row, weight / total]);
 };
@@ -36,6 +36,7 @@ const normalized = (taps) => {
 // Pillow's kernels with their support.
 const cubic = (x) => (x < 1 ? (1.5 * x - 2.5) * x * x + 1 : ((-0.5 * x + 2.5) * x - 4) * x + 2);
 const BICUBIC = [(x) => (Math.abs(x) < 2 ? cubic(Math.abs(x)) : 0), 2];
+export const BILINEAR = [(x) => Math.max(0, 1 - Math.abs(x)), 1];
 export const BOX = [(x) => (x > -0.5 && x <= 0.5 ? 1 : 0), 0.5];
 // The taps of Pillow's resize of the pixels from `start` to `end`. There is no ink outside.
 export const resizing = (length, start, end, count, [kernel, support]) => {

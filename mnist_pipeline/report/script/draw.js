@@ -1,11 +1,11 @@
 // The first figure: a test digit draws itself while the models answer, and then the pen is the
 // reader's.
 
-import { SIDE } from "./algebra.js";
+import { greyLevels, NUM_PIXELS, SIDE } from "./algebra.js";
 import { showAnswers } from "./answers.js";
 import { createDrawing, offerUndo } from "./canvas.js";
-import { data, isStill, openFigure, paintInk, perFrame } from "./page.js";
-import { fitDigit, fitWhole, fitWritten, greyOf, reduced } from "./pictures.js";
+import { data, isStill, openFigure, paintImage, perFrame } from "./page.js";
+import { colorsOf, fitDigit, fitWhole, fitWritten, greyOf, reduced } from "./pictures.js";
 import { element, offerFiles } from "./shared.js";
 import { loaded } from "./start.js";
 
@@ -82,38 +82,43 @@ loaded.then(({ arrays, models, reader }) => {
     const { picture } = drawing.current();
     const digit = currentDigit();
     cleared = digit ? null : reader.current();
-    if (picture?.isInk) paintInk(picture.image, digit.image); // whole, if it was still appearing
+    if (picture?.isPainted) paintImage(picture.image, digit.image); // whole, if it still appeared
     if (digit) return show(digit);
     find(".answers").classList.add("empty");
     say(picture ? `no ${data.noun} found in this picture` : INVITATION, Boolean(picture));
   };
   const present = (digit) => {
-    const image = paintInk(element("canvas"), digit.image);
-    drawing.show({ image, isInk: true, digit });
+    const image = paintImage(element("canvas"), digit.image);
+    drawing.show({ image, isInk: data.handwritten, isPainted: true, digit });
     return image;
   };
   const open = async (file) => {
     if (!file) return;
     const bitmap = await createImageBitmap(file).catch(() => null);
     if (!bitmap) return say(`this browser can't show ${file.name}; try a PNG or JPEG picture`);
-    const image = reduced(bitmap);
+    const image = reduced(bitmap, data.ground);
+    const levels = data.color ? colorsOf(image) : greyOf(image);
     const fit = arrays.facts.doubt.whole ? fitWhole : fitDigit;
-    drawing.show({ image, digit: fit(greyOf(image), image.width) });
+    drawing.show({ image, digit: fit(levels, image.width, data.color ? 3 : 1) });
   };
 
   const showAnother = () => {
     chosen = (chosen + 1) % data.names.length;
     const digit = reader.digitOf(chosen);
     const image = present(digit);
-    const way = wayOf(digit.image);
+    const way = wayOf(greyLevels(digit.image));
+    const channels = digit.image.length / NUM_PIXELS;
     let start = null;
     const step = (now) => {
       if (reader.current() !== shown) return; // another figure chose a digit
       start ??= now;
       const share = isStill() ? 1 : Math.min(1, (now - start) / DURATION);
       const part = new Uint8Array(digit.image.length);
-      for (const pixel of way.slice(0, share * way.length)) part[pixel] = digit.image[pixel];
-      paintInk(image, part);
+      for (const pixel of way.slice(0, share * way.length)) {
+        const [from, to] = [channels * pixel, channels * (pixel + 1)];
+        part.set(digit.image.subarray(from, to), from);
+      }
+      paintImage(image, part);
       drawing.redraw();
       playing = share < 1 ? requestAnimationFrame(step) : 0;
       show(share < 1 ? { ...digit, image: part } : digit);

@@ -23,32 +23,43 @@ export const setAttributes = (target, attributes) => {
 export const svg = (name, attributes) =>
   setAttributes(document.createElementNS(SVG, name), attributes);
 
-// Paint an image of side × side pixels. colorOf(value) returns red, green, blue and opacity.
-const paintImage = (canvas, values, side, colorOf) => {
+// Paint side × side pixels. colorOf(pixel) returns red, green, blue and opacity.
+const paintPixels = (canvas, side, colorOf) => {
   Object.assign(canvas, { width: side, height: side });
   const context = canvas.getContext("2d");
   const pixels = context.createImageData(side, side);
-  values.forEach((value, i) => pixels.data.set(colorOf(value), 4 * i));
+  for (let pixel = 0; pixel < side ** 2; pixel++) pixels.data.set(colorOf(pixel), 4 * pixel);
   context.putImageData(pixels, 0, 0);
   return canvas;
 };
-// Paper is transparent. The style sheet turns black ink into white ink on a dark page.
-export const paintInk = (canvas, levels, side = SIDE) =>
-  paintImage(canvas, levels, side, (level) => [0, 0, 0, level]);
-// Zero is transparent, positive values are red, negative values are blue. The largest value has the
-// full colour, or `least` if that is larger.
+const areColors = (values, side) => values.length > side ** 2;
+const paintColors = (canvas, values, side) =>
+  paintPixels(canvas, side, (pixel) => [...values.slice(3 * pixel, 3 * pixel + 3), 255]);
+// Photos are painted as they are. Ink is painted black on transparent paper; the style sheet turns
+// it into white ink on a dark page.
+export const paintImage = (canvas, levels, side = SIDE) => {
+  if (areColors(levels, side)) return paintColors(canvas, levels, side);
+  const ofInk = (pixel) => [0, 0, 0, levels[pixel]];
+  const ofLight = (pixel) => [levels[pixel], levels[pixel], levels[pixel], 255];
+  return paintPixels(canvas, side, data.handwritten ? ofInk : ofLight);
+};
+// Zero is transparent, positive values are red, negative values are blue; in colour, zero is the
+// middle grey. The largest value has the full colour, or `least` if that is larger.
 export const paintSigned = (canvas, values, side = SIDE, least = 1e-12) => {
   const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), least);
-  const opacityOf = (value) => (255 * Math.abs(value)) / largest;
-  return paintImage(canvas, values, side, (value) => [
-    ...(value > 0 ? RED : BLUE),
-    opacityOf(value),
+  if (areColors(values, side)) {
+    const levels = values.map((value) => 127.5 * (1 + value / largest));
+    return paintColors(canvas, levels, side);
+  }
+  return paintPixels(canvas, side, (pixel) => [
+    ...(values[pixel] > 0 ? RED : BLUE),
+    (255 * Math.abs(values[pixel])) / largest,
   ]);
 };
 export const createFace = (levels, caption) => {
   const canvas = element("canvas", { className: "ink", role: "img", ariaLabel: caption });
   const face = element("div", { className: "face" }, canvas, element("span", {}, caption));
-  paintInk(canvas, levels);
+  paintImage(canvas, levels);
   return face;
 };
 

@@ -1,7 +1,7 @@
 // From a drawing or a plain picture to the image that the models see, as `predict` converts them.
-import { SIDE } from "./algebra.js";
-import { BOX, mappedTwice, resizing, toMnist } from "./conversion.js";
-import { clip, scaledOnWhite } from "./shared.js";
+import { byChannel, SIDE } from "./algebra.js";
+import { BILINEAR, BOX, mappedTwice, normalized, resizing, toMnist } from "./conversion.js";
+import { clip, scaledOnGround } from "./shared.js";
 
 const LARGEST = 640; // pixels
 const MARGIN = 4; // pixels
@@ -10,9 +10,15 @@ const FAINTEST = 40; // grey levels; the least contrast of ink
 const STEEPER = 1.4; // of the edges of ink
 const SPECK = 0.15; // share of the ink of the largest piece
 
-// A canvas with the picture on white paper, at most LARGEST pixels wide and high.
-export const reduced = (bitmap) =>
-  scaledOnWhite(bitmap, Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height)));
+// A canvas with the picture on a ground, at most LARGEST pixels wide and high.
+export const reduced = (bitmap, ground) =>
+  scaledOnGround(bitmap, Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height)), ground);
+
+// Red, green and blue of each pixel.
+export const colorsOf = (canvas) => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return data.filter((_, at) => at % 4 < 3);
+};
 
 export const greyOf = (canvas) => {
   const { width, height } = canvas;
@@ -31,12 +37,14 @@ const borderOf = (grey, width) => {
   return border[Math.floor(border.length / 2)];
 };
 
-// The whole picture, as in data/conversion.py: its larger side gets 28 pixels, the rest the level
-// of the border.
-export const fitWhole = (grey, width) => {
+// A channel of the whole picture, as in data/conversion.py: its larger side gets 28 pixels, the
+// rest the level of the border.
+const fitChannel = (grey, width) => {
   const height = grey.length / width;
   const scale = Math.max(height, width) / SIDE;
-  const axis = (side) => resizing(side, 0, side, Math.max(1, Math.round(side / scale)), BOX);
+  const kernel = scale > 1 ? BOX : BILINEAR;
+  const axis = (side) =>
+    resizing(side, 0, side, Math.max(1, Math.round(side / scale)), kernel).map(normalized);
   const [down, across] = [axis(height), axis(width)];
   const top = Math.floor((SIDE - down.length) / 2);
   const left = Math.floor((SIDE - across.length) / 2);
@@ -45,8 +53,11 @@ export const fitWhole = (grey, width) => {
     const row = top + Math.floor(i / across.length);
     image[SIDE * row + left + (i % across.length)] = Math.round(level);
   });
-  return { image };
+  return image;
 };
+export const fitWhole = (levels, width, channels = 1) => ({
+  image: byChannel(levels, channels, (channel) => fitChannel(channel, width)),
+});
 
 // The pieces between blank columns: { left, right, ink }.
 const piecesOf = (grey, width) => {

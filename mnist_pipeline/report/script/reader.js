@@ -1,10 +1,10 @@
 // The digit that the figures share: a test digit of the page, or what the reader draws or drops.
-// It is { image, label, place }: 784 grey levels, the true class, and the position among the test
-// digits of the page; label and place are null if nobody knows them.
+// It is { image, label, place }: 784 grey levels, or as many colours, the true class, and the
+// position among the test digits of the page; label and place are null if nobody knows them.
 
 import { entryAt } from "./algebra.js";
 import { answersTo } from "./answers.js";
-import { paintInk, perFrame, setAttributes } from "./page.js";
+import { paintImage, perFrame, setAttributes } from "./page.js";
 
 const TRIED = 20; // test digits of a class
 // Figures this close to the screen follow the digit at once, the others when they come closer.
@@ -62,7 +62,7 @@ export const createReader = (arrays, models) => {
       button.addEventListener("click", () => show(digitOf(label))),
     );
     const updateAll = (...shown) => {
-      for (const canvas of mine) paintInk(canvas, digit.image);
+      for (const canvas of mine) paintImage(canvas, digit.image);
       buttons.forEach((button, label) =>
         setAttributes(button, { "aria-pressed": label === digit.label }),
       );

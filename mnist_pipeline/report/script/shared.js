@@ -22,20 +22,20 @@ export const formatPercent = (share) => {
   return share < 0.0005 && share > 0 ? "<0.1%" : `${(100 * share).toFixed(1)}%`;
 };
 
-// A new canvas that paint(context) has painted on white paper.
-export const paintOnWhite = (width, height, paint) => {
+// A new canvas that paint(context) has painted on white paper, or on another colour.
+export const paintOnGround = (width, height, paint, ground = "#ffffff") => {
   const canvas = element("canvas", { width, height });
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  Object.assign(context, { fillStyle: "#fff", imageSmoothingQuality: "high" });
+  Object.assign(context, { fillStyle: ground, imageSmoothingQuality: "high" });
   context.fillRect(0, 0, width, height);
   paint(context);
   return canvas;
 };
 
-// A picture on white paper, larger or smaller by a factor.
-export const scaledOnWhite = (bitmap, scale) => {
+// A picture on a ground, larger or smaller by a factor.
+export const scaledOnGround = (bitmap, scale, ground) => {
   const size = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(scale * side)));
-  return paintOnWhite(...size, (context) => context.drawImage(bitmap, 0, 0, ...size));
+  return paintOnGround(...size, (context) => context.drawImage(bitmap, 0, 0, ...size), ground);
 };
 
 // Call open(file) for a file that people choose, paste, or drop anywhere on the page. The file is

@@ -5,7 +5,7 @@ import {
   element,
   formatPercent,
   offerFiles,
-  scaledOnWhite,
+  scaledOnGround,
 } from "../../report/script/shared.js";
 
 const PAUSE = 60; // milliseconds between requests during a stroke
@@ -38,6 +38,7 @@ let isReady = false;
 let hasFailed = false;
 let classes = []; // names
 let noun = "digit"; // what an image shows
+let ground = "#ffffff"; // under transparent pictures
 let request = null; // the controller of the request on its way
 let timer = 0;
 let announcement = 0;
@@ -92,7 +93,7 @@ pen.addEventListener("input", drawing.redraw);
 const encode = (bitmap) => {
   let scale = Math.min(1, MAX_SIDE / Math.max(bitmap.width, bitmap.height));
   for (;;) {
-    const image = scaledOnWhite(bitmap, scale);
+    const image = scaledOnGround(bitmap, scale, ground);
     for (const format of ["image/png", "image/jpeg"]) {
       const uri = image.toDataURL(format, 0.92);
       if (uri.length <= MAX_LENGTH) return { image, uri };
@@ -149,6 +150,8 @@ const postDrawing = async (signal) => {
   if (!response.ok) throw new Error(message);
   classes = content.classes;
   noun = content.noun;
+  ground = content.ground;
+  document.body.classList.toggle("photos", !content.handwritten);
   if (noun !== "digit") {
     document.title = `Recognize ${noun}s`;
     find("h1").textContent = document.title;

@@ -26,7 +26,7 @@ from mnist_pipeline.handwriting.recognizer import (
 )
 from mnist_pipeline.methods.table import MODELS, number_in_words
 from mnist_pipeline.report import scripts
-from mnist_pipeline.report.pictures import grey
+from mnist_pipeline.report.pictures import picture
 from mnist_pipeline.runtime.project import DRAW, REPORT
 from mnist_pipeline.runtime.storage import storage
 
@@ -80,6 +80,8 @@ def _answer(content: bytes) -> dict[str, Any]:
         "text": text_of(readings),
         "classes": recognizer.known.class_names,
         "noun": recognizer.known.noun,
+        "handwritten": recognizer.known.handwritten,
+        "ground": recognizer.known.ground,
     }
 
 
@@ -94,16 +96,16 @@ def _examples() -> list[dict[str, str]]:
     except (HTTPException, storage.StorageError):
         return []
     known = recognizer.known
-    images = 255 - test.images if known.whole_pictures else test.images  # `grey` draws ink black
     names = known.class_names[:MAX_EXAMPLES]
     places = [np.flatnonzero(test.labels == label)[:MAX_CANDIDATES] for label in range(len(names))]
-    readings = iter(recognizer.read(list(255 - images[np.concatenate(places)])))
+    tried = test.images[np.concatenate(places)]
+    readings = iter(recognizer.read(list(255 - tried if known.handwritten else tried)))
     examples = []
     for name, candidates in zip(names, places):
         is_clear = [headline(next(readings), known) == name for _ in candidates]
         if is_clear:
-            chosen = images[candidates[np.argmax(is_clear)]]
-            examples.append({"name": name, "picture": grey(chosen)})
+            chosen = test.images[candidates[np.argmax(is_clear)]]
+            examples.append({"name": name, "picture": picture(known.shown(chosen))})
     return examples
 
 
@@ -168,9 +170,11 @@ def _picture(body: bytes) -> bytes:
 
 def _format_reading(recognizer: Recognizer, reading: Reading) -> dict[str, Any]:
     """Format the results for one digit, with images as data URIs."""
-    document = reading.document(recognizer.known)
+    known = recognizer.known
+    document = reading.document(known)
     for neighbor in document["neighbors"]:
-        neighbor["picture"] = grey(recognizer.training_image(neighbor["index"]))
-    document["seen"] = grey(reading.image)
-    document["reconstruction"] = grey(reading.recognition.reconstruction)
+        image = recognizer.training_image(neighbor["index"])
+        neighbor["picture"] = picture(known.shown(image))
+    document["seen"] = picture(known.shown(reading.image))
+    document["reconstruction"] = picture(known.shown(reading.recognition.reconstruction))
     return document

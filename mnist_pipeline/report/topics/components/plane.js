@@ -6,7 +6,7 @@ import {
   data,
   formatTerm,
   openFigure,
-  paintInk,
+  paintImage,
   setAttributes,
   svg,
 } from "../../script/page.js";
@@ -37,8 +37,9 @@ loaded.then(({ arrays, models: { pca }, reader }) => {
   // The outermost marks have the smallest and the largest coordinates.
   const marks = findAll('.plot [id^="scatter-class-"] use');
   const drawn = (axis) => rangeOf(marks.map((mark) => Number(mark.getAttribute(axis))));
-  const across = createScale(drawn("x"), rangeOf(coordinates.map(([a]) => a)));
-  const down = createScale(drawn("y"), rangeOf(coordinates.map(([, b]) => b)).reverse());
+  const [ofFirst, ofSecond] = arrays.facts.plane;
+  const across = createScale(drawn("x"), ofFirst);
+  const down = createScale(drawn("y"), [...ofSecond].reverse());
 
   const yours = svg("g", { class: "yours" });
   const ring = svg("g", { class: "ring" });
@@ -61,9 +62,9 @@ loaded.then(({ arrays, models: { pca }, reader }) => {
     );
     const label = data.names[arrays["train.labels"][near]];
     shift(ring, x, y);
-    paintInk(made, pca.imageOf([a, b]));
+    paintImage(made, pca.imageOf([a, b]));
     find(".made-of").textContent = `mean ${formatTerm(a, "v₁")} ${formatTerm(b, "v₂")}`;
-    paintInk(nearest, imageOf(near));
+    paintImage(nearest, imageOf(near));
     find(".nearest").textContent = `nearest: ${label}, № ${arrays["train.indices"][near]}`;
   });
   find(".locate").addEventListener("click", () => moveTo(...placeOf(reader.current().image)));

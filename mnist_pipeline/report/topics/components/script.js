@@ -1,18 +1,17 @@
 // The reader's digit as the mean plus an amount of each component, and a slider that adds them one
 // after the other.
-import { entryAt, SIDE } from "../../script/algebra.js";
+import { entryAt, greyLevels, NUM_PIXELS } from "../../script/algebra.js";
 import {
   data,
   formatTerm,
   openFigure,
-  paintInk,
+  paintImage,
   paintSigned,
   setAttributes,
 } from "../../script/page.js";
 import { formatPercent } from "../../script/shared.js";
 import { loaded } from "../../script/start.js";
 
-const NUM_PIXELS = SIDE ** 2;
 const WIDTH = 480; // of the curve
 const HEIGHT = 90;
 const SUBSCRIPTS = "₁₂₃₄₅₆₇₈";
@@ -24,7 +23,7 @@ loaded.then(({ arrays, models: { pca }, reader }) => {
   const [first, ...terms] = findAll(".terms .face");
   let coordinates;
   let errors; // by number of components
-  paintInk(first.firstChild, mean);
+  paintImage(first.firstChild, mean);
   terms.forEach(({ firstChild: canvas }, i) =>
     paintSigned(canvas, entryAt(arrays["pca.components"], i)),
   );
@@ -32,7 +31,7 @@ loaded.then(({ arrays, models: { pca }, reader }) => {
   // The root mean square error with k components, in grey levels. Components are orthogonal, so
   // their squares add up.
   const errorsOf = (image) => {
-    let left = image.reduce((total, level, i) => total + (level - mean[i]) ** 2, 0);
+    let left = greyLevels(image).reduce((total, level, i) => total + (level - mean[i]) ** 2, 0);
     const squares = [left];
     for (const coordinate of coordinates) {
       left -= coordinate ** 2;
@@ -46,7 +45,7 @@ loaded.then(({ arrays, models: { pca }, reader }) => {
     const [cx, cy] = pointAt(k);
     const error = `Error of this ${data.noun}: ${errors[k].toFixed(1)} grey levels`;
     const share = formatPercent(arrays.facts.shares[k]);
-    paintInk(find("canvas"), pca.imageOf(coordinates.subarray(0, k)));
+    paintImage(find("canvas"), pca.imageOf(coordinates.subarray(0, k)));
     setAttributes(find("circle"), { cx, cy });
     find(".message").textContent = `${error}. Variance of all ${data.nouns} explained: ${share}.`;
     find(".count").textContent = `k = ${k}`;

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mnist_pipeline.data.color import grey
 from mnist_pipeline.methods import pca
 from mnist_pipeline.report import figures
 from mnist_pipeline.report import pictures as drawn
@@ -32,7 +33,8 @@ def numbers(values: Values) -> Named:
     labels = values["train_digits"].labels
     scattered = figures.scattered(labels)
     x, y = values["projections"][scattered, :2].T
-    differences = reconstructions.images[-1] - values["digit_images"]  # from most components
+    # With the most components.
+    differences = reconstructions.images[-1] - grey(values["digit_images"])
     errors = np.sqrt(np.mean(differences**2, axis=(1, 2)))  # (n_digits,)
     return {
         "pca": {
@@ -80,15 +82,15 @@ def charts(document: Document, values: Values) -> Named:
 
 def pictures(document: Document, values: Values) -> Named:
     """The mean, the covariance, the eigenvectors, and the images from k components."""
-    digits, mean, covariance = (
-        values[name] for name in ("digit_images", "data_mean", "covariance")
-    )
-    side, half = digits.shape[-1], len(covariance) // 2
+    mean, covariance = values["data_mean"], values["covariance"]
+    originals = grey(values["digit_images"])
+    shown = values["raw_mnist"].data_set.shown
+    side, half = originals.shape[-1], len(covariance) // 2
     halved = covariance.reshape(half, 2, half, 2).mean(axis=(1, 3))
     covariances = covariance.reshape(side, side, side, side)
     eigenvectors = values["eigendecomposition"].eigenvectors.T[: figures.NUM_EIGENVECTORS]
     return {
-        "mean": drawn.grey(255 * mean.reshape(side, side) / (mean.max() or 1)),
+        "mean": drawn.picture(shown(255 * mean.reshape(side, side) / (mean.max() or 1))),
         "covariance": drawn.diverging(
             figures.signed_root(halved), document["pca"]["largest_covariance"] ** 0.5
         ),
@@ -98,9 +100,10 @@ def pictures(document: Document, values: Values) -> Named:
             for column in PIXELS
         ],
         "eigenvectors": [drawn.diverging(vector.reshape(side, side)) for vector in eigenvectors],
-        "originals": drawn.strip(digits[: figures.MAX_COLUMNS]),
+        "originals": drawn.strip(shown(originals[: figures.MAX_COLUMNS])),
         "reconstructions": [
-            drawn.strip(row[: figures.MAX_COLUMNS]) for row in values["reconstructions"].images
+            drawn.strip(shown(row[: figures.MAX_COLUMNS]))
+            for row in values["reconstructions"].images
         ],
     }
 
@@ -126,9 +129,12 @@ def arrays(values: Values, images: Images) -> Arrays:
 
 
 def facts(values: Values) -> Named:
-    """The share of the variance in the first k components, and how many points the plane has."""
+    """The share of the variance in the first k components, and the range of each axis of the
+    plane.
+    """
     shares = pca.explained_share(values["eigendecomposition"].eigenvalues)
+    points = values["projections"][figures.scattered(values["train_digits"].labels), :2]
     return {
         "shares": [0, *shares.round(5).tolist()],
-        "numScattered": len(figures.scattered(values["train_digits"].labels)),
+        "plane": np.stack([points.min(axis=0), points.max(axis=0)], axis=1).tolist(),
     }

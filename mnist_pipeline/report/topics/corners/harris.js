@@ -1,5 +1,5 @@
 // Harris corners as PCA of the gradients around a pixel, as in methods/harris.py.
-import { isInside, SIDE } from "../../script/algebra.js";
+import { greyLevels, isInside, SIDE } from "../../script/algebra.js";
 import { clip } from "../../script/shared.js";
 
 const KAPPA = 0.05;
@@ -41,7 +41,7 @@ const analyse = (points) => {
 };
 // For each pixel, the gradients around it; beyond the border they are zero.
 export const analysePixels = (image) => {
-  const gradients = gradientsOf(image);
+  const gradients = gradientsOf(greyLevels(image));
   const gradientAt = ([row, column]) =>
     isInside(row, column) ? gradients[SIDE * row + column] : [0, 0];
   return gradients.map((_, pixel) => analyse(around(pixel).map(gradientAt)));

@@ -6,7 +6,7 @@ import {
   createPixel,
   formatCount,
   openFigure,
-  paintInk,
+  paintImage,
   setAttributes,
   svg,
 } from "../../script/page.js";
@@ -56,7 +56,7 @@ loaded.then(({ reader }) => {
     const circles = cornersOf(pixels).map((at) =>
       svg("circle", { cx: at % SIDE, cy: Math.floor(at / SIDE), r: 1.3 }),
     );
-    setAttributes(find("image"), { href: paintInk(element("canvas"), image).toDataURL() });
+    setAttributes(find("image"), { href: paintImage(element("canvas"), image).toDataURL() });
     find(".found").replaceChildren(...circles);
     goTo("corner");
   });

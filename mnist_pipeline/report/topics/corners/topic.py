@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mnist_pipeline.data.color import grey
 from mnist_pipeline.methods import harris
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
@@ -14,7 +15,7 @@ APPENDIX = (Part(30, "harris", "Harris corners", "corners/appendix.html.j2"),)
 def numbers(values: Values) -> Named:
     """Corners, the difference from PCA, and three places."""
     corners = values["harris_corners"]
-    place_digit, places = harris.clearest_places(values["digit_images"], corners.response)
+    place_digit, places = harris.clearest_places(grey(values["digit_images"]), corners.response)
     return {
         "harris": {
             "digits": {
@@ -38,7 +39,8 @@ def numbers(values: Values) -> Named:
 
 def charts(document: Document, values: Values) -> Named:
     """The gradients around three places."""
-    _, places = harris.clearest_places(values["digit_images"], values["harris_corners"].response)
+    originals = grey(values["digit_images"])
+    _, places = harris.clearest_places(originals, values["harris_corners"].response)
     return {
         f"gradients_{name}": figures.side_by_side(panel, size=figures.SQUARE)
         for name, panel in figures.gradients(places).items()

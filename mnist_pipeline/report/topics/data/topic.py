@@ -34,16 +34,18 @@ def numbers(values: Values) -> Named:
             "noun": data_set.noun,
             "nouns": data_set.nouns,
             "handwritten": data_set.handwritten,
+            "color": data_set.color,
         }
     }
 
 
 def pictures(document: Document, values: Values) -> Named:
     """One image of each class, and the mean image of each class."""
+    shown = values["raw_mnist"].data_set.shown
     means = datasets.class_means(values["train_digits"])
     return {
-        "digits": [drawn.grey(image) for image in values["digit_images"]],
-        "class_means": [drawn.grey(image) for image in means],
+        "digits": [drawn.picture(image) for image in shown(values["digit_images"])],
+        "class_means": [drawn.picture(image) for image in shown(means)],
     }
 
 

@@ -7,7 +7,7 @@ import {
   data,
   formatCount,
   openFigure,
-  paintInk,
+  paintImage,
   perFrame,
 } from "../../script/page.js";
 import { element } from "../../script/shared.js";
@@ -36,7 +36,7 @@ loaded.then(({ arrays, models }) => {
     const degrees = Number(turn.value);
     const turned = deformations.turned(image, -degrees);
     const answers = degrees ? answersTo(turned, models) : { rows: stored };
-    paintInk(find("canvas"), turned);
+    paintImage(find("canvas"), turned);
     showAnswers(find(".answers"), answers.rows);
     turn.nextElementSibling.textContent = `${degrees}°`;
     const lacksSome = !degrees && nearest.includes(-1);

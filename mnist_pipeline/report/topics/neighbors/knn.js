@@ -1,5 +1,5 @@
 // k-nearest neighbours, as in methods/knn, among the training digits of the page.
-import { SIDE, transposed } from "../../script/algebra.js";
+import { transposed } from "../../script/algebra.js";
 
 const NUM_NEAREST = 3;
 // Bit masks for a difference x − t. ALL keeps the number. BYTE keeps its lowest 8 bits, so that −2
@@ -12,8 +12,8 @@ export const createKnn = (arrays) => {
   const { sample, numNeighbors } = arrays.facts;
   const indices = arrays["train.indices"];
   const labels = arrays["train.labels"];
-  const numPixels = SIDE ** 2;
-  const images = arrays["train.images"].subarray(0, sample * numPixels);
+  const numLevels = arrays["train.images"].length / indices.length; // of an image
+  const images = arrays["train.images"].subarray(0, sample * numLevels);
   const levels = transposed(images, sample); // pixel by pixel
   const order = [...Array(sample).keys()].sort((a, b) => indices[a] - indices[b]); // of training
 
@@ -24,7 +24,7 @@ export const createKnn = (arrays) => {
     for (let i = 0; i < levels.length; i++) blank[i % sample] += (-levels[i] & bits) ** 2;
     return (image) => {
       const sums = blank.slice();
-      for (let pixel = 0; pixel < numPixels; pixel++) {
+      for (let pixel = 0; pixel < numLevels; pixel++) {
         const level = Math.round(image[pixel]);
         for (let i = 0, at = pixel * sample; level > 0 && i < sample; i++, at++) {
           sums[i] += ((level - levels[at]) & bits) ** 2 - (-levels[at] & bits) ** 2;

@@ -2,7 +2,7 @@
 // subtracted as bytes.
 import { entryAt } from "../../script/algebra.js";
 import { showAnswers } from "../../script/answers.js";
-import { createFace, data, formatCount, openFigure, paintInk } from "../../script/page.js";
+import { createFace, data, formatCount, openFigure, paintImage } from "../../script/page.js";
 import { element } from "../../script/shared.js";
 import { loaded } from "../../script/start.js";
 
@@ -39,7 +39,7 @@ loaded.then(({ arrays, models: { knn }, reader }) => {
   // The difference from the nearest digit at each pixel, by one kind of subtraction.
   const showDifference = (face, name, levels, isUsed) => {
     const [canvas, caption] = face.children;
-    paintInk(canvas, levels);
+    paintImage(canvas, levels);
     caption.textContent = `${name}: ${formatCount(Math.hypot(...levels))}`;
     face.classList.toggle("used", isUsed);
   };

@@ -9,7 +9,7 @@ from mnist_pipeline.report import pictures as drawn
 from mnist_pipeline.report.arrays import Arrays, Images, Packed
 from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
 
-READS = ("knn_model", "knn_predictions", "train_digits", "test_digits")
+READS = ("raw_mnist", "knn_model", "knn_predictions", "train_digits", "test_digits")
 STORY = Part(20, "neighbors", "Neighbours", "neighbors/story.html.j2")
 APPENDIX = (Part(40, "knn", "Nearest neighbours", "neighbors/appendix.html.j2", models=("knn",)),)
 NUM_MISLED_SHOWN = 12
@@ -39,8 +39,9 @@ def charts(document: Document, values: Values) -> Named:
 def pictures(document: Document, values: Values) -> Named:
     """The neighbours of the first misread images."""
     images = values["train_digits"].images
+    shown = values["raw_mnist"].data_set.shown
     misled = document["knn"]["misled"]["neighbors"][:NUM_MISLED_SHOWN]
-    return {"misled": [drawn.strip(images[neighbors]) for neighbors in misled]}
+    return {"misled": [drawn.strip(shown(images[neighbors])) for neighbors in misled]}
 
 
 def code() -> Code:

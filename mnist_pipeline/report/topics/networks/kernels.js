@@ -6,7 +6,7 @@ import {
   formatNumber,
   isStill,
   openFigure,
-  paintInk,
+  paintImage,
   paintSigned,
   rounded,
   setAttributes,
@@ -43,7 +43,7 @@ loaded.then(({ models: { cnn }, reader }) => {
     };
     const isSeen = (place) => !playing || lastOf(place) <= at;
     const levels = map.map((value, place) => (isSeen(place) ? (255 * value) / most : 0));
-    paintInk(find(`.${name} canvas`), levels, side);
+    paintImage(find(`.${name} canvas`), levels, side);
     setAttributes(find(`.${name} rect`), {
       x: Math.floor(column / step),
       y: Math.floor(row / step),
@@ -56,7 +56,7 @@ loaded.then(({ models: { cnn }, reader }) => {
     drawMap("pooled", maps[1], row, column);
     setAttributes(find(".window"), { transform: `translate(${column} ${row})` });
     const products = cnn.productsOf(image, kernel, row, column);
-    const most = Math.max(...cnn.kernelOf(kernel).map(Math.abs));
+    const most = Math.max(...[...cnn.kernelOf(kernel), ...products].map(Math.abs));
     cells.forEach((cell, i) => {
       cell.textContent = products[i] ? formatNumber(products[i]) : "";
       cell.style.setProperty("--heat", products[i] / most);

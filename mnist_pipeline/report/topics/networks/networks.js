@@ -3,6 +3,7 @@ import {
   combined,
   entryAt,
   inkShares,
+  perPixel,
   rectified,
   SIDE,
   softmax,
@@ -72,7 +73,7 @@ export const createMlp = (arrays) => {
     Float64Array.from(steps, (_, pixel) => levels[pixel * bias.length + unit]);
   // What each pixel adds to a hidden unit: W₁[j, i] · x[i]
   const productsOf = (image, unit) =>
-    likesOf(unit).map((level, pixel) => (level * steps[pixel] * image[pixel]) / 255);
+    perPixel(likesOf(unit).map((level, at) => (level * steps[at] * image[at]) / 255));
   const biasOf = (unit) => bias[unit];
   // The weights of the hidden units for a class: W₂[c, j]
   const votesFor = (label) => entryAt(arrays["mlp.output.weight"], label);
@@ -100,14 +101,19 @@ export const createCnn = (arrays) => {
     ];
     return { probabilities: softmax(scores, arrays.facts.temperatures.cnn), maps };
   };
-  const kernelOf = (place) => entryAt(arrays["cnn.conv1.weight"], place);
+  const channels = arrays["cnn.conv1.weight"].shape[1];
+  const kernelOf = (place) => transposed(entryAt(arrays["cnn.conv1.weight"], place), channels);
   const biasOf = (place) => first.bias[place];
   // Ink × kernel in the window that begins at (row, column). Their sum plus b is the map before
   // ReLU.
   const productsOf = (image, place, row, column) =>
-    kernelOf(place).map((weight, at) => {
-      const pixel = SIDE * (row + Math.floor(at / KERNEL)) + column + (at % KERNEL);
-      return (weight * image[pixel]) / 255;
-    });
+    perPixel(
+      kernelOf(place).map((weight, at) => {
+        const [tap, channel] = [Math.floor(at / channels), at % channels];
+        const pixel = SIDE * (row + Math.floor(tap / KERNEL)) + column + (tap % KERNEL);
+        return (weight * image[channels * pixel + channel]) / 255;
+      }),
+      KERNEL ** 2,
+    );
   return { answer, kernelOf, biasOf, productsOf };
 };

@@ -61,9 +61,10 @@ def arrays(values: Values, images: Images) -> Arrays:
     hidden = weights.pop("mlp.hidden.weight")
     # W x = Q (s ⊙ x) with integers Q: the less ink a pixel has, the larger its step s may be.
     mean_square = values["data_mean"].ravel() ** 2 + values["covariance"].diagonal()
-    ink = np.sqrt(mean_square).clip(FAINT)
+    # In colour, all channels of a pixel get the step of its grey level.
+    ink = np.repeat(np.sqrt(mean_square).clip(FAINT), hidden.shape[1] // len(mean_square))
     step = (np.abs(hidden * ink).max() or 1) / 127
-    levels = np.rint((hidden * ink).T / step)  # (784, n_hidden)
+    levels = np.rint((hidden * ink).T / step)  # (n_features, n_hidden)
     return {
         "mlp.hidden.levels": Packed(levels.astype(np.int8)),
         "mlp.hidden.steps": Packed((step / ink).astype(np.float32)),

@@ -1,6 +1,6 @@
 // What each pixel of the reader's digit adds to the score of each class, by the weights of the run
 // or by others.
-import { argmax, SIDE, softmax } from "../../script/algebra.js";
+import { argmax, NUM_PIXELS, SIDE, softmax } from "../../script/algebra.js";
 import {
   createPixel,
   data,
@@ -21,7 +21,7 @@ export const scoresShown = loaded.then(({ arrays, models, reader }) => {
   const ofMean = find(".weighing input");
   const field = find(".pixels svg");
   let model = models.softmax;
-  let image = new Uint8Array(SIDE ** 2);
+  let image = new Uint8Array(NUM_PIXELS);
   let pixel = 0;
 
   const draw = () => {
@@ -29,9 +29,11 @@ export const scoresShown = loaded.then(({ arrays, models, reader }) => {
     const shares = softmax(scores);
     const order = [...scores.keys()].sort((a, b) => scores[b] - scores[a]);
     const shown = order.slice(0, faces.length).sort((a, b) => a - b); // the most probable classes
-    const ink = image[pixel] / 255;
-    const added = shown.map((label) => model.weights[pixel * scores.length + label] * ink);
-    const weighed = ofMean.checked ? arrays["pca.mean"] : image;
+    const added = shown.map((label) => contributionsTo(label, model, image)[pixel]);
+    const hasInk = added.some((amount) => amount !== 0);
+    const channels = image.length / NUM_PIXELS;
+    const meanAt = (_, at) => arrays["pca.mean"][Math.floor(at / channels)];
+    const weighed = ofMean.checked ? Float32Array.from(image, meanAt) : image;
     const pictures = shown.map((label) => contributionsTo(label, model, weighed));
     const largest = Math.max(...pictures.map((values) => Math.max(...values.map(Math.abs))));
     shown.forEach((label, place) => {
@@ -41,13 +43,13 @@ export const scoresShown = loaded.then(({ arrays, models, reader }) => {
       paintSigned(canvas, pictures[place], SIDE, largest);
       setAttributes(canvas, { "aria-label": `Weights of class ${data.names[label]}` });
       name.textContent = data.names[label];
-      sum.textContent = ink ? formatNumber(added[place], 2, "+") : "";
+      sum.textContent = hasInk ? formatNumber(added[place], 2, "+") : "";
       score.textContent = `${value} → ${formatPercent(shares[label])}`;
       face.className = `${label === order[0] ? "best" : ""} ${added[place] > 0 ? "more" : "less"}`;
     });
     const tell = (amount) =>
       `${formatNumber(amount, 2, "+")} to ${data.names[shown[added.indexOf(amount)]]}`;
-    find(".message").textContent = ink
+    find(".message").textContent = hasInk
       ? `This pixel adds ${tell(Math.max(...added))}, ${tell(Math.min(...added))}.`
       : "This pixel is empty and adds nothing.";
   };

@@ -1,13 +1,13 @@
 // Softmax regression, as in methods/softmax: y = softmax(W x + b), where x is the ink of the
 // pixels. A model is { weights, bias }; the weights stand pixel by pixel,
 // W[c, i] at i · numClasses + c.
-import { combined, inkShares, softmax, transposed } from "../../script/algebra.js";
+import { combined, inkShares, perPixel, softmax, transposed } from "../../script/algebra.js";
 
 // z = W x + b
 export const scoresOf = ({ weights, bias }, image) => combined(bias, inkShares(image), weights);
 // What each pixel adds to the score of a class: W[c, i] · x[i]. Their sum plus b[c] is the score.
 export const contributionsTo = (label, { weights, bias }, image) =>
-  inkShares(image).map((share, pixel) => weights[pixel * bias.length + label] * share);
+  perPixel(inkShares(image).map((share, at) => weights[at * bias.length + label] * share));
 
 export const createSoftmax = (arrays) => {
   const bias = Float64Array.from(arrays["softmax.bias"]);

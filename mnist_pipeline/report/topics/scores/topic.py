@@ -5,14 +5,16 @@ import numpy as np
 from mnist_pipeline.methods import softmax
 from mnist_pipeline.report import learning
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.arrays import Arrays, Images, Packed
+from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded
 from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
 
-READS = ("softmax_model", "train_digits")
+READS = ("raw_mnist", "softmax_model", "train_digits")
 STORY = Part(30, "scores", "Scores", "scores/story.html.j2")
 APPENDIX = (
     Part(50, "softmax", "Softmax regression", "scores/appendix.html.j2", models=("softmax",)),
 )
+
+LEVELS = 2**13  # of a rounded weight, per sign
 
 
 def numbers(values: Values) -> Named:
@@ -40,8 +42,12 @@ def code() -> Code:
 
 
 def arrays(values: Values, images: Images) -> Arrays:
-    """Weights and bias."""
+    """Weights and bias; the weights of images in colour, three times as many, are rounded."""
     model = values["softmax_model"]
-    return {
+    packed = {
         f"softmax.{name}": Packed(model[name].astype(np.float32)) for name in ("weights", "bias")
     }
+    if values["raw_mnist"].data_set.color:
+        largest = np.abs(model["weights"]).max() or 1
+        packed["softmax.weights"] = rounded(model["weights"], largest / LEVELS)
+    return packed

@@ -1,5 +1,5 @@
 // Training of softmax regression on the training digits of the page, while one watches.
-import { entryAt, SIDE, softmax } from "../../script/algebra.js";
+import { entryAt, softmax } from "../../script/algebra.js";
 import { data, formatCount, openFigure, setAttributes } from "../../script/page.js";
 import { scoresShown } from "./script.js";
 import { clip } from "../../script/shared.js";
@@ -66,8 +66,8 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
     showModel(isStored ? models.softmax : model);
   };
   const restart = () => {
-    const numClasses = data.names.length;
-    model = { weights: randomly(numClasses * SIDE ** 2), bias: new Float64Array(numClasses) };
+    const { weights, bias } = models.softmax;
+    model = { weights: randomly(weights.length), bias: new Float64Array(bias.length) };
     learned = 0;
     curves = [[], []];
     record();

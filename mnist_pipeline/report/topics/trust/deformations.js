@@ -1,6 +1,6 @@
 // Deformations of images, as in data/deformations.py, in grey levels without rounding. Outside
 // there is paper.
-import { isInside, SIDE } from "../../script/algebra.js";
+import { byChannel, isInside, NUM_PIXELS, SIDE } from "../../script/algebra.js";
 import { blurredBy } from "../../script/conversion.js";
 import { clip } from "../../script/shared.js";
 
@@ -62,4 +62,11 @@ const noise = eachPixel(
 const noisy = (image, share) =>
   eachPixel((_y, _x, at) => clip(image[at] + INK * share * noise[at], INK));
 
-export const deformations = { thickened, turned, blurred, noisy };
+const eachChannel = (deform) => (image, amount) =>
+  byChannel(image, image.length / NUM_PIXELS, (channel) => deform(channel, amount));
+export const deformations = {
+  thickened: eachChannel(thickened),
+  turned: eachChannel(turned),
+  blurred: eachChannel(blurred),
+  noisy: eachChannel(noisy),
+};

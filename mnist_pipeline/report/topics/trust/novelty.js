@@ -1,6 +1,14 @@
 // Whether an image looks like any digit, as in handwriting/novelty.py: which way do its edges run,
 // and in which place?
-import { combined, entryAt, rectified, SIDE, sum, transposed } from "../../script/algebra.js";
+import {
+  combined,
+  entryAt,
+  greyLevels,
+  rectified,
+  SIDE,
+  sum,
+  transposed,
+} from "../../script/algebra.js";
 import { mappedTwice } from "../../script/conversion.js";
 
 const CELLS = 5; // in each direction
@@ -71,7 +79,7 @@ export const createNovelty = (arrays) => {
   // d + max(o, 0.8 d), where d is the distance to the nearest class and o are the log odds, both in
   // standard deviations of the reference digits.
   return (image) => {
-    const edges = edgesOf(image);
+    const edges = edgesOf(greyLevels(image));
     const distance = Math.min(...classes.map((label) => distanceTo(label, edges)));
     const d = (distance - distanceMean) / distanceDeviation;
     const o = (logOdds(edges) - oddsMean) / oddsDeviation;

@@ -1,7 +1,7 @@
 // Sliders that disturb the reader's digit, and the answers of all models to it.
 import { answersTo, showAnswers } from "../../script/answers.js";
 import { deformations } from "./deformations.js";
-import { data, openFigure, paintInk, perFrame } from "../../script/page.js";
+import { data, openFigure, paintImage, perFrame } from "../../script/page.js";
 import { loaded } from "../../script/start.js";
 
 loaded.then(({ models, reader }) => {
@@ -15,7 +15,7 @@ loaded.then(({ models, reader }) => {
     const image = sliders.reduce(deform, digit.image);
     const isDisturbed = sliders.some(({ value }) => Number(value));
     const rows = isDisturbed ? answersTo(image, models).rows : undisturbed;
-    paintInk(find(".result"), image);
+    paintImage(find(".result"), image);
     showAnswers(find(".answers"), rows);
     for (const slider of sliders) {
       const amount = slider.value.replace("-", "−");

@@ -113,6 +113,7 @@ def pictures(document: Document, values: Values) -> Named:
     """
     measured = document["robustness"]
     labels = measured["shown"]["labels"]
+    shown_as = values["raw_mnist"].data_set.shown
     undisturbed = values["test_digits"].images[measured["shown"]["indices"]]
     by_disturbance = {}
     for name, disturbance in measured["disturbances"].items():
@@ -126,9 +127,10 @@ def pictures(document: Document, values: Values) -> Named:
             shown = [int(is_wrong.sum(axis=0).argmax())]
         rows = []
         for amount, answered in list(zip(disturbance["amounts"], answers.tolist()))[first_amount:]:
-            disturbed = robustness.disturb(undisturbed, name, amount)
+            disturbed = shown_as(robustness.disturb(undisturbed, name, amount))
             for place in shown:
-                rows.append((drawn.grey(disturbed[place]), amount, labels[place], answered[place]))
+                picture = drawn.picture(disturbed[place])
+                rows.append((picture, amount, labels[place], answered[place]))
         by_disturbance[name] = rows
     return {"disturbed": by_disturbance}
 
