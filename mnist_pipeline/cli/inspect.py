@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ import click
 import numpy as np
 
 from mnist_pipeline.cli.output import write_sheet
+from mnist_pipeline.data.catalogue import identify
 from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.data.findings import Findings
 from mnist_pipeline.data.findings import inspect as inspect_data
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.reader import Part
+from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.report import figures
 from mnist_pipeline.utils.printable import printable
@@ -24,12 +26,13 @@ MAX_KINDS = 8
 EXAMPLE = 0.9  # an accuracy
 WIDE = 0.05  # an interval
 PER_CLASS = 12  # images on the contact sheet
+LETTERS = 12  # of a file's name on it, at most
 
 
 def print_findings(path: Path, as_json: bool, sheet: Path | None) -> int:
     """Print what is in a data set; return the exit code, 1 if a run could not use it."""
     try:
-        findings, sets = inspect_data(path)
+        findings, reader, train = inspect_data(path)
     except DatasetError as error:
         if not as_json:
             raise
@@ -48,7 +51,7 @@ def print_findings(path: Path, as_json: bool, sheet: Path | None) -> int:
     else:
         click.echo("\n".join(map(printable, _lines(path, findings))))
     if sheet:
-        _draw(sheet, findings.class_names, sets["train"])
+        _draw(sheet, identify(reader), train)
     return int(bool(findings.problems))
 
 
@@ -98,13 +101,21 @@ def _kinds(kinds: Mapping[str, int]) -> str:
     return ", ".join(shown + ["others"] * (len(kinds) > MAX_KINDS))
 
 
-def _draw(sheet: Path, class_names: Sequence[str], train: DigitSet) -> None:
-    """Draw the first training images of each class, one row per class, as the models see them."""
-    rows = np.full((len(class_names), PER_CLASS, 28, 28), np.nan)
-    for label in range(len(rows)):
-        images = train.images[train.labels == label][:PER_CLASS]
-        rows[label, : len(images)] = images
-    captions = [text for name in class_names for text in (name, *[""] * (PER_CLASS - 1))]
+def _draw(sheet: Path, data_set: DataSet, train: Part) -> None:
+    """Draw a row per class: its name, and its first training images with their file names."""
+    images = data_set.shown(train.digits.images)
+    blank = np.full(images.shape[1:], np.nan)
+    drawn, captions = [], []
+    for label, name in enumerate(data_set.class_names):
+        places = np.flatnonzero(train.digits.labels == label)[:PER_CLASS].tolist()
+        files = [_ending(Path(train.paths[place]).name) for place in places if train.paths]
+        drawn += [blank, *images[places], *[blank] * (PER_CLASS - len(places))]
+        captions += [name, *files, *[""] * (PER_CLASS - len(files))]
     title = "The first images of each class"
-    figure = figures.image_grid(rows.reshape(-1, 28, 28), PER_CLASS, captions, title)
+    figure = figures.image_grid(np.array(drawn), PER_CLASS + 1, captions, title)
     write_sheet(sheet, figures.rendered(figure))
+
+
+def _ending(name: str) -> str:
+    """The end of a long name, where the names of files differ."""
+    return name if len(name) <= LETTERS else f"…{name[1 - LETTERS :]}"

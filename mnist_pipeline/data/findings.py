@@ -43,8 +43,11 @@ class Findings:
     notes: list[str]  # how the images are divided, where that is not plain
 
 
-def inspect(root: Path) -> tuple[Findings, dict[Split, DigitSet]]:
-    """Read a data set, and judge its splits. Raises a DatasetError if it can't be read."""
+def inspect(root: Path) -> tuple[Findings, Reader, Part]:
+    """Read a data set, and judge its splits; also return its reader and its training images.
+
+    Raises a DatasetError if it can't be read.
+    """
     reader = reader_of(root)
     names = reader.class_names
     parts = dict(zip(SPLITS, reader.read(*SPLITS)))
@@ -73,7 +76,7 @@ def inspect(root: Path) -> tuple[Findings, dict[Split, DigitSet]]:
         problems=found,
         notes=reader.notes,
     )
-    return findings, sets
+    return findings, reader, parts["train"]
 
 
 def problems(reader: Reader, parts: Mapping[Split, Part]) -> list[str]:

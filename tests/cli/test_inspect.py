@@ -2,14 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from support.graph_fixtures import invoke
 from support.sources import write_folders
 
 from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.report import figures
 from mnist_pipeline.report.figures import encoding
 
 NAMES = ("cat", "dog", "owl")
@@ -30,6 +33,37 @@ def test_classes_counts_and_a_contact_sheet_are_shown(animals: Path, tmp_path: P
     for name in NAMES:
         assert sum(map(int, counts[name])) == len(list((animals / name).iterdir()))
     assert Image.open(tmp_path / "sheet.png").width > 1_000
+
+
+def test_the_sheet_shows_photos_as_they_are_and_names_their_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colors, rng = {"red": (250, 10, 30), "sky": (70, 170, 250)}, np.random.default_rng(0)
+    for name, color in colors.items():
+        (tmp_path / name).mkdir()
+        for number in range(12):
+            picture = np.clip(color + rng.normal(0, 20, (28, 28, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(picture).save(
+                tmp_path / name / f"a_long_name_of_a_photo{number:02}.png"
+            )
+    drawn: list[Any] = []
+    image_grid = figures.image_grid
+
+    def recorded(images: Any, columns: int, captions: Any, title: str) -> Figure:
+        drawn.extend(zip(images, captions))
+        return image_grid(images, columns, captions, title)
+
+    monkeypatch.setattr(figures, "image_grid", recorded)
+    sheet = tmp_path.parent / f"{tmp_path.name}.png"
+    invoke("inspect", str(tmp_path), "--sheet", str(sheet))
+    named = {caption: image for image, caption in drawn if caption.endswith(".png")}
+    assert all(len(caption) == 12 and caption.startswith("…") for caption in named)
+    means = [image.mean(axis=(0, 1)) for image in named.values()]
+    for color in colors.values():
+        assert min(np.abs(mean - color).max() for mean in means) < 20
+    inside = tmp_path / "red" / "sheet.png"
+    invoke("inspect", str(tmp_path), "--sheet", str(inside), code=1)
+    assert not inside.exists()
 
 
 def test_json_has_all_findings(animals: Path) -> None:

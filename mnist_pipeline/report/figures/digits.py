@@ -47,7 +47,7 @@ def image_grid(
     axes = figure.add_axes((0, 0, 1, mosaic_height / inches_high))
     cmap, low, high = ("RdBu_r", -1.0, 1.0) if signed else ("gray_r", 0.0, 255.0)
     if channels:
-        mosaic = np.clip(mosaic / 255, 0, 1)
+        mosaic = np.clip(np.nan_to_num(mosaic, nan=255) / 255, 0, 1)
     axes.imshow(mosaic, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
     axes.set_axis_off()
     axes.set_title(title)
