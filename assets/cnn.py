@@ -42,7 +42,7 @@ def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, raw_mnist: R
     (images, labels), names = test_digits, raw_mnist.class_names
     with stopwatch():
         rows = scores.misclassified(labels, cnn_predictions.labels, cnn_predictions.probabilities)
-        errors = pd.DataFrame(rows)
+        errors = pd.DataFrame({**rows, **raw_mnist.files_of("test", rows["index"])})
     shown = errors.head(NUM_ERRORS_SHOWN)
     pairs = zip(shown["true_label"], shown["predicted_label"])
     captions = [f"{names[true]} → {names[predicted]}" for true, predicted in pairs]

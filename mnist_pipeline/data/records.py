@@ -105,6 +105,11 @@ class RawData:
         paths = self.paths.get(split)
         return paths[index] if paths else ""
 
+    def files_of(self, split: str, indices: Iterable[int]) -> dict[str, list[str]]:
+        """The column "file" of a table of images; no column if the images are not files."""
+        paths = self.paths.get(split)
+        return {"file": [paths[index] for index in indices]} if paths else {}
+
 
 @stored_type
 class DigitSet(NamedTuple):

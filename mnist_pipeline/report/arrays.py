@@ -76,6 +76,7 @@ def embed(document: Document, values: Values) -> Markup:
         "numScattered": images.num_scattered,
         "isWholeSample": images.sample_size == len(values["train_digits"].labels),
         "testSample": np.flatnonzero(images.is_sampled).tolist(),
+        "files": values["raw_mnist"].files_of("test", images.test).get("file", []),
         **topics.merged("facts", values),
     }
     data = base64.b64encode(zlib.compress(b"".join(blocks), LEVEL)).decode()

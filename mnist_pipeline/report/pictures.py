@@ -26,9 +26,9 @@ def picture(image: np.ndarray) -> str:
 
 def strip(images: np.ndarray) -> str:
     """Images of shape (n_images, height, width), or with a last axis of colours, side by side."""
-    num_images, height, _, *channels = images.shape
-    gap = np.full((num_images, height, GAP, *channels), 255 if channels else 0)
-    return picture(np.concatenate(list(np.concatenate([images, gap], axis=2)), axis=1)[:, :-GAP])
+    widths = ((0, 0), (0, 0), (0, GAP), (0, 0))[: images.ndim]
+    padded = np.pad(images, widths, constant_values=0 if images.ndim == 3 else 255)  # white
+    return picture(np.concatenate(list(padded), axis=1)[:, :-GAP])
 
 
 def diverging(values: np.ndarray, largest: float | None = None) -> str:

@@ -5,6 +5,7 @@ values.
 import base64
 import dataclasses
 import io
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from mnist_pipeline.methods.networks.training import RECIPES
 from mnist_pipeline.methods.table import MODELS, by_model
 from mnist_pipeline.report import arrays, page, topics
 from mnist_pipeline.report.topics import Values
+from mnist_pipeline.report.topics.errors import topic as misread
 
 HOSTILE = "<script>alert(1)</script>"
 Read = Callable[[str], str]
@@ -141,6 +143,23 @@ def test_a_page_with_many_misread_images_contains_as_many_as_fit(
     facts, points = bundle["facts"], len(composed["pca"]["scatter"]["index"])
     num_images = bundle["layout"]["train.images"]["shape"][0]
     assert 0 < facts["numScattered"] <= facts["sample"] <= num_images < points
+
+
+@pytest.mark.parametrize("are_files", [False, True])
+def test_misread_images_name_their_files_if_they_are_files(
+    are_files: bool, composed: dict[str, Any], values: Values
+) -> None:
+    paths = [f"7/{index}.png" for index in range(len(values["test_digits"].labels))]
+    raw = dataclasses.replace(
+        values["raw_mnist"], paths={"test": tuple(paths)} if are_files else {}
+    )
+    values = {**values, "raw_mnist": raw}
+    errors = misread.numbers(values)["errors"]
+    for error in itertools.chain.from_iterable(errors.values()):
+        assert error.get("file") == (paths[error["index"]] if are_files else None)
+    images = arrays.choose_images(composed, values)
+    files = json.loads(arrays.embed(composed, values))["facts"]["files"]
+    assert files == ([paths[index] for index in images.test] if are_files else [])
 
 
 def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> None:

@@ -58,6 +58,7 @@ loaded.then(({ arrays, models }) => {
     stored = storedAnswers(arrays, place);
     nearest = indices.map((training) => arrays["train.indices"].indexOf(training));
     turn.value = 0;
+    find(".of-file").textContent = arrays.facts.files[place] ?? "";
     find("h3").textContent = `Test ${data.noun} № ${index}, labelled ${label}`;
     show();
     dialog.showModal();

@@ -9,7 +9,7 @@ from mnist_pipeline.methods.table import assets_of_models, by_model
 from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded
 from mnist_pipeline.report.topics import Document, Named, Part, Values
 
-READS = ("test_digits", "knn_model", *assets_of_models("predictions"))
+READS = ("raw_mnist", "test_digits", "knn_model", *assets_of_models("predictions"))
 STORY = Part(70, "errors", "Errors", "errors/story.html.j2")
 NUM_SHOWN = 84  # in the story
 MAX_SHOWN = 200  # images of each model in the appendix
@@ -19,11 +19,12 @@ PROBABILITY_STEP = 1e-4
 
 def numbers(values: Values) -> Named:
     """The wrong predictions of each model, in the order of the test images."""
-    errors = {}
+    raw, errors = values["raw_mnist"], {}
     for name, predictions in by_model(values, "predictions").items():
         labels = values["test_digits"].labels
         columns = misclassified(labels, predictions.labels, predictions.probabilities)
-        errors[name] = pd.DataFrame(columns).sort_values("index").to_dict("records")
+        table = pd.DataFrame({**columns, **raw.files_of("test", columns["index"])})
+        errors[name] = table.sort_values("index").to_dict("records")
     return {"errors": errors}
 
 
