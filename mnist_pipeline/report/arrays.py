@@ -26,6 +26,7 @@ NUM_SAMPLED = 300  # test images that are a fair sample
 # images fit.
 TEST_BYTES = 220_000
 TRAIN_BYTES = 510_000
+IN_COLOR = 0.7  # of these bytes: weights and pictures take more in colour, and a page has 4 MB
 # The page has the nearest training images of the images that these models misread.
 WITH_NEIGHBORS = ("cnn", "mlp", "knn")
 
@@ -104,7 +105,7 @@ def choose_images(document: Document, values: Values) -> Images:
 
     images = values["train_digits"].images
     scattered = np.array(document["pca"]["scatter"]["index"])
-    room = _num_fitting(images, TRAIN_BYTES)
+    room = _num_fitting(images, int(TRAIN_BYTES * (IN_COLOR if images.ndim == 4 else 1)))
     if len(scattered) > room:
         scattered = np.random.default_rng(0).permutation(scattered)[: 2 * room // 3]
     size = max(len(scattered), min(SAMPLE, 2 * room // 3))

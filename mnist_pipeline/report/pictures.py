@@ -16,6 +16,7 @@ ATLAS_LEVELS = 16  # grey levels of an atlas: half a byte per pixel
 LEVELS = 255  # colours of a diverging map; the middle one is zero
 RED = (215, 58, 46)  # visible on light and on dark pages, as is blue
 BLUE = (43, 123, 214)
+JPEG: dict[str, Any] = {"quality": 90, "subsampling": 0, "optimize": True}
 GAP = 2  # pixels between the images of a strip
 
 
@@ -61,7 +62,7 @@ class Atlas:
         tiled = cells.reshape(self.rows, self.columns, *images.shape[1:]).swapaxes(1, 2)
         drawn = _drawn(tiled.reshape(self.rows * height, self.columns * width, *channels))
         if drawn.ndim == 3:
-            self.uri = _uri(Image.fromarray(drawn), "jpeg", quality=90, subsampling=0)
+            self.uri = _uri(Image.fromarray(drawn))
             return
         step = 255 / (ATLAS_LEVELS - 1)
         atlas = Image.fromarray(np.rint(drawn / step).astype(np.uint8))
@@ -83,7 +84,10 @@ def _drawn(image: np.ndarray) -> np.ndarray:
     return levels if (levels != first).any() else first[..., 0]
 
 
-def _uri(image: Image.Image, kind: str = "png", **settings: Any) -> str:
+def _uri(image: Image.Image, **settings: Any) -> str:
     buffer = io.BytesIO()
+    kind = "png"
+    if image.mode == "RGB":  # in a JPEG, colours take half as many bytes
+        kind, settings = "jpeg", JPEG
     image.save(buffer, format=kind, compress_level=6, **settings)
     return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()
