@@ -119,6 +119,7 @@ def _instance_of_graph(
 ) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """The assets of the graph under a prefix, each with its place in its metadata."""
     plain = {spec.key.path[-1]: spec for spec in project.graph().resolve_all_asset_specs()}
+    choices = place["choices"].items()
 
     def placed(spec: dg.AssetSpec) -> dg.AssetSpec:
         original = plain[spec.key.path[-1]]
@@ -127,7 +128,8 @@ def _instance_of_graph(
             group_name=f"{name}_{original.group_name}",
             tags=original.tags,
             metadata={**original.metadata, PLACE: place},
-            code_version=original.code_version,
+            # Another choice makes the stored values stale, as a change of the code does.
+            code_version=" ".join([original.code_version or "", *map(str, choices)]),
         )
 
     loaded: Any = dg.load_assets_from_modules(

@@ -9,6 +9,7 @@ import pytest
 from support.browser import launch_browser
 from support.graph_fixtures import invoke
 from support.idx import write_idx
+from support.shapes import write_shapes
 
 from assets.definitions import defs
 from mnist_pipeline.data.records import DigitSet
@@ -182,6 +183,35 @@ def test_two_data_sets_in_one_project_do_not_change_the_values_of_each_other(
             assert same == {*selected}
         else:
             assert "softmax_model" not in same
+
+
+def test_the_colours_of_an_instance_are_those_of_its_attributes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+) -> None:
+    pictures = write_shapes(tmp_path / "pictures")
+    loaded = load(
+        project(
+            tmp_path,
+            grey=f"{{data: '{pictures}', color: false}}",
+            navy=f"{{data: '{pictures}', color: true, background: navy}}",
+        ),
+        monkeypatch,
+    )
+    for name, color, ground in (("grey", False, "#ffffff"), ("navy", True, "#000080")):
+        assert run(loaded, name, instance, "raw_mnist").success
+        found = Storage(str(tmp_path / "storage" / name)).read("raw_mnist").data_set
+        assert (found.color, found.ground) == (color, ground)
+    versions = {
+        key.path[0]: node.code_version for key, node in nodes_of(loaded) if node.is_executable
+    }
+    assert versions["grey"] != versions["navy"]
+
+
+def nodes_of(loaded: dg.Definitions) -> list[tuple[dg.AssetKey, Any]]:
+    graph = loaded.resolve_asset_graph()
+    return [
+        (key, graph.get(key)) for key in graph.get_all_asset_keys() if key.path[1] == "raw_mnist"
+    ]
 
 
 @pytest.mark.slow
