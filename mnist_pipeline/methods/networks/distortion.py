@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 # Of the entries of an affine map [A t], in units of half a side: A turns, scales and slants by up
-# to an eighth, and t shifts by up to two pixels.
-LIMITS = torch.tensor([0.12, 0.12, 0.14])
+# to an eighth, and t shifts by up to three pixels.
+LIMITS = torch.tensor([0.12, 0.12, 0.2])
 
 
 def distort(pixels: Tensor, generator: torch.Generator) -> Tensor:
