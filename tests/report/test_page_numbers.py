@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,16 @@ from scipy.ndimage import gaussian_filter
 from support import computing
 
 from mnist_pipeline.data import conversion, deformations
+from mnist_pipeline.data.color import grey
+from mnist_pipeline.data.datasets import first_of_each_class
+from mnist_pipeline.data.records import DataSet, DigitSet
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.methods import harris, pca, softmax
 from mnist_pipeline.methods.networks.method import weights_of
-from mnist_pipeline.report import arrays
+from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.report import arrays, topics
+from mnist_pipeline.report.page import render
 from mnist_pipeline.report.topics import Values
 
 # Largest difference of a probability, and smallest share of images with the same label.
@@ -47,10 +53,11 @@ LOADED = """name => loaded.then(({ arrays }) => {
 })"""
 
 
-FITTED = """async ([picture, name]) => {
+FITTED = """async ([picture, name, ground]) => {
   const fit = { digit: fitDigit, whole: fitWhole }[name];
   const content = Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0));
-  const canvas = reduced(await createImageBitmap(new Blob([content])));
+  const canvas = reduced(await createImageBitmap(new Blob([content])), ground);
+  if (ground) return [...fit(colorsOf(canvas), canvas.width, 3).image];
   return [...fit(greyOf(canvas), canvas.width).image];
 }"""
 
@@ -64,7 +71,10 @@ def loaded(page: Page, name: str) -> np.ndarray:
 
 def called(page: Page, call: str, image: np.ndarray) -> np.ndarray:
     """The result of a function of the scripts for an image."""
-    script = f"(image) => loaded.then(({{ models }}) => [...{call}])"
+    script = f"""(levels) => loaded.then(({{ models }}) => {{
+      const image = Uint8Array.from(levels);
+      return [...{call}];
+    }})"""
     return np.array(page.evaluate(script, image.ravel().tolist()))
 
 
@@ -265,3 +275,94 @@ def test_drawn_digits_are_converted_as_predict_converts_them(page: Page) -> None
     assert np.mean(differences) <= 1
     assert computing.draw(page, "42", rng).is_doubtful
     assert page.evaluate("toMnist(new Uint8Array(656 * 496).fill(255), 656)") is None
+
+
+@pytest.fixture(scope="module")
+def in_color(values: Values) -> Values:
+    """The values of the run as if its images and models had colours."""
+    rng = np.random.default_rng(0)
+
+    def tinted(digits: DigitSet) -> DigitSet:
+        tints = rng.uniform(0.2, 1, (len(digits.images), 1, 1, 3))
+        return digits._replace(images=np.rint(digits.images[..., None] * tints).astype(np.uint8))
+
+    def spread(weights: np.ndarray, axis: int) -> np.ndarray:
+        repeated = np.repeat(weights, 3, axis=axis)
+        return (repeated * rng.uniform(0, 0.7, repeated.shape)).astype(weights.dtype)
+
+    train, test = (tinted(values[f"{split}_digits"]) for split in ("train", "test"))
+    changed = {"softmax": ("weights", 1), "mlp": ("hidden.weight", 1), "cnn": ("conv1.weight", 1)}
+    models = {}
+    for name, (weights, axis) in changed.items():
+        fitted = values[f"{name}_model"]
+        models[f"{name}_model"] = {**fitted, weights: spread(fitted[weights], axis)}
+    known = DataSet(
+        color=True, handwritten=False, whole_pictures=True, noun="image", ground="#336699"
+    )
+    return {
+        **values,
+        **models,
+        "train_digits": train,
+        "test_digits": test,
+        "digit_images": first_of_each_class(train),
+        "recognizer": values["recognizer"].of(known),
+        "raw_mnist": replace(values["raw_mnist"], data_set=known),
+    }
+
+
+@pytest.fixture(scope="module")
+def page_in_color(browser: Browser, in_color: Values, tmp_path_factory: Any) -> Page:
+    path = tmp_path_factory.mktemp("color") / "index.html"
+    path.write_text(render(topics.merged("numbers", in_color), in_color), encoding="utf-8")
+    page = browser.new_page()
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    page.goto(path.as_uri())
+    return page
+
+
+def test_models_answer_to_colors_as_in_python(page_in_color: Page, in_color: Values) -> None:
+    images = in_color["test_digits"].images[:40]
+    answers = computing.answers(page_in_color, images)
+    for model, (difference, agreement) in BOUNDS.items():
+        expected = MODELS[model].method().answer(in_color[f"{model}_model"], images)
+        atol = max(difference, 0.005)  # in colour, the weights of softmax are rounded as well
+        np.testing.assert_allclose(answers[model], expected.probabilities, atol=atol)
+        assert np.mean(answers[model].argmax(axis=1) == expected.labels) >= agreement - 0.03
+    size = page_in_color.evaluate("loaded.then(({ arrays }) => arrays.facts.sample)")
+    sample = loaded(page_in_color, "train.images")[:size]
+    for image, neighbors in zip(images, answers["neighbors"]):
+        distances = np.square(image - sample.astype(float)).sum(axis=(1, 2, 3))
+        np.testing.assert_array_equal(distances[neighbors], np.sort(distances)[:3])
+
+
+def test_components_of_a_picture_in_color_are_those_of_its_grey_levels(
+    page_in_color: Page, in_color: Values
+) -> None:
+    image, vectors = in_color["test_digits"].images[:1], in_color["eigendecomposition"].eigenvectors
+    expected = pca.project(grey(image), in_color["data_mean"], vectors[:, :5])[0]
+    found = called(page_in_color, "models.pca.coordinatesOf(image, 5)", image)
+    np.testing.assert_allclose(found, expected, atol=0.5)
+
+
+def test_a_picture_keeps_its_colors_and_lies_on_the_ground_of_the_data_set(
+    page_in_color: Page, in_color: Values
+) -> None:
+    recognizer = in_color["recognizer"]
+    rows, columns = np.mgrid[:90, :130]
+    colors = np.stack(
+        [
+            rows * 2.8,
+            columns * 1.9,
+            255 - rows - columns,
+            255 * ((rows - 45) ** 2 + (columns - 65) ** 2 < 40**2),
+        ],
+        axis=2,
+    )
+    for picture in (colors, colors[..., :3], colors[::7, ::7]):
+        content = io.BytesIO()
+        Image.fromarray(picture.astype(np.uint8)).save(content, "PNG")
+        encoded = base64.b64encode(content.getvalue()).decode()
+        (digit,) = recognizer.page(content.getvalue()).digits
+        found = page_in_color.evaluate(FITTED, [encoded, "whole", recognizer.known.ground])
+        difference = np.abs(np.reshape(found, (28, 28, 3)) - digit.image.astype(float))
+        assert difference.max() <= 2, picture.shape

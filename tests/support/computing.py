@@ -14,12 +14,12 @@ from support.drawing import SHEET, STROKES
 Writer = Callable[[str, np.random.Generator], list[np.ndarray]]
 
 WIDTHS = (16, 48)  # of a pen, in pixels of the sheet
-ANSWER = """async (encoded) => {
+ANSWER = """async ([encoded, size]) => {
   const { models } = await loaded;
   const images = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
   const found = { softmax: [], mlp: [], cnn: [], knn: [], neighbors: [] };
-  for (let at = 0; at < images.length; at += 784) {
-    const { rows, knn } = answersTo(images.subarray(at, at + 784), models);
+  for (let at = 0; at < images.length; at += size) {
+    const { rows, knn } = answersTo(images.subarray(at, at + size), models);
     for (const { name, shares, label } of rows)
       found[name].push(name === "knn" ? label : [...shares]);
     found.neighbors.push(knn.neighbors.map(({ position }) => position));
@@ -63,7 +63,8 @@ def answers(page: Page, images: np.ndarray) -> dict[str, np.ndarray]:
     """The probabilities of the networks and of softmax; the label and the positions of the nearest
     digits.
     """
-    found: dict[str, Any] = page.evaluate(ANSWER, base64.b64encode(images.tobytes()).decode())
+    encoded = base64.b64encode(images.tobytes()).decode()
+    found: dict[str, Any] = page.evaluate(ANSWER, [encoded, images[0].size])
     return {name: np.array(values) for name, values in found.items()}
 
 
