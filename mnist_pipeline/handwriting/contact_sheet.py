@@ -127,6 +127,7 @@ def _digit(number: int, reading: Reading, recognizer: Recognizer, font: str | No
 def _row(image: Image.Image, lines: list[str], color: str, font_path: str | None) -> Image.Image:
     """An image with lines of text beside it, shortened to the width; without a font, in ASCII."""
     if not font_path:
+        lines = [line.replace("…", "...") for line in lines]
         lines = [line.encode("ascii", "backslashreplace").decode() for line in lines]
     left = image.width + 2 * GAP
     length = 2 * (WIDTH - left) // FONT_SIZE

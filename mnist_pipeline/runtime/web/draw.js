@@ -261,7 +261,7 @@ const createChip = (digit, i) => {
   return button;
 };
 const createNeighbor = ({ digit, index, picture }, place) => {
-  const title = `Training digit № ${index}`;
+  const title = `Training ${noun} № ${index}`;
   const name = element("strong", {}, classes[digit]);
   const caption = element("figcaption", {}, `${["nearest", "2nd", "3rd"][place]}: `, name);
   const image = element("img", { src: picture, className: "ink", alt: title, title });

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 from support.drawing import MIDDLE, SHEET, encoded, picture, uri
 
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.records import DataSet, DigitSet
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -55,6 +55,18 @@ def test_the_answer_has_everything_that_the_page_shows(
         assert near["digit"] == train.labels[near["index"]]
         np.testing.assert_array_equal(pixels(near["picture"]), 255 - train.images[near["index"]])
     assert pixels(digit["seen"]).shape == pixels(digit["reconstruction"]).shape == (28, 28)
+
+
+def test_photos_are_shown_as_they_are(able: Path, train: DigitSet) -> None:
+    photos = DataSet(handwritten=False, whole_pictures=True)
+    recognizer = Storage(str(able)).read("recognizer").of(photos)
+    ((reading,),) = recognizer.read([train.images[0]])
+    shown = draw._format_reading(recognizer, reading)
+    np.testing.assert_array_equal(pixels(shown["seen"]), train.images[0])
+    near = shown["neighbors"][0]
+    np.testing.assert_array_equal(pixels(near["picture"]), train.images[near["index"]])
+    rebuilt = pixels(shown["reconstruction"]).astype(float)
+    assert np.corrcoef(rebuilt.ravel(), train.images[0].ravel())[0, 1] > 0.5
 
 
 def test_a_number_is_read_in_order_with_its_least_certain_digit(
