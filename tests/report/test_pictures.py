@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.report import pictures
 
 
 def _image(uri: str) -> Image.Image:
-    content = base64.b64decode(uri.removeprefix("data:image/png;base64,"), validate=True)
+    content = base64.b64decode(uri.partition(";base64,")[2], validate=True)
     return Image.open(io.BytesIO(content))
 
 
@@ -23,6 +24,18 @@ def _levels(uri: str) -> np.ndarray:
 def test_levels_are_rounded_and_clipped_with_ink_drawn_black() -> None:
     image = np.array([[-40.0, -0.2, 0.4], [127.6, 254.7, 300.0]])
     assert _levels(pictures.picture(image)).tolist() == [[255, 255, 255], [127, 0, 0]]
+
+
+def test_photos_are_drawn_in_their_grey_levels_or_colors() -> None:
+    rows, columns = np.mgrid[:28, :28] * 9
+    grey = rows.astype(np.uint8)
+    shown = DataSet(handwritten=False).shown
+    np.testing.assert_array_equal(_image(pictures.picture(shown(grey))), grey)
+    colors = np.stack([rows, columns, 252 - rows], axis=2).astype(np.uint8)
+    for uri in (pictures.picture(shown(colors)), pictures.strip(shown(colors)[np.newaxis])):
+        assert np.abs(np.asarray(_image(uri), float) - colors).max() < 16  # a JPEG
+    atlas = pictures.Atlas(shown(np.stack([255 - colors, colors])), [1])
+    assert np.abs(np.asarray(_image(atlas.uri), float)[:28, :28] - colors).mean() < 4
 
 
 def test_signed_values_are_red_above_zero_transparent_at_zero_and_blue_below() -> None:
