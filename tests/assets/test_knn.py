@@ -19,13 +19,6 @@ def test_the_configured_number_of_neighbours_votes_and_at_least_ten_are_kept() -
     assert votes["nearest"][11] == right.mean()
 
 
-def test_fewer_than_ten_training_digits_are_all_kept(small_train: DigitSet) -> None:
-    few = DigitSet(small_train.images[:6], small_train.labels[:6])
-    predictions = call("knn_predictions", knn_model=call("knn_model", train_digits=few).value).value
-    indices = np.sort(predictions.nearest["indices"], axis=1)
-    np.testing.assert_array_equal(indices, np.tile(np.arange(6), (500, 1)))
-
-
 def test_training_digits_are_their_own_neighbours_and_are_counted(small_train: DigitSet) -> None:
     images = small_train.images[:50].copy()
     images[25:] -= images[25:] // 10  # another light

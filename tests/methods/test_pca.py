@@ -14,7 +14,6 @@ from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.methods import pca
 
 NUM_PIXELS = 784
-FLOAT32 = 2.0**-23  # its resolution
 SUM_FLOAT32 = 1e-5  # relative rounding of sums of thousands of its products
 
 

@@ -52,4 +52,6 @@ def test_of_fewer_images_than_neighbours_all_vote() -> None:
     images, labels = np.eye(4, dtype=np.uint8) * 200, np.array([0, 0, 0, 1], np.uint8)
     fitted = method.fit(images, labels, {"num_neighbors": 9}, seed=0)
     assert fitted["num_neighbors"] == 4
-    assert method.answer(fitted, images).labels.tolist() == [0, 0, 0, 0]
+    found = method.answer(fitted, images)
+    assert found.labels.tolist() == [0, 0, 0, 0]
+    assert np.sort(found.nearest.indices).tolist() == [[0, 1, 2, 3]] * 4

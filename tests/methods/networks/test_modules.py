@@ -1,5 +1,6 @@
-"""The two networks: the shapes of images that they take."""
+"""The two networks: the shapes of images that they take, in torch and in NumPy."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,20 +11,24 @@ from mnist_pipeline.methods.networks.modules import (
     of_weights,
 )
 from mnist_pipeline.methods.networks.training import build, weights
+from mnist_pipeline.methods.table import MODELS
 
 SHAPES = [(28, 28), (28, 28, 3)]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=["grey", "colour"])
 @pytest.mark.parametrize("kind", ["mlp", "cnn"])
-def test_images_and_their_rows_are_the_same_input_of_a_network_and_of_its_copy(
+def test_a_network_its_copy_and_numpy_give_images_and_their_rows_the_same_logits(
     kind: str, shape: tuple[int, ...]
 ) -> None:
-    images = torch.rand(6, *shape, generator=torch.Generator().manual_seed(0))
+    levels = np.random.default_rng(0).integers(0, 256, (20, *shape), np.uint8)
+    images = torch.from_numpy(levels.astype(np.float32) / 255)
     model = build(construct, kind, 10, shape)
-    logits = model(images)
+    logits = model(images).detach()
     torch.testing.assert_close(model(images.flatten(1)), logits)
     torch.testing.assert_close(of_weights(kind, weights(model))(images), logits)
+    by_numpy = MODELS[kind].method().logits(weights(model), levels)
+    np.testing.assert_allclose(by_numpy, logits, atol=1e-5)
     assert sum(row["parameters"] for row in layer_rows(model)) == num_parameters(model)
 
 

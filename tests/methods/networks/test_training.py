@@ -12,7 +12,7 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.methods.networks import devices, recipes, training
-from mnist_pipeline.methods.networks.modules import CNN, MLP, of_weights
+from mnist_pipeline.methods.networks.modules import CNN, MLP
 from mnist_pipeline.methods.networks.training import (
     RECIPES,
     Recipe,
@@ -247,12 +247,6 @@ def test_images_may_be_bytes_or_floating_and_squares_or_rows_and_in_a_mapped_fil
     for same_images in (images / 255, images.reshape(200, 784), in_another_order):
         for name, weight in fitted((same_images, labels)).items():
             np.testing.assert_allclose(weight, expected[name], atol=1e-4)
-
-
-def test_weights_survive_the_way_to_arrays_and_back(few) -> None:
-    arrays = training.weights(build(CNN, seed=1))
-    assert all(array.dtype == np.float32 and array.flags.c_contiguous for array in arrays.values())
-    assert same_bytes(arrays, training.weights(of_weights("cnn", arrays)))
 
 
 @pytest.mark.parametrize(
