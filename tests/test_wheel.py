@@ -25,13 +25,6 @@ from mnist_pipeline.runtime import project
 pytestmark = pytest.mark.skipif("INSTALLED_PYTHON" not in os.environ, reason="make wheel runs it")
 UNSET = dict.fromkeys(("DAGSTER_HOME", "MNIST_PIPELINE_STORAGE", "PYTHONPATH"), "")
 READ = "from mnist_pipeline import read; print(read('data_mean').shape)"
-CODE_VERSIONS = """
-import json
-from mnist_pipeline.runtime import project
-graph = project.graph().resolve_asset_graph()
-keys = graph.materializable_asset_keys
-print(json.dumps({key.to_user_string(): graph.get(key).code_version for key in keys}))
-"""
 
 
 PAGE = (project.PROJECT / "docs" / "own-project.md").read_text()
@@ -96,17 +89,6 @@ def test_the_graph_runs_reads_and_recognizes_in_the_directory_of_the_user(
     ).save(picture)
     (found,) = json.loads(installed.run(installed.program, "predict", picture, "--json"))
     assert len(found["digits"]) == 1
-
-
-def test_code_versions_are_those_of_a_checkout(installed: Installed) -> None:
-    version = installed.run(installed.python, "-c", "import sys; print(*sys.version_info[:2])")
-    if version.split() != [str(number) for number in sys.version_info[:2]]:
-        pytest.skip("the syntax trees of Python differ between its versions")
-    graph = project.graph().resolve_asset_graph()
-    checkout = {
-        key.to_user_string(): graph.get(key).code_version for key in graph.materializable_asset_keys
-    }
-    assert json.loads(installed.run(installed.python, "-c", CODE_VERSIONS)) == checkout
 
 
 def test_the_ui_runs_the_graph(installed: Installed, slice_directory: Path, tmp_path: Path) -> None:

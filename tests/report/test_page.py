@@ -196,22 +196,6 @@ def test_the_headline_names_the_champion_if_another_model_does_best_on_the_test_
     assert f"{phrase} misses" in text
 
 
-def test_rare_values_read_well(values: Values, text_of: Read) -> None:
-    one_corner = np.arange(10 * 28 * 28).reshape(10, 28, 28) == 400
-    rare = {
-        **values,
-        "cnn_evaluation": dataclasses.replace(values["cnn_evaluation"], errors=1),
-        "harris_corners": values["harris_corners"]._replace(
-            corners=one_corner, gram_difference=np.zeros(10)
-        ),
-    }
-    text = text_of(render(rare))
-    assert "1 error off the diagonal" in text
-    assert "1 corner in all" in text
-    assert not re.search(r"(?<![\d.,–])1 (errors|corners|images|digits|pixels)\b", text)
-    assert "relative difference of M" not in text  # a column of ten zeros
-
-
 @pytest.mark.usefixtures("without_charts")
 def test_a_model_without_another_former_version_is_not_compared(
     values: Values, text_of: Read

@@ -1,6 +1,5 @@
 """The numbers on the page of the finished run are those of its stored values."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -137,9 +136,3 @@ def test_the_page_has_the_numbers_of_the_stored_values(
     expected = list(phrases(values))
     assert expected
     assert [phrase for phrase in expected if phrase not in text] == []
-
-
-def test_the_page_names_the_checksums_of_the_raw_files(slice_directory: Path, text: str) -> None:
-    for path in slice_directory.iterdir():
-        content = path.read_bytes()
-        assert f"{path.name} {len(content):,} {hashlib.sha256(content).hexdigest()}" in text

@@ -4,7 +4,6 @@ processes of their own.
 
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -66,32 +65,6 @@ def test_values_are_read_and_intact(run: Run) -> None:
     assert Storage(STORAGE).read("data_mean").shape == (784,)
     assert "Materializing" not in run("run", "--changed")
     run("verify")
-
-
-def test_a_damaged_object_is_named_and_computed_again(run: Run, bucket: Any) -> None:
-    stored = Storage(STORAGE)
-    damaged = {
-        "Bucket": BUCKET,
-        "Key": f"digits/covariance/{stored.current('covariance')}/value.npy",
-    }
-    content = bytearray(bucket.get_object(**damaged)["Body"].read())
-    content[-1] ^= 1
-    bucket.put_object(**damaged, Body=bytes(content))
-    faults = [line for line in run("verify", code=1).splitlines() if not line.endswith(" ok")]
-    assert len(faults) == 1
-    assert "covariance" in faults[0]
-    assert "covariance" in run("run", "--changed")
-    run("verify")
-
-
-def test_a_former_champion_is_put_back(run: Run) -> None:
-    stored = Storage(STORAGE)
-    former = stored.current("recognizer")
-    run("run", "--select", "(key:cnn_model+ and +key:model_card) or key:recognizer")
-    assert stored.current("recognizer") != former
-    (version,) = re.findall(r"^\s*(\w+) .*former champion", run("history"), re.MULTILINE)
-    run("restore", version)
-    assert stored.current("recognizer") == former
 
 
 def test_storages_whose_names_begin_alike_do_not_meet(run: Run, bucket: Any) -> None:
