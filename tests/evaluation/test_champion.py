@@ -96,40 +96,43 @@ def test_that_a_later_training_does_not_replace_the_champion_is_part_of_the_reas
     assert elected({"first": 30}, present)[1] == elected({"first": 30})[1]
 
 
-def exchanged(train: int) -> tuple[DigitSet, DigitSet]:
-    """The sets after a training image and the first test image have changed places."""
+def exchanged() -> tuple[DigitSet, DigitSet]:
+    """The sets after the last training image and the first test image, which have the same label,
+    have changed places.
+    """
     train_images, test_images = TRAIN_DIGITS.images.copy(), TEST_DIGITS.images.copy()
-    train_images[train], test_images[0] = TEST_DIGITS.images[0], TRAIN_DIGITS.images[train]
+    train_images[-1], test_images[0] = TEST_DIGITS.images[0], TRAIN_DIGITS.images[-1]
     return TRAIN_DIGITS._replace(images=train_images), TEST_DIGITS._replace(images=test_images)
 
 
-def test_a_champion_that_has_trained_on_images_that_now_test_does_not_take_part() -> None:
-    present = in_service(30)
-    train_digits, test_digits = exchanged(-1)  # with the same labels
-    assert elected({"first": 500}, present, train_digits, test_digits)[0].held_out_errors == 500
+ANOTHER_ORDER = DigitSet(*(np.append(array[-2::-1], array[-1:], axis=0) for array in TRAIN_DIGITS))
 
 
 @pytest.mark.parametrize(
-    "train_digits",
+    ("train_digits", "test_digits", "model", "takes_part"),
     [
-        TRAIN_DIGITS,
-        exchanged(-1)[0],
-        DigitSet(*(np.append(array[-2::-1], array[-1:], axis=0) for array in TRAIN_DIGITS)),
+        (TRAIN_DIGITS, TEST_DIGITS, "first", True),
+        (exchanged()[0], TEST_DIGITS, "first", True),
+        (ANOTHER_ORDER, TEST_DIGITS, "first", True),
+        (*exchanged(), "first", False),
+        (numbered(np.roll(TRAIN_DIGITS.labels, 1)), TEST_DIGITS, "first", False),
+        (numbered(TRAIN_DIGITS.labels, first=20_000), TEST_DIGITS, "first", False),
+        (TRAIN_DIGITS, TEST_DIGITS, "second", False),
     ],
-    ids=["the same images", "another training image", "another order"],
+    ids=[
+        "the same images",
+        "another training image",
+        "another order",
+        "it has trained on an image that tests now",
+        "other labels",
+        "other images",
+        "its model is gone",
+    ],
 )
-def test_a_champion_takes_part_while_the_held_out_and_test_images_stay(
-    train_digits: DigitSet,
+def test_a_champion_takes_part_while_its_model_and_the_held_out_and_test_images_stay(
+    train_digits: DigitSet, test_digits: DigitSet, model: str, takes_part: bool
 ) -> None:
     present = in_service(30)
-    assert elected({"first": 500}, present, train_digits)[0] is present
-
-
-def test_a_champion_of_other_images_or_of_a_model_that_is_gone_does_not_take_part() -> None:
-    present = in_service(30)
-    for champion in (
-        elected({"first": 500}, present, numbered(np.roll(TRAIN_DIGITS.labels, 1)))[0],
-        elected({"first": 500}, present, numbered(TRAIN_DIGITS.labels, first=20_000))[0],
-        elected({"second": 500}, present)[0],
-    ):
-        assert champion.held_out_errors == 500
+    champion = elected({model: 500}, present, train_digits, test_digits)[0]
+    assert (champion is present) == takes_part
+    assert champion.held_out_errors == (30 if takes_part else 500)
