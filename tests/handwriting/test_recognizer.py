@@ -2,7 +2,6 @@
 is.
 """
 
-import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -56,16 +55,6 @@ def test_the_neighbours_are_those_of_an_exhaustive_search(
         assert [neighbor.digit for neighbor in answer.neighbors] == small_train.labels[
             near
         ].tolist()
-
-
-def test_the_document_is_plain_json(small_recognizer: Recognizer, small_test: DigitSet) -> None:
-    (reading,) = small_recognizer.read([small_test.images[0]])[0]
-    document = json.loads(json.dumps(reading.document(small_recognizer.known), allow_nan=False))
-    answer = reading.recognition
-    assert document["digit"] == answer.digit
-    assert document["models"]["cnn"]["probabilities"] == pytest.approx(
-        answer.probabilities["cnn"], abs=1e-6
-    )
 
 
 @pytest.mark.parametrize(
