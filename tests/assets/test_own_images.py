@@ -42,8 +42,9 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Storage]:
 def test_the_report_and_the_models_have_the_classes_of_the_folders(
     three: tuple[Path, Storage],
 ) -> None:
-    _, storage = three
-    document = storage.read("evaluation_report").document
+    pictures, storage = three
+    report = storage.read("evaluation_report")
+    document = report.document
     assert document["data"]["class_names"] == list(NAMES)
     assert document["data"]["noun"] == "shape"
     assert document["run"]["source"] == "Three kinds"
@@ -52,6 +53,9 @@ def test_the_report_and_the_models_have_the_classes_of_the_folders(
     assert storage.read("softmax_model")["weights"].shape == (3, 3 * 784)  # in colour
     assert len(storage.read("cnn_model")["linear.bias"]) == 3
     assert storage.read("cnn_predictions").probabilities.shape[1] == 3
+    assert len(report.html) < 4_000_000
+    errors = [error for found in document["errors"].values() for error in found]
+    assert all((pictures / error["file"]).is_file() for error in errors)
 
 
 def test_predict_recognizes_a_whole_picture_by_the_name_of_its_class(
