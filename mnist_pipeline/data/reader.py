@@ -48,24 +48,21 @@ Loaded = tuple[Sequence[Any] | NDArray[Any], NDArray[Any]]  # images, and labels
 
 
 class Part(NamedTuple):
-    """One split as it was read."""
+    """One split: its images as they lie in the files, fitted into 28×28, or as they are shown."""
 
-    digits: DigitSet
+    images: Any  # uint8; in the files with 1 (no axis), 3 or 4 channels
+    labels: NDArray[np.uint8]
     kinds: Counter[str]  # sizes and colours of the original images, such as `640×480 RGB`
-    paths: tuple[str, ...] = ()  # of the images within the data set, if each is a file
+    paths: tuple[str, ...]  # of the images within the data set; empty if they are not files
+
+    @property
+    def digits(self) -> DigitSet:
+        """The images and labels."""
+        return DigitSet(self.images, self.labels)
 
     def name_of(self, index: int) -> str | int:
         """The path of an image, or its index."""
         return self.paths[index] if self.paths else index
-
-
-class _Content(NamedTuple):
-    """The images of a split as they lie in the files, each fitted into 28×28."""
-
-    images: Sequence[NDArray[np.uint8]]  # with 1 (no axis), 3 or 4 channels, or all in one array
-    labels: NDArray[np.uint8]
-    kinds: Counter[str]
-    paths: tuple[str, ...]
 
 
 class Appearance(NamedTuple):
@@ -235,16 +232,13 @@ class Reader:
 
     def read(self, *splits: Split) -> list[Part]:
         """Read and convert the images of splits; a DatasetError names all that can't be read."""
-        contents = [self._content(split) for split in splits]
+        parts = [self._content(split) for split in splits]
         if unreadable := sorted(self._unreadable):
             raise DatasetError(
                 f"{count(len(unreadable), 'picture')} can't be read: "
                 f"{', '.join(unreadable[:MAX_NAMES])}; the first {self._unreadable[unreadable[0]]}"
             )
-        return [
-            Part(DigitSet(self._as_shown(images), labels), kinds, paths)
-            for images, labels, kinds, paths in contents
-        ]
+        return [part._replace(images=self._as_shown(part.images)) for part in parts]
 
     def _as_shown(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         """The images as the models see them: on a ground, in colour or grey, inverted or not."""
@@ -254,7 +248,7 @@ class Reader:
         shown = np.asarray(images)
         return 255 - shown if inverted else shown
 
-    def _read_content(self, split: Split) -> _Content:
+    def _read_content(self, split: Split) -> Part:
         is_split = len(self.source.groups) > 1
         source: Split = split if is_split else "train"
         items, own_labels = self._load(self.source.groups[source])
@@ -290,7 +284,7 @@ class Reader:
                 numbered = f"{self.root}: image {row:,} of {source}"
                 self._unreadable[str(item) if isinstance(item, Path) else numbered] = error
         paths = [items[row] for row in rows.tolist() if isinstance(items[row], Path)]
-        return _Content(images, labels[rows], kinds, tuple(map(self._relative, paths)))
+        return Part(images, labels[rows], kinds, tuple(map(self._relative, paths)))
 
     def _rows(
         self, digests: NDArray[Any], labels: NDArray[np.uint8], split: Split | Literal["all"]
