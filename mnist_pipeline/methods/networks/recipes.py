@@ -160,16 +160,16 @@ PICTURES = Recipe(
 
 
 def named_recipe(network: str, name: str, **overrides: Any) -> Recipe:
-    """A recipe of "mlp" or "cnn" by its name; settings that are not None replace its own.
+    """A recipe of "mlp" or "cnn" by its name; other settings replace its own.
 
     Examples
     --------
-    >>> named_recipe("mlp", "notebook", epochs=2, batch_size=None).epochs
+    >>> named_recipe("mlp", "notebook", epochs=2).epochs
     2
     """
     if name not in RECIPES[network]:
         raise ValueError(f"recipe is {name!r}; expected one of {', '.join(RECIPES[network])}")
-    return _changed(RECIPES[network][name], overrides)
+    return replace(RECIPES[network][name], **overrides)
 
 
 def adapt(
@@ -185,7 +185,7 @@ def adapt(
     Other images may be harder or few, so there are more passes. Some labels may be wrong, so every
     pass has all images. Pictures have the recipe `PICTURES` instead, except for many grey ones:
     these train in the compiled network, and without deformations, which turn a shirt into a dress.
-    Settings that are not None replace those of the result.
+    Other settings replace those of the result.
 
     Examples
     --------
@@ -200,16 +200,10 @@ def adapt(
     else:
         # Without deformations, a first layer that is frozen early has not settled.
         recipe = replace(recipe, later=1.0, variation=None, freeze=1.0)
-    recipe = _changed(recipe, {**overrides, "epochs": None})
+    recipe = replace(recipe, **overrides)
     updates = math.ceil(num_images / recipe.batch_size)  # per pass
-    epochs = overrides.get("epochs") or max(MIN_PASSES, math.ceil(min_updates / updates))
-    return replace(recipe, epochs=epochs)
-
-
-def _changed(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
-    return replace(
-        recipe, **{field: value for field, value in overrides.items() if value is not None}
-    )
+    epochs = max(MIN_PASSES, math.ceil(min_updates / updates))
+    return recipe if "epochs" in overrides else replace(recipe, epochs=epochs)
 
 
 def learning_rate_at(step: int, num_steps: int, recipe: Recipe) -> float:

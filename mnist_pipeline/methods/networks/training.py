@@ -127,7 +127,7 @@ def from_settings(
     then `handwritten` is None. Deformations of handwriting are of grey images, so images in colour
     are distorted as pictures.
     """
-    overrides = dict(settings)
+    overrides = {name: value for name, value in settings.items() if value is not None}
     hidden_size = overrides.pop("hidden_size", None)
     name = overrides.pop("recipe")
     recipe = named_recipe(kind, name, **overrides)

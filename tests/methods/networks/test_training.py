@@ -185,7 +185,7 @@ def test_a_rule_chooses_the_deformations_and_the_passes_for_other_images_than_mn
     assert adapted.variation == (default.variation if varies else None)
     assert adapted.distorted == adapted.batch_norm == distorts
     configured = training.adapt(
-        default, num_images, handwritten=handwritten, in_color=in_color, epochs=4, batch_size=None
+        default, num_images, handwritten=handwritten, in_color=in_color, epochs=4
     )
     assert configured == replace(adapted, epochs=4)
 
