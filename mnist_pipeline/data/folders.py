@@ -64,12 +64,6 @@ def pictures_in(directory: Path) -> list[Path]:
     return [path for path in _visible(directory) if FILE_NAME.fullmatch(path.name)]
 
 
-def _load(root: Path, names: list[str], splits: Names) -> Loaded:
-    """The paths of the pictures, and the numbers of their folders."""
-    paths = _pictures(root, splits)
-    return paths, np.array([names.index(path.parent.name) for path in paths])
-
-
 def _groups(root: Path) -> dict[Split, Names]:
     """The names of the folders of each split; the root itself, `.`, if it has the class folders.
 
@@ -105,9 +99,12 @@ def _class_folders(root: Path, splits: Names) -> list[Path]:
     return [folder for split in splits for folder in subfolders(root / split)]
 
 
-def _pictures(root: Path, splits: Names) -> list[Path]:
-    """The pictures in class folders; raises a DatasetError if one has none, or has folders."""
-    paths = []
+def _load(root: Path, names: list[str], splits: Names) -> Loaded:
+    """The paths of the pictures, and the numbers of their folders.
+
+    Raises a DatasetError if a class folder has no pictures, or has folders.
+    """
+    paths: list[Path] = []
     for folder in _class_folders(root, splits):
         if nested := subfolders(folder):
             raise DatasetError(
@@ -121,7 +118,7 @@ def _pictures(root: Path, splits: Names) -> list[Path]:
                 "remove the folder"
             )
         paths += pictures
-    return paths
+    return paths, np.array([names.index(path.parent.name) for path in paths])
 
 
 def _skipped(root: Path, groups: dict[Split, Names]) -> list[str]:
