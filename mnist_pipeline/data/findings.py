@@ -86,22 +86,15 @@ def problems(reader: Reader, parts: Mapping[Split, Part]) -> list[str]:
     """
     names, found = reader.class_names, []
     for name in [*names, *(path for part in parts.values() for path in part.paths)]:
-        if not _is_text(name):
+        try:
+            name.encode()
+        except UnicodeEncodeError:  # bytes that are not UTF-8 became surrogates
             found.append(f"the name {name!r} is not UTF-8 and can't be stored; rename it")
             break
     images = parts["train"].digits.images
     if (images == images[0]).all():
         found.append("all training images are equal, so there is nothing to learn; add others")
     return found
-
-
-def _is_text(name: str) -> bool:
-    """Whether a name can be stored as UTF-8; bytes that are not UTF-8 become surrogates."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _in_both(train: Part, test: Part) -> list[str]:
