@@ -89,18 +89,18 @@ def identify(reader: Reader) -> DataSet:
     known = KNOWN.get(root.name)
     is_numbered = reader.shows_digits and reader.title != folders.TITLE
     if known and (is_numbered or reader.class_names == known.class_names):
-        return replace(known, color=color, inverted=inverted)
-    if reader.shows_digits:
-        return DataSet(title=root.name, inverted=inverted)
-    return DataSet(
-        title=own.title or root.name,
-        class_names=reader.class_names,
-        noun=own.noun,
-        handwritten=own.fit == "mnist",
-        whole_pictures=own.fit == "whole",
-        color=color,
-        ground=ground,
-    )
+        data_set = known
+    elif reader.shows_digits:
+        data_set = DataSet(title=root.name)
+    else:
+        data_set = DataSet(
+            title=own.title or root.name,
+            class_names=reader.class_names,
+            noun=own.noun,
+            handwritten=own.fit == "mnist",
+            whole_pictures=own.fit == "whole",
+        )
+    return replace(data_set, color=color, ground=ground, inverted=inverted)
 
 
 def fetch(known: DataSet, directory: Path) -> None:
