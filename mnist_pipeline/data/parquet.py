@@ -54,12 +54,18 @@ def _load(directory: Path, names: reader.Names) -> reader.Loaded:
             )
         table = pq.read_table([directory / name for name in names], columns=["image", "label"])
         labels = np.array(table["label"].to_pylist())
-    return table["image"].to_pylist(), reader.check_labels(labels, f"{first}: label")
+    pictures = [_content(cell) for cell in table["image"].to_pylist()]
+    return pictures, reader.check_labels(labels, f"{first}: label")
 
 
-def _decode(cell: Any, draft: Draft) -> tuple[Image.Image, str]:
+def _content(cell: Any) -> bytes:
+    """The encoded picture in a cell; empty if there is none."""
     content = cell.get("bytes") if isinstance(cell, dict) else cell
-    if not isinstance(content, bytes):
+    return content if isinstance(content, bytes) else b""
+
+
+def _decode(content: bytes, draft: Draft) -> tuple[Image.Image, str]:
+    if not content:
         raise ImageError(
             "is not an encoded picture (bytes, or a struct with bytes); remove its row"
         )

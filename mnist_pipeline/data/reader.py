@@ -321,10 +321,8 @@ class Reader:
                 return self._describe(item).sha256
             except DatasetError:  # `read` names all pictures that can't be read
                 return ""
-        content: Any = item.get("bytes") if isinstance(item, dict) else item
-        if isinstance(content, np.ndarray):
-            content = np.ascontiguousarray(content)
-        return hashlib.sha256(b"" if content is None else content).hexdigest()
+        content = item.tobytes() if isinstance(item, np.ndarray) else item
+        return hashlib.sha256(content).hexdigest()
 
     def _relative(self, path: Path) -> str:
         """The path of a file within the data set, with slashes."""

@@ -367,6 +367,10 @@ COLUMNS: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
         ),
         "label",
     ),
+    "texts in place of pictures": (
+        lambda table: table.set_column(0, "image", table["label"].cast(pa.string())),
+        "not an encoded picture",
+    ),
     "a label outside": (
         lambda table: table.set_column(1, "label", pa.array([10] * len(table))),
         "label 10.*0–9",
