@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -115,10 +114,11 @@ class Reader:
         self,
         root: Path,
         source: Source,
-        choices: Mapping[str, Any] = MappingProxyType({}),
-        known: DataSet | None = None,
+        choices: Mapping[str, Any],
+        known: DataSet | None,
     ) -> None:
         self.root, self.source, self.title = root, source, source.title
+        self._directory = root if root.is_dir() else root.parent
         self._choices, self._known = choices, known
         self._load = functools.cache(source.load)
         self._content = functools.cache(self._read_content)
@@ -131,7 +131,7 @@ class Reader:
         Pictures have one entry per split. Its checksum is the SHA-256 of the lines that `sha256sum`
         prints for them in the order of their paths.
         """
-        texts = [path for path in map(self._beside, TEXTS) if path.is_file()]
+        texts = [path for path in map(self._directory.joinpath, TEXTS) if path.is_file()]
         described = [describe(path) for path in [*self.source.files, *texts]]
         for split, names in self.source.groups.items():
             paths: Any = self._load(names)[0]
@@ -147,7 +147,7 @@ class Reader:
     @cached_property
     def description(self) -> Description:
         """The content of dataset.yaml, or the defaults; a field without a text has its default."""
-        path = self._beside("dataset.yaml")
+        path = self._directory / "dataset.yaml"
         try:
             fields = {**(read_yaml(path) or {})} if path.is_file() else {}
             values = {name: _field(name, value) for name, value in fields.items()}
@@ -326,12 +326,11 @@ class Reader:
 
     def _relative(self, path: Path) -> str:
         """The path of a file within the data set, with slashes."""
-        start = self.root if self.root.is_dir() else self.root.parent
-        return Path(os.path.relpath(path, start)).as_posix()
+        return Path(os.path.relpath(path, self._directory)).as_posix()
 
     @cached_property
     def _listed_names(self) -> tuple[str, ...]:
-        path = self._beside("classes.txt")
+        path = self._directory / "classes.txt"
         if path.is_file():
             with damage_named(path):
                 text = read_file(path).decode("utf-8-sig")
@@ -359,9 +358,6 @@ class Reader:
                 f"{listed}, or classes.txt must name further classes"
             )
         return indices.astype(np.uint8)[inverse]
-
-    def _beside(self, name: str) -> Path:
-        return (self.root if self.root.is_dir() else self.root.parent) / name
 
 
 def _field(name: str, value: Any) -> str | bool:
