@@ -8,12 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mnist_pipeline.data import folders
 from mnist_pipeline.data.datasets import DatasetError, reader_of
 from mnist_pipeline.data.findings import problems
-from mnist_pipeline.data.reader import SPLITS, Reader
+from mnist_pipeline.data.reader import SPLITS, Reader, Split
 from mnist_pipeline.data.records import DataSet, RawData
 
 # The labels that most of five reviewers rejected: C. G. Northcutt, A. Athalye, J. Mueller,
@@ -119,8 +118,7 @@ def fetch(known: DataSet, directory: Path) -> None:
             whole.mkdir()
             arrays: dict[str, Any] = {}
             for split in SPLITS:
-                images, labels = _downloaded(known, split == "train", Path(scratch))
-                arrays |= {f"x_{split}": images, f"y_{split}": labels}
+                arrays |= _downloaded(known, split, Path(scratch))
             np.savez_compressed(whole / f"{known.name}.npz", **arrays)
             (whole / "classes.txt").write_text("\n".join(known.class_names), encoding="utf-8")
             whole.rename(directory)
@@ -131,19 +129,18 @@ def fetch(known: DataSet, directory: Path) -> None:
         ) from error
 
 
-def _downloaded(
-    known: DataSet, is_training: bool, scratch: Path
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The images and labels of a split, downloaded with torchvision."""
+def _downloaded(known: DataSet, split: Split, scratch: Path) -> dict[str, Any]:
+    """The images and labels of a split, downloaded with torchvision, by Keras's names."""
     from torchvision import datasets as published
 
     try:
         publish = getattr(published, str(known.publisher))
-        digits = publish(scratch, train=is_training, download=True)
+        digits = publish(scratch, train=split == "train", download=True)
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DatasetError(
             f"{known.name} can't be fetched: torchvision's host for it does not answer ({reason}); "
             "get its files in another way, and set MNIST_PIPELINE_DATA to them"
         ) from error
-    return digits.data.numpy(), digits.targets.numpy().astype(np.uint8)
+    labels = digits.targets.numpy().astype(np.uint8)
+    return {f"x_{split}": digits.data.numpy(), f"y_{split}": labels}
