@@ -266,19 +266,17 @@ class Reader:
         fit: Any = self.description.fit
         shape, kinds = (IMAGE_SIDE, IMAGE_SIDE), Counter[str]()
         images: Any = []
+        is_whole = self.shows_pictures
+        draft = decoding.SMALL if is_whole else decoding.GREY
         if fit == "whole" and isinstance(items, np.ndarray) and items.shape[1:] == shape:
             images = items[rows]
             kinds[f"{IMAGE_SIDE}×{IMAGE_SIDE} L"] = len(rows)
         for row in rows.tolist() if isinstance(images, list) else ():
             item = items[row]
             try:
-                if self.shows_pictures:
-                    picture, kind = self.source.decode(item, decoding.SMALL)
-                    levels: Any = np.asarray(picture)
-                else:
-                    picture, kind = self.source.decode(item, decoding.GREY)
-                    levels = decoding.grey_levels(picture)
+                picture, kind = self.source.decode(item, draft)
                 kinds[kind] += 1
+                levels = np.asarray(picture) if is_whole else decoding.grey_levels(picture)
                 images.append(fitted(levels, fit))
             except ImageError as error:
                 numbered = f"{self.root}: image {row:,} of {source}"
