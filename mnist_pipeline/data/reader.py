@@ -372,8 +372,7 @@ def _field(name: str, value: Any) -> str | bool:
 
 def contrast(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Levels between the darkest and the lightest pixel of each image, in its best channel."""
-    ranges = np.ptp(images, axis=(1, 2))
-    return ranges.max(axis=1) if ranges.ndim == 2 else ranges
+    return np.ptp(images, axis=(1, 2)).reshape(len(images), -1).max(axis=1)
 
 
 def _are_erased(images: Sequence[NDArray[np.uint8]], ground: str) -> bool:
