@@ -362,11 +362,12 @@ def _field(name: str, value: Any) -> str | bool:
     """The text of a field of dataset.yaml. YAML reads a plain `yes` as a truth value."""
     if name not in Description._fields:
         raise ValueError(f"{name} is not a field of it")
-    if name == "color" and type(value) is bool:
+    if name == "color":
+        if type(value) is not bool:
+            raise ValueError(f"color is {value}, which is neither true nor false")
         return value
-    if name == "color" or (value is not None and type(value) not in (str, int, float)):
-        kind = "neither true nor false" if name == "color" else "not a text; put it in quotes"
-        raise ValueError(f"{name} is {value}, which is {kind}")
+    if value is not None and type(value) not in (str, int, float):
+        raise ValueError(f"{name} is {value}, which is not a text; put it in quotes")
     return "" if value is None else one_line(value)
 
 
