@@ -190,6 +190,8 @@ class Reader:
     @property
     def shows_pictures(self) -> bool:
         """Whether images are whole pictures, in colour or not, and not handwriting."""
+        if self._known:
+            return not self._known.handwritten
         return self.description.fit == "whole" and not self.shows_digits
 
     @cached_property

@@ -90,6 +90,13 @@ def test_transparent_pictures_lie_on_one_ground_that_shows_them(
     assert any(ground in note for note in reader_of(root).notes)
 
 
+def test_digits_keep_their_colours_if_asked_to(tmp_path: Path) -> None:
+    root = write_shapes(tmp_path, {str(digit): RED for digit in range(10)}, (255, 255, 255))
+    recorded = read_raw(root, {"color": True})
+    assert load_digits(root, "test", recorded=recorded).images.shape[1:] == (28, 28, 3)
+    assert not known(root).color
+
+
 @pytest.mark.parametrize(
     "text", ["color: 1", "color: red", "background: mauvish", "color: true\nfit: mnist"]
 )
