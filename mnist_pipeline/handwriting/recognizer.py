@@ -48,6 +48,7 @@ EVEN = 0.5  # below this probability, the answer names two classes
 PROBABLE = 0.9
 PROBABLE_BY_HAND = {CNN: 0.98}
 CERTAIN = 0.99  # a lower probability lets the recognizer read the whole picture too
+OF_DATA_SET = ("class_names", "noun", "whole_pictures", "color", "ground")  # what answers need
 SPECK = 0.35  # share of the size of the largest finding in a picture
 
 
@@ -168,14 +169,7 @@ def _encoded(text: str) -> np.ndarray:
 
 
 def _encoded_classes(known: DataSet) -> np.ndarray:
-    fields = {
-        "names": known.class_names,
-        "noun": known.noun,
-        "whole": known.whole_pictures,
-        "color": known.color,
-        "ground": known.ground,
-    }
-    return _encoded(json.dumps(fields))
+    return _encoded(json.dumps({field: getattr(known, field) for field in OF_DATA_SET}))
 
 
 @format_version(7)
@@ -208,15 +202,9 @@ class Recognizer(NamedTuple):
     @property
     def known(self) -> DataSet:
         """The data set that the models have learned, without its title."""
-        content = json.loads(bytes(self.classes))
-        return DataSet(
-            class_names=tuple(content["names"]),
-            noun=content["noun"],
-            handwritten=not content["whole"],
-            whole_pictures=content["whole"],
-            color=content["color"],
-            ground=content["ground"],
-        )
+        fields = json.loads(bytes(self.classes))
+        fields["class_names"] = tuple(fields["class_names"])
+        return DataSet(handwritten=not fields["whole_pictures"], **fields)
 
     def of(self, known: DataSet) -> "Recognizer":
         """The same recognizer with the names of this data set."""
