@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer, headline
 from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.utils.printable import count, printable
+from mnist_pipeline.utils import printable
 
 MAX_PICTURES = 20  # on a sheet; further pictures are counted
 MAX_DIGITS = 120  # on a sheet, divided equally among its pictures; further digits are counted
@@ -79,12 +79,12 @@ def draw(entries: Sequence[Entry], recognizer: Recognizer, font: str | None = No
         readings = entry.readings[: MAX_DIGITS // len(shown)]
         lines = [f"{entry.title}: {headline(entry.readings, known)}"]
         if len(readings) < len(entry.readings):
-            num_digits = count(len(entry.readings), known.noun)
+            num_digits = printable.count(len(entry.readings), known.noun)
             lines.append(f"the first {len(readings)} of {num_digits}")
         rows.append(_row(entry.picture, lines, PAPER, font))
         rows += [_digit(*numbered, recognizer, font) for numbered in enumerate(readings, 1)]
     if len(shown) < len(entries):
-        left_out = count(len(entries) - len(shown), "more picture")
+        left_out = printable.count(len(entries) - len(shown), "more picture")
         rows.append(_row(Image.new("RGB", (0, 0)), [f"and {left_out}"], PAPER, font))
     framed = [np.asarray(ImageOps.expand(row, GAP, PAPER)) for row in rows]
     return Image.fromarray(np.vstack(framed))
@@ -92,8 +92,7 @@ def draw(entries: Sequence[Entry], recognizer: Recognizer, font: str | None = No
 
 def shortened(text: str, length: int = 18) -> str:
     """A text in one printable line of at most `length` characters."""
-    line = printable(text)
-    return line if len(line) <= length else f"{line[: length - 1]}…"
+    return printable.shortened(printable.printable(text), length)
 
 
 def percent(share: float) -> str:

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import MaxNLocator
 
+from mnist_pipeline.utils.printable import shortened
+
 # Ten colours that colour-blind readers can distinguish:
 # M. A. Petroff, "Accessible color sequences for data visualization", 2021.
 COLORS = [
@@ -139,8 +141,7 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]], bold: s
 
 def plain(name: str, length: int) -> str:
     """A name cut to a length, for Matplotlib: `$` is escaped, because it begins a formula."""
-    cut = name if len(name) <= length else f"{name[: length - 1]}…"
-    return cut.replace("$", r"\$")
+    return shortened(name, length).replace("$", r"\$")
 
 
 def are_long(names: Sequence[str]) -> bool:
