@@ -35,8 +35,7 @@ def image_grid(
     rows = -(-len(images) // columns)
     gap = 12 / 28 * height if captions else height / 14
     step_y, step_x = height + round(gap), width + max(1, width // 14)
-    background = 255.0 if channels else np.nan
-    mosaic = np.full((rows * step_y, columns * step_x, *channels), background)
+    mosaic = np.full((rows * step_y, columns * step_x, *channels), np.nan)
     for place, image in enumerate(images):
         top, left = step_y * (place // columns), step_x * (place % columns)
         mosaic[top : top + height, left : left + width] = image
