@@ -56,14 +56,12 @@ def only_run(configured: Settings, notify: Callable[[str], object]) -> Iterator[
     """
     lock = FileLock(configured.dagster_home / "run.lock")
     try:
-        lock.acquire(blocking=False)
+        acquired = lock.acquire(blocking=False)
     except Timeout:
         notify("Another run is computing; waiting until it ends …")
-        lock.acquire()
-    try:
+        acquired = lock.acquire()
+    with acquired:
         yield
-    finally:
-        lock.release()
 
 
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> None:
