@@ -242,20 +242,13 @@ class Recognizer(NamedTuple):
         """Find and recognise the digits of upright grey pictures (rows, columns), or each picture
         as a whole.
         """
-        is_whole = self.known.whole_pictures
-        return self.read_pages(
-            [
-                _as_a_whole(picture, fitted(picture, "whole"))
-                if is_whole
-                else Page(picture, find_digits(picture))
-                for picture in pictures
-            ]
-        )
+        if self.known.whole_pictures:
+            return self.read_pages([_as_a_whole(each, fitted(each, "whole")) for each in pictures])
+        return self.read_pages([Page(each, find_digits(each)) for each in pictures])
 
     def read_pages(self, pages: Sequence[Page]) -> list[list[Reading]]:
         """Recognise the digits of each page in reading order, or each picture as a whole."""
         known = self.known
-        is_whole = known.whole_pictures
         images = [digit.image for page in pages for digit in page.digits]
         answers = iter(self.recognize(np.array(images, np.uint8).reshape(-1, *known.shape)))
         pages_read = []
@@ -263,7 +256,7 @@ class Recognizer(NamedTuple):
             readings = [
                 Reading(digit.box, digit.image, next(answers), digit.line) for digit in page.digits
             ]
-            if not is_whole:
+            if not known.whole_pictures:
                 readings = self._look_again(_without_specks(readings), page.picture)
                 readings = _judged_together(readings)
             pages_read.append(readings)
@@ -451,31 +444,26 @@ def _judged_together(readings: list[Reading]) -> list[Reading]:
     look_like_digits = [reading.recognition.looks_like_digit for reading in readings]
     are_few = 2 * sum(look_like_digits) < len(readings)
     judged = []
-    for reading in readings:
+    lines: dict[int, list[tuple[bool, float, int]]] = {}  # of each digit: how certain, its place
+    for place, reading in enumerate(readings):
         answer = reading.recognition
         looks = answer.looks_like_digit and not (are_few and answer.novelty > ORDINARY)
         judged.append(reading._replace(recognition=replace(answer, looks_like_digit=looks)))
-    lines: dict[int, list[int]] = {}
-    for place, reading in enumerate(judged):
-        if reading.recognition.looks_like_digit:
-            lines.setdefault(reading.line, []).append(place)
-    for places in lines.values():
-        if len(places) > 1:
-            least = min(places, key=lambda place: _certainty(judged[place].recognition))
+        if looks:
+            certainty = (not answer.models_disagree, answer.probability, place)
+            lines.setdefault(reading.line, []).append(certainty)
+    for certainties in lines.values():
+        if len(certainties) > 1:
+            *_, least = min(certainties)
             judged[least] = judged[least]._replace(least_certain=True)
     return judged
 
 
 def _without_specks(readings: list[Reading]) -> list[Reading]:
     """Drop shapes much smaller than the largest, as noise is, unless most look like digits."""
-    sizes = [max(reading.box[2:]) for reading in readings]
-    limit = SPECK * max(sizes, default=0)
-    specks = [reading for reading, size in zip(readings, sizes) if size < limit]
+    limit = SPECK * max((max(reading.box[2:]) for reading in readings), default=0)
+    specks = [reading for reading in readings if max(reading.box[2:]) < limit]
     num_digits = sum(reading.recognition.looks_like_digit for reading in specks)
     if 2 * num_digits > len(specks):
         return readings
-    return [reading for reading, size in zip(readings, sizes) if size >= limit]
-
-
-def _certainty(answer: Recognition) -> tuple[bool, float]:
-    return not answer.models_disagree, answer.probability
+    return [reading for reading in readings if max(reading.box[2:]) >= limit]
