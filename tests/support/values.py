@@ -52,6 +52,8 @@ NAMED = {
         mean=RNG.random(784),
         components=RNG.random((784, 50)).astype(np.float32),
         calibration=np.array([0.1, 0.2]),
+        weights={"cnn": np.array(5.1)},
+        tested=np.array([3, 1]),
         novelty={"means": RNG.random((10, 200)).astype(np.float32)},
     ),
     "a dict": {"images": ARRAYS["bytes"], "scale": np.array([0.5])},
