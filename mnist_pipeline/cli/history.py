@@ -28,7 +28,7 @@ def print_history(model: str | None, *, as_json: bool) -> None:
     records = history.records(storage.current())
     listed = [version for version in versions.of_models(records) if model in (None, version.model)]
     if as_json:
-        click.echo(json.dumps([vars(version) for version in listed], indent=1))
+        click.echo(json.dumps([version._asdict() for version in listed], indent=1))
         return
     columns = ("version", "model", "accuracy", "seed", "computed (UTC)", "run", "")
     for row in (columns, *map(_row, listed)):

@@ -7,7 +7,6 @@ held-out images, on which the best trial is chosen, and on the test images, whic
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -41,14 +40,13 @@ class SweepError(ReportedError, ValueError):
     """A sweep is not valid; the message names the file, the field and what is allowed."""
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(NamedTuple):
     """A model, its settings, and what it is fitted to."""
 
     model: str
     size: int | None  # number of training images; None for all that are not held out
     seed: int = 0  # of the choice of the images, and of the training
-    settings: Mapping[str, Any] = field(default_factory=dict)  # of the model's method
+    settings: Mapping[str, Any] = {}  # of the model's method
 
     @property
     def varied(self) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -29,8 +28,7 @@ SERVING = ("champion", "recognizer", "model_card")  # what answers people, and w
 RECORDED = (*STORED, *SERVING)  # the assets whose records are read
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """A run that computed a stored value of an asset, and what was recorded about it."""
 
     asset: str
@@ -38,13 +36,12 @@ class Record:
     time: float  # when it was computed, in seconds since 1970
     run: str
     code_version: str | None = None
-    inputs: Mapping[str, str] = field(default_factory=dict)  # data versions of the inputs, by asset
-    metadata: Mapping[str, Any] = field(default_factory=dict)  # numbers, texts, and JSON
+    inputs: Mapping[str, str] = {}  # data versions of the inputs, by asset
+    metadata: Mapping[str, Any] = {}  # numbers, texts, and JSON
     present: bool = True  # whether it is the current version of the asset
 
 
-@dataclass(frozen=True)
-class ModelVersion:
+class ModelVersion(NamedTuple):
     """A version of a model, with its result on the test images if it was evaluated."""
 
     version: str
@@ -218,8 +215,8 @@ def compare(
         **{aspect: _differences(aspect, pairs) for aspect in ASPECTS},
         "models": [
             {
-                "before": asdict(old),
-                "after": asdict(new),
+                "before": old._asdict(),
+                "after": new._asdict(),
                 **_paired(read_answers(old), read_answers(new)),
             }
             for old, new in pairs
