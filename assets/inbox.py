@@ -76,7 +76,7 @@ def inbox_predictions(
             "unlike_any_digit": strange,
         },
         tables={"predictions": table},
-        figures={"contact_sheet": figures.encoded(sheet)},
+        figures={"contact_sheet": sheet},
         checks={"is_a_picture": exactly(1, 1)},
     )
 

@@ -115,7 +115,7 @@ def test_a_figure_is_titled_not_cut_off_leaves_no_state_and_has_a_small_preview(
     for box in _boxes(figure, [text for text in texts if text.get_text() and text.get_visible()]):
         assert box.x0 > -3
         assert box.x1 < figure.bbox.x1 + 3
-    shown = Image.open(io.BytesIO(figures.preview(figures.encoded(picture))))
+    shown = Image.open(io.BytesIO(figures.preview(picture)))
     assert shown.width <= 480
     full, scaled = (
         image.convert("L").resize((12, 12), Image.Resampling.BOX) for image in (picture, shown)

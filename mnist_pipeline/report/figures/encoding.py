@@ -120,10 +120,8 @@ def encoded(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def preview(picture: Image.Image | bytes) -> bytes:
+def preview(picture: Image.Image) -> bytes:
     """A small PNG file: at most 480 pixels wide, 48 colours, and if possible 16 kB."""
-    if isinstance(picture, bytes):
-        picture = Image.open(io.BytesIO(picture)).convert("RGB")
     for width in PREVIEW_WIDTHS:
         width = min(width, picture.width)
         height = round(picture.height * width / picture.width)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import numpy as np
 import pandas as pd
+from PIL.Image import Image
 
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import Measured, check_results, rounded
@@ -57,7 +58,7 @@ def result(
     *,
     numbers: Mapping[str, Any] = {},
     tables: Mapping[str, pd.DataFrame] = {},
-    figures: Mapping[str, Figure | bytes] = {},
+    figures: Mapping[str, Figure | Image] = {},
     config: dg.Config | None = None,
     seed: Seed | None = None,
     checks: Mapping[str, Measured] = {},
@@ -67,7 +68,7 @@ def result(
     In a run, the data version is the version that the value gets in the storage, and
     `StorageIOManager` stores the figures with it. `headline` is the most important number, in a few
     words, which the command line prints. The metadata has the seconds of the last `stopwatch`, 20
-    rows of each table, and a small preview of each figure (a Figure, or a PNG).
+    rows of each table, and a small preview of each figure (a Figure, or an Image).
     """
     context, step, described = step_context(), current_step(), None
     metadata: dict[str, Any] = {HEADLINE: headline}
@@ -112,13 +113,12 @@ def progress(epoch: int, epochs: int, **figures: float) -> None:
 
 
 def _drawn(
-    name: str, figure: Figure | bytes, context: dg.AssetExecutionContext | None
+    name: str, figure: Figure | Image, context: dg.AssetExecutionContext | None
 ) -> tuple[bytes, dg.MarkdownMetadataValue]:
     """A figure as PNG, and the metadata that shows a small preview, which the UI links to the
     figure.
     """
-    image = figure if isinstance(figure, bytes) else figures.rendered(figure)
-    picture = image if isinstance(image, bytes) else figures.encoded(image)
+    image = figure if isinstance(figure, Image) else figures.rendered(figure)
     preview = base64.b64encode(figures.preview(image)).decode()
     shown = f"![{name}](data:image/png;base64,{preview})"
     # The server of this project has the figures of the plain graph, whose keys have no prefix.
@@ -126,7 +126,7 @@ def _drawn(
         partition = context.partition_key if context.has_partition_key else None
         key = stored_key(context.asset_key.path[0], partition)
         shown = f"[{shown}]({FIGURES}/{key}/{name}.png)"
-    return picture, dg.MetadataValue.md(shown)
+    return figures.encoded(image), dg.MetadataValue.md(shown)
 
 
 def _table(table: pd.DataFrame) -> dg.TableMetadataValue:
