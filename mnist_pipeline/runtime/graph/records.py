@@ -22,18 +22,17 @@ def recorded_metadata(
     """The metadata of the latest materialization of each asset, or of a partition of it."""
     if partition is None:
         entries = [record.asset_entry for record in instance.get_asset_records(list(keys))]
-        events = {entry.asset_key: entry.last_materialization for entry in entries}
+        events = [entry.last_materialization for entry in entries]
     else:
-        events = {key: _latest(instance, key, partition) for key in keys}
-    return {key: _metadata(events.get(key)) for key in keys}
-
-
-def _latest(
-    instance: dg.DagsterInstance, key: dg.AssetKey, partition: str
-) -> dg.EventLogEntry | None:
-    filters = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition])
-    records = instance.fetch_materializations(filters, limit=1).records
-    return records[0].event_log_entry if records else None
+        filters = [dg.AssetRecordsFilter(key, asset_partitions=[partition]) for key in keys]
+        latest = [instance.fetch_materializations(wanted, limit=1) for wanted in filters]
+        events = [record.event_log_entry for found in latest for record in found.records]
+    recorded = {key: dict[str, Any]() for key in keys}
+    for event in events:
+        if materialization := event and event.asset_materialization:
+            values = materialization.metadata.items()
+            recorded[materialization.asset_key] = {name: value.value for name, value in values}
+    return recorded
 
 
 def recorded_values(instance: dg.DagsterInstance, definitions: dg.Definitions) -> dict[str, str]:
@@ -50,12 +49,6 @@ def recorded_values(instance: dg.DagsterInstance, definitions: dg.Definitions) -
             if VERSION in metadata:
                 recorded[stored_key(key.path[-1], name)] = metadata[VERSION]
     return recorded
-
-
-def _metadata(event: dg.EventLogEntry | None) -> dict[str, Any]:
-    materialization = event.asset_materialization if event else None
-    metadata = materialization.metadata if materialization else {}
-    return {name: value.value for name, value in metadata.items()}
 
 
 def origins(storage: Storage, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
