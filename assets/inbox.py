@@ -7,9 +7,9 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.handwriting import contact_sheet
 from mnist_pipeline.handwriting import recognizer as recognition
-from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
 from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
 from mnist_pipeline.report import figures

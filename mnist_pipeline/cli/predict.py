@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from mnist_pipeline.cli.output import write_sheet
+from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.handwriting import contact_sheet
-from mnist_pipeline.handwriting.pictures import ImageError
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer, headline, text_of
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.storage import storage

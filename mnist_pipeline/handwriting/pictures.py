@@ -22,11 +22,8 @@ from mnist_pipeline.data.conversion import (
     extent,
 )
 from mnist_pipeline.data.decoding import Grey, read
-from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.handwriting.paper import Paper, find_paper, otsu_threshold
 from mnist_pipeline.handwriting.ruling import noise_of, stroke_width, without_frames, without_ruling
-
-__all__ = ["Found", "ImageError", "Page", "find_digits", "page", "read"]
 
 Mask = NDArray[np.bool_]
 

@@ -14,9 +14,10 @@ from scipy import ndimage
 from support.drawing import encoded, handwritten, page_of
 from support.drawing import picture as drawn
 
+from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting import pictures
-from mnist_pipeline.handwriting.pictures import Found, ImageError, find_digits, read
+from mnist_pipeline.handwriting.pictures import Found, find_digits, read
 
 ORIENTATION = 0x0112  # the EXIF tag
 LOSSLESS = {

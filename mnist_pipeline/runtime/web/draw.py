@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from mnist_pipeline.handwriting.pictures import ImageError
+from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.handwriting.recognizer import (
     NUM_COMPONENTS,
     Reading,
