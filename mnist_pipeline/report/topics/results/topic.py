@@ -47,16 +47,9 @@ def sprites(document: Document) -> list[int]:
 
 
 def context(document: Document, values: Values) -> Named:
-    """The best model on the held-out images, and the largest share of a class that a model
-    misclassifies.
-
-    With few images, another model may do best on the test images, which choose nothing.
-    """
+    """The largest share of a class that a model misclassifies."""
     shares = document["comparison"]["by_class"]["models"].values()
-    return {
-        "best": document["champion"]["model"],
-        "most_missed": max(map(max, shares)) or 1,
-    }
+    return {"most_missed": max(map(max, shares)) or 1}
 
 
 def _model(values: Values, name: str) -> Named:
