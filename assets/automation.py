@@ -11,8 +11,7 @@ from .inbox import PICTURES
 
 INBOX_SECONDS = 30
 MAX_RUNS = 20  # per tick of the inbox sensor, which has a minute
-ON_REQUEST = ("experiments", "inbox")  # groups that only a user, or a picture, asks for
-whole_graph = dg.AssetSelection.all() - dg.AssetSelection.groups(*ON_REQUEST)
+whole_graph = dg.AssetSelection.all() - dg.AssetSelection.groups(*project.ON_REQUEST)
 
 everything = dg.define_asset_job(
     project.EVERYTHING,

@@ -45,6 +45,7 @@ def evaluation_report(
             "run": _run(context, by_asset["raw_mnist"].data_set),
             "origins": stored_results.origins(sorted(dep.asset_key.path[-1] for dep in spec.deps)),
             "since_last_run": stored_results.since_last_run(),
+            "labels_to_check": stored_results.up_to_date("labels_to_check"),
         }
         composed = topics.merged("numbers", values)
         html = page.render(composed, values)

@@ -27,6 +27,7 @@ stored_types.search_in(
     f"{__name__}.data.datasets",
     f"{__name__}.data.records",
     f"{__name__}.evaluation.champion",
+    f"{__name__}.evaluation.labels_to_check",
     f"{__name__}.evaluation.scores",
     f"{__name__}.handwriting.recognizer",
     f"{__name__}.methods.pca",

@@ -276,6 +276,8 @@ def _show_results(echo: Callable[..., None], selected: AbstractSet[dg.AssetKey])
                 "–" if seconds is None else f"{seconds:.1f}",
             )
             echo(MODEL_TABLE.format(*row))
+    if dg.AssetKey("labels_to_check") in selected:
+        echo(f"\nLabels to check: {stored.path / 'labels' / 'labels_to_check.csv'}")
     if dg.AssetKey("evaluation_report") in selected:
         echo(f"\nReport: {stored.path / 'report' / 'index.html'}, served by mnist-pipeline ui")
 

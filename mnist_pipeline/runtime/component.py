@@ -73,9 +73,11 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
                     "defs.yaml to a directory with another name, or name another storage"
                 )
         retry = dg.RetryPolicy(max_retries=2, delay=RETRY_SECONDS)
+        on_request = (f"{name}_{group}" for group in project.ON_REQUEST)
+        selection = dg.AssetSelection.key_prefixes(name) - dg.AssetSelection.groups(*on_request)
         job = dg.define_asset_job(
             name,
-            dg.AssetSelection.key_prefixes(name),
+            selection,
             executor_def=dg.in_process_executor,
             op_retry_policy=retry if "://" in self._storage else None,
             description=f"Materialize everything about {self.data}, from the files to the report.",
@@ -90,7 +92,7 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             cron_schedule=self.schedule,
             execution_timezone="UTC",
             description="Run the assets that are missing or stale, and what depends on them.",
-            execution_fn=lambda context: rerun(context.instance, definitions),
+            execution_fn=lambda context: rerun(context.instance, definitions, selection),
         )
         return dg.Definitions.merge(definitions, dg.Definitions(schedules=[schedule]))
 

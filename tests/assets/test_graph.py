@@ -11,7 +11,15 @@ from pathlib import Path
 import yaml
 
 from assets.definitions import defs
-from mnist_pipeline.runtime.project import CODE_LOCATION, DRAW, EVERYTHING, GRAPH, PROJECT, REPORT
+from mnist_pipeline.runtime.project import (
+    CODE_LOCATION,
+    DRAW,
+    EVERYTHING,
+    GRAPH,
+    ON_REQUEST,
+    PROJECT,
+    REPORT,
+)
 
 MODELS = ("knn", "softmax", "mlp", "cnn")
 FITTED = {"knn_model", "softmax_model", "mlp_model", "cnn_model"}
@@ -119,6 +127,7 @@ INPUTS = {
         },
     },
     "inbox": {"inbox_predictions": {"recognizer"}},
+    "labels": {"labels_to_check": {"raw_mnist", "train_digits", "test_digits"}},
     "experiments": {
         "experiment_trials": {"train_digits", "test_digits"},
         "experiment_summary": {"experiment_trials", "train_digits", "test_digits"},
@@ -170,7 +179,7 @@ def test_each_job_selects_what_it_is_for() -> None:
         job.name: {key.to_user_string() for key in job.selection.resolve(ASSETS)}
         for job in defs.jobs or ()
     }
-    on_request = {*INPUTS["experiments"], *INPUTS["inbox"], "data_directory"}
+    on_request = {asset for group in ON_REQUEST for asset in INPUTS[group]} | {"data_directory"}
     assert (
         jobs.pop(EVERYTHING) == {asset for group in INPUTS.values() for asset in group} - on_request
     )

@@ -83,7 +83,8 @@ def test_the_names_of_instances_do_not_meet(
     assert {job.name for job in repository.get_all_jobs()} == {"__ASSET_JOB", *found}
     assert [each.name for each in repository.schedule_defs] == ["web_my_shoes_schedule"]
     steps = {node.name for node in repository.get_job("2024").nodes}
-    assert steps == {key.path[1] for key in found["2024"]} - {"data_directory"}
+    on_request = {"data_directory", "labels_to_check"}
+    assert steps == {key.path[1] for key in found["2024"]} - on_request
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ def test_an_instance_has_a_report_a_schedule_and_the_commands(
             return schedule.evaluate_tick(context)
 
     ((request,), keys) = tick().run_requests, loaded.resolve_asset_graph().materializable_asset_keys
-    assert set(request.asset_selection) == keys
+    assert set(request.asset_selection) == keys - {dg.AssetKey(["few", "labels_to_check"])}
     fast = {"config": {"recipe": "FAST", "epochs": 1}}
     settings = {"softmax_model": {"config": {"epochs": 2}}, "mlp_model": fast, "cnn_model": fast}
     result = run(loaded, "few", instance, ops=settings)

@@ -1,12 +1,17 @@
 """Images of digits and of learned weights, in grids with captions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
+from mnist_pipeline.data.records import DataSet, DigitSet
 from mnist_pipeline.report.figures import style
+
+MOST_DOUBTFUL = 40  # images, of those with a label to check
 
 
 @mpl.rc_context(style.STYLE)
@@ -33,7 +38,8 @@ def image_grid(
     if signed and channels:
         images = 127.5 * (1 + images)
     rows = -(-len(images) // columns)
-    gap = 12 / 28 * height if captions else height / 14
+    lines = max((caption.count("\n") + 1 for caption in captions), default=0)
+    gap = (4 + 8 * lines) / 28 * height if captions else height / 14
     step_y, step_x = height + round(gap), width + max(1, width // 14)
     mosaic = np.full((rows * step_y, columns * step_x, *channels), np.nan)
     for place, image in enumerate(images):
@@ -55,8 +61,24 @@ def image_grid(
     for place, caption in enumerate(captions):
         x = step_x * (place % columns) + (width - 1) / 2
         y = step_y * (place // columns) + height + gap * 0.45
-        axes.text(x, y, style.plain(caption, length), ha="center", va="center", fontsize=size)
+        text = "\n".join(style.plain(line, length) for line in caption.split("\n"))
+        axes.text(x, y, text, ha="center", va="center", fontsize=size)
     return figure
+
+
+def labels_to_check(
+    table: pd.DataFrame, splits: Mapping[str, DigitSet], data_set: DataSet
+) -> Figure:
+    """The first images of a `LabelsToCheck`: label, suggestion, and file or place."""
+    rows = table.head(MOST_DOUBTFUL).to_dict("records")
+    places = [PurePosixPath(row["file"]).name or f"{row['split']} {row['index']}" for row in rows]
+    images = np.stack([splits[row["split"]].images[row["index"]] for row in rows])
+    return image_grid(
+        data_set.shown(images),
+        10,
+        [f"{row['label']}\n→ {row['suggestion']}\n{place}" for row, place in zip(rows, places)],
+        "The most doubtful labels: label → suggestion",
+    )
 
 
 def templates(

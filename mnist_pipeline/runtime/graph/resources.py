@@ -80,6 +80,15 @@ class StoredResults:
             return dg.MetadataValue.url(REPORT)
         return dg.MetadataValue.path(str(self.storage.path / "report" / "index.html"))
 
+    def up_to_date(self, name: str) -> Any:
+        """The value of an asset; None if it is not stored, or was computed from other inputs."""
+        storage = self.storage
+        if storage.fault(name):
+            return None
+        inputs = storage.origin(name).get("inputs", {})
+        is_current = all(storage.current(key) == version for key, version in inputs.items())
+        return storage.read(name) if is_current else None
+
     def origins(self, names: list[str]) -> dict[str, dict[str, Any]]:
         """Where the current values of assets come from; see `records.origins`."""
         return origins(self.storage, names)

@@ -1,0 +1,43 @@
+"""Which labels may be wrong: computed on request only."""
+
+import dagster as dg
+
+from mnist_pipeline.data.records import DigitSet, RawData
+from mnist_pipeline.evaluation import labels_to_check as checking
+from mnist_pipeline.report import figures
+from mnist_pipeline.runtime.graph.resources import Seed, StoredResults
+from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
+
+GROUP = "labels"  # a group of its own, which the job `everything` leaves out
+
+
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"torch"})
+def labels_to_check(
+    raw_mnist: RawData,
+    train_digits: DigitSet,
+    test_digits: DigitSet,
+    seed: Seed,
+    stored_results: dg.ResourceParam[StoredResults],
+):
+    """Are some labels wrong? Materialize this asset, and look at the images that it lists.
+
+    Networks answer each training and test image without having seen it. The list has the images
+    whose label they contradict, the most doubtful first, with their files. Correct what is wrong in
+    your data, and run `mnist-pipeline run --changed`. The job `everything` leaves this asset out.
+    """
+    splits = {"train": train_digits, "test": test_digits}
+    with stopwatch():
+        found = checking.find(raw_mnist, splits, seed.number)
+    table = found.table
+    drawn = {}
+    if len(table):
+        drawn["labels"] = figures.labels_to_check(table, splits, raw_mnist.data_set)
+    path = stored_results.storage.path / found.address / checking.FILE
+    return result(
+        found,
+        f"{len(table):,} labels are contradicted, {table['confident'].sum():,} confidently",
+        numbers={"csv": dg.MetadataValue.path(str(path))},
+        tables={"labels": table},
+        figures=drawn,
+        seed=seed,
+    )

@@ -1,0 +1,92 @@
+"""Wrong labels: how many are found of 5% that are made wrong on purpose, and of MNIST's known ones.
+
+Each set has at most 600 images, with the labels of 5% replaced by others at random, three times. As
+many rows of the list are read as twice their number. The known labels of MNIST are the 15 test
+labels that most of five reviewers rejected; all 70,000 images are answered.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.bench import DATA, Bench
+from benchmarks.pictures import sets
+from benchmarks.table import Table, seconds, share, with_range
+from benchmarks.timing import timed
+from mnist_pipeline.data import catalogue
+from mnist_pipeline.data.datasets import DigitSet, load_digits
+from mnist_pipeline.evaluation import labels_to_check as checking
+
+NAMES = ("clocks", "shapes", "letters", "icons", "textures", "plots")
+NUM_IMAGES = 600
+WRONG_SHARE = 0.05
+NUM_TRIALS = 3
+SEED = 2_026
+
+
+def measure(bench: Bench) -> Table:
+    """A row per set, and a note on MNIST."""
+    header = ("", "wrong labels", "found", "of these rows wrong", "listed", "confident", "time")
+    table = Table("Labels to check", header)
+    examples = {"MNIST": bench.train}
+    with tempfile.TemporaryDirectory() as directory:
+        for name in NAMES:
+            root = sets.write(name, Path(directory))
+            examples[name] = _joined(load_digits(root, "train"), load_digits(root, "test"))
+    for name, digits in examples.items():
+        table.rows.append(_row(name, *digits))
+        bench.say(f"  {' | '.join(table.rows[-1])}")
+    table.notes.append(_known(bench))
+    return table
+
+
+def _joined(*parts: DigitSet) -> DigitSet:
+    return DigitSet(*map(np.concatenate, zip(*parts)))
+
+
+def _row(name: str, images: np.ndarray, true: np.ndarray) -> tuple[str, ...]:
+    chosen = np.random.default_rng(SEED).permutation(len(true))[:NUM_IMAGES]
+    images, true = images[chosen], true[chosen].astype(int)
+    num_classes, num_wrong = true.max() + 1, round(WRONG_SHARE * len(true))
+    hits, listed, confident, walls = 0, 0, 0, []
+    for seed in range(NUM_TRIALS):
+        rng = np.random.default_rng((SEED, seed))
+        wrong = rng.permutation(len(true))[:num_wrong]
+        labels = true.copy()
+        labels[wrong] = (true[wrong] + rng.integers(1, num_classes, num_wrong)) % num_classes
+        answer = partial(checking.unseen_probabilities, images, labels, seed)
+        wall, probabilities = timed(partial(answer, handwritten=name == "MNIST"))
+        table = checking.contradicted(probabilities, labels)
+        hits += int(table.index[: 2 * num_wrong].isin(wrong).sum())
+        listed += len(table)
+        confident += int(table["confident"].sum())
+        walls.append(wall)
+    return (
+        f"{name}, {len(true)} images in {num_classes} classes",
+        str(num_wrong),
+        share(hits, NUM_TRIALS * num_wrong),
+        f"{hits / (2 * NUM_TRIALS * num_wrong):.0%}",
+        f"{listed / NUM_TRIALS:.0f}",
+        f"{confident / NUM_TRIALS:.0f}",
+        with_range(walls, seconds),
+    )
+
+
+def _known(bench: Bench) -> str:
+    """Which of the known wrong test labels of MNIST are found, and in which rows."""
+    splits = {"train": bench.train, "test": bench.test}
+    raw = catalogue.read_raw(DATA)
+    wall, found = timed(partial(checking.find, raw, splits, 0))
+    table = found.table
+    rows = dict(zip(zip(table["split"], table["index"]), range(1, len(table) + 1)))
+    known = {i: rows["test", i] for i in catalogue.DOUBTED if ("test", i) in rows}
+    listed = ", ".join(f"{i} ({row})" for i, row in sorted(known.items(), key=lambda item: item[1]))
+    return (
+        f"MNIST: {len(table)} of 70,000 labels are listed in {seconds(wall)}, among them "
+        f"{len(known)} of the {len(catalogue.DOUBTED)} known wrong test labels; index and row: "
+        f"{listed}."
+    )

@@ -1,0 +1,47 @@
+"""Labels to check in the graph: on request, as a file, in the report while they fit the data."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.graph_fixtures import invoke, materialized
+
+from mnist_pipeline.evaluation import labels_to_check as checking
+from mnist_pipeline.runtime.storage.storage import Storage
+
+COUNT = 100
+
+
+def guessed(images: np.ndarray, labels: np.ndarray, seed: int, *, handwritten: bool) -> np.ndarray:
+    """Probabilities that contradict the first labels."""
+    answers = labels.copy()
+    answers[:COUNT] = (answers[:COUNT] + 1) % 10
+    return np.eye(10)[answers] * 0.9 + 0.01
+
+
+def test_contradicted_labels_are_a_file_and_in_the_report_until_the_data_change(
+    own_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, directory = own_copy
+    storage = Storage(str(directory))
+    assert storage.read("evaluation_report").document["labels_to_check"] is None
+    monkeypatch.setattr(checking, "unseen_probabilities", guessed)
+    output = invoke("run", "--select", "labels_to_check")
+    assert materialized(output) == {"labels_to_check"}
+    (line,) = [line for line in output.splitlines() if line.startswith("Labels to check: ")]
+    table = pd.read_csv(line.partition(": ")[2])
+    assert table["index"].tolist() == list(range(COUNT))
+    assert storage.figure("labels_to_check", "labels")
+
+    invoke("run", "--select", "evaluation_report")
+    report = storage.read("evaluation_report")
+    assert len(report.document["labels_to_check"]) == COUNT
+    assert "train 0" in report.html
+
+    (data / "classes.txt").write_text("\n".join("abcdefghij"))
+    invoke("run", "--select", "key:raw_mnist or key:evaluation_report")
+    assert storage.read("evaluation_report").document["labels_to_check"] is None
+    assert materialized(invoke("run", "--changed", "--select", "labels_to_check")) == {
+        "labels_to_check"
+    }

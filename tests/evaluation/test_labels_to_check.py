@@ -1,0 +1,76 @@
+"""Labels to check: every image is answered by a model that has not seen it, and wrong labels are
+found.
+"""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_pipeline.data.catalogue import MNIST
+from mnist_pipeline.data.records import Answer, DigitSet, RawData
+from mnist_pipeline.evaluation import labels_to_check as checking
+from mnist_pipeline.methods.table import MODELS
+
+NAMES = ("007", "None", "größe, in cm", "NA", "4", "5", "6", "7", "8", "9")
+
+
+def test_each_image_is_answered_by_models_that_have_not_seen_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labels = np.repeat([0, 1, 2], [40, 7, 2])
+    images = np.arange(len(labels), dtype=np.uint8)[:, np.newaxis, np.newaxis]
+    num_answers = np.zeros(len(labels), int)
+
+    def fit(images: np.ndarray, labels: np.ndarray, *_: object, **__: Any) -> dict[str, np.ndarray]:
+        assert set(labels) == {0, 1, 2}  # both images of the smallest class are never asked at once
+        return {"seen": images}
+
+    def answer(fitted: dict[str, np.ndarray], images: np.ndarray) -> Answer:
+        assert not np.isin(images, fitted["seen"]).any()
+        num_answers[images.ravel()] += 1
+        return Answer(np.zeros(len(images)), np.tile([0.5, 0.3, 0.2], (len(images), 1)))
+
+    method: Any = SimpleNamespace(fit=fit, answer=answer)
+    own = replace(MODELS[checking.MODEL], method=lambda: method)
+    monkeypatch.setitem(checking.MODELS, checking.MODEL, own)
+    probabilities = checking.unseen_probabilities(images, labels, seed=0)
+    np.testing.assert_allclose(probabilities, np.tile([0.5, 0.3, 0.2], (len(labels), 1)))
+    assert set(num_answers) == {checking.ROUNDS}
+
+
+def test_the_only_image_of_a_class_is_not_judged() -> None:
+    probabilities = np.array([[0.9, 0.1, 0], [0.8, 0.2, 0], [0.6, 0.4, 0], [0.7, 0.3, 0]])
+    found = checking.contradicted(probabilities, np.array([0, 1, 1, 2]))
+    assert found.index.tolist() == [1, 2]
+
+
+@pytest.mark.slow
+def test_most_wrong_labels_are_found_with_their_files_and_come_back_from_storage(
+    small_train: DigitSet,
+) -> None:
+    generator = np.random.default_rng(0)
+    images, labels = small_train.images[:600], small_train.labels[:600].copy()
+    wrong = generator.choice(600, 30, replace=False)
+    true = labels[wrong].copy()
+    labels[wrong] = (true + generator.integers(1, 10, 30)) % 10
+    splits = {
+        "train": DigitSet(images[:480], labels[:480]),
+        "test": DigitSet(images[480:], labels[480:]),
+    }
+    files = [f"{label}/{number}.png" for number, label in enumerate(labels)]
+    paths = {"train": tuple(files[:480]), "test": tuple(files[480:])}
+    raw = RawData((), replace(MNIST, class_names=NAMES), paths)
+    found = checking.find(raw, splits, seed=0)
+    first = found.table[: 2 * len(wrong)].set_index("file")
+    hits = [files[row] for row in wrong if files[row] in first.index]
+    assert len(hits) >= 0.7 * len(wrong)
+    right = {files[row]: NAMES[label] for row, label in zip(wrong, true)}
+    assert np.mean([first["suggestion"][file] == right[file] for file in hits]) > 0.8
+    for row in found.table.to_dict("records"):
+        image = splits[row["split"]].images[row["index"]]
+        np.testing.assert_array_equal(image, images[files.index(row["file"])])
+    again = checking.LabelsToCheck.from_files(found.to_files())
+    assert again.table.equals(found.table)
