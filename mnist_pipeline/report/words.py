@@ -20,6 +20,8 @@ RECIPE = {
     "learning_rate": "learning rate {:g}",
     "schedule": "rising first and then falling to zero",
     "variation": "each image deformed anew in each pass",
+    "distorted": "each picture distorted anew in each pass",
+    "batch_norm": "batch normalization, folded into the layers afterwards",
     "label_smoothing": "labels smoothed by {:g}",
     "freeze": "first layer fixed after {:.0%} of the updates",
     "later": "after the first pass only the {:.0%} of the images with the largest losses",
@@ -51,7 +53,7 @@ def recipe_in_words(origin: Mapping[str, Any]) -> str:
     settings = {
         name: value
         for name, value in recorded.items()
-        if value is not None and not isinstance(value, bool)
+        if value is not None and value is not False
     }
     names = sorted(settings, key=[*RECIPE, *settings].index)
     phrases = (_setting_in_words(name, settings[name]) for name in names)
