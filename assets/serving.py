@@ -127,6 +127,7 @@ def recognizer(
         models = present or recognition.assemble(
             champion.model,
             by_model(by_asset, "model"),
+            raw_mnist.data_set,
             mean=data_mean,
             eigenvectors=eigendecomposition.eigenvectors,
             predicted={name: held_out_labels[name].to_numpy() for name in MODELS},

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.data.color import by_channel, grey
+from mnist_pipeline.data.color import grey
 from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted, on_ground
 from mnist_pipeline.data.decoding import SMALL, WHOLE, named
 from mnist_pipeline.data.held_out import split
@@ -48,7 +48,8 @@ EVEN = 0.5  # below this probability, the answer names two classes
 PROBABLE = 0.9
 PROBABLE_BY_HAND = {CNN: 0.98}
 CERTAIN = 0.99  # a lower probability lets the recognizer read the whole picture too
-OF_DATA_SET = ("class_names", "noun", "whole_pictures", "color", "ground")  # what answers need
+# What answers need of the data set.
+OF_DATA_SET = ("class_names", "noun", "handwritten", "whole_pictures", "color", "ground")
 SPECK = 0.35  # share of the size of the largest finding in a picture
 
 
@@ -204,7 +205,7 @@ class Recognizer(NamedTuple):
         """The data set that the models have learned, without its title."""
         fields = json.loads(bytes(self.classes))
         fields["class_names"] = tuple(fields["class_names"])
-        return DataSet(handwritten=not fields["whole_pictures"], **fields)
+        return DataSet(**fields)
 
     def of(self, known: DataSet) -> "Recognizer":
         """The same recognizer with the names of this data set."""
@@ -377,13 +378,14 @@ class Recognizer(NamedTuple):
 def assemble(
     champion: str,
     states: States,
+    known: DataSet,
     *,
     mean: np.ndarray,
     eigenvectors: np.ndarray,
     predicted: Mapping[str, np.ndarray],
     tested: tuple[int, int],
 ) -> Recognizer:
-    """Build a recognizer from the fitted models by name.
+    """Build a recognizer from the fitted models by name, for the data set that they have learned.
 
     `mean` (784,) and `eigenvectors` (784, n) come from the PCA of the training images. `predicted`
     are the labels of each model for the held-out images, (n_held_out,). `tested` counts the test
@@ -391,11 +393,13 @@ def assemble(
     """
     index = states[INDEX]
     labels = index["labels"]
-    num_channels = index["images"].shape[1] // IMAGE_SIDE**2
-    images = index["images"].reshape(-1, *SHAPE, *[num_channels] * (num_channels > 1))
+    images = index["images"].reshape(-1, *known.shape)
     levels = grey(images)
     kept, held_out = split(labels)
     sample = np.random.default_rng(0).permutation(held_out)[: calibration.NUM_IMAGES]
+    asked = images[sample]
+    if not known.whole_pictures:
+        asked = vary(asked, calibration.HANDS, seed=0)
     return Recognizer(
         champion=_encoded(champion),
         states={
@@ -408,21 +412,22 @@ def assemble(
         novelty=Novelty.fit(levels[kept], labels[kept], levels[held_out])._asdict(),
         weights={model: calibration.weight(labels[held_out], predicted[model]) for model in states},
         tested=np.array(tested),
-        calibration=_calibration(champion, states, images[sample], labels[sample], sample),
+        classes=_encoded_classes(known),
+        calibration=_calibration(champion, states, asked, labels[sample], sample),
     )
 
 
 def _calibration(
     champion: str, states: States, images: np.ndarray, labels: np.ndarray, sample: np.ndarray
 ) -> np.ndarray:
-    """Fit the temperature of the champion's probabilities on held-out images, deformed at random.
+    """Fit the temperature of the champion's probabilities on held-out images: those of handwriting
+    are deformed at random, as other people write.
 
     `sample` has their indices among the training images. All answers are from models that were
     fitted without them.
     """
-    varied = by_channel(lambda channel: vary(channel, calibration.HANDS, seed=0), images)
     answers = {
-        name: MODELS[name].method().held_out_answer(state, varied, sample)
+        name: MODELS[name].method().held_out_answer(state, images, sample)
         for name, state in states.items()
     }
     shares = calibration.disagreement(answers, champion)

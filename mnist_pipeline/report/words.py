@@ -51,9 +51,7 @@ def recipe_in_words(origin: Mapping[str, Any]) -> str:
     """
     recorded = {**(origin["config"] or {}), **(origin["recipe"] or {}), "seed": origin["seed"]}
     settings = {
-        name: value
-        for name, value in recorded.items()
-        if value is not None and value is not False
+        name: value for name, value in recorded.items() if value is not None and value is not False
     }
     names = sorted(settings, key=[*RECIPE, *settings].index)
     phrases = (_setting_in_words(name, settings[name]) for name in names)

@@ -34,7 +34,7 @@ def reading(small_recognizer: Recognizer, small_test: DigitSet) -> Reading:
 def test_the_images_of_a_digit_are_on_the_sheet_and_those_of_a_photo_are_no_negatives(
     is_photo: bool, small_recognizer: Recognizer, reading: Reading
 ) -> None:
-    recognizer = small_recognizer.of(DataSet(whole_pictures=is_photo))
+    recognizer = small_recognizer.of(DataSet(handwritten=not is_photo, whole_pictures=is_photo))
     sheet = np.asarray(draw([fitted("a.png", reading.image, [reading])], recognizer).convert("L"))
     near = [recognizer.training_image(n.index) for n in reading.recognition.neighbors]
     levels = np.hstack([reading.image, *near])

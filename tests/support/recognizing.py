@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.records import DataSet, DigitSet
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.methods import pca
@@ -41,6 +41,7 @@ def recognizer_of(train: DigitSet, champion: str, **trained: Arrays) -> Recogniz
     return recognition.assemble(
         champion,
         states,
+        DataSet(),
         mean=mean,
         eigenvectors=vectors,
         predicted=predicted,
