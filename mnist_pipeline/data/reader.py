@@ -215,10 +215,10 @@ class Reader:
         if color is None and any(image.ndim == 3 for image in images):
             share = share_beyond_grey(np.array(on_ground(images, ground, color=True)))
             color = share >= LEAST_SHARE
+            seen, compared = ("colours", "less") if color else ("grey levels", "more")
             notes.append(
-                f"the models see {'colours' if color else 'grey levels'}: grey levels leave "
-                f"{share:.1%} of the colours' variance open, and colours are kept from "
-                f"{LEAST_SHARE:.0%} on"
+                f"the models see {seen}: grey levels explain {1 - share:.1%} of the variance of "
+                f"red, green and blue, {compared} than {1 - LEAST_SHARE:.0%}"
             )
         return Appearance(bool(color), ground, notes=notes)
 
