@@ -20,17 +20,13 @@ def cnn_kernels(cnn_model: dict[str, np.ndarray]):
     """
     with stopwatch():
         kernels = cnn_model["conv1.weight"].transpose(0, 2, 3, 1)
-        in_color = kernels.shape[3] == 3
-        if not in_color:
+        if kernels.shape[3] == 1:
             kernels = kernels[..., 0]
-    largest = np.abs(kernels).max()
-    # As a color, a weight of zero is the middle level.
-    shown = (127.5 * (1 + kernels / largest)).astype(np.uint8) if in_color else kernels
     title = f"{len(kernels)} first-layer kernels"
     return result(
         kernels,
-        f"{len(kernels)} kernels, largest weight {largest:.2f}",
-        figures={"kernels": figures.image_grid(shown, 8, title=title, signed=not in_color)},
+        f"{len(kernels)} kernels, largest weight {np.abs(kernels).max():.2f}",
+        figures={"kernels": figures.image_grid(kernels, 8, title=title, signed=True)},
     )
 
 
