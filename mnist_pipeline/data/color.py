@@ -1,6 +1,5 @@
 """The colours of images: their grey levels, and whether they say more than these."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -61,10 +60,3 @@ def share_beyond_grey(images: Images) -> float:
         return 0.0
     explained = np.square(products[0, 1:]).sum() / (products[0, 0] or np.inf)
     return float(max(0.0, 1 - explained / total))
-
-
-def by_channel(change: Callable[[Images], Images], images: Images) -> Images:
-    """Images changed by a function of grey images, which changes each colour in the same way."""
-    if images.ndim == 3:
-        return change(images)
-    return np.stack([change(images[..., channel]) for channel in range(3)], axis=-1)

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mnist_pipeline.data.color import by_channel
 from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
 from mnist_pipeline.data.deformations import (
     Images,
@@ -121,12 +120,15 @@ def sample(num_images: int, size: int) -> NDArray[np.int64]:
 
 
 def disturb(images: Images, disturbance: str, amount: float) -> Images:
-    """Disturb images; the first `SHOWN` images do not depend on the others."""
+    """Disturb images, each colour in the same way; the first `SHOWN` images do not depend on the
+    others.
+    """
+    if images.ndim == 4:
+        channels = [disturb(images[..., channel], disturbance, amount) for channel in range(3)]
+        return np.stack(channels, axis=-1)
     apply = DISTURBANCES[disturbance].apply
     parts = (part for part in np.split(images, [SHOWN]) if len(part))
-    return np.concatenate(
-        [by_channel(lambda channel: apply(channel, amount), part) for part in parts]
-    )
+    return np.concatenate([apply(part, amount) for part in parts])
 
 
 def measure(models: Mapping[str, Fitted], images: Images, labels: NDArray[Any]) -> pd.DataFrame:
