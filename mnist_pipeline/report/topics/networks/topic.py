@@ -5,15 +5,13 @@ import numpy as np
 from mnist_pipeline.data.held_out import held_out_size
 from mnist_pipeline.methods.networks.method import TEMPERATURE, weights_of
 from mnist_pipeline.report import learning
-from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded
+from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded_weights
 from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
 
 NETWORKS = ("mlp", "cnn")
 READS = ("mlp_model", "cnn_model", "train_digits", "data_mean", "covariance")
 STORY = Part(40, "layers", "Networks", "networks/story.html.j2")
 APPENDIX = (Part(60, "networks", "The networks", "networks/appendix.html.j2", models=NETWORKS),)
-# Of a weight, per sign: the probabilities of the convolutional network are right to 0.1%.
-LEVELS = 2**13
 FAINT = 25.5  # grey levels; pixels with less ink have the same step as pixels with this ink
 
 
@@ -68,10 +66,7 @@ def arrays(values: Values, images: Images) -> Arrays:
     return {
         "mlp.hidden.levels": Packed(levels.astype(np.int8)),
         "mlp.hidden.steps": Packed((step / ink).astype(np.float32)),
-        **{
-            name: rounded(array, (np.abs(array).max() or 1) / LEVELS)
-            for name, array in weights.items()
-        },
+        **{name: rounded_weights(array) for name, array in weights.items()},
     }
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from mnist_pipeline.methods import softmax
 from mnist_pipeline.report import learning
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded
+from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded_weights
 from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
 
 READS = ("raw_mnist", "softmax_model", "train_digits")
@@ -13,8 +13,6 @@ STORY = Part(30, "scores", "Scores", "scores/story.html.j2")
 APPENDIX = (
     Part(50, "softmax", "Softmax regression", "scores/appendix.html.j2", models=("softmax",)),
 )
-
-LEVELS = 2**13  # of a rounded weight, per sign
 
 
 def numbers(values: Values) -> Named:
@@ -48,6 +46,5 @@ def arrays(values: Values, images: Images) -> Arrays:
         f"softmax.{name}": Packed(model[name].astype(np.float32)) for name in ("weights", "bias")
     }
     if values["raw_mnist"].data_set.color:
-        largest = np.abs(model["weights"]).max() or 1
-        packed["softmax.weights"] = rounded(model["weights"], largest / LEVELS)
+        packed["softmax.weights"] = rounded_weights(model["weights"])
     return packed

@@ -9,7 +9,7 @@ from mnist_pipeline.evaluation.robustness import CORRUPTED, Curves
 from mnist_pipeline.methods.table import MODELS, assets_of_models, by_model
 from mnist_pipeline.report import figures
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded
+from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded_weights
 from mnist_pipeline.report.topics import Document, Named, Part, Values
 from mnist_pipeline.report.words import estimate, percent
 from mnist_pipeline.utils.printable import count
@@ -146,7 +146,7 @@ def arrays(values: Values, images: Images) -> Arrays:
     packed = {}
     for name, array in values["recognizer"].novelty.items():
         if name in ("means", "components", "hidden_weight"):
-            packed[f"novelty.{name}"] = rounded(array, (np.abs(array).max() or 1) / LEVELS)
+            packed[f"novelty.{name}"] = rounded_weights(array, LEVELS)
         elif name != "reference":
             packed[f"novelty.{name}"] = Packed(array.astype(np.float32))
     return packed
