@@ -13,7 +13,6 @@ _HALF = 1 << 15
 # Of the variance of the colours. Scans, sepia and blue ink on white paper are below this share,
 # because their colours are mixtures of two; photos and coloured drawings are above it.
 LEAST_SHARE = 0.02
-SAMPLE = 1_000  # images whose colours are compared
 
 
 def grey(images: Images) -> Images:
@@ -52,8 +51,7 @@ def share_beyond_grey(images: Images) -> float:
     >>> share_beyond_grey(np.concatenate([ramp, ramp // 2, ramp // 4], axis=3)) < 0.001  # sepia
     True
     """
-    sample = images[:: -(-len(images) // SAMPLE)]
-    variables = np.concatenate([grey(sample)[..., np.newaxis], sample], axis=3).reshape(-1, 4)
+    variables = np.concatenate([grey(images)[..., np.newaxis], images], axis=3).reshape(-1, 4)
     products = np.cov(variables, rowvar=False)
     total = np.trace(products[1:, 1:])
     if not total:

@@ -36,6 +36,7 @@ MAX_CLASSES = 256  # a label is a byte
 TEXTS = ("dataset.yaml", "classes.txt")
 TEST_SHARE = 0.2  # of each class, if there is no test set
 MAX_NAMES = 10  # in a message
+SAMPLE = 1_000  # images whose colours are compared
 LEAST_CONTRAST = 64  # levels between the darkest and the lightest pixel of an image
 WITHOUT_LABELS = (
     "if these images have no labels, remove them: test images are then drawn from the training "
@@ -213,7 +214,8 @@ class Reader:
             notes.append(f"transparent pictures lie on the colour {ground}")
         color = own.color
         if color is None and any(image.ndim == 3 for image in images):
-            share = share_beyond_grey(np.array(on_ground(images, ground, color=True)))
+            sample = images[:: -(-len(images) // SAMPLE)]
+            share = share_beyond_grey(np.array(on_ground(sample, ground, color=True)))
             color = share >= LEAST_SHARE
             seen, compared = ("colours", "less") if color else ("grey levels", "more")
             notes.append(
