@@ -124,16 +124,18 @@ def recognizer(
     predictions = by_asset[f"{champion.model}_predictions"]
     with stopwatch():
         present = kept("recognizer", champion, predictions, stored_results.storage)
-        models = present or recognition.assemble(
-            champion.model,
-            by_model(by_asset, "model"),
-            raw_mnist.data_set,
-            mean=data_mean,
-            eigenvectors=eigendecomposition.eigenvectors,
-            predicted={name: held_out_labels[name].to_numpy() for name in MODELS},
-            tested=(len(champion.labels), champion.errors),
-        )
-        models = models.of(raw_mnist.data_set)
+        if present:
+            models = present.of(raw_mnist.data_set)
+        else:
+            models = recognition.assemble(
+                champion.model,
+                by_model(by_asset, "model"),
+                raw_mnist.data_set,
+                mean=data_mean,
+                eigenvectors=eigendecomposition.eigenvectors,
+                predicted={name: held_out_labels[name].to_numpy() for name in MODELS},
+                tested=(len(champion.labels), champion.errors),
+            )
     answers = models.recognize(test_digits.images[:NUM_CHECKED])
     agreement = np.mean([answer.digit == label for answer, label in zip(answers, champion.labels)])
     return result(
