@@ -107,8 +107,9 @@ class RawData:
 
     def files_of(self, split: str, indices: Iterable[int]) -> dict[str, list[str]]:
         """The column "file" of a table of images; no column if the images are not files."""
-        paths = self.paths.get(split)
-        return {"file": [paths[index] for index in indices]} if paths else {}
+        if not self.paths.get(split):
+            return {}
+        return {"file": [self.path_of(split, index) for index in indices]}
 
 
 @stored_type
