@@ -32,7 +32,7 @@ def labels_to_check(
     drawn = {}
     if len(table):
         drawn["labels"] = figures.labels_to_check(table, splits, raw_mnist.data_set)
-    path = stored_results.storage.path / found.address / checking.FILE
+    path = stored_results.storage.path / checking.ADDRESS / checking.FILE
     return result(
         found,
         f"{len(table):,} labels are contradicted, {table['confident'].sum():,} confidently",

@@ -277,7 +277,10 @@ def _show_results(echo: Callable[..., None], selected: AbstractSet[dg.AssetKey])
             )
             echo(MODEL_TABLE.format(*row))
     if dg.AssetKey("labels_to_check") in selected:
-        echo(f"\nLabels to check: {stored.path / 'labels' / 'labels_to_check.csv'}")
+        # Imported here, because it imports pandas.
+        from mnist_pipeline.evaluation.labels_to_check import ADDRESS, FILE
+
+        echo(f"\nLabels to check: {stored.path / ADDRESS / FILE}")
     if dg.AssetKey("evaluation_report") in selected:
         echo(f"\nReport: {stored.path / 'report' / 'index.html'}, served by mnist-pipeline ui")
 

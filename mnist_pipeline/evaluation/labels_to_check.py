@@ -23,7 +23,8 @@ MODEL = "cnn"  # the other models hardly learn some pictures, and the mean with 
 FOLDS = 5
 ROUNDS = 2  # of folds; the mean of two networks errs less than one
 MANY_IMAGES = 30_000  # the recipe "fast" makes as many updates with fewer images as with so many
-FILE = "labels_to_check.csv"
+# Where people always find the latest table: a directory of the storage, and a file in it.
+ADDRESS, FILE = "labels", "labels_to_check.csv"
 TEXTS = dict.fromkeys(("file", "label", "suggestion"), str)  # names such as `007` stay texts
 
 
@@ -37,8 +38,8 @@ class LabelsToCheck(NamedTuple):
 
     @property
     def address(self) -> str:
-        """The directory of the storage in which people always find the latest table."""
-        return "labels"
+        """The directory of the storage for the latest table."""
+        return ADDRESS
 
     def to_files(self) -> dict[str, bytes]:
         """The table as a CSV file."""
