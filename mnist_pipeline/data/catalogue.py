@@ -56,7 +56,7 @@ KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST)}
 
 def read_raw(root: Path, choices: Mapping[str, Any] = MappingProxyType({})) -> RawData:
     """Read and validate all files; those of the embedded MNIST are only compared with their
-    checksums. `choices` are fields that replace those of dataset.yaml.
+    checksums. `choices` has values for fields of dataset.yaml, and wins over the file.
 
     Raises a DatasetError if a file is invalid.
     """

@@ -128,7 +128,7 @@ def judge(
 ) -> dict[str, Measured]:
     """Measure everything about a split that would harm the models.
 
-    `paths` are those of the images, if each is a file.
+    `paths` has the path of each image, if the images are files.
     """
     images, labels = digits
     counts = np.bincount(labels, minlength=len(class_names))
@@ -190,7 +190,7 @@ def _absent(number: Number, reason: str) -> Measured:
 
 
 def _repetitions(digits: DigitSet) -> tuple[list[int], list[int]]:
-    """The images that equal an earlier image, and those of them that have another label."""
+    """The images that equal an earlier image, and the images among them with another label."""
     first: dict[bytes, int] = {}
     labels = digits.labels.tolist()
     firsts = [first.setdefault(bytes(image), index) for index, image in enumerate(digits.images)]

@@ -107,8 +107,8 @@ class Description(NamedTuple):
 class Reader:
     """Reads a data set, with the files dataset.yaml and classes.txt beside it.
 
-    `choices` are fields that replace those of dataset.yaml. With `known`, the appearance of the
-    images is not decided again.
+    `choices` has values for fields of dataset.yaml, and wins over the file. With `known`, the
+    appearance of the images is not decided again.
     """
 
     def __init__(

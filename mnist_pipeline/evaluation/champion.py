@@ -56,9 +56,9 @@ def elect(
     reason in one sentence.
 
     A champion that was chosen on other images is not comparable and does not take part. So it has
-    not trained on what are now test images, unless they are there twice. In a
-    complete tie, the champion in service stays, and else the first model wins: the table of models
-    begins with the simplest method.
+    not trained on what are now test images, unless they are there twice. In a complete tie, the
+    champion in service stays, and else the first model wins: the table of models begins with the
+    simplest method.
 
     Parameters
     ----------

@@ -199,7 +199,7 @@ def compare(
     `configuration`, `code`, `data` and `libraries` list what differs. `models` has the results of
     each pair: of each model that is on both sides, or of the only versions. A pair is compared on
     the test images that both versions were evaluated on, and an image whose label changed is
-    another image. The numbers of the comparison are absent if there is no such image, if the
+    another image. A pair has no numbers if the versions have no such image in common, if the
     classes differ, or if predictions or test images are not stored.
 
     Parameters

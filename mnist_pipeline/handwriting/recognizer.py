@@ -420,8 +420,8 @@ def assemble(
 def _calibration(
     champion: str, states: States, images: np.ndarray, labels: np.ndarray, sample: np.ndarray
 ) -> np.ndarray:
-    """Fit the temperature of the champion's probabilities on held-out images: those of handwriting
-    are deformed at random, as other people write.
+    """Fit the temperature of the champion's probabilities on held-out images. Handwriting comes
+    deformed at random, as other people write.
 
     `sample` has their indices among the training images. All answers are from models that were
     fitted without them.

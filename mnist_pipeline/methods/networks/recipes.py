@@ -160,7 +160,7 @@ PICTURES = Recipe(
 
 
 def named_recipe(network: str, name: str, **overrides: Any) -> Recipe:
-    """A recipe of "mlp" or "cnn" by its name; other settings replace its own.
+    """A recipe of "mlp" or "cnn" by its name; `overrides` replace its settings.
 
     Examples
     --------
@@ -185,7 +185,7 @@ def adapt(
     Other images may be harder or few, so there are more passes. Some labels may be wrong, so every
     pass has all images. Pictures have the recipe `PICTURES` instead, except for many grey ones:
     these train in the compiled network, and without deformations, which turn a shirt into a dress.
-    Other settings replace those of the result.
+    `overrides` replace settings of the result.
 
     Examples
     --------
