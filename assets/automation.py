@@ -4,14 +4,17 @@ import dagster as dg
 
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import project
-from mnist_pipeline.runtime.graph.staleness import rerun
+from mnist_pipeline.runtime.graph.automation import rerun, sensor
+from mnist_pipeline.runtime.graph.records import DATA_DIRECTORY
 from mnist_pipeline.runtime.inbox import InboxResource
 
 from .inbox import PICTURES
 
 INBOX_SECONDS = 30
 MAX_RUNS = 20  # per tick of the inbox sensor, which has a minute
-whole_graph = dg.AssetSelection.all() - dg.AssetSelection.groups(*project.ON_REQUEST)
+whole_graph = (
+    dg.AssetSelection.all() - dg.AssetSelection.groups(*project.ON_REQUEST)
+) | dg.AssetSelection.assets(DATA_DIRECTORY)
 
 everything = dg.define_asset_job(
     project.EVERYTHING,
@@ -51,6 +54,9 @@ inbox_job = dg.define_asset_job(
 def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Request a run of the assets that are not up to date."""
     return rerun(context.instance, project.graph(), within=whole_graph)
+
+
+automation = sensor("automation", whole_graph)
 
 
 @dg.sensor(

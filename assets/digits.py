@@ -6,9 +6,11 @@ import pandas as pd
 
 from mnist_pipeline.data import catalogue, datasets, findings
 from mnist_pipeline.data.reader import LEAST_CONTRAST, Split
-from mnist_pipeline.data.records import DigitSet, RawData
+from mnist_pipeline.data.records import DigitSet, RawData, checksum
 from mnist_pipeline.report import figures
+from mnist_pipeline.runtime.graph.automation import OBSERVATION
 from mnist_pipeline.runtime.graph.checks import checks
+from mnist_pipeline.runtime.graph.records import DATA_DIRECTORY, VERSION
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import (
     CHECKSUM,
@@ -43,16 +45,30 @@ LOADED = {
     "classes that do not come again. 1 if the images are sorted by class.",
 }
 CHECKS = dict.fromkeys(("train_digits", "test_digits"), LOADED)
-data_directory = dg.AssetSpec(
-    "data_directory",
-    group_name=GROUP,
-    kinds={"file"},
-    description="The directory or file of the images, written by other programs. Its version is a "
-    "checksum.",
+
+
+@dg.multi_observable_source_asset(  # type: ignore[untyped-decorator]  # Dagster's has no types
+    specs=[
+        dg.AssetSpec(
+            DATA_DIRECTORY,
+            group_name=GROUP,
+            kinds={"file"},
+            description="The directory or file of the images, written by other programs. Its "
+            "version is a checksum.",
+            automation_condition=OBSERVATION,
+        )
+    ]
 )
+def data_directory(data_set: DataSetResource):
+    """Observe the version of the files."""
+    version = checksum(datasets.reader_of(data_set.path).files())
+    path = dg.MetadataValue.path(data_set.path)
+    return dg.ObserveResult(
+        data_version=dg.DataVersion(version), metadata={"path": path, VERSION: version}
+    )
 
 
-@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"file"}, deps=[data_directory])
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"file"}, deps=[DATA_DIRECTORY])
 def raw_mnist(data_set: DataSetResource):
     """The validated files with their SHA-256 checksums, what the images are called, and how they
     are shown to the models.

@@ -20,7 +20,7 @@ def whole_graph(definitions: dg.Definitions) -> AbstractSet[dg.AssetKey]:
     jobs: Any = definitions.jobs
     (selection,) = (job.selection for job in jobs if job.name == EVERYTHING)
     graph = definitions.resolve_asset_graph()
-    return selection.resolve(graph) & graph.materializable_asset_keys
+    return selection.resolve(graph) & graph.executable_asset_keys
 
 
 def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg.AssetKey]:
@@ -41,7 +41,7 @@ def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg
             selected = dg.AssetSelection.from_string(selection).resolve(graph)
     except dg.DagsterError as error:
         problem = f"{one_line(error)}; {EXAMPLES}"
-    selected = selected & graph.materializable_asset_keys
+    selected = selected & graph.executable_asset_keys
     if not selected:
         problem = _unknown_name(graph, selection) or problem
         raise CommandError(f"--select {selection!r}: {problem}")
@@ -56,7 +56,7 @@ def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg
 def _unknown_name(graph: Any, selection: str) -> str | None:
     """What is wrong with the names in a selection, None if all groups and assets are known."""
     known = set[str]()
-    for key in graph.materializable_asset_keys:
+    for key in graph.executable_asset_keys:
         known |= {key.to_user_string(), f"group:{graph.get(key).group_name}"}
     for attribute, name in re.findall(r"(?:(\w+):)?\"?([A-Za-z_][\w/-]*)", selection):
         group = f"group:{name}"

@@ -9,8 +9,9 @@ import yaml
 from pydantic import Field
 
 from mnist_pipeline.runtime import project, settings
+from mnist_pipeline.runtime.graph.automation import rerun, sensor
+from mnist_pipeline.runtime.graph.records import DATA_DIRECTORY
 from mnist_pipeline.runtime.graph.resources import PLACE
-from mnist_pipeline.runtime.graph.staleness import rerun
 
 RETRY_SECONDS = 30  # until a failed step on a bucket runs again; s3fs retries for less long
 
@@ -54,6 +55,10 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
         "or black.",
     )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of every random draw.")
+    automation: bool = Field(
+        default=False,
+        description="Whether a sensor runs what is missing or has new inputs, once switched on.",
+    )
 
     # What no other instance of the project may have; empty until the definitions are built.
     _name: str = ""
@@ -74,7 +79,9 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
                 )
         retry = dg.RetryPolicy(max_retries=2, delay=RETRY_SECONDS)
         on_request = (f"{name}_{group}" for group in project.ON_REQUEST)
-        selection = dg.AssetSelection.key_prefixes(name) - dg.AssetSelection.groups(*on_request)
+        selection = (
+            dg.AssetSelection.key_prefixes(name) - dg.AssetSelection.groups(*on_request)
+        ) | dg.AssetSelection.assets([name, DATA_DIRECTORY])
         job = dg.define_asset_job(
             name,
             selection,
@@ -82,8 +89,12 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             op_retry_policy=retry if "://" in self._storage else None,
             description=f"Materialize everything about {self.data}, from the files to the report.",
         )
-        assets, resources = _instance_of_graph(name, place), project.graph().resources
-        definitions = dg.Definitions(assets, jobs=[job], resources=resources)
+        definitions = dg.Definitions(
+            _instance_of_graph(name, place, automation=self.automation),
+            jobs=[job],
+            resources=project.graph().resources,
+            sensors=[sensor(f"{name}_automation", selection)] if self.automation else [],
+        )
         if not self.schedule:
             return definitions
         schedule = dg.ScheduleDefinition(
@@ -100,16 +111,14 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
         """Where the instance reads and writes, and its seed; raises GraphError."""
         storage = f"storage/{name}" if self.storage is None else self.storage
         try:
-            data = settings.local_path(self.data, root)
+            data = settings.storage_address(self.data, root)
             address = settings.storage_address(storage, root)
-            if not data.exists():
-                raise ValueError(f"{data} does not exist; put the images there, or change data")
         except ValueError as error:
             message = f"instance {name} with data {self.data!r} and storage {storage!r}: {error}"
             raise project.GraphError(message) from None
         choices = {"color": self.color, "background": self.background}
         return {
-            "data": str(data),
+            "data": data,
             "storage": address,
             "seed": self.seed,
             "choices": {name: value for name, value in choices.items() if value is not None},
@@ -117,8 +126,8 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
 
 
 def _instance_of_graph(
-    name: str, place: dict[str, Any]
-) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    name: str, place: dict[str, Any], *, automation: bool
+) -> list[dg.AssetsDefinition]:
     """The assets of the graph under a prefix, each with its place in its metadata."""
     plain = {spec.key.path[-1]: spec for spec in project.graph().resolve_all_asset_specs()}
     choices = place["choices"].items()
@@ -130,11 +139,10 @@ def _instance_of_graph(
             group_name=f"{name}_{original.group_name}",
             tags=original.tags,
             metadata={**original.metadata, PLACE: place},
+            automation_condition=original.automation_condition if automation else None,
             # Another choice makes the stored values stale, as a change of the code does.
             code_version=" ".join([original.code_version or "", *map(str, choices)]),
         )
 
-    loaded: Any = dg.load_assets_from_modules(
-        project.modules(), key_prefix=name, include_specs=True
-    )
+    loaded: Any = dg.load_assets_from_modules(project.modules(), key_prefix=name)
     return list(dg.map_asset_specs(placed, loaded))

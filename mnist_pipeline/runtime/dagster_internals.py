@@ -7,7 +7,7 @@ the functions, so that a command loads only the parts of Dagster that it uses.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, cast
 
@@ -110,27 +110,3 @@ def open_event_log() -> Iterator[None]:
         module.create_engine = create
         for engine in engines.values():
             cast("Any", QueuePool).dispose(engine.pool)
-
-
-def staleness(instance: dg.DagsterInstance, definitions: dg.Definitions) -> Callable[..., bool]:
-    """A function of an asset key, and of a partition: whether Dagster reports it missing or stale.
-
-    Private: `CachingStaleStatusResolver` and the `LoadingContext` that it reads the instance
-    through. They are behind the staleness in Dagster's UI and in GraphQL. A public
-    `DagsterInstance.get_stale_status` would replace them.
-    """
-    from dagster._core.definitions.data_version import CachingStaleStatusResolver
-    from dagster._core.loader import LoadingContext
-
-    class Loading(LoadingContext):
-        instance = property(lambda self: instance)
-        loaders: dict[Any, Any] = {}  # noqa: RUF012  # the class has one instance
-
-    graph = definitions.resolve_asset_graph()
-    resolver = CachingStaleStatusResolver(instance, graph, Loading())
-    resolver.instance_queryer.prefetch_asset_records(graph.get_all_asset_keys())
-
-    def is_stale(key: dg.AssetKey, partition: str | None = None) -> bool:
-        return resolver.get_status(key, partition).value != "FRESH"
-
-    return is_stale

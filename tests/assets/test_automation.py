@@ -13,6 +13,8 @@ from assets import automation
 from assets.definitions import defs
 from mnist_pipeline.runtime.storage import storage as stored
 
+FILES = dg.AssetKey("data_directory")
+
 
 def names(keys: Any) -> set[str]:
     return {key.to_user_string() for key in keys}
@@ -32,7 +34,59 @@ def test_everything_that_starts_runs_by_itself_is_off() -> None:
     assert {each.default_status for each in repository.sensor_defs} == {
         dg.DefaultSensorStatus.STOPPED
     }
-    assert not any(spec.automation_condition for spec in defs.resolve_all_asset_specs())
+
+
+def test_new_values_of_the_files_run_everything_below_them_in_one_tick(
+    own_copy: tuple[Path, Path],
+) -> None:
+    cursor = None
+
+    def requested() -> set[str]:
+        nonlocal cursor
+        tick = dg.evaluate_automation_conditions(defs, instance, cursor=cursor)
+        cursor = tick.cursor
+        keys = [spec.key for spec in defs.resolve_all_asset_specs()]
+        return names(key for key in keys if tick.get_num_requested(key))
+
+    def observe() -> None:
+        job = defs.resolve_implicit_global_asset_job_def()
+        job.execute_in_process(asset_selection=[FILES], instance=instance)
+
+    graph = defs.resolve_asset_graph()
+    with dg.DagsterInstance.get() as instance:
+        assert requested() == set()
+        observe()
+        assert requested() == set()
+        data, _ = own_copy
+        (data / "dataset.yaml").write_text("title: Other digits")
+        assert requested() == set()  # nobody has observed it yet
+        observe()
+        whole_graph = automation.whole_graph.resolve(graph) - {FILES}
+        assert requested() == names(whole_graph)
+        assert requested() == set()
+
+
+def test_a_tick_of_a_schedule_during_a_run_of_its_assets_is_skipped(
+    own_copy: tuple[Path, Path],
+) -> None:
+    everything, assets = (
+        defs.resolve_job_def("everything"),
+        defs.resolve_implicit_global_asset_job_def(),
+    )
+    champion, summary = {dg.AssetKey("champion")}, {dg.AssetKey("experiment_summary")}
+    with dg.DagsterInstance.get() as instance:
+        storage = stored.current()
+        storage.main_file("harris_corners", storage.current("harris_corners")).unlink()
+        for job, selection in ((everything, None), (assets, champion), (assets, summary)):
+            run = instance.create_run_for_job(
+                job.get_subset(asset_selection=selection) if selection else job,
+                status=dg.DagsterRunStatus.STARTED,
+                asset_selection=frozenset(selection) if selection else None,
+            )
+            outcome = tick(instance)
+            assert isinstance(outcome, dg.RunRequest if selection == summary else dg.SkipReason)
+            assert run.run_id in str(getattr(outcome, "skip_message", run.run_id))
+            instance.report_run_canceled(run)
 
 
 def test_the_schedule_requests_what_is_not_up_to_date_and_what_depends_on_it(

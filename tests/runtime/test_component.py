@@ -59,7 +59,7 @@ def run(
 def test_the_names_of_instances_do_not_meet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    schedule = "{data: ., schedule: '@daily'}"
+    schedule = "{data: ., schedule: '@daily', automation: true}"
     package = project(tmp_path, **{"2024": "data: .", "web/my-shoes": schedule})
     loaded = load(package, monkeypatch)
     graph, repository = loaded.resolve_asset_graph(), loaded.get_repository_def()
@@ -82,16 +82,18 @@ def test_the_names_of_instances_do_not_meet(
     )
     assert {job.name for job in repository.get_all_jobs()} == {"__ASSET_JOB", *found}
     assert [each.name for each in repository.schedule_defs] == ["web_my_shoes_schedule"]
+    assert [each.name for each in repository.sensor_defs] == ["web_my_shoes_automation"]
+    automated = {key for key in graph.get_all_asset_keys() if graph.get(key).automation_condition}
+    on_request = dg.AssetKey(["web_my_shoes", "labels_to_check"])
+    assert automated == found["web_my_shoes"] - {on_request}
     steps = {node.name for node in repository.get_job("2024").nodes}
-    on_request = {"data_directory", "labels_to_check"}
-    assert steps == {key.path[1] for key in found["2024"]} - on_request
+    assert steps == {key.path[1] for key in found["2024"]} - {"labels_to_check"}
 
 
 @pytest.mark.parametrize(
     ("instances", "words"),
     [
         ({"photos": "data: ''"}, ("photos", "data", "''")),
-        ({"photos": "data: absent"}, ("photos", "data", "'absent'")),
         ({"photos": "{data: ., storage: ''}"}, ("photos", "storage", "''")),
         ({"photos": "{data: ., storage: 'gone://b'}"}, ("photos", "storage", "'gone://b'")),
         (

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from mnist_pipeline.methods.table import model_of
+from mnist_pipeline.runtime.graph.automation import automated
 from mnist_pipeline.runtime.graph.code_versions import GRAPH_DIRECTORY, code_versions
 from mnist_pipeline.utils import places
 
@@ -31,7 +32,7 @@ def load_package(directory: Path, name: str) -> dg.Definitions:
         executable = [
             asset
             for asset in assets
-            if isinstance(asset, dg.AssetsDefinition) and asset.is_executable
+            if isinstance(asset, dg.AssetsDefinition) and asset.is_materializable
         ]
         linked: Any = dg.with_source_code_references(executable)
     modules = {spec.key: _module(spec.metadata) for asset in linked for spec in asset.specs}
@@ -40,6 +41,7 @@ def load_package(directory: Path, name: str) -> dg.Definitions:
     def versioned(spec: dg.AssetSpec) -> dg.AssetSpec:
         if model := model_of(spec.key.path[-1]):
             spec = spec.replace_attributes(tags={**spec.tags, "model": model.name})
+        spec = automated(spec)
         if spec.code_version or modules[spec.key] is None:
             return spec
         return spec.replace_attributes(code_version=versions[spec.key.path[-1]])

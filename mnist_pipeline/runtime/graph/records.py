@@ -2,37 +2,62 @@
 computed their values.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import dagster as dg
 
 from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 
+DATA_DIRECTORY = "data_directory"  # the asset that stands for the raw files, which it observes
 VERSION = "version"  # metadata of a materialization: the version of its value in the storage
 FAILED_CHECK = "failed_check"  # metadata: the blocking checks that the value failed
 DATA_VERSION_TAG = "dagster/data_version"
 INPUT_VERSION_TAG = "dagster/input_data_version/{}"
+CODE_VERSION_TAG = "dagster/code_version"
 METADATA = ("seconds", "config", "seed", "recipe", "losses", "reason")  # of a record
+
+
+class Recorded(NamedTuple):
+    """What Dagster has recorded about a value."""
+
+    metadata: dict[str, Any]
+    tags: Mapping[str, str]
+    time: float
+
+
+def latest(
+    instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey], partition: str | None = None
+) -> dict[dg.AssetKey, Recorded]:
+    """The latest materialization of each asset that has one, or of a partition of it, and the
+    latest observation of the raw files.
+    """
+    materialized = [key for key in keys if key.path[-1] != DATA_DIRECTORY]
+    observed = [key for key in keys if key.path[-1] == DATA_DIRECTORY]
+    if partition is None:
+        entries = [record.asset_entry for record in instance.get_asset_records(materialized)]
+        events: list[Any] = [entry.last_materialization for entry in entries]
+    else:
+        filters = [dg.AssetRecordsFilter(key, asset_partitions=[partition]) for key in materialized]
+        found = [instance.fetch_materializations(wanted, limit=1) for wanted in filters]
+        events = [record.event_log_entry for result in found for record in result.records]
+    for key in observed:
+        records = instance.fetch_observations(key, limit=1).records
+        events += [record.event_log_entry for record in records]
+    recorded = dict[dg.AssetKey, Recorded]()
+    for event in filter(None, events):
+        content = event.asset_materialization or event.asset_observation
+        metadata = {name: entry.value for name, entry in content.metadata.items()}
+        recorded[content.asset_key] = Recorded(metadata, content.tags or {}, event.timestamp)
+    return recorded
 
 
 def recorded_metadata(
     instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey], partition: str | None = None
 ) -> dict[dg.AssetKey, dict[str, Any]]:
-    """The metadata of the latest materialization of each asset, or of a partition of it."""
-    if partition is None:
-        entries = [record.asset_entry for record in instance.get_asset_records(list(keys))]
-        events = [entry.last_materialization for entry in entries]
-    else:
-        filters = [dg.AssetRecordsFilter(key, asset_partitions=[partition]) for key in keys]
-        latest = [instance.fetch_materializations(wanted, limit=1) for wanted in filters]
-        events = [record.event_log_entry for found in latest for record in found.records]
-    recorded = {key: dict[str, Any]() for key in keys}
-    for event in events:
-        if materialization := event and event.asset_materialization:
-            values = materialization.metadata.items()
-            recorded[materialization.asset_key] = {name: value.value for name, value in values}
-    return recorded
+    """The metadata of the latest record of each asset, or of a partition of it; see `latest`."""
+    recorded = latest(instance, keys, partition)
+    return {key: recorded[key].metadata if key in recorded else {} for key in keys}
 
 
 def recorded_values(instance: dg.DagsterInstance, definitions: dg.Definitions) -> dict[str, str]:

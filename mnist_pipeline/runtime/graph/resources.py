@@ -33,6 +33,11 @@ def storage_at(place: Mapping[str, Any]) -> Storage:
     return Storage(place.get("storage") or settings.load().storage)
 
 
+def data_at(place: Mapping[str, Any]) -> Path:
+    """The images of a place, by default those that the settings name."""
+    return Path(place.get("data") or settings.load().data)
+
+
 class Seed(dg.ConfigurableResource["Seed"]):
     """Seeds every random draw. On the same machine, the same seed gives the same bytes."""
 
@@ -56,8 +61,7 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
     @property
     def path(self) -> Path:
         """The directory or file of the images."""
-        directory = self.directory or place_of_step().get("data")
-        return Path(directory).absolute() if directory else settings.load().data
+        return data_at({"data": self.directory} if self.directory else place_of_step()).absolute()
 
     @property
     def choices(self) -> dict[str, Any]:

@@ -3,25 +3,26 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import compress
-from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.records import RawFile, checksum
-from mnist_pipeline.runtime import dagster_internals, settings
 from mnist_pipeline.runtime.graph.records import (
+    CODE_VERSION_TAG,
+    DATA_DIRECTORY,
     DATA_VERSION_TAG,
     FAILED_CHECK,
+    INPUT_VERSION_TAG,
     VERSION,
+    Recorded,
+    latest,
     recorded_metadata,
 )
-from mnist_pipeline.runtime.graph.resources import PLACE, storage_at
+from mnist_pipeline.runtime.graph.resources import PLACE, data_at, storage_at
 from mnist_pipeline.runtime.storage.storage import stored_key
-
-DATA_DIRECTORY = "data_directory"  # the external asset that represents the raw files
 
 
 def due_assets(instance: dg.DagsterInstance, definitions: dg.Definitions) -> set[dg.AssetKey]:
@@ -33,72 +34,79 @@ def due_assets(instance: dg.DagsterInstance, definitions: dg.Definitions) -> set
     """
     graph = definitions.resolve_asset_graph()
     keys = [key for key in graph.materializable_asset_keys if not graph.get(key).is_partitioned]
-    is_stale = dagster_internals.staleness(instance, definitions)
-    stale = {key for key in keys if is_stale(key)}
-    recorded = recorded_metadata(instance, keys)
-
-    def is_unusable(key: dg.AssetKey) -> bool:
-        return FAILED_CHECK in recorded[key] or (
-            key not in stale and _is_damaged(graph.get(key), recorded[key])
-        )
-
+    recorded = latest(instance, graph.get_all_asset_keys())
     with ThreadPoolExecutor() as threads:  # checksums of files release the interpreter's lock
-        stale |= set(compress(keys, threads.map(is_unusable, keys)))
-    return set(keys) & dg.AssetSelection.assets(*stale).downstream().resolve(graph)
+        due = threads.map(lambda key: _is_due(graph, key, recorded.get(key), recorded), keys)
+        first = list(compress(keys, due))
+    return set(keys) & dg.AssetSelection.assets(*first).downstream().resolve(graph)
 
 
 def due_partitions(
     instance: dg.DagsterInstance, definitions: dg.Definitions, key: dg.AssetKey
 ) -> list[str]:
     """The partitions of an asset that are missing or stale, or whose value is damaged."""
-    is_stale = dagster_internals.staleness(instance, definitions)
-    node: Any = definitions.resolve_asset_graph().get(key)
+    graph = definitions.resolve_asset_graph()
+    node, recorded = cast("Any", graph.get(key)), latest(instance, graph.get_all_asset_keys())
     return [
         name
         for name in node.partitions_def.get_partition_keys(dynamic_partitions_store=instance)
-        if is_stale(key, name)
-        or _is_damaged(node, recorded_metadata(instance, [key], name)[key], name)
+        if _is_due(graph, key, latest(instance, [key], name).get(key), recorded, name)
     ]
 
 
-def _is_damaged(node: Any, recorded: Mapping[str, Any], partition: str | None = None) -> bool:
-    """Whether the version that Dagster recorded last can't be read; see `Storage.mend`."""
-    storage, version = storage_at(node.metadata.get(PLACE, {})), recorded.get(VERSION)
-    return bool(version and storage.mend(stored_key(node.key.path[-1], partition), version))
+def _is_due(
+    graph: Any,
+    key: dg.AssetKey,
+    own: Recorded | None,
+    recorded: Mapping[dg.AssetKey, Recorded],
+    partition: str | None = None,
+) -> bool:
+    """Whether an asset, or a partition of it, must run; `own` is what is recorded about it, and
+    `recorded` what is recorded about its inputs.
 
-
-def rerun(
-    instance: dg.DagsterInstance,
-    definitions: dg.Definitions,
-    within: dg.AssetSelection | None = None,
-) -> dg.RunRequest | dg.SkipReason:
-    """The request of a schedule: run what is due, and nothing outside a selection."""
-    observe_raw_files(instance, definitions)
-    due = due_assets(instance, definitions)
-    if within is not None:
-        due &= within.resolve(definitions.resolve_asset_graph())
-    return dg.RunRequest(asset_selection=sorted(due)) if due else dg.SkipReason("nothing is due")
+    The tags of a materialization, which Dagster writes, name the versions of the code and of the
+    inputs.
+    """
+    if own is None or FAILED_CHECK in own.metadata:
+        return True
+    node = graph.get(key)
+    if node.code_version and own.tags.get(CODE_VERSION_TAG) != node.code_version:
+        return True
+    for source in node.parent_keys & recorded.keys():
+        if graph.get(source).is_partitioned:
+            is_newer = recorded[source].time > own.time
+        else:
+            version = own.tags.get(INPUT_VERSION_TAG.format(source.to_user_string()))
+            is_newer = version != recorded[source].tags.get(DATA_VERSION_TAG)
+        if is_newer:
+            return True
+    # Whether the version that Dagster recorded last can be read.
+    storage, version = storage_at(node.metadata.get(PLACE, {})), own.metadata.get(VERSION)
+    return bool(version and storage.mend(stored_key(key.path[-1], partition), version))
 
 
 def observe_raw_files(
     instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> tuple[RawFile, ...]:
-    """Record the checksum of the raw files as the version of `data_directory`; return the files.
+    """Record the checksum of the raw files as the version of `data_directory`, if it has changed;
+    return the files.
 
     They are empty if they can't be read: a run reports why.
     """
-    specs = {spec.key.path[-1]: spec for spec in definitions.resolve_all_asset_specs()}
-    spec = specs[DATA_DIRECTORY]
-    path = Path(spec.metadata.get(PLACE, {}).get("data") or settings.load().data)
+    graph = definitions.resolve_asset_graph()
+    (key,) = [key for key in graph.observable_asset_keys if key.path[-1] == DATA_DIRECTORY]
     try:
+        path = data_at(graph.get(key).metadata.get(PLACE, {}))
         files = tuple(datasets.reader_of(path).files())
     except DatasetError:
         return ()
     version = checksum(files)
-    if recorded_metadata(instance, [spec.key])[spec.key].get(VERSION) != version:
-        metadata: dict[str, Any] = {"path": dg.MetadataValue.path(str(path)), VERSION: version}
-        tags = {DATA_VERSION_TAG: version}
+    if recorded_metadata(instance, [key])[key].get(VERSION) != version:
         instance.report_runless_asset_event(
-            dg.AssetMaterialization(spec.key, metadata=metadata, tags=tags)
+            dg.AssetObservation(
+                key,
+                metadata={"path": dg.MetadataValue.path(path), VERSION: version},
+                tags={DATA_VERSION_TAG: version},
+            )
         )
     return files
