@@ -56,7 +56,6 @@ def run_assets(
         echo, display = partial(click.secho, file=stream), Display(stream)
         with (
             instances.only_run(configured, echo),
-            dagster_internals.open_event_log(),
             dg.DagsterInstance.get() as instance,
         ):
             instances.fail_abandoned_runs(instance)

@@ -1,15 +1,22 @@
 """The only module that imports private names of Dagster.
 
-Each function says why it needs them, and which public name would replace them. Imports are inside
-the functions, so that a command loads only the parts of Dagster that it uses.
+Each says why it needs them, and which public name would replace them. Imports are inside the
+functions, so that a command loads only the parts of Dagster that it uses.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from sqlalchemy import Engine, create_engine, event
 
 from mnist_pipeline.runtime import project
 
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
     import dagster as dg
     from starlette.applications import Starlette
 
+INDEX = "index"  # the file of the events of all assets
 CHECK_FAILED = "dagster._core.errors.DagsterAssetCheckFailedError"  # a blocking check
 
 
@@ -68,45 +76,59 @@ def web_application(
         yield create_app_from_workspace_process_context(context)
 
 
-@contextlib.contextmanager
-def open_event_log() -> Iterator[None]:
-    """Keep the connections to Dagster's SQLite files of events open.
+class OpenEventLog(SqliteEventLogStorage):
+    """Dagster's event log in SQLite files, whose connections stay open: `dagster.yaml` names it.
 
-    Dagster opens and closes several for each of some six hundred events, and SQLAlchemy keeps
-    compiled statements only as long as an engine: four fifths of the time of an event. If the power
-    fails, the last events may be lost.
+    Dagster's own opens several connections for each of some six hundred events of a run, and
+    SQLAlchemy keeps compiled statements only as long as an engine. If the power fails, the last
+    events may be lost.
 
-    Private: `create_engine`, which the module of `SqliteEventLogStorage` imports. A setting that
-    keeps connections would replace it.
+    Private: `SqliteEventLogStorage`, which Dagster's documentation names for `dagster.yaml` only.
+    Its setting that keeps connections would replace this class.
     """
-    from dagster._core.storage.event_log.sqlite import sqlite_event_log
-    from sqlalchemy import Engine, QueuePool, event
 
-    class Kept(QueuePool):
-        """Connections that stay when Dagster disposes of their engine."""
+    def __init__(self, inst_data: Any = None) -> None:
+        self._engines = dict[str, Engine]()
+        self._engines_lock = threading.Lock()
+        super().__init__(str(Path(os.environ["DAGSTER_HOME"], "history", "runs")), inst_data)
 
-        def dispose(self) -> None:
-            pass
+    @classmethod
+    def config_type(cls) -> Any:
+        """It needs no configuration: the files are where Dagster's own storage has them."""
+        return {}
 
-        def recreate(self) -> QueuePool:
-            return self
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> OpenEventLog:
+        """Open the files in DAGSTER_HOME."""
+        return cls(inst_data)
 
-    module: Any = sqlite_event_log
-    create, engines = module.create_engine, dict[str, Engine]()
+    def run_connection(self, run_id: str | None = None) -> Any:
+        """A connection to the events of a run."""
+        return self._connection(str(run_id), partial(super().run_connection, run_id))
 
-    def relax(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA synchronous = NORMAL")
+    def index_connection(self) -> Any:
+        """A connection to the events of all assets."""
+        return self._connection(INDEX, super().index_connection)
 
-    def kept(url: str, **options: Any) -> Engine:
-        if url not in engines:
-            engines[url] = create(url, **{**options, "poolclass": Kept})
-            event.listen(engines[url], "connect", relax)
-        return engines[url]
+    def dispose(self) -> None:
+        """Close the connections, when an instance ends."""
+        for engine in self._engines.values():
+            engine.dispose()
+        super().dispose()
 
-    module.create_engine = kept
-    try:
-        yield
-    finally:
-        module.create_engine = create
-        for engine in engines.values():
-            cast("Any", QueuePool).dispose(engine.pool)
+    @contextlib.contextmanager
+    def _connection(self, name: str, connect: Any) -> Iterator[Any]:
+        with self._engines_lock:
+            if name not in self._engines:
+                with connect():  # creates the tables
+                    pass
+                for earlier in self._engines.keys() - {INDEX}:
+                    self._engines.pop(earlier).dispose()
+                self._engines[name] = engine = create_engine(self.conn_string_for_shard(name))
+                event.listen(engine, "connect", _relax)
+            with self._engines[name].begin() as connection:
+                yield connection
+
+
+def _relax(connection: Any, _: Any) -> None:
+    connection.execute("PRAGMA synchronous = NORMAL")

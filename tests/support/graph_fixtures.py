@@ -20,7 +20,6 @@ from filelock import FileLock
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.methods.knn import KNNClassifier
-from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.storage.storage import Storage
 from support.idx import write_idx
 
@@ -188,8 +187,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     import dagster as dg  # takes a second, and most tests need none
 
     instance = dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("instance")))
-    with dagster_internals.open_event_log():
-        yield instance
+    yield instance
     instance.dispose()
 
 
