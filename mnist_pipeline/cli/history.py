@@ -36,12 +36,14 @@ def print_history(model: str | None, *, as_json: bool) -> None:
     if listed:
         click.echo(f"\n{PRESENT} the version that the assets of the model store now")
     else:
-        click.echo("none; train the models with mnist-pipeline run")
+        click.echo("none: not evaluated yet; mnist-pipeline run trains and evaluates all models")
 
 
 def _row(version: ModelVersion) -> tuple[str, ...]:
     former = "former champion" if version.champion else ""
     service = "in service" if version.in_service else former
+    if version.accuracy is None:
+        service = "no evaluation"
     return (
         version.version[:DIGITS],
         version.model,

@@ -1,6 +1,6 @@
 """What is missing in the storage, or damaged."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import click
 import dagster as dg
@@ -30,20 +30,31 @@ def print_faults() -> None:
     with dg.DagsterInstance.get() as instance:
         recorded = recorded_values(instance, definitions)
     updated = {key.path[-1] for key in whole_graph(definitions)}
-    keys, remedies = sorted({*keys, *recorded}), list[str]()
-    for key in keys:
-        faults = dict(_faults(stored, key, recorded.get(key), updated))
+    records = {key: stored.records(key) for key in sorted({*keys, *recorded})}
+    remedies = list[str]()
+    for key, versions in records.items():
+        faults = dict(_faults(stored, key, versions, recorded.get(key), updated))
         for line in faults or ["ok"]:
             click.echo(printable(f"  {key:<22} {line}"))
         remedies += faults.values()
+    remedies += [f"delete {path}" for path in sorted(stored.skipped)]
     if remedies:
         problems = f"{count(len(remedies), 'problem')} in {stored.root}"
         raise CommandError(f"{problems}; to mend them, {', and '.join(dict.fromkeys(remedies))}")
-    click.echo(f"All {count(len(keys), 'stored value')} in {stored.root} are intact.")
+    runs = [runs for versions in records.values() for runs in versions.values()]
+    figures = [len(records[key][stored.current(key)][-1].get("figures", ())) for key in records]
+    click.echo(
+        f"All {count(len(records), 'stored value')} in {stored.root} are intact, with "
+        f"{count(sum(map(len, runs)), 'record')} of runs and {count(sum(figures), 'figure')}."
+    )
 
 
 def _faults(
-    stored: Storage, key: str, recorded: str | None, updated: Collection[str]
+    stored: Storage,
+    key: str,
+    versions: Iterable[str],
+    recorded: str | None,
+    updated: Collection[str],
 ) -> Iterator[tuple[str, str]]:
     """What is wrong with the versions of a value, each with what to do; `updated` are the assets
     that `run --changed` computes.
@@ -55,7 +66,7 @@ def _faults(
     elif fault:
         again = f"run mnist-pipeline run --changed --select {asset}"
         yield fault, again if recorded else f"delete {stored.path / key}"
-    for version in stored.versions(key):
+    for version in versions:
         former = stored.fault(key, version) if version != recorded else None
         if former and former != fault:
             yield f"a former version: {former}", f"delete {stored.path / key / version}"

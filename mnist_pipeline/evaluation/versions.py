@@ -38,6 +38,7 @@ class Record(NamedTuple):
     code_version: str | None = None
     inputs: Mapping[str, str] = {}  # data versions of the inputs, by asset
     metadata: Mapping[str, Any] = {}  # numbers, texts, and JSON
+    figures: Mapping[str, Any] = {}  # size and SHA-256, by name
     present: bool = True  # whether it is the current version of the asset
 
 

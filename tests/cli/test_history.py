@@ -153,10 +153,23 @@ def test_lineage_leads_to_the_checksums_of_the_raw_files(
     assert "covariance" in invoke("lineage", "covarience", code=1)
 
 
-def test_verify_says_to_delete_a_damaged_former_version(storage_of_two: Storage) -> None:
+def test_a_damaged_record_is_skipped_and_verify_says_to_delete_it_or_a_damaged_former_version(
+    storage_of_two: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
     former, _ = storage_of_two.versions("softmax_model")
     path = storage_of_two.main_file("softmax_model", former)
     path.write_bytes(b"")
-    assert f"delete {path.parent}" in invoke("verify", code=1)
+    evaluation, _ = storage_of_two.versions("softmax_evaluation")
+    (record,) = (storage_of_two.path / "softmax_evaluation" / evaluation / "runs").iterdir()
+    record.write_text(record.read_text().replace('"accuracy": 0', '"accuracy": 1'))
+    newest, oldest = versions("softmax")
+    assert newest["accuracy"] is not None
+    assert oldest["accuracy"] is None
+    assert "no evaluation" in invoke("history", "softmax")
+    assert str(record) in caplog.text
+    invoke("compare", oldest["version"], newest["version"])
+    advice = invoke("verify", code=1)
+    assert f"delete {path.parent}, and delete {record}" in advice
     shutil.rmtree(path.parent)
+    record.unlink()
     invoke("verify")

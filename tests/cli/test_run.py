@@ -3,6 +3,7 @@ ends.
 """
 
 import gzip
+import json
 import os
 import re
 import shutil
@@ -60,23 +61,31 @@ def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
     content[1000] ^= 1
     path.write_bytes(content)
     shutil.rmtree(directory / "harris_corners")
+    (directory / "harris_corners").touch()
+    (record,) = directory.glob("knn_evaluation/*/runs/*.json")
+    record.write_text(record.read_text().replace('"accuracy": 0', '"accuracy": 1'))
     # These two are mended without computing anything.
     shutil.rmtree(directory / "report")
-    (directory / "data_mean" / "current").write_text("")
+    (directory / "data_mean" / "current").unlink()
+    (directory / "data_mean" / "current").mkdir()
     *lines, error = (line for line in invoke("verify", code=1).splitlines() if " ok" not in line)
     assert {line.split()[0] for line in lines} == {
         "covariance",
         "data_mean",
         "evaluation_report",
         "harris_corners",
+        "knn_evaluation",
     }
-    below = dg.AssetSelection.assets("covariance", "harris_corners").downstream()
+    below = dg.AssetSelection.assets("covariance", "harris_corners", "knn_evaluation").downstream()
     below -= dg.AssetSelection.groups("inbox")
     _, _, recommended = error.partition("to mend them, run mnist-pipeline ")
-    again = materialized(invoke(*recommended.split()))
+    command, _, delete = recommended.partition(", and delete ")
+    assert delete == str(record)
+    again = materialized(invoke(*command.split()))
     assert again == {key.to_user_string() for key in below.resolve(defs.resolve_asset_graph())}
     assert not {"data_mean", "softmax_model", "cnn_model"} & again
-    invoke("verify")
+    record.unlink()
+    assert "33 records" in invoke("verify")
     assert materialized(invoke("run", "--changed")) == set()
 
 
@@ -110,7 +119,8 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
     file, stored = tmp_path / "run.yaml", Storage(str(own_copy[1]))
     file.write_text("ops: {projections: {config: {num_components: 7}}}")
     for record in own_copy[1].glob("projections/*/runs/*.json"):
-        record.write_text('{"time": 1}')  # the run deletes an old version
+        # The run deletes an old version.
+        record.write_text(json.dumps({"run": record.stem, "time": 1}))
     command = ("run", "--select", "projections", "--config", str(file))
     assert materialized(invoke(*command)) == {"projections"}
     assert stored.read("projections").shape[1] == 7

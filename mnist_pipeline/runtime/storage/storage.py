@@ -4,15 +4,17 @@ A value never changes once it is written:
 
     KEY/VERSION/manifest.json    the type of the value, and its files with size and SHA-256
     KEY/VERSION/value.npy …      the files
-    KEY/VERSION/runs/RUN.json    a record of each run that computed it: the time, the code version
-                                 and the input versions; not part of the version
+    KEY/VERSION/runs/RUN.json    a record of each run that computed it: the time, the code version,
+                                 the input versions, and its figures with size and SHA-256; not part
+                                 of the version
     KEY/VERSION/figures/*.png    its figures; not part of the version
     KEY/current                  the VERSION that readers outside Dagster get
 
 VERSION is the SHA-256 of the manifest. A writer writes each file completely or not at all, the
 manifest after the files that it names, and `current` last. So a killed writer leaves the former
 value, and two writers leave two versions. A reader checks the manifest by its name, and each file
-by its entry in the manifest.
+by its entry in the manifest. The second line of a record is the SHA-256 of its other lines. A
+directory or a pipe where a file belongs is damage, as a missing file is.
 """
 
 from __future__ import annotations
@@ -20,13 +22,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 from urllib.parse import quote
 
 from mnist_pipeline.runtime import settings
@@ -38,11 +42,21 @@ from mnist_pipeline.utils.reported import ReportedError
 
 MANIFEST, RUNS, CURRENT, FIGURES = "manifest.json", "runs", "current", "figures"
 VERSION = re.compile(r"[0-9a-f]{64}")
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.%-]*")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.%-]{,249}")  # and ".png" makes at most 254
+CHECKSUM = "sha256"  # the first entry of a record
+RECORD: dict[str, Any] = {  # the types of the other entries
+    "run": str,
+    "time": int | float,
+    "code_version": str | None,
+    "inputs": dict,
+    "metadata": dict,
+    "figures": dict,
+}
 TEMPORARY = ".unfinished"
 DAY_SECONDS = 86_400
 BLOCK = 1 << 20  # bytes
 MAX_NAME = 160  # characters of a partition; file systems allow 255 in the name of a directory
+LOGGER = logging.getLogger(__name__)
 # Root, key and version of the values that this process has read or written.
 _verified: set[tuple[str, str, str]] = set()
 
@@ -71,6 +85,7 @@ class Storage:
     def __init__(self, root: str) -> None:
         self.root = root
         self.path = _path(root)
+        self.skipped: set[Path] = set()  # damaged records
 
     def write(
         self,
@@ -87,10 +102,12 @@ class Storage:
         described = value if isinstance(value, Described) else describe(value)
         version, manifest, files = described
         place = self._place(key) / version
-        record = {"run": "none", "time": time.time(), **origin}
+        listed = {name: _entry([picture]) for name, picture in figures.items()}
+        record = {"run": "none", "time": time.time(), **origin, "figures": listed}
+        protected = {CHECKSUM: _sha256(to_json(record)), **record}
         with self._reported(key):
             # First, because no other run deletes a version with a record of the last day.
-            self._write(place / RUNS / f"{record['run']}.json", to_json(record))
+            self._write(place / RUNS / f"{record['run']}.json", to_json(protected))
             for name, blocks in files.items():
                 self._write(place / name, *blocks)
             for name, picture in figures.items():
@@ -107,21 +124,20 @@ class Storage:
         code.
         """
         version = version or self.current(key)
-        try:
+        with self._reported(key):
             manifest = self._verified_manifest(key, version)
             paths = {name: _local(self._place(key) / version / name) for name in manifest["files"]}
             return formats.decode(manifest, paths)
-        except (DamageError, FormatError) as problem:
-            raise StorageError(
-                f"{key} can't be used: {problem}; compute it again with {_command(key)}"
-            ) from problem
 
     def current(self, key: str) -> str:
         """The version that readers get; raises StorageError if there is none."""
+        path = self._place(key) / CURRENT
         with self._reported(key):
             try:
-                content = (self._place(key) / CURRENT).read_bytes()
-            except FileNotFoundError:
+                content = _content(path)
+            except DamageError:
+                if path.exists():
+                    raise
                 keys, problem = self.keys(), f"nothing is stored in {self.root};"
                 if keys:
                     problem = f"{unknown(key, f'stored in {self.root}', keys)} If not,"
@@ -129,12 +145,10 @@ class Storage:
                     f"{problem} name another storage by MNIST_PIPELINE_STORAGE, or compute it with "
                     f"{_command(key)}"
                 ) from None
-        version = content.decode("ascii", "replace").strip()
-        if not VERSION.fullmatch(version):
-            raise StorageError(
-                f"{key} is damaged: {CURRENT} names no version; mend it with {_command(key)}"
-            )
-        return version
+            version = content.decode("ascii", "replace").strip()
+            if not VERSION.fullmatch(version):
+                raise DamageError(f"{path} names no version")
+            return version
 
     def set_current(self, key: str, version: str) -> None:
         """Let readers get this version; a value with an address is also copied there, for
@@ -160,13 +174,14 @@ class Storage:
         computed it.
 
         The latest run comes last, and so does the version that it computed. A record has `run`,
-        `time` in seconds since 1970, `code_version`, `inputs` and `metadata`.
+        `time` in seconds since 1970, `code_version`, `inputs`, `metadata` and `figures`. Damaged
+        records are left out, see `skipped`.
         """
         place = self._place(key)
         with self._reported(key):
-            names = [entry.name for entry in place.iterdir()] if place.exists() else []
+            names = [entry.name for entry in place.iterdir()] if place.is_dir() else []
             records = {
-                name: _read_records(place / name)
+                name: self._read_records(place / name)
                 for name in names
                 if VERSION.fullmatch(name) and (place / name / MANIFEST).exists()
             }
@@ -180,15 +195,15 @@ class Storage:
 
     def origin(self, key: str, version: str | None = None) -> dict[str, Any]:
         """The record of the latest run that computed a value; empty if there is none."""
-        records = _read_records(self._place(key) / (version or self.current(key)))
+        records = self._read_records(self._place(key) / (version or self.current(key)))
         return records[-1] if records else {}
 
     def figure(self, key: str, name: str) -> bytes:
         """A figure, as PNG; raises StorageError if there is none of that name."""
         path = self._place(key) / self.current(key) / FIGURES / f"{_checked(name)}.png"
         try:
-            return path.read_bytes()
-        except FileNotFoundError:
+            return _content(path)
+        except DamageError:
             raise StorageError(f"{key} has no figure {name!r}") from None
 
     def main_file(self, key: str, version: str | None = None) -> Path:
@@ -199,29 +214,30 @@ class Storage:
     def fault(self, key: str, version: str | None = None) -> str | None:
         """What is wrong with a version, all of whose files are read; None if nothing is.
 
-        By default the current version, which is read once per process, and its copy for people.
+        By default the current version, which is read once per process, with its copy for people,
+        its figures, and the record of its latest run.
         """
         try:
-            if version:
-                _verified.discard((self.root, key, version))
-                self._verified_manifest(key, version)
-            else:
-                manifest = self._verified_manifest(key, self.current(key))
-                for name, entry in manifest["files"].items() if "address" in manifest else ():
-                    _verify(self.path / manifest["address"] / name, entry)
-        except (StorageError, DamageError) as problem:
-            return str(problem)
+            with self._reported(key):
+                if version:
+                    _verified.discard((self.root, key, version))
+                    self._verified_manifest(key, version)
+                else:
+                    self._verify_current(key)
+        except StorageError as problem:
+            return str(problem.__cause__ or problem)
         return None
 
     def mend(self, key: str, version: str) -> str | None:
         """What is wrong with a version that must be there; None if nothing is.
 
-        If only the current version or its copy for people is missing or damaged, this version
-        becomes the current one.
+        If only `current` or the copy for people is missing or damaged, this version becomes the
+        current one.
         """
         fault = self.fault(key, version)
         if fault is None and self.fault(key):
             self.set_current(key, version)
+            fault = self.fault(key)
         return fault
 
     def prune(self, key: str, keep: Mapping[str, int | None]) -> None:
@@ -231,7 +247,8 @@ class Storage:
         `keep` has the number of latest versions to keep by key, by default 1, and None for all of
         them. It limits the records of the current version as well. The current version, the inputs
         of versions of which all are kept, and what was written during the last day always stay,
-        because another run may be using them.
+        because another run may be using them. Nothing is deleted while a damaged record leaves open
+        what was used.
         """
         place, current, records = self._place(key), self.current(key), self.records(key)
         number = keep.get(key, 1) or 0  # 0 for all: [-0:] is everything, and [:-0] nothing
@@ -241,9 +258,9 @@ class Storage:
         runs = [record["run"] for record in records[current][:-number]]
         entries += [place / current / RUNS / f"{run}.json" for run in runs]
         with contextlib.suppress(FileNotFoundError):  # another run may delete the same files
-            old = [entry for entry in entries if _is_old(entry)]
+            old = [entry for entry in entries if self._is_old(entry)]
             needed = self._inputs(key for key in keep if keep[key] is None) if old else set()
-            for entry in old:
+            for entry in () if self.skipped else old:
                 if (key, entry.name) not in needed:
                     _remove(entry)
 
@@ -262,29 +279,59 @@ class Storage:
 
     def _manifest(self, key: str, version: str) -> dict[str, Any]:
         place = self._place(key) / version / MANIFEST
-        try:
-            content = place.read_bytes()
-        except FileNotFoundError:
-            raise DamageError(f"{place} does not exist") from None
+        content = _content(place)
         if _sha256(content) != version:
             raise DamageError(f"the SHA-256 of {place} does not match its directory's name")
         return cast("dict[str, Any]", json.loads(content))
 
     def _verified_manifest(self, key: str, version: str) -> dict[str, Any]:
         """The manifest of a value, whose files are compared with it once per process."""
-        with self._reported(key):
-            manifest = self._manifest(key, version)
-            if (self.root, key, version) not in _verified:
-                for name, entry in manifest["files"].items():
-                    _verify(self._place(key) / version / name, entry)
-                _verified.add((self.root, key, version))
+        manifest = self._manifest(key, version)
+        if (self.root, key, version) not in _verified:
+            for name, entry in manifest["files"].items():
+                _verify(self._place(key) / version / name, entry)
+            _verified.add((self.root, key, version))
         return manifest
 
+    def _verify_current(self, key: str) -> None:
+        """Compare all files of the current version with their checksums; see `fault`."""
+        version = self.current(key)
+        manifest, place = self._verified_manifest(key, version), self._place(key) / version
+        for name, entry in manifest["files"].items() if "address" in manifest else ():
+            _verify(self.path / manifest["address"] / name, entry)
+        if not (records := self._read_records(place)):
+            raise DamageError(f"{place / RUNS} has no intact record of a run")
+        for name, entry in records[-1].get("figures", {}).items():
+            _verify(place / FIGURES / f"{name}.png", entry)
+
+    def _read_records(self, place: Path) -> list[dict[str, Any]]:
+        """The intact records of the runs that computed a version, the latest last."""
+        records = []
+        for path in (place / RUNS).glob("*.json"):
+            try:
+                records.append(_record(path))
+            except DamageError as problem:
+                self.skipped.add(path)
+                _warn(str(problem))
+        return sorted(records, key=itemgetter("time"))
+
+    def _is_old(self, path: Path) -> bool:
+        """Whether a version was computed, or a file written, more than a day ago."""
+        written = _last_time(self._read_records(path)) or path.stat().st_mtime
+        return time.time() - written > DAY_SECONDS
+
     def _write(self, path: Path, *blocks: bytes | memoryview) -> None:
-        """Write a file completely or not at all; it replaces an existing one."""
+        """Write a file completely or not at all; it replaces an existing one.
+
+        A directory of its name, or a file in place of its folder, is moved aside.
+        """
         if _is_remote(path):
             cast("Any", path).fs.pipe_file(cast("Any", path).path, b"".join(blocks))
             return
+        for place in (path, *path.parents):
+            is_wrong = place.exists() and place.is_dir() == (place == path)
+            if is_wrong and self.path in place.parents:
+                place.rename(place.with_name(f"{place.name}.{uuid.uuid4().hex}.aside"))
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
         try:
@@ -297,9 +344,15 @@ class Storage:
 
     @contextlib.contextmanager
     def _reported(self, key: str) -> Iterator[None]:
-        """Report in one line that the storage can't be read or written."""
+        """Report in one line that a value is damaged, or that the storage can't be read or
+        written.
+        """
         try:
             yield
+        except (DamageError, FormatError) as problem:
+            raise StorageError(
+                f"{key} can't be used: {problem}; compute it again with {_command(key)}"
+            ) from problem
         except Exception as error:
             # The libraries behind an address have errors of their own.
             library = type(error).__module__.partition(".")[0]
@@ -354,37 +407,61 @@ def _entry(blocks: Iterable[bytes | memoryview]) -> dict[str, Any]:
     return {"bytes": size, "sha256": sha256.hexdigest()}
 
 
-def _verify(path: Path, entry: Mapping[str, Any]) -> None:
-    """Compare a file with its entry in the manifest; raises DamageError if it differs."""
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to read it; raises DamageError if there is none."""
+    # Opening a pipe would wait forever.
+    if not _is_remote(path) and not path.is_file() and path.exists():
+        raise DamageError(f"{path} is not a file")
     try:
         with path.open("rb") as file:
-            stored = _entry(iter(partial(file.read, BLOCK), b""))
-    except FileNotFoundError:
+            yield file
+    except (FileNotFoundError, NotADirectoryError):
         raise DamageError(f"{path} does not exist") from None
+
+
+def _content(path: Path) -> bytes:
+    """The content of a small file; raises DamageError if there is none."""
+    with _open(path) as file:
+        return file.read()
+
+
+def _verify(path: Path, entry: Mapping[str, Any]) -> None:
+    """Compare a file with its entry in a manifest or record; raises DamageError if it differs."""
+    with _open(path) as file:
+        stored = _entry(iter(partial(file.read, BLOCK), b""))
     if stored["bytes"] != entry["bytes"]:
         raise DamageError(f"{path} has {stored['bytes']:,} bytes instead of {entry['bytes']:,}")
     if stored != entry:
-        raise DamageError(f"the SHA-256 of {path} does not match its manifest")
+        raise DamageError(f"the SHA-256 of {path} is not {entry['sha256']}")
 
 
-def _read_records(place: Path) -> list[dict[str, Any]]:
-    """The records of the runs that computed a version, the latest last."""
-    records = []
-    for path in (place / RUNS).glob("*.json"):
-        with contextlib.suppress(ValueError):  # a value can be used without its records
-            records.append(json.loads(path.read_bytes()))
-    return sorted(records, key=lambda record: record.get("time", 0))
+def _record(path: Path) -> dict[str, Any]:
+    """The record of a run; raises DamageError if it is not as it was written.
+
+    Earlier versions of this project wrote no checksum. Their records count as intact if the run and
+    the types of all entries are right.
+    """
+    with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        record: dict[str, Any] = json.loads(_content(path))
+        checksum = record.pop(CHECKSUM, None)
+        if (
+            (record["run"] == path.stem and "time" in record)
+            and all(isinstance(entry, RECORD[name]) for name, entry in record.items())
+            and checksum in (None, _sha256(to_json(record)))
+        ):
+            return record
+    raise DamageError(f"{path} is not as a run wrote it")
+
+
+@cache  # once per process
+def _warn(problem: str) -> None:
+    LOGGER.warning("%s, and is skipped; see mnist-pipeline verify", problem)
 
 
 def _last_time(records: Sequence[Mapping[str, Any]]) -> float:
     """When a version was computed last, 0 if that is not known."""
-    return float(records[-1].get("time", 0)) if records else 0.0
-
-
-def _is_old(path: Path) -> bool:
-    """Whether a version was computed, or a file written, more than a day ago."""
-    written = _last_time(_read_records(path)) or path.stat().st_mtime
-    return time.time() - written > DAY_SECONDS
+    return float(records[-1]["time"]) if records else 0.0
 
 
 def _sha256(content: bytes) -> str:
@@ -440,8 +517,7 @@ def _remove(place: Path) -> None:
     The manifest goes first, so that no reader finds half a version.
     """
     if place.is_dir():
-        (place / MANIFEST).unlink(missing_ok=True)
-        for entry in list(place.iterdir()):
+        for entry in [place / MANIFEST, *place.iterdir()]:
             _remove(entry)
         if not _is_remote(place):
             place.rmdir()
