@@ -265,6 +265,9 @@ def test_every_damage_to_every_kind_of_file_is_found_and_mended(
             stored.read("value")
     else:
         assert stored.read("value") == REPORT
+    if name == "a figure" and damage in ("deleted", "directory", "pipe"):
+        with pytest.raises(StorageError, match="plot"):
+            stored.figure("value", "plot")
     # Whoever only lists what is stored meets no error.
     assert set(stored.records("value")) <= {version}
     assert_mended(stored, version)
