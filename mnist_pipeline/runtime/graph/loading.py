@@ -20,14 +20,16 @@ def load_package(directory: Path, name: str) -> dg.Definitions:
     Assets that Dagster can execute get links to their source and, if the package defines them, code
     versions. The assets of a model have its name as a tag.
     """
+    package = importlib.import_module(name)
     with warnings.catch_warnings():
         # To Dagster, loading a folder is a preview, and links to the source are beta.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         warnings.simplefilter("ignore", dg.BetaWarning)
         if places.INSTALLED:
-            loaded = dg.load_definitions_from_package_module(importlib.import_module(name))
+            loaded = dg.load_definitions_from_package_module(package)
         else:
-            loaded = dg.load_from_defs_folder(path_within_project=directory)
+            # `load_from_defs_folder` warns if the location has another name than in pyproject.toml.
+            loaded = dg.ComponentTree.from_module(package, directory.parent).build_defs()
         assets = list(loaded.assets or [])
         executable = [
             asset
