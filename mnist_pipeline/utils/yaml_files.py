@@ -14,6 +14,8 @@ MAX_VALUES = 10_000  # an alias counts as all the values that it stands for
 def read_yaml(file: Path) -> Any:
     """The content of a YAML file; a ValueError says in one line why it can't be read."""
     try:
+        if file.exists() and not file.is_file():
+            raise ValueError("it is not a regular file")
         with file.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:

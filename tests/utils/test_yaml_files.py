@@ -1,5 +1,6 @@
 """A YAML file that can't be read, or that is too large to be written by a person, is one line."""
 
+import os
 import re
 from pathlib import Path
 
@@ -52,6 +53,8 @@ def test_what_a_person_writes_is_read_with_aliases_and_merged_mappings(tmp_path:
     assert read_yaml(file) is None
 
 
-def test_a_directory_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="read"):
-        read_yaml(tmp_path)
+def test_what_is_not_a_file_is_refused_without_waiting_for_its_content(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(ValueError, match=r"read.*regular file"):
+            read_yaml(path)
