@@ -24,6 +24,7 @@ from mnist_pipeline.evaluation.scores import (
 from mnist_pipeline.methods import table
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.reported import ReportedError
+from mnist_pipeline.utils.validation import first_problem
 from mnist_pipeline.utils.yaml_files import read_yaml
 
 ALL = "all"  # a training size: every training image that is not held out
@@ -32,7 +33,7 @@ MAX_TRIALS = 1_000
 DEFAULTS = "default"  # the settings of a trial that only has defaults
 MINUS = "minus"  # in the key of a trial
 WITHIN_NOISE = "within its noise"  # of the best trial
-Value = str | int | float | None
+Value = str | int | float | bool | None  # a trial refuses a bool
 Grids = TypeAdapter(list[dict[str, Value | list[Value]]])
 
 
@@ -85,8 +86,9 @@ def read_sweep(file: Path) -> dict[str, Trial]:
     """
     try:
         grids = Grids.validate_python(read_yaml(file))
-    except ValidationError as error:
-        raise SweepError(f"{file} must be a list of grids: {_problem(error)}") from None
+    except ValidationError:
+        example = "'- {model: knn, size: [100, 1000]}'"
+        raise SweepError(f"{file} must be a list of grids; write for example {example}") from None
     except ValueError as error:
         raise SweepError(f"{file}: {error}") from error
     listed = [
@@ -101,8 +103,8 @@ def read_sweep(file: Path) -> dict[str, Trial]:
         for values in itertools.product(*grid.values()):
             try:
                 trial = _trial(dict(zip(grid, values)))
-            except ValidationError as error:
-                raise SweepError(f"{file}, grid {place}: {_problem(error)}") from None
+            except ValueError as error:
+                raise SweepError(f"{file}, grid {place}: {error}") from None
             trials[trial.key] = trial
     return trials
 
@@ -117,15 +119,12 @@ def _trial(values: Mapping[str, Value]) -> Trial:
     }
     if values.get("size") == ALL:
         values = {**values, "size": None}
-    schema = create_model("Trial", __config__=ConfigDict(extra="forbid"), **fields)
-    settings = schema(**values).model_dump(mode="json")
+    schema = create_model("Trial", __config__=ConfigDict(extra="forbid", strict=True), **fields)
+    try:
+        settings = schema(**values).model_dump(mode="json")
+    except ValidationError as error:
+        raise ValueError(first_problem(error, schema.model_fields)) from None
     return Trial(settings.pop("model"), settings.pop("size"), settings.pop("seed"), settings)
-
-
-def _problem(error: ValidationError) -> str:
-    """The first problem that pydantic found, in one line."""
-    problem = error.errors()[0]
-    return ": ".join([*map(str, problem["loc"]), problem["msg"]])
 
 
 def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:

@@ -151,7 +151,7 @@ def setting_fields(model: Model) -> dict[str, Any]:
             default = kind(default)
         elif default is None:
             kind = kind | None
-        limits = {"ge": setting.low, "le": setting.high}
+        limits = {"ge": setting.low, "le": setting.high, "strict": not setting.choices}
         info: Any = Field(default, description=setting.description, **limits)  # type: ignore[call-overload]
         fields[name] = kind, info
     return fields
