@@ -15,6 +15,7 @@ import dagster as dg
 
 from mnist_pipeline.cli.display import PROGRESS, Display, is_interruption, open_output
 from mnist_pipeline.cli.errors import CommandError, of_database
+from mnist_pipeline.cli.run_config import check_config, read_config
 from mnist_pipeline.cli.selection import select_assets, whole_graph
 from mnist_pipeline.data.records import RawFile, checksum
 from mnist_pipeline.methods.table import STORED, model_seconds
@@ -25,8 +26,7 @@ from mnist_pipeline.runtime.graph.results import CHECKSUM, DIRECTORY
 from mnist_pipeline.runtime.graph.staleness import due_assets, due_partitions, observe_raw_files
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import machine
-from mnist_pipeline.utils.printable import count, one_line, printable, unknown
-from mnist_pipeline.utils.yaml_files import read_yaml
+from mnist_pipeline.utils.printable import count, one_line, printable
 
 GC_THRESHOLDS = (100_000, 50, 1_000)
 MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
@@ -46,10 +46,12 @@ def run_assets(
 ) -> None:
     """Run the selected assets, or only those among them that are due."""
     start = time.perf_counter()
-    run_config = _read_config(config)
+    run_config = read_config(config) if config else {}
     with machine.importing():
         definitions = project.graph()
         selected = select_assets(definitions, "*" if select is None else select)
+    if config:
+        check_config(run_config, definitions, selected)
     machine.keep_freed_memory()
     gc.set_threshold(*GC_THRESHOLDS)
     with open_output() as stream:
@@ -158,7 +160,6 @@ def _execute(
 
     Return a line per failure.
     """
-    _check_names(config, definitions)
     everything = whole_graph(definitions)
     for keys, partition in runs:
         text = f", {printable(partition)}" if partition else ""
@@ -167,24 +168,20 @@ def _execute(
         ops = {name: values for name, values in config.get("ops", {}).items() if name in names}
         run_config = {**config, "ops": ops, "loggers": {"progress": {}}}
         tags = {**instances.RUN_TAGS, **REPOSITORY_TAG}
-        try:
-            with display.showing(names):
-                if keys == everything:  # this way drops each value once it is stored
-                    job = dg.reconstructable(everything_job)
-                    outcome: Any = dg.execute_job(job, instance, run_config, tags)
-                else:
-                    job_of_selection = definitions.resolve_implicit_global_asset_job_def()
-                    outcome = _displayed(job_of_selection).execute_in_process(
-                        run_config=run_config,
-                        instance=instance,
-                        partition_key=partition,
-                        asset_selection=sorted(keys),
-                        tags=tags,
-                        raise_on_error=False,
-                    )
-        except dg.DagsterInvalidConfigError as error:
-            problems = "; ".join(one_line(problem.message) for problem in error.errors)
-            raise CommandError(f"--config: {problems}") from error
+        with display.showing(names):
+            if keys == everything:  # this way drops each value once it is stored
+                job = dg.reconstructable(everything_job)
+                outcome: Any = dg.execute_job(job, instance, run_config, tags)
+            else:
+                job_of_selection = definitions.resolve_implicit_global_asset_job_def()
+                outcome = _displayed(job_of_selection).execute_in_process(
+                    run_config=run_config,
+                    instance=instance,
+                    partition_key=partition,
+                    asset_selection=sorted(keys),
+                    tags=tags,
+                    raise_on_error=False,
+                )
         if any(is_interruption(event) for event in outcome.all_events):
             instance.report_run_canceled(outcome.dagster_run)
             click.echo(INTERRUPTED, err=True)
@@ -201,23 +198,6 @@ def everything_job() -> dg.JobDefinition:
 
 def _displayed(job: dg.JobDefinition) -> dg.JobDefinition:
     return job.with_logger_defs({"progress": PROGRESS})
-
-
-def _check_names(config: dict[str, Any], definitions: dg.Definitions) -> None:
-    """Refuse a configuration of an asset that has no settings, which Dagster would accept and
-    ignore.
-    """
-    keys = definitions.resolve_asset_graph().materializable_asset_keys
-    nodes = [definitions.resolve_assets_def(key).node_def for key in keys]
-    with_settings = [
-        node.name
-        for node in nodes
-        if node.config_field and getattr(node.config_field.config_type, "fields", None)
-    ]
-    for name in config.get("ops", {}):
-        if name not in with_settings:
-            problem = unknown(str(name), "an asset with settings", with_settings)
-            raise CommandError(f"--config: {problem}")
 
 
 def _failures(outcome: Any) -> list[str]:
@@ -244,20 +224,6 @@ def _reason(error: Any) -> str:
         return of_database(error.message)
     place = f" ({one_line(error.stack[-1])})" if error.stack else ""
     return one_line(error.message) + place
-
-
-def _read_config(file: Path | None) -> dict[str, Any]:
-    """A run configuration in YAML; Dagster checks its content."""
-    if file is None:
-        return {}
-    try:
-        config = read_yaml(file)
-    except ValueError as error:
-        raise CommandError(f"--config {file}: {error}") from error
-    if isinstance(config, dict) and isinstance(config.get("ops", {}), dict):
-        return config
-    example = "'ops: {softmax_model: {config: {epochs: 40}}}'"
-    raise CommandError(f"--config {file}: it must be a mapping; write for example {example}")
 
 
 def _show_results(echo: Callable[..., None], selected: AbstractSet[dg.AssetKey]) -> None:

@@ -125,18 +125,11 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
     assert materialized(invoke(*command)) == {"projections"}
     assert stored.read("projections").shape[1] == 7
     assert len(stored.versions("projections")) == 1
-    for wrong in (
-        "ops: {projections: {config: {num_component: 7}}}",
-        "ops: {no_asset: {config: {}}}",
-        "ops: {covariance: {config: {num_components: 7}}}",
-        "ops: [[[[",
-        "- 1",
-    ):
+    for wrong in ("ops: [[[[", "resources: 3", "- 1"):
         file.write_text(wrong)
-        lines = invoke(*command, code=1).strip().splitlines()
-        assert "--config" in lines[-1]
-        assert len(lines) < 12
-    example = lines[-1].partition("write for example '")[2].rstrip("'")
+        (line,) = invoke(*command, code=1).splitlines()
+        assert "--config" in line
+    example = line.partition("write for example '")[2].rstrip("'")
     assert dg.validate_run_config(defs.resolve_job_def("everything"), yaml.safe_load(example))
 
 

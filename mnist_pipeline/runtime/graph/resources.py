@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import Field
 
 from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.graph.configs import Ranged
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.steps import step_context
 from mnist_pipeline.runtime.project import REPORT
@@ -38,7 +39,7 @@ def data_at(place: Mapping[str, Any]) -> Path:
     return Path(place.get("data") or settings.load().data)
 
 
-class Seed(dg.ConfigurableResource["Seed"]):
+class Seed(Ranged, dg.ConfigurableResource["Seed"]):
     """Seeds every random draw. On the same machine, the same seed gives the same bytes."""
 
     value: int | None = Field(

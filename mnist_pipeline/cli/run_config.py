@@ -1,0 +1,65 @@
+"""The run configuration of `mnist-pipeline run --config`, refused before the first asset runs."""
+
+import inspect
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import BaseModel
+
+from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.utils.printable import one_line, shortened, unknown
+from mnist_pipeline.utils.yaml_files import read_yaml
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """A run configuration in YAML; `check_config` checks its content."""
+    try:
+        config = read_yaml(file)
+    except ValueError as error:
+        raise CommandError(f"--config {file}: {error}") from error
+    parts = ("ops", "resources")
+    if isinstance(config, dict) and all(isinstance(config.get(part, {}), dict) for part in parts):
+        return config
+    example = "'ops: {softmax_model: {config: {epochs: 40}}}'"
+    raise CommandError(f"--config {file}: it must be a mapping; write for example {example}")
+
+
+def check_config(
+    config: Mapping[str, Any], definitions: dg.Definitions, selected: AbstractSet[dg.AssetKey]
+) -> None:
+    """Raise a CommandError for a value out of range, and for settings that nothing reads.
+
+    Before a run, Dagster checks types alone, and ignores settings that nothing reads.
+    """
+    classes: dict[str, Any] = {
+        name: type(resource)
+        for name, resource in (definitions.resources or {}).items()
+        if isinstance(resource, BaseModel)
+    }
+    for key in selected:
+        node = definitions.resolve_assets_def(key).node_def
+        if parameter := inspect.signature(node).parameters.get("config"):
+            classes[node.name] = parameter.annotation
+    entries = {**config.get("ops", {}), **config.get("resources", {})}
+    for name in entries:
+        if name not in classes:
+            problem = unknown(str(name), "a resource or a selected asset with settings", classes)
+            raise CommandError(f"--config: {problem}")
+    job = definitions.resolve_implicit_global_asset_job_def()
+    try:
+        resolved = dg.validate_run_config(job, config)
+    except dg.DagsterInvalidConfigError as error:
+        problems = "; ".join(shortened(one_line(problem.message), 300) for problem in error.errors)
+        raise CommandError(f"--config: {problems}") from error
+    for name, values in {**resolved["ops"], **resolved["resources"]}.items():
+        if name in entries:
+            # Dagster has replaced {env: NAME} by the value of the variable, and true by 1.0.
+            given = entries[name].get("config", {})
+            flags = {key: value for key, value in given.items() if isinstance(value, bool)}
+            try:
+                classes[name](**{**values["config"], **flags})
+            except ValueError as error:
+                raise CommandError(f"--config: {name}: {one_line(error)}") from error

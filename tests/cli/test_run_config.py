@@ -1,0 +1,139 @@
+"""What a run configuration may say is checked before the first asset runs."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from support.graph_fixtures import invoke
+
+from assets.definitions import defs
+from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.run_config import check_config
+from mnist_pipeline.cli.selection import select_assets
+from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.runtime.graph.configs import ConfigError, config_of
+from mnist_pipeline.runtime.storage.storage import Storage
+
+# The asset or resource, the setting, the value, and the value in the message if it differs.
+REFUSED = """
+softmax_model epochs -5
+softmax_model epochs 0
+softmax_model epochs 10001
+softmax_model epochs true True
+softmax_model epochs 2.5
+softmax_model epochs {env:NEGATIVE} -3
+softmax_model learning_rate .nan nan
+softmax_model learning_rate .inf inf
+softmax_model learning_rate 0 0.0
+softmax_model learning_rate 10.5
+softmax_model learning_rate true True
+mlp_model epochs -5
+mlp_model epochs 1001
+mlp_model epochs 1000000000000000000000000000000
+mlp_model hidden_size 0
+mlp_model hidden_size 16385
+cnn_model batch_size 0
+cnn_model batch_size 65537
+cnn_model learning_rate -.inf -inf
+cnn_model learning_rate 0.0000001 1e-07
+cnn_model recipe SLOW
+knn_model num_neighbors 0
+knn_model num_neighbors 1001
+knn_model num_neighbors true True
+projections num_components 1
+projections num_components 785
+reconstructions num_components []
+reconstructions num_components [2,0] 0
+reconstructions num_components [785] 785
+harris_corners kappa 0 0.0
+harris_corners kappa 0.25
+harris_corners kappa .nan nan
+harris_corners relative_threshold -0.1
+harris_corners relative_threshold true True
+robustness num_images 0
+robustness num_images 10001
+seed value -1
+seed value 4294967296
+seed value true True
+seed value {env:NEGATIVE} -3
+"""
+
+
+def refusal(config: str, selection: str = "*") -> str:
+    """The line that refuses a configuration."""
+    with pytest.raises(CommandError) as raised:
+        check_config(yaml.safe_load(config), defs, select_assets(defs, selection))
+    (line,) = raised.value.message.splitlines()
+    assert len(line) < 400
+    assert "pydantic" not in line
+    return line
+
+
+@pytest.mark.parametrize("row", REFUSED.strip().split("\n"))
+def test_a_value_out_of_range_is_refused_by_asset_setting_and_value(
+    row: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEGATIVE", "-3")
+    name, setting, value, *shown = row.split(" ")
+    part = "resources" if name == "seed" else "ops"
+    value = value.replace("NEGATIVE", " NEGATIVE")
+    line = refusal(f"{part}: {{{name}: {{config: {{{setting}: {value}}}}}}}")
+    for word in (name, setting, *(shown or [value])):
+        assert word in line
+
+
+def test_a_refusal_says_the_range() -> None:
+    line = refusal("ops: {softmax_model: {config: {epochs: 0}}}")
+    setting = MODELS["softmax"].settings["epochs"]
+    assert str(setting.low) in line
+    assert f"{setting.high:,}" in line
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        ("ops: {softmax_modle: {config: {epochs: 3}}}", "softmax_model"),
+        ("ops: {knn_model: {config: {num_neighbors: 3}}}", "knn_model"),  # it is not selected
+        ("ops: {raw_mnist: {config: {}}}", "raw_mnist"),
+        ("ops: {softmax_model: {config: {epoch: 3}}}", "epoch"),
+        ("ops: {softmax_model: 3}", "softmax_model"),
+        ("ops: {softmax_model: {config: {epochs: {env: NOT_SET}}}}", "NOT_SET"),
+        ("resources: {sead: {config: {value: 1}}}", "seed"),
+        ("resources: {stored_results: {config: {value: 1}}}", "stored_results"),
+        ("op: {softmax_model: {config: {epochs: 3}}}", '"op"'),
+    ],
+)
+def test_what_nothing_reads_is_refused(config: str, named: str) -> None:
+    assert named in refusal(config, "+key:softmax_model")
+
+
+def test_values_in_range_of_variables_too_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIVE", "5")
+    config = """
+        ops:
+          softmax_model: {config: {epochs: {env: FIVE}, learning_rate: 1}}
+          cnn_model: {config: {recipe: NOTEBOOK, epochs: null}}
+          reconstructions: {config: {num_components: [2, 784]}}
+        resources: {seed: {config: {value: {env: FIVE}}}}
+        execution: {config: {retries: {disabled: {}}}}
+    """
+    check_config(yaml.safe_load(config), defs, select_assets(defs, "*"))
+
+
+def test_the_command_runs_nothing_if_a_value_is_out_of_range(storage: Path, tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("ops: {softmax_model: {config: {epochs: -5}}}")
+    (line,) = invoke("run", "--config", str(file), code=1).splitlines()
+    assert "softmax_model" in line
+    assert Storage(str(storage)).keys() == []
+
+
+def test_a_run_that_dagster_launches_names_the_value_in_one_line() -> None:
+    @dg.asset
+    def fitted(config: config_of(MODELS["softmax"])) -> None:  # type: ignore[valid-type]
+        raise AssertionError
+
+    config = {"ops": {"fitted": {"config": {"epochs": -5}}}}
+    with pytest.raises(ConfigError, match=r"epochs is -5; .* 1 .* 10,000$"):
+        dg.materialize([fitted], run_config=config)
