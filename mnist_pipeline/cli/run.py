@@ -72,7 +72,7 @@ def run_assets(
             runs = _runs(instance, definitions, due, selected, changed=changed)
             failures = _execute(definitions, instance, display, run_config, echo, runs)
             if changed and not failures:
-                echo("Everything is in sync.")
+                echo("Everything is in sync." if select is None else "The selection is in sync.")
             if not failures:
                 _show_results(echo, selected)
         _show_summary(echo, display, time.perf_counter() - start)
