@@ -35,7 +35,6 @@ READ, EXAMPLES = f"{DRAW}/read", f"{DRAW}/examples"
 RECOGNIZER = "recognizer"  # the asset that answers
 TEST_DIGITS = "test_digits"  # the asset from which examples are shown
 MAX_DIGITS = 100
-MAX_UPLOAD = 10_000_000  # bytes
 MAX_EXAMPLES = 12
 MAX_CANDIDATES = 8  # test images per class, among which an example is chosen
 POLICY = (  # no request to another host
@@ -135,7 +134,7 @@ def routes() -> list[Route]:
         return HTMLResponse(html, headers=headers)
 
     async def read(request: Request) -> Response:
-        content = _picture(await _body(request))
+        content = _picture(await request.body())
         async with lock:
             if await request.is_disconnected():
                 raise ClientDisconnect
@@ -148,21 +147,11 @@ def routes() -> list[Route]:
     return [Route(DRAW, page), Route(EXAMPLES, examples), Route(READ, read, methods=["POST"])]
 
 
-async def _body(request: Request) -> bytes:
-    """The body of a request; raises HTTPException if it is too long."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_UPLOAD:
-            raise HTTPException(413, f"The picture is longer than {MAX_UPLOAD:,} bytes; reduce it")
-    return bytes(body)
-
-
 def _picture(body: bytes) -> bytes:
     """The content of the picture file that the page sent as a data URI in a JSON object."""
     try:
         return base64.b64decode(json.loads(body)["picture"].rpartition(",")[2], validate=True)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         raise HTTPException(
             400, 'There is no picture; send {"picture": "data:image/png;base64,…"}'
         ) from None

@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute, Mount
 
 from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.web import LOCALHOST
+from mnist_pipeline.runtime.web.middleware.bodies import BodiesMiddleware
 from mnist_pipeline.runtime.web.middleware.headers import HeadersMiddleware
 from mnist_pipeline.runtime.web.middleware.origins import OriginsMiddleware
 
@@ -37,6 +38,7 @@ def application(routes: Sequence[BaseRoute]) -> Starlette:
         # Against DNS rebinding.
         Middleware(TrustedHostMiddleware, allowed_hosts=[LOCALHOST, "localhost"]),
         Middleware(OriginsMiddleware),
+        Middleware(BodiesMiddleware),
     ]
     handlers = {HTTPException: _refuse}
     return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)

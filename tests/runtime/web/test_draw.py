@@ -20,6 +20,7 @@ from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.runtime.web import LOCALHOST, draw
+from mnist_pipeline.runtime.web.middleware.bodies import MAX_BODY
 from mnist_pipeline.runtime.web.server import application
 
 LINE = [(0.03, 0.25, 0.28, 0.5), (0.36, 0.25, 0.28, 0.5), (0.69, 0.25, 0.28, 0.5)]
@@ -119,7 +120,8 @@ BAD = {
         400,
         f'{{"picture": "{uri(encoded(Image.new("1", (20_000, 20_000))))}"}}'.encode(),
     ),
-    "too many bytes": (413, b" " * (draw.MAX_UPLOAD + 1)),
+    "objects in objects": (400, b'{"picture": ' * 100_000),
+    "too many bytes": (413, b" " * (MAX_BODY + 1)),
 }
 
 
