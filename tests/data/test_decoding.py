@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from support.sources import encoded
 
-from mnist_pipeline.data.decoding import LONGEST_SIDE, read
+from mnist_pipeline.data.decoding import LONGEST_SIDE, MAX_SCANS, read
 from mnist_pipeline.data.errors import ImageError
 
 
@@ -51,6 +51,18 @@ def test_a_picture_with_a_very_long_side_is_refused_before_it_is_decoded() -> No
     assert read(encoded(np.zeros((1, LONGEST_SIDE), np.uint8))).shape == (1, LONGEST_SIDE)
     with pytest.raises(ImageError, match=f"{LONGEST_SIDE:,}"):
         read(encoded(np.zeros((LONGEST_SIDE + 1, 1), np.uint8)))
+
+
+def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded() -> None:
+    stored = io.BytesIO()
+    Image.fromarray(np.eye(64, dtype=np.uint8)).save(stored, "JPEG", progressive=True)
+    picture = stored.getvalue()
+    start, end = picture.rindex(b"\xff\xda"), len(picture) - 2
+    repeated = picture[:end] + picture[start:end] * (MAX_SCANS - picture.count(b"\xff\xda"))
+    video = b"\xff\xda" * MAX_SCANS  # phones append one
+    assert read(repeated + picture[end:] + video).shape == (64, 64)
+    with pytest.raises(ImageError, match=f"{MAX_SCANS} scans"):
+        read(repeated + picture[start:])
 
 
 def test_heic_is_read_upright_if_its_library_is_installed(tmp_path: Path) -> None:
