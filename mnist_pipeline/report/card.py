@@ -9,6 +9,7 @@ Gebru, "Model cards for model reporting", FAT* 2019. The sections are those of t
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ READS = (
     *("raw_mnist", "train_digits", "champion", "model_comparison", "robustness"),
     *assets_of_models("predictions", "evaluation"),
 )
+SYNTAX = re.compile(r"[\\`*_\[\]<>|~&$]")  # what Markdown and HTML interpret within a line
 RELIABLE = 0.9  # the card warns of a disturbance if the interval of its accuracy lies below
 
 
@@ -37,7 +39,7 @@ def render(values: Values) -> str:
     classes = _classes(evaluation, raw.class_names)
     disturbed = _disturbed(robust, champion.model)
     return (
-        words.environment(autoescape=False)
+        words.environment(autoescape=False, escaped=_escaped)
         .get_template("card.md.j2")
         .render(  # autoescape is for HTML
             champion=champion,
@@ -60,6 +62,11 @@ def render(values: Values) -> str:
             reliable=RELIABLE,
         )
     )
+
+
+def _escaped(text: str) -> str:
+    """A text from the data set, such as the name of a class, as Markdown that shows it."""
+    return SYNTAX.sub(r"\\\g<0>", text)
 
 
 def _classes(evaluation: Evaluation, names: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -2,9 +2,11 @@
 
 import dataclasses
 import hashlib
+import html
 import re
 from typing import Any
 
+import markdown_it
 import numpy as np
 import pytest
 
@@ -89,10 +91,16 @@ def test_limits_name_the_class_and_the_disturbance_that_the_model_fails_on(value
 
 
 def test_another_data_set_is_described_by_its_own_words(values: Values) -> None:
-    own = DataSet("own", "Own things", ("a|b", *"bcdefghij"), noun="thing", handwritten=False)
+    names = ("a|b", "_<b>c</b>_", "[d](e) & `f`", *"ghijklm")
+    own = DataSet("own", "*Own* things", names, noun="<thing>", handwritten=False)
     one = evaluated(np.array([1, 2]), np.array([1, 3]))
     text = card_of(values, "mlp", raw_mnist=RawData((), own), mlp_evaluation=one)
-    assert rows(text.replace("\\|", "/"), "thing")[0][:3] == ["a/b", "0", "0.00% (0.00% – 100.00%)"]
+    shown = markdown_it.MarkdownIt().enable("table").render(text)
+    cells = [html.unescape(cell) for cell in re.findall("<t[dh]>(.*)</t[dh]>", shown)]
+    assert set(names) < set(cells)
+    row = cells.index("<thing>") + 4
+    assert cells[row : row + 3] == ["a|b", "0", "0.00% (0.00% – 100.00%)"]
+    assert "(*Own* things)" in shown
     assert "1 error |" in text
     assert not re.search("Handwriting|style of writing", text)
 
