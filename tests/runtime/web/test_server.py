@@ -181,6 +181,7 @@ def test_the_report_is_served_in_a_sandbox_and_the_figures_as_stored(finished: P
     for path in (
         "cnn_evaluation/unknown",
         "unknown/confusion",
+        f"covariance/{'a' * 5_000}",
         "%2e%2e/manifests/champion",
         "confusion",
     ):
