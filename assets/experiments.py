@@ -63,8 +63,8 @@ def experiment_trials(
 ):
     """The labels that a trial's model predicts for the held-out and the test images.
 
-    Each trial is a partition. The button *Materialize all* of the page *Lineage* trains every trial
-    again; the job `everything` trains none.
+    Each trial is a partition, and none is trained before you ask for it: press *Materialize* here,
+    or launch a backfill of the job `sweep`. *Materialize all* on the page *Lineage* trains all.
     """
     trial = sweep()[context.partition_key]
     with stopwatch():

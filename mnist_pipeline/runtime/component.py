@@ -36,7 +36,8 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
     """
 
     data: str = Field(
-        description="Labelled images: a folder per class, .npz, Parquet or IDX files."
+        description="Directory, file or address of labelled images: a folder per class, .npz, "
+        "Parquet or IDX files."
     )
     storage: str | None = Field(
         default=None, description="Directory or address of the results; by default storage/NAME."
@@ -118,6 +119,7 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             raise project.GraphError(message) from None
         choices = {"color": self.color, "background": self.background}
         return {
+            "name": name,
             "data": data,
             "storage": address,
             "seed": self.seed,

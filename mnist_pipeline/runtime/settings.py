@@ -87,6 +87,9 @@ class Settings(BaseSettings):
         default=None,
         description="YAML file of the sweep of the group `experiments`; by default in assets/.",
     )
+    owners: str = Field(
+        default="", description="Owners of all assets: mail addresses and team:NAME, with commas."
+    )
     dagster_home: LocalPath = Field(
         default_factory=lambda fields: _beside_values(fields, "dagster"),
         validation_alias="DAGSTER_HOME",

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import fsspec
 import pytest
 from support.graph_fixtures import invoke
 from support.idx import write_idx
 from support.shapes import write_shapes
 
 from assets.definitions import defs
+from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import component
@@ -151,6 +153,32 @@ def test_a_step_whose_bucket_does_not_answer_runs_again(
     monkeypatch.setattr(Storage, "write", failing)
     assert run(loaded, "few", instance, "raw_mnist").success
     assert not errors
+
+
+def test_an_instance_without_its_data_fails_alone_and_data_may_have_an_address(
+    slice_directory: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    instance: dg.DagsterInstance,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    address = f"memory://{tmp_path.name}/digits"
+    files = fsspec.filesystem("memory")
+    files.put(str(slice_directory), address.removeprefix("memory:/"), recursive=True)
+    package = project(
+        tmp_path, here=f"data: '{slice_directory}'", gone="data: gone", there=f"data: {address}"
+    )
+    loaded = load(package, monkeypatch)
+    for name in ("here", "there"):
+        assert run(loaded, name, instance, "data_directory", "raw_mnist").success
+    with pytest.raises(DatasetError, match=r"^instance gone: .* does not exist"):
+        run(loaded, "gone", instance)
+    stored = [Storage(str(tmp_path / "storage" / name)) for name in ("here", "there")]
+    assert len({storage.read("raw_mnist").checksum for storage in stored}) == 1
+    (other, *_) = files.glob(f"{address}/*labels*")
+    files.rm(other)
+    with pytest.raises(DatasetError):
+        run(loaded, "there", instance, "data_directory", "raw_mnist")
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from mnist_pipeline.methods.table import model_of
+from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.automation import automated
 from mnist_pipeline.runtime.graph.code_versions import GRAPH_DIRECTORY, code_versions
 from mnist_pipeline.utils import places
@@ -34,16 +35,17 @@ def load_package(directory: Path, name: str) -> dg.Definitions:
         executable = [
             asset
             for asset in assets
-            if isinstance(asset, dg.AssetsDefinition) and asset.is_materializable
+            if isinstance(asset, dg.AssetsDefinition) and asset.is_executable
         ]
         linked: Any = dg.with_source_code_references(executable)
+    owners = settings.load().owners.replace(",", " ").split()
     modules = {spec.key: _module(spec.metadata) for asset in linked for spec in asset.specs}
     versions = code_versions({key.path[-1]: file for key, file in modules.items() if file})
 
     def versioned(spec: dg.AssetSpec) -> dg.AssetSpec:
         if model := model_of(spec.key.path[-1]):
             spec = spec.replace_attributes(tags={**spec.tags, "model": model.name})
-        spec = automated(spec)
+        spec = automated(spec).replace_attributes(owners=[*spec.owners, *owners])
         if spec.code_version or modules[spec.key] is None:
             return spec
         return spec.replace_attributes(code_version=versions[spec.key.path[-1]])

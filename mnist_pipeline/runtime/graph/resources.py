@@ -11,7 +11,9 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.data_copy import local_path
 from mnist_pipeline.runtime.graph.configs import Ranged
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.steps import step_context
@@ -35,8 +37,16 @@ def storage_at(place: Mapping[str, Any]) -> Storage:
 
 
 def data_at(place: Mapping[str, Any]) -> Path:
-    """The images of a place, by default those that the settings name."""
-    return Path(place.get("data") or settings.load().data)
+    """The images of a place, by default those that the settings name.
+
+    Raises DatasetError if an instance has none, or if its address can't be read.
+    """
+    path = local_path(place.get("data") or settings.load().data).absolute()
+    if "name" in place and not path.exists():
+        raise DatasetError(
+            f"instance {place['name']}: {path} does not exist; put the images there, or change data"
+        )
+    return path
 
 
 class Seed(Ranged, dg.ConfigurableResource["Seed"]):
@@ -62,7 +72,7 @@ class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
     @property
     def path(self) -> Path:
         """The directory or file of the images."""
-        return data_at({"data": self.directory} if self.directory else place_of_step()).absolute()
+        return data_at({"data": self.directory} if self.directory else place_of_step())
 
     @property
     def choices(self) -> dict[str, Any]:
