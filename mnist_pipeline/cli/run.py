@@ -21,7 +21,7 @@ from mnist_pipeline.data.records import RawFile, checksum
 from mnist_pipeline.methods.table import STORED, model_seconds
 from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
-from mnist_pipeline.runtime.graph.records import DATA_DIRECTORY, origins, recorded_metadata
+from mnist_pipeline.runtime.graph.records import origins, recorded_metadata
 from mnist_pipeline.runtime.graph.results import CHECKSUM, DIRECTORY
 from mnist_pipeline.runtime.graph.staleness import due_assets, due_partitions, observe_raw_files
 from mnist_pipeline.runtime.storage import storage
@@ -32,7 +32,7 @@ GC_THRESHOLDS = (100_000, 50, 1_000)
 MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
 # Errors whose message is enough: of this project, and of blocking checks, which are printed before.
 PLAIN_ERRORS = ("mnist_pipeline.", "assets.", dagster_internals.CHECK_FAILED)
-FILES, RAW = dg.AssetKey(DATA_DIRECTORY), dg.AssetKey("raw_mnist")
+RAW = dg.AssetKey("raw_mnist")
 # By this tag, the UI lists a run on the page of its job.
 REPOSITORY_TAG = {".dagster/repository": f"__repository__@{project.CODE_LOCATION}"}
 INTERRUPTED = "Interrupted. Stored results are kept; the same command with --changed continues."
@@ -65,10 +65,7 @@ def run_assets(
             echo(f"Data:    {configured.data}\nStorage: {configured.storage}")
             is_default = changed and select is None
             _check_data(instance, configured, files, selected, is_default=is_default)
-            due = selected
-            if changed:
-                due = selected & due_assets(instance, definitions)
-                due |= selected & {FILES} if RAW in due else set()
+            due = selected & due_assets(instance, definitions) if changed else selected
             runs = _runs(instance, definitions, due, selected, changed=changed)
             failures = _execute(definitions, instance, display, run_config, echo, runs)
             if changed and not failures:
@@ -169,9 +166,14 @@ def _execute(
         run_config = {**config, "ops": ops, "loggers": {"progress": {}}}
         tags = {**instances.RUN_TAGS, **REPOSITORY_TAG}
         with display.showing(names):
-            if keys == everything:  # this way drops each value once it is stored
-                job = dg.reconstructable(everything_job)
-                outcome: Any = dg.execute_job(job, instance, run_config, tags)
+            if keys <= everything:  # this way drops each value once it is stored
+                outcome: Any = dg.execute_job(
+                    dg.reconstructable(everything_job),
+                    instance,
+                    run_config,
+                    tags,
+                    asset_selection=sorted(keys) if keys < everything else None,
+                )
             else:
                 job_of_selection = definitions.resolve_implicit_global_asset_job_def()
                 outcome = _displayed(job_of_selection).execute_in_process(

@@ -10,7 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import weakref
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -20,6 +22,7 @@ from support.idx import write_idx
 
 from assets.definitions import defs
 from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.methods import pca
 from mnist_pipeline.runtime.storage.storage import Storage
 
 COMMAND = [sys.executable, "-m", "mnist_pipeline.cli", "run"]
@@ -152,6 +155,28 @@ def test_a_blocking_check_that_fails_says_what_was_measured_expected_and_what_to
     *_, line = last.splitlines()
     assert "train_digits: full_range_of_pixels" in line
     assert "dagster" not in line
+
+
+def test_a_selection_drops_each_value_once_it_is_stored(
+    storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    centered: list[weakref.ref[Any]] = []
+    center, eigendecomposition = pca.center, pca.eigendecomposition
+
+    def remembered(*arguments: Any) -> Any:
+        value = center(*arguments)
+        centered.append(weakref.ref(value))
+        return value
+
+    def checked(covariance: Any) -> Any:
+        assert centered[0]() is None
+        return eigendecomposition(covariance)
+
+    monkeypatch.setattr(pca, "center", remembered)
+    monkeypatch.setattr(pca, "eigendecomposition", checked)
+    assert "eigendecomposition" in materialized(
+        invoke("run", "--select", "+key:eigendecomposition")
+    )
 
 
 def test_an_empty_storage_is_refused(storage: Path) -> None:
