@@ -36,8 +36,8 @@ stored_types.search_in(
 
 
 def read(key: str, partition: str | None = None) -> Any:
-    """The current value of an asset in the storage, of the type that was stored; a large array is
-    memory-mapped.
+    """The current value of an asset in the storage, of the type that was stored; arrays are
+    memory-mapped and read-only.
 
     Raises a StorageError if nothing is stored for the key, or if it is damaged.
 

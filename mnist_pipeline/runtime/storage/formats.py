@@ -1,16 +1,16 @@
 """The file formats of values. None of them can contain code.
 
-===================================  ===================  ===========================
+===================================  ===================  =============================
 value                                file                 read back as
-===================================  ===================  ===========================
+===================================  ===================  =============================
 ndarray                              `value.npy`          memory-mapped ndarray
-dict of arrays                       `value.safetensors`  dict of arrays
-registered NamedTuple of arrays      `value.safetensors`  the same NamedTuple
+dict of arrays                       `value.safetensors`  dict of memory-mapped arrays
+registered NamedTuple of arrays      `value.safetensors`  the same, memory-mapped
 DataFrame                            `value.csv`          DataFrame
 str                                  `value.md`           str
 registered dataclass                 `value.json`         the same dataclass
 registered type with `to_files`      its own names        the same type
-===================================  ===================  ===========================
+===================================  ===================  =============================
 
 Types are registered in `utils.stored_types`. The manifest of a value names its type and the version
 of its format.
@@ -27,8 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save
 
 from mnist_pipeline.utils import stored_types
 
@@ -96,7 +95,7 @@ def decode(entries: Mapping[str, Any], paths: Mapping[str, Path]) -> Any:
         )
     try:
         return _decode(kind, paths)
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, SafetensorError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
         raise FormatError(str(error)) from error
 
 
@@ -128,8 +127,27 @@ def _decode(kind: type[Any] | None, paths: Mapping[str, Path]) -> Any:
         from pydantic import TypeAdapter
 
         return TypeAdapter(kind).validate_json(path.read_bytes())
-    arrays = load_file(path)
+    arrays = _mapped(path)
     return kind(arrays) if issubclass(kind, dict) else kind(**_nested(arrays))
+
+
+def _mapped(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file, memory-mapped and read-only.
+
+    The file has the length of the header, 8 bytes; the header, JSON with the type, shape and place
+    of each array; and the arrays.
+    """
+    file = np.memmap(path, mode="r").view(np.ndarray)
+    length = int.from_bytes(file[:8].tobytes(), "little")
+    header, stored = np.split(file[8:], [length])
+    arrays = {}
+    for name, entry in json.loads(header.tobytes()).items():
+        dtype = entry["dtype"]
+        # Safetensors counts bits and NumPy bytes: F32 is f4.
+        kind = "?" if dtype == "BOOL" else f"{dtype[0].lower()}{int(dtype[1:]) // 8}"
+        content = stored[slice(*entry["data_offsets"])]
+        arrays[name] = content.view(kind).reshape(entry["shape"])
+    return arrays
 
 
 def _is_table(value: object) -> bool:

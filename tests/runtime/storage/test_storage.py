@@ -8,6 +8,7 @@ import contextlib
 import errno
 import itertools
 import json
+import mmap
 import os
 import shutil
 import time
@@ -17,8 +18,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.values import EVERY_KIND, REPORT, assert_same_values
+from support.values import EVERY_KIND, REPORT, assert_same_values, leaves
 
+from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.runtime.storage import storage as module
 from mnist_pipeline.runtime.storage.storage import (
     DAY_SECONDS,
@@ -61,10 +63,15 @@ def test_a_value_is_read_back_as_it_was_stored_under_the_version_that_it_was_giv
     assert stored.fault("value") is None
 
 
-def test_a_stored_array_is_mapped_and_read_only(local: Storage) -> None:
-    local.write("value", OLD)
-    with pytest.raises(ValueError, match="read-only"):
-        local.read("value")[0] = 1
+@pytest.mark.parametrize("value", [OLD, {"array": OLD}, DigitSet(OLD, OLD)])
+def test_stored_arrays_are_mapped_and_read_only(value: Any, local: Storage) -> None:
+    local.write("value", value)
+    for _, array in leaves(local.read("value")):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+        while isinstance(array, np.ndarray):
+            array = array.base
+        assert isinstance(array, mmap.mmap)
 
 
 @pytest.mark.parametrize("value", [object(), np.array([{}])])
