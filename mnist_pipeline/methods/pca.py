@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.utils.blocks import slices
+from mnist_pipeline.utils.blocks import row_blocks, slices
 from mnist_pipeline.utils.checks import checked
 from mnist_pipeline.utils.stored_types import stored_type
 
@@ -62,7 +62,8 @@ def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
         # float64, and rounded afterwards.
         mean = mean.astype(np.float32)
     with np.errstate(all="ignore"):  # overflow is found below
-        np.subtract(pixels, mean, out=centered)
+        for rows, block in row_blocks(pixels, BLOCK_ROWS):
+            np.subtract(block, mean, out=centered[rows])
     return checked("the deviations of images", centered)
 
 
@@ -88,8 +89,8 @@ def covariance(centered: np.ndarray) -> np.ndarray:
     is_float32 = centered.dtype == np.float32
     products = np.zeros((num_features, num_features))
     with np.errstate(all="ignore"):  # overflow is found below
-        for rows in slices(num_samples, BLOCK_ROWS):
-            block = np.asarray(centered[rows], None if is_float32 else np.float64)
+        for _, rows in row_blocks(centered, BLOCK_ROWS):
+            block = np.asarray(rows, None if is_float32 else np.float64)
             products += block.T @ block  # exactly symmetric: NumPy computes one triangle
     largest = products.max()
     if is_float32 and not SMALLEST < largest < LARGEST:
@@ -139,9 +140,9 @@ def project(images: np.ndarray, mean: np.ndarray | None, components: np.ndarray)
     pixels = flatten(images)
     components = components.astype(np.float32)
     projections = np.empty((len(pixels), components.shape[1]), np.float32)
-    for rows in slices(len(pixels), BLOCK_ROWS):
-        block = np.asarray(pixels[rows], np.float32) if mean is None else center(pixels[rows], mean)
-        np.matmul(block, components, out=projections[rows])
+    for rows, block in row_blocks(pixels, BLOCK_ROWS):
+        centered = np.asarray(block, np.float32) if mean is None else center(block, mean)
+        np.matmul(centered, components, out=projections[rows])
     return projections
 
 
@@ -227,8 +228,8 @@ def left_out_error(centered: np.ndarray, projections: np.ndarray, eigenvalues: n
     0.0
     """
     total = 0.0
-    for rows in slices(len(centered), BLOCK_ROWS):
-        total += float(np.vdot(centered[rows], centered[rows]))
+    for _, block in row_blocks(centered, BLOCK_ROWS):
+        total += float(np.vdot(block, block))
     captured = float(np.einsum("ij,ij->", projections, projections, dtype=np.float64))
     error = (total - captured) / (len(centered) - 1)
     omitted = eigenvalues[projections.shape[1] :].sum()

@@ -2,6 +2,7 @@
 reconstructions.
 """
 
+import tracemalloc
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -135,6 +136,24 @@ def test_the_size_of_a_block_changes_nothing(
     np.testing.assert_allclose(
         pca.reconstruction_rmse(images, mean, vectors, [1, 20]), errors, rtol=1e-9
     )
+
+
+@pytest.mark.parametrize("step", ["covariance", "project", "left_out_error"])
+def test_a_pass_over_the_centred_images_copies_a_few_blocks_of_them_at_most(
+    step: str, full: Analysis
+) -> None:
+    vectors = full.eigenvectors[:, :2]
+    points = np.zeros((len(full.centered), 2), np.float32)
+    tracemalloc.start()
+    if step == "covariance":
+        pca.covariance(full.centered)
+    elif step == "project":
+        pca.project(full.centered, None, vectors)
+    else:
+        pca.left_out_error(full.centered, points, full.eigenvalues)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < full.centered.nbytes / 4
 
 
 def test_eigenvectors_are_orthonormal_and_the_covariance_only_scales_them_largest_first(
