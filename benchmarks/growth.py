@@ -30,7 +30,12 @@ SIZES = (15_000, 60_000, 240_000)
 NUM_QUERIES = 1_000
 REPEATS = 2
 WARM_UP_ROWS = 1_000
-SHIFTS = ((0, 0), (0, 1), (1, 0), (0, -1))
+# Down and right, in pixels, at most LONGEST.
+SHIFTS = (
+    *((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0)),
+    *((1, 1), (1, -1), (-1, 1), (-1, -1), (0, 2)),
+)
+LONGEST = 2
 SIDES = ("ours", "theirs")
 METHODS = {"knn": "k-NN, 1,000 queries", "pca": "PCA"}
 
@@ -84,12 +89,13 @@ def measure(bench: Bench) -> Table:
 
 
 def write_shifted(path: Path, images: np.ndarray, size: int) -> None:
-    """Write `size` rows: the images, then the images moved by a pixel right, down and left."""
+    """Write `size` rows: the images, then the images moved by each of `SHIFTS`."""
     count, height, width = images.shape
-    framed = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    framed = np.pad(images, ((0, 0), (LONGEST, LONGEST), (LONGEST, LONGEST)))
     output = np.lib.format.open_memmap(path, "w+", np.uint8, (size, height * width))
     for start, (down, right) in zip(range(0, size, count), SHIFTS, strict=False):
-        moved = framed[:, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
+        top, left = LONGEST - down, LONGEST - right
+        moved = framed[:, top : top + height, left : left + width]
         output[start : start + count] = moved[: size - start].reshape(-1, height * width)
     output.flush()
 
