@@ -3,6 +3,7 @@ time.
 """
 
 import gc
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -13,6 +14,7 @@ from typing import Any
 import click
 import dagster as dg
 
+from mnist_pipeline.cli import memory
 from mnist_pipeline.cli.display import PROGRESS, Display, is_interruption, open_output
 from mnist_pipeline.cli.errors import CommandError, of_database
 from mnist_pipeline.cli.run_config import check_config, read_config
@@ -66,6 +68,8 @@ def run_assets(
             is_default = changed and select is None
             _check_data(instance, configured, files, selected, is_default=is_default)
             due = selected & due_assets(instance, definitions) if changed else selected
+            if due and (warning := memory.estimate(configured.data)):
+                echo(warning, fg="yellow")
             runs = _runs(instance, definitions, due, selected, changed=changed)
             failures = _execute(definitions, instance, display, run_config, echo, runs)
             if changed and not failures:
@@ -224,6 +228,8 @@ def _reason(error: Any) -> str:
         return one_line(error.message.partition(": ")[2])
     if error.message.startswith("sqlite3"):
         return of_database(error.message)
+    if re.search("MemoryError|allocate", error.message):
+        return memory.shortage(one_line(error.message), settings.load().data)
     place = f" ({one_line(error.stack[-1])})" if error.stack else ""
     return one_line(error.message) + place
 

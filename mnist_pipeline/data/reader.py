@@ -92,6 +92,8 @@ class Source(NamedTuple):
     names: Sequence[str] = ()
     # The names of the files and folders that lie there and are not read.
     skipped: Callable[[], Sequence[str]] = tuple
+    # The number of training images; 0 if only loading them would tell.
+    num_images: Callable[[], int] = int
 
 
 class Description(NamedTuple):

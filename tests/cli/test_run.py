@@ -24,6 +24,7 @@ from assets.definitions import defs
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.methods import pca
 from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.utils import machine
 
 COMMAND = [sys.executable, "-m", "mnist_pipeline.cli", "run"]
 FEW = "+key:projections"
@@ -177,6 +178,22 @@ def test_a_selection_drops_each_value_once_it_is_stored(
     assert "eigendecomposition" in materialized(
         invoke("run", "--select", "+key:eigendecomposition")
     )
+
+
+def test_a_run_that_needs_much_of_the_memory_estimates_how_much_and_so_does_the_error(
+    storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError("Unable to allocate 1.75 GiB for an array")
+
+    command, estimate = ("run", "--select", "+key:centered_data"), r"images needs about \d\.\d GB"
+    monkeypatch.setattr(machine, "available_bytes", lambda: 10**12)
+    assert not re.search(estimate, invoke(*command))
+    monkeypatch.setattr(pca, "center", fail)
+    *_, line = invoke(*command, code=1).strip().splitlines()
+    assert re.search(rf"centered_data failed: .*1\.75 GiB.*{estimate}.*--select", line)
+    monkeypatch.setattr(machine, "available_bytes", lambda: 10**9)
+    assert re.search(estimate, invoke(*command, code=1).partition("Materializing")[0])
 
 
 def test_an_empty_storage_is_refused(storage: Path) -> None:
