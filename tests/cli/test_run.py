@@ -89,7 +89,7 @@ def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
     assert again == {key.to_user_string() for key in below.resolve(defs.resolve_asset_graph())}
     assert not {"data_mean", "softmax_model", "cnn_model"} & again
     record.unlink()
-    assert "33 records" in invoke("verify")
+    assert f"{len([*directory.glob('*/*/runs/*.json')])} records" in invoke("verify")
     assert materialized(invoke("run", "--changed")) == set()
 
 
