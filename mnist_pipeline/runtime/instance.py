@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from filelock import FileLock, Timeout
 
@@ -34,6 +35,11 @@ def prepare() -> Settings:
     """Load the settings, and create the instance that they name, if it is missing."""
     configured = settings.load()
     os.environ["DAGSTER_HOME"] = home = str(configured.dagster_home)
+    if "?" in home or unquote(home) != home:
+        raise InstanceError(
+            f"Dagster can't keep records in {home}, because SQLAlchemy interprets ? and % in a "
+            "path; set DAGSTER_HOME to another directory"
+        )
     try:
         configured.dagster_home.mkdir(parents=True, exist_ok=True)
         if not (file := configured.dagster_home / CONFIGURATION.name).exists():

@@ -1,10 +1,12 @@
 """The settings of the pipeline; the only module that reads the environment."""
 
 import functools
+import hashlib
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -39,6 +41,8 @@ def local_path(value: Any, base: Path = Path()) -> Path:
 
 def storage_address(value: str, base: Path = Path()) -> str:
     """A local directory, or an address with `://` whose library is installed. Raises ValueError."""
+    if value.startswith("file://"):
+        value = unquote(value.removeprefix("file://"))
     scheme, separator, _ = value.partition("://")
     if not separator:
         return str(local_path(value, base))
@@ -56,7 +60,13 @@ def _beside_values(fields: dict[str, Any], name: str) -> Path:
     storage: str = fields["storage"]
     if "://" not in storage:
         return Path(storage, name)
-    return places.writable_home() / "storage" / quote(storage, safe="") / name
+    readable, unique = re.sub(r"\W+", "-", storage), hashlib.sha256(storage.encode()).hexdigest()
+    directory = places.writable_home() / "storage" / f"{readable[:60]}-{unique[:8]}"
+    # The former name has a %, so Dagster can't open its records there: SQLAlchemy 2.1 decodes it.
+    former = directory.with_name(quote(storage, safe="")[:255])
+    if former.exists() and not directory.exists():
+        former.rename(directory)
+    return directory / name
 
 
 LocalPath = Annotated[Path, BeforeValidator(local_path)]

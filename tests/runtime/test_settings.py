@@ -1,14 +1,18 @@
 """The settings of the environment: what they mean, and one line for a setting that is wrong."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.instance import InstanceError, prepare
 from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.settings import SettingsError
+from mnist_pipeline.utils import places
 from mnist_pipeline.utils.machine import num_cores, num_threads
 
 
@@ -44,12 +48,49 @@ def test_a_storage_in_a_bucket_has_local_directories_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     homes = set()
-    for storage in ("memory://bucket/one", "memory://bucket/two/"):
+    for storage in ("memory://one/two/", "memory://one-two", f"memory://one/{'long/' * 99}ü%2F?#"):
         monkeypatch.setenv("MNIST_PIPELINE_STORAGE", storage)
         assert settings.load().storage == storage.rstrip("/")
         homes.add(settings.load().dagster_home)
-    assert len(homes) == 2
+    assert len(homes) == 3
     assert all(home.is_absolute() for home in homes)
+    assert not re.search("[%?]", "".join(map(str, homes)))  # SQLAlchemy's addresses
+
+
+def test_what_lies_under_the_former_name_for_a_bucket_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "writable_home", lambda: tmp_path)
+    inbox = tmp_path / "storage" / "memory%3A%2F%2Fbucket%2Fone" / "inbox"
+    inbox.mkdir(parents=True)
+    (inbox / "seven.jpg").touch()
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", "memory://bucket/one")
+    assert (settings.load().inbox / "seven.jpg").exists()
+
+
+def test_an_address_of_a_local_directory_is_that_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", "file:///x/my%20results/")
+    assert settings.load().storage == "/x/my results"
+    assert settings.load().dagster_home == Path("/x/my results/dagster")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_refused"),
+    [("100% mine, #1 ü", False), ("100%25 mine", True), ("feature%2Fnew", True), ("new?", True)],
+)
+def test_a_directory_that_sqlalchemy_takes_for_another_one_is_refused_in_one_line(
+    name: str, is_refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(tmp_path / name))
+    monkeypatch.setenv("DAGSTER_HOME", "")  # `prepare` sets it
+    if is_refused:
+        with pytest.raises(InstanceError, match="DAGSTER_HOME"):
+            prepare()
+    else:
+        prepare()
+        with dg.DagsterInstance.get() as instance:
+            assert not instance.get_runs()
+    assert len([*tmp_path.iterdir()]) == (not is_refused)
 
 
 @pytest.mark.parametrize(
