@@ -2,6 +2,7 @@
 
 import errno
 import os
+from typing import Any, TextIO
 
 import click
 
@@ -17,8 +18,16 @@ def explained(error: Exception) -> CommandError | None:
     """An error in one line, if a person can act on it; None if it is a fault of the program."""
     if isinstance(error, ReportedError | OSError | MemoryError):
         return CommandError(one_line(error) or os.strerror(errno.ENOMEM))
-    if type(error).__module__.startswith("sqlalchemy"):
-        return CommandError(of_database(str(getattr(error, "orig", error))))
+    # SQLAlchemy names the driver's error `orig`. Dagster raises an error of its own from that.
+    problem = getattr(error, "orig", None) or getattr(error.__cause__, "orig", error)
+    library = type(problem).__module__.partition(".")[0]
+    if library == "psycopg2":
+        return CommandError(
+            f"Dagster's database: {one_line(problem)}; see that PostgreSQL runs and accepts "
+            "connections, and continue with mnist-pipeline run --changed"
+        )
+    if library in ("sqlite3", "sqlalchemy"):
+        return CommandError(of_database(str(problem)))
     return None
 
 
@@ -29,3 +38,23 @@ def of_database(problem: str) -> str:
         f"Dagster's database in {home}: {one_line(problem)}; check its permissions and the space "
         f"on its disk, or, if it is damaged, move {home} away, and run again"
     )
+
+
+class Errors:
+    """Standard error without Dagster's reports of a broken database: the command reports it once.
+
+    Dagster tries again and again, and cannot end a run whose records it cannot write.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._is_broken = stream, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text of anything else."""
+        self._is_broken |= text.startswith("Exception while writing logger call to event log")
+        if self._is_broken or text.startswith("WARNING:root:Retrying failed database connection"):
+            return len(text)
+        return self._stream.write(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import errno
 import gc
 import os
@@ -13,7 +14,7 @@ from typing import Any
 
 import click
 
-from mnist_pipeline.cli.errors import CommandError, explained
+from mnist_pipeline.cli.errors import CommandError, Errors, explained
 from mnist_pipeline.cli.output import SHEETS, check_output, force_option, output_file
 from mnist_pipeline.utils import machine, places
 
@@ -24,7 +25,8 @@ class Commands(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; an error that a person can act on becomes one line and exit code 1."""
         try:
-            super().main(*args, **kwargs | {"standalone_mode": False})
+            with contextlib.redirect_stderr(Errors(sys.stderr)):
+                super().main(*args, **kwargs | {"standalone_mode": False})
             sys.stdout and sys.stdout.flush()
         except click.Abort:
             raise KeyboardInterrupt from None
