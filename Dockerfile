@@ -8,7 +8,9 @@ FROM python:3.12-slim
 ARG EXTRAS=postgres,s3
 # pip reads it: an index with builds of torch without CUDA makes the image a tenth of the size.
 ARG PIP_EXTRA_INDEX_URL=""
-RUN useradd --uid 10001 --create-home digits && install --directory --owner digits /data /data/dagster
+# A new volume takes the owner of the directory that it covers.
+RUN useradd --uid 10001 --create-home digits \
+  && install --directory --owner digits /data /data/dagster /data/storage /data/storage/report
 COPY constraints.txt /wheel/
 COPY --from=wheel /wheel/*.whl /wheel/
 RUN wheel="$(ls /wheel/*.whl)" \

@@ -1,74 +1,84 @@
-"""A bucket is a storage like a directory: moto's S3 server on this machine, and commands in
-processes of their own.
+"""A bucket is a storage like a directory: moto's S3 server on this machine, and the lines of
+`docs/deploy.md`, in processes of their own.
 """
 
 import logging
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from support.graph_fixtures import networks_config
-from support.servers import command, variables
-
-from mnist_pipeline.runtime.storage.storage import Storage
+from PIL import Image
+from support.servers import example, machine, shell
 
 boto3 = pytest.importorskip("boto3", reason="pip install 'mnist-dagster[test-scale]'")
 moto_server = pytest.importorskip("moto.server", reason="pip install 'mnist-dagster[test-scale]'")
 
-BUCKET = "results"
-STORAGE, LONGER_NAME = f"s3://{BUCKET}/digits", f"s3://{BUCKET}/digits-2"
-
-Run = Callable[..., str]
+RUN = "mnist-pipeline run\n"
 
 
 @pytest.fixture(scope="module")
-def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A client of a server with an empty bucket, which AWS's own variables name."""
+def bucket() -> Iterator[Any]:
+    """An empty bucket on a server of this machine."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs each request
     server = moto_server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            monkeypatch.delenv(name)
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket=BUCKET)
-        yield client
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    address = f"http://{host}:{port}"
+    yield boto3.resource("s3", "us-east-1", endpoint_url=address, **keys).create_bucket(
+        Bucket="digits"
+    )
     server.stop()
 
 
 @pytest.fixture(scope="module")
-def run(bucket: Any, slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs a command on a storage in the bucket, on which the whole graph has run over the
-    slice.
-    """
-    homes = {storage: str(tmp_path_factory.mktemp("dagster")) for storage in (STORAGE, LONGER_NAME)}
-
-    def run_command(*arguments: str, storage: str = STORAGE, code: int = 0) -> str:
-        environ = variables(slice_directory, storage, DAGSTER_HOME=homes[storage])
-        done = command(*arguments, environ=environ)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
-
-    config = networks_config(tmp_path_factory.mktemp("run") / "run.yaml", recipe="NOTEBOOK")
-    assert "Report:" in run_command("run", "--config", config)
-    return run_command
+def lines(bucket: Any) -> str:
+    """The lines of the page, with the bucket in place of the names there."""
+    lines, address = example("A bucket"), bucket.meta.client.meta.endpoint_url
+    names = {"…": "testing", "https://s3.example.org": address, "BUCKET/PREFIX": "digits/p"}
+    for name, value in names.items():
+        assert name in lines
+        lines = lines.replace(name, value)
+    assert lines.endswith(RUN)
+    return lines
 
 
-def test_values_are_read_and_intact(run: Run) -> None:
-    assert Storage(STORAGE).read("data_mean").shape == (784,)
-    assert "Materializing" not in run("run", "--changed")
-    run("verify")
+@pytest.fixture(scope="module")
+def environ(lines: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A machine on which the lines have run."""
+    environ = machine(tmp_path_factory.mktemp("machine"))
+    assert "Report:" in shell(lines, environ)
+    return environ
 
 
-def test_storages_whose_names_begin_alike_do_not_meet(run: Run, bucket: Any) -> None:
-    before = Storage(STORAGE).keys()
-    run("run", "--select", "+key:data_mean", storage=LONGER_NAME)
-    assert Storage(LONGER_NAME).keys() == ["data_mean", "raw_mnist", "train_digits"]
-    assert Storage(STORAGE).keys() == before
+def test_nothing_runs_again_and_values_are_intact(lines: str, environ: dict[str, str]) -> None:
+    assert "Materializing" not in shell(lines.replace(RUN, f"{RUN.strip()} --changed"), environ)
+    shell(lines.replace(RUN, "mnist-pipeline verify"), environ)
+
+
+def test_another_machine_reads_the_results(
+    lines: str, environ: dict[str, str], tmp_path: Path
+) -> None:
+    other = machine(tmp_path)
+    Image.fromarray(np.full((90, 90), 255, np.uint8)).save(tmp_path / "photo.jpg")
+    assert "photo.jpg" in shell(lines.replace(RUN, "mnist-pipeline predict photo.jpg"), other)
+
+
+def test_storages_whose_names_begin_alike_do_not_meet(
+    lines: str, environ: dict[str, str], bucket: Any
+) -> None:
+    before, longer = files(bucket, "p"), "p-2 100%25 ü#1"
+    few = lines.replace(RUN, "mnist-pipeline run --select +key:data_mean")
+    shell(few.replace("s3://digits/p", f"'s3://digits/{longer}'"), environ)
+    keys = {file.split("/")[0] for file in files(bucket, longer)}
+    assert keys == {"data_mean", "raw_mnist", "train_digits"}
+    assert files(bucket, "p") == before
+
+
+def files(bucket: Any, prefix: str) -> set[str]:
+    """The files below a prefix."""
+    start = f"{prefix}/"
+    found = bucket.objects.filter(Prefix=start)
+    return {item.key.removeprefix(start) for item in found}

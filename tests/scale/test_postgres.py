@@ -2,33 +2,52 @@
 alone.
 """
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from support.servers import command, configure, variables
+from support.servers import Postgres, command, configure, machine, shell, variables
 
 sqlalchemy = pytest.importorskip("sqlalchemy")
 pytest.importorskip("dagster_postgres", reason="pip install 'mnist-dagster[test-scale]'")
 
 
 def test_the_graph_runs_and_all_records_are_in_the_database(
-    slice_directory: Path, tmp_path: Path, postgres: str
+    tmp_path: Path, postgres: Postgres
 ) -> None:
-    storage = tmp_path / "storage"
-    environ = variables(slice_directory, storage, DAGSTER_POSTGRES_URL=postgres)
-    configure(storage / "dagster", "PostgreSQL")
-    outputs = []
-    for arguments in (["run"], ["run", "--changed"], ["verify"]):
-        done = command(*arguments, environ=environ)
-        assert done.returncode == 0, done.stdout + done.stderr
-        outputs.append(done.stdout)
-    assert "Report:" in outputs[0]
-    assert "Materializing" not in outputs[1]
-    engine = sqlalchemy.create_engine(postgres)
+    environ = machine(tmp_path)
+    shell("mnist-pipeline run --select raw_mnist", environ)  # the first command
+    storage = tmp_path / "checkout" / "storage"
+    configure(storage / "dagster" / "dagster.yaml", "PostgreSQL")
+    files = {file: file.stat().st_mtime for file in storage.rglob("*.db")}
+    environ["DAGSTER_POSTGRES_URL"] = postgres.address
+    assert "Report:" in shell("mnist-pipeline run", environ)
+    assert "Materializing" not in shell("mnist-pipeline run --changed", environ)
+    shell("mnist-pipeline verify", environ)
+    engine = sqlalchemy.create_engine(postgres.address)
     with engine.connect() as connection:
         runs = connection.execute(
             sqlalchemy.text("SELECT status, count(*) FROM runs GROUP BY 1")
         ).all()
     engine.dispose()
     assert runs == [("SUCCESS", 1)]
-    assert not list(storage.rglob("*.db"))
+    assert {file: file.stat().st_mtime for file in storage.rglob("*.db")} == files
+
+
+def test_a_server_that_stops_during_a_run_is_one_line_that_says_how_to_continue(
+    slice_directory: Path, tmp_path: Path, postgres: Postgres
+) -> None:
+    environ = variables(slice_directory, tmp_path, DAGSTER_POSTGRES_URL=postgres.address)
+    assert command("run", "--select", "raw_mnist", environ=environ).returncode == 0
+    configure(tmp_path / "dagster" / "dagster.yaml", "PostgreSQL")
+    line = [sys.executable, "-m", "mnist_pipeline.cli", "run"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(line, env=environ, text=True, **pipes) as process:  # type: ignore[call-overload]
+        while "train_digits" not in process.stdout.readline():
+            assert process.poll() is None
+        postgres.process.terminate()
+        _, errors = process.communicate()
+    assert process.returncode == 1
+    assert errors.count("\n") == 1
+    assert "run --changed" in errors

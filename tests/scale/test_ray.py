@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.served import until
-from support.servers import command, configure, variables
+from support.servers import Postgres, command, configure, variables
 
 from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -47,13 +47,15 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_a_backfill_of_trials_runs_as_jobs_of_the_cluster(
-    cluster: str, slice_directory: Path, tmp_path: Path, postgres: str
+    cluster: str, slice_directory: Path, tmp_path: Path, postgres: Postgres
 ) -> None:
     storage, sweep = tmp_path / "storage", tmp_path / "sweep.yaml"
     sweep.write_text("- {model: [knn, softmax], size: [20, 100]}")
     environ = variables(slice_directory, storage, MNIST_PIPELINE_EXPERIMENTS=str(sweep))
-    environ |= {"DAGSTER_POSTGRES_URL": postgres, "RAY_ADDRESS": cluster}
-    configure(storage / "dagster", "PostgreSQL", "Ray")
+    environ |= {"DAGSTER_HOME": str(storage / "dagster"), "DAGSTER_POSTGRES_URL": postgres.address}
+    environ |= {"RAY_ADDRESS": cluster}
+    assert command("run", "--select", "raw_mnist", environ=environ).returncode == 0
+    configure(storage / "dagster" / "dagster.yaml", "PostgreSQL", "Ray")
     assert command("run", "--select", DIGITS, environ=environ).returncode == 0
     trials = ",".join(TRIALS)
     backfill = f"-m dagster job backfill -j sweep --noprompt --partitions {trials}"

@@ -10,12 +10,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import pytest
 import yaml
 
-from mnist_pipeline.runtime.instance import CONFIGURATION
 from mnist_pipeline.runtime.project import PROJECT
 
 RUN_SECONDS = 600
@@ -36,11 +35,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Postgres(NamedTuple):
+    """A PostgreSQL server: its port, the directory of its programs, and its process."""
+
+    port: str
+    programs: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def address(self) -> str:
+        """The address of an empty database, as Dagster's configuration takes it."""
+        return f"postgresql+psycopg2://digits@127.0.0.1:{self.port}/digits"
+
+
 @pytest.fixture
-def postgres() -> Iterator[str]:
-    """The address of an empty database on a PostgreSQL server, as Dagster's configuration takes
-    it.
-    """
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server with an empty database."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parts[-2]))
     if not found:
         missing("PostgreSQL's server (Debian's package postgresql)")
@@ -70,40 +80,73 @@ def postgres() -> Iterator[str]:
                 assert server.poll() is None
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
-            yield f"postgresql+psycopg2://digits@127.0.0.1:{port}/postgres"
+            server_at = ["-h", "127.0.0.1", "-p", port, "-U", "digits"]
+            subprocess.run([found[-1] / "createdb", *server_at, "digits"], check=True)
+            yield Postgres(port, found[-1], server)
         finally:
             server.terminate()
             server.wait(START_SECONDS)
 
 
-def configure(home: Path, *sections: str) -> None:
-    """Write the `dagster.yaml` of an instance: the default file, with the lines of sections of
-    docs/deploy.md.
-    """
+def example(section: str) -> str:
+    """The lines of the first example in a section of docs/deploy.md."""
     page = (PROJECT / "docs" / "deploy.md").read_text(encoding="utf-8")
-    found = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
+    match = re.search(rf"^##+ {section}\n.*?^```\w*\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert match
+    return match[1]
+
+
+def configure(file: Path, *sections: str) -> None:
+    """Put the lines of sections of docs/deploy.md into a `dagster.yaml`, as the page says."""
+    lines = yaml.safe_load(file.read_text(encoding="utf-8"))
     for section in sections:
-        (lines,) = re.findall(
-            r"^```yaml\n(.*?)^```",
-            page.split(f"\n### {section}\n")[1].split("\n##")[0],
-            re.M | re.S,
-        )
-        found |= yaml.safe_load(lines)
-    home.mkdir(parents=True)
-    (home / CONFIGURATION.name).write_text(yaml.safe_dump(found), encoding="utf-8")
+        lines |= yaml.safe_load(example(section))
+    file.write_text(yaml.safe_dump(lines), encoding="utf-8")
+
+
+def machine(directory: Path) -> dict[str, str]:
+    """The environment of a machine with a checkout, and without any setting."""
+    checkout = directory / "checkout"
+    for name in ("assets", "mnist_pipeline"):
+        shutil.copytree(PROJECT / name, checkout / name)
+    for name in ("data", "pyproject.toml"):
+        (checkout / name).symlink_to(PROJECT / name)
+    return {
+        **unset(),
+        "HOME": str(directory),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(checkout),  # before the checkout of the tests
+    }
+
+
+def shell(script: str, environ: dict[str, str]) -> str:
+    """What a script prints, whose commands all succeed."""
+    done = subprocess.run(
+        ["bash", "-e", "-c", script],
+        cwd=environ["HOME"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def unset() -> dict[str, str]:
+    """The environment of the tests without settings of the pipeline, of Dagster and of AWS."""
+    prefixes = ("MNIST_PIPELINE_", "DAGSTER_", "AWS_", "XDG_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
 
 
 def variables(data: Path, storage: Path | str, **more: str) -> dict[str, str]:
     """The environment of a command with its own data directory and storage."""
-    own = {
-        name: value for name, value in os.environ.items() if not name.startswith("MNIST_PIPELINE_")
-    }
     return {
-        **own,
+        **unset(),
         "PYTHONPATH": str(PROJECT),
         "MNIST_PIPELINE_DATA": str(data),
         "MNIST_PIPELINE_STORAGE": str(storage),
-        "DAGSTER_HOME": f"{storage}/dagster",
         **more,
     }
 
