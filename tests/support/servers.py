@@ -100,6 +100,8 @@ def configure(file: Path, *sections: str) -> None:
     """Put the lines of sections of docs/deploy.md into a `dagster.yaml`, as the page says."""
     lines = yaml.safe_load(file.read_text(encoding="utf-8"))
     for section in sections:
+        if section == "PostgreSQL":
+            del lines["event_log_storage"]
         lines |= yaml.safe_load(example(section))
     file.write_text(yaml.safe_dump(lines), encoding="utf-8")
 
