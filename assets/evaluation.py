@@ -14,7 +14,6 @@ from mnist_pipeline.evaluation import scores
 from mnist_pipeline.methods.table import MODELS, Model, by_model
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, checks, warning
-from mnist_pipeline.runtime.graph.configs import RangedConfig
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.utils.printable import count
 
@@ -154,7 +153,7 @@ def model_comparison(test_digits: DigitSet, **by_asset: Any):
     )
 
 
-class RobustnessConfig(RangedConfig):
+class RobustnessConfig(dg.Config):
     """How many images are disturbed."""
 
     num_images: int = Field(

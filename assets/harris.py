@@ -9,7 +9,6 @@ from mnist_pipeline.data.records import RawData
 from mnist_pipeline.methods import harris
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
-from mnist_pipeline.runtime.graph.configs import RangedConfig
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 GROUP = "harris"
@@ -22,7 +21,7 @@ CHECKS = {
 }
 
 
-class HarrisConfig(RangedConfig):
+class HarrisConfig(dg.Config):
     """What counts as a corner."""
 
     kappa: float = Field(

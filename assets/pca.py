@@ -14,7 +14,6 @@ from mnist_pipeline.methods import pca
 from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks, exactly
-from mnist_pipeline.runtime.graph.configs import RangedConfig
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 GROUP = "pca"
@@ -48,7 +47,7 @@ CHECKS = {
 }
 
 
-class ProjectionsConfig(RangedConfig):
+class ProjectionsConfig(dg.Config):
     """How many coordinates of the training images are stored."""
 
     num_components: int = Field(
@@ -56,7 +55,7 @@ class ProjectionsConfig(RangedConfig):
     )
 
 
-class ReconstructionsConfig(RangedConfig):
+class ReconstructionsConfig(dg.Config):
     """From how many components the images are reconstructed."""
 
     num_components: list[Annotated[int, Field(ge=1, le=784)]] = Field(

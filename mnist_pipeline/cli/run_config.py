@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.utils.printable import one_line, shortened, unknown
+from mnist_pipeline.utils.validation import first_problem
 from mnist_pipeline.utils.yaml_files import read_yaml
 
 
@@ -43,23 +44,19 @@ def check_config(
         node = definitions.resolve_assets_def(key).node_def
         if parameter := inspect.signature(node).parameters.get("config"):
             classes[node.name] = parameter.annotation
-    entries = {**config.get("ops", {}), **config.get("resources", {})}
-    for name in entries:
-        if name not in classes:
-            problem = unknown(str(name), "a resource or a selected asset with settings", classes)
-            raise CommandError(f"--config: {problem}")
     job = definitions.resolve_implicit_global_asset_job_def()
     try:
         resolved = dg.validate_run_config(job, config)
     except dg.DagsterInvalidConfigError as error:
         problems = "; ".join(shortened(one_line(problem.message), 300) for problem in error.errors)
         raise CommandError(f"--config: {problems}") from error
-    for name, values in {**resolved["ops"], **resolved["resources"]}.items():
-        if name in entries:
-            # Dagster has replaced {env: NAME} by the value of the variable, and true by 1.0.
-            given = entries[name].get("config", {})
-            flags = {key: value for key, value in given.items() if isinstance(value, bool)}
-            try:
-                classes[name](**{**values["config"], **flags})
-            except ValueError as error:
-                raise CommandError(f"--config: {name}: {one_line(error)}") from error
+    # Variables, as {env: NAME}, are replaced by their values there.
+    values = {**resolved["ops"], **resolved["resources"]}
+    for name in {**config.get("ops", {}), **config.get("resources", {})}:
+        if name not in classes:
+            problem = unknown(str(name), "a resource or a selected asset with settings", classes)
+            raise CommandError(f"--config: {problem}")
+        try:
+            classes[name](**values[name]["config"])
+        except ValidationError as error:
+            raise CommandError(f"--config: {name}: {first_problem(error)}") from error

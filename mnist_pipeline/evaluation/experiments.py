@@ -123,7 +123,7 @@ def _trial(values: Mapping[str, Value]) -> Trial:
     try:
         settings = schema(**values).model_dump(mode="json")
     except ValidationError as error:
-        raise ValueError(first_problem(error, schema.model_fields)) from None
+        raise ValueError(first_problem(error)) from None
     return Trial(settings.pop("model"), settings.pop("size"), settings.pop("seed"), settings)
 
 

@@ -14,7 +14,6 @@ from pydantic import Field
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.data_copy import local_path
-from mnist_pipeline.runtime.graph.configs import Ranged
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.steps import step_context
 from mnist_pipeline.runtime.project import REPORT
@@ -49,7 +48,7 @@ def data_at(place: Mapping[str, Any]) -> Path:
     return path
 
 
-class Seed(Ranged, dg.ConfigurableResource["Seed"]):
+class Seed(dg.ConfigurableResource["Seed"]):
     """Seeds every random draw. On the same machine, the same seed gives the same bytes."""
 
     value: int | None = Field(
