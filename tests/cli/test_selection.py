@@ -12,11 +12,10 @@ from mnist_pipeline.cli.selection import select_assets
 
 def recommended(message: str) -> list[str]:
     """The selections that a message tells people to write."""
-    _, _, names = message.partition("did you mean ")
+    names = message.partition("did you mean ")[2].partition("?")[0]
     return [
         *re.findall(r"(?<=[ (])'([^']+)'(?! is)", message),
-        *re.findall(r"write (group:\w+)", message),
-        *filter(None, names.rstrip("?").split(", ")),
+        *filter(None, names.split(", ")),
     ]
 
 
@@ -27,6 +26,8 @@ def recommended(message: str) -> list[str]:
         ("covariance,projections", "key:covariance or key:projections"),
         ("covariance or projections", "key:covariance or key:projections"),
         ("covarience", "covariance"),
+        ("group:pcas", "group:pca"),
+        ("not *", "group:pca"),
         ("", "group:pca"),
     ],
 )
@@ -35,17 +36,11 @@ def test_a_selection_that_matches_nothing_leads_to_selections_that_do(
 ) -> None:
     with pytest.raises(CommandError) as raised:
         select_assets(defs, selection)
-    message = raised.value.message.removeprefix(f"--select {selection!r}")
+    message = raised.value.message
     hints = recommended(message)
     assert hint in hints
     assert all(select_assets(defs, found) for found in hints)
     assert "\n" not in message
-
-
-@pytest.mark.parametrize(("selection", "hint"), [("group:pcas", "pca"), ("not *", "no asset")])
-def test_a_group_that_does_not_exist_and_nothing_are_refused(selection: str, hint: str) -> None:
-    with pytest.raises(CommandError, match=hint):
-        select_assets(defs, selection)
 
 
 def test_the_selections_in_the_help_match_assets() -> None:
