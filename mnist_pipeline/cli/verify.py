@@ -41,11 +41,11 @@ def print_faults() -> None:
     if remedies:
         problems = f"{count(len(remedies), 'problem')} in {stored.root}"
         raise CommandError(f"{problems}; to mend them, {', and '.join(dict.fromkeys(remedies))}")
-    runs = [runs for versions in records.values() for runs in versions.values()]
-    figures = [len(records[key][stored.current(key)][-1].get("figures", ())) for key in records]
+    runs = sum(len(runs) for versions in records.values() for runs in versions.values())
+    figures = sum(len(stored.origin(key).get("figures", ())) for key in records)
     click.echo(
         f"All {count(len(records), 'stored value')} in {stored.root} are intact, with "
-        f"{count(sum(map(len, runs)), 'record')} of runs and {count(sum(figures), 'figure')}."
+        f"{count(runs, 'record')} of runs and {count(figures, 'figure')}."
     )
 
 

@@ -120,7 +120,7 @@ def test_runs_on_sets_that_overlap_are_compared_on_the_images_that_both_have(
 
 def test_a_former_champion_is_put_back_into_service(storage_of_two: Storage) -> None:
     first, second = (
-        storage_of_two.read("champion", version) for version in storage_of_two.versions("champion")
+        storage_of_two.read("champion", version) for version in storage_of_two.records("champion")
     )
     assert storage_of_two.read("champion") == second
     invoke("restore", first.model_version[:12])
@@ -156,10 +156,10 @@ def test_lineage_leads_to_the_checksums_of_the_raw_files(
 def test_a_damaged_record_is_skipped_and_verify_says_to_delete_it_or_a_damaged_former_version(
     storage_of_two: Storage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    former, _ = storage_of_two.versions("softmax_model")
+    former, _ = storage_of_two.records("softmax_model")
     path = storage_of_two.main_file("softmax_model", former)
     path.write_bytes(b"")
-    evaluation, _ = storage_of_two.versions("softmax_evaluation")
+    evaluation, _ = storage_of_two.records("softmax_evaluation")
     (record,) = (storage_of_two.path / "softmax_evaluation" / evaluation / "runs").iterdir()
     record.write_text(record.read_text().replace('"accuracy": 0', '"accuracy": 1'))
     newest, oldest = versions("softmax")

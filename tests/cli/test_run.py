@@ -128,7 +128,7 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
     command = ("run", "--select", "projections", "--config", str(file))
     assert materialized(invoke(*command)) == {"projections"}
     assert stored.read("projections").shape[1] == 7
-    assert len(stored.versions("projections")) == 1
+    assert len(stored.records("projections")) == 1
     assert "Everything" not in invoke(*command, "--changed")  # only the selection is in sync
     for wrong in ("ops: [[[[", "resources: 3", "- 1"):
         file.write_text(wrong)

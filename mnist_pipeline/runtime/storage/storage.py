@@ -44,14 +44,7 @@ MANIFEST, RUNS, CURRENT, FIGURES = "manifest.json", "runs", "current", "figures"
 VERSION = re.compile(r"[0-9a-f]{64}")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.%-]{,249}")  # and ".png" makes at most 254
 CHECKSUM = "sha256"  # the first entry of a record
-RECORD: dict[str, Any] = {  # the types of the other entries
-    "run": str,
-    "time": int | float,
-    "code_version": str | None,
-    "inputs": dict,
-    "metadata": dict,
-    "figures": dict,
-}
+ENTRIES = {"run", "time", "code_version", "inputs", "metadata", "figures"}  # the others
 TEMPORARY = ".unfinished"
 DAY_SECONDS = 86_400
 BLOCK = 1 << 20  # bytes
@@ -186,12 +179,6 @@ class Storage:
                 if VERSION.fullmatch(name) and (place / name / MANIFEST).exists()
             }
         return dict(sorted(records.items(), key=lambda version: _last_time(version[1])))
-
-    def versions(self, key: str) -> list[str]:
-        """The versions of a key that are stored completely, the one that was computed last at the
-        end.
-        """
-        return list(self.records(key))
 
     def origin(self, key: str, version: str | None = None) -> dict[str, Any]:
         """The record of the latest run that computed a value; empty if there is none."""
@@ -407,17 +394,11 @@ def _entry(blocks: Iterable[bytes | memoryview]) -> dict[str, Any]:
     return {"bytes": size, "sha256": sha256.hexdigest()}
 
 
-@contextlib.contextmanager
-def _open(path: Path) -> Iterator[BinaryIO]:
+def _open(path: Path) -> BinaryIO:
     """Open a file to read it; raises DamageError if there is none."""
-    # Opening a pipe would wait forever.
-    if not _is_remote(path) and not path.is_file() and path.exists():
-        raise DamageError(f"{path} is not a file")
-    try:
-        with path.open("rb") as file:
-            yield file
-    except (FileNotFoundError, NotADirectoryError):
-        raise DamageError(f"{path} does not exist") from None
+    if not path.is_file():  # opening a pipe would wait forever
+        raise DamageError(f"{path} is missing, or is not a file")
+    return path.open("rb")
 
 
 def _content(path: Path) -> bytes:
@@ -440,16 +421,13 @@ def _record(path: Path) -> dict[str, Any]:
     """The record of a run; raises DamageError if it is not as it was written.
 
     Earlier versions of this project wrote no checksum. Their records count as intact if the run and
-    the types of all entries are right.
+    the names of all entries are right.
     """
     with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError, RecursionError):
         record: dict[str, Any] = json.loads(_content(path))
         checksum = record.pop(CHECKSUM, None)
-        if (
-            (record["run"] == path.stem and "time" in record)
-            and all(isinstance(entry, RECORD[name]) for name, entry in record.items())
-            and checksum in (None, _sha256(to_json(record)))
-        ):
+        is_record = record["run"] == path.stem and {"time"} <= record.keys() <= ENTRIES
+        if is_record and checksum in (None, _sha256(to_json(record))):
             return record
     raise DamageError(f"{path} is not as a run wrote it")
 

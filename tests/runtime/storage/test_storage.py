@@ -86,10 +86,10 @@ def test_a_value_that_comes_back_is_the_newest_again_and_knows_all_its_runs(
     inputs = {"other": "x"}
     first = stored.write("value", OLD, {"run": "a", "time": 1, "inputs": inputs}, {"plot": b"old"})
     second = stored.write("value", NEW, {"run": "b", "time": 2})
-    assert stored.versions("value") == [first, second]
+    assert list(stored.records("value")) == [first, second]
     assert stored.origin("value", first)["inputs"] == inputs
     stored.write("value", OLD, {"run": "c", "time": 3}, {"plot": b"new"})
-    assert stored.versions("value") == [second, first]
+    assert list(stored.records("value")) == [second, first]
     assert [record["run"] for record in stored.records("value")[first]] == ["a", "c"]
     assert stored.figure("value", "plot") == b"new"
     stored.set_current("value", second)
@@ -156,7 +156,7 @@ def test_a_writer_that_dies_at_any_call_leaves_the_former_value_or_the_new_one(
         assert any(np.array_equal(found, value) for value in (OLD, NEW))
         stored.write("value", NEW, {"run": "c"}, {"plot": b"new"})  # a second run
         np.testing.assert_array_equal(stored.read("value"), NEW)
-        assert not any(stored.fault("value", version) for version in stored.versions("value"))
+        assert not any(stored.fault("value", version) for version in stored.records("value"))
         stored.prune("value", {})
         if count() <= at:  # no call was interrupted
             break
@@ -190,8 +190,8 @@ def test_two_writers_side_by_side_leave_two_whole_versions(stored: Storage) -> N
     stored._write = interleaved  # type: ignore[method-assign]
     first = stored.write("value", OLD)
     assert stored.current("value") == first
-    assert {first, *done} == set(stored.versions("value"))
-    assert not any(stored.fault("value", version) for version in stored.versions("value"))
+    assert {first, *done} == set(stored.records("value"))
+    assert not any(stored.fault("value", version) for version in stored.records("value"))
 
 
 def flip_a_bit(path: Path) -> None:
@@ -294,7 +294,7 @@ def test_a_file_in_place_of_a_folder_is_found_and_moved_aside(
     assert len([*path.parent.glob("*.aside")]) == 1
 
 
-def test_a_record_without_a_checksum_counts_if_its_types_are_right(stored: Storage) -> None:
+def test_a_record_without_a_checksum_counts_if_its_names_are_right(stored: Storage) -> None:
     version = write_report(stored)
     (path,) = (stored.path / "value" / version / "runs").glob("*.json")
     former = {"run": "run", "time": 1.5, "code_version": None, "inputs": {}, "metadata": {}}
@@ -302,9 +302,7 @@ def test_a_record_without_a_checksum_counts_if_its_types_are_right(stored: Stora
     assert stored.origin("value") == former
     assert stored.fault("value") is None
     for wrong in (
-        {**former, "time": "1"},
         {**former, "run": "../run"},
-        {**former, "inputs": []},
         {**former, "tide": 1},
         {"run": "run"},
     ):
@@ -323,10 +321,10 @@ def test_nothing_is_deleted_while_it_is_unknown_what_a_champion_was_computed_fro
     record = local.path / "champion" / champion / "runs" / "run.json"
     flip_a_bit(record)
     Storage(local.root).prune("model", {"champion": None})
-    assert model in local.versions("model")
+    assert model in local.records("model")
     record.unlink()
     Storage(local.root).prune("model", {"champion": None})
-    assert model not in local.versions("model")
+    assert model not in local.records("model")
 
 
 def test_pruning_keeps_what_is_current_recent_or_needed_by_a_version_that_stays(
@@ -347,11 +345,11 @@ def test_pruning_keeps_what_is_current_recent_or_needed_by_a_version_that_stays(
     write("champion", 0, inputs={"model": models[1]})
     write("other", 0)
     (unfinished := local.path / "other" / "0.unfinished").write_bytes(b"")
-    assert local.versions("model") == models
+    assert list(local.records("model")) == models
     days_later(1)
     newest, other = write("model", 4), write("other", 1)
-    assert local.versions("model") == [models[1], models[3], newest]
-    assert local.versions("other") == [other]
+    assert list(local.records("model")) == [models[1], models[3], newest]
+    assert list(local.records("other")) == [other]
     assert not unfinished.exists()
     for days in (3, 5):
         days_later(days)
