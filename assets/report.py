@@ -9,8 +9,10 @@ import dagster as dg
 from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.methods.table import MODELS, assets_of_models
 from mnist_pipeline.report import card, topics
+from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
+from mnist_pipeline.runtime.storage import history
 from mnist_pipeline.utils.printable import count
 
 from .in_service import kept
@@ -38,13 +40,14 @@ def evaluation_report(
     from mnist_pipeline.report import document, page
 
     (spec,) = context.assets_def.specs
+    names = sorted(dep.asset_key.path[-1] for dep in spec.deps)
     champion = by_asset["champion"]
     with stopwatch():
         values = {
             **by_asset,
             "run": _run(context, by_asset["raw_mnist"].data_set),
-            "origins": stored_results.origins(sorted(dep.asset_key.path[-1] for dep in spec.deps)),
-            "since_last_run": stored_results.since_last_run(),
+            "origins": origins(stored_results.storage, names),
+            "since_last_run": history.since_last_run(stored_results.storage),
             "labels_to_check": stored_results.up_to_date("labels_to_check"),
         }
         composed = topics.merged("numbers", values)
@@ -86,8 +89,8 @@ def model_card(stored_results: dg.ResourceParam[StoredResults], **by_asset: Any)
     with stopwatch():
         predictions = by_asset[model.predictions_asset]
         present = kept("model_card", champion, predictions, stored_results.storage)
-        origins = stored_results.origins(["champion", model.model_asset])
-        text = present or card.render({**by_asset, "origins": origins})
+        named = origins(stored_results.storage, ["champion", model.model_asset])
+        text = present or card.render({**by_asset, "origins": named})
     return result(
         text,
         f"{model.title}, {champion.accuracy:.2%}{', as before' if present else ''}",

@@ -21,8 +21,7 @@ def read_config(file: Path) -> dict[str, Any]:
         config = read_yaml(file)
     except ValueError as error:
         raise CommandError(f"--config {file}: {error}") from error
-    parts = ("ops", "resources")
-    if isinstance(config, dict) and all(isinstance(config.get(part, {}), dict) for part in parts):
+    if isinstance(config, dict):
         return config
     example = "'ops: {softmax_model: {config: {epochs: 40}}}'"
     raise CommandError(f"--config {file}: it must be a mapping; write for example {example}")
@@ -54,7 +53,7 @@ def check_config(
     values = {**resolved["ops"], **resolved["resources"]}
     for name in {**config.get("ops", {}), **config.get("resources", {})}:
         if name not in classes:
-            problem = unknown(str(name), "a resource or a selected asset with settings", classes)
+            problem = unknown(name, "a resource or a selected asset with settings", classes)
             raise CommandError(f"--config: {problem}")
         try:
             classes[name](**values[name]["config"])

@@ -30,7 +30,7 @@ TEMPLATES = (".j2", ".js", ".css")  # files of the report
 
 def code_versions(modules: Mapping[str, Path]) -> dict[str, str]:
     """The code versions of assets, remembered until a source changes: they take half a second."""
-    files = {*PACKAGE.rglob("*.py"), *_templates(REPORT), *GRAPH_DIRECTORY.rglob("*.py")}
+    files = {*PACKAGE.rglob("*.py"), *_templates(), *GRAPH_DIRECTORY.rglob("*.py")}
     sources = [(str(file), file.read_bytes()) for file in sorted(files) if file.is_file()]
     state = hashlib.sha256(repr((sys.version, sorted(modules), sources)).encode()).hexdigest()
     remembered = code_cache() / "code-versions.json"
@@ -74,14 +74,14 @@ def _read(file: Path) -> tuple[str, list[Path]]:
             node.body = node.body if file.name == "__init__.py" else []
     content, imports = [ast.dump(tree).encode()], list(_imports(tree, file))
     if file.parent == REPORT:
-        content += map(Path.read_bytes, sorted(_templates(REPORT)))
+        content += map(Path.read_bytes, sorted(_templates()))
     if file.parent == REPORT / "topics":  # which finds the topics by their folders
         imports += sorted(file.parent.glob("*/topic.py"))
     return hashlib.sha256(b"\n".join(content)).hexdigest(), imports
 
 
-def _templates(directory: Path) -> list[Path]:
-    return [file for file in directory.rglob("*.*") if file.suffix in TEMPLATES]
+def _templates() -> list[Path]:
+    return [file for file in REPORT.rglob("*.*") if file.suffix in TEMPLATES]
 
 
 def _imports(code: ast.AST, file: Path) -> Iterator[Path]:

@@ -14,10 +14,8 @@ from pydantic import Field
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.data_copy import local_path
-from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.steps import step_context
 from mnist_pipeline.runtime.project import REPORT
-from mnist_pipeline.runtime.storage import history
 from mnist_pipeline.runtime.storage.storage import Storage
 
 PLACE = "place"  # metadata of the assets of an instance: its data, storage and seed
@@ -102,11 +100,3 @@ class StoredResults:
         inputs = storage.origin(name).get("inputs", {})
         is_current = all(storage.current(key) == version for key, version in inputs.items())
         return storage.read(name) if is_current else None
-
-    def origins(self, names: list[str]) -> dict[str, dict[str, Any]]:
-        """Where the current values of assets come from; see `records.origins`."""
-        return origins(self.storage, names)
-
-    def since_last_run(self) -> dict[str, Any] | None:
-        """What the last run that trained models changed, None if there was no run before it."""
-        return history.since_last_run(self.storage)
