@@ -45,14 +45,12 @@ class Display(logging.Handler):
         self._console = Console(
             file=stream, width=width, highlight=False, markup=False, emoji=False
         )
-        self._headlines: dict[str, str] = {}  # of the running steps
-        self._running: dict[str, TaskID] = {}
+        self._running: TaskID | None = None  # the step that runs: a run computes one at a time
 
     @contextlib.contextmanager
     def showing(self, names: Collection[str]) -> Iterator[None]:
         """Show a run of these steps."""
         self._num_steps, self._num_finished, self._width = len(names), 0, max(map(len, names))
-        self._running.clear()
         self._view = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False, table_column=NAME),
@@ -91,24 +89,24 @@ class Display(logging.Handler):
             self._print(f"  {step:<{self._width}} {message}")
         elif level == logging.WARNING:
             self._print(f"! {step}: {message}", "yellow")
-        if step in self._running:
+        if self._running is not None:
             epoch = EPOCH.fullmatch(message)
             completed, total = map(int, epoch.group(1, 2)) if epoch else (None, None)
-            self._view.update(self._running[step], text=message, completed=completed, total=total)
+            self._view.update(self._running, text=message, completed=completed, total=total)
 
     def _show_event(self, event: dg.DagsterEvent, step: str) -> None:
         kind = event.event_type
         if kind == dg.DagsterEventType.STEP_START:
-            self._running[step] = self._view.add_task(f"{step:<{self._width}}", total=1, text="")
+            self._running = self._view.add_task(f"{step:<{self._width}}", total=1, text="")
+            self._headline = ""
         elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
             headline = event.step_materialization_data.materialization.metadata.get(HEADLINE)
-            self._headlines[step] = str(headline.value) if headline else ""
+            self._headline = str(headline.value) if headline else ""
         elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             self._count_check(event.asset_check_evaluation_data)
         elif kind == dg.DagsterEventType.STEP_SUCCESS:
             seconds = event.step_success_data.duration_ms / 1000
-            text = printable(self._headlines.pop(step, ""))
-            self._finish(step, f"{seconds:6.2f} s   {text}", "✓")
+            self._finish(step, f"{seconds:6.2f} s   {printable(self._headline)}", "✓")
         elif kind == dg.DagsterEventType.STEP_FAILURE and not is_interruption(event):
             self._finish(step, "failed", "✗", "red")
 
@@ -125,8 +123,9 @@ class Display(logging.Handler):
 
     def _finish(self, step: str, text: str, mark: str, style: str = "") -> None:
         """Print the line of a step that ended."""
-        if step in self._running:
-            self._view.remove_task(self._running.pop(step))
+        if self._running is not None:
+            self._view.remove_task(self._running)
+            self._running = None
         self._num_finished += 1
         count = f"{self._num_finished} of {self._num_steps} steps"
         self._view.update(self._total, description=count, completed=self._num_finished)
