@@ -5,7 +5,7 @@ import dagster as dg
 from mnist_pipeline.data.records import DigitSet, RawData
 from mnist_pipeline.evaluation import labels_to_check as checking
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph.resources import Seed, StoredResults
+from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 GROUP = "labels"  # a group of its own, which the job `everything` leaves out
@@ -17,7 +17,6 @@ def labels_to_check(
     train_digits: DigitSet,
     test_digits: DigitSet,
     seed: Seed,
-    stored_results: dg.ResourceParam[StoredResults],
 ):
     """Are some labels wrong? Materialize this asset, and look at the images that it lists.
 
@@ -32,11 +31,9 @@ def labels_to_check(
     drawn = {}
     if len(table):
         drawn["labels"] = figures.labels_to_check(table, splits, raw_mnist.data_set)
-    path = stored_results.storage.path / checking.ADDRESS / checking.FILE
     return result(
         found,
         f"{len(table):,} labels are contradicted, {table['confident'].sum():,} confidently",
-        numbers={"csv": dg.MetadataValue.path(str(path))},
         tables={"labels": table},
         figures=drawn,
         seed=seed,

@@ -61,11 +61,10 @@ def _faults(
     """
     asset = key.partition("-")[0]
     fault = (stored.fault(key, recorded) if recorded else None) or stored.fault(key)
-    if fault and asset in updated:
-        yield fault, "run mnist-pipeline run --changed"
-    elif fault:
-        again = f"run mnist-pipeline run --changed --select {asset}"
-        yield fault, again if recorded else f"delete {stored.path / key}"
+    if fault:
+        again = "run mnist-pipeline run --changed"
+        remedy = f"{again} --select {asset}" if recorded else f"delete {stored.path / key}"
+        yield fault, again if asset in updated else remedy
     for version in versions:
         former = stored.fault(key, version) if version != recorded else None
         if former and former != fault:
