@@ -59,7 +59,7 @@ CHECKS = dict.fromkeys(("train_digits", "test_digits"), LOADED)
         )
     ]
 )
-def data_directory(data_set: DataSetResource):
+def data_directory(data_set: dg.ResourceParam[DataSetResource]):
     """Observe the version of the files."""
     version = checksum(datasets.reader_of(data_set.path).files())
     path = dg.MetadataValue.path(data_set.path)
@@ -69,7 +69,7 @@ def data_directory(data_set: DataSetResource):
 
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"file"}, deps=[DATA_DIRECTORY])
-def raw_mnist(data_set: DataSetResource):
+def raw_mnist(data_set: dg.ResourceParam[DataSetResource]):
     """The validated files with their SHA-256 checksums, what the images are called, and how they
     are shown to the models.
 
@@ -103,7 +103,7 @@ def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
         description=description,
         check_specs=checks(name, CHECKS, *findings.PROBLEMS),
     )
-    def digits(raw_mnist: RawData, data_set: DataSetResource):
+    def digits(raw_mnist: RawData, data_set: dg.ResourceParam[DataSetResource]):
         names = raw_mnist.class_names
         with stopwatch():
             loaded = datasets.load_digits(data_set.path, split, recorded=raw_mnist)

@@ -1,7 +1,6 @@
 """The contents of a data set, as text for a person, as JSON for a program, and as a sheet."""
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -96,9 +95,9 @@ def _worth(num_classes: int, total: int, num_test: int) -> list[str]:
 
 
 def _kinds(kinds: Mapping[str, int]) -> str:
-    """The number of images per original size and colour, the most frequent first."""
-    shown = [f"{kind} ({number:,})" for kind, number in Counter(kinds).most_common(MAX_KINDS)]
-    return ", ".join(shown + ["others"] * (len(kinds) > MAX_KINDS))
+    """The number of images per original size and colour, in the order of `Findings`."""
+    shown = [f"{kind} ({number:,})" for kind, number in kinds.items()]
+    return ", ".join(shown[:MAX_KINDS] + ["others"] * (len(kinds) > MAX_KINDS))
 
 
 def _draw(sheet: Path, data_set: DataSet, train: Part) -> None:

@@ -59,17 +59,13 @@ class Seed(dg.ConfigurableResource["Seed"]):
         return int(place_of_step().get("seed", 0)) if self.value is None else self.value
 
 
-class DataSetResource(dg.ConfigurableResource["DataSetResource"]):
-    """The files that the graph reads."""
-
-    directory: str | None = Field(
-        default=None, description="By default that of the component, or MNIST_PIPELINE_DATA."
-    )
+class DataSetResource:
+    """The files that the graph reads: those of the component, or of MNIST_PIPELINE_DATA."""
 
     @property
     def path(self) -> Path:
         """The directory or file of the images."""
-        return data_at({"data": self.directory} if self.directory else place_of_step())
+        return data_at(place_of_step())
 
     @property
     def choices(self) -> dict[str, Any]:
