@@ -11,6 +11,7 @@ import pytest
 
 from assets import automation
 from assets.definitions import defs
+from mnist_pipeline.runtime.graph.automation import COMPUTATION
 from mnist_pipeline.runtime.storage import storage as stored
 
 FILES = dg.AssetKey("data_directory")
@@ -64,6 +65,40 @@ def test_new_values_of_the_files_run_everything_below_them_in_one_tick(
         whole_graph = automation.whole_graph.resolve(graph) - {FILES}
         assert requested() == names(whole_graph)
         assert requested() == set()
+
+
+def test_what_failed_runs_again_after_a_change_only(instance: dg.DagsterInstance) -> None:
+    version, cursor = "", None
+
+    @dg.multi_observable_source_asset(specs=[dg.AssetSpec(FILES)])
+    def files() -> dg.ObserveResult:
+        return dg.ObserveResult(data_version=dg.DataVersion(version))
+
+    @dg.asset(deps=[FILES], automation_condition=COMPUTATION)
+    def reader() -> None: ...
+
+    graph = dg.Definitions([files, reader])
+    job = graph.resolve_implicit_global_asset_job_def()
+    keys = {reader.key}
+
+    def requested() -> int:
+        nonlocal cursor
+        tick = dg.evaluate_automation_conditions(graph, instance, cursor=cursor)
+        cursor = tick.cursor
+        return tick.get_num_requested(reader.key)
+
+    requested()
+    for version in ("1", "2"):  # noqa: B007
+        job.execute_in_process(asset_selection=[FILES], instance=instance)
+        assert requested() == 1
+        run = instance.create_run_for_job(
+            job.get_subset(asset_selection=keys),
+            status=dg.DagsterRunStatus.STARTED,
+            asset_selection=frozenset(keys),
+        )
+        during = [requested(), requested()]
+        instance.report_run_failed(run)
+        assert [*during, requested(), requested()] == [0] * 4
 
 
 def test_a_tick_of_a_schedule_during_a_run_of_its_assets_is_skipped(

@@ -20,10 +20,11 @@ condition: Any = dg.AutomationCondition
 # The files are observed every hour.
 OBSERVATION = condition.cron_tick_passed("0 * * * *") & ~condition.in_progress()
 # An asset runs if it is missing, if its code has changed, or if an input has another value or is
-# about to run; but not while the asset or an input runs.
+# about to run; but not while the asset or an input runs. Each failed run of a missing asset would
+# request the next one, if the first line were `missing` only: it holds before and after the run.
 COMPUTATION = (
     (
-        condition.missing()
+        (condition.missing() & ~condition.execution_failed() & ~condition.in_progress())
         | condition.code_version_changed()
         | condition.any_deps_match(
             (condition.newly_updated() & condition.data_version_changed())
