@@ -20,6 +20,7 @@ from mnist_pipeline.runtime.graph.results import (
     result,
     stopwatch,
 )
+from mnist_pipeline.runtime.graph.steps import observe_files
 from mnist_pipeline.utils.printable import count
 
 GROUP = "digits"
@@ -79,6 +80,7 @@ def raw_mnist(data_set: dg.ResourceParam[DataSetResource]):
     with stopwatch():
         raw = catalogue.read_raw(data_set.path, data_set.choices)
     files = pd.DataFrame(raw.files)
+    observed = observe_files(data_set.path, raw.checksum)
     return result(
         raw,
         f"{count(len(files), 'file')}, {files['size'].sum() / 1e6:.1f} MB",
@@ -89,7 +91,7 @@ def raw_mnist(data_set: dg.ResourceParam[DataSetResource]):
             "color": raw.data_set.color,
         },
         tables={"files": files},
-    )
+    )._replace(tags=observed)
 
 
 def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:

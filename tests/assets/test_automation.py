@@ -67,6 +67,21 @@ def test_new_values_of_the_files_run_everything_below_them_in_one_tick(
         assert requested() == set()
 
 
+def test_a_run_without_the_observation_records_the_files_that_it_read(
+    own_copy: tuple[Path, Path],
+) -> None:
+    everything, (data, _) = defs.resolve_job_def("everything"), own_copy
+    (data / "dataset.yaml").write_text("title: Other digits")
+    raw = dg.AssetKey("raw_mnist")
+    with dg.DagsterInstance.get() as instance:
+        assert everything.execute_in_process(asset_selection=[raw], instance=instance).success
+        observations = instance.fetch_observations(FILES, limit=10).records
+        due = names(tick(instance).asset_selection)
+        assert "train_digits" in due
+        assert "raw_mnist" not in due
+        assert instance.fetch_observations(FILES, limit=10).records == observations
+
+
 def test_what_failed_runs_again_after_a_change_only(instance: dg.DagsterInstance) -> None:
     version, cursor = "", None
 

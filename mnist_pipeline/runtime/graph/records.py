@@ -3,6 +3,7 @@ computed their values.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -24,6 +25,12 @@ class Recorded(NamedTuple):
     metadata: dict[str, Any]
     tags: Mapping[str, str]
     time: float
+
+
+def observation(key: dg.AssetKey, path: Path, version: str) -> dg.AssetObservation:
+    """The event that records the version of the raw files, as the step `data_directory` does."""
+    metadata: dict[str, Any] = {"path": dg.MetadataValue.path(path), VERSION: version}
+    return dg.AssetObservation(key, metadata=metadata, tags={DATA_VERSION_TAG: version})
 
 
 def latest(

@@ -19,6 +19,7 @@ from mnist_pipeline.runtime.graph.records import (
     VERSION,
     Recorded,
     latest,
+    observation,
     recorded_metadata,
 )
 from mnist_pipeline.runtime.graph.resources import PLACE, data_at, storage_at
@@ -102,11 +103,5 @@ def observe_raw_files(
         return ()
     version = checksum(files)
     if recorded_metadata(instance, [key])[key].get(VERSION) != version:
-        instance.report_runless_asset_event(
-            dg.AssetObservation(
-                key,
-                metadata={"path": dg.MetadataValue.path(path), VERSION: version},
-                tags={DATA_VERSION_TAG: version},
-            )
-        )
+        instance.report_runless_asset_event(observation(key, path, version))
     return files

@@ -4,12 +4,19 @@ import gc
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph.records import VERSION, recorded_metadata
+from mnist_pipeline.runtime.graph.records import (
+    DATA_DIRECTORY,
+    INPUT_VERSION_TAG,
+    VERSION,
+    observation,
+    recorded_metadata,
+)
 from mnist_pipeline.runtime.storage.storage import Described
 
 
@@ -29,7 +36,7 @@ class Step:
     name: str = ""
     # The versions of the inputs as Dagster has recorded them. One query finds all of them, so the
     # recorded versions are those that the step read.
-    inputs: Mapping[dg.AssetKey, str | None] = field(default_factory=dict)
+    inputs: dict[dg.AssetKey, str | None] = field(default_factory=dict)
     seconds: float = 0.0  # of the method
     handed: Handed | None = None  # until the value is stored
 
@@ -63,6 +70,22 @@ def current_step() -> Step:
         step = Step(name, _input_versions(context) if context else {})
         _current.set(step)
     return step
+
+
+def observe_files(path: Path, version: str) -> dict[str, str]:
+    """Record the version of the raw files that the step has read, if it is new; return the tags
+    that name it as the version of the input.
+
+    The button *Materialize all* of a job leaves out `data_directory`, which observes the files.
+    """
+    context, inputs = step_context(), current_step().inputs
+    if context is None:
+        return {}
+    (key,) = (key for key in inputs if key.path[-1] == DATA_DIRECTORY)
+    if inputs[key] != version:
+        context.log_event(observation(key, path, version))
+        inputs[key] = version
+    return {INPUT_VERSION_TAG.format(key.to_user_string()): version}
 
 
 def _input_versions(context: dg.AssetExecutionContext) -> dict[dg.AssetKey, str | None]:
