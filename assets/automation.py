@@ -12,9 +12,7 @@ from .inbox import PICTURES
 
 INBOX_SECONDS = 30
 MAX_RUNS = 20  # per tick of the inbox sensor, which has a minute
-whole_graph = (
-    dg.AssetSelection.all() - dg.AssetSelection.groups(*project.ON_REQUEST)
-) | dg.AssetSelection.assets(DATA_DIRECTORY)
+whole_graph = dg.AssetSelection.all() - dg.AssetSelection.groups(*project.ON_REQUEST)
 
 everything = dg.define_asset_job(
     project.EVERYTHING,
@@ -56,7 +54,7 @@ def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | 
     return rerun(context.instance, project.graph(), within=whole_graph)
 
 
-automation = sensor("automation", whole_graph)
+automation = sensor("automation", whole_graph | dg.AssetSelection.assets(DATA_DIRECTORY))
 
 
 @dg.sensor(

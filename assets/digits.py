@@ -77,21 +77,21 @@ def raw_mnist(data_set: dg.ResourceParam[DataSetResource]):
     Folders have one row per split. Everything that names the data set, its classes or a picture
     reads the names from here.
     """
+    path = data_set.path
     with stopwatch():
-        raw = catalogue.read_raw(data_set.path, data_set.choices)
+        raw = catalogue.read_raw(path, data_set.choices)
     files = pd.DataFrame(raw.files)
-    observed = observe_files(data_set.path, raw.checksum)
     return result(
         raw,
         f"{count(len(files), 'file')}, {files['size'].sum() / 1e6:.1f} MB",
         numbers={
-            DIRECTORY: dg.MetadataValue.path(str(data_set.path)),
+            DIRECTORY: dg.MetadataValue.path(str(path)),
             CHECKSUM: raw.checksum,
             "title": raw.data_set.title,
             "color": raw.data_set.color,
         },
         tables={"files": files},
-    )._replace(tags=observed)
+    )._replace(tags=observe_files(path, raw.checksum))
 
 
 def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:

@@ -19,7 +19,7 @@ def whole_graph(definitions: dg.Definitions) -> AbstractSet[dg.AssetKey]:
     jobs: Any = definitions.jobs
     (selection,) = (job.selection for job in jobs if job.name == EVERYTHING)
     graph = definitions.resolve_asset_graph()
-    return selection.resolve(graph) & graph.executable_asset_keys
+    return selection.resolve(graph) & graph.materializable_asset_keys
 
 
 def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg.AssetKey]:
@@ -37,10 +37,10 @@ def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg
         # Dagster's own parser of selections calls functions that Dagster marks as beta.
         warnings.simplefilter("ignore", dg.BetaWarning)
         selected = dg.AssetSelection.from_string(selection).resolve(graph)
-    selected = selected & graph.executable_asset_keys
+    selected = selected & graph.materializable_asset_keys
     if not selected:
         known = set[str]()
-        for key in graph.executable_asset_keys:
+        for key in graph.materializable_asset_keys:
             known |= {key.to_user_string(), f"group:{graph.get(key).group_name}"}
         problem = unknown(selection, "a selection that matches an asset", known)
         raise CommandError(f"--select: {problem} {EXAMPLES}")

@@ -80,9 +80,8 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
                 )
         retry = dg.RetryPolicy(max_retries=2, delay=RETRY_SECONDS)
         on_request = (f"{name}_{group}" for group in project.ON_REQUEST)
-        selection = (
-            dg.AssetSelection.key_prefixes(name) - dg.AssetSelection.groups(*on_request)
-        ) | dg.AssetSelection.assets([name, DATA_DIRECTORY])
+        selection = dg.AssetSelection.key_prefixes(name) - dg.AssetSelection.groups(*on_request)
+        files = dg.AssetSelection.assets([name, DATA_DIRECTORY])
         job = dg.define_asset_job(
             name,
             selection,
@@ -94,7 +93,7 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             _instance_of_graph(name, place, automation=self.automation),
             jobs=[job],
             resources=project.graph().resources,
-            sensors=[sensor(f"{name}_automation", selection)] if self.automation else [],
+            sensors=[sensor(f"{name}_automation", selection | files)] if self.automation else [],
         )
         if not self.schedule:
             return definitions

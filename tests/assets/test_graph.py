@@ -179,7 +179,7 @@ def test_each_job_selects_what_it_is_for() -> None:
         job.name: {key.to_user_string() for key in job.selection.resolve(ASSETS)}
         for job in defs.jobs or ()
     }
-    on_request = {asset for group in ON_REQUEST for asset in INPUTS[group]}
+    on_request = {asset for group in ON_REQUEST for asset in INPUTS[group]} | {"data_directory"}
     assert (
         jobs.pop(EVERYTHING) == {asset for group in INPUTS.values() for asset in group} - on_request
     )

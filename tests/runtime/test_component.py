@@ -89,7 +89,8 @@ def test_the_names_of_instances_do_not_meet(
     on_request = dg.AssetKey(["web_my_shoes", "labels_to_check"])
     assert automated == found["web_my_shoes"] - {on_request}
     steps = {node.name for node in repository.get_job("2024").nodes}
-    assert steps == {key.path[1] for key in found["2024"]} - {"labels_to_check"}
+    others = {"data_directory", "labels_to_check"}
+    assert steps == {key.path[1] for key in found["2024"]} - others
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_an_instance_without_its_data_fails_alone_and_data_may_have_an_address(
     )
     loaded = load(package, monkeypatch)
     for name in ("here", "there"):
-        assert run(loaded, name, instance, "data_directory", "raw_mnist").success
+        assert run(loaded, name, instance, "raw_mnist").success
     with pytest.raises(DatasetError, match=r"^instance gone: .* does not exist"):
         run(loaded, "gone", instance)
     stored = [Storage(str(tmp_path / "storage" / name)) for name in ("here", "there")]
@@ -178,7 +179,7 @@ def test_an_instance_without_its_data_fails_alone_and_data_may_have_an_address(
     (other, *_) = files.glob(f"{address}/*labels*")
     files.rm(other)
     with pytest.raises(DatasetError):
-        run(loaded, "there", instance, "data_directory", "raw_mnist")
+        run(loaded, "there", instance, "raw_mnist")
 
 
 @pytest.mark.slow

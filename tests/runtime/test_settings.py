@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import threadpoolctl
 
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.instance import InstanceError, prepare
@@ -118,9 +119,10 @@ def test_a_wrong_or_misspelt_setting_is_one_line_that_names_the_right_one(
 def test_the_number_of_threads_reaches_the_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in settings.THREAD_VARIABLES:
         monkeypatch.setenv(name, "2")
-    settings.limit_threads()  # changes no variable of a user
-    assert num_threads() == 2
-    monkeypatch.setenv("MNIST_PIPELINE_THREADS", "3")
-    settings.limit_threads()
-    assert {os.environ[name] for name in settings.THREAD_VARIABLES} == {"3"}
-    assert num_threads() == 3
+    with threadpoolctl.threadpool_limits(user_api="blas"):  # restores the number for other tests
+        settings.limit_threads()  # changes no variable of a user
+        assert num_threads() == 2
+        monkeypatch.setenv("MNIST_PIPELINE_THREADS", "3")
+        settings.limit_threads()
+        assert {os.environ[name] for name in settings.THREAD_VARIABLES} == {"3"}
+        assert num_threads() == 3

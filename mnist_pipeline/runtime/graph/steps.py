@@ -76,7 +76,7 @@ def observe_files(path: Path, version: str) -> dict[str, str]:
     """Record the version of the raw files that the step has read, if it is new; return the tags
     that name it as the version of the input.
 
-    The button *Materialize all* of a job leaves out `data_directory`, which observes the files.
+    A run need not observe the files before.
     """
     context, inputs = step_context(), current_step().inputs
     if context is None:
