@@ -33,9 +33,12 @@ _brief = _Brief()
 _brief.maxlevel = 2
 
 
-def _repr(value: Any) -> str:
+def short_repr(value: Any) -> str:
     """A stored value in one line."""
-    fields = value._asdict() if hasattr(value, "_asdict") else vars(value)
+    if isinstance(value, dict):
+        fields = value
+    else:
+        fields = value._asdict() if hasattr(value, "_asdict") else vars(value)
     texts = ", ".join(f"{name}={_brief.repr(field)}" for name, field in fields.items())
     return f"{type(value).__name__}({texts})"
 
@@ -43,7 +46,7 @@ def _repr(value: Any) -> str:
 def stored_type(kind: T) -> T:
     """Register a class, so that its values can be stored, and give it a repr of one line."""
     _types[kind.__name__] = kind
-    kind.__repr__ = _repr  # type: ignore[method-assign, assignment]  # of any class
+    kind.__repr__ = short_repr  # type: ignore[method-assign, assignment]  # of any class
     return kind
 
 

@@ -93,7 +93,7 @@ def assert_same_values(found: Any, expected: Any) -> None:
     elif isinstance(expected, np.ndarray):
         assert_same_arrays(np.asarray(found), expected)
     else:
-        assert type(found) is type(expected)
+        assert isinstance(found, type(expected))
         if isinstance(expected, (dict, tuple)) and not isinstance(expected, Report):
             assert_same_arrays(found, expected)
         else:

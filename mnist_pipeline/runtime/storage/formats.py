@@ -35,6 +35,12 @@ Blocks = Sequence[bytes | memoryview]  # the content of a file
 PLAIN = {"ndarray": np.ndarray, "dict": dict, "str": str}
 
 
+class Arrays(dict[str, np.ndarray]):
+    """Arrays by name, with a repr of one line."""
+
+    __repr__ = stored_types.short_repr
+
+
 class FormatError(ValueError):
     """A stored value can't be read as a value of its type; the message names the problem."""
 
@@ -128,7 +134,7 @@ def _decode(kind: type[Any] | None, paths: Mapping[str, Path]) -> Any:
 
         return TypeAdapter(kind).validate_json(path.read_bytes())
     arrays = _mapped(path)
-    return kind(arrays) if issubclass(kind, dict) else kind(**_nested(arrays))
+    return Arrays(arrays) if kind is dict else kind(**_nested(arrays))
 
 
 def _mapped(path: Path) -> dict[str, np.ndarray]:
