@@ -10,7 +10,7 @@ from mnist_pipeline.data.records import DigitSet, RawData, checksum
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.automation import OBSERVATION
 from mnist_pipeline.runtime.graph.checks import checks
-from mnist_pipeline.runtime.graph.records import DATA_DIRECTORY, VERSION
+from mnist_pipeline.runtime.graph.records import DATA_DIRECTORY, file_metadata
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import (
     CHECKSUM,
@@ -63,10 +63,8 @@ CHECKS = dict.fromkeys(("train_digits", "test_digits"), LOADED)
 def data_directory(data_set: dg.ResourceParam[DataSetResource]):
     """Observe the version of the files."""
     version = checksum(datasets.reader_of(data_set.path).files())
-    path = dg.MetadataValue.path(data_set.path)
-    return dg.ObserveResult(
-        data_version=dg.DataVersion(version), metadata={"path": path, VERSION: version}
-    )
+    metadata = file_metadata(data_set.path, version)
+    return dg.ObserveResult(data_version=dg.DataVersion(version), metadata=metadata)
 
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"file"}, deps=[DATA_DIRECTORY])

@@ -23,7 +23,7 @@ from mnist_pipeline.data.records import RawFile, checksum
 from mnist_pipeline.methods.table import STORED, model_seconds
 from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
-from mnist_pipeline.runtime.graph.records import origins, recorded_metadata
+from mnist_pipeline.runtime.graph.records import latest, origins
 from mnist_pipeline.runtime.graph.results import CHECKSUM, DIRECTORY
 from mnist_pipeline.runtime.graph.staleness import due_assets, due_partitions, observe_raw_files
 from mnist_pipeline.runtime.storage import storage
@@ -93,7 +93,7 @@ def _check_data(
 
     `--changed` without a selection must not replace the results of another data set either.
     """
-    recorded = recorded_metadata(instance, [RAW])[RAW]
+    recorded = latest(instance, [RAW])[RAW].metadata
     if not files or recorded.get(CHECKSUM) in (None, checksum(files)):
         return
     is_same_directory = recorded[DIRECTORY] == str(configured.data)

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from mnist_pipeline.runtime.graph.records import VERSION, recorded_metadata
+from mnist_pipeline.runtime.graph.records import VERSION, latest
 from mnist_pipeline.runtime.graph.resources import PLACE, storage_at
 from mnist_pipeline.runtime.graph.steps import current_step
 from mnist_pipeline.runtime.storage.storage import stored_key
@@ -89,7 +89,6 @@ class StorageIOManager(dg.ConfigurableIOManager):
         if version is None:
             # In a notebook there may be no instance.
             with contextlib.suppress(dg.DagsterInvariantViolationError):
-                recorded = recorded_metadata(context.instance, [asset], partition)
-                version = recorded[asset].get(VERSION)
+                version = latest(context.instance, [asset], partition)[asset].version
         key = stored_key(asset.path[-1], partition)
         return storage_at(metadata.get(PLACE, {})).read(key, version)

@@ -20,24 +20,36 @@ METADATA = ("seconds", "config", "seed", "recipe", "losses", "reason")  # of a r
 
 
 class Recorded(NamedTuple):
-    """What Dagster has recorded about a value."""
+    """What Dagster has recorded about a value; empty, at the time 0, if it has none."""
 
-    metadata: dict[str, Any]
-    tags: Mapping[str, str]
-    time: float
+    metadata: Mapping[str, Any] = {}
+    tags: Mapping[str, str] = {}
+    time: float = 0.0
+
+    @property
+    def version(self) -> str | None:
+        """The version of the value in the storage, or of the raw files."""
+        return self.metadata.get(VERSION)
 
 
-def observation(key: dg.AssetKey, path: Path, version: str) -> dg.AssetObservation:
-    """The event that records the version of the raw files, as the step `data_directory` does."""
-    metadata: dict[str, Any] = {"path": dg.MetadataValue.path(path), VERSION: version}
-    return dg.AssetObservation(key, metadata=metadata, tags={DATA_VERSION_TAG: version})
+def file_metadata(path: Path, version: str) -> dict[str, Any]:
+    """The metadata of an observation of the raw files."""
+    return {"path": dg.MetadataValue.path(path), VERSION: version}
+
+
+def observe(instance: dg.DagsterInstance, key: dg.AssetKey, path: Path, version: str) -> None:
+    """Record the version of the raw files, if it is new, as the step `data_directory` does."""
+    if latest(instance, [key])[key].version != version:
+        metadata, tags = file_metadata(path, version), {DATA_VERSION_TAG: version}
+        observation = dg.AssetObservation(key, metadata=metadata, tags=tags)
+        instance.report_runless_asset_event(observation)
 
 
 def latest(
-    instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey], partition: str | None = None
+    instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey], partition: str | None = None
 ) -> dict[dg.AssetKey, Recorded]:
-    """The latest materialization of each asset that has one, or of a partition of it, and the
-    latest observation of the raw files.
+    """The latest materialization of each asset, or of a partition of it, and the latest observation
+    of the raw files.
     """
     materialized = [key for key in keys if key.path[-1] != DATA_DIRECTORY]
     observed = [key for key in keys if key.path[-1] == DATA_DIRECTORY]
@@ -51,20 +63,12 @@ def latest(
     for key in observed:
         records = instance.fetch_observations(key, limit=1).records
         events += [record.event_log_entry for record in records]
-    recorded = dict[dg.AssetKey, Recorded]()
+    recorded = dict.fromkeys(keys, Recorded())
     for event in filter(None, events):
         content = event.asset_materialization or event.asset_observation
         metadata = {name: entry.value for name, entry in content.metadata.items()}
         recorded[content.asset_key] = Recorded(metadata, content.tags or {}, event.timestamp)
     return recorded
-
-
-def recorded_metadata(
-    instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey], partition: str | None = None
-) -> dict[dg.AssetKey, dict[str, Any]]:
-    """The metadata of the latest record of each asset, or of a partition of it; see `latest`."""
-    recorded = latest(instance, keys, partition)
-    return {key: recorded[key].metadata if key in recorded else {} for key in keys}
 
 
 def recorded_values(instance: dg.DagsterInstance, definitions: dg.Definitions) -> dict[str, str]:
@@ -77,9 +81,8 @@ def recorded_values(instance: dg.DagsterInstance, definitions: dg.Definitions) -
         definition: Any = graph.get(key).partitions_def
         names = definition and definition.get_partition_keys(dynamic_partitions_store=instance)
         for name in [None] if names is None else names:
-            metadata = recorded_metadata(instance, [key], name)[key]
-            if VERSION in metadata:
-                recorded[stored_key(key.path[-1], name)] = metadata[VERSION]
+            if version := latest(instance, [key], name)[key].version:
+                recorded[stored_key(key.path[-1], name)] = version
     return recorded
 
 

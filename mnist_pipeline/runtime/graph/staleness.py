@@ -16,11 +16,9 @@ from mnist_pipeline.runtime.graph.records import (
     DATA_VERSION_TAG,
     FAILED_CHECK,
     INPUT_VERSION_TAG,
-    VERSION,
     Recorded,
     latest,
-    observation,
-    recorded_metadata,
+    observe,
 )
 from mnist_pipeline.runtime.graph.resources import PLACE, data_at, storage_at
 from mnist_pipeline.runtime.storage.storage import stored_key
@@ -35,9 +33,9 @@ def due_assets(instance: dg.DagsterInstance, definitions: dg.Definitions) -> set
     """
     graph = definitions.resolve_asset_graph()
     keys = [key for key in graph.materializable_asset_keys if not graph.get(key).is_partitioned]
-    recorded = latest(instance, graph.get_all_asset_keys())
+    recorded = latest(instance, [*graph.get_all_asset_keys()])
     with ThreadPoolExecutor() as threads:  # checksums of files release the interpreter's lock
-        due = threads.map(lambda key: _is_due(graph, key, recorded.get(key), recorded), keys)
+        due = threads.map(lambda key: _is_due(graph, key, recorded[key], recorded), keys)
         first = list(compress(keys, due))
     return set(keys) & dg.AssetSelection.assets(*first).downstream().resolve(graph)
 
@@ -47,18 +45,18 @@ def due_partitions(
 ) -> list[str]:
     """The partitions of an asset that are missing or stale, or whose value is damaged."""
     graph = definitions.resolve_asset_graph()
-    node, recorded = cast("Any", graph.get(key)), latest(instance, graph.get_all_asset_keys())
+    node, recorded = cast("Any", graph.get(key)), latest(instance, [*graph.get_all_asset_keys()])
     return [
         name
         for name in node.partitions_def.get_partition_keys(dynamic_partitions_store=instance)
-        if _is_due(graph, key, latest(instance, [key], name).get(key), recorded, name)
+        if _is_due(graph, key, latest(instance, [key], name)[key], recorded, name)
     ]
 
 
 def _is_due(
     graph: Any,
     key: dg.AssetKey,
-    own: Recorded | None,
+    own: Recorded,
     recorded: Mapping[dg.AssetKey, Recorded],
     partition: str | None = None,
 ) -> bool:
@@ -68,12 +66,12 @@ def _is_due(
     The tags of a materialization, which Dagster writes, name the versions of the code and of the
     inputs.
     """
-    if own is None or FAILED_CHECK in own.metadata:
+    if not own.time or FAILED_CHECK in own.metadata:
         return True
     node = graph.get(key)
     if node.code_version and own.tags.get(CODE_VERSION_TAG) != node.code_version:
         return True
-    for source in node.parent_keys & recorded.keys():
+    for source in node.parent_keys:
         if graph.get(source).is_partitioned:
             is_newer = recorded[source].time > own.time
         else:
@@ -82,7 +80,7 @@ def _is_due(
         if is_newer:
             return True
     # Whether the version that Dagster recorded last can be read.
-    storage, version = storage_at(node.metadata.get(PLACE, {})), own.metadata.get(VERSION)
+    storage, version = storage_at(node.metadata.get(PLACE, {})), own.version
     return bool(version and storage.mend(stored_key(key.path[-1], partition), version))
 
 
@@ -101,7 +99,5 @@ def observe_raw_files(
         files = tuple(datasets.reader_of(path).files())
     except DatasetError:
         return ()
-    version = checksum(files)
-    if recorded_metadata(instance, [key])[key].get(VERSION) != version:
-        instance.report_runless_asset_event(observation(key, path, version))
+    observe(instance, key, path, checksum(files))
     return files

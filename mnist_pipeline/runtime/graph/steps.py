@@ -13,9 +13,8 @@ from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.records import (
     DATA_DIRECTORY,
     INPUT_VERSION_TAG,
-    VERSION,
-    observation,
-    recorded_metadata,
+    latest,
+    observe,
 )
 from mnist_pipeline.runtime.storage.storage import Described
 
@@ -82,13 +81,11 @@ def observe_files(path: Path, version: str) -> dict[str, str]:
     if context is None:
         return {}
     (key,) = (key for key in inputs if key.path[-1] == DATA_DIRECTORY)
-    if inputs[key] != version:
-        context.log_event(observation(key, path, version))
-        inputs[key] = version
+    observe(context.instance, key, path, version)
+    inputs[key] = version
     return {INPUT_VERSION_TAG.format(key.to_user_string()): version}
 
 
 def _input_versions(context: dg.AssetExecutionContext) -> dict[dg.AssetKey, str | None]:
     keys = [dep.asset_key for spec in context.assets_def.specs for dep in spec.deps]
-    recorded = recorded_metadata(context.instance, keys)
-    return {key: metadata.get(VERSION) for key, metadata in recorded.items()}
+    return {key: recorded.version for key, recorded in latest(context.instance, keys).items()}
