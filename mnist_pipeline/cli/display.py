@@ -155,17 +155,5 @@ def open_output() -> Iterator[TextIO]:
     except (OSError, AttributeError):  # an object in memory, or a closed output
         yield sys.stdout or io.StringIO()
         return
-    raw, encoding = io.FileIO(descriptor, "w"), sys.stdout.encoding
-    with _Output(io.BufferedWriter(raw), encoding=encoding, errors="replace") as stream:
+    with os.fdopen(descriptor, "w", encoding=sys.stdout.encoding, errors="replace") as stream:
         yield stream
-
-
-class _Output(io.TextIOWrapper):
-    """A text stream that drops what can't be written, so that the run continues."""
-
-    def flush(self) -> None:
-        """Write what is buffered."""
-        try:
-            super().flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
