@@ -10,7 +10,12 @@ from mnist_pipeline.evaluation import versions
 from mnist_pipeline.evaluation.versions import DIGITS, SERVING, Record
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import instance as instances
-from mnist_pipeline.runtime.graph.records import DATA_VERSION_TAG, INPUT_VERSION_TAG, VERSION
+from mnist_pipeline.runtime.graph.records import (
+    DATA_VERSION_TAG,
+    INPUT_VERSION_TAG,
+    VERSION,
+    latest,
+)
 from mnist_pipeline.runtime.settings import Settings
 from mnist_pipeline.runtime.storage import history, storage
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -58,9 +63,7 @@ def _put_back(instance: dg.DagsterInstance, stored: Storage, record: Record, rea
     as stale.
     """
     key = dg.AssetKey(record.asset)
-    event = instance.get_latest_materialization_event(key)
-    latest = event.asset_materialization if event else None
-    tags = {**(latest.tags or {} if latest else {}), DATA_VERSION_TAG: record.data_version}
+    tags = {**latest(instance, [key])[key].tags, DATA_VERSION_TAG: record.data_version}
     if CHAMPION in record.inputs:
         tags[INPUT_VERSION_TAG.format(CHAMPION)] = record.inputs[CHAMPION]
     plain = {name: value for name, value in record.metadata.items() if not isinstance(value, dict)}

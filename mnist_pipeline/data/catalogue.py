@@ -14,6 +14,7 @@ from mnist_pipeline.data.datasets import DatasetError, reader_of
 from mnist_pipeline.data.findings import problems
 from mnist_pipeline.data.reader import SPLITS, Reader, Split
 from mnist_pipeline.data.records import DataSet, RawData
+from mnist_pipeline.utils.printable import one_line
 
 # The labels that most of five reviewers rejected: C. G. Northcutt, A. Athalye, J. Mueller,
 # "Pervasive label errors in test sets destabilize machine learning benchmarks", 2021; the reviews
@@ -137,7 +138,7 @@ def _downloaded(known: DataSet, split: Split, scratch: Path) -> dict[str, Any]:
         publish = getattr(published, str(known.publisher))
         digits = publish(scratch, train=split == "train", download=True)
     except (OSError, RuntimeError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error) or type(error).__name__
         raise DatasetError(
             f"{known.name} can't be fetched: torchvision's host for it does not answer ({reason}); "
             "get its files in another way, and set MNIST_PIPELINE_DATA to them"

@@ -78,8 +78,7 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> None:
     """
     import dagster as dg
 
-    unfinished = [
-        dg.DagsterRunStatus[name] for name in ("NOT_STARTED", "STARTING", "STARTED", "CANCELING")
-    ]
-    for run in instance.get_runs(dg.RunsFilter(statuses=unfinished, tags=RUN_TAGS)):
+    from mnist_pipeline.runtime.graph.automation import UNFINISHED
+
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED, tags=RUN_TAGS)):
         instance.report_run_failed(run, ENDED)
