@@ -64,9 +64,12 @@ def current_step() -> Step:
         # traceback of that error is part of a cycle, which keeps the frames of the last step, and
         # so its value.
         gc.collect(0)
+        step = Step(name)
         if context:
             settings.limit_threads()
-        step = Step(name, _input_versions(context) if context else {})
+            keys = [dep.asset_key for spec in context.assets_def.specs for dep in spec.deps]
+            recorded = latest(context.instance, keys)
+            step.inputs = {key: recorded[key].version for key in keys}
         _current.set(step)
     return step
 
@@ -84,8 +87,3 @@ def observe_files(path: Path, version: str) -> dict[str, str]:
     observe(context.instance, key, path, version)
     inputs[key] = version
     return {INPUT_VERSION_TAG.format(key.to_user_string()): version}
-
-
-def _input_versions(context: dg.AssetExecutionContext) -> dict[dg.AssetKey, str | None]:
-    keys = [dep.asset_key for spec in context.assets_def.specs for dep in spec.deps]
-    return {key: recorded.version for key, recorded in latest(context.instance, keys).items()}
