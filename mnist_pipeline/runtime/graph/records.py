@@ -48,11 +48,10 @@ def observe(instance: dg.DagsterInstance, key: dg.AssetKey, path: Path, version:
 def latest(
     instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey], partition: str | None = None
 ) -> dict[dg.AssetKey, Recorded]:
-    """The latest materialization of each asset, or of a partition of it, and the latest observation
-    of the raw files.
+    """The latest materialization of each asset, or of a partition of it; of the raw files, and of
+    other assets that are only observed, the latest observation.
     """
     materialized = [key for key in keys if key.path[-1] != DATA_DIRECTORY]
-    observed = [key for key in keys if key.path[-1] == DATA_DIRECTORY]
     if partition is None:
         entries = [record.asset_entry for record in instance.get_asset_records(materialized)]
         events: list[Any] = [entry.last_materialization for entry in entries]
@@ -60,7 +59,8 @@ def latest(
         filters = [dg.AssetRecordsFilter(key, asset_partitions=[partition]) for key in materialized]
         found = [instance.fetch_materializations(wanted, limit=1) for wanted in filters]
         events = [record.event_log_entry for result in found for record in result.records]
-    for key in observed:
+    found_keys = {event.asset_materialization.asset_key for event in events if event}
+    for key in () if partition else set(keys) - found_keys:
         records = instance.fetch_observations(key, limit=1).records
         events += [record.event_log_entry for record in records]
     recorded = dict.fromkeys(keys, Recorded())

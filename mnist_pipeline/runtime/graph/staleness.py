@@ -72,6 +72,8 @@ def _is_due(
     if node.code_version and own.tags.get(CODE_VERSION_TAG) != node.code_version:
         return True
     for source in node.parent_keys:
+        if not recorded[source].time:  # an asset that other programs write, and nobody observes
+            continue
         if graph.get(source).is_partitioned:
             is_newer = recorded[source].time > own.time
         else:

@@ -1,0 +1,29 @@
+"""What is due, of assets that read what other programs write."""
+
+import dagster as dg
+
+from mnist_pipeline.runtime.graph.staleness import due_assets
+
+
+def test_an_asset_is_due_after_an_observation_of_another_version(
+    instance: dg.DagsterInstance,
+) -> None:
+    version = "first"
+
+    @dg.multi_observable_source_asset(specs=[dg.AssetSpec("observed")])
+    def observed() -> dg.ObserveResult:
+        return dg.ObserveResult(data_version=dg.DataVersion(version))
+
+    @dg.asset(deps=["observed", "never_observed"])
+    def reader() -> None:
+        pass
+
+    graph = dg.Definitions([observed, reader, dg.AssetSpec("never_observed")])
+    job = graph.resolve_implicit_global_asset_job_def()
+    due = []
+    for version in ("first", "first", "second"):  # noqa: B007
+        job.execute_in_process(asset_selection=[dg.AssetKey("observed")], instance=instance)
+        due.append(due_assets(instance, graph) == {reader.key})
+        job.execute_in_process(asset_selection=[reader.key], instance=instance)
+        due.append(bool(due_assets(instance, graph)))
+    assert due == [True, False, False, False, True, False]
