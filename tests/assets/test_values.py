@@ -51,14 +51,10 @@ def test_a_notebook_reads_stored_values_without_an_instance(
     np.testing.assert_array_equal(digits.images, small_train.images)
 
 
-@pytest.mark.parametrize("name", ["memory", "files"])
 def test_another_io_manager_stores_the_same_values_and_nothing_is_in_the_storage(
-    name: str, storage: Path, tmp_path: Path, small_train: DigitSet
+    storage: Path, tmp_path: Path, small_train: DigitSet
 ) -> None:
-    others = {
-        "memory": dg.mem_io_manager,
-        "files": dg.FilesystemIOManager(base_dir=str(tmp_path / "pickles")),
-    }
-    found = run(**{STORAGE: others[name]}).asset_value("data_mean")
+    other = dg.FilesystemIOManager(base_dir=str(tmp_path / "pickles"))
+    found = run(**{STORAGE: other}).asset_value("data_mean")
     np.testing.assert_array_equal(found, mean(small_train.images))
     assert not storage.exists()

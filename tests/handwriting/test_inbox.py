@@ -16,12 +16,6 @@ def put(path: Path, content: bytes = b"content", age: float = 60) -> Path:
     return path
 
 
-def test_files_are_listed_oldest_first_and_stay_where_they_are(tmp_path: Path) -> None:
-    new, old = put(tmp_path / "new.png", age=60), put(tmp_path / "old.png", age=90)
-    assert list(list_pictures(tmp_path).values()) == [old, new]
-    assert sorted(tmp_path.iterdir()) == [new, old]
-
-
 def test_the_key_follows_from_the_name_and_the_content(tmp_path: Path) -> None:
     first = make_key(put(tmp_path / "a.png", age=60))
     assert make_key(put(tmp_path / "a.png", age=30)) == first

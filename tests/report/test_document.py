@@ -28,11 +28,9 @@ def test_errors_and_points_are_listed_with_their_places(
             error["true_label"] == true[error["index"]] != error["predicted_label"]
             for error in errors
         )
-        if hasattr(found, "probabilities"):
-            assert all(
-                error["probability"] == found.probabilities[error["index"]].max()
-                for error in errors
-            )
+        assert all(
+            error["probability"] == found.probabilities[error["index"]].max() for error in errors
+        )
     scatter = composed["pca"]["scatter"]
     np.testing.assert_array_equal(scatter["label"], values["train_digits"].labels[scatter["index"]])
     np.testing.assert_array_equal(

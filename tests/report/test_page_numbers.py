@@ -149,12 +149,6 @@ def test_the_page_doubts_answers_as_the_recognizer_does(page: Page, values: Valu
     )
 
 
-def test_a_sample_of_the_test_images_of_the_page_is_fair(page: Page, values: Values) -> None:
-    places = page.evaluate("loaded.then(({ arrays }) => arrays.facts.testSample)")
-    sampled = robustness.sample(len(values["test_digits"].labels), arrays.NUM_SAMPLED)
-    assert sorted(loaded(page, "test.indices")[places]) == sorted(sampled)
-
-
 def test_a_picture_becomes_the_image_that_python_makes_of_it(page: Page, values: Values) -> None:
     image = values["test_digits"].images[0]
     enlarged = 255 - np.asarray(Image.fromarray(image).resize((220, 220)))

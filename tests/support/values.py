@@ -26,8 +26,6 @@ COMPARISON = scores.compare(LABELS, {"knn": GUESSES, "cnn": LABELS}, EVALUATIONS
 ARRAYS = {
     "bytes": RNG.integers(0, 256, (3, 28, 28)).astype(np.uint8),
     "float32": RNG.standard_normal((5, 7)).astype(np.float32),
-    "float64": RNG.standard_normal(784),
-    "booleans": RNG.random((4, 4)) < 0.5,
     "columns first": np.asfortranarray(RNG.standard_normal((6, 4))),
     "a strided view": RNG.standard_normal((6, 8))[::2, ::-3],
     "no rows": np.zeros((0, 784), np.float32),
