@@ -130,7 +130,8 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
     assert stored.read("projections").shape[1] == 7
     assert len(stored.records("projections")) == 1
     assert "Everything" not in invoke(*command, "--changed")  # only the selection is in sync
-    for wrong in ("ops: [[[[", "resources: 3", "- 1"):
+    out_of_range = "ops: {projections: {config: {num_components: 1}}}"
+    for wrong in (out_of_range, "ops: [[[[", "resources: 3", "- 1"):
         file.write_text(wrong)
         (line,) = invoke(*command, code=1).splitlines()
         assert "--config" in line

@@ -1,16 +1,12 @@
 """What a run configuration may say is checked before the first asset runs."""
 
-from pathlib import Path
-
 import pytest
 import yaml
-from support.graph_fixtures import invoke
 
 from assets.definitions import defs
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.cli.run_config import check_config
 from mnist_pipeline.cli.selection import select_assets
-from mnist_pipeline.runtime.storage.storage import Storage
 
 # The asset or resource, the setting, the value, and the words in the message if these differ.
 REFUSED = """
@@ -107,11 +103,3 @@ def test_values_in_range_of_variables_too_are_accepted(monkeypatch: pytest.Monke
         execution: {config: {retries: {disabled: {}}}}
     """
     check_config(yaml.safe_load(config), defs, select_assets(defs, "*"))
-
-
-def test_the_command_runs_nothing_if_a_value_is_out_of_range(storage: Path, tmp_path: Path) -> None:
-    file = tmp_path / "run.yaml"
-    file.write_text("ops: {softmax_model: {config: {epochs: -5}}}")
-    (line,) = invoke("run", "--config", str(file), code=1).splitlines()
-    assert "softmax_model" in line
-    assert Storage(str(storage)).keys() == []

@@ -8,12 +8,10 @@ import dagster as dg
 import fsspec
 import pytest
 from support.graph_fixtures import invoke
-from support.idx import write_idx
 from support.shapes import write_shapes
 
 from assets.definitions import defs
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import component
 from mnist_pipeline.runtime.project import PROJECT, GraphError
@@ -167,53 +165,22 @@ def test_an_instance_without_its_data_fails_alone_and_data_may_have_an_address(
     files = fsspec.filesystem("memory")
     files.put(str(slice_directory), address.removeprefix("memory:/"), recursive=True)
     package = project(
-        tmp_path, here=f"data: '{slice_directory}'", gone="data: gone", there=f"data: {address}"
+        tmp_path,
+        here=f"data: '{slice_directory}'",
+        gone="data: gone",
+        there=f"{{data: '{address}', storage: results}}",
     )
     loaded = load(package, monkeypatch)
     for name in ("here", "there"):
         assert run(loaded, name, instance, "raw_mnist").success
     with pytest.raises(DatasetError, match=r"^instance gone: .* does not exist"):
         run(loaded, "gone", instance)
-    stored = [Storage(str(tmp_path / "storage" / name)) for name in ("here", "there")]
+    stored = [Storage(str(tmp_path / place)) for place in ("storage/here", "results")]
     assert len({storage.read("raw_mnist").checksum for storage in stored}) == 1
     (other, *_) = files.glob(f"{address}/*labels*")
     files.rm(other)
     with pytest.raises(DatasetError):
         run(loaded, "there", instance, "raw_mnist")
-
-
-@pytest.mark.slow
-def test_two_data_sets_in_one_project_do_not_change_the_values_of_each_other(
-    finished: Path,
-    slice_directory: Path,
-    small_train: DigitSet,
-    small_test: DigitSet,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    instance: dg.DagsterInstance,
-) -> None:
-    inverted = [
-        digits._replace(images=digits.images[:, ::-1]) for digits in (small_train, small_test)
-    ]
-    write_idx(tmp_path / "turned", *inverted)
-    package = project(
-        tmp_path,
-        digits=f"{{data: '{slice_directory}'}}",
-        turned="{data: turned, storage: results}",
-    )
-    loaded, alone = load(package, monkeypatch), Storage(str(finished))
-    names = ("softmax_evaluation", "knn_evaluation", "projections", "reconstructions")
-    above = dg.AssetSelection.assets(*names).upstream().resolve(PLAIN)
-    selected = sorted(key.path[-1] for key in above & PLAIN.materializable_asset_keys)
-    for name, place in (("turned", "results"), ("digits", "storage/digits")):
-        assert run(loaded, name, instance, *selected).success
-        stored = Storage(str(tmp_path / place))
-        assert stored.keys() == selected
-        same = {key for key in selected if stored.current(key) == alone.current(key)}
-        if name == "digits":
-            assert same == {*selected}
-        else:
-            assert "softmax_model" not in same
 
 
 def test_the_colours_of_an_instance_are_those_of_its_attributes(

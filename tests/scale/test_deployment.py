@@ -18,8 +18,16 @@ from urllib.error import URLError
 
 import pytest
 import yaml
-from support.served import until
-from support.servers import RUN_SECONDS, Postgres, configure, example, free_port, missing, unset
+from support.servers import (
+    RUN_SECONDS,
+    Postgres,
+    configure,
+    example,
+    free_port,
+    missing,
+    unset,
+    until,
+)
 
 from mnist_pipeline.runtime.instance import CONFIGURATION
 from mnist_pipeline.runtime.project import PROJECT

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.served import until
-from support.servers import Postgres, command, configure, variables
+from support.servers import Postgres, command, configure, until, variables
 
 from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage

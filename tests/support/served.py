@@ -6,19 +6,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.web import LOCALHOST
-from support.servers import free_port
+from support.servers import START_SECONDS, free_port, until
 
 # Python's `-m` would import from the current directory.
 PROGRAM = (sys.executable, Path(sys.executable).with_name("mnist-pipeline"))
-START_SECONDS, STOP_SECONDS = 120, 30
+STOP_SECONDS = 30
 LAUNCH = """mutation { launchRun(executionParams: {
   selector: {
     repositoryName: "__repository__", repositoryLocationName: "mnist-pipeline",
@@ -91,11 +90,3 @@ def run_raw_mnist(address: str) -> None:
     """Launch a run of the first asset as the UI does, and wait until it has succeeded."""
     assert query(address, LAUNCH) == {"launchRun": {"__typename": "LaunchRunSuccess"}}
     until(lambda: query(address, RUNS)["runsOrError"]["results"] == [{"status": "SUCCESS"}])
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + START_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -18,7 +18,7 @@ import yaml
 from mnist_pipeline.runtime.project import PROJECT
 
 RUN_SECONDS = 600
-START_SECONDS = 60
+START_SECONDS = 120
 
 
 def missing(what: str) -> NoReturn:
@@ -33,6 +33,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + START_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
 
 
 class Postgres(NamedTuple):
@@ -73,13 +81,8 @@ def postgres() -> Iterator[Postgres]:
             [*user, found[-1] / "postgres", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", home]
         )
         try:
-            deadline = time.monotonic() + START_SECONDS
-            while subprocess.run(
-                [found[-1] / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port], check=False
-            ).returncode:
-                assert server.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+            ready = [found[-1] / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port]
+            until(lambda: subprocess.run(ready, check=False).returncode == 0)
             server_at = ["-h", "127.0.0.1", "-p", port, "-U", "digits"]
             subprocess.run([found[-1] / "createdb", *server_at, "digits"], check=True)
             yield Postgres(port, found[-1], server)

@@ -20,7 +20,6 @@ from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.runtime.web import LOCALHOST, draw
-from mnist_pipeline.runtime.web.middleware.bodies import MAX_BODY
 from mnist_pipeline.runtime.web.server import application
 
 LINE = [(0.03, 0.25, 0.28, 0.5), (0.36, 0.25, 0.28, 0.5), (0.69, 0.25, 0.28, 0.5)]
@@ -110,27 +109,19 @@ def test_examples_are_test_images_of_each_class_that_are_read_without_doubt(
 
 
 BAD = {
-    "nothing": (400, b""),
-    "no object": (400, b"[7]"),
-    "a number": (400, b'{"picture": 7}'),
-    "not base64": (400, b'{"picture": "data:image/png;base64,?"}'),
-    "text": (400, f'{{"picture": "{uri(b"seven")}"}}'.encode()),
-    "half a picture": (400, f'{{"picture": "{uri(PNG[: len(PNG) // 2])}"}}'.encode()),
-    "too many pixels": (
-        400,
-        f'{{"picture": "{uri(encoded(Image.new("1", (20_000, 20_000))))}"}}'.encode(),
-    ),
-    "objects in objects": (400, b'{"picture": ' * 100_000),
-    "too many bytes": (413, b" " * (MAX_BODY + 1)),
+    "nothing": b"",
+    "no object": b"[7]",
+    "a number": b'{"picture": 7}',
+    "not base64": b'{"picture": "data:image/png;base64,?"}',
+    "text": f'{{"picture": "{uri(b"seven")}"}}'.encode(),
+    "objects in objects": b'{"picture": ' * 100_000,
 }
 
 
-@pytest.mark.parametrize(("status", "sent"), BAD.values(), ids=BAD)
-def test_other_data_is_refused_in_one_line(
-    status: int, sent: bytes, client: TestClient, able: Path
-) -> None:
+@pytest.mark.parametrize("sent", BAD.values(), ids=BAD)
+def test_other_data_is_refused_in_one_line(sent: bytes, client: TestClient, able: Path) -> None:
     answer = client.post(draw.READ, content=sent)
-    assert answer.status_code == status
+    assert answer.status_code == 400
     (error,) = answer.json()["errors"]
     assert "\n" not in error["message"]
 

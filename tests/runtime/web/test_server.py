@@ -133,7 +133,7 @@ def test_no_response_can_be_framed_sniffed_or_shared(
     assert found["Cache-Control"] in ("no-store", "private")
 
 
-@pytest.mark.parametrize("path", ["/graphql", REPORTED])
+@pytest.mark.parametrize("path", ["/graphql", REPORTED, draw.READ])
 def test_a_body_that_is_too_large_is_refused(path: str, ui: TestClient) -> None:
     sent = json.dumps({"query": MUTATION, "description": ""}).encode()
     headers = {"Origin": OWN, "Content-Type": "application/json"}
