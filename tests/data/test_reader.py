@@ -40,7 +40,7 @@ BLANK = encoded(np.zeros((28, 28), np.uint8))
 PARQUET_FILE = "train-00000-of-00001.parquet"
 
 
-@pytest.mark.parametrize("values", [("10", "9", "100"), ("owl", "cat", "dog"), (7, 3, 12)])
+@pytest.mark.parametrize("values", [("10", "9", "100"), ("owl", "None", "nan"), (2**40, 3, 12)])
 def test_labels_without_names_are_sorted_and_are_the_names(
     values: tuple[Any, ...], tmp_path: Path
 ) -> None:

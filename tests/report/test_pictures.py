@@ -4,8 +4,6 @@ import base64
 import io
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from mnist_pipeline.data.records import DataSet
@@ -51,17 +49,3 @@ def test_signed_values_are_red_above_zero_transparent_at_zero_and_blue_below() -
 def test_a_scale_that_is_larger_than_the_values_makes_their_colours_weaker() -> None:
     (pixel,) = np.asarray(_image(pictures.diverging(np.array([[1.0]]), 2.0)).convert("RGBA"))[0]
     assert 120 < pixel[3] < 135
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(0, 499), max_size=60))
-def test_every_image_of_an_atlas_is_at_its_position(indices: list[int]) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (500, 3, 3), dtype=np.uint8)
-    atlas = pictures.Atlas(images, indices)
-    levels = _levels(atlas.uri)
-    assert min(atlas.rows, atlas.columns) >= 2  # else a position in percent is undefined
-    for index in indices:
-        x, y = (float(share.rstrip("%")) / 100 for share in atlas.position(index).split())
-        row, column = round(y * (atlas.rows - 1)), round(x * (atlas.columns - 1))
-        cell = levels[3 * row : 3 * (row + 1), 3 * column : 3 * (column + 1)]
-        assert np.abs(cell - (255.0 - images[index])).max() <= 9  # of 16 grey levels

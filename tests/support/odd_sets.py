@@ -8,12 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
-
-from support.sources import encoded
 
 Write = Callable[[Path, np.random.Generator], Path]
 Pictures = Sequence[Image.Image]
@@ -120,25 +115,6 @@ def split_archive(train: Iterable[int], test: Iterable[int]) -> Write:
     return write_archive
 
 
-def columns(labels: Sequence[Any]) -> Write:
-    """A Parquet file with two labels in turn."""
-
-    def write_columns(root: Path, rng: np.random.Generator) -> Path:
-        images = [encoded(image) for image in levels(rng, 4 * PER_CLASS)]
-        column = pa.array([*labels] * (2 * PER_CLASS))
-        pq.write_table(pa.table({"image": images, "label": column}), root / "set.parquet")
-        return root
-
-    return write_columns
-
-
-def pixels(root: Path, rng: np.random.Generator) -> Path:
-    """A CSV file of 16×16 pixels, and texts for labels."""
-    frame = pd.DataFrame(levels(rng, 4 * PER_CLASS, (16, 16)).reshape(-1, 256))
-    frame.assign(label=["sí", "no"] * (2 * PER_CLASS)).to_csv(root / "set.csv", index=False)
-    return root
-
-
 def byte_names(root: Path, rng: np.random.Generator) -> Path:
     """The names of folders are bytes in Latin-1, as old archives unpack them."""
     return write(root, {os.fsdecode(name): pictures(rng, len(name)) for name in (b"caf\xe9", b"a")})
@@ -157,15 +133,6 @@ def mixed(root: Path, rng: np.random.Generator) -> Path:
 def animated(root: Path, rng: np.random.Generator) -> Path:
     second = pictures(rng, 1, 1)
     return painted(picture, suffix="gif", save_all=True, append_images=second)(root, rng)
-
-
-def duplicates(root: Path, rng: np.random.Generator) -> Path:
-    same = pictures(rng, 0)
-    return write(root, {"a": same, "b": same, "c": same[:4] + pictures(rng, 2)})
-
-
-def unequal_classes(root: Path, rng: np.random.Generator) -> Path:
-    return write(root, {"few": pictures(rng, 0, 2), "many": pictures(rng, 1, 80)})
 
 
 def many_classes(root: Path, rng: np.random.Generator) -> Path:
@@ -192,8 +159,6 @@ ODD_SETS: dict[str, Write] = {
         root, {name: pictures(rng, label, 2) for label, name in enumerate("ab")}
     ),
     "256 classes": many_classes,
-    "classes of very different sizes": unequal_classes,
-    "duplicates in several classes": duplicates,
     "white": plain("RGB", "white"),
     "fully transparent": plain("RGBA", (0, 0, 0, 0)),
     "one pixel": painted(lambda rng, label: picture(rng, label, (1, 1))),
@@ -204,15 +169,11 @@ ODD_SETS: dict[str, Write] = {
     "an archive of truth values": archive(lambda images: images > 100),
     "an archive of large numbers": archive(lambda images: images * 1e300),
     "an archive with four channels": archive(lambda images: images, (28, 28, 4)),
-    "an archive of zeros": archive(lambda images: images * 0),
     "labels below 0": archive(lambda images: images, label=lambda labels: labels - 1),
     "labels that are truth values": archive(lambda images: images, label=lambda labels: labels > 0),
     "one class per split": split_archive([0] * 9, [1] * 9),
     "one test image": split_archive([0, 1] * 9, [1]),
     "one training image per class": split_archive([0, 1], [0, 1] * 9),
-    "a table of pixels": pixels,
-    "columns of texts": columns(["None", "nan"]),
-    "columns of large labels": columns([2**40, -(2**40)]),
     "a title": beside(named("a", "b"), "dataset.yaml", 'title: "<i>\\e[1m $x$ {{ 1 }}"\n'),
     "pictures converted as handwriting": beside(named("a", "b"), "dataset.yaml", "fit: mnist\n"),
     "a number for a title": beside(named("a", "b"), "dataset.yaml", "title: .nan\nnoun: 0x1f\n"),

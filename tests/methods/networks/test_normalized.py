@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_pipeline.data.held_out import split
 from mnist_pipeline.methods.networks import prediction, training
 from mnist_pipeline.methods.networks.modules import construct
 from mnist_pipeline.methods.networks.normalized import add_batch_norm, fold_batch_norm
 from mnist_pipeline.methods.table import MODELS
 
-RECIPE = training.Recipe(epochs=10, batch_size=32, learning_rate=2e-3, batch_norm=True)
 LABELS = np.arange(120) % 3
 SETTINGS = {"recipe": "default", "epochs": 10, "batch_size": None, "learning_rate": None}
 
@@ -39,19 +37,6 @@ def test_the_folded_network_alone_gives_the_same_logits(kind: str, images: np.nd
     torch.testing.assert_close(
         prediction.logits(model, pixels, "float32"), expected, rtol=1e-5, atol=1e-5
     )
-
-
-@pytest.mark.parametrize("kind", ["mlp", "cnn"])
-def test_a_network_that_trained_with_batch_norm_is_stored_and_answers_as_a_plain_one(
-    kind: str, images: np.ndarray
-) -> None:
-    model = training.build(construct, kind, 3, images.shape[1:])
-    names = training.weights(model).keys()
-    history = training.train(model, images, LABELS, RECIPE, validation_size=30)
-    assert training.weights(model).keys() == names
-    _, held_out = split(LABELS, 30)
-    right = training.predict_probabilities(model, images[held_out]).argmax(1) == LABELS[held_out]
-    assert history.epochs[-1].validation_accuracy == np.mean(right) > 0.5
 
 
 @pytest.mark.parametrize("batch_size", [1, None])
