@@ -55,14 +55,8 @@ def test_the_sheet_shows_photos_as_they_are_and_names_their_files(
         assert min(np.abs(mean - color).max() for mean in means) < 20
 
 
-def test_json_has_all_findings(animals: Path) -> None:
-    document = json.loads(invoke("inspect", "--json", str(animals)))
-    assert document["usable"]
-    assert document["class_names"] == list(NAMES)
-    assert np.sum([*document["counts"].values()]) == 90
-
-
 def test_a_set_that_a_run_could_not_use_has_exit_code_1_and_the_reason(animals: Path) -> None:
+    assert json.loads(invoke("inspect", "--json", str(animals)))["usable"]
     (animals / "dog" / "broken.png").write_bytes(b"<html>")
     assert "dog/broken.png" in invoke("inspect", str(animals), code=1)
     document = json.loads(invoke("inspect", "--json", str(animals), code=1))

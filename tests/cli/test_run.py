@@ -87,7 +87,6 @@ def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
     assert delete == str(record)
     again = materialized(invoke(*command.split()))
     assert again == {key.to_user_string() for key in below.resolve(defs.resolve_asset_graph())}
-    assert not {"data_mean", "softmax_model", "cnn_model"} & again
     record.unlink()
     assert f"{len([*directory.glob('*/*/runs/*.json')])} records" in invoke("verify")
     assert materialized(invoke("run", "--changed")) == set()

@@ -115,7 +115,6 @@ def test_another_data_set_is_described_by_its_own_words(values: Values) -> None:
             "whole picture|28×28 pixels in colour|#ff8000",
             "bright on black|grey levels|ink",
         ),
-        (DataSet(whole_pictures=True), "whole picture|28×28 grey levels", "bright on black|colour"),
     ],
 )
 def test_the_card_says_how_a_picture_is_converted(
