@@ -54,7 +54,6 @@ NAMED = {
         tested=np.array([3, 1]),
         novelty={"means": RNG.random((10, 200)).astype(np.float32)},
     ),
-    "a dict": {"images": ARRAYS["bytes"], "scale": np.array([0.5])},
     "a dict of empty arrays": {"images": ARRAYS["no rows"]},
     "a dict of every type": {dtype: np.arange(3).astype(dtype) for dtype in (*"?bBhHiIlLqQefdF",)},
 }
