@@ -1,7 +1,7 @@
 """The only module that imports private names of Dagster.
 
-Each says why it needs them, and which public name would replace them. Imports are inside the
-functions, so that a command loads only the parts of Dagster that it uses.
+Each function and class says why it needs them, and which public name would replace them. What only
+the web server needs is imported inside its functions.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 INDEX = "index"  # the file of the events of all assets
+BUSY_SECONDS = 30  # that a process waits for another one that writes, as in Dagster's own log
 CHECK_FAILED = "dagster._core.errors.DagsterAssetCheckFailedError"  # a blocking check
 
 
@@ -124,7 +125,8 @@ class OpenEventLog(SqliteEventLogStorage):
                     pass
                 for earlier in self._engines.keys() - {INDEX}:
                     self._engines.pop(earlier).dispose()
-                self._engines[name] = engine = create_engine(self.conn_string_for_shard(name))
+                url, options = self.conn_string_for_shard(name), {"timeout": BUSY_SECONDS}
+                self._engines[name] = engine = create_engine(url, connect_args=options)
                 event.listen(engine, "connect", _relax)
             with self._engines[name].begin() as connection:
                 yield connection

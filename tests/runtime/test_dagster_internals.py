@@ -4,6 +4,9 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from sqlalchemy import text
+
 from mnist_pipeline.runtime import dagster_internals
 from mnist_pipeline.runtime.project import PROJECT
 
@@ -44,3 +47,17 @@ def test_no_other_module_uses_private_names() -> None:
         if path != MODULE
     }
     assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_the_open_event_log_waits_for_other_writers_as_long_as_dagsters_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    log = dagster_internals.OpenEventLog()
+    waits = []
+    for own in (log, super(dagster_internals.OpenEventLog, log)):
+        for connection in (own.index_connection(), own.run_connection("run")):
+            with connection as opened:
+                waits.append(opened.execute(text("PRAGMA busy_timeout")).scalar())
+    log.dispose()
+    assert len(set(waits)) == 1
