@@ -62,9 +62,11 @@ CHECKS = dict.fromkeys(("train_digits", "test_digits"), LOADED)
 )
 def data_directory(data_set: dg.ResourceParam[DataSetResource]):
     """Observe the version of the files."""
-    version = checksum(datasets.reader_of(data_set.path).files())
-    metadata = file_metadata(data_set.path, version)
-    return dg.ObserveResult(data_version=dg.DataVersion(version), metadata=metadata)
+    path = data_set.path
+    version = checksum(datasets.reader_of(path).files())
+    return dg.ObserveResult(
+        data_version=dg.DataVersion(version), metadata=file_metadata(path, version)
+    )
 
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"file"}, deps=[DATA_DIRECTORY])

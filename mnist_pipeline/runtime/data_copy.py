@@ -10,7 +10,7 @@ from mnist_pipeline.utils import places
 from mnist_pipeline.utils.printable import one_line
 
 
-def local_path(data: str | Path) -> Path:
+def local_copy(data: str | Path) -> Path:
     """The directory or file of a data set; an address is copied into the user's cache, and again
     after a change of its files.
 

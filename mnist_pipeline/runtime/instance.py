@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -76,9 +76,16 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> None:
     The caller has the lock, so their processes have died. Dagster's daemon does the same with the
     runs that it launched.
     """
+    for run in unfinished_runs(instance, RUN_TAGS):
+        instance.report_run_failed(run, ENDED)
+
+
+def unfinished_runs(
+    instance: dg.DagsterInstance, tags: Mapping[str, str] = {}
+) -> Sequence[dg.DagsterRun]:
+    """The runs with these tags that wait or run, as far as Dagster knows."""
     import dagster as dg
 
-    from mnist_pipeline.runtime.graph.automation import UNFINISHED
-
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED, tags=RUN_TAGS)):
-        instance.report_run_failed(run, ENDED)
+    names = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
+    statuses = [dg.DagsterRunStatus[name] for name in names]
+    return instance.get_runs(dg.RunsFilter(statuses=statuses, tags=tags))

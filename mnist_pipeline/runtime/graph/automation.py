@@ -10,12 +10,9 @@ from typing import Any
 import dagster as dg
 
 from mnist_pipeline.runtime.graph.staleness import due_assets, observe_raw_files
+from mnist_pipeline.runtime.instance import unfinished_runs
 from mnist_pipeline.runtime.project import ON_REQUEST
 
-UNFINISHED = [
-    dg.DagsterRunStatus[name]
-    for name in ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
-]
 condition: Any = dg.AutomationCondition
 # The files are observed every hour.
 OBSERVATION = condition.cron_tick_passed("0 * * * *") & ~condition.in_progress()
@@ -61,7 +58,7 @@ def rerun(
     """The request of a schedule: run what is due in a selection, if none of it is running."""
     selected = within.resolve(definitions.resolve_asset_graph())
     jobs = {job.name for job in definitions.jobs or ()}
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+    for run in unfinished_runs(instance):
         # A run of a whole job has no selection.
         if selected & run.asset_selection if run.asset_selection else run.job_name in jobs:
             return dg.SkipReason(f"run {run.run_id} of {run.job_name} is unfinished")

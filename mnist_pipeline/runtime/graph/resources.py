@@ -13,7 +13,7 @@ from pydantic import Field
 
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.data_copy import local_path
+from mnist_pipeline.runtime.data_copy import local_copy
 from mnist_pipeline.runtime.graph.steps import step_context
 from mnist_pipeline.runtime.project import REPORT
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -38,7 +38,7 @@ def data_at(place: Mapping[str, Any]) -> Path:
 
     Raises DatasetError if an instance has none, or if its address can't be read.
     """
-    path = local_path(place.get("data") or settings.load().data).absolute()
+    path = local_copy(place.get("data") or settings.load().data).absolute()
     if "name" in place and not path.exists():
         raise DatasetError(
             f"instance {place['name']}: {path} does not exist; put the images there, or change data"
@@ -60,7 +60,7 @@ class Seed(dg.ConfigurableResource["Seed"]):
 
 
 class DataSetResource:
-    """The files that the graph reads: those of the component, or of MNIST_PIPELINE_DATA."""
+    """The files that the graph reads. The component or MNIST_PIPELINE_DATA names them."""
 
     @property
     def path(self) -> Path:
