@@ -124,7 +124,9 @@ def _digit(number: int, reading: Reading, recognizer: Recognizer, font: str | No
 
 
 def _row(image: Image.Image, lines: list[str], color: str, font_path: str | None) -> Image.Image:
-    """An image with lines of text beside it, cut at the width; without a font, in ASCII."""
+    """An image with lines of text to its right. Long lines are cut. Without a font, the text is
+    ASCII.
+    """
     if not font_path:
         lines = [line.replace("…", "...") for line in lines]
         lines = [line.encode("ascii", "backslashreplace").decode() for line in lines]

@@ -1,5 +1,7 @@
-"""The deployment of `deploy/`, without Docker: each command and health check of `compose.yaml`,
-with its variables and those of the image alone, on ports and in directories of this machine.
+"""The deployment of `deploy/`, without Docker.
+
+The tests run each command and each health check of `compose.yaml`. They set the variables of that
+file and of the image, and no others. Ports and directories are free ones of this machine.
 """
 
 import json
