@@ -6,8 +6,8 @@ from mnist_pipeline.data import datasets
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.utils import machine
 
-# The peak of a whole run lies near BYTES + BYTES_PER_IMAGE × training images: 1.0, 1.7 and 3.7 GB
-# with 60,000, 200,000 and 600,000 grey images (`python -m benchmarks --only limits`).
+# The peak of a whole run lies near BYTES + BYTES_PER_IMAGE × training images, all of them grey: the
+# table in docs/deploy.md has what `make bench ARGS="--only limits"` measured.
 BYTES, BYTES_PER_IMAGE = 0.7e9, 5_000
 LARGE_SHARE = 0.5  # of the available memory
 
