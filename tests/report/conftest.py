@@ -4,19 +4,25 @@ of a page.
 
 import html as markup
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.methods.table import assets_of_models
-from mnist_pipeline.report import page, topics
+from mnist_pipeline.report import topics
+from mnist_pipeline.report.page import render
 from mnist_pipeline.report.topics import Values, reads
 from mnist_pipeline.runtime.storage.storage import Storage
 
+VIEWS: dict[str, dict[str, Any]] = {
+    "laptop": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
+    "dark phone": {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"},
+}
 UNKNOWN = dict.fromkeys(
     (
         "run_id",
@@ -59,7 +65,7 @@ def composed(values: Values) -> dict[str, Any]:
 
 @pytest.fixture(scope="package")
 def html(composed: dict[str, Any], values: Values) -> str:
-    return page.render(composed, values)
+    return render(composed, values)
 
 
 @pytest.fixture(scope="package")
@@ -74,3 +80,24 @@ def text_of() -> Callable[[str], str]:
         return " ".join(markup.unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
     return read
+
+
+@pytest.fixture(scope="module")
+def address(finished_run: tuple[Any, Path]) -> str:
+    return (finished_run[1] / "report" / "index.html").as_uri()
+
+
+@pytest.fixture(scope="module", params=VIEWS.values(), ids=VIEWS.keys())
+def page(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Page]:
+    """The page with all its parts open; nothing may be logged while the tests use it."""
+    page = browser.new_context(**request.param).new_page()
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.goto(address)
+    page.locator("#figure-draw .hint").wait_for()  # the first digit has drawn itself
+    page.locator("details").evaluate_all(
+        "all => all.forEach((details) => { details.open = true; })"
+    )
+    yield page
+    assert messages == []
