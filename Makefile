@@ -17,7 +17,7 @@ endef
 # Files of tests run in parallel, in the order of tests/conftest.py; PARALLEL= for one process.
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run ui check test test-scale lint docs bench nightly wheel constraints clean help
+.PHONY: run ui check test test-scale lint docs pictures bench nightly wheel constraints clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ docs: $(VENV)/installed-docs  ## Build the documentation site in docs/_build/sit
 	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build/site
 	@cp "$$($(BIN)/mnist-pipeline report)" docs/_build/site/demonstration.html
 	@echo "docs/_build/site/index.html"
+
+pictures: $(VENV)/installed-test  ## Take the pictures of the documentation anew, with Chromium (ten minutes); ARGS="play draw" for some
+	@$(BIN)/python docs/draw_pictures.py $(ARGS)
 
 bench: $(VENV)/installed-bench  ## Compare the methods with other libraries (ten minutes)
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks $(ARGS)
