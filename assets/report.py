@@ -24,7 +24,7 @@ from .models import inputs
     group_name="evaluation",
     kinds={"html"},
     # The report names their versions and seconds.
-    deps=["centered_data", "cnn_errors", "cnn_kernels", "held_out_labels", "knn_votes"],
+    deps=["centered_data", "cnn_errors", "held_out_labels", "knn_votes"],
     ins=inputs(topics.reads()),
 )
 def evaluation_report(

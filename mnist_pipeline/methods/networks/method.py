@@ -107,12 +107,17 @@ def cnn_logits(weights: Fitted, images: np.ndarray) -> np.ndarray:
     """Logits of `modules.CNN`, float32 (n, n_classes), from its weights by name and images, uint8
     (n, 28, 28) or (n, 28, 28, 3).
     """
+    x = _pooled(cnn_maps(weights, images))  # (n, 32, 12, 12)
+    x = _pooled(_convolved(x, weights["conv2.weight"], weights["conv2.bias"]))  # (n, 64, 4, 4)
+    return x.reshape(len(x), -1) @ weights["linear.weight"].T + weights["linear.bias"]  # (n, 10)
+
+
+def cnn_maps(weights: Fitted, images: np.ndarray) -> np.ndarray:
+    """The maps of the first convolution before ReLU, float32 (n, 32, 24, 24)."""
     num_channels = weights["conv1.weight"].shape[1]
     x = _pixels(images).reshape(*images.shape[:3], num_channels)
     x = x.transpose(0, 3, 1, 2)  # (n, channels, 28, 28)
-    x = _pooled(_convolved(x, weights["conv1.weight"], weights["conv1.bias"]))  # (n, 32, 12, 12)
-    x = _pooled(_convolved(x, weights["conv2.weight"], weights["conv2.bias"]))  # (n, 64, 4, 4)
-    return x.reshape(len(x), -1) @ weights["linear.weight"].T + weights["linear.bias"]  # (n, 10)
+    return _convolved(x, weights["conv1.weight"], weights["conv1.bias"])
 
 
 def _add_mlp(graph: "Graph", weights: Fitted) -> str:

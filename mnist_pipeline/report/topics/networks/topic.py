@@ -3,15 +3,26 @@
 import numpy as np
 
 from mnist_pipeline.data.held_out import held_out_size
-from mnist_pipeline.methods.networks.method import TEMPERATURE, weights_of
+from mnist_pipeline.methods.networks.method import TEMPERATURE, cnn_maps, weights_of
 from mnist_pipeline.report import learning
+from mnist_pipeline.report import pictures as drawn
 from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded_weights
 from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
 
 NETWORKS = ("mlp", "cnn")
-READS = ("mlp_model", "cnn_model", "train_digits", "data_mean", "covariance")
+READS = (
+    "mlp_model",
+    "cnn_model",
+    "cnn_kernels",
+    "cnn_predictions",
+    "train_digits",
+    "test_digits",
+    "data_mean",
+    "covariance",
+)
 STORY = Part(40, "layers", "Networks", "networks/story.html.j2")
 APPENDIX = (Part(60, "networks", "The networks", "networks/appendix.html.j2", models=NETWORKS),)
+NUM_SHOWN = 10  # kernels without scripts and on paper
 FAINT = 25.5  # grey levels; pixels with less ink have the same step as pixels with this ink
 
 
@@ -40,6 +51,16 @@ def charts(document: Document, values: Values) -> Named:
     for name in NETWORKS:
         drawn |= learning.charts(document, name, document["networks"][name])
     return drawn
+
+
+def pictures(document: Document, values: Values) -> Named:
+    """Some kernels with their maps of a test image, and the label that the image is read as."""
+    maps = cnn_maps(values["cnn_model"], values["test_digits"].images[:1])[0]  # (32, 24, 24)
+    pairs = zip(values["cnn_kernels"][:NUM_SHOWN], maps * 255 / maps.max())
+    return {
+        "kernels": [(drawn.diverging(kernel), drawn.picture(plane)) for kernel, plane in pairs],
+        "mapped_as": values["cnn_predictions"].labels[0],
+    }
 
 
 def code() -> Code:
