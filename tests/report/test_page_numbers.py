@@ -221,20 +221,6 @@ def test_the_page_trains_to_the_weights_of_sgd(page: Page) -> None:
     np.testing.assert_allclose(found_b, b, atol=1e-6)
 
 
-def test_the_feature_maps_are_those_of_the_network(page: Page, values: Values) -> None:
-    weights, image = weights_of(values["cnn_model"]), values["test_digits"].images[0]
-    kernels, bias = weights["conv1.weight"][:, 0], weights["conv1.bias"]
-    windows = np.lib.stride_tricks.sliding_window_view(image / 255, (5, 5))
-    products = windows * kernels[:, None, None]  # kernel, row, column of the window, and in it
-    first = np.maximum(0, products.sum(axis=(3, 4)) + bias[:, None, None])
-    pooled = first.reshape(32, 12, 2, 12, 2).max(axis=(2, 4))
-    for place, expected in enumerate((first, pooled)):
-        found = called(page, f"models.cnn.answer(image).maps[{place}].values", image)
-        np.testing.assert_allclose(found, expected.ravel(), atol=1e-3 * expected.max())
-    found = called(page, "models.cnn.productsOf(image, 3, 10, 11)", image)
-    np.testing.assert_allclose(found, products[3, 10, 11].ravel(), atol=1e-3)
-
-
 def test_the_hidden_units_are_those_of_the_network(page: Page, values: Values) -> None:
     weights, image = weights_of(values["mlp_model"]), values["test_digits"].images[0]
     expected = weights["hidden.weight"] @ (image.ravel() / 255) + weights["hidden.bias"]

@@ -1,8 +1,10 @@
-// A kernel of the CNN slides over the digit, while its feature map and the pooled map build up.
-import { argmax, sum } from "../../script/algebra.js";
-import { showAnswers } from "../../script/answers.js";
+// A kernel slides over the digit, while its feature map and the pooled map build up: a learned
+// kernel of the CNN, a preset, or one that the reader paints.
+import { argmax, entryAt, perPixel, sum, transposed } from "../../script/algebra.js";
 import {
   createPixel,
+  data,
+  formatCount,
   formatNumber,
   isStill,
   openFigure,
@@ -11,38 +13,84 @@ import {
   rounded,
   setAttributes,
 } from "../../script/page.js";
+import { clip, element } from "../../script/shared.js";
 import { loaded } from "../../script/start.js";
+import { windowOf, windowProducts } from "./networks.js";
 
 const SIZE = 24; // of the map
 const KERNEL = 5;
 const LAST = SIZE * SIZE - 1;
 const SLOW = 8000; // milliseconds of a scan
 const QUICK = 1500;
+const SEARCHED = 200; // training digits
+const PRESETS = {
+  "vertical edge": (x) => Math.sign(x),
+  "horizontal edge": (x, y) => Math.sign(y),
+  blur: () => 0.04,
+  sharpen: (x, y) => [1, -0.2][Math.abs(x) + Math.abs(y)] ?? 0,
+  corner: (x, y) => (Math.min(x, y) > -1 ? 1 : -0.5),
+  blank: () => 0,
+};
+// A weight for each place of a kernel; x and y are counted from the middle.
+const weightsFrom = (weightAt) =>
+  Float64Array.from({ length: KERNEL ** 2 }, (_, tap) =>
+    weightAt((tap % KERNEL) - 2, Math.floor(tap / KERNEL) - 2),
+  );
+const sizeOf = (weights) => sum(weights.map(Math.abs));
+const tapsOf = ({ weights }) => perPixel(weights, KERNEL ** 2);
+// Σ |w − w'| / Σ |w|, over the neighbours w' to the right and below
+const roughnessOf = (weights) => {
+  const stepsDown = (of) => of.map((weight, tap) => weight - (of[tap + KERNEL] ?? weight));
+  const steps = [weights, transposed(weights, KERNEL)].map((of) => sizeOf(stepsDown(of)));
+  return sum(steps) / sizeOf(weights);
+};
+// On which side of the window ink adds more than on the opposite side; "" if on neither.
+const favouriteSide = (weights, ink) => {
+  const contrastOf = (name) =>
+    sum(weightsFrom(PRESETS[name]).map((sign, tap) => sign * weights[tap]));
+  const [across, down] = ["vertical edge", "horizontal edge"].map(contrastOf);
+  if (Math.hypot(across, down) < 1e-9) return "";
+  const isAcross = Math.abs(across) >= Math.abs(down);
+  const sides = isAcross ? ["right", "left"] : ["bottom", "top"];
+  const [side, opposite] = (isAcross ? across : down) > 0 ? sides : sides.reverse();
+  return `${ink} at the ${side} adds more to its answer than at the ${opposite}. `;
+};
 
-loaded.then(({ models: { cnn }, reader }) => {
+loaded.then(({ arrays, models: { cnn }, reader }) => {
   const { figure, find, findAll } = openFigure("figure-kernels");
   const button = find(".slide");
-  const cells = findAll(".products span");
-  let image;
-  let maps = null;
-  let kernel = 0;
+  const [weightCells, productCells] = [".weights span", ".taps span"].map(findAll);
+  const own = find("[name=own]"); // the painted weights, in hundredths; empty without
+  const field = find(".own svg");
+  const picture = element("canvas");
+  let image = entryAt(arrays["test.images"], 0); // until the reader's digit is there
+  let kernel;
+  let described = null; // kernel
+  let maps;
   let at = 0; // SIZE · row + column of the window
   let playing = 0;
+  let cell = 0; // of the kernel
+  let brush = 0; // the weight that a pointer paints
 
-  const mapOf = ({ side, values }) => values.subarray(kernel * side ** 2, (kernel + 1) * side ** 2);
+  const fillCells = (cells, values) => {
+    const most = Math.max(...tapsOf(kernel).map(Math.abs), 1e-12);
+    cells.forEach((each, tap) => {
+      each.textContent = values[tap] ? formatNumber(values[tap], values[tap] ** 2 < 1 ? 2 : 1) : "";
+      each.style.setProperty("--heat", clip(values[tap] / most, 1, -1));
+    });
+  };
   // Draw a map as far as the window has come during a scan, and where the window lies on it.
-  const drawMap = (name, layer, row, column) => {
-    const { side } = layer;
-    const map = mapOf(layer);
+  const drawMap = (name, values, row, column) => {
+    const side = Math.sqrt(values.length);
     const step = SIZE / side;
-    const most = Math.max(...map) || 1;
+    const most = Math.max(...values) || 1;
     // The last of the step × step places of the first map that make a place of this map.
     const lastOf = (place) => {
       const [y, x] = [Math.floor(place / side), place % side];
       return SIZE * (step * (y + 1) - 1) + step * (x + 1) - 1;
     };
     const isSeen = (place) => !playing || lastOf(place) <= at;
-    const levels = map.map((value, place) => (isSeen(place) ? (255 * value) / most : 0));
+    const levels = values.map((value, place) => (isSeen(place) ? (255 * value) / most : 0));
     paintImage(find(`.${name} canvas`), levels, side);
     setAttributes(find(`.${name} rect`), {
       x: Math.floor(column / step),
@@ -50,23 +98,36 @@ loaded.then(({ models: { cnn }, reader }) => {
     });
   };
   const draw = () => {
-    const row = Math.floor(at / SIZE);
-    const column = at % SIZE;
+    const [row, column] = [Math.floor(at / SIZE), at % SIZE];
     drawMap("map", maps[0], row, column);
     drawMap("pooled", maps[1], row, column);
     setAttributes(find(".window"), { transform: `translate(${column} ${row})` });
-    const products = cnn.productsOf(image, kernel, row, column);
-    const most = Math.max(...[...cnn.kernelOf(kernel), ...products].map(Math.abs));
-    cells.forEach((cell, i) => {
-      cell.textContent = products[i] ? formatNumber(products[i]) : "";
-      cell.style.setProperty("--heat", products[i] / most);
-    });
-    const bias = rounded(cnn.biasOf(kernel));
-    const result = rounded(sum(products) + cnn.biasOf(kernel));
+    const products = windowProducts(image, kernel, row, column);
+    fillCells(productCells, products);
+    const bias = rounded(kernel.bias);
+    const result = rounded(sum(products) + kernel.bias);
     const [total, added, value] = [result - bias, bias, result].map((part) => formatNumber(part));
     const end = result >= 0 ? "goes on the map." : "is negative, so the map gets 0.";
     const message = setAttributes(find(".message"), { "aria-live": playing ? "off" : "polite" });
     message.textContent = `Sum ${total}, bias ${added}: ${value} ${end}`;
+  };
+  // What the kernel favours, and the windows of training images where it answers most.
+  const describe = () => {
+    if (described === kernel) return;
+    described = kernel;
+    const count = Math.min(SEARCHED, arrays.facts.sample);
+    const strongest = Array.from({ length: count }, (_, place) => {
+      const trained = entryAt(arrays["train.images"], place);
+      const [map] = cnn.mapsOf(trained, kernel);
+      const top = argmax(map);
+      return { value: map[top], levels: windowOf(trained, Math.floor(top / SIZE), top % SIZE) };
+    }).sort((a, b) => b.value - a.value);
+    findAll(".strongest canvas").forEach((canvas, place) =>
+      paintImage(canvas, strongest[place].levels, KERNEL),
+    );
+    find(".strongest p").textContent =
+      favouriteSide(tapsOf(kernel), data.handwritten ? "Ink" : "Light") +
+      `Its strongest answers in ${formatCount(count)} training ${data.nouns}:`;
   };
   const moveTo = createPixel(find(".slid svg"), SIZE, (column, row) => {
     cancelAnimationFrame(playing);
@@ -75,7 +136,10 @@ loaded.then(({ models: { cnn }, reader }) => {
     button.textContent = "Slide";
     draw();
   });
-  const rest = () => moveTo(argmax(mapOf(maps[0]))); // where the ink fits the kernel best
+  const rest = () => {
+    moveTo(argmax(maps[0])); // where the ink fits the kernel best
+    describe();
+  };
   const play = (duration) => {
     let start = null;
     const step = (now) => {
@@ -90,25 +154,70 @@ loaded.then(({ models: { cnn }, reader }) => {
     playing = requestAnimationFrame(step);
     button.textContent = "Stop";
   };
-  findAll(".kernels label").forEach(({ firstChild: radio, lastChild: canvas }, place) => {
-    paintSigned(canvas, cnn.kernelOf(place), KERNEL);
+  const use = (next) => {
+    kernel = next;
+    paintSigned(picture, kernel.weights, KERNEL);
+    setAttributes(find("image"), { href: picture.toDataURL() });
+    fillCells(weightCells, tapsOf(kernel));
+    maps = cnn.mapsOf(image, kernel);
+  };
+
+  const learned = findAll(".kernels [aria-label]").map((_, place) => cnn.kernelAt(place));
+  learned.sort((a, b) => roughnessOf(tapsOf(a)) - roughnessOf(tapsOf(b)));
+  findAll(".kernels label").forEach((label) => {
+    const [radio, canvas] = label.children;
+    const preset = PRESETS[radio.value];
+    const ofRadio = preset ? cnn.kernelOf(weightsFrom(preset)) : learned[radio.value - 1];
+    paintSigned(canvas, ofRadio.weights, KERNEL);
     radio.addEventListener("change", () => {
-      kernel = place;
-      setAttributes(find("image"), { href: canvas.toDataURL() });
-      if (!maps) return;
+      if (!radio.checked) return;
+      own.value = "";
+      use(ofRadio);
       if (isStill()) rest();
       else play(QUICK);
     });
+    if (radio.checked) use(ofRadio);
   });
-  find(".kernels input").click();
+
+  const usePainted = () => {
+    for (const radio of findAll(".kernels :checked")) radio.checked = false;
+    use(cnn.kernelOf(own.value.split(",").map((hundredths) => hundredths / 100)));
+    draw();
+  };
+  const paint = (weight) => {
+    const weights = tapsOf(kernel).with(cell, clip(weight, 1, -1));
+    own.value = Array.from(weights, (each) => Math.round(100 * each));
+    usePainted();
+  };
+  createPixel(field, KERNEL, (column, row) => {
+    cell = KERNEL * row + column;
+    setAttributes(find(".own rect"), { x: column - 0.5, y: row - 0.5 });
+  });
+  // A click makes a weight 1, then −1, then 0; further places get the same weight.
+  const turn = () => {
+    const weight = tapsOf(kernel)[cell];
+    brush = weight > 0 ? -1 : Number(weight === 0);
+    paint(brush);
+  };
+  field.addEventListener("pointerdown", turn);
+  field.addEventListener("pointermove", ({ buttons }) => buttons && paint(brush));
+  field.addEventListener("keydown", (event) => {
+    const change = { "+": 0.2, "=": 0.2, "-": -0.2 }[event.key];
+    if (change) paint(tapsOf(kernel)[cell] + change);
+    if (event.key !== " ") return;
+    event.preventDefault();
+    turn();
+  });
+  for (const name of ["pointerup", "pointerleave", "keyup"]) field.addEventListener(name, describe);
+  own.addEventListener("input", () => {
+    usePainted();
+    describe();
+  });
+
   button.addEventListener("click", () => (playing ? moveTo(at) : play(SLOW)));
-  reader.follow(figure, (digit, { cnn: answer, rows }) => {
+  reader.follow(figure, (digit) => {
     image = digit.image;
-    maps = answer.maps;
+    maps = cnn.mapsOf(image, kernel);
     rest();
-    showAnswers(
-      find(".answers"),
-      rows.filter(({ name }) => name === "cnn"),
-    );
   });
 });

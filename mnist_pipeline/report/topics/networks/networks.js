@@ -3,6 +3,7 @@ import {
   combined,
   entryAt,
   inkShares,
+  NUM_PIXELS,
   perPixel,
   rectified,
   SIDE,
@@ -88,32 +89,56 @@ export const createCnn = (arrays) => {
   const size = SIDE - KERNEL + 1;
   const half = size / 2;
   const small = half - KERNEL + 1;
-  // The class probabilities, and the maps after the first convolution and after its pooling.
+  // The class probabilities, the scores, and the features, which the last layer weighs.
   const answer = (image) => {
-    const firstMaps = convolved(inkShares(image), SIDE, first); // (24, 24, 32)
-    const pooledMaps = pooled(firstMaps, size); // (12, 12, 32)
-    const secondMaps = convolved(pooledMaps, half, second); // (8, 8, 64)
+    const firstMaps = pooled(convolved(inkShares(image), SIDE, first), size); // (12, 12, 32)
+    const secondMaps = convolved(firstMaps, half, second); // (8, 8, 64)
     const features = transposed(pooled(secondMaps, small), (small / 2) ** 2); // (64, 4, 4)
     const scores = combined(last.bias, features, last.weights);
-    const maps = [
-      { side: size, values: transposed(firstMaps, size ** 2) }, // (32, 24, 24)
-      { side: half, values: transposed(pooledMaps, half ** 2) }, // (32, 12, 12)
-    ];
-    return { probabilities: softmax(scores, arrays.facts.temperatures.cnn), maps };
+    return { probabilities: softmax(scores, arrays.facts.temperatures.cnn), scores, features };
   };
-  const channels = arrays["cnn.conv1.weight"].shape[1];
-  const kernelOf = (place) => transposed(entryAt(arrays["cnn.conv1.weight"], place), channels);
-  const biasOf = (place) => first.bias[place];
-  // Ink × kernel in the window that begins at (row, column). Their sum plus b is the map before
-  // ReLU.
-  const productsOf = (image, place, row, column) =>
-    perPixel(
-      kernelOf(place).map((weight, at) => {
-        const [tap, channel] = [Math.floor(at / channels), at % channels];
-        const pixel = SIDE * (row + Math.floor(tap / KERNEL)) + column + (tap % KERNEL);
-        return (weight * image[channels * pixel + channel]) / 255;
-      }),
-      KERNEL ** 2,
-    );
-  return { answer, kernelOf, biasOf, productsOf };
+  // What each feature adds to the score of a class: W[c, j] · feature[j]. Their sum plus b[c] is
+  // the score.
+  const partsOf = (features, label) =>
+    features.map((feature, j) => feature * last.weights[j * last.bias.length + label]);
+  const biasOf = (label) => last.bias[label];
+
+  // A kernel is { weights, bias }, with weights (5, 5, channels): one of the first layer, or one
+  // with a weight per pixel for the mean of the channels.
+  const kernels = arrays["cnn.conv1.weight"];
+  const channels = kernels.shape[1];
+  const kernelAt = (place) => ({
+    weights: transposed(entryAt(kernels, place), channels),
+    bias: first.bias[place],
+  });
+  const kernelOf = (weights) => {
+    const weightAt = (_, at) => weights[Math.floor(at / channels)] / channels;
+    return { weights: Float64Array.from({ length: channels * KERNEL ** 2 }, weightAt), bias: 0 };
+  };
+  // Its map (24, 24), and the pooled map (12, 12).
+  const mapsOf = (image, { weights, bias }) => {
+    const layer = { weights: transposed(weights, KERNEL ** 2), bias: [bias] };
+    const map = convolved(inkShares(image), SIDE, layer);
+    return [map, pooled(map, size)];
+  };
+  return { answer, partsOf, biasOf, kernelAt, kernelOf, mapsOf };
+};
+
+// The levels in the window that begins at (row, column).
+export const windowOf = (image, row, column) => {
+  const channels = image.length / NUM_PIXELS;
+  const levelAt = (_, at) => {
+    const tap = Math.floor(at / channels);
+    const pixel = SIDE * (row + Math.floor(tap / KERNEL)) + column + (tap % KERNEL);
+    return image[channels * pixel + (at % channels)];
+  };
+  return Float64Array.from({ length: channels * KERNEL ** 2 }, levelAt);
+};
+// Ink × kernel there. Their sum plus the bias is the map before ReLU.
+export const windowProducts = (image, { weights }, row, column) => {
+  const levels = windowOf(image, row, column);
+  return perPixel(
+    levels.map((level, at) => (weights[at] * level) / 255),
+    KERNEL ** 2,
+  );
 };

@@ -1,0 +1,157 @@
+"""The figures of the networks on the page: kernels, and how the parts of a digit add up to the
+score.
+"""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from mnist_pipeline.methods.networks.method import cnn_logits, weights_of
+from mnist_pipeline.report.topics import Values
+
+pytestmark = pytest.mark.browser
+
+PARTS = """(levels) => loaded.then(({ arrays, models: { cnn } }) => {
+  const { scores, features } = cnn.answer(Uint8Array.from(levels));
+  const names = Object.keys(arrays).filter((name) => name.startsWith("cnn."));
+  return {
+    scores: [...scores],
+    sums: [...scores.keys()].map((label) =>
+      cnn.partsOf(features, label).reduce((total, part) => total + part, cnn.biasOf(label))),
+    count: features.length,
+    weights: Object.fromEntries(names.map((name) => [name.slice(4), [...arrays[name]]])),
+  };
+})"""
+# The maps of kernels: the learned one with this number, or one with a weight per pixel.
+MAPS = """([levels, kernels]) => loaded.then(({ models: { cnn } }) => {
+  const image = Uint8Array.from(levels);
+  return kernels.map((kernel) => {
+    const used = Array.isArray(kernel) ? cnn.kernelOf(kernel) : cnn.kernelAt(kernel);
+    return [...cnn.mapsOf(image, used), windowProducts(image, used, 10, 11)].map((map) => [...map]);
+  });
+})"""
+
+# As a link restores a field.
+RESTORE = """(input, value) => {
+  input.value = value;
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+}"""
+
+
+def choose(figure: Locator, name: str) -> None:
+    """Choose the test digit of a class, and wait until the figure shows it."""
+    button = figure.get_by_role("button", name=name, exact=True)
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+
+
+def signed(text: str) -> list[float]:
+    """The numbers of a text, with signs in typography."""
+    return [float(found.replace("−", "-")) for found in re.findall(r"[−+]?\d+\.\d+", text)]
+
+
+def test_what_each_feature_adds_sums_to_the_score_of_its_class(page: Page, values: Values) -> None:
+    image, stored = values["test_digits"].images[0], weights_of(values["cnn_model"])
+    found: dict[str, Any] = page.evaluate(PARTS, image.ravel().tolist())
+    assert found["count"] == 1_024
+    np.testing.assert_allclose(found["sums"], found["scores"], atol=1e-4)
+    shown = {  # the weights of the page are rounded
+        name: np.reshape(found["weights"][name], array.shape).astype(np.float32)
+        for name, array in stored.items()
+    }
+    np.testing.assert_allclose(found["scores"], cnn_logits(shown, image[None])[0], atol=1e-4)
+    np.testing.assert_allclose(found["scores"], cnn_logits(stored, image[None])[0], atol=0.02)
+
+
+def test_a_hidden_unit_explains_what_it_adds_to_the_answer(page: Page) -> None:
+    figure = page.locator("#figure-units")
+    choose(figure, "3")
+    unit = figure.locator(".units button").nth(1)
+    unit.focus()
+    added = unit.locator("strong").inner_text().removeprefix("= ")
+    assert re.match(r"[+−]\d", added)
+    expect(figure.locator(".message strong")).to_have_text(f"adds {added}")
+
+
+def test_a_kernel_slides_until_it_is_stopped_and_shows_its_products(page: Page) -> None:
+    figure = page.locator("#figure-kernels")
+    button, message = figure.locator(".slide"), figure.locator(".message")
+    choose(figure, "4")
+    expect(message).to_contain_text("Sum")
+    figure.get_by_label("Kernel 2", exact=True).check()  # plays a scan
+    expect(button).to_have_text("Stop")
+    expect(button).to_have_text("Slide")
+    products = figure.locator(".taps span").all_inner_texts()
+    said, *_ = signed(message.inner_text())
+    assert sum(map(sum, map(signed, products))) == pytest.approx(said, abs=0.13)
+    button.click()
+    expect(message).to_have_attribute("aria-live", "off")
+    button.click()
+    expect(message).to_have_attribute("aria-live", "polite")
+
+
+def test_a_kernel_is_painted_by_pointer_and_keys_and_restored_from_its_text(page: Page) -> None:
+    figure = page.locator("#figure-kernels")
+    field, own = figure.locator(".own svg"), figure.locator("[name=own]")
+    choose(figure, "4")
+    figure.get_by_label("blank").check()
+    field.hover(position={"x": 5, "y": 5})
+    page.mouse.down()  # red
+    field.hover(position={"x": 5, "y": 45})
+    page.mouse.up()
+    field.focus()
+    page.keyboard.press("ArrowRight")
+    for key in ("Space", "Space", "+"):  # red, blue, and a little less
+        page.keyboard.press(key)
+    painted = own.input_value()
+    cells = figure.locator(".weights span")
+    assert {100, -80} < set(map(int, painted.split(",")))
+    assert cells.all_inner_texts().count("−0.80") == 1
+    assert figure.locator(":checked").count() == 0
+    expect(figure.locator(".strongest p")).to_contain_text("at the left adds more")
+    figure.get_by_label("corner").check()
+    assert own.input_value() == ""
+    own.evaluate(RESTORE, painted)
+    assert figure.locator(":checked").count() == 0
+    assert cells.all_inner_texts().count("−0.80") == 1
+
+
+def test_kernels_have_the_maps_of_their_correlation(page: Page, values: Values) -> None:
+    weights, image = weights_of(values["cnn_model"]), values["test_digits"].images[0]
+    windows = np.lib.stride_tricks.sliding_window_view(image / 255, (5, 5))
+    own = np.linspace(-1, 1, 25).reshape(5, 5)
+    kernels = [(own, 0), (weights["conv1.weight"][3, 0], weights["conv1.bias"][3])]
+    found = page.evaluate(MAPS, [image.ravel().tolist(), [own.ravel().tolist(), 3]])
+    for (kernel, bias), maps in zip(kernels, found, strict=True):
+        products = windows * kernel  # row and column of the window, and in it
+        first = np.maximum(products.sum(axis=(2, 3)) + bias, 0)
+        pooled = first.reshape(12, 2, 12, 2).max(axis=(1, 3))
+        for expected, shown in zip((first, pooled, products[10, 11]), maps, strict=True):
+            np.testing.assert_allclose(shown, expected.ravel(), atol=1e-3)
+
+
+def test_a_removed_part_moves_the_scores_until_it_is_put_back(page: Page) -> None:
+    figure = page.locator("#figure-places")
+    field, scores = figure.locator("svg"), figure.locator(".message")
+    choose(figure, "4")
+    before = scores.inner_text()
+    place = figure.locator(".place").inner_text()
+    here, total, bias = signed(place)
+    assert 0 < here < total
+    assert total + bias == pytest.approx(signed(before)[0], abs=1e-6)
+    field.click(position={"x": 100, "y": 100})
+    field.focus()
+    for key in (*["ArrowDown"] * 5, "Space"):
+        page.keyboard.press(key)
+    expect(scores).to_contain_text("→")
+    was, now, *_ = signed(scores.inner_text())
+    assert was != now
+    assert sum(signed(figure.locator(".place").inner_text())[1:]) == pytest.approx(now, abs=1e-6)
+    figure.get_by_role("button", name="Undo").click()
+    assert signed(scores.inner_text())[1] != now
+    figure.get_by_role("button", name="Reset").click()
+    assert scores.inner_text() == before
+    assert figure.locator(".place").inner_text() != place  # the point has moved
