@@ -28,7 +28,6 @@ def text(finished_run: tuple[object, Path], text_of: Callable[[str], str]) -> st
 
 def _data(values: Values) -> Iterator[str]:
     train, test = values["train_digits"].labels, values["test_digits"].labels
-    yield f"learned from {len(train):,} training images of"
     yield f"an accuracy of {max(np.bincount(test)) / len(test):.1%}"
     yield from (f"{k} {(train == k).sum()} {(test == k).sum()}" for k in range(10))
     yield f"without information: {(values['train_digits'].images.max(axis=0) == 0).sum()} pixels"
