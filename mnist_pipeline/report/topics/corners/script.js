@@ -5,6 +5,7 @@ import { analysePixels, clearestOf, cornersOf } from "./harris.js";
 import {
   createPixel,
   formatCount,
+  formatNumber,
   openFigure,
   paintImage,
   setAttributes,
@@ -36,8 +37,10 @@ loaded.then(({ reader }) => {
     setAttributes(find(".ellipse"), { transform: `rotate(${(180 * angle) / Math.PI})` });
     setAttributes(find(".ellipse path"), { d: `M${-rx} 0H${rx}M0 ${-ry}V${ry}` });
     dots.forEach((dot, i) => setAttributes(dot, { cx: points[i][0], cy: points[i][1] }));
-    const [first, second] = lambdas.map(formatCount);
-    const numbers = `: λ₁ = ${first}, λ₂ = ${second}, response ${formatCount(response)}`;
+    const [first, second] = [rx, ry].map(formatCount);
+    const changes = `grey levels change by ${first} one way, ${second} the other`;
+    const relative = formatNumber((100 * response) / (high || 1), 0);
+    const numbers = `: ${changes}. Response: ${relative}% of the largest.`;
     find(".message").replaceChildren(element("strong", {}, kindOf(pixel)), numbers);
     const share = (value) => `${(100 * (value - low)) / (high - low || 1)}%`;
     find(".response").style.cssText = `--zero: ${share(0)}; --at: ${share(response)}`;
