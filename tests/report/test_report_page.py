@@ -1,6 +1,4 @@
-"""The report of the finished run in headless Chromium: on a laptop and in the dark on a phone, and
-without scripts.
-"""
+"""The report of the finished run in headless Chromium: on a laptop, and in the dark on a phone."""
 
 import io
 import re
@@ -8,7 +6,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 from support.browser import needs_axe, serious_findings
 
 from mnist_pipeline.methods.table import MODELS, by_model
@@ -261,25 +259,3 @@ def test_a_cell_of_a_confusion_matrix_opens_its_digits(page: Page) -> None:
 @needs_axe
 def test_an_accessibility_checker_finds_nothing_serious(page: Page) -> None:
     assert serious_findings(page) == []
-
-
-def test_on_paper_static_figures_replace_those_that_move(page: Page) -> None:
-    page.emulate_media(media="print")
-    assert not any(figure.is_visible() for figure in page.locator(".live").all())
-    assert all(figure.is_visible() for figure in page.locator("main .static:not(p)").all())
-    page.emulate_media(media="screen")
-
-
-def test_without_scripts_and_in_print_every_result_is_shown(browser: Browser, address: str) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(address)
-    assert all(step.is_visible() for step in page.locator("#figure-reconstructions .step").all())
-    assert not page.locator(".live").first.is_visible()
-    assert page.locator(".chart svg").count() > 15
-    page.locator("#pca > summary").click()
-    page.locator("#pca details summary").first.click()
-    assert page.locator("#pca pre").first.is_visible()
-    printed = page.pdf(prefer_css_page_size=True, print_background=True)
-    assert 8 <= printed.count(b"/Type /Page\n") <= 60
-    context.close()

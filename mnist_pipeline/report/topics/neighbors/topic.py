@@ -37,11 +37,22 @@ def charts(document: Document, values: Values) -> Named:
 
 
 def pictures(document: Document, values: Values) -> Named:
-    """The neighbours of the first misread images."""
+    """The neighbours of the first misread images; and the first test image, its neighbours, and the
+    size of each difference as numbers and in unsigned bytes, with the lengths of these as vectors.
+    """
     images = values["train_digits"].images
     shown = values["raw_mnist"].data_set.shown
     misled = document["knn"]["misled"]["neighbors"][:NUM_MISLED_SHOWN]
-    return {"misled": [drawn.strip(shown(images[neighbors])) for neighbors in misled]}
+    nearest = images[values["knn_predictions"].nearest["indices"][0, :NUM_NEIGHBORS_SHOWN]]
+    test = values["test_digits"].images[:1].astype(np.int64)
+    subtracted = (test, nearest, np.abs(test - nearest), (test - nearest) & 255)
+    return {
+        "misled": [drawn.strip(shown(images[neighbors])) for neighbors in misled],
+        "subtracted": [
+            (drawn.strip(shown(levels)), [np.linalg.norm(image) for image in levels])
+            for levels in subtracted
+        ],
+    }
 
 
 def code() -> Code:
