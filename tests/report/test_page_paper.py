@@ -45,12 +45,17 @@ def test_a_handout_has_a_few_pages_and_a_figure_in_each_section(sheet: Page) -> 
     assert not sheet.locator("#appendix").is_visible()
 
 
-def test_open_parts_of_the_appendix_are_printed(sheet: Page) -> None:
+def test_open_parts_of_the_appendix_are_printed_and_answers_to_guess_are_not(sheet: Page) -> None:
     story = pages(sheet)
     sheet.locator("#knn > summary").click()
+    question = sheet.locator(".guess").first
+    question.locator("summary").click()
+    assert question.locator("p").is_visible()
     assert pages(sheet) > story
     sheet.emulate_media(media="print")
     assert sheet.locator("#appendix").is_visible()
     assert sheet.locator("#figure-votes").is_visible()
     assert not sheet.locator("#knn pre").first.is_visible()  # the code is folded
     assert not sheet.locator("#pca").is_visible()
+    assert question.locator("summary").is_visible()
+    assert not question.locator("p").is_visible()
