@@ -48,7 +48,7 @@ def evaluation_report(
             "run": _run(context, by_asset["raw_mnist"].data_set),
             "origins": origins(stored_results.storage, names),
             "since_last_run": history.since_last_run(stored_results.storage),
-            "labels_to_check": stored_results.up_to_date("labels_to_check"),
+            **{name: stored_results.up_to_date(name) for name in topics.ON_REQUEST},
         }
         composed = topics.merged("numbers", values)
         html = page.render(composed, values)

@@ -42,7 +42,7 @@ def render(document: Document, values: Values) -> str:
         titles=titles,
         short_titles=short_titles,
         phrases={model.name: model.phrase for model in MODELS.values()},
-        story=topics.story(),
+        story=[part for part in topics.story() if not part.needs or document[part.needs]],
         appendix=topics.appendix(document),
         script=scripts.join(SCRIPTS / "draw.js", *topics.scripts(), SCRIPTS / "contents.js"),
         long_names=figures.are_long(data["class_names"]),

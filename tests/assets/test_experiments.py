@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from support.servers import command, variables
 
+from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 
 pytestmark = pytest.mark.slow
@@ -25,7 +26,7 @@ def run(*arguments: str, environ: dict[str, str]) -> str:
 
 
 def test_a_sweep_runs_its_trials_and_another_sweep_only_those_that_it_does_not_share(
-    environ: dict[str, str],
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sweep = Path(environ["MNIST_PIPELINE_EXPERIMENTS"])
     stored = Storage(environ["MNIST_PIPELINE_STORAGE"])
@@ -37,6 +38,8 @@ def test_a_sweep_runs_its_trials_and_another_sweep_only_those_that_it_does_not_s
     table = stored.read("experiment_summary")
     assert len(set(table["trial"])) == 4
     assert table["verdict"].iloc[0] == "best"
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", environ["MNIST_PIPELINE_STORAGE"])
+    assert StoredResults().up_to_date("experiment_summary").equals(table)  # for the report
     sweep.write_text("- {model: knn, size: [20, 100, all]}")
     damaged = stored_key("experiment_trials", "knn-size_100-seed_0")
     stored.main_file(damaged).write_bytes(b"")

@@ -70,6 +70,7 @@ INPUTS = {
         "model_comparison": {"test_digits", *EVALUATIONS, *PREDICTIONS},
         "held_out_labels": {"train_digits", *FITTED},
         "robustness": {"test_digits", *FITTED},
+        "accuracy_by_size": {"train_digits", "test_digits", "knn_model", *EVALUATIONS},
         "evaluation_report": {
             *(
                 "raw_mnist",
@@ -91,6 +92,7 @@ INPUTS = {
             *(
                 "held_out_labels",
                 "knn_votes",
+                "accuracy_by_size",
                 "model_comparison",
                 "robustness",
                 "champion",
@@ -135,6 +137,7 @@ INPUTS = {
 }
 AFTER_TRAINING = {  # the last steps of every model's job
     "held_out_labels",
+    "accuracy_by_size",
     "robustness",
     "model_comparison",
     "champion",

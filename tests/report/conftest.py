@@ -54,7 +54,7 @@ def values(finished_run: tuple[Any, Path]) -> Values:
         },
         "origins": dict.fromkeys(PARTS, UNKNOWN),
         "since_last_run": None,
-        "labels_to_check": None,
+        **dict.fromkeys(topics.ON_REQUEST),
     }
 
 

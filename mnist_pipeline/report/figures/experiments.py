@@ -12,10 +12,12 @@ from mnist_pipeline.evaluation.scores import intervals
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report.figures import style
 
-SHOWN_ACCURACIES = np.array([0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.998, 0.999])
+SHOWN_ACCURACIES = np.array([0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.998, 0.999])
 
 
-def accuracy_by_size(curves: Sequence[Curve], num_test_images: int) -> Figure:
+def accuracy_by_size(
+    curves: Sequence[Curve], num_test_images: int, size: tuple[float, float] = (6.4, 4.4)
+) -> Figure:
     """Accuracy by training size: a line through the mean of the seeds, a dot per seed, and 95%
     intervals as bars.
 
@@ -27,14 +29,14 @@ def accuracy_by_size(curves: Sequence[Curve], num_test_images: int) -> Figure:
         extremes: list[float] = []
         for curve in curves:
             color = MODELS[curve.model].color
-            errors = 1 - curve.means
+            errors = np.maximum(1 - curve.means, 0.5 / num_test_images)  # a logarithm has no 0
             low, high = 1 - intervals(curve.means, num_test_images)
             extremes += [*low, *high]
             axes.plot(curve.sizes, errors, color=color)
             axes.vlines(curve.sizes, low, high, color=color, linewidth=4, alpha=0.35)
-            for size, accuracies in zip(curve.sizes, curve.accuracies):
-                sizes = [size] * len(accuracies)
-                axes.plot(sizes, 1 - np.array(accuracies), ".", color=color, markersize=4)
+            for number, accuracies in zip(curve.sizes, curve.accuracies):
+                places = [number] * len(accuracies)
+                axes.plot(places, 1 - np.array(accuracies), ".", color=color, markersize=4)
             ends[curve.title] = (curve.sizes[-1], errors[-1], color)
         axes.set(xscale="log", yscale="log", title="Accuracy by number of training images")
         axes.set(xlabel="training images", ylabel="accuracy on the test images")
@@ -48,4 +50,4 @@ def accuracy_by_size(curves: Sequence[Curve], num_test_images: int) -> Figure:
         axes.xaxis.set_major_formatter("{x:,.0f}")
         style.label_ends(axes, ends)
 
-    return style.side_by_side(draw, size=(6.4, 4.4), right=0.9)
+    return style.side_by_side(draw, size=size, right=0.9)

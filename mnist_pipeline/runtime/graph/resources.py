@@ -89,10 +89,14 @@ class StoredResults:
         return dg.MetadataValue.path(str(self.storage.path / "report" / "index.html"))
 
     def up_to_date(self, name: str) -> Any:
-        """The value of an asset; None if it is not stored, or was computed from other inputs."""
+        """The value of an asset; None if it is not stored, or was computed from other inputs.
+
+        Inputs with partitions are not compared: they are not stored under the name of the asset.
+        """
         storage = self.storage
         if storage.fault(name):
             return None
-        inputs = storage.origin(name).get("inputs", {})
+        recorded, stored = storage.origin(name).get("inputs", {}), storage.keys()
+        inputs = {key: version for key, version in recorded.items() if key in stored}
         is_current = all(storage.current(key) == version for key, version in inputs.items())
         return storage.read(name) if is_current else None
