@@ -82,8 +82,13 @@ def estimate(share: Any, num_images: int, digits: int = 1) -> str:
 
     For a mean, the interval is too wide: the mean of an image varies less than a single answer.
     """
-    interval = wilson_interval(share * num_images, num_images)
-    return "{} ({} – {})".format(*(percent(value, digits) for value in (share, *interval)))
+    return f"{percent(share, digits)} ({interval(share, num_images, digits)})"
+
+
+def interval(share: Any, num_images: int, digits: int = 1) -> str:
+    """Wilson's 95% interval of a share of a sample of images."""
+    ends = wilson_interval(share * num_images, num_images)
+    return " – ".join(percent(end, digits) for end in ends)
 
 
 def seconds(value: float | None) -> str:
@@ -124,6 +129,7 @@ def with_article(name: str) -> str:
 FILTERS: dict[str, Callable[..., str]] = {
     "percent": percent,
     "estimate": estimate,
+    "interval": interval,
     "level": "{:.1f}".format,
     "percents": lambda share: f"{100 * share:.1f}",
     "count": "{:,}".format,

@@ -12,7 +12,7 @@ from mnist_pipeline.methods.knn import vote
 from mnist_pipeline.methods.networks.method import weights_of
 from mnist_pipeline.methods.table import MODELS, by_model
 from mnist_pipeline.report.topics import Values
-from mnist_pipeline.report.words import power, probability
+from mnist_pipeline.report.words import interval, power, probability
 from mnist_pipeline.runtime.storage.storage import Storage
 
 TITLES = {name: model.title for name, model in MODELS.items()}
@@ -26,6 +26,11 @@ def text(finished_run: tuple[object, Path], text_of: Callable[[str], str]) -> st
     return text_of(Storage(str(finished_run[1])).read("evaluation_report").html)
 
 
+def _row(model: str, values: Values) -> str:
+    """The head of a model's row in a table."""
+    return TITLES[model] + (" champion ★" if model == values["champion"].model else "")
+
+
 def _data(values: Values) -> Iterator[str]:
     train, test = values["train_digits"].labels, values["test_digits"].labels
     yield f"an accuracy of {max(np.bincount(test)) / len(test):.1%}"
@@ -37,7 +42,7 @@ def _scores(values: Values) -> Iterator[str]:
     evaluations = by_model(values, "evaluation")
     for name, found in evaluations.items():
         low, high = (f"{100 * end:.2f}" for end in found.interval)
-        yield f"{TITLES[name]} {found.total - found.errors:,} {low}– {high}%"
+        yield f"{_row(name, values)} {found.total - found.errors:,} {low}– {high}%"
         for k, measures in enumerate(zip(found.precision, found.recall, found.f1)):
             yield f"{k} " + " ".join(f"{100 * measure:.1f}" for measure in measures)
     missed = 1 - np.mean([found.recall for found in evaluations.values()], axis=0)
@@ -133,7 +138,8 @@ def _disturbances(values: Values) -> Iterator[str]:
         disturbed = accuracy[~is_neutral]
         means = accuracy[is_small & ~is_neutral].mean(), disturbed.mean(), disturbed.min()
         measures = accuracy[is_neutral].max(), *means, disturbed[is_corrupted].mean()
-        yield f"{TITLES[model]} " + " ".join(f"{measure:.1%}" for measure in measures)
+        shares = (f"{measure:.1%} {interval(measure, table['count'][0])}" for measure in measures)
+        yield f"{_row(model, values)} " + " ".join(shares)
 
 
 @pytest.mark.parametrize(

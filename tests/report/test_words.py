@@ -13,7 +13,7 @@ from mnist_pipeline.report.topics.trust import topic
 def test_a_disturbance_names_the_amount_with_the_lowest_accuracy_and_the_models_there() -> None:
     accuracies = {"knn": [0.97, 0.8, 0.1], "mlp": [0.98, 0.7, 0.2], "cnn": [0.99, 0.98, 0.85]}
     text = topic.disturbance_in_words(
-        Curves("Shift", "pixels", 0.0, [0.0, 2.0, 4.0], accuracies), "digits"
+        Curves("Shift", "pixels", 0.0, [0.0, 2.0, 4.0], accuracies), "digits", 100
     )
     assert re.search(
         r"4 \(pixels\).*convolutional network.*85.0%.*k-nearest neighbours.*10.0%", text

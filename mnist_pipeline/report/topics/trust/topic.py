@@ -11,7 +11,7 @@ from mnist_pipeline.report import figures
 from mnist_pipeline.report import pictures as drawn
 from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded_weights
 from mnist_pipeline.report.topics import Document, Named, Part, Values
-from mnist_pipeline.report.words import estimate, percent
+from mnist_pipeline.report.words import estimate
 from mnist_pipeline.utils.printable import count
 
 READS = (
@@ -41,7 +41,7 @@ def numbers(values: Values) -> Named:
                     "small": list(robustness.DISTURBANCES[name].small),
                     "like_training": robustness.LIKE_TRAINING.get(CORRUPTED.get(name, "")),
                     "answers": answers[name],
-                    "in_words": disturbance_in_words(curve, nouns),
+                    "in_words": disturbance_in_words(curve, nouns, num_images),
                 }
                 for name, curve in curves.items()
             },
@@ -58,7 +58,7 @@ def _measured(values: Values) -> tuple[dict[str, Curves], int]:
     return robustness.curves(table), int(table["count"].iloc[0])
 
 
-def disturbance_in_words(curves: Curves, nouns: str) -> str:
+def disturbance_in_words(curves: Curves, nouns: str, num_images: int) -> str:
     """The amount at which the mean accuracy is lowest, and the best and the worst model there."""
     at_amount = list(zip(*curves.accuracies.values(), strict=True))
     place = min(range(len(at_amount)), key=lambda i: sum(at_amount[i]))
@@ -66,8 +66,8 @@ def disturbance_in_words(curves: Curves, nouns: str) -> str:
     worst, *_, best = sorted(shares, key=lambda model: shares[model])
     return (
         f"Mean accuracy is lowest at {curves.amounts[place]:g} ({curves.unit}). There "
-        f"{MODELS[best].phrase} classifies {percent(shares[best], 1)} of the {nouns} correctly, "
-        f"{MODELS[worst].phrase} {percent(shares[worst], 1)}."
+        f"{MODELS[best].phrase} classifies {estimate(shares[best], num_images)} of the {nouns} "
+        f"correctly, {MODELS[worst].phrase} {estimate(shares[worst], num_images)}."
     )
 
 
