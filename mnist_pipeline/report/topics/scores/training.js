@@ -11,8 +11,9 @@ const BUDGET = 4; // milliseconds of updates in a frame
 const END = 1e6; // digits
 // Above 4 ÷ ‖x‖², about 0.04, an update can raise the loss of its own digit.
 const LARGE_RATE = 0.1;
+const STRIDE = 7919; // between digits that follow each other; a prime, so that it reaches all
 const WIDTH = 106; // of a power of ten
-const HEIGHT = 100; // of the chart
+const HEIGHT = 240; // of the chart
 const GROWTH = 1.05; // between two points of the chart
 const WORST = 1.5 * Math.log(data.names.length); // the loss at the top of the chart
 
@@ -21,44 +22,58 @@ const randomly = (length) => Float64Array.from({ length }, () => START * (2 * Ma
 Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
   const { sample, testSample } = arrays.facts;
   const { figure, find, findAll } = openFigure("figure-scores");
-  const slider = find(".train input");
+  const sliders = findAll(".train input");
   const [go, reset, stored] = findAll(".train button");
   const lines = findAll("polyline");
   const numbers = findAll(".learned b");
   let model; // and the number of digits that it has learned from, and of those at the next point
   let learned;
   let next;
-  let curves; // points of the share of right answers, and of the loss
+  let curves; // points of the shares of right answers to test and training digits, and of the loss
   let frame = 0;
   let isVisible = false;
 
-  const rate = () => Number((10 ** slider.value).toPrecision(1));
-  const showRate = () => {
-    slider.nextElementSibling.textContent = rate();
-    setAttributes(slider, { "aria-valuetext": rate() });
+  const valueOf = (slider) => Number((10 ** slider.value).toPrecision(1));
+  const rate = () => valueOf(sliders[0]);
+  const numTrained = () => Math.min(sample, valueOf(sliders[1]));
+  const trained = (at) => ((at % numTrained()) * STRIDE) % sample; // the place of a digit
+  const showSettings = () => {
+    [rate(), numTrained()].forEach((value, i) => {
+      const text = value.toLocaleString("en", { maximumSignificantDigits: 4 });
+      sliders[i].nextElementSibling.textContent = text;
+      setAttributes(sliders[i], { "aria-valuetext": text });
+    });
   };
-  // Add a point to the curves: the number of right answers to the test digits, and the mean of
-  // −log y for the probability y of the true class.
-  const record = () => {
+  // How many answers to digits are right, and the mean of −log y for the probability y of the true
+  // class.
+  const measure = (split, places) => {
     let right = 0;
     let loss = 0;
-    for (const place of testSample) {
-      const shares = softmax(scoresOf(model, entryAt(arrays["test.images"], place)));
-      const share = shares[arrays["test.labels"][place]];
+    for (const place of places) {
+      const shares = softmax(scoresOf(model, entryAt(arrays[`${split}.images`], place)));
+      const share = shares[arrays[`${split}.labels`][place]];
       right += Number(share === Math.max(...shares));
-      loss -= Math.log(share) / testSample.length;
+      loss -= Math.log(share) / places.length;
     }
+    return { right, loss, share: right / places.length, text: `${right} of ${places.length}` };
+  };
+  // Add a point to the curves.
+  const record = () => {
+    const test = measure("test", testSample);
+    const seen = [...Array(Math.min(numTrained(), testSample.length)).keys()].map(trained);
+    const train = measure("train", seen);
     const x = WIDTH * Math.log10(learned || 1);
-    [right / testSample.length, Math.min(1, loss / WORST)].forEach((height, i) => {
+    [test.share, train.share, Math.min(1, test.loss / WORST)].forEach((height, i) => {
       curves[i].push([x, HEIGHT * (1 - height)]);
       setAttributes(lines[i], { points: curves[i].join(" ") });
     });
     next = GROWTH * learned;
-    const isTooLarge = loss > WORST && rate() >= LARGE_RATE;
-    numbers[0].textContent = formatCount(learned);
-    numbers[1].textContent = `${right} of ${testSample.length}`;
-    numbers[2].textContent = loss.toFixed(2).replace("Infinity", "∞");
-    if (isTooLarge) numbers[2].append(": the steps are too large");
+    const isTooLarge = test.loss > WORST && rate() >= LARGE_RATE;
+    const loss = test.loss.toFixed(2).replace("Infinity", "∞");
+    const texts = [formatCount(learned), test.text, train.text, loss];
+    numbers.forEach((number, i) => Object.assign(number, { textContent: texts[i] }));
+    if (isTooLarge) numbers[3].append(": the steps are too large");
+    find(".infinite").hidden = Number.isFinite(test.loss);
   };
   const show = (isStored) => {
     setAttributes(stored, { "aria-pressed": isStored });
@@ -69,7 +84,7 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
     const { weights, bias } = models.softmax;
     model = { weights: randomly(weights.length), bias: new Float64Array(bias.length) };
     learned = 0;
-    curves = [[], []];
+    curves = [[], [], []];
     record();
     show(false);
   };
@@ -91,7 +106,7 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
     if (learned > next) record();
     else {
       for (; learned < most && performance.now() < end; learned++) {
-        descend(model, settings, [learned % sample]);
+        descend(model, settings, [trained(learned)]);
       }
     }
     show(false);
@@ -108,12 +123,18 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
   go.addEventListener("click", () => (frame ? stop() : start()));
   reset.addEventListener("click", restart);
   stored.addEventListener("click", showStored);
-  slider.addEventListener("input", showRate);
+  sliders[0].addEventListener("input", showSettings);
+  sliders[1].addEventListener("input", () => {
+    showSettings();
+    restart();
+  });
   const watch = new IntersectionObserver((entries) => {
     isVisible = entries.at(-1).isIntersecting;
   });
   watch.observe(figure);
-  showRate();
+  setAttributes(sliders[1], { max: Math.log10(sample), value: Math.log10(sample) });
+  find(".worst").textContent = WORST.toFixed(1);
+  showSettings();
   restart();
   showStored();
 });

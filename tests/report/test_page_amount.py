@@ -1,0 +1,23 @@
+"""What a reader finds out by training softmax regression in the page."""
+
+from playwright.sync_api import Page, expect
+
+
+def test_few_digits_are_learned_by_heart_and_an_infinite_loss_is_explained(page: Page) -> None:
+    figure = page.locator("#figure-scores")
+    _, right, learned, loss = (figure.locator(".learned b").nth(place) for place in range(4))
+    rate, images = figure.locator("[name=rate]"), figure.locator("[name=images]")
+    images.focus()
+    page.keyboard.press("Home")
+    figure.get_by_role("button", name="Start").click()
+    expect(learned).to_have_text("10 of 10")
+    figure.get_by_role("button", name="Stop").click()
+    count, _, total = right.inner_text().partition(" of ")
+    assert int(count) < 0.9 * int(total)
+    expect(figure.locator(".infinite")).to_be_hidden()
+    rate.focus()
+    page.keyboard.press("End")
+    figure.get_by_role("button", name="Start").click()
+    expect(loss).to_contain_text("∞")
+    expect(figure.locator(".infinite")).to_be_visible()
+    figure.get_by_role("button", name="Stop").click()
