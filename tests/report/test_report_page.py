@@ -58,7 +58,7 @@ def test_the_sheet_and_the_answers_fit_the_first_screen(page: Page) -> None:
     assert bottom <= page.evaluate("innerHeight")
     if page.evaluate("innerWidth") == 1280:
         screens = 1 + page.locator(".story").count()
-        assert page.evaluate("document.getElementById('appendix').offsetTop") <= 900 * screens
+        assert page.evaluate("document.getElementById('appendix').offsetTop") <= 1000 * screens
 
 
 def test_the_slider_rebuilds_the_chosen_digit_from_more_components(page: Page) -> None:
