@@ -61,6 +61,7 @@ INPUTS = {
         "cnn_predictions": {"cnn_model", "test_digits"},
         "cnn_kernels": {"cnn_model"},
         "cnn_errors": {"cnn_predictions", "raw_mnist", "test_digits"},
+        "shuffled_cnn": {"test_digits", "train_digits"},
     },
     "evaluation": {
         **{

@@ -1,0 +1,73 @@
+"""What a convolutional network learns from images whose pixels are all shuffled in the same way."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_pipeline.data.held_out import held_out_size, stratified_order
+from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.methods.networks.recipes import FEW_IMAGES, PICTURES, RECIPES
+
+NUM_PIXELS = 28 * 28
+MAX_IMAGES = 10_000  # training images
+# Images in all passes of a training, which takes half a second on two cores. The compiled network
+# sees more of them in that time. Few images need batch normalization, which it does not have.
+NUM_VIEWS, NUM_VIEWS_NORMALIZED = 20_000, 4_000
+
+
+def shuffle(images: NDArray[np.uint8], permutation: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Images (n, 28, 28) or (n, 28, 28, 3) whose pixel i is the former pixel `permutation[i]`.
+
+    The colours of a pixel stay together.
+    """
+    pixels = images.reshape(len(images), NUM_PIXELS, -1)  # (n, 784, channels)
+    return pixels[:, permutation].reshape(images.shape)
+
+
+def fit(train: DigitSet, test: DigitSet, *, seed: int) -> dict[str, NDArray[Any]]:
+    """Train the same small network on images as they are, and on shuffled images.
+
+    Both trainings have the same images, initial weights and order, so that only the places of the
+    pixels differ.
+
+    Returns
+    -------
+    dict of ndarray
+        - the network that was trained on shuffled images, as `training.stored` returns it;
+        - `permutation` (784,) of the shuffle;
+        - `correct` (2,), how many test images are classified correctly: as they are by the first
+          network, and shuffled by the second.
+    """
+    # Imported here, because torch is slow to import.
+    from mnist_pipeline.methods.networks import modules, training
+
+    chosen = stratified_order(train.labels, seed)[:MAX_IMAGES]
+    images, labels = train.images[chosen], train.labels[chosen]
+    recipe, num_views = RECIPES["cnn"]["fast"], NUM_VIEWS
+    if images.ndim == 4 or len(images) <= FEW_IMAGES:  # in colour, or few
+        recipe, num_views = replace(PICTURES, distorted=False), NUM_VIEWS_NORMALIZED
+    recipe = replace(recipe, epochs=math.ceil(num_views / len(images)))
+    permutation = np.random.default_rng(seed).permutation(NUM_PIXELS)
+    correct = []
+    for order in (np.arange(NUM_PIXELS), permutation):
+        network = training.build(
+            modules.construct, "cnn", train.num_classes, images.shape[1:], seed=seed
+        )
+        history = training.train(
+            network,
+            shuffle(images, order),
+            labels,
+            recipe,
+            seed=seed,
+            validation_size=held_out_size(labels),
+        )
+        answer = training.predict_probabilities(network, shuffle(test.images, order))
+        correct.append(np.count_nonzero(answer.argmax(axis=1) == test.labels))
+    return {
+        **training.stored(network, history),
+        "permutation": permutation,
+        "correct": np.array(correct),
+    }

@@ -1,0 +1,54 @@
+"""Shuffled pixels: which models notice nothing, and the network that is trained on them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.methods import shuffling
+from mnist_pipeline.methods.table import MODELS
+
+ORDER = np.random.default_rng(3).permutation(784)
+NUM_TESTED = 1_000
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "weights"),
+    [
+        ("knn", {"num_neighbors": 3}, None),
+        ("softmax", {"epochs": 2, "learning_rate": 1e-3}, "weights"),
+        ("mlp", {"epochs": 2, "recipe": "fast"}, "hidden.weight"),
+    ],
+)
+def test_images_and_weights_that_are_shuffled_alike_give_the_same_labels(
+    name: str,
+    settings: dict[str, Any],
+    weights: str | None,
+    small_train: DigitSet,
+    test: DigitSet,
+) -> None:
+    method, images = MODELS[name].method(), test.images[:NUM_TESTED]
+    train, labels = small_train
+    fitted = method.fit(train, labels, settings, seed=0)
+    if weights:
+        shuffled = {**fitted, weights: fitted[weights][:, ORDER]}
+    else:
+        shuffled = method.fit(shuffling.shuffle(train, ORDER), labels, settings, seed=0)
+    answer = method.answer(shuffled, shuffling.shuffle(images, ORDER))
+    np.testing.assert_array_equal(answer.labels, method.answer(fitted, images).labels)
+
+
+def test_the_network_learns_from_shuffled_colours_which_stay_together() -> None:
+    pixels = np.random.default_rng(0).integers(0, 50, (60, 28, 28, 3), np.uint8)
+    labels = np.arange(60, dtype=np.uint8) % 2
+    pixels[labels == 1, :, 3] = (255, 0, 0)
+    images = DigitSet(pixels, labels)
+    trained = shuffling.fit(images, images, seed=1)
+    shuffled = shuffling.shuffle(pixels, trained["permutation"])
+    np.testing.assert_array_equal(
+        shuffled.reshape(60, 784, 3), pixels.reshape(60, 784, 3)[:, trained["permutation"]]
+    )
+    assert trained["correct"].tolist() == [60, 60]
+    answer = MODELS["cnn"].method().answer(trained, shuffled)
+    np.testing.assert_array_equal(answer.labels, labels)
