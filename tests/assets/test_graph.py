@@ -94,6 +94,7 @@ INPUTS = {
                 "held_out_labels",
                 "knn_votes",
                 "accuracy_by_size",
+                "shuffled_cnn",
                 "model_comparison",
                 "robustness",
                 "champion",

@@ -81,10 +81,10 @@ export const createMlp = (arrays) => {
   return { answer, likesOf, productsOf, biasOf, votesFor };
 };
 
-// Convolution, pooling, convolution, pooling, and a linear layer.
-export const createCnn = (arrays) => {
-  const [first, second, last] = ["cnn.conv1", "cnn.conv2", "cnn.linear"].map((name) =>
-    layerOf(arrays, name),
+// Convolution, pooling, convolution, pooling, and a linear layer; the arrays begin with `name`.
+export const createCnn = (arrays, name = "cnn") => {
+  const [first, second, last] = ["conv1", "conv2", "linear"].map((layer) =>
+    layerOf(arrays, `${name}.${layer}`),
   );
   const size = SIDE - KERNEL + 1;
   const half = size / 2;
@@ -95,7 +95,7 @@ export const createCnn = (arrays) => {
     const secondMaps = convolved(firstMaps, half, second); // (8, 8, 64)
     const features = transposed(pooled(secondMaps, small), (small / 2) ** 2); // (64, 4, 4)
     const scores = combined(last.bias, features, last.weights);
-    return { probabilities: softmax(scores, arrays.facts.temperatures.cnn), scores, features };
+    return { probabilities: softmax(scores, arrays.facts.temperatures[name]), scores, features };
   };
   // What each feature adds to the score of a class: W[c, j] · feature[j]. Their sum plus b[c] is
   // the score.
@@ -105,7 +105,7 @@ export const createCnn = (arrays) => {
 
   // A kernel is { weights, bias }, with weights (5, 5, channels): one of the first layer, or one
   // with a weight per pixel for the mean of the channels.
-  const kernels = arrays["cnn.conv1.weight"];
+  const kernels = arrays[`${name}.conv1.weight`];
   const channels = kernels.shape[1];
   const kernelAt = (place) => ({
     weights: transposed(entryAt(kernels, place), channels),
