@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from support.browser import needs_axe, serious_findings
 
 from mnist_pipeline.methods.table import MODELS, by_model
-from mnist_pipeline.report.topics import Values, story
+from mnist_pipeline.report.topics import Values
 
 EMPTY = re.compile("^Draw a digit")
 MIN_SIZE = 10  # pixels of text in a figure, as displayed
