@@ -33,6 +33,11 @@ export const storedAnswers = (arrays, place) => {
   return arrays.facts.models.map((name, i) => ({ name, shares: sharesOf(i), label: labels[i] }));
 };
 
+// In a tied vote of k-NN, the nearest training image decides.
+export const explainTie = ({ name, shares, label }) =>
+  name === "knn" && shares.filter((share) => share === shares[label]).length > 1
+    ? " A tie: the nearest decides."
+    : "";
 // The bars of a row: of all classes next to each other, or, if names are long, of the likeliest
 // below each other.
 const barsOf = ({ shares, label }) => {
@@ -48,7 +53,7 @@ const barsOf = ({ shares, label }) => {
 export const showAnswers = (container, rows) => {
   const lines = rows.map((row) => {
     const answer = element("strong", {}, data.names[row.label]);
-    const share = element("small", {}, formatPercent(row.shares[row.label]));
+    const share = element("small", {}, formatPercent(row.shares[row.label]), explainTie(row));
     const title = `${data.short[row.name]}: `;
     const says = element("div", { className: "says" }, title, answer, " ", share);
     return element("div", { className: "row" }, says, barsOf(row));

@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline.evaluation.scores import misclassified
-from mnist_pipeline.methods.knn.method import vote_probabilities
 from mnist_pipeline.methods.table import assets_of_models, by_model
 from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded
 from mnist_pipeline.report.topics import Document, Named, Part, Values
 
-READS = ("raw_mnist", "test_digits", "knn_model", *assets_of_models("predictions"))
+READS = ("raw_mnist", "test_digits", *assets_of_models("predictions"))
 STORY = Part(70, "errors", "Errors", "errors/story.html.j2")
 NUM_SHOWN = 84  # in the story
 MAX_SHOWN = 200  # images of each model in the appendix
@@ -61,17 +60,11 @@ def _most_frequent(matrix: list[list[int]]) -> list[tuple[int, int, int]]:
 def arrays(values: Values, images: Images) -> Arrays:
     """The answers of all models to the test images of the page: (n, n_models), and a last axis of
     classes.
-
-    k-NN shows the shares of the votes.
     """
     predictions = by_model(values, "predictions")
-    probabilities = {name: found.probabilities[images.test] for name, found in predictions.items()}
-    labels = predictions["knn"].nearest["labels"]
-    voters = labels[images.test, : int(values["knn_model"]["num_neighbors"])]
-    probabilities["knn"] = vote_probabilities(voters, 0, probabilities["knn"].shape[1])
+    probabilities = [found.probabilities[images.test] for found in predictions.values()]
     answers = [found.labels[images.test] for found in predictions.values()]
-    shown = np.stack(list(probabilities.values()), axis=1)
     return {
-        "test.probabilities": rounded(shown, PROBABILITY_STEP),
+        "test.probabilities": rounded(np.stack(probabilities, axis=1), PROBABILITY_STEP),
         "test.answers": Packed(np.stack(answers, axis=1).astype(np.uint8)),
     }

@@ -9,7 +9,7 @@ const BYTE = 255;
 
 export const createKnn = (arrays) => {
   // The first `sample` training digits; the further ones are neighbours of misread digits.
-  const { sample, numNeighbors } = arrays.facts;
+  const { sample, numNeighbors, smoothing } = arrays.facts;
   const indices = arrays["train.indices"];
   const labels = arrays["train.labels"];
   const numLevels = arrays["train.images"].length / indices.length; // of an image
@@ -49,13 +49,15 @@ export const createKnn = (arrays) => {
     });
     return nearest.map(describe);
   };
-  // The class with the most votes, and the share of each class. A tied vote goes to the class of
-  // the nearest.
+  // The class with the most votes, the votes v for each class, and their probabilities
+  // (v + s) / (k + C s). A tied vote goes to the class of the nearest.
   const vote = (voters) => {
-    const shares = new Float64Array(arrays["softmax.bias"].length);
-    for (const { label } of voters) shares[label] += 1 / voters.length;
-    const most = Math.max(...shares) - 1e-9;
-    return { label: voters.find((voter) => shares[voter.label] > most).label, shares };
+    const votes = new Float64Array(arrays["softmax.bias"].length);
+    for (const { label } of voters) votes[label] += 1;
+    const most = Math.max(...votes);
+    const total = voters.length + votes.length * smoothing;
+    const shares = votes.map((count) => (count + smoothing) / total);
+    return { label: voters.find((voter) => votes[voter.label] === most).label, votes, shares };
   };
   const answer = (image) => {
     const neighbors = neighborsOf(image, Math.max(numNeighbors, NUM_NEAREST));

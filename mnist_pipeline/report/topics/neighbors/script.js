@@ -1,7 +1,7 @@
 // The nearest training digits of the reader's digit, their votes, and what happens if pixels are
 // subtracted as bytes.
 import { entryAt } from "../../script/algebra.js";
-import { showAnswers } from "../../script/answers.js";
+import { explainTie, showAnswers } from "../../script/answers.js";
 import { createFace, data, formatCount, openFigure, paintImage } from "../../script/page.js";
 import { element } from "../../script/shared.js";
 import { loaded } from "../../script/start.js";
@@ -23,10 +23,8 @@ loaded.then(({ arrays, models: { knn }, reader }) => {
 
   const showVote = () => {
     const k = Number(slider.value);
-    const { label, shares } = knn.vote(nearest.slice(0, k));
-    const isTied = shares.filter((share) => shares[label] - share < 1e-9).length > 1;
-    const tie = isTied ? "A tie: the nearest of them wins." : "";
-    const result = `: ${Math.round(shares[label] * k)} of ${k}. ${tie}`;
+    const { label, votes, shares } = knn.vote(nearest.slice(0, k));
+    const result = `: ${votes[label]} of ${k} votes.${explainTie({ name: "knn", label, shares })}`;
     find(".message").replaceChildren(element("strong", {}, data.names[label]), result);
     find("output").textContent = `k = ${k}`;
     findAll(".ranked > *").forEach((item, place) => item.classList.toggle("votes", place < k));

@@ -5,7 +5,7 @@ import { createNovelty } from "./novelty.js";
 import { data } from "../../script/page.js";
 
 const LOWEST = 1e-12;
-const UNANIMOUS = 0.999;
+const ROUNDING = 1e-9;
 
 // A function that judges the answer of the champion, given the rows { name, shares, label } of all
 // models.
@@ -18,11 +18,9 @@ export const createJudge = (arrays) => {
     noun === "digit" ? "does not look like a digit" : `is unlike the training ${nouns}`;
 
   // k-NN objects only if its neighbours agree, since it knows few of the training digits here.
+  const unanimous = (numNeighbors + smoothing) / (numNeighbors + names.length * smoothing);
   const isHeard = ({ name, shares }) =>
-    name !== "knn" || isWholeSample || Math.max(...shares) > UNANIMOUS;
-  // Shares of k votes as probabilities: (v + s) / (k + C s)
-  const smoothed = (share) =>
-    (share * numNeighbors + smoothing) / (numNeighbors + names.length * smoothing);
+    name !== "knn" || isWholeSample || Math.max(...shares) > unanimous - ROUNDING;
 
   return (image, rows) => {
     const answer = rows.find((row) => row.name === doubt.champion) ?? rows.at(-1);
@@ -33,8 +31,9 @@ export const createJudge = (arrays) => {
     const dissent = sum(objecting.map((row) => doubt.weights[row.name]));
     // Logarithms of probabilities ÷ T, with T = exp(a + b d), where d is the share of the other
     // models that object.
-    const shares = answer.name === "knn" ? answer.shares.map(smoothed) : answer.shares;
-    const logarithms = Float64Array.from(shares, (share) => Math.log(Math.max(share, LOWEST)));
+    const logarithms = Float64Array.from(answer.shares, (share) =>
+      Math.log(Math.max(share, LOWEST)),
+    );
     const probabilities = softmax(logarithms, Math.exp(a + b * objections));
     const probability = probabilities[label];
     const runnerUp = argmax(probabilities.map((share, i) => (i === label ? -1 : share)));
