@@ -1,7 +1,7 @@
 // The answers of the models to an image, as rows { name, shares, label } in the order of the table,
 // and as bars.
 import { argmax, entryAt, softmax } from "./algebra.js";
-import { data } from "./page.js";
+import { data, formatCount } from "./page.js";
 import { element, formatPercent } from "./shared.js";
 import { scoresOf } from "../topics/scores/softmax.js";
 
@@ -33,6 +33,11 @@ export const storedAnswers = (arrays, place) => {
   return arrays.facts.models.map((name, i) => ({ name, shares: sharesOf(i), label: labels[i] }));
 };
 
+// The training images among which the page, or all of the run, find the nearest.
+export const describeSample = ({ facts: { sample, numTraining } }, all = false) => {
+  const total = `${formatCount(numTraining)} training ${data.nouns}`;
+  return all || sample === numTraining ? `all ${total}` : `${formatCount(sample)} of the ${total}`;
+};
 // In a tied vote of k-NN, the nearest training image decides.
 export const explainTie = ({ name, shares, label }) =>
   name === "knn" && shares.filter((share) => share === shares[label]).length > 1

@@ -1,15 +1,8 @@
 // A misread image in a dialog, which can be turned; and the images of a cell of a confusion matrix.
 import { entryAt } from "../../script/algebra.js";
-import { answersTo, showAnswers, storedAnswers } from "../../script/answers.js";
+import { answersTo, describeSample, showAnswers, storedAnswers } from "../../script/answers.js";
 import { deformations } from "../trust/deformations.js";
-import {
-  createFace,
-  data,
-  formatCount,
-  openFigure,
-  paintImage,
-  perFrame,
-} from "../../script/page.js";
+import { createFace, data, openFigure, paintImage, perFrame } from "../../script/page.js";
 import { element } from "../../script/shared.js";
 import { loaded } from "../../script/start.js";
 
@@ -19,30 +12,29 @@ loaded.then(({ arrays, models }) => {
   const turn = find(".turn");
   let image;
   let stored; // answers of the run
+  let own; // answers of the page
   let nearest; // positions among the training digits of the page, −1 for those that it lacks
 
   const faceAt = (position) => {
     const name = data.names[arrays["train.labels"][position]];
     return createFace(entryAt(arrays["train.images"], position), name);
   };
-  const showNearest = (searched) => {
-    const neighbors = searched?.neighbors.map(({ position }) => position) ?? nearest;
-    const sample = `${formatCount(arrays.facts.sample)} training ${data.nouns}`;
-    const among = searched ? sample : `all training ${data.nouns}`;
-    find(".near .row").replaceChildren(...neighbors.map(faceAt));
-    find(".near .caption").textContent = `Its nearest of ${among}.`;
-  };
+  // At 0 degrees, the run has answered. Then the page answers, from fewer training images.
   const show = () => {
     const degrees = Number(turn.value);
     const turned = deformations.turned(image, -degrees);
-    const answers = degrees ? answersTo(turned, models) : { rows: stored };
+    const answers = degrees ? answersTo(turned, models) : own;
+    const isSearched = degrees !== 0 || nearest.includes(-1);
+    const found = answers.knn.neighbors.map(({ position }) => position);
+    const [voting, shown] = [!degrees, !isSearched].map((all) => describeSample(arrays, all));
     paintImage(find("canvas"), turned);
-    showAnswers(find(".answers"), answers.rows);
+    showAnswers(find(".answers"), degrees ? answers.rows : stored);
     turn.nextElementSibling.textContent = `${degrees}°`;
-    const lacksSome = !degrees && nearest.includes(-1);
-    showNearest(lacksSome ? models.knn.answer(image) : answers.knn);
-    const sentences = answers.rows.map(({ name, label }) => {
-      const before = stored.find((row) => row.name === name).label;
+    find(".near .row").replaceChildren(...(isSearched ? found : nearest).map(faceAt));
+    find(".near .caption").textContent =
+      `k-NN: among ${voting}.${voting === shown ? "" : ` Shown: the nearest of ${shown}.`}`;
+    const sentences = answers.rows.map(({ name, label }, place) => {
+      const before = own.rows[place].label;
       if (label === before) return "";
       return `${data.short[name]} now says ${data.names[label]}, and said ${data.names[before]}.`;
     });
@@ -56,6 +48,7 @@ loaded.then(({ arrays, models }) => {
     const indices = [...entryAt(arrays["test.neighbors"], place)];
     image = Float32Array.from(entryAt(arrays["test.images"], place));
     stored = storedAnswers(arrays, place);
+    own = answersTo(image, models);
     nearest = indices.map((training) => arrays["train.indices"].indexOf(training));
     turn.value = 0;
     find(".of-file").textContent = arrays.facts.files[place] ?? "";

@@ -1,0 +1,60 @@
+"""Drawing in the report, and which training images its k-NN answers from."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from mnist_pipeline.report import arrays
+from mnist_pipeline.report.page import render
+from mnist_pipeline.report.topics import Values
+
+SAME = """async () => {
+  const { arrays, models } = await loaded;
+  const dialog = document.getElementById("opened");
+  const turn = dialog.querySelector(".turn");
+  const same = [];
+  for (const button of document.querySelectorAll(".openable [data-index]")) {
+    const place = arrays["test.indices"].indexOf(Number(button.dataset.index));
+    const image = Float32Array.from(entryAt(arrays["test.images"], place));
+    button.click();
+    turn.value = 1;
+    turn.dispatchEvent(new Event("input"));
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const [before, after] = [image, deformations.turned(image, -1)].map(
+      (each) => models.knn.answer(each).label,
+    );
+    const changes = dialog.querySelector(".message").textContent.includes("k-NN");
+    same.push([changes, before !== after]);
+    dialog.close();
+  }
+  return same;
+}"""
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_turned_digit_is_compared_with_the_answers_of_the_page(
+    browser: Browser,
+    composed: dict[str, Any],
+    values: Values,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(arrays, "SAMPLE", 0)  # the fewest training images that a page can have
+    (tmp_path / "page.html").write_text(render(composed, values))
+    page = browser.new_page()
+    page.goto((tmp_path / "page.html").as_uri())
+    changes = page.evaluate(SAME)
+    assert len(changes) > 10
+    assert all(told == is_changed for told, is_changed in changes)
+    page.locator(".openable button").first.click()
+    caption = page.locator("#opened .near .caption")
+    number = f"{len(values['train_digits'].labels):,}"
+    page.locator("#opened .turn").fill("2")
+    expect(caption).to_have_text(re.compile(rf"^k-NN: among \d[\d,]* of the {number} training"))
+    page.locator("#opened .turn").fill("0")
+    expect(caption).to_have_text(re.compile(rf"^k-NN: among all {number} training"))
+    page.close()
