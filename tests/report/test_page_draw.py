@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from mnist_pipeline.report import arrays
 from mnist_pipeline.report.page import render
@@ -58,3 +58,15 @@ def test_a_turned_digit_is_compared_with_the_answers_of_the_page(
     page.locator("#opened .turn").fill("0")
     expect(caption).to_have_text(re.compile(rf"^k-NN: among all {number} training"))
     page.close()
+
+
+def test_a_cleared_drawing_comes_back_while_the_button_has_the_focus(page: Page) -> None:
+    figure = page.locator("#figure-draw")
+    answers = figure.locator(".answers .row").first
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    figure.get_by_role("button", name="Another").click()
+    expect(answers).to_be_visible()
+    figure.get_by_role("button", name="Clear").click()
+    expect(answers).to_be_hidden()
+    page.keyboard.press("Control+z")
+    expect(answers).to_be_visible()

@@ -132,7 +132,7 @@ loaded.then(({ arrays, models, reader }) => {
     onChange: () => (drawing.current().picture ? follow() : schedule()),
     onEnd: schedule,
   });
-  offerUndo(drawing, find(".undo"), find(".clear"), canvas);
+  offerUndo(drawing, find(".undo"), find(".clear"), board);
   offerFiles(find(".open"), find(".file"), board, open);
   find(".another").addEventListener("click", showAnother);
   reader.follow(figure, update);
