@@ -25,22 +25,12 @@ def render(document: Document, values: Values) -> str:
     """The page of a document, the numbers of all topics, with drawings of the values."""
     data = document["data"]
     environment = words.environment(autoescape=True, tex=_tex, many_classes=figures.MANY_CLASSES)
-    titles = {name: model.title for name, model in MODELS.items()}
-    short_titles = {name: model.short_title for name, model in MODELS.items()}
-    page_data = {
-        "titles": titles,
-        "short": short_titles,
-        "names": data["class_names"],
-        "ground": values["raw_mnist"].data_set.ground,
-        **{
-            name: data[name] for name in ("noun", "nouns", "handwritten", "color", "doubted_labels")
-        },
-    }
+    page_data = scripts.page_data(values["raw_mnist"].data_set)
     return environment.get_template("page.html.j2").render(
         **document,
         **topics.merged("context", document, values),
-        titles=titles,
-        short_titles=short_titles,
+        titles=page_data["titles"],
+        short_titles=page_data["short"],
         phrases={model.name: model.phrase for model in MODELS.values()},
         story=[part for part in topics.story() if not part.needs or document[part.needs]],
         appendix=topics.appendix(document),

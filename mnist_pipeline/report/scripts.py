@@ -7,8 +7,12 @@ only, and keeps its name where it is imported.
 
 import re
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
+
+from mnist_pipeline.data.records import DataSet
+from mnist_pipeline.methods.table import MODELS
 
 IMPORT = re.compile(r'^import \{[^}]*\} from "(.*)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export const (\w+)", re.MULTILINE)
@@ -31,3 +35,20 @@ def join(*entries: Path) -> Markup:
     for entry in entries:
         add(entry.resolve())
     return Markup('"use strict";\n' + "".join(joined.values()))
+
+
+def page_data(known: DataSet) -> dict[str, Any]:
+    """The names of the data set and of the models, which scripts read from the element with the id
+    "page-data".
+    """
+    return {
+        "titles": {name: model.title for name, model in MODELS.items()},
+        "short": {name: model.short_title for name, model in MODELS.items()},
+        "names": known.class_names,
+        "noun": known.noun,
+        "nouns": known.nouns,
+        "handwritten": known.handwritten,
+        "color": known.color,
+        "ground": known.ground,
+        "doubted_labels": known.doubted_labels,
+    }

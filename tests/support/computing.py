@@ -3,12 +3,13 @@ drawings, with the page's doubt.
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from playwright.sync_api import Page
 
+from mnist_pipeline.handwriting.recognizer import Recognition
 from support.drawing import SHEET, STROKES
 
 Writer = Callable[[str, np.random.Generator], list[np.ndarray]]
@@ -26,12 +27,18 @@ ANSWER = """async ([encoded, size]) => {
   }
   return found;
 }"""
+PLAIN = """const plain = (judgement) => ({
+  ...judgement,
+  rows: Object.fromEntries(judgement.rows.map(({ name, shares }) => [name, [...shares]])),
+});"""
 JUDGED = """async (images) => {
   const { models } = await loaded;
-  return images.map((image) => models.judge(image, answersTo(image, models).rows));
+  PLAIN
+  return images.map((image) => models.judge(image, answersTo(image, models).rows)).map(plain);
 }"""
 DRAW = """async ([strokes, pen]) => {
   const { models } = await loaded;
+  PLAIN
   const canvas = paintOnGround(656, 496, (context) => {
     context.translate(8, 8);
     Object.assign(context, { lineCap: "round", lineJoin: "round", lineWidth: pen });
@@ -42,21 +49,23 @@ DRAW = """async ([strokes, pen]) => {
   });
   const start = performance.now();
   const { image, several } = fitWritten(greyOf(canvas), canvas.width);
-  const { isDoubtful } = models.judge(image, answersTo(image, models).rows);
+  const judgement = models.judge(image, answersTo(image, models).rows);
   const milliseconds = performance.now() - start;
-  return [canvas.toDataURL("image/png"), [...image], milliseconds, several || isDoubtful];
+  const doubts = several || judgement.isDoubtful;
+  return [canvas.toDataURL("image/png"), [...image], milliseconds, doubts, plain(judgement)];
 }"""
 
 
 class Drawn(NamedTuple):
     """A drawing: the sheet as a PNG, its image in the page, the milliseconds of the image and all
-    answers, and whether the page doubts them.
+    answers, whether the page doubts them, and how far it trusts them, as `judged` returns it.
     """
 
     sheet: bytes
     image: np.ndarray
     milliseconds: float
     is_doubtful: bool
+    judgement: dict[str, Any]
 
 
 def answers(page: Page, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -69,8 +78,12 @@ def answers(page: Page, images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def judged(page: Page, images: np.ndarray) -> list[dict[str, Any]]:
-    """How far the page trusts its answers to images, as `models.judge` returns it."""
-    found: list[dict[str, Any]] = page.evaluate(JUDGED, images.reshape(len(images), -1).tolist())
+    """How far the page trusts its answers to images, as `models.judge` returns it, with the shares
+    of each model as `rows`.
+    """
+    found: list[dict[str, Any]] = page.evaluate(
+        JUDGED.replace("PLAIN", PLAIN), images.reshape(len(images), -1).tolist()
+    )
     return found
 
 
@@ -84,9 +97,23 @@ def draw(page: Page, name: str, rng: np.random.Generator, write: Writer | None =
     corner = [rng.uniform(0.05 * side, 0.95 * side - own) for side, own in zip(SHEET, size)]
     strokes = (write or written)(name, rng)
     placed = [(corner + stroke * size).tolist() for stroke in strokes]
-    uri, image, milliseconds, doubts = page.evaluate(DRAW, [placed, rng.uniform(*WIDTHS)])
+    uri, image, *others = page.evaluate(
+        DRAW.replace("PLAIN", PLAIN), [placed, rng.uniform(*WIDTHS)]
+    )
     sheet = base64.b64decode(uri.split(",")[1])
-    return Drawn(sheet, np.array(image, np.uint8).reshape(28, 28), milliseconds, doubts)
+    return Drawn(sheet, np.array(image, np.uint8).reshape(28, 28), *others)
+
+
+def differences(judgement: Mapping[str, Any], answer: Recognition) -> dict[str, float]:
+    """The largest difference of a probability between the page and the recognizer, by model.
+
+    k-NN is left out: the page knows fewer training digits.
+    """
+    return {
+        name: float(np.abs(np.array(shares) - answer.probabilities[name]).max())
+        for name, shares in judgement["rows"].items()
+        if name != "knn"
+    }
 
 
 def written(name: str, rng: np.random.Generator) -> list[np.ndarray]:
@@ -96,6 +123,11 @@ def written(name: str, rng: np.random.Generator) -> list[np.ndarray]:
         for place, digit in enumerate(name)
         for stroke in STROKES[digit]
     ]
+
+
+def scribbled(_: str, rng: np.random.Generator) -> list[np.ndarray]:
+    """Strokes that are no digit."""
+    return [wobbly(stroke, rng) for stroke in STROKES["scribble"]]
 
 
 def wobbly(stroke: Sequence[tuple[float, float]], rng: np.random.Generator) -> np.ndarray:

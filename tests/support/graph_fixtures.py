@@ -135,20 +135,16 @@ def finished(
 def able_storage(
     finished_run: tuple[Outcome, Path], train: DigitSet, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """The recognizer of the finished run, in which k-NN over all digits is the champion, and its
-    test digits.
-    """
+    """The recognizer of the finished run, in which k-NN over all digits is the champion."""
 
     def make(directory: Path) -> None:
-        finished = Storage(str(finished_run[1]))
-        recognizer = finished.read("recognizer")
+        recognizer = Storage(str(finished_run[1])).read("recognizer")
         knn = KNNClassifier().fit(train.images, train.labels).to_arrays()
         able = recognizer._replace(
             champion=np.frombuffer(b"knn", np.uint8),
             states={**recognizer.states, **{f"knn.{name}": array for name, array in knn.items()}},
         )
         Storage(str(directory)).write("recognizer", able)
-        Storage(str(directory)).write("test_digits", finished.read("test_digits"))
 
     return made_once(tmp_path_factory, "able", make)[0]
 

@@ -2,7 +2,7 @@
 // reader's.
 
 import { greyLevels, NUM_PIXELS, SIDE } from "./algebra.js";
-import { showAnswers } from "./answers.js";
+import { describeSample, showAnswers } from "./answers.js";
 import { createDrawing, offerUndo } from "./canvas.js";
 import { data, isStill, openFigure, paintImage, perFrame } from "./page.js";
 import { colorsOf, fitDigit, fitWhole, fitWritten, greyOf, reduced } from "./pictures.js";
@@ -61,9 +61,10 @@ loaded.then(({ arrays, models, reader }) => {
   const update = (digit, { rows }) => {
     if (digit === cleared) return;
     if (digit !== shown) return present(digit); // another figure chose it
-    const judgement = digit.several ? SEVERAL : models.judge(digit.image, rows);
-    const { verdict, isDoubtful } = playing ? WATCHING : judgement;
-    showAnswers(find(".answers"), rows);
+    const judgement = models.judge(digit.image, rows);
+    const { verdict, isDoubtful } =
+      (playing && WATCHING) || (digit.several && SEVERAL) || judgement;
+    showAnswers(find(".answers"), judgement.rows);
     find(".answers").classList.remove("empty");
     say(verdict, isDoubtful, digit.label === null ? "" : `True class: ${data.names[digit.label]}`);
   };
@@ -92,10 +93,7 @@ loaded.then(({ arrays, models, reader }) => {
     drawing.show({ image, isInk: data.handwritten, isPainted: true, digit });
     return image;
   };
-  const open = async (file) => {
-    if (!file) return;
-    const bitmap = await createImageBitmap(file).catch(() => null);
-    if (!bitmap) return say(`this browser can't show ${file.name}; try a PNG or JPEG picture`);
+  const open = (bitmap) => {
     const image = reduced(bitmap, data.ground);
     const levels = data.color ? colorsOf(image) : greyOf(image);
     const fit = arrays.facts.doubt.whole ? fitWhole : fitDigit;
@@ -133,8 +131,9 @@ loaded.then(({ arrays, models, reader }) => {
     onEnd: schedule,
   });
   offerUndo(drawing, find(".undo"), find(".clear"), board);
-  offerFiles(find(".open"), find(".file"), board, open);
+  offerFiles(find(".open"), find(".file"), board, open, say);
   find(".another").addEventListener("click", showAnother);
+  find(".among").textContent = `k-NN: among ${describeSample(arrays)}.`;
   reader.follow(figure, update);
   showAnother();
 });

@@ -7,7 +7,6 @@ export const data = JSON.parse(document.getElementById("page-data").textContent)
 
 const RED = [215, 58, 46];
 const BLUE = [43, 123, 214];
-const SVG = document.querySelector("svg").namespaceURI;
 
 // An element by its id, and functions that find elements in it.
 export const openFigure = (id) => {
@@ -21,7 +20,10 @@ export const setAttributes = (target, attributes) => {
   return target;
 };
 export const svg = (name, attributes) =>
-  setAttributes(document.createElementNS(SVG, name), attributes);
+  setAttributes(
+    document.createElementNS(document.querySelector("svg").namespaceURI, name),
+    attributes,
+  );
 
 // Paint side × side pixels. colorOf(pixel) returns red, green, blue and opacity.
 const paintPixels = (canvas, side, colorOf) => {

@@ -38,20 +38,26 @@ export const scaledOnGround = (bitmap, scale, ground) => {
   return paintOnGround(...size, (context) => context.drawImage(bitmap, 0, 0, ...size), ground);
 };
 
-// Call open(file) for a file that people choose, paste, or drop anywhere on the page. The file is
-// undefined if they paste or drop something else. The board is marked while they drag.
-export const offerFiles = (button, input, board, open) => {
+// Call open(bitmap) for a picture file that people choose, paste, or drop anywhere on the page, and
+// fail(text) for another file. The board is marked while they drag.
+export const offerFiles = (button, input, board, open, fail) => {
+  const take = async (file) => {
+    if (!file) return; // but text, say
+    const bitmap = await createImageBitmap(file).catch(() => null);
+    if (bitmap) open(bitmap);
+    else fail(`this browser can't show ${file.name}; try a PNG or JPEG picture`);
+  };
   button.addEventListener("click", () => input.click());
   input.addEventListener("change", async () => {
-    await open(input.files[0]);
+    await take(input.files[0]);
     input.value = "";
   });
-  document.addEventListener("paste", ({ clipboardData }) => open(clipboardData.files[0]));
+  document.addEventListener("paste", ({ clipboardData }) => take(clipboardData.files[0]));
   for (const name of ["dragover", "dragleave", "drop"]) {
     document.addEventListener(name, (event) => {
       event.preventDefault();
       board.classList.toggle("dropping", name === "dragover");
-      if (name === "drop") open(event.dataTransfer.files[0]);
+      if (name === "drop") take(event.dataTransfer.files[0]);
     });
   }
 };

@@ -1,16 +1,18 @@
 """The drawing page in headless Chromium: mouse, finger, keyboard and pictures."""
 
 import base64
+import io
 import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from support.browser import PATIENCE, needs_axe, serious_findings
 from support.drawing import MIDDLE, encoded, picture, placed, serving
 
@@ -46,11 +48,12 @@ class View:
         self.page, self.by_finger = page, by_finger
         self.messages: list[str] = []
         self.digit, self.chips = page.locator(".digit"), page.locator(".chips button")
+        self.waiting = page.locator("#waiting")
         self.status, self.alert = page.get_by_role("status"), page.get_by_role("alert")
 
     def draw(self, name: str, box: tuple[float, float, float, float] = MIDDLE) -> None:
         """Draw a digit as a person does: by mouse, or by finger on a phone."""
-        sheet = self.page.locator("canvas").bounding_box()
+        sheet = self.page.locator(".sheet canvas").bounding_box()
         assert sheet
         for stroke in placed(name, box):
             points = [
@@ -72,15 +75,26 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def view(
-    request: pytest.FixtureRequest, browser: Browser, address: str, able: Path
+    request: pytest.FixtureRequest, browser: Browser, address: str, finished: Path
 ) -> Iterator[View]:
-    device = getattr(request, "param", "desktop")
+    """The page over a report and a recognizer of the same run."""
+    yield from opened(browser, address, getattr(request, "param", "desktop"))
+
+
+@pytest.fixture
+def view_without_report(browser: Browser, address: str, able: Path) -> Iterator[View]:
+    """The page over a recognizer, and no report."""
+    yield from opened(browser, address, "desktop")
+
+
+def opened(browser: Browser, address: str, device: str) -> Iterator[View]:
     page = browser.new_context(**DEVICES[device], locale="en").new_page()
     page.set_default_timeout(PATIENCE)
     view = View(page, device == "phone")
     page.on("console", lambda message: view.messages.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: view.messages.append(str(error)))
     page.goto(f"{address}{DRAW}")
+    expect(view.waiting).to_contain_text("Draw a digit")
     yield view
     page.context.close()
 
@@ -94,15 +108,14 @@ def test_digits_are_read_in_reading_order_and_one_can_be_chosen(view: View) -> N
     expect(view.digit).to_have_text("1")  # the digit that was drawn last
     view.chips.last.click()
     expect(view.digit).to_have_text("3")
-    expect(page.locator(".answers .champion")).to_have_text("3")
+    expect(page.locator(".answers strong").last).to_have_text("3")
     assert (
-        page.locator(".pictures img").evaluate_all("all => all.map((image) => image.naturalWidth)")
+        page.locator(".pictures canvas").evaluate_all("all => all.map(({ width }) => width)")
         == [28] * 5
     )
     assert page.evaluate("scrollY") == 0, "the page does not scroll under a finger that draws"
-    boxes = [
-        page.locator(part).bounding_box() for part in ("canvas", ".verdict", ".tools", "table")
-    ]
+    parts = (".sheet canvas", ".verdict", ".tools", ".answers")
+    boxes = [page.locator(part).bounding_box() for part in parts]
     tops = [box["y"] for box in boxes if box]
     assert tops == sorted(tops), "the answer is next to the sheet or directly below it"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -141,7 +154,7 @@ def test_strokes_and_clearing_can_be_undone(view: View) -> None:
 def test_digits_are_drawn_by_keyboard_and_announced(view: View) -> None:
     keyboard = view.page.keyboard
     keyboard.press("Tab")
-    expect(view.page.locator("canvas")).to_be_focused()
+    expect(view.page.locator(".sheet canvas")).to_be_focused()
     keyboard.press("Space")
     expect(view.status).not_to_be_empty()
     for _ in range(28):
@@ -170,13 +183,51 @@ def test_a_picture_can_be_dropped_chosen_and_pasted(view: View, tmp_path: Path) 
     expect(view.digit).to_have_text("1")
 
 
-def test_a_large_picture_is_reduced_before_it_is_sent(view: View) -> None:
+def test_a_large_picture_is_reduced_before_it_is_sent(
+    view: View, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draw, "_answer", receive := Mock(return_value={"digits": []}))
     noise = np.random.default_rng(0).integers(0, 40, (2_400, 3_200), np.uint8)
-    with view.page.expect_request(
-        lambda request: "image/jpeg" in (request.post_data or "")
-    ) as sent:
-        view.transfer("drop", "photo.jpg", encoded(Image.fromarray(255 - noise), "JPEG"))
-    assert len(sent.value.post_data or "") < 2**20
+    view.transfer("drop", "photo.jpg", encoded(Image.fromarray(255 - noise), "JPEG"))
+    expect(view.waiting).to_contain_text("nothing here to read")
+    (content,) = receive.call_args.args
+    assert Image.open(io.BytesIO(content)).size == (1600, 1200)
+    assert len(content) < 2**20
+
+
+def test_the_browser_reads_a_digit_without_a_server_and_a_picture_waits_for_it(view: View) -> None:
+    page = view.page
+    page.context.set_offline(True)
+    view.draw("3")
+    expect(view.digit).to_have_text("3")
+    view.page.get_by_role("button", name="Clear").click()
+    view.draw("scribble")
+    expect(view.digit).to_have_text("?")
+    page.context.set_offline(False)
+    held: list[Route] = []
+    with page.expect_request(f"**{draw.READ}"):
+        page.route(f"**{draw.READ}", lambda route: held.append(route))
+        view.transfer("drop", "one.png", picture(("1", MIDDLE)))
+    expect(view.waiting).to_have_text("Reading …")
+    expect(view.digit).to_be_hidden()  # the former answer
+    held[0].continue_()
+    expect(view.digit).to_have_text("1")
+    page.unroute(f"**{draw.READ}")
+
+
+def test_a_wide_line_is_answered(view: View) -> None:
+    sheet = view.page.locator(".sheet canvas").bounding_box()
+    assert sheet
+    middle = sheet["y"] + sheet["height"] / 2
+    _drag_mouse(view.page, [(sheet["x"] + 30, middle), (sheet["x"] + sheet["width"] - 30, middle)])
+    expect(view.page.locator(".verdict")).to_be_visible()
+
+
+def test_without_a_report_the_server_reads_what_is_drawn(view_without_report: View) -> None:
+    view = view_without_report
+    view.draw("3")
+    expect(view.digit).to_have_text("3")
+    expect(view.page.locator(".examples")).to_be_hidden()
 
 
 def test_an_error_is_shown_until_there_is_an_answer(view: View) -> None:
@@ -184,7 +235,7 @@ def test_an_error_is_shown_until_there_is_an_answer(view: View) -> None:
         f"**{draw.READ}",
         lambda route: route.fulfill(status=503, json={"errors": [{"message": "no!"}]}),
     )
-    view.draw("3")
+    view.transfer("drop", "three.png", picture(("3", MIDDLE)))
     expect(view.alert).to_have_text("no!")
     view.page.unroute(f"**{draw.READ}")
     view.draw("1")

@@ -44,6 +44,15 @@ export const createJudge = (arrays) => {
     if (probability < doubt.even) guess = `unsure: ${name} or ${names[runnerUp]}`;
     const headline = looksLikeDigit ? guess : unlike;
     const verdict = looksLikeDigit ? guess : `This ${unlike}`;
-    return { probability, headline, verdict, isDoubtful: headline !== name };
+    return {
+      label,
+      probability,
+      looksLikeDigit,
+      headline,
+      verdict,
+      isDoubtful: headline !== name,
+      // The answer has the probabilities that `predict` prints.
+      rows: rows.map((row) => (row === answer ? { ...answer, shares: probabilities } : row)),
+    };
   };
 };
