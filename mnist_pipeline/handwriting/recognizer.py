@@ -50,6 +50,7 @@ PROBABLE_BY_HAND = {CNN: 0.98}
 CERTAIN = 0.99  # a lower probability lets the recognizer read the whole picture too
 # What answers need of the data set.
 OF_DATA_SET = ("class_names", "noun", "handwritten", "whole_pictures", "color", "ground")
+SOFT_EDGE = 3  # pixels of paler ink around a digit
 SPECK = 0.35  # share of the size of the largest finding in a picture
 
 
@@ -266,8 +267,9 @@ class Recognizer(NamedTuple):
     def _look_again(self, readings: list[Reading], picture: np.ndarray) -> list[Reading]:
         """Read the whole picture too if its only digit is in doubt; keep the more certain answer.
 
-        The search for ink may lose strokes in noise or under other strokes. The convolutional
-        network has learned to read these digits, in any place and size; the other models have not.
+        The search for ink may lose strokes in noise or under other strokes, but none on paper that
+        is blank around the digit. The convolutional network has learned to read these digits, in
+        any place and size; the other models have not.
         """
         digits = [reading for reading in readings if reading.recognition.looks_like_digit]
         if not readings or len(digits) > 1 or self.champion_name != CNN:
@@ -275,6 +277,13 @@ class Recognizer(NamedTuple):
         largest = max(readings, key=lambda reading: reading.box[2] * reading.box[3])
         first = largest.recognition
         if first.looks_like_digit and first.probability >= CERTAIN:
+            return readings
+        x, y, width, height = largest.box
+        rows = slice(max(0, y - SOFT_EDGE), y + height + SOFT_EDGE)
+        columns = slice(max(0, x - SOFT_EDGE), x + width + SOFT_EDGE)
+        is_around = np.ones(picture.shape, bool)
+        is_around[rows, columns] = False
+        if is_around.any() and np.ptp(picture[is_around]) == 0:
             return readings
         whole = fitted(picture, "whole")
         paper = whole[[0, -1], IMAGE_SIDE // 4 : -IMAGE_SIDE // 4]  # above and below the digit
