@@ -1,15 +1,19 @@
 // A misread image in a dialog, which can be turned; and the images of a cell of a confusion matrix.
 import { entryAt } from "../../script/algebra.js";
 import { answersTo, describeSample, showAnswers, storedAnswers } from "../../script/answers.js";
+import { openDialog } from "../../script/dialogs.js";
 import { deformations } from "../trust/deformations.js";
 import { createFace, data, openFigure, paintImage, perFrame } from "../../script/page.js";
-import { element } from "../../script/shared.js";
+import { DIRECTIONS, element } from "../../script/shared.js";
 import { loaded } from "../../script/start.js";
 
 loaded.then(({ arrays, models }) => {
-  const { figure: dialog, find } = openFigure("opened");
+  const { figure: dialog, find, findAll } = openFigure("opened");
   const confused = openFigure("confused");
   const turn = find(".turn");
+  const chosen = find("[name=index]"); // the index of the image
+  let list = null; // has the buttons of the images before and after it
+  let sequence = []; // the indices of these images
   let image;
   let stored; // answers of the run
   let own; // answers of the page
@@ -43,6 +47,7 @@ loaded.then(({ arrays, models }) => {
   };
   const open = (index) => {
     const place = arrays["test.indices"].indexOf(index);
+    if (place < 0) return; // a link to an image that this page lacks
     const doubt = data.doubted_labels.includes(index) ? " (doubtful)" : "";
     const label = `${data.names[arrays["test.labels"][place]]}${doubt}`;
     const indices = [...entryAt(arrays["test.neighbors"], place)];
@@ -50,14 +55,35 @@ loaded.then(({ arrays, models }) => {
     stored = storedAnswers(arrays, place);
     own = answersTo(image, models);
     nearest = indices.map((training) => arrays["train.indices"].indexOf(training));
+    const buttons = list?.querySelectorAll("[data-index]:enabled") ?? [];
+    sequence = Array.from(buttons, (button) => Number(button.dataset.index));
+    find(".leaf").hidden = sequence.length < 2;
+    find(".leaf span").textContent = `${sequence.indexOf(index) + 1} of ${sequence.length}`;
+    chosen.value = index;
     turn.value = 0;
     find(".of-file").textContent = arrays.facts.files[place] ?? "";
     find("h3").textContent = `Test ${data.noun} № ${index}, labelled ${label}`;
     show();
-    dialog.showModal();
+    openDialog(dialog);
     dialog.scrollTop = 0;
   };
+  const leaf = (step) => {
+    const place = sequence.indexOf(Number(chosen.value)) + step;
+    open(sequence.at(place % sequence.length));
+  };
   turn.addEventListener("input", perFrame(show));
+  chosen.addEventListener("change", () => {
+    const index = Number(chosen.value);
+    list = document.querySelector(`ul:has([data-index="${index}"])`);
+    open(index);
+  });
+  findAll(".leaf button").forEach((button, place) =>
+    button.addEventListener("click", () => leaf(2 * place - 1)),
+  );
+  dialog.addEventListener("keydown", ({ key, target }) => {
+    const [step] = DIRECTIONS[key] ?? [];
+    if (step && target !== turn) leaf(step);
+  });
   // Not all images of a data set with many errors fit into the page.
   for (const button of document.querySelectorAll("[data-index]")) {
     button.disabled = !arrays["test.indices"].includes(Number(button.dataset.index));
@@ -81,12 +107,15 @@ loaded.then(({ arrays, models }) => {
     const pair = `${data.names[label]} taken for ${data.names[predicted]}`;
     confused.find("h3").textContent = `${data.titles[model]}: ${pair}${part}`;
     confused.find("ul").replaceChildren(...places.map(itemAt));
-    confused.figure.showModal();
+    openDialog(confused.figure);
   };
   document.addEventListener("click", ({ target }) => {
     const button = target.closest("button");
     const { index, true: label, predicted } = button?.dataset ?? {};
-    if (index) open(Number(index));
+    if (index) {
+      list = button.closest("ul");
+      open(Number(index));
+    }
     if (!predicted) return;
     const number = Number(button.textContent.match(/\d+$/)); // of errors in the cell
     const { model } = target.closest(".confusion").dataset;
