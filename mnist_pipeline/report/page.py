@@ -34,7 +34,9 @@ def render(document: Document, values: Values) -> str:
         phrases={model.name: model.phrase for model in MODELS.values()},
         story=[part for part in topics.story() if not part.needs or document[part.needs]],
         appendix=topics.appendix(document),
-        script=scripts.join(SCRIPTS / "draw.js", *topics.scripts(), SCRIPTS / "contents.js"),
+        script=scripts.join(
+            SCRIPTS / "draw.js", *topics.scripts(), SCRIPTS / "contents.js", SCRIPTS / "link.js"
+        ),
         long_names=figures.are_long(data["class_names"]),
         charts={name: Markup(svg) for name, svg in draw_charts(document, values).items()},
         pictures=topics.merged("pictures", document, values),

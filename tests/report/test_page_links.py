@@ -1,52 +1,165 @@
-"""Dialogs of the page and the history of the browser, and links that restore what one sees."""
+"""A link restores what one sees, in Chromium, and in Firefox if it is installed."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
+from support.browser import launch_browser
 
 pytestmark = pytest.mark.browser
 
-
-def open_first_error(page: Page) -> Locator:
-    page.locator(".openable button").first.click()
-    dialog = page.locator("#opened")
-    expect(dialog).to_be_visible()
-    return dialog
-
-
-def test_going_back_closes_a_dialog_and_closing_it_leaves_no_entry(page: Page) -> None:
-    dialog, stays = page.locator("#opened"), "history.state === null"
-    for close in (page.go_back, lambda: page.keyboard.press("Escape")):
-        open_first_error(page)
-        assert page.evaluate("history.state.dialogs") == 1
-        close()
-        expect(dialog).to_be_hidden()
-        page.wait_for_function(stays)
-    cell = page.locator('.confusion[data-model="softmax"] button').first
-    cell.click()
-    page.locator("#confused li button").first.click()
-    expect(dialog).to_be_visible()
-    page.go_back()
-    expect(dialog).to_be_hidden()
-    expect(page.locator("#confused")).to_be_visible()
-    page.locator("#confused").get_by_role("button", name="Close").click()
-    page.wait_for_function(stays)
+LONGEST = 700  # characters of the state of one drawing
+# Figures far from the screen show the digit later.
+SEEN = """() => JSON.stringify({
+  digit: document.querySelector("nav canvas").toDataURL(),
+  answers: document.querySelector("#figure-draw .answers").textContent,
+  verdict: document.querySelector("#figure-draw .said").innerText,
+  inputs: [...document.querySelectorAll("figure input[name]")]
+    .map(({ name, checked, value }) => [name, checked, value]),
+  dialogs: [...document.querySelectorAll("dialog[open]")].map((dialog) => dialog.innerText),
+})"""
 
 
-def test_one_leafs_through_misread_digits_with_buttons_and_arrow_keys(page: Page) -> None:
-    indices = page.locator(".openable [data-index]").evaluate_all(
-        "all => all.map(({ dataset }) => dataset.index)"
-    )
-    dialog = open_first_error(page)
-    title, place = dialog.locator("h3"), dialog.locator(".leaf span")
-    dialog.get_by_role("button", name="Next").click()
-    expect(title).to_contain_text(f"№ {indices[1]},")
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("ArrowLeft")
-    expect(title).to_contain_text(f"№ {indices[-1]},")
-    expect(place).to_have_text(f"{len(indices)} of {len(indices)}")
-    dialog.locator("[type=range]").focus()
-    page.keyboard.press("ArrowRight")
-    expect(place).to_have_text(f"{len(indices)} of {len(indices)}")
-    expect(dialog.locator("output")).to_have_text("1°")
-    page.go_back()
-    expect(dialog).to_be_hidden()
+class Pages(NamedTuple):
+    author: Page  # who copies links
+    reader: Page  # who opens them
+
+
+def open_page(browser: Browser, address: str, messages: list[str]) -> Page:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.add_init_script("""if (navigator.clipboard)
+        navigator.clipboard.writeText = async (text) => { window.copied = text; };""")
+    page.goto(address)
+    page.locator("#figure-draw .hint").wait_for()
+    return page
+
+
+@pytest.fixture(scope="module", params=["chromium", "firefox"])
+def pages(request: pytest.FixtureRequest, address: str) -> Iterator[Pages]:
+    """Nothing may be logged while the tests use the pages."""
+    messages: list[str] = []
+    with launch_browser(request.param) as browser:
+        yield Pages(*(open_page(browser, address, messages) for _ in range(2)))
+    assert messages == []
+
+
+def copy_link(page: Page) -> str:
+    page.evaluate("window.copied = null; document.querySelector('.copy').click()")
+    return str(page.wait_for_function("window.copied").json_value())
+
+
+def expect_the_same(author: Page, reader: Page, link: str) -> None:
+    sections = parse_qs(urlsplit(link).fragment).get("section", [])
+    for section in sections:
+        link_to = reader.locator(f"nav [href='#{section}']")
+        expect(link_to).to_have_attribute("aria-current", "true")
+    expect(reader.locator("nav [aria-current=true]")).to_have_count(len(sections))
+    for page in (author, reader):
+        page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    reader.wait_for_function(f"seen => ({SEEN})() === seen", arg=author.evaluate(SEEN))
+
+
+def choose(page: Page, name: str) -> None:
+    page.locator("#figure-neighbors .choose").get_by_role("button", name=name, exact=True).click()
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    expect(page.locator("#figure-draw .truth")).to_have_text(f"True class: {name}")
+
+
+def draw(page: Page, *columns: int) -> None:
+    """Draw vertical lines on the sheet."""
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    page.get_by_role("button", name="Clear").click()
+    for column in columns:
+        sheet = page.locator(".sheet")
+        sheet.hover(position={"x": column, "y": 40})
+        page.mouse.down()
+        sheet.hover(position={"x": column + 20, "y": 200})
+        page.mouse.up()
+    expect(page.locator("#figure-draw .truth")).to_contain_class("empty")
+    expect(page.locator("#figure-draw .heard")).not_to_contain_text("Draw")
+
+
+def move(page: Page, figure: str, **values: float) -> None:
+    for name, value in values.items():
+        page.locator(f"#{figure} [name={name}]").fill(str(value))
+
+
+def open_misread(page: Page) -> None:
+    page.locator(".openable button").nth(3).click()
+    move(page, "opened", turn=15)
+    expect(page.locator("#opened output")).to_have_text("15°")
+
+
+def go_to(page: Page, section: str) -> None:
+    page.evaluate(f"document.getElementById('{section}').scrollIntoView({{behavior: 'instant'}})")
+    expect(page.locator(f"nav [href='#{section}']")).to_have_attribute("aria-current", "true")
+
+
+STATES: dict[str, Callable[[Page], Any]] = {
+    "a test digit": lambda page: choose(page, "7"),
+    "a drawing": lambda page: draw(page, 200),
+    "two digits": lambda page: draw(page, 100, 300),
+    "voters": lambda page: move(page, "figure-neighbors", k=7),
+    "bytes": lambda page: page.locator("[name=bytes]").check(),
+    "components": lambda page: move(page, "figure-rebuild", components=40),
+    "mean ink": lambda page: page.locator("[name=mean]").check(),
+    "a kernel": lambda page: page.locator("#figure-kernels [type=radio]").nth(4).check(),
+    "disturbed": lambda page: move(page, "figure-disturb", turned=-20, noisy=0.2),
+    "a section": lambda page: go_to(page, "corners"),
+    "a misread digit": open_misread,
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_link_restores_what_its_author_saw(pages: Pages, state: str) -> None:
+    """The author changes one thing after the other, and each link has all of them."""
+    author, reader = pages
+    STATES[state](author)
+    link = copy_link(author)
+    reader.goto("about:blank")
+    reader.goto(link)
+    expect_the_same(author, reader, link)
+    for page in (author, reader):
+        page.evaluate("document.querySelector('#opened').close()")
+
+
+def test_a_drawing_makes_a_short_link(pages: Pages, address: str) -> None:
+    draw(pages.author, 200)
+    assert len(copy_link(pages.author)) < len(address) + LONGEST
+
+
+def test_a_link_that_is_pasted_into_the_open_page_restores_as_well(pages: Pages) -> None:
+    author, reader = pages
+    choose(author, "3")
+    move(author, "figure-neighbors", k=5)
+    link = copy_link(author)
+    choose(reader, "4")
+    open_misread(reader)
+    move(reader, "figure-rebuild", components=99)
+    reader.evaluate("link => { location.href = link; }", link)
+    expect_the_same(author, reader, link)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["#section=", "#image=abc!", "#image=eNrt", "#test=99999999", "#opened.index=x&a.b=1&=&%"],
+)
+def test_a_broken_link_opens_the_page_as_usual(pages: Pages, address: str, broken: str) -> None:
+    page = pages.reader
+    page.goto("about:blank")
+    page.goto(address + broken)
+    expect(page.locator("#figure-draw .truth")).to_have_text("True class: 2")
+    page.locator("#figure-draw .hint").wait_for()
+    assert page.evaluate("scrollY") == 0
+    assert not page.locator("dialog").first.is_visible()
+
+
+def test_without_a_clipboard_the_link_can_be_selected(pages: Pages) -> None:
+    page = pages.author
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
+    page.evaluate("() => { window.prompt = (_, link) => { window.copied = link; }; }")
+    assert "image=" in copy_link(page) or "test=" in copy_link(page)

@@ -1,4 +1,4 @@
-"""Headless Chromium for the tests of pages, and an accessibility checker that runs in it."""
+"""Headless browsers for the tests of pages, and an accessibility checker that runs in it."""
 
 import contextlib
 import os
@@ -30,12 +30,17 @@ needs_axe = pytest.mark.skipif(
 
 
 @contextlib.contextmanager
-def launch_browser() -> Iterator[Browser]:
-    """Run Chromium until the context ends; skip the test if there is none."""
-    if CHROMIUM is None:
+def launch_browser(engine: str = "chromium") -> Iterator[Browser]:
+    """Run Chromium or Firefox until the context ends; skip the test if there is none."""
+    if engine == "chromium" and CHROMIUM is None:
         pytest.skip("no Chromium; install one (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        if engine == "chromium":
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        elif Path(playwright.firefox.executable_path).exists():
+            browser = playwright.firefox.launch()
+        else:
+            pytest.skip("no Firefox; install one (playwright install firefox)")
         expect.set_options(timeout=PATIENCE)
         yield browser
         browser.close()

@@ -2,10 +2,26 @@
 
 const TYPES = [Uint8Array, Int8Array, Int16Array, Int32Array, Float32Array];
 
-const inflate = (encoded) => {
-  const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Response(stream).arrayBuffer();
+// Bytes through a stream that makes them smaller or restores them. In Firefox, a `Response` would
+// log the error of damaged bytes although the caller handles it.
+const sendThrough = async (bytes, stream) => {
+  const reader = new Blob([bytes]).stream().pipeThrough(stream).getReader();
+  const parts = [];
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    parts.push(part.value);
+  }
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+};
+// Bytes as a text of letters, digits, "-" and "_", and back. Other Base64 is read as well.
+export const deflate = async (bytes) => {
+  const deflated = await sendThrough(bytes, new CompressionStream("deflate"));
+  const encoded = btoa(String.fromCharCode(...deflated));
+  return encoded.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+};
+export const inflate = async (encoded) => {
+  const text = atob(encoded.replaceAll("-", "+").replaceAll("_", "/"));
+  const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  return sendThrough(bytes, new DecompressionStream("deflate"));
 };
 
 // The bytes of an array are stored by their rank: the lowest byte of each number, then the second
@@ -27,7 +43,7 @@ const unpack = (bytes, { type, shape, offset, step }) => {
 // Typed arrays by name, each with its shape, and `facts`, the JSON values that come with them.
 export const loadArrays = async () => {
   const { facts, layout, data } = JSON.parse(document.getElementById("arrays").textContent);
-  const bytes = new Uint8Array(await inflate(data));
+  const bytes = await inflate(data);
   const arrays = { facts };
   for (const [name, entry] of Object.entries(layout)) arrays[name] = unpack(bytes, entry);
   return arrays;

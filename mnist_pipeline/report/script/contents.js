@@ -1,4 +1,6 @@
-// The contents follow the reader: they mark the section at a third of the screen.
+// The contents follow the reader: they mark the section at a third of the screen, and show the
+// digit of the sheet.
+import { loaded } from "./start.js";
 
 const links = [...document.querySelectorAll("nav a")];
 const mark = ({ target, isIntersecting }) => {
@@ -10,6 +12,8 @@ const watch = new IntersectionObserver((entries) => entries.forEach(mark), {
   rootMargin: "-33% 0% -67%",
 });
 for (const section of document.querySelectorAll("main > section")) watch.observe(section);
+
+loaded.then(({ reader }) => reader.follow(document.querySelector("nav"), () => {}));
 
 // A link to a folded part of the appendix opens it.
 for (const link of document.querySelectorAll("main a[href^='#']")) {

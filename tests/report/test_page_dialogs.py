@@ -1,0 +1,52 @@
+"""Dialogs of the page: going back closes them, and one leafs through misread digits."""
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+def open_first_error(page: Page) -> Locator:
+    page.locator(".openable button").first.click()
+    dialog = page.locator("#opened")
+    expect(dialog).to_be_visible()
+    return dialog
+
+
+def test_going_back_closes_a_dialog_and_closing_it_leaves_no_entry(page: Page) -> None:
+    dialog, stays = page.locator("#opened"), "history.state === null"
+    for close in (page.go_back, lambda: page.keyboard.press("Escape")):
+        open_first_error(page)
+        assert page.evaluate("history.state.dialogs") == 1
+        close()
+        expect(dialog).to_be_hidden()
+        page.wait_for_function(stays)
+    cell = page.locator('.confusion[data-model="softmax"] button').first
+    cell.click()
+    page.locator("#confused li button").first.click()
+    expect(dialog).to_be_visible()
+    page.go_back()
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#confused")).to_be_visible()
+    page.locator("#confused").get_by_role("button", name="Close").click()
+    page.wait_for_function(stays)
+
+
+def test_one_leafs_through_misread_digits_with_buttons_and_arrow_keys(page: Page) -> None:
+    indices = page.locator(".openable [data-index]").evaluate_all(
+        "all => all.map(({ dataset }) => dataset.index)"
+    )
+    dialog = open_first_error(page)
+    title, place = dialog.locator("h3"), dialog.locator(".leaf span")
+    dialog.get_by_role("button", name="Next").click()
+    expect(title).to_contain_text(f"№ {indices[1]},")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(title).to_contain_text(f"№ {indices[-1]},")
+    expect(place).to_have_text(f"{len(indices)} of {len(indices)}")
+    dialog.locator("[type=range]").focus()
+    page.keyboard.press("ArrowRight")
+    expect(place).to_have_text(f"{len(indices)} of {len(indices)}")
+    expect(dialog.locator("output")).to_have_text("1°")
+    page.go_back()
+    expect(dialog).to_be_hidden()
