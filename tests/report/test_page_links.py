@@ -109,6 +109,7 @@ STATES: dict[str, Callable[[Page], Any]] = {
     "mean ink": lambda page: page.locator("[name=mean]").check(),
     "a kernel": lambda page: page.locator("#figure-kernels [type=radio]").nth(4).check(),
     "disturbed": lambda page: move(page, "figure-disturb", turned=-20, noisy=0.2),
+    "a corruption": lambda page: page.locator(".corrupted [value=stripe]").click(),
     "a section": lambda page: go_to(page, "corners"),
     "a misread digit": open_misread,
 }

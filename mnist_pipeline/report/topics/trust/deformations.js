@@ -5,30 +5,33 @@ import { blurredBy } from "../../script/conversion.js";
 import { clip } from "../../script/shared.js";
 
 const CENTRE = (SIDE - 1) / 2;
-const INK = 255;
+export const INK = 255;
 const levelsOf = (image) => (row, column) =>
   isInside(row, column) ? image[SIDE * row + column] : 0;
-const eachPixel = (levelAt) =>
+export const eachPixel = (levelAt) =>
   Float32Array.from({ length: SIDE * SIDE }, (_, at) =>
     levelAt(Math.floor(at / SIDE), at % SIDE, at),
   );
 
-// Rotated counter-clockwise about the centre. A pixel is read, bilinearly, where the inverse
-// rotation takes it.
-const turned = (image, degrees) => {
-  const angle = (degrees * Math.PI) / 180;
-  const cos = Math.cos(angle);
-  const sin = Math.sin(angle);
+// A pixel is read, bilinearly, at sourceOf(y, x). Both places are as seen from the centre.
+export const moved = (image, sourceOf) => {
   const level = levelsOf(image);
   return eachPixel((y, x) => {
-    const row = CENTRE + cos * (y - CENTRE) + sin * (x - CENTRE);
-    const column = CENTRE - sin * (y - CENTRE) + cos * (x - CENTRE);
+    const source = sourceOf(y - CENTRE, x - CENTRE);
+    const [row, column] = source.map((place) => CENTRE + place);
     const top = Math.floor(row);
     const left = Math.floor(column);
     const between = (from, to, share) => from * (1 - share) + to * share;
     const along = (line) => between(level(line, left), level(line, left + 1), column - left);
     return between(along(top), along(top + 1), row - top);
   });
+};
+// Rotated counter-clockwise about the centre.
+export const turned = (image, degrees) => {
+  const angle = (degrees * Math.PI) / 180;
+  const cos = Math.cos(angle);
+  const sin = Math.sin(angle);
+  return moved(image, (y, x) => [cos * y + sin * x, cos * x - sin * y]);
 };
 // Strokes wider by an amount of pixels on each side, or thinner, if it is negative. With each pixel
 // of the amount, a level becomes the largest (smallest) of it and its four neighbours; with a
@@ -49,20 +52,23 @@ const thickened = (image, amount) => {
 };
 // Blurred by a Gaussian.
 const blurred = (image, sigma) => (sigma > 0 ? blurredBy(image, SIDE, sigma) : image);
-// Normally distributed noise (Box and Muller) with this deviation, a share of full ink; always the
-// same noise.
-let state = 1234567;
-const random = () => {
-  state = (state * 48271) % 2147483647; // Park and Miller
-  return state / 2147483647;
+// Always the same random numbers between 0 and 1 (Park and Miller).
+export const createRandom = (seed = 1234567) => {
+  let state = seed;
+  return () => {
+    state = (state * 48271) % 2147483647;
+    return state / 2147483647;
+  };
 };
+// Normally distributed noise (Box and Muller) with this deviation, a share of full ink.
+const random = createRandom();
 const noise = eachPixel(
   () => Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random()),
 );
 const noisy = (image, share) =>
   eachPixel((_y, _x, at) => clip(image[at] + INK * share * noise[at], INK));
 
-const eachChannel = (deform) => (image, amount) =>
+export const eachChannel = (deform) => (image, amount) =>
   byChannel(image, image.length / NUM_PIXELS, (channel) => deform(channel, amount));
 export const deformations = {
   thickened: eachChannel(thickened),

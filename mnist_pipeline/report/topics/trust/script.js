@@ -1,19 +1,26 @@
-// Sliders that disturb the reader's digit, and the answers of all models to it.
+// Sliders and corruptions that disturb the reader's digit, and the answers of all models to it.
 import { answersTo, showAnswers } from "../../script/answers.js";
+import { corruptions } from "./corruptions.js";
 import { deformations } from "./deformations.js";
-import { data, openFigure, paintImage, perFrame } from "../../script/page.js";
+import { data, openFigure, paintImage, perFrame, setAttributes } from "../../script/page.js";
 import { loaded } from "../../script/start.js";
 
 loaded.then(({ models, reader }) => {
   const { figure, find, findAll } = openFigure("figure-disturb");
-  const sliders = findAll("input");
+  const sliders = findAll("[type=range]");
+  const corruption = find("[name=corruption]");
+  const buttons = [...document.querySelectorAll(".corrupted button")];
   let digit;
   let undisturbed; // answers
 
   const deform = (levels, { name, value }) => deformations[name](levels, Number(value));
   const show = () => {
-    const image = sliders.reduce(deform, digit.image);
-    const isDisturbed = sliders.some(({ value }) => Number(value));
+    const isChosen = ({ value, disabled }) => value === corruption.value && !disabled;
+    const chosen = buttons.find(isChosen);
+    for (const button of buttons) setAttributes(button, { "aria-pressed": button === chosen });
+    const corrupted = chosen ? corruptions[chosen.value](digit.image) : digit.image;
+    const image = sliders.reduce(deform, corrupted);
+    const isDisturbed = chosen || sliders.some(({ value }) => Number(value));
     const rows = isDisturbed ? answersTo(image, models).rows : undisturbed;
     paintImage(find(".result"), image);
     showAnswers(find(".answers"), rows);
@@ -35,10 +42,20 @@ loaded.then(({ models, reader }) => {
     find(".message").textContent = `${wrong.length ? sentence : none} Verdict: ${headline}.`;
   };
   for (const slider of sliders) slider.addEventListener("input", perFrame(show));
+  corruption.addEventListener("change", show);
   find(".reset").addEventListener("click", () => {
     for (const slider of sliders) slider.value = 0;
+    corruption.value = "";
     show();
   });
+  for (const button of buttons) {
+    button.disabled = !(button.value in corruptions);
+    button.addEventListener("click", () => {
+      corruption.value = corruption.value === button.value ? "" : button.value;
+      show();
+      figure.scrollIntoView({ block: "nearest" });
+    });
+  }
   reader.follow(figure, (next, { rows }) => {
     digit = next;
     undisturbed = rows;

@@ -1,0 +1,62 @@
+"""Digits of the page, disturbed: the corruptions of MNIST-C, and the card of a fooled CNN."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from mnist_pipeline.data.corruptions import corrupt
+from mnist_pipeline.report.topics import Values
+
+pytestmark = pytest.mark.browser
+
+# How many corrupted images include each choice of side, place or slope.
+CHOICES = {
+    **{"brightness": 1, "stripe": 1, "scale": 1, "shear": 9, "rotate": 9, "translate": 30},
+    **{"zigzag": 3_000, "dotted_line": 8_000},
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_corruptions_have_the_formulas_of_the_pipeline(
+    page: Page, values: Values, name: str
+) -> None:
+    image = values["test_digits"].images[3]
+    corrupted = corrupt(np.repeat(image[np.newaxis], CHOICES[name], axis=0), name)
+    shown = np.array(
+        page.evaluate(
+            "([name, image]) => [...corruptions[name](Float64Array.from(image))]",
+            [name, image.ravel().tolist()],
+        )
+    ).reshape(28, 28)
+    assert np.abs(shown - image).max() > 50
+    assert np.abs(corrupted - shown).max(axis=(1, 2)).min() <= 1
+
+
+def test_a_picture_of_a_corruption_spoils_the_digit_of_the_reader(page: Page) -> None:
+    result, stripe = page.locator(".result"), page.locator(".corrupted [value=stripe]")
+    before = result.evaluate("canvas => canvas.toDataURL()")
+    stripe.click()
+    expect(stripe).to_have_attribute("aria-pressed", "true")
+    assert result.evaluate("canvas => canvas.toDataURL()") != before
+    stripe.click()
+    expect(stripe).to_have_attribute("aria-pressed", "false")
+    assert result.evaluate("canvas => canvas.toDataURL()") == before
+    assert page.locator(".corrupted [value=fog]").is_disabled()
+
+
+def test_a_disturbance_that_fools_the_cnn_is_kept_as_a_card(page: Page) -> None:
+    figure = page.locator("#figure-disturb")
+    four = figure.get_by_role("button", name="4", exact=True)
+    four.click()
+    expect(four).to_have_attribute("aria-pressed", "true")
+    figure.get_by_role("button", name="Fool").click()
+    expect(figure.locator(".fooled")).to_be_visible()
+    expect(figure.locator(".answers .row").last).to_contain_class("wrong")
+    uri = figure.get_by_role("link", name="Save").get_attribute("href") or ""
+    card = Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,"))))
+    assert card.size == (640, 320)
+    figure.get_by_role("button", name="Reset").click()
