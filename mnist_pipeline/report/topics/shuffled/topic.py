@@ -23,7 +23,7 @@ def numbers(values: Values) -> Named:
         "shuffled": {
             "trained_on": min(MAX_IMAGES, len(values["train_digits"].labels)),
             "accuracies": [count / total for count in correct],
-            "intervals": [wilson_interval(count, total) for count in correct],
+            "intervals": [list(wilson_interval(count, total)) for count in correct],
         }
     }
 

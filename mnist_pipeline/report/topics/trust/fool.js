@@ -2,7 +2,7 @@
 // was found stays as a card.
 import { argmax } from "../../script/algebra.js";
 import { deformations } from "./deformations.js";
-import { data, formatCount, openFigure, paintImage } from "../../script/page.js";
+import { data, formatCount, openFigure, paintImage, setAttributes } from "../../script/page.js";
 import { element, formatPercent } from "../../script/shared.js";
 import { loaded } from "../../script/start.js";
 
@@ -73,7 +73,7 @@ loaded.then(({ models, reader }) => {
       context.drawImage(picture, x - SIDE / 2, 60, SIDE, SIDE);
       context.fillText(says, x, 295);
     });
-    find(".save").href = card.toDataURL();
+    setAttributes(find(".save"), { href: card.toDataURL() });
     card.ariaLabel = `${headline}. ${answers.map(({ says }) => says).join(" → ")}`;
   };
   const keep = ({ trial, after }, before) => {
