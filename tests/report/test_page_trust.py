@@ -37,7 +37,10 @@ def test_corruptions_have_the_formulas_of_the_pipeline(
 
 
 def test_a_picture_of_a_corruption_spoils_the_digit_of_the_reader(page: Page) -> None:
-    result, stripe = page.locator("#figure-disturb .result"), page.locator(".corrupted [value=stripe]")
+    result, stripe = (
+        page.locator("#figure-disturb .result"),
+        page.locator(".corrupted [value=stripe]"),
+    )
     before = result.evaluate("canvas => canvas.toDataURL()")
     stripe.click()
     expect(stripe).to_have_attribute("aria-pressed", "true")

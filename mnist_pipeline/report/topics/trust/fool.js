@@ -71,7 +71,7 @@ loaded.then(({ models, reader }) => {
       const x = WIDTH * (0.25 + i / 2);
       const picture = paintImage(element("canvas"), image);
       context.drawImage(picture, x - SIDE / 2, 60, SIDE, SIDE);
-      context.fillText(says, x, 295);
+      context.fillText(says, x, 295, WIDTH / 2 - 20);
     });
     setAttributes(find(".save"), { href: card.toDataURL() });
     card.ariaLabel = `${headline}. ${answers.map(({ says }) => says).join(" → ")}`;
