@@ -2,8 +2,8 @@
 answer.
 
 The answers of the page are compared with the answers of the run that made it. A script draws 200
-digits, and as many letters, scribbles and pairs of digits, in headless Chromium. The page and
-`predict` convert and doubt each drawing, and the images of digits and the doubts are compared.
+digits, and as many letters, scribbles, pairs of digits and symbols, in headless Chromium. The page
+and `predict` convert and doubt each drawing, and the images of digits and the doubts are compared.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from support.browser import launch_browser
 from benchmarks.bench import Bench
 from benchmarks.commands import ensure_run
 from benchmarks.handwriting.pens import VARIANTS, glyph, scribble
+from benchmarks.handwriting.symbols import DRAWN, SYMBOLS, symbol
 from benchmarks.table import Table
 from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.methods.table import MODELS
@@ -29,6 +30,8 @@ KINDS = {
     "letters": "AEFHKMRWXY",
     "scribbles": ["scribble"],
     "pairs of digits": ["10", "23", "47", "58", "69"],
+    "hearts, smileys, stars, arrows, letters and scribbles": [*DRAWN, "letter", "scribble"],
+    "other symbols": [name for name in SYMBOLS if name not in DRAWN],
 }
 
 
@@ -89,9 +92,15 @@ def compare(bench: Bench, storage: Path) -> Table:
 
 
 def _written(name: str, rng: np.random.Generator) -> list[np.ndarray]:
-    """Strokes of digits, a letter or a scribble within the unit square."""
+    """Strokes of digits, a letter, a symbol or a scribble within the unit square."""
     if name == "scribble":
         return [np.array(stroke) for stroke in scribble(rng)]
+    if name in SYMBOLS:
+        strokes = [computing.wobbly(stroke, rng) for stroke in symbol(name, rng)]
+        points = np.concatenate(strokes)
+        return [(stroke - points.min(axis=0)) / np.ptp(points, axis=0) for stroke in strokes]
+    if name == "letter":
+        name = str(rng.choice(list(KINDS["letters"])))
     if name.isalpha():
         return [computing.wobbly(stroke, rng) for stroke in glyph(VARIANTS[name][0])]
     return computing.written(name, rng)

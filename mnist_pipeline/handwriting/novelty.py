@@ -10,8 +10,8 @@ from mnist_pipeline.handwriting import outliers
 from mnist_pipeline.methods import pca
 from mnist_pipeline.utils.blocks import in_blocks
 
-POINT = 99.0  # above this percentile of the reference digits, an image does not look like a digit
-DOUBTED = 96.0  # the stricter percentile if the answer has a probability below `UNCERTAIN`
+POINT = 98.5  # above this percentile of the reference digits, an image does not look like a digit
+DOUBTED = 95.0  # the stricter percentile if the answer has a probability below `UNCERTAIN`
 ORDINARY = 50.0  # the stricter percentile in a picture where most findings are not digits
 UNCERTAIN = 0.9  # answers for noise and scribbles are seldom more certain
 
@@ -28,11 +28,13 @@ BLOCK_ROWS = 128  # images at a time: their edges fit the cache
 
 MOST_IMAGES = 12_000  # training images that the classes are fitted on
 MOST_MEMBERS = 5_000  # images used as positives, once unchanged and once deformed
-# The number of outliers per positive image.
-OUTLIERS = {"strokes": 0.6, "scribbles": 0.2, "halves": 0.5, "turned": 0.5}
+# The number of outliers per positive image; of symbols, the number of images of each symbol.
+OUTLIERS = {"strokes": 0.7, "halves": 0.4, "turned": 0.4, "symbols": 0.015}
+REPEATS = 4  # of an image of a symbol, each time deformed in another way
 VARIATION = Variation(rotation=15, scale=0.12, shear=0.2, shift=1, stroke=0.5)
-# Turned images of a class are outliers if most of them lie above this percentile.
-ORDINARY_OF_TURNED = 75.0
+# Turned images of a class are outliers if most of them lie above this percentile, and symbols if
+# they lie above it: a data set may have hearts.
+ORDINARY_OF_OUTLIERS = 75.0
 LEAST_SHARE = 0.8  # of the distance, that counts even if the network sees no outlier
 HIDDEN_SIZE = 128
 EPOCHS = 6
@@ -60,11 +62,11 @@ class Novelty(NamedTuple):
 
     The distance alone takes an A for a bad 4. So a network of one hidden layer learns from the
     edges to separate training digits, unchanged and deformed, from images of `outliers`: random
-    strokes, halves of different digits, and digits that are turned or mirrored. The outliers
-    include no letters. The distance d and the network's log odds o for an outlier are standardised
-    over the reference digits, and the score is d + max(o, 0.8 d): the network can raise doubts, and
-    can't remove them. The threshold is a percentile of the reference digits, so the share of digits
-    above it is known.
+    strokes, halves of different digits, digits that are turned or mirrored, hearts, faces and
+    triangles. The outliers include no letters. The distance d and the network's log odds o for an
+    outlier are standardised over the reference digits, and the score is d/2 + max(o, 0.8 d). The
+    network can raise doubts, and can't remove them. The threshold is a percentile of the reference
+    digits, so the share of digits above it is known.
 
     References
     ----------
@@ -176,7 +178,7 @@ def _scores(distances: np.ndarray, odds: np.ndarray, scales: np.ndarray) -> np.n
     (mean, deviation), (odds_mean, odds_deviation) = scales
     distances = (distances - mean) / deviation
     odds = (odds - odds_mean) / odds_deviation
-    return np.asarray(distances + np.maximum(odds, LEAST_SHARE * distances))
+    return np.asarray(distances / 2 + np.maximum(odds, LEAST_SHARE * distances))
 
 
 def looks_like_digit(percentile: float, probability: float) -> bool:
@@ -215,14 +217,18 @@ def _examples(
     originals = images[generator.permutation(len(images))[:MOST_MEMBERS]]
     deformed = vary(originals, VARIATION, int(generator.integers(1 << 32)))
     counts = {name: round(2 * share * len(originals)) for name, share in OUTLIERS.items()}
+    limit = np.percentile(distances, ORDINARY_OF_OUTLIERS)
     turned, groups = outliers.turned(images, labels, counts["turned"], generator)
-    far = _distances(edges(turned), *subspaces) > np.percentile(distances, ORDINARY_OF_TURNED)
+    far = _distances(edges(turned), *subspaces) > limit
     share_far = np.bincount(groups, far) / np.maximum(np.bincount(groups), 1)
+    symbols = outliers.symbols(counts["symbols"], generator)
+    symbols = symbols[_distances(edges(symbols), *subspaces) > limit]
+    symbols = np.tile(symbols, (REPEATS, 1, 1))
     strangers = [
         outliers.strokes(counts["strokes"], generator),
-        outliers.strokes(counts["scribbles"], generator, outliers.MANY),
         outliers.halves(images, labels, counts["halves"], generator),
         turned[share_far[groups] > 0.5],
+        vary(symbols, VARIATION, int(generator.integers(1 << 32))),
     ]
     return np.concatenate([originals, deformed]), np.concatenate(strangers)
 

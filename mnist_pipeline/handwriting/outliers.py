@@ -1,4 +1,5 @@
-"""Images that belong to no class of a data set, made from its images and from random strokes.
+"""Images that belong to no class of a data set, made from its images, from random strokes and from
+symbols.
 
 Training on some outliers also helps to reject kinds never shown, such as letters, which are not
 used here. The idea is Outlier Exposure [1]_.
@@ -11,25 +12,41 @@ References
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.deformations import MAX_INK, Images
 from mnist_pipeline.utils.blocks import in_blocks
 
 ROWS, COLUMNS = 4, 3  # of the grid on which strokes begin and end
-FEW, MANY = (2, 4), (5, 14)  # strokes per image
+NUMBERS = (2, 8)  # strokes per image
 JOINED = 0.6  # share of the strokes that begin where another one ends
 SCATTER, SLANT = 0.03, 0.12  # standard deviations, as a share of the height
 ASPECTS = (0.5, 1.2)  # widths, as a share of the height
 WIDTHS = (2.2, 3.4)  # of a pen, in pixels
 INK_SIDE = 20  # of the square that the strokes fill, as MNIST's digits do
 NUM_TURNS = 4
+STEPS = 4  # copies of a point of a symbol, before the line is smoothed by half of them
+UNSTEADINESS = 0.05  # standard deviation of the points of a symbol, as a share of the height
+# Closed lines that are not a 0: hearts, faces and triangles, one per line. Strokes are separated by
+# "|"; points are x,y in hundredths of the height, with y downwards; a corner is a repeated point.
+SYMBOLS = """\
+54,28 54,28 36,5 10,5 0,30 18,60 54,100 54,100 90,60 110,30 98,5 72,5 54,28
+60,20 60,20 30,0 0,20 12,55 60,90 60,90 108,55 120,20 90,0 60,20 60,20
+48,35 48,35 42,10 18,5 2,25 12,60 50,100 50,100 84,62 96,25 78,5 54,12 48,35
+60,0 14,5 0,50 14,95 60,100 106,95 120,50 106,5 60,0 | 40,30 40,42 | 79,30 79,42 | 30,62 60,90 90,62
+60,0 14,5 0,50 14,95 60,100 106,95 120,50 106,5 60,0 | 40,33 40,37 | 79,33 79,37 | 34,80 60,60 86,80
+60,0 14,5 0,50 14,95 60,100 106,95 120,50 106,5 60,0 | 36,30 37,40 | 82,30 80,40 | 34,70 86,70
+60,0 14,5 0,50 14,95 60,100 106,95 120,50 106,5 60,0 | 40,32 79,32 | 60,45 60,58 | 30,68 60,92 90,68
+48,0 48,0 0,90 0,90 96,90 96,90 48,0 48,0
+0,0 0,0 96,0 96,0 48,90 48,90 0,0 0,0
+"""
 BLOCK_ROWS = 128  # images drawn at a time, whose values fit the cache
 
 
-def strokes(count: int, generator: np.random.Generator, numbers: tuple[int, int] = FEW) -> Images:
-    """Random straight strokes: a `FEW` as in letters and runes, or `MANY` as in scribbles."""
-    least, most = numbers
+def strokes(count: int, generator: np.random.Generator) -> Images:
+    """Random straight strokes: a few as in letters and runes, or many as in scribbles."""
+    least, most = NUMBERS
     grid = np.meshgrid(np.linspace(0, 1, COLUMNS), np.linspace(0, 1, ROWS))
     corners = np.stack(grid, axis=-1).reshape(-1, 2)
     image = np.arange(count)
@@ -41,7 +58,26 @@ def strokes(count: int, generator: np.random.Generator, numbers: tuple[int, int]
         ends[joined, stroke, 0] = ends[image, other, end][joined]
     places = corners[ends] + generator.normal(0, SCATTER, (count, most, 2, 2))  # x, y
     left_out = np.arange(most) >= generator.integers(least, most + 1, (count, 1))
-    places = np.where(left_out[:, :, None, None], places[:, :1], places)
+    return _written(np.where(left_out[:, :, None, None], places[:, :1, :1], places), generator)
+
+
+def symbols(count: int, generator: np.random.Generator) -> Images:
+    """The `SYMBOLS`, as `count` unsteady hands write each of them."""
+    images = []
+    for symbol in SYMBOLS.splitlines():
+        lines = []
+        for stroke in symbol.split(" | "):
+            points = np.array([point.split(",") for point in stroke.split()], float) / 100
+            points = points + generator.normal(0, UNSTEADINESS, (count, *points.shape))
+            curve = gaussian_filter1d(np.repeat(points, STEPS, axis=1), STEPS / 2, axis=1)
+            lines.append(np.stack([curve[:, :-1], curve[:, 1:]], axis=2))
+        images.append(_written(np.concatenate(lines, axis=1), generator))
+    return np.concatenate(images)
+
+
+def _written(places: NDArray[np.float64], generator: np.random.Generator) -> Images:
+    """Images of strokes between places (n, strokes, 2, 2) as random hands and pens write them."""
+    count = len(places)
     places[..., 0] *= generator.uniform(*ASPECTS, (count, 1, 1))
     places[..., 0] += generator.normal(0, SLANT, (count, 1, 1)) * (1 - places[..., 1])
     width = generator.uniform(*WIDTHS, (count, 1, 1, 1))
@@ -49,7 +85,7 @@ def strokes(count: int, generator: np.random.Generator, numbers: tuple[int, int]
     places *= (INK_SIDE - width) / np.maximum(places.max(axis=(1, 2, 3), keepdims=True), 0.5)
     begin = places[:, :, 0]  # (count, strokes, 2)
     along = places[:, :, 1] - begin
-    lengths = np.linalg.norm(along, axis=2, keepdims=True) * ~left_out[:, :, None] + 1e-3
+    lengths = np.linalg.norm(along, axis=2, keepdims=True) + 1e-3
     moments = ((begin + along / 2) * lengths).sum(axis=1, keepdims=True)
     centre_of_mass = moments / lengths.sum(axis=1, keepdims=True)
     return _drawn(begin - centre_of_mass + (IMAGE_SIDE - 1) / 2, along, width[:, 0, 0])

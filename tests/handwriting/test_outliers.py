@@ -1,12 +1,16 @@
 """Images that show no member of a data set."""
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 from mnist_pipeline.handwriting import outliers
 
 
-def test_strokes_fill_the_square_of_the_digits_and_are_centred() -> None:
-    made = outliers.strokes(200, np.random.default_rng(0))
+@pytest.mark.parametrize("draw", [outliers.strokes, outliers.symbols])
+def test_strokes_fill_the_square_of_the_digits_and_are_centred(draw: Any) -> None:
+    made = draw(200, np.random.default_rng(0))
     ink = made / 255
     columns = (ink.sum(axis=1) * np.arange(28)).sum(axis=1) / ink.sum(axis=(1, 2))
     assert made.dtype == np.uint8

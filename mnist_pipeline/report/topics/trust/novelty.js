@@ -76,13 +76,13 @@ export const createNovelty = (arrays) => {
     const hidden = rectified(combined(hiddenBias, edges, hiddenWeight));
     return sum(hidden.map((unit, i) => unit * outputWeight[i]));
   };
-  // d + max(o, 0.8 d), where d is the distance to the nearest class and o are the log odds, both in
-  // standard deviations of the reference digits.
+  // d/2 + max(o, 0.8 d), where d is the distance to the nearest class and o are the log odds, both
+  // in standard deviations of the reference digits.
   return (image) => {
     const edges = edgesOf(greyLevels(image));
     const distance = Math.min(...classes.map((label) => distanceTo(label, edges)));
     const d = (distance - distanceMean) / distanceDeviation;
     const o = (logOdds(edges) - oddsMean) / oddsDeviation;
-    return d + Math.max(o, LEAST_SHARE * d);
+    return d / 2 + Math.max(o, LEAST_SHARE * d);
   };
 };
