@@ -316,6 +316,7 @@ class Recognizer(NamedTuple):
         nearest = answers[INDEX].nearest
         assert nearest is not None
         probabilities = {name: answer.probabilities for name, answer in answers.items()}
+        voters = calibration.voters(answers, champion)
         shares = calibration.disagreement(answers, champion)
         probabilities[champion] = calibration.tempered(
             probabilities[champion], shares, self.calibration
@@ -331,7 +332,8 @@ class Recognizer(NamedTuple):
             others = probabilities[champion][i].copy()
             probability = float(others[digit])
             others[digit] = -1
-            dissent = sum(self.weights[name] for name in labels if labels[name] != digit)
+            objecting = [name for name in voters if labels[name] != digit]
+            dissent = sum(self.weights[name] for name in objecting)
             rows = zip(*(array[i, :NUM_NEIGHBORS_SHOWN] for array in nearest))
             neighbors = [
                 Neighbor(int(index), int(label), float(np.sqrt(squared_distance)))
@@ -436,8 +438,8 @@ def _calibration(
     fitted without them.
     """
     answers = {
-        name: MODELS[name].method().held_out_answer(state, images, sample)
-        for name, state in states.items()
+        name: MODELS[name].method().held_out_answer(states[name], images, sample)
+        for name in (champion, *calibration.voters(states, champion))
     }
     shares = calibration.disagreement(answers, champion)
     return calibration.fit(answers[champion].probabilities, shares, labels)

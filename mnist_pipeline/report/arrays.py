@@ -83,7 +83,6 @@ def embed(document: Document, values: Values) -> Markup:
         "sample": images.sample_size,
         "numScattered": images.num_scattered,
         "numTraining": len(values["train_digits"].labels),
-        "isWholeSample": images.sample_size == len(values["train_digits"].labels),
         "testSample": np.flatnonzero(images.is_sampled).tolist(),
         "files": values["raw_mnist"].files_of("test", images.test).get("file", []),
         **topics.merged("facts", values),

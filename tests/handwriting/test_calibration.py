@@ -8,7 +8,7 @@ from mnist_pipeline.handwriting import calibration
 
 
 def test_disagreement_is_the_share_of_the_other_models() -> None:
-    labels = {"cnn": [4, 4], "mlp": [4, 9], "knn": [4, 4]}
+    labels = {"cnn": [4, 4], "mlp": [4, 9], "softmax": [4, 4], "knn": [9, 9]}
     answers = {name: Answer(np.array(own), np.empty(0)) for name, own in labels.items()}
     np.testing.assert_array_equal(calibration.disagreement(answers, "cnn"), [0, 0.5])
     np.testing.assert_array_equal(calibration.disagreement({"cnn": answers["cnn"]}, "cnn"), [0, 0])

@@ -5,29 +5,25 @@ import { createNovelty } from "./novelty.js";
 import { data } from "../../script/page.js";
 
 const LOWEST = 1e-12;
-const ROUNDING = 1e-9;
 
 // A function that judges the answer of the champion, given the rows { name, shares, label } of all
 // models.
 export const createJudge = (arrays) => {
-  const { doubt, smoothing, numNeighbors, isWholeSample } = arrays.facts;
+  const { doubt } = arrays.facts;
   const { names, noun, nouns } = data;
   const [a, b] = doubt.calibration;
   const noveltyOf = createNovelty(arrays);
   const unlike =
     noun === "digit" ? "does not look like a digit" : `is unlike the training ${nouns}`;
 
-  // k-NN objects only if its neighbours agree, since it knows few of the training digits here.
-  const unanimous = (numNeighbors + smoothing) / (numNeighbors + names.length * smoothing);
-  const isHeard = ({ name, shares }) =>
-    name !== "knn" || isWholeSample || Math.max(...shares) > unanimous - ROUNDING;
-
   return (image, rows) => {
     const answer = rows.find((row) => row.name === doubt.champion) ?? rows.at(-1);
     const { label } = answer;
     const name = names[label];
-    const objecting = rows.filter((row) => row.label !== label && isHeard(row));
-    const objections = objecting.length / Math.max(1, rows.length - 1);
+    // k-NN has no vote against another model, since it knows few of the training digits here.
+    const voters = rows.filter((row) => row !== answer && row.name !== "knn");
+    const objecting = voters.filter((row) => row.label !== label);
+    const objections = objecting.length / Math.max(1, voters.length);
     const dissent = sum(objecting.map((row) => doubt.weights[row.name]));
     // Logarithms of probabilities ÷ T, with T = exp(a + b d), where d is the share of the other
     // models that object.
