@@ -51,6 +51,7 @@ CERTAIN = 0.99  # a lower probability lets the recognizer read the whole picture
 # What answers need of the data set.
 OF_DATA_SET = ("class_names", "noun", "handwritten", "whole_pictures", "color", "ground")
 SOFT_EDGE = 3  # pixels of paler ink around a digit
+SHOWN = (50, 80, 90, 95, 98, 99, 99.5, 99.9)  # percentiles of the novelty, to people
 SPECK = 0.35  # share of the size of the largest finding in a picture
 
 
@@ -367,9 +368,11 @@ class Recognizer(NamedTuple):
         """How answers are doubted, as plain JSON values, for a page that computes without Python.
 
         `highestScores` are the largest novelty scores that still count as a digit: for a probable
-        answer, and for one with a probability below `uncertain`.
+        answer, and for one with a probability below `uncertain`. `scores` are those at some
+        `percentiles` of the reference digits.
         """
         scores = self.novelty["reference"]
+        highest = {p: scores[int(len(scores) * p / 100)] for p in (POINT, DOUBTED, *SHOWN)}
         return {
             "champion": self.champion_name,
             "calibration": self.calibration.tolist(),
@@ -377,7 +380,9 @@ class Recognizer(NamedTuple):
             "even": EVEN,
             "uncertain": UNCERTAIN,
             "weights": {model: float(weight) for model, weight in self.weights.items()},
-            "highestScores": [scores[int(len(scores) * p / 100)] for p in (POINT, DOUBTED)],
+            "highestScores": [highest[POINT], highest[DOUBTED]],
+            "percentiles": SHOWN,
+            "scores": [highest[p] for p in SHOWN],
             "whole": self.known.whole_pictures,
         }
 

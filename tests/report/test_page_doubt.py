@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page, expect
 from support import computing
 
 from mnist_pipeline.report import arrays, topics
@@ -40,3 +40,23 @@ def test_the_verdict_does_not_depend_on_the_neighbors_that_the_page_has(
         [answer.probability for answer in expected],
         atol=0.03,
     )
+
+
+SHOW = """(image) => loaded.then(({ reader }) =>
+  reader.show({ image: Uint8Array.from(image), label: null, place: null }))"""
+
+
+def test_the_page_says_why_an_answer_is_in_doubt(page: Page, values: Values) -> None:
+    figure = page.locator("#figure-draw")
+    why, contents = figure.locator(".why"), page.locator("nav").first
+    digit = values["test_digits"].images[0]
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28))
+    noise[:, 14:] = 0
+    tops = []
+    for image, is_digit in ((noise, False), (digit, True)):
+        page.evaluate(SHOW, image.ravel().tolist())
+        expect(figure.locator(".verdict.doubtful")).to_have_count(0 if is_digit else 1)
+        expect(why.locator(".causes")).to_have_count(0 if is_digit else 1)
+        expect(why.locator("canvas.ink")).to_have_count(4)
+        tops.append(contents.evaluate("nav => nav.getBoundingClientRect().top + scrollY"))
+    assert len(set(tops)) == 1  # the page below keeps its place

@@ -8,6 +8,7 @@ import { data, isStill, openFigure, paintImage, perFrame } from "./page.js";
 import { colorsOf, fitDigit, fitWhole, fitWritten, greyOf, reduced } from "./pictures.js";
 import { element, offerFiles } from "./shared.js";
 import { loaded } from "./start.js";
+import { showWhy } from "../topics/trust/why.js";
 
 const PEN = 36;
 const DURATION = 1500; // milliseconds in which a test digit appears
@@ -58,7 +59,8 @@ loaded.then(({ arrays, models, reader }) => {
     shown = { label: null, place: null, ...digit };
     reader.show(shown);
   };
-  const update = (digit, { rows }) => {
+  const update = (digit, answers) => {
+    const { rows } = answers;
     if (digit === cleared) return;
     if (digit !== shown) return present(digit); // another figure chose it
     const judgement = models.judge(digit.image, rows);
@@ -66,6 +68,9 @@ loaded.then(({ arrays, models, reader }) => {
       (playing && WATCHING) || (digit.several && SEVERAL) || judgement;
     showAnswers(find(".answers"), judgement.rows);
     find(".answers").classList.remove("empty");
+    const isWhole = !playing && !digit.several && !drawing.isDrawing();
+    find(".why").classList.toggle("empty", !isWhole);
+    if (isWhole) showWhy(find(".why"), judgement, digit.image, answers, arrays);
     say(verdict, isDoubtful, digit.label === null ? "" : `True class: ${data.names[digit.label]}`);
   };
   // The digit that the canvas shows now: that of its picture, or of its strokes.
@@ -86,6 +91,7 @@ loaded.then(({ arrays, models, reader }) => {
     if (picture?.isPainted) paintImage(picture.image, digit.image); // whole, if it still appeared
     if (digit) return show(digit);
     find(".answers").classList.add("empty");
+    find(".why").classList.add("empty");
     say(picture ? `no ${data.noun} found in this picture` : INVITATION, Boolean(picture));
   };
   const present = (digit) => {

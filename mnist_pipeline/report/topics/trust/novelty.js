@@ -51,7 +51,8 @@ const edgesOf = (image) => {
   return Float64Array.from(strengths, (strength) => Math.sqrt(strength / all));
 };
 
-// A function that scores how unlike the training images an image is.
+// scoreOf(image) is how unlike the training images an image is. causesOf(image) is how much each
+// cell adds to it: how far the score falls with the edges that the nearest class usually has there.
 export const createNovelty = (arrays) => {
   const stored = (name) => arrays[`novelty.${name}`];
   const components = stored("components"); // of the edges, per class
@@ -76,13 +77,25 @@ export const createNovelty = (arrays) => {
     const hidden = rectified(combined(hiddenBias, edges, hiddenWeight));
     return sum(hidden.map((unit, i) => unit * outputWeight[i]));
   };
+  const distancesTo = (edges) => classes.map((label) => distanceTo(label, edges));
   // d/2 + max(o, 0.8 d), where d is the distance to the nearest class and o are the log odds, both
   // in standard deviations of the reference digits.
-  return (image) => {
-    const edges = edgesOf(greyLevels(image));
-    const distance = Math.min(...classes.map((label) => distanceTo(label, edges)));
-    const d = (distance - distanceMean) / distanceDeviation;
+  const scoreOfEdges = (edges) => {
+    const d = (Math.min(...distancesTo(edges)) - distanceMean) / distanceDeviation;
     const o = (logOdds(edges) - oddsMean) / oddsDeviation;
     return d / 2 + Math.max(o, LEAST_SHARE * d);
   };
+  const scoreOf = (image) => scoreOfEdges(edgesOf(greyLevels(image)));
+  const causesOf = (image) => {
+    const edges = edgesOf(greyLevels(image));
+    const distances = distancesTo(edges);
+    const usual = entryAt(stored("means"), distances.indexOf(Math.min(...distances)));
+    const score = scoreOfEdges(edges);
+    const causeOf = (_, cell) => {
+      const changed = edges.map((edge, i) => (i % CELLS ** 2 === cell ? usual[i] : edge));
+      return Math.max(0, score - scoreOfEdges(changed));
+    };
+    return Float64Array.from({ length: CELLS ** 2 }, causeOf);
+  };
+  return { scoreOf, causesOf };
 };

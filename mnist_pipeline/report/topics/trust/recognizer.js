@@ -7,12 +7,12 @@ import { data } from "../../script/page.js";
 const LOWEST = 1e-12;
 
 // A function that judges the answer of the champion, given the rows { name, shares, label } of all
-// models.
+// models. Its result is what people read, and what `showWhy` explains.
 export const createJudge = (arrays) => {
   const { doubt } = arrays.facts;
   const { names, noun, nouns } = data;
   const [a, b] = doubt.calibration;
-  const noveltyOf = createNovelty(arrays);
+  const novelty = createNovelty(arrays);
   const unlike =
     noun === "digit" ? "does not look like a digit" : `is unlike the training ${nouns}`;
 
@@ -34,21 +34,20 @@ export const createJudge = (arrays) => {
     const probability = probabilities[label];
     const runnerUp = argmax(probabilities.map((share, i) => (i === label ? -1 : share)));
     const highest = doubt.highestScores[probability >= doubt.uncertain ? 0 : 1];
-    const looksLikeDigit = noveltyOf(image) <= highest;
+    const score = novelty.scoreOf(image);
+    const looksLikeDigit = score <= highest;
     let guess = probability >= doubt.probable ? name : `probably ${name}`;
-    if (dissent > doubt.weights[answer.name]) guess = `probably ${name}, the models disagree`;
+    const areOutvoted = dissent > doubt.weights[answer.name];
+    if (areOutvoted) guess = `probably ${name}, the models disagree`;
     if (probability < doubt.even) guess = `unsure: ${name} or ${names[runnerUp]}`;
     const headline = looksLikeDigit ? guess : unlike;
     const verdict = looksLikeDigit ? guess : `This ${unlike}`;
-    return {
-      label,
-      probability,
-      looksLikeDigit,
-      headline,
-      verdict,
-      isDoubtful: headline !== name,
-      // The answer has the probabilities that `predict` prints.
-      rows: rows.map((row) => (row === answer ? { ...answer, shares: probabilities } : row)),
-    };
+    const percentile = doubt.percentiles.findLast((_, place) => doubt.scores[place] < score) ?? 0;
+    // The answer has the probabilities that `predict` prints.
+    const shown = rows.map((row) => (row === answer ? { ...answer, shares: probabilities } : row));
+    const causesOf = () => novelty.causesOf(image);
+    const doubts = { looksLikeDigit, areOutvoted, isDoubtful: headline !== name };
+    const answers = { label, runnerUp, probability, rows: shown };
+    return { ...doubts, ...answers, headline, verdict, percentile, causesOf };
   };
 };

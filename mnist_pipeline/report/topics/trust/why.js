@@ -1,0 +1,36 @@
+// Why an answer is in doubt, or why not: a sentence, where the image is unlike the training images,
+// and the most similar training images.
+import { entryAt } from "../../script/algebra.js";
+import { createFace, data, paintSigned, rounded } from "../../script/page.js";
+import { element, formatPercent } from "../../script/shared.js";
+
+const sentenceOf = (judgement, { rows }) => {
+  const { names, noun, nouns, short } = data;
+  const { looksLikeDigit, areOutvoted, isDoubtful, label, runnerUp, percentile } = judgement;
+  if (!looksLikeDigit) {
+    const worse = `only ${rounded(100 - percentile)}% of real ${nouns} fit worse`;
+    const fit = `The edges here fit none: ${worse}. Red shows where.`;
+    return `A model can only name one of its classes. ${fit}`;
+  }
+  const told = rows.map((row) => `${short[row.name]} says ${names[row.label]}`);
+  if (areOutvoted) return `The models disagree: ${told.join(", ")}.`;
+  const cases = `${formatPercent(judgement.probability)} of all cases`;
+  if (!isDoubtful) return `No doubt: an answer like this is right in ${cases}.`;
+  const choice = `${names[label]}, or perhaps ${names[runnerUp]}`;
+  return `It looks like a ${noun}, but an answer like this is right in only ${cases}: ${choice}.`;
+};
+
+// Fill an element with the reason of what `models.judge` said about an image. `answers` is the
+// result of `answersTo`.
+export const showWhy = (container, judgement, image, answers, arrays) => {
+  const { looksLikeDigit, causesOf } = judgement;
+  const mine = createFace(image, looksLikeDigit ? "yours" : "where");
+  const causes = element("canvas", { className: "causes", ariaHidden: true });
+  if (!looksLikeDigit) mine.prepend(paintSigned(causes, causesOf(), 5));
+  const similar = answers.knn.neighbors.map(({ position, label }) =>
+    createFace(entryAt(arrays["train.images"], position), data.names[label]),
+  );
+  const caption = element("span", {}, `Most similar training ${data.nouns}:`);
+  const sentence = element("p", {}, sentenceOf(judgement, answers));
+  container.replaceChildren(sentence, mine, caption, ...similar);
+};
