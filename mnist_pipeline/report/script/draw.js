@@ -49,7 +49,7 @@ loaded.then(({ arrays, models, reader }) => {
     const isName = data.names.includes(text);
     verdict.textContent = isName ? text : `${text[0].toUpperCase()}${text.slice(1)}`;
     verdict.classList.toggle("doubtful", isDoubtful);
-    find(".truth").classList.toggle("empty", !truth); // and keeps its place
+    find(".truth").classList.toggle("empty", !truth);
     if (truth) find(".truth").textContent = truth;
     if (!playing && !drawing.isDrawing()) {
       find(".heard").textContent = `${verdict.textContent}. ${truth}`;
