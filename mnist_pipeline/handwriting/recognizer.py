@@ -381,7 +381,7 @@ class Recognizer(NamedTuple):
             "uncertain": UNCERTAIN,
             "weights": {model: float(weight) for model, weight in self.weights.items()},
             "highestScores": [highest[POINT], highest[DOUBTED]],
-            "percentiles": SHOWN,
+            "percentiles": list(SHOWN),
             "scores": [highest[p] for p in SHOWN],
             "whole": self.known.whole_pictures,
         }

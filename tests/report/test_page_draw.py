@@ -28,8 +28,8 @@ SAME = """async () => {
     );
     const changes = dialog.querySelector(".message").textContent.includes("k-NN");
     same.push([changes, before !== after]);
-    dialog.close();
   }
+  dialog.close();
   return same;
 }"""
 

@@ -2,7 +2,7 @@
 // reader's.
 
 import { greyLevels, NUM_PIXELS, SIDE } from "./algebra.js";
-import { describeSample, showAnswers } from "./answers.js";
+import { showAnswers } from "./answers.js";
 import { createDrawing, offerUndo } from "./canvas.js";
 import { data, isStill, openFigure, paintImage, perFrame } from "./page.js";
 import { colorsOf, fitDigit, fitWhole, fitWritten, greyOf, reduced } from "./pictures.js";
@@ -139,7 +139,6 @@ loaded.then(({ arrays, models, reader }) => {
   offerUndo(drawing, find(".undo"), find(".clear"), board);
   offerFiles(find(".open"), find(".file"), board, open, say);
   find(".another").addEventListener("click", showAnother);
-  find(".among").textContent = `k-NN: among ${describeSample(arrays)}.`;
   reader.follow(figure, update);
   showAnother();
 });

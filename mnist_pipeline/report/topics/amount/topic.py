@@ -6,7 +6,7 @@ from mnist_pipeline.report import figures
 from mnist_pipeline.report.topics import Document, Named, Part, Values
 
 READS = ("accuracy_by_size", "test_digits")
-STORY = Part(47, "amount", "How much data", "amount/story.html.j2", needs="amount")
+STORY = Part(47, "amount", "More data", "amount/story.html.j2", needs="amount")
 
 
 def numbers(values: Values) -> Named:

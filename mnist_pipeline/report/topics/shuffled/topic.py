@@ -11,7 +11,7 @@ from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded_weights
 from mnist_pipeline.report.topics import Document, Named, Part, Values
 
 READS = ("raw_mnist", "shuffled_cnn", "digit_images", "train_digits", "test_digits")
-STORY = Part(45, "shuffled", "Shuffled pixels", "shuffled/story.html.j2")
+STORY = Part(45, "shuffled", "Shuffled", "shuffled/story.html.j2")
 NUM_SHOWN = 10  # images
 LEVELS = 2**9  # of a weight, per sign: the probabilities are right to 0.5%
 

@@ -1,6 +1,7 @@
 // Why an answer is in doubt, or why not: a sentence, where the image is unlike the training images,
 // and the most similar training images.
 import { entryAt } from "../../script/algebra.js";
+import { describeSample } from "../../script/answers.js";
 import { createFace, data, paintSigned, rounded } from "../../script/page.js";
 import { element, formatPercent } from "../../script/shared.js";
 
@@ -30,7 +31,7 @@ export const showWhy = (container, judgement, image, answers, arrays) => {
   const similar = answers.knn.neighbors.map(({ position, label }) =>
     createFace(entryAt(arrays["train.images"], position), data.names[label]),
   );
-  const caption = element("span", {}, `Most similar training ${data.nouns}:`);
+  const caption = element("span", {}, `The nearest of ${describeSample(arrays)}`);
   const sentence = element("p", {}, sentenceOf(judgement, answers));
   container.replaceChildren(sentence, mine, caption, ...similar);
 };
