@@ -27,7 +27,7 @@ from support.servers import free_port, until  # noqa: E402
 from support.shapes import write_shapes  # noqa: E402
 
 BIN = Path(sys.executable).parent
-COLORS = 128
+COLORS = 256
 LEARNED = 5_000  # digits, before the training in the picture stops
 GAP = 20  # pixels between the pieces of a picture
 WIDTH = 790  # pixels of a column of pieces
@@ -113,7 +113,7 @@ def columns(*pieces: list[Image.Image]) -> Image.Image:
 
 def take_play(browser: Browser, address: str) -> None:
     """Four pieces of the report, after a reader has drawn and played."""
-    page = browser.new_page(viewport={"width": WIDTH + 2 * GAP, "height": 900})
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(f"{address}/report")
     page.locator("#figure-draw .hint").wait_for()
     sheet, scores = page.locator("#figure-draw canvas.sheet"), page.locator("#figure-scores")
@@ -127,7 +127,7 @@ def take_play(browser: Browser, address: str) -> None:
     scores.get_by_role("button", name="Stop").click()
     kernels.scroll_into_view_if_needed()
     kernels.locator(".slide").get_by_text("Slide").wait_for()
-    page.locator("#figure-draw").scroll_into_view_if_needed()
+    page.evaluate("document.querySelector('nav').style.display = 'none'")
     pieces = [shot(page.locator("#figure-draw")), shot(scores)]
     pieces += [shot(neighbors), shot(kernels)]
     pieces = [piece.resize((WIDTH, round(piece.height * WIDTH / piece.width))) for piece in pieces]
@@ -138,7 +138,6 @@ def take_draw(browser: Browser, address: str) -> None:
     """The drawing page with three digits."""
     page = browser.new_page(viewport={"width": 1280, "height": 940})
     page.goto(f"{address}/draw")
-    page.locator(".examples button").last.wait_for()
     draw(page, page.locator("canvas"), [THREE, SEVEN, TWO])
     page.locator(".number").get_by_text("372").wait_for()
     page.mouse.move(0, 0)
