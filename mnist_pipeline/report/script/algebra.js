@@ -1,11 +1,7 @@
-// Images and matrices are flat arrays. All models consist of sums of products. Of an image in
-// colour, red, green and blue of a pixel are next to each other.
-
-export const SIDE = 28; // pixels of an image
-export const NUM_PIXELS = SIDE ** 2;
-export const isInside = (row, column) => row >= 0 && column >= 0 && row < SIDE && column < SIDE;
+// Matrices are flat arrays. All models consist of sums of products.
 
 export const sum = (values) => values.reduce((total, value) => total + value, 0);
+export const clip = (value, most, least = 0) => Math.min(Math.max(value, least), most);
 export const argmax = (values) => values.indexOf(Math.max(...values));
 
 // One of the images, or other entries, of an array.
@@ -24,30 +20,6 @@ export const transposed = (matrix, rows, Type = matrix.constructor) => {
     }
   }
   return result;
-};
-
-// The sum of the channels of each pixel.
-export const perPixel = (values, numPixels = NUM_PIXELS) => {
-  const channels = values.length / numPixels;
-  if (channels === 1) return values;
-  const totalAt = (_, at) => sum(values.subarray(channels * at, channels * (at + 1)));
-  return Float64Array.from({ length: numPixels }, totalAt);
-};
-// An image whose channels are changed one by one.
-export const byChannel = (image, channels, change) => {
-  if (channels === 1) return change(image);
-  const planes = transposed(image, image.length / channels);
-  const changed = [...Array(channels).keys()].map((channel) =>
-    change(entryAt(Object.assign(planes, { shape: [channels] }), channel)),
-  );
-  return transposed(Float64Array.from(changed.flatMap((plane) => [...plane])), channels);
-};
-// The grey levels of an image, as in data/color.py.
-const SHARES = [19595, 38470, 7471]; // of red, green and blue, in 65,536ths
-export const greyLevels = (image) => {
-  if (image.length === NUM_PIXELS) return image;
-  const shares = Float64Array.from(image, (level, at) => level * SHARES[at % 3]);
-  return perPixel(shares).map((share) => Math.floor(share / 65536 + 0.5));
 };
 
 // bias + Σ inputs[i] · columns[i], over the inputs that are not zero: most pixels are paper.
@@ -73,10 +45,3 @@ export const softmax = (scores, temperature = 1) => {
 
 // ReLU: max(0, a)
 export const rectified = (values) => values.map((value) => Math.max(value, 0));
-
-// The share of ink of each pixel, from 0 to 1.
-export const inkShares = (image) => {
-  const shares = new Float64Array(image.length);
-  for (let i = 0; i < image.length; i++) shares[i] = image[i] / 255; // `map` is ten times slower
-  return shares;
-};

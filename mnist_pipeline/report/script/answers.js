@@ -1,8 +1,8 @@
 // The answers of the models to an image, as rows { name, shares, label } in the order of the table,
 // and as bars.
 import { argmax, entryAt, softmax } from "./algebra.js";
-import { data, formatCount } from "./page.js";
-import { element, formatPercent } from "./shared.js";
+import { data, element } from "./page.js";
+import { formatCount, formatPercent } from "./numbers.js";
 import { scoresOf } from "../topics/scores/softmax.js";
 
 const MOST = 3; // classes with long names that have room

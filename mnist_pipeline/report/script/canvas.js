@@ -1,7 +1,9 @@
 // A canvas on which people draw with a mouse, a finger, a pen or the keyboard. All lengths are in
 // units of the drawing; the canvas has the same aspect. Its style has the colours --ink and
 // --accent.
-import { clip, DIRECTIONS, paintOnGround } from "./shared.js";
+import { clip } from "./algebra.js";
+import { DIRECTIONS } from "./points.js";
+import { paintOnGround } from "./painting.js";
 
 const WIDTH = 640;
 const HEIGHT = 480;

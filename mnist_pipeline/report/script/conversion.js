@@ -1,7 +1,7 @@
 // From a drawn digit to the 28×28 image that the models see, by the steps of
 // handwriting/pictures.py. The paper must be white, and all ink must belong to the digit.
-import { SIDE, sum } from "./algebra.js";
-import { clip } from "./shared.js";
+import { SIDE } from "./images.js";
+import { clip, sum } from "./algebra.js";
 
 const DIGIT_SIDE = 20;
 const CENTRE = 14.5; // distance of the centre of mass from the edge

@@ -1,12 +1,13 @@
 // The first figure: a test digit draws itself while the models answer, and then the pen is the
 // reader's.
 
-import { greyLevels, NUM_PIXELS, SIDE } from "./algebra.js";
+import { greyLevels, NUM_PIXELS, SIDE } from "./images.js";
 import { showAnswers } from "./answers.js";
 import { createDrawing, offerUndo } from "./canvas.js";
-import { data, isStill, openFigure, paintImage, perFrame } from "./page.js";
+import { data, element, isStill, openFigure, perFrame } from "./page.js";
+import { paintImage } from "./painting.js";
 import { colorsOf, fitDigit, fitWhole, fitWritten, greyOf, reduced } from "./pictures.js";
-import { element, offerFiles } from "./shared.js";
+import { offerFiles } from "./files.js";
 import { loaded } from "./start.js";
 import { showWhy } from "../topics/trust/why.js";
 

@@ -1,7 +1,8 @@
 // From a drawing or a plain picture to the image that the models see, as `predict` converts them.
-import { byChannel, SIDE } from "./algebra.js";
+import { byChannel, SIDE } from "./images.js";
 import { BILINEAR, BOX, mappedTwice, normalized, resizing, toMnist } from "./conversion.js";
-import { clip, scaledOnGround } from "./shared.js";
+import { clip } from "./algebra.js";
+import { scaledOnGround } from "./painting.js";
 
 const LARGEST = 640; // pixels
 const MARGIN = 4; // pixels

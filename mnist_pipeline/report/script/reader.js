@@ -4,7 +4,8 @@
 
 import { entryAt } from "./algebra.js";
 import { answersTo } from "./answers.js";
-import { paintImage, perFrame, setAttributes } from "./page.js";
+import { paintImage } from "./painting.js";
+import { perFrame, setAttributes } from "./page.js";
 
 const TRIED = 20; // test digits of a class
 // Figures this close to the screen follow the digit at once, the others when they come closer.

@@ -1,18 +1,14 @@
 // The drawing page. The browser reads a drawn digit at once, with the scripts and the weights of
 // the report. The server reads pictures and several digits, and everything if no report has the
 // weights of its recognizer.
-import { entryAt } from "../../report/script/algebra.js";
+import { clip, entryAt } from "../../report/script/algebra.js";
 import { answersTo, describeSample, showAnswers } from "../../report/script/answers.js";
 import { createDrawing, MARGIN, offerUndo, placeOf } from "../../report/script/canvas.js";
-import { createFace, data, paintImage, perFrame } from "../../report/script/page.js";
+import { createFace, paintImage, scaledOnGround } from "../../report/script/painting.js";
+import { data, element, perFrame } from "../../report/script/page.js";
 import { fitWritten, greyOf } from "../../report/script/pictures.js";
-import {
-  clip,
-  element,
-  formatPercent,
-  offerFiles,
-  scaledOnGround,
-} from "../../report/script/shared.js";
+import { formatPercent } from "../../report/script/numbers.js";
+import { offerFiles } from "../../report/script/files.js";
 import { loaded } from "../../report/script/start.js";
 
 const PATIENCE = 60_000; // milliseconds

@@ -1,5 +1,6 @@
 // Principal components, as in methods/pca.py. The components v₁, v₂, … are rows.
-import { combined, greyLevels } from "../../script/algebra.js";
+import { combined } from "../../script/algebra.js";
+import { greyLevels } from "../../script/images.js";
 
 export const createPca = (arrays) => {
   const components = arrays["pca.components"];

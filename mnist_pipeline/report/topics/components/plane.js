@@ -1,15 +1,10 @@
 // The plane of the first two components: training digits, the digit that a point stands for, and
 // the reader's digit.
 import { argmax, entryAt } from "../../script/algebra.js";
-import {
-  createPoint,
-  data,
-  formatTerm,
-  openFigure,
-  paintImage,
-  setAttributes,
-  svg,
-} from "../../script/page.js";
+import { createPoint } from "../../script/points.js";
+import { data, openFigure, setAttributes, svg } from "../../script/page.js";
+import { formatTerm } from "../../script/numbers.js";
+import { paintImage } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 
 const REACH = 22; // of a finger

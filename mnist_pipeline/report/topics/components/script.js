@@ -1,15 +1,10 @@
 // The reader's digit as the mean plus an amount of each component, and a slider that adds them one
 // after the other.
-import { entryAt, greyLevels, NUM_PIXELS } from "../../script/algebra.js";
-import {
-  data,
-  formatTerm,
-  openFigure,
-  paintImage,
-  paintSigned,
-  setAttributes,
-} from "../../script/page.js";
-import { formatPercent } from "../../script/shared.js";
+import { entryAt } from "../../script/algebra.js";
+import { greyLevels, NUM_PIXELS } from "../../script/images.js";
+import { data, openFigure, setAttributes } from "../../script/page.js";
+import { formatPercent, formatTerm } from "../../script/numbers.js";
+import { paintImage, paintSigned } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 
 const WIDTH = 480; // of the curve

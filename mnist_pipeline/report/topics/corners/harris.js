@@ -1,6 +1,6 @@
 // Harris corners as PCA of the gradients around a pixel, as in methods/harris.py.
-import { greyLevels, isInside, SIDE } from "../../script/algebra.js";
-import { clip } from "../../script/shared.js";
+import { greyLevels, isInside, SIDE } from "../../script/images.js";
+import { clip } from "../../script/algebra.js";
 
 const KAPPA = 0.05;
 const THRESHOLD = 0.05; // share of the largest response in the image

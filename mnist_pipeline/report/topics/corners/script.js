@@ -1,17 +1,11 @@
 // The gradients around a pixel of the reader's digit as points, their ellipse, and Harris's
 // response on a scale.
-import { SIDE } from "../../script/algebra.js";
+import { SIDE } from "../../script/images.js";
 import { analysePixels, clearestOf, cornersOf } from "./harris.js";
-import {
-  createPixel,
-  formatCount,
-  formatNumber,
-  openFigure,
-  paintImage,
-  setAttributes,
-  svg,
-} from "../../script/page.js";
-import { element } from "../../script/shared.js";
+import { createPixel } from "../../script/points.js";
+import { formatCount, formatNumber } from "../../script/numbers.js";
+import { element, openFigure, setAttributes, svg } from "../../script/page.js";
+import { paintImage } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 
 const FLAT = 0.01; // share of the largest trace

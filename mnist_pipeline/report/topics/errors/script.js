@@ -3,8 +3,9 @@ import { entryAt } from "../../script/algebra.js";
 import { answersTo, describeSample, showAnswers, storedAnswers } from "../../script/answers.js";
 import { openDialog } from "../../script/dialogs.js";
 import { deformations } from "../trust/deformations.js";
-import { createFace, data, openFigure, paintImage, perFrame } from "../../script/page.js";
-import { DIRECTIONS, element } from "../../script/shared.js";
+import { createFace, paintImage } from "../../script/painting.js";
+import { data, element, openFigure, perFrame } from "../../script/page.js";
+import { DIRECTIONS } from "../../script/points.js";
 import { loaded } from "../../script/start.js";
 
 loaded.then(({ arrays, models }) => {

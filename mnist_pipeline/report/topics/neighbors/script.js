@@ -2,8 +2,9 @@
 // subtracted as bytes.
 import { entryAt } from "../../script/algebra.js";
 import { explainTie, showAnswers } from "../../script/answers.js";
-import { createFace, data, formatCount, openFigure, paintImage } from "../../script/page.js";
-import { element } from "../../script/shared.js";
+import { createFace, paintImage } from "../../script/painting.js";
+import { data, element, openFigure } from "../../script/page.js";
+import { formatCount } from "../../script/numbers.js";
 import { loaded } from "../../script/start.js";
 
 const MOST = 25; // neighbours

@@ -1,19 +1,11 @@
 // A kernel slides over the digit, while its feature map and the pooled map build up: a learned
 // kernel of the CNN, a preset, or one that the reader paints.
-import { argmax, entryAt, perPixel, sum, transposed } from "../../script/algebra.js";
-import {
-  createPixel,
-  data,
-  formatCount,
-  formatNumber,
-  isStill,
-  openFigure,
-  paintImage,
-  paintSigned,
-  rounded,
-  setAttributes,
-} from "../../script/page.js";
-import { clip, element } from "../../script/shared.js";
+import { argmax, clip, entryAt, sum, transposed } from "../../script/algebra.js";
+import { perPixel } from "../../script/images.js";
+import { createPixel } from "../../script/points.js";
+import { data, element, isStill, openFigure, setAttributes } from "../../script/page.js";
+import { formatCount, formatNumber, rounded } from "../../script/numbers.js";
+import { paintImage, paintSigned } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 import { windowOf, windowProducts } from "./networks.js";
 

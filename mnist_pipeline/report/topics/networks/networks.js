@@ -1,15 +1,6 @@
 // The two networks, as in methods/networks.
-import {
-  combined,
-  entryAt,
-  inkShares,
-  NUM_PIXELS,
-  perPixel,
-  rectified,
-  SIDE,
-  softmax,
-  transposed,
-} from "../../script/algebra.js";
+import { combined, entryAt, rectified, softmax, transposed } from "../../script/algebra.js";
+import { inkShares, NUM_PIXELS, perPixel, SIDE } from "../../script/images.js";
 
 const KERNEL = 5;
 

@@ -1,18 +1,12 @@
 // From the last maps of the CNN to the score of its answer: what each map and each place of the
 // digit adds. The reader removes parts of the digit, and the scores move.
-import { argmax, NUM_PIXELS, perPixel, SIDE, sum, transposed } from "../../script/algebra.js";
+import { argmax, clip, sum, transposed } from "../../script/algebra.js";
+import { NUM_PIXELS, perPixel, SIDE } from "../../script/images.js";
 import { showAnswers } from "../../script/answers.js";
-import {
-  createPixel,
-  data,
-  formatNumber,
-  openFigure,
-  paintImage,
-  paintSigned,
-  rounded,
-  setAttributes,
-} from "../../script/page.js";
-import { clip } from "../../script/shared.js";
+import { createPixel } from "../../script/points.js";
+import { data, openFigure, setAttributes } from "../../script/page.js";
+import { formatNumber, rounded } from "../../script/numbers.js";
+import { paintImage, paintSigned } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 
 const SIDE_OF_MAP = 4; // of a last map

@@ -1,15 +1,9 @@
 // The hidden units of the MLP that matter most to the digit: what they look for, and what they add
 // to the answer.
 import { sum } from "../../script/algebra.js";
-import {
-  data,
-  formatNumber,
-  openFigure,
-  paintSigned,
-  rounded,
-  setAttributes,
-} from "../../script/page.js";
-import { element } from "../../script/shared.js";
+import { data, element, openFigure, setAttributes } from "../../script/page.js";
+import { formatNumber, rounded } from "../../script/numbers.js";
+import { paintSigned } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 
 const withSign = (value, digits) => formatNumber(value, digits, "+");

@@ -1,15 +1,11 @@
 // What each pixel of the reader's digit adds to the score of each class, by the weights of the run
 // or by others.
-import { argmax, NUM_PIXELS, SIDE, softmax } from "../../script/algebra.js";
-import {
-  createPixel,
-  data,
-  formatNumber,
-  openFigure,
-  paintSigned,
-  setAttributes,
-} from "../../script/page.js";
-import { formatPercent } from "../../script/shared.js";
+import { argmax, softmax } from "../../script/algebra.js";
+import { NUM_PIXELS, SIDE } from "../../script/images.js";
+import { createPixel } from "../../script/points.js";
+import { data, openFigure, setAttributes } from "../../script/page.js";
+import { formatNumber, formatPercent } from "../../script/numbers.js";
+import { paintSigned } from "../../script/painting.js";
 import { contributionsTo, scoresOf } from "./softmax.js";
 import { loaded } from "../../script/start.js";
 

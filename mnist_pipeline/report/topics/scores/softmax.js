@@ -1,7 +1,8 @@
 // Softmax regression, as in methods/softmax: y = softmax(W x + b), where x is the ink of the
 // pixels. A model is { weights, bias }; the weights stand pixel by pixel,
 // W[c, i] at i · numClasses + c.
-import { combined, inkShares, perPixel, softmax, transposed } from "../../script/algebra.js";
+import { combined, softmax, transposed } from "../../script/algebra.js";
+import { inkShares, perPixel } from "../../script/images.js";
 
 // z = W x + b
 export const scoresOf = ({ weights, bias }, image) => combined(bias, inkShares(image), weights);

@@ -1,8 +1,8 @@
 // Training of softmax regression on the training digits of the page, while one watches.
-import { entryAt, softmax } from "../../script/algebra.js";
-import { data, formatCount, openFigure, setAttributes } from "../../script/page.js";
+import { clip, entryAt, softmax } from "../../script/algebra.js";
+import { data, openFigure, setAttributes } from "../../script/page.js";
+import { formatCount } from "../../script/numbers.js";
 import { scoresShown } from "./script.js";
-import { clip } from "../../script/shared.js";
 import { descend, scoresOf } from "./softmax.js";
 import { loaded } from "../../script/start.js";
 

@@ -1,7 +1,9 @@
 // The pixels of all images change places in the same way, and each model answers again.
-import { argmax, NUM_PIXELS, SIDE } from "../../script/algebra.js";
+import { argmax } from "../../script/algebra.js";
+import { NUM_PIXELS, SIDE } from "../../script/images.js";
 import { answersTo, showAnswers } from "../../script/answers.js";
-import { data, isStill, openFigure, paintImage } from "../../script/page.js";
+import { data, isStill, openFigure } from "../../script/page.js";
+import { paintImage } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 import { createKnn } from "../neighbors/knn.js";
 import { createCnn, createMlp } from "../networks/networks.js";

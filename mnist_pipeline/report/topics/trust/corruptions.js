@@ -1,7 +1,6 @@
 // Nine corruptions of MNIST-C, as in data/corruptions.py, in grey levels without rounding. Random
 // numbers are always the same.
-import { sum } from "../../script/algebra.js";
-import { clip } from "../../script/shared.js";
+import { clip, sum } from "../../script/algebra.js";
 import { createRandom, eachChannel, eachPixel, INK, moved, turned } from "./deformations.js";
 
 const TURN = 0.4; // radians

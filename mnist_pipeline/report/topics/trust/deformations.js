@@ -1,8 +1,8 @@
 // Deformations of images, as in data/deformations.py, in grey levels without rounding. Outside
 // there is paper.
-import { byChannel, isInside, NUM_PIXELS, SIDE } from "../../script/algebra.js";
+import { byChannel, isInside, NUM_PIXELS, SIDE } from "../../script/images.js";
 import { blurredBy } from "../../script/conversion.js";
-import { clip } from "../../script/shared.js";
+import { clip } from "../../script/algebra.js";
 
 const CENTRE = (SIDE - 1) / 2;
 export const INK = 255;

@@ -2,8 +2,9 @@
 // was found stays as a card.
 import { argmax } from "../../script/algebra.js";
 import { deformations } from "./deformations.js";
-import { data, formatCount, openFigure, paintImage, setAttributes } from "../../script/page.js";
-import { element, formatPercent } from "../../script/shared.js";
+import { data, element, openFigure, setAttributes } from "../../script/page.js";
+import { formatCount, formatPercent } from "../../script/numbers.js";
+import { paintImage } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 
 const SURE = 0.9;

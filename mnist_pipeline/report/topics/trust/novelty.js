@@ -1,14 +1,7 @@
 // Whether an image looks like any digit, as in handwriting/novelty.py: which way do its edges run,
 // and in which place?
-import {
-  combined,
-  entryAt,
-  greyLevels,
-  rectified,
-  SIDE,
-  sum,
-  transposed,
-} from "../../script/algebra.js";
+import { combined, entryAt, rectified, sum, transposed } from "../../script/algebra.js";
+import { greyLevels, SIDE } from "../../script/images.js";
 import { mappedTwice } from "../../script/conversion.js";
 
 const CELLS = 5; // in each direction

@@ -2,7 +2,8 @@
 import { answersTo, showAnswers } from "../../script/answers.js";
 import { corruptions } from "./corruptions.js";
 import { deformations } from "./deformations.js";
-import { data, openFigure, paintImage, perFrame, setAttributes } from "../../script/page.js";
+import { data, openFigure, perFrame, setAttributes } from "../../script/page.js";
+import { paintImage } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 
 loaded.then(({ models, reader }) => {

@@ -2,8 +2,9 @@
 // and the most similar training images.
 import { entryAt } from "../../script/algebra.js";
 import { describeSample } from "../../script/answers.js";
-import { createFace, data, paintSigned, rounded } from "../../script/page.js";
-import { element, formatPercent } from "../../script/shared.js";
+import { createFace, paintSigned } from "../../script/painting.js";
+import { data, element } from "../../script/page.js";
+import { formatPercent, rounded } from "../../script/numbers.js";
 
 const sentenceOf = (judgement, { rows }) => {
   const { names, noun, nouns, short } = data;
