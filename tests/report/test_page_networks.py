@@ -81,15 +81,15 @@ def test_a_kernel_slides_until_it_is_stopped_and_shows_its_products(page: Page) 
     button, message = figure.locator(".slide"), figure.locator(".message")
     choose(figure, "4")
     expect(message).to_contain_text("Sum")
-    figure.get_by_label("Kernel 2", exact=True).check()  # plays a scan
-    expect(button).to_have_text("Stop")
-    expect(button).to_have_text("Slide")
+    figure.get_by_label("Kernel 2", exact=True).check()
     products = figure.locator(".taps span").all_inner_texts()
     said, *_ = signed(message.inner_text())
     assert sum(map(sum, map(signed, products))) == pytest.approx(said, abs=0.13)
     button.click()
+    expect(button).to_have_text("Stop")
     expect(message).to_have_attribute("aria-live", "off")
     button.click()
+    expect(button).to_have_text("Slide")
     expect(message).to_have_attribute("aria-live", "polite")
 
 
@@ -104,19 +104,18 @@ def test_a_kernel_is_painted_by_pointer_and_keys_and_restored_from_its_text(page
     page.mouse.up()
     field.focus()
     page.keyboard.press("ArrowRight")
-    for key in ("Space", "Space", "+"):  # red, blue, and a little less
-        page.keyboard.press(key)
+    for _ in ("red", "blue"):
+        page.keyboard.press("Space")
     painted = own.input_value()
     cells = figure.locator(".weights span")
-    assert {100, -80} < set(map(int, painted.split(",")))
-    assert cells.all_inner_texts().count("−0.80") == 1
+    assert {100, -100} < set(map(int, painted.split(",")))
+    assert cells.all_inner_texts().count("−1.0") == 1
     assert figure.locator(":checked").count() == 0
-    expect(figure.locator(".strongest p")).to_contain_text("at the left adds more")
     figure.get_by_label("corner").check()
     assert own.input_value() == ""
     own.evaluate(RESTORE, painted)
     assert figure.locator(":checked").count() == 0
-    assert cells.all_inner_texts().count("−0.80") == 1
+    assert cells.all_inner_texts().count("−1.0") == 1
 
 
 def test_kernels_have_the_maps_of_their_correlation(page: Page, values: Values) -> None:
@@ -150,8 +149,6 @@ def test_a_removed_part_moves_the_scores_until_it_is_put_back(page: Page) -> Non
     was, now, *_ = signed(scores.inner_text())
     assert was != now
     assert sum(signed(figure.locator(".place").inner_text())[1:]) == pytest.approx(now, abs=1e-6)
-    figure.get_by_role("button", name="Undo").click()
-    assert signed(scores.inner_text())[1] != now
     figure.get_by_role("button", name="Reset").click()
     assert scores.inner_text() == before
     assert figure.locator(".place").inner_text() != place  # the point has moved

@@ -3,8 +3,8 @@
 import { argmax, clip, entryAt, sum, transposed } from "../../script/algebra.js";
 import { perPixel } from "../../script/images.js";
 import { createPixel } from "../../script/points.js";
-import { data, element, isStill, openFigure, setAttributes } from "../../script/page.js";
-import { formatCount, formatNumber, rounded } from "../../script/numbers.js";
+import { element, openFigure, setAttributes } from "../../script/page.js";
+import { formatNumber, rounded } from "../../script/numbers.js";
 import { paintImage, paintSigned } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 import { windowOf, windowProducts } from "./networks.js";
@@ -12,8 +12,7 @@ import { windowOf, windowProducts } from "./networks.js";
 const SIZE = 24; // of the map
 const KERNEL = 5;
 const LAST = SIZE * SIZE - 1;
-const SLOW = 8000; // milliseconds of a scan
-const QUICK = 1500;
+const DURATION = 8000; // milliseconds of a scan
 const SEARCHED = 200; // training digits
 const PRESETS = {
   "vertical edge": (x) => Math.sign(x),
@@ -36,17 +35,6 @@ const roughnessOf = (weights) => {
   const steps = [weights, transposed(weights, KERNEL)].map((of) => sizeOf(stepsDown(of)));
   return sum(steps) / sizeOf(weights);
 };
-// On which side of the window ink adds more than on the opposite side; "" if on neither.
-const favouriteSide = (weights, ink) => {
-  const contrastOf = (name) =>
-    sum(weightsFrom(PRESETS[name]).map((sign, tap) => sign * weights[tap]));
-  const [across, down] = ["vertical edge", "horizontal edge"].map(contrastOf);
-  if (Math.hypot(across, down) < 1e-9) return "";
-  const isAcross = Math.abs(across) >= Math.abs(down);
-  const sides = isAcross ? ["right", "left"] : ["bottom", "top"];
-  const [side, opposite] = (isAcross ? across : down) > 0 ? sides : sides.reverse();
-  return `${ink} at the ${side} adds more to its answer than at the ${opposite}. `;
-};
 
 loaded.then(({ arrays, models: { cnn }, reader }) => {
   const { figure, find, findAll } = openFigure("figure-kernels");
@@ -57,7 +45,6 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
   const picture = element("canvas");
   let image = entryAt(arrays["test.images"], 0); // until the reader's digit is there
   let kernel;
-  let described = null; // kernel
   let maps;
   let at = 0; // SIZE · row + column of the window
   let playing = 0;
@@ -103,10 +90,8 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
     const message = setAttributes(find(".message"), { "aria-live": playing ? "off" : "polite" });
     message.textContent = `Sum ${total}, bias ${added}: ${value} ${end}`;
   };
-  // What the kernel favours, and the windows of training images where it answers most.
-  const describe = () => {
-    if (described === kernel) return;
-    described = kernel;
+  // The windows of training images where the kernel answers most.
+  const showStrongest = () => {
     const count = Math.min(SEARCHED, arrays.facts.sample);
     const strongest = Array.from({ length: count }, (_, place) => {
       const trained = entryAt(arrays["train.images"], place);
@@ -117,9 +102,6 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
     findAll(".strongest canvas").forEach((canvas, place) =>
       paintImage(canvas, strongest[place].levels, KERNEL),
     );
-    find(".strongest p").textContent =
-      favouriteSide(tapsOf(kernel), data.handwritten ? "Ink" : "Light") +
-      `Its strongest answers in ${formatCount(count)} training ${data.nouns}:`;
   };
   const moveTo = createPixel(find(".slid svg"), SIZE, (column, row) => {
     cancelAnimationFrame(playing);
@@ -128,21 +110,17 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
     button.textContent = "Slide";
     draw();
   });
-  const rest = () => {
-    moveTo(argmax(maps[0])); // where the ink fits the kernel best
-    describe();
-  };
-  const play = (duration) => {
+  const rest = () => moveTo(argmax(maps[0])); // where the ink fits the kernel best
+  const play = () => {
     let start = null;
     const step = (now) => {
       start ??= now;
-      const share = (now - start) / duration;
+      const share = (now - start) / DURATION;
       if (share >= 1) return rest();
       at = Math.floor(share * LAST);
       playing = requestAnimationFrame(step);
       draw();
     };
-    cancelAnimationFrame(playing);
     playing = requestAnimationFrame(step);
     button.textContent = "Stop";
   };
@@ -152,6 +130,7 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
     setAttributes(find("image"), { href: picture.toDataURL() });
     fillCells(weightCells, tapsOf(kernel));
     maps = cnn.mapsOf(image, kernel);
+    showStrongest();
   };
 
   const learned = findAll(".kernels [aria-label]").map((_, place) => cnn.kernelAt(place));
@@ -162,11 +141,9 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
     const ofRadio = preset ? cnn.kernelOf(weightsFrom(preset)) : learned[radio.value - 1];
     paintSigned(canvas, ofRadio.weights, KERNEL);
     radio.addEventListener("change", () => {
-      if (!radio.checked) return;
       own.value = "";
       use(ofRadio);
-      if (isStill()) rest();
-      else play(QUICK);
+      rest();
     });
     if (radio.checked) use(ofRadio);
   });
@@ -176,9 +153,9 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
     use(cnn.kernelOf(own.value.split(",").map((hundredths) => hundredths / 100)));
     draw();
   };
-  const paint = (weight) => {
-    const weights = tapsOf(kernel).with(cell, clip(weight, 1, -1));
-    own.value = Array.from(weights, (each) => Math.round(100 * each));
+  const paint = () => {
+    const weights = tapsOf(kernel).with(cell, brush);
+    own.value = Array.from(weights, (weight) => Math.round(100 * weight));
     usePainted();
   };
   createPixel(field, KERNEL, (column, row) => {
@@ -189,24 +166,20 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
   const turn = () => {
     const weight = tapsOf(kernel)[cell];
     brush = weight > 0 ? -1 : Number(weight === 0);
-    paint(brush);
+    paint();
   };
   field.addEventListener("pointerdown", turn);
-  field.addEventListener("pointermove", ({ buttons }) => buttons && paint(brush));
+  field.addEventListener("pointermove", ({ buttons }) => {
+    if (buttons && tapsOf(kernel)[cell] !== brush) paint();
+  });
   field.addEventListener("keydown", (event) => {
-    const change = { "+": 0.2, "=": 0.2, "-": -0.2 }[event.key];
-    if (change) paint(tapsOf(kernel)[cell] + change);
     if (event.key !== " ") return;
     event.preventDefault();
     turn();
   });
-  for (const name of ["pointerup", "pointerleave", "keyup"]) field.addEventListener(name, describe);
-  own.addEventListener("input", () => {
-    usePainted();
-    describe();
-  });
+  own.addEventListener("input", () => own.value && usePainted());
 
-  button.addEventListener("click", () => (playing ? moveTo(at) : play(SLOW)));
+  button.addEventListener("click", () => (playing ? moveTo(at) : play()));
   reader.follow(figure, (digit) => {
     image = digit.image;
     maps = cnn.mapsOf(image, kernel);

@@ -84,7 +84,7 @@ loaded.then(({ models: { cnn }, reader }) => {
   const remove = () => change([...removed, point]);
   const moveTo = createPixel(field, SIDE, (...pixel) => {
     point = pixel;
-    if (whole) describe();
+    describe();
   });
   field.addEventListener("click", remove);
   field.addEventListener("keydown", (event) => {
@@ -92,7 +92,6 @@ loaded.then(({ models: { cnn }, reader }) => {
     event.preventDefault();
     remove();
   });
-  find(".undo").addEventListener("click", () => change(removed.slice(0, -1)));
   find(".reset").addEventListener("click", () => change([]));
   reader.follow(figure, (digit, { cnn: answer }) => {
     const { scores, features } = answer;
