@@ -9,18 +9,18 @@ const MOST = 3; // classes with long names that have room
 const SHORT = 2; // letters of a short name
 const isShort = data.names.length <= 12 && data.names.every((name) => name.length <= SHORT);
 
+export const rowOf = (name, shares) => ({ name, shares, label: argmax(shares) });
 // What the page computes: rows; and `knn`, `mlp` and `cnn`, the results of these models with all
 // details.
 export const answersTo = (image, models) => {
   const knn = models.knn.answer(image);
   const mlp = models.mlp.answer(image);
   const cnn = models.cnn.answer(image);
-  const row = (name, shares) => ({ name, shares, label: argmax(shares) });
   const rows = [
     { name: "knn", shares: knn.shares, label: knn.label },
-    row("softmax", softmax(scoresOf(models.softmax, image))),
-    row("mlp", mlp.probabilities),
-    row("cnn", cnn.probabilities),
+    rowOf("softmax", softmax(scoresOf(models.softmax, image))),
+    rowOf("mlp", mlp.probabilities),
+    rowOf("cnn", cnn.probabilities),
   ];
   return { rows, knn, mlp, cnn };
 };

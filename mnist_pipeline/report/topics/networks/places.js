@@ -2,7 +2,7 @@
 // digit adds. The reader removes parts of the digit, and the scores move.
 import { argmax, clip, sum, transposed } from "../../script/algebra.js";
 import { NUM_PIXELS, perPixel, SIDE } from "../../script/images.js";
-import { showAnswers } from "../../script/answers.js";
+import { rowOf, showAnswers } from "../../script/answers.js";
 import { createPixel } from "../../script/points.js";
 import { data, openFigure, setAttributes } from "../../script/page.js";
 import { formatNumber, rounded } from "../../script/numbers.js";
@@ -71,9 +71,7 @@ loaded.then(({ models: { cnn }, reader }) => {
       return `Score of ${data.names[c]}: ${formatNumber(before[c])}${now}`;
     };
     find(".message").textContent = classes.map(tell).join("\n");
-    showAnswers(find(".answers"), [
-      { name: "cnn", shares: probabilities, label: argmax(probabilities) },
-    ]);
+    showAnswers(find(".answers"), [rowOf("cnn", probabilities)]);
     describe();
   };
   const change = (next) => {

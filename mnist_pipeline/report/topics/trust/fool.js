@@ -1,11 +1,11 @@
 // The smallest disturbance by which the CNN is wrong and sure, by trying the sliders in pairs. What
 // was found stays as a card.
-import { argmax } from "../../script/algebra.js";
-import { deformations } from "./deformations.js";
-import { data, element, openFigure, setAttributes } from "../../script/page.js";
+import { rowOf } from "../../script/answers.js";
 import { formatCount, formatPercent } from "../../script/numbers.js";
-import { paintImage } from "../../script/painting.js";
+import { data, element, openFigure, setAttributes } from "../../script/page.js";
+import { paintImage, paintOnGround } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
+import { amountOn, deform } from "./script.js";
 
 const SURE = 0.9;
 const BUDGET = 8; // milliseconds of a frame
@@ -13,103 +13,96 @@ const NUM_AMOUNTS = 8; // of a slider in its longer direction
 const [WIDTH, HEIGHT] = [640, 320]; // of the card
 const SIDE = 200; // of a picture on it
 
-const largestOf = ({ min, max }) => Math.max(-min, max);
-const amountsOf = (slider) => {
-  const step = slider.step * Math.ceil(largestOf(slider) / NUM_AMOUNTS / slider.step);
-  const first = Math.ceil(slider.min / step);
-  const length = Math.floor(slider.max / step) - first + 1;
-  return Array.from({ length }, (_, i) => Number(((first + i) * step).toFixed(2)));
+// The amounts { name, value, share } of a slider that are tried; the share is of the largest.
+const amountsOf = ({ name, min, max, step }) => {
+  const largest = Math.max(-min, max);
+  const stride = step * Math.ceil(largest / NUM_AMOUNTS / step);
+  const first = Math.ceil(min / stride);
+  const length = Math.floor(max / stride) - first + 1;
+  const values = Array.from({ length }, (_, i) => Number(((first + i) * stride).toFixed(2)));
+  return values.map((value) => ({ name, value, share: value / largest }));
 };
-// Amounts of two sliders, smallest first.
+// Amounts of all sliders, of which at most two are not zero, smallest first.
 const createTrials = (sliders) => {
-  const together = (first, second) =>
-    amountsOf(first).flatMap((one) =>
-      amountsOf(second).map((other) => [
-        [first, one],
-        [second, other],
-      ]),
-    );
-  const trials = sliders.flatMap((first, place) =>
-    sliders.slice(place + 1).flatMap((second) => together(first, second)),
-  );
-  const sizeOf = (trial) =>
-    Math.hypot(...trial.map(([slider, amount]) => amount / largestOf(slider)));
+  const extend = (trials, amounts) =>
+    trials.flatMap((trial) => amounts.map((amount) => [...trial, amount]));
+  const isTried = (trial) => trial.filter(({ value }) => value).length <= 2;
+  const sizeOf = (trial) => Math.hypot(...trial.map(({ share }) => share));
+  const trials = sliders.map(amountsOf).reduce(extend, [[]]).filter(isTried);
   return trials.sort((a, b) => sizeOf(a) - sizeOf(b));
-};
-const deform = (image, [{ name }, amount]) => (amount ? deformations[name](image, amount) : image);
-const describe = (trial) => {
-  const parts = trial.filter(([, amount]) => amount);
-  const texts = parts.map(([slider, amount]) => {
-    const number = String(amount).replace("-", "−");
-    return `${slider.previousElementSibling.textContent} ${number}${slider.dataset.unit}`;
-  });
-  return texts.join(", ") || "undisturbed";
 };
 
 loaded.then(({ models, reader }) => {
   const { find, findAll } = openFigure("figure-disturb");
-  const trials = createTrials(findAll("[type=range]"));
+  const sliders = findAll("[type=range]");
+  const trials = createTrials(sliders);
   const button = find(".fool");
   const title = button.textContent;
   const model = data.short.cnn;
 
   const answerTo = (image) => {
-    const { probabilities } = models.cnn.answer(image);
-    const label = argmax(probabilities);
-    const share = probabilities[label];
+    const { shares, label } = rowOf("cnn", models.cnn.answer(image).probabilities);
+    const share = shares[label];
     return { image, label, share, says: `${model}: ${data.names[label]} ${formatPercent(share)}` };
   };
-  const paintCard = (headline, answers) => {
-    const card = Object.assign(find(".fooled canvas"), { width: WIDTH, height: HEIGHT });
-    const context = card.getContext("2d");
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, WIDTH, HEIGHT);
-    Object.assign(context, { fillStyle: "#000", textAlign: "center", font: "24px sans-serif" });
-    context.imageSmoothingEnabled = false;
-    context.fillText(headline, WIDTH / 2, 40, WIDTH - 40);
-    context.fillText("→", WIDTH / 2, 170);
-    answers.forEach(({ image, says }, i) => {
-      const x = WIDTH * (0.25 + i / 2);
-      const picture = paintImage(element("canvas"), image);
-      context.drawImage(picture, x - SIDE / 2, 60, SIDE, SIDE);
-      context.fillText(says, x, 295, WIDTH / 2 - 20);
+  const createCard = (headline, answers) => {
+    const card = paintOnGround(WIDTH, HEIGHT, (context) => {
+      Object.assign(context, { fillStyle: "#000", textAlign: "center", font: "24px sans-serif" });
+      context.imageSmoothingEnabled = false;
+      context.fillText(headline, WIDTH / 2, 40, WIDTH - 40);
+      context.fillText("→", WIDTH / 2, 170);
+      answers.forEach(({ image, says }, i) => {
+        const x = WIDTH * (0.25 + i / 2);
+        const picture = paintImage(element("canvas"), image);
+        context.drawImage(picture, x - SIDE / 2, 60, SIDE, SIDE);
+        context.fillText(says, x, 295, WIDTH / 2 - 20);
+      });
     });
-    setAttributes(find(".save"), { href: card.toDataURL() });
-    card.ariaLabel = `${headline}. ${answers.map(({ says }) => says).join(" → ")}`;
+    const ariaLabel = `${headline}. ${answers.map(({ says }) => says).join(" → ")}`;
+    return Object.assign(card, { role: "img", ariaLabel });
   };
   const keep = ({ trial, after }, before) => {
     find(".reset").click();
-    for (const [slider, amount] of trial) slider.value = amount;
-    trial[0][0].dispatchEvent(new Event("input"));
-    paintCard(`Fooled the ${model}: ${describe(trial)}`, [before, after]);
+    sliders.forEach((slider, i) => {
+      slider.value = trial[i].value;
+    });
+    sliders[0].dispatchEvent(new Event("input"));
+    const used = sliders.filter((_, i) => trial[i].value);
+    const amounts = used.map(
+      (slider) => `${slider.previousElementSibling.textContent} ${amountOn(slider)}`,
+    );
+    const disturbance = amounts.join(", ") || "undisturbed";
+    const card = createCard(`Fooled the ${model}: ${disturbance}`, [before, after]);
+    find(".fooled canvas").replaceWith(card);
+    setAttributes(find(".save"), { href: card.toDataURL() });
     const smallest = `the smallest that makes the ${model} wrong and 90% sure`;
     const surest = `none makes the ${model} wrong and 90% sure. This one makes it surest`;
     const result = after.share < SURE ? surest : smallest;
     find(".fooled p").textContent = `Of ${formatCount(trials.length)} disturbances, ${result}.`;
     find(".fooled").hidden = false;
   };
-  button.addEventListener("click", () => {
-    const digit = reader.current();
+  const search = async (digit) => {
     const before = answerTo(digit.image);
     let found = null; // the surest wrong answer
-    let at = 0;
-    const rest = () => Object.assign(button, { textContent: title, disabled: false });
-    const search = () => {
-      if (reader.current() !== digit) return rest();
-      const end = performance.now() + BUDGET;
-      for (; at < trials.length && performance.now() < end; at++) {
-        const after = answerTo(trials[at].reduce(deform, digit.image));
-        const isWrong = after.label !== (digit.label ?? before.label);
-        if (isWrong && !(after.share < found?.after.share)) found = { trial: trials[at], after };
-        if (found?.after.share >= SURE) at = trials.length;
+    let end = 0; // of the frame
+    for (const [at, trial] of trials.entries()) {
+      if (performance.now() > end) {
+        button.textContent = `${Math.round((100 * at) / trials.length)}% tried`;
+        await new Promise(requestAnimationFrame);
+        if (reader.current() !== digit) return;
+        end = performance.now() + BUDGET;
       }
-      button.textContent = `${Math.round((100 * at) / trials.length)}% tried`;
-      if (at < trials.length) return requestAnimationFrame(search);
-      rest();
-      if (found) keep(found, before);
-      else find(".message").textContent = `No disturbance that was tried fools the ${model}.`;
-    };
+      const after = answerTo(trial.reduce(deform, digit.image));
+      const isWrong = after.label !== (digit.label ?? before.label);
+      if (isWrong && !(after.share < found?.after.share)) found = { trial, after };
+      if (found?.after.share >= SURE) break;
+    }
+    if (found) keep(found, before);
+    else find(".message").textContent = `No disturbance that was tried fools the ${model}.`;
+  };
+  button.addEventListener("click", async () => {
     button.disabled = true;
-    search();
+    await search(reader.current());
+    Object.assign(button, { textContent: title, disabled: false });
   });
 });

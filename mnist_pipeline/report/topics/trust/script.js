@@ -6,6 +6,9 @@ import { data, openFigure, perFrame, setAttributes } from "../../script/page.js"
 import { paintImage } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 
+export const deform = (levels, { name, value }) => deformations[name](levels, Number(value));
+export const amountOn = ({ value, dataset }) => value.replace("-", "−") + dataset.unit;
+
 loaded.then(({ models, reader }) => {
   const { figure, find, findAll } = openFigure("figure-disturb");
   const sliders = findAll("[type=range]");
@@ -14,7 +17,6 @@ loaded.then(({ models, reader }) => {
   let digit;
   let undisturbed; // answers
 
-  const deform = (levels, { name, value }) => deformations[name](levels, Number(value));
   const show = () => {
     const isChosen = ({ value, disabled }) => value === corruption.value && !disabled;
     const chosen = buttons.find(isChosen);
@@ -25,10 +27,7 @@ loaded.then(({ models, reader }) => {
     const rows = isDisturbed ? answersTo(image, models).rows : undisturbed;
     paintImage(find(".result"), image);
     showAnswers(find(".answers"), rows);
-    for (const slider of sliders) {
-      const amount = slider.value.replace("-", "−");
-      slider.nextElementSibling.value = amount + slider.dataset.unit;
-    }
+    for (const slider of sliders) slider.nextElementSibling.value = amountOn(slider);
     // Wrong is another class than the label, or, if nobody knows it, than the answer without
     // disturbance.
     const isWrong = ({ label }, place) => label !== (digit.label ?? undisturbed[place].label);
