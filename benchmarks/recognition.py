@@ -25,7 +25,8 @@ from benchmarks.commands import ensure_run
 from benchmarks.handwriting import Example, Picture, fonts, pens
 from benchmarks.table import Table, share
 from mnist_pipeline import read
-from mnist_pipeline.handwriting.recognizer import Recognizer
+from mnist_pipeline.handwriting.pictures import Page, find_digits
+from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
 from mnist_pipeline.utils.blocks import slices
 
 SEED = 2_026
@@ -153,7 +154,7 @@ def _scores(recognizer: Recognizer, examples: Iterable[Example]) -> dict[str, Sc
     found: dict[str, Score] = {}
     for example in examples:
         score = found.setdefault(example.kind, Score())
-        (readings,) = recognizer.read([_grey(example.picture)])
+        readings = _read(recognizer, example.picture)
         certain = not any(reading.recognition.is_doubtful for reading in readings)
         for digit, (x, y, width, height) in zip(example.digits, example.boxes, strict=True):
             for reading in readings:
@@ -175,9 +176,11 @@ def _scores(recognizer: Recognizer, examples: Iterable[Example]) -> dict[str, Sc
 
 def _holds_no_digit(recognizer: Recognizer, picture: Picture) -> bool:
     """Whether nothing in a picture looks like a digit."""
-    (readings,) = recognizer.read([_grey(picture)])
+    readings = _read(recognizer, picture)
     return not any(reading.recognition.looks_like_digit for reading in readings)
 
 
-def _grey(picture: Picture) -> Picture:
-    return np.asarray(Image.fromarray(picture).convert("L"))
+def _read(recognizer: Recognizer, picture: Picture) -> list[Reading]:
+    grey = np.asarray(Image.fromarray(picture).convert("L"))
+    (readings,) = recognizer.read_pages([Page(grey, find_digits(grey))])
+    return readings

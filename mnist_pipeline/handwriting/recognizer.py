@@ -28,7 +28,7 @@ from mnist_pipeline.handwriting.novelty import (
     Novelty,
     looks_like_digit,
 )
-from mnist_pipeline.handwriting.pictures import Found, Page, find_digits
+from mnist_pipeline.handwriting.pictures import Found, Page
 from mnist_pipeline.methods import pca
 from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
 from mnist_pipeline.methods.table import MODELS
@@ -241,14 +241,6 @@ class Recognizer(NamedTuple):
         image = fitted(small, "whole")
         return _as_a_whole(*on_ground([picture, image], known.ground, color=known.color))
 
-    def read(self, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
-        """Find and recognise the digits of upright grey pictures (rows, columns), or each picture
-        as a whole.
-        """
-        if self.known.whole_pictures:
-            return self.read_pages([_as_a_whole(each, fitted(each, "whole")) for each in pictures])
-        return self.read_pages([Page(each, find_digits(each)) for each in pictures])
-
     def read_pages(self, pages: Sequence[Page]) -> list[list[Reading]]:
         """Recognise the digits of each page in reading order, or each picture as a whole."""
         known = self.known
@@ -333,8 +325,7 @@ class Recognizer(NamedTuple):
             others = probabilities[champion][i].copy()
             probability = float(others[digit])
             others[digit] = -1
-            objecting = [name for name in voters if labels[name] != digit]
-            dissent = sum(self.weights[name] for name in objecting)
+            dissent = sum(self.weights[name] for name in voters if labels[name] != digit)
             rows = zip(*(array[i, :NUM_NEIGHBORS_SHOWN] for array in nearest))
             neighbors = [
                 Neighbor(int(index), int(label), float(np.sqrt(squared_distance)))

@@ -2,6 +2,7 @@
 something else.
 """
 
+from collections.abc import Sequence
 from itertools import zip_longest
 
 import numpy as np
@@ -11,7 +12,8 @@ from support.recognizing import recognizer_of
 
 from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.handwriting.recognizer import Recognizer, text_of
+from mnist_pipeline.handwriting.pictures import Page, find_digits
+from mnist_pipeline.handwriting.recognizer import Reading, Recognizer, text_of
 from mnist_pipeline.methods.networks import training
 from mnist_pipeline.methods.networks.modules import CNN
 
@@ -31,13 +33,18 @@ def recognizer(train: DigitSet) -> Recognizer:
     return recognizer_of(digits, "cnn", cnn=state)
 
 
+def read(recognizer: Recognizer, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
+    """The readings of grey pictures."""
+    return recognizer.read_pages([Page(picture, find_digits(picture)) for picture in pictures])
+
+
 @pytest.mark.parametrize("kind", ["single", "pasted", "line", "page", "form"])
 def test_handwritten_digits_are_read_in_order(kind: str, recognizer: Recognizer) -> None:
     texts, pictures = zip(*handwritten(kind))
-    read = ["-".join(text_of(readings)) for readings in recognizer.read(pictures)]
-    letters = zip_longest("|".join(texts), "|".join(read))
+    found = ["-".join(text_of(readings)) for readings in read(recognizer, pictures)]
+    letters = zip_longest("|".join(texts), "|".join(found))
     num_wrong = sum(expected != found for expected, found in letters)
-    assert num_wrong <= 1, dict(zip(texts, read))
+    assert num_wrong <= 1, dict(zip(texts, found))
 
 
 def test_corrupted_digits_are_read_in_pictures_and_few_are_marked(
@@ -48,7 +55,7 @@ def test_corrupted_digits_are_read_in_pictures_and_few_are_marked(
     for name in CORRUPTIONS:
         pictures = [np.kron(255 - image, ENLARGED) for image in corrupt(train.images[others], name)]
         answers = [
-            [reading.recognition for reading in readings] for readings in recognizer.read(pictures)
+            [reading.recognition for reading in readings] for readings in read(recognizer, pictures)
         ]
         right = [
             answer
@@ -71,6 +78,6 @@ def test_letters_and_pictures_without_a_digit_are_marked(recognizer: Recognizer)
     ]
     marked = [
         not any(reading.recognition.looks_like_digit for reading in readings)
-        for readings in recognizer.read([*noise, *others])
+        for readings in read(recognizer, [*noise, *others])
     ]
     assert np.mean(marked) >= 0.85
