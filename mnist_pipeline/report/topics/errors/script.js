@@ -8,6 +8,8 @@ import { data, element, openFigure, perFrame } from "../../script/page.js";
 import { DIRECTIONS } from "../../script/points.js";
 import { loaded } from "../../script/start.js";
 
+const isKnn = ({ name }) => name === "knn";
+
 loaded.then(({ arrays, models }) => {
   const { figure: dialog, find, findAll } = openFigure("opened");
   const confused = openFigure("confused");
@@ -38,13 +40,18 @@ loaded.then(({ arrays, models }) => {
     find(".near .row").replaceChildren(...(isSearched ? found : nearest).map(faceAt));
     find(".near .caption").textContent =
       `k-NN: among ${voting}.${voting === shown ? "" : ` Shown: the nearest of ${shown}.`}`;
+    // From fewer training images, k-NN may answer otherwise before anything is turned.
+    const [first, former] = [own.rows, stored].map((rows) => rows.find(isKnn).label);
+    const sample = describeSample(arrays);
+    const start = `From ${sample}, k-NN says ${data.names[first]} to the unturned ${data.noun}. `;
     const sentences = answers.rows.map(({ name, label }, place) => {
       const before = own.rows[place].label;
       if (label === before) return "";
       return `${data.short[name]} now says ${data.names[label]}, and said ${data.names[before]}.`;
     });
     const changes = sentences.filter(Boolean).join(" ");
-    find(".message").textContent = changes || "Turn it until an answer changes.";
+    find(".message").textContent =
+      (degrees && first !== former ? start : "") + (changes || "Turn it until an answer changes.");
   };
   const open = (index) => {
     const place = arrays["test.indices"].indexOf(index);

@@ -25,7 +25,9 @@ loaded.then(({ arrays, models: { knn }, reader }) => {
   const showVote = () => {
     const k = Number(slider.value);
     const { label, votes, shares } = knn.vote(nearest.slice(0, k));
-    const result = `: ${votes[label]} of ${k} votes.${explainTie({ name: "knn", label, shares })}`;
+    const noun = k === 1 ? "vote" : "votes";
+    const tie = explainTie({ name: "knn", label, shares });
+    const result = `: ${votes[label]} of ${k} ${noun}.${tie}`;
     find(".message").replaceChildren(element("strong", {}, data.names[label]), result);
     find("output").textContent = `k = ${k}`;
     findAll(".ranked > *").forEach((item, place) => item.classList.toggle("votes", place < k));

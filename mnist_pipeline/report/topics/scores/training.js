@@ -80,7 +80,9 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
     find(".learned").classList.toggle("empty", isStored);
     showModel(isStored ? models.softmax : model);
   };
+  // Begin anew; the former line of the test digits stays, to compare.
   const restart = () => {
+    if (learned) setAttributes(find(".former"), { points: curves[0].join(" ") });
     const { weights, bias } = models.softmax;
     model = { weights: randomly(weights.length), bias: new Float64Array(bias.length) };
     learned = 0;
@@ -123,17 +125,18 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
   go.addEventListener("click", () => (frame ? stop() : start()));
   reset.addEventListener("click", restart);
   stored.addEventListener("click", showStored);
-  sliders[0].addEventListener("input", showSettings);
-  sliders[1].addEventListener("input", () => {
-    showSettings();
-    restart();
-  });
+  for (const slider of sliders) {
+    slider.addEventListener("input", () => {
+      showSettings();
+      restart();
+    });
+  }
   const watch = new IntersectionObserver((entries) => {
     isVisible = entries.at(-1).isIntersecting;
   });
   watch.observe(figure);
   setAttributes(sliders[1], { max: Math.log10(sample), value: Math.log10(sample) });
-  find(".worst").textContent = WORST.toFixed(1);
+  find(".worst").textContent = `loss ${WORST.toFixed(1)}`;
   showSettings();
   restart();
   showStored();

@@ -8,6 +8,8 @@ import { createKnn } from "../neighbors/knn.js";
 import { createCnn, createMlp } from "../networks/networks.js";
 import { createSoftmax } from "../scores/softmax.js";
 
+const VISIBLE = 0.005; // difference of a probability
+
 // Images, or weights of pixels, with the pixel `permutation[i]` in the place i. A pixel has `size`
 // numbers next to each other.
 const shuffle = (values, permutation, size) => {
@@ -46,13 +48,16 @@ loaded.then(({ arrays, models, reader }) => {
     const { image } = digit;
     const given = box.checked ? shuffle(image, permutation, image.length / NUM_PIXELS) : image;
     const rows = box.checked ? answersTo(given, shuffledModels).rows : before;
-    const others = rows.filter(({ label }, place) => label !== before[place].label);
-    const names = others.map(({ name }) => data.short[name]).join(", ");
-    const changed = names ? `Changed: ${names}.` : "No answer changed.";
+    // A model that only guesses may name the same class, with another probability.
+    const isChanged = ({ shares }, place) =>
+      shares.some((share, label) => Math.abs(share - before[place].shares[label]) > VISIBLE);
+    const names = rows.filter(isChanged).map(({ name }) => data.short[name]);
+    const changed = names.length ? `Changed: ${names.join(", ")}.` : "No answer changed.";
     find(".message").textContent = box.checked ? changed : "The models of the run:";
     showAnswers(find(".run"), rows);
     paintImage(find(".result"), given);
     if (!trained) return;
+    find(".trained").parentElement.classList.toggle("empty", !box.checked);
     showAnswers(find(".trained"), [rowOf("cnn", trained.answer(given).probabilities)]);
   };
   box.addEventListener("change", show);

@@ -72,13 +72,15 @@ loaded.then(({ models, reader }) => {
       (slider) => `${slider.previousElementSibling.textContent} ${amountOn(slider)}`,
     );
     const disturbance = amounts.join(", ") || "undisturbed";
-    const card = createCard(`Fooled the ${model}: ${disturbance}`, [before, after]);
+    const isSure = after.share >= SURE;
+    const headline = isSure ? `Fooled the ${model}` : `The ${model} is wrong`;
+    const card = createCard(`${headline}: ${disturbance}`, [before, after]);
     find(".fooled canvas").replaceWith(card);
     setAttributes(find(".save"), { href: card.toDataURL() });
-    const smallest = `the smallest that makes the ${model} wrong and 90% sure`;
-    const surest = `none makes the ${model} wrong and 90% sure. This one makes it surest`;
-    const result = after.share < SURE ? surest : smallest;
-    find(".fooled p").textContent = `Of ${formatCount(trials.length)} disturbances, ${result}.`;
+    const tried = `of ${formatCount(trials.length)} disturbances`;
+    find(".fooled p").textContent = isSure
+      ? `The smallest ${tried} that makes the ${model} wrong and 90% sure.`
+      : `None ${tried} makes the ${model} wrong and 90% sure. Here it is surest of a wrong answer.`;
     find(".fooled").hidden = false;
   };
   const search = async (digit) => {
