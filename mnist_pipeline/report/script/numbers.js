@@ -12,8 +12,8 @@ export const formatCount = (count) => Math.round(count).toLocaleString("en").rep
 export const formatTerm = (amount, component) =>
   `${amount < 0 ? "−" : "+"} ${formatCount(Math.abs(amount))} ${component}`;
 
-// Only shares of exactly 0 and 1 are written as 0.0% and 100.0%.
+// A probability, which is never written as 0.0% or 100.0%.
 export const formatPercent = (share) => {
-  if (share > 0.9995 && share < 1) return ">99.9%";
-  return share < 0.0005 && share > 0 ? "<0.1%" : `${(100 * share).toFixed(1)}%`;
+  if (share > 0.9995) return ">99.9%";
+  return share < 0.0005 ? "<0.1%" : `${(100 * share).toFixed(1)}%`;
 };

@@ -1,7 +1,7 @@
 // The drawing page. The browser reads a drawn digit at once, with the scripts and the weights of
 // the report. The server reads pictures and several digits, and everything if no report has the
 // weights of its recognizer.
-import { clip, entryAt } from "../../report/script/algebra.js";
+import { entryAt } from "../../report/script/algebra.js";
 import { answersTo, describeSample, showAnswers } from "../../report/script/answers.js";
 import { createDrawing, MARGIN, offerUndo, placeOf } from "../../report/script/canvas.js";
 import { createFace, paintImage, scaledOnGround } from "../../report/script/painting.js";
@@ -14,7 +14,6 @@ import { loaded } from "../../report/script/start.js";
 const PATIENCE = 60_000; // milliseconds
 const MAX_SIDE = 1600; // pixels of a picture that is sent
 const QUALITY = 0.92; // of a JPEG
-const ROUNDING = 1e-6; // of the probabilities from the server
 const INVITATION = data.handwritten
   ? `Draw a ${data.noun} with mouse, finger or pen; the answer comes while you draw. ` +
     `You can also draw several ${data.nouns}.`
@@ -49,18 +48,13 @@ const paintBoxes = (context, color) => {
   });
 };
 
-// What the browser answers, in the form in which the server answers.
+// The answer of the browser.
 const readingOf = (image) => {
   const { arrays, models } = report;
   const { rows, knn } = answersTo(image, models);
-  const judgement = models.judge(image, rows);
   return {
-    digit: judgement.label,
-    probability: judgement.probability,
-    headline: judgement.headline,
-    looks_like_digit: judgement.looksLikeDigit,
+    ...models.judge(image, rows),
     champion: arrays.facts.doubt.champion,
-    rows: judgement.rows,
     neighbors: knn.neighbors.map(({ position, label }) => ({
       digit: label,
       image: entryAt(arrays["train.images"], position),
@@ -70,14 +64,16 @@ const readingOf = (image) => {
     sample: `k-NN: among ${describeSample(arrays)}.`,
   };
 };
-
-// The answers of the models as the server sends them.
-const rowsOf = (models) =>
-  Object.entries(models).map(([name, { digit, probabilities }]) => ({
+// An answer of the server, in the same form.
+const readingFrom = (answer) => {
+  const rowOf = ([name, { digit, probabilities }]) => ({
     name,
     label: digit,
-    shares: probabilities.map(clipped),
-  }));
+    shares: probabilities,
+  });
+  const rows = Object.entries(answer.models).map(rowOf);
+  return { ...answer, rows, label: answer.digit, looksLikeDigit: answer.looks_like_digit };
+};
 // Ask the server for the digits of a picture, until the drawing changes.
 const ask = async (canvas, format) => {
   const { signal } = request;
@@ -88,7 +84,7 @@ const ask = async (canvas, format) => {
     const content = await response.json().catch(() => ({}));
     const message = content.errors?.[0].message ?? `The server failed (${response.status}).`;
     if (!response.ok) throw new Error(message);
-    showDigits(content.digits.map((digit) => ({ ...digit, rows: rowsOf(digit.models) })));
+    showDigits(content.digits.map(readingFrom));
   } catch (error) {
     if (signal.aborted) return;
     const unreachable = "The server can't be reached; is mnist-pipeline ui running?";
@@ -160,26 +156,22 @@ loaded
   });
 
 const sentenceOf = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
-// No probability from the server is exactly 0 or 1.
-const clipped = (share) => clip(share, 1 - ROUNDING, ROUNDING);
 // How sure the answer is, unless there is nothing to be sure of.
-const certaintyOf = ({ digit, rows, champion, probability, looks_like_digit: looksLikeDigit }) => {
+const certaintyOf = ({ label, rows, champion, probability, looksLikeDigit }) => {
   if (!looksLikeDigit) return "";
-  const percent = formatPercent(clipped(probability));
-  const share = percent.replace(">", "more than ").replace("<", "less than ");
+  const share = formatPercent(probability).replace(">", "more than ").replace("<", "less than ");
   const sure = sentenceOf(`${share} probable, according to ${data.phrases[champion]}`);
-  const others = rows.filter(({ label }) => label !== digit);
-  const answers = others.map(({ name, label }) => `${data.phrases[name]} ${data.names[label]}`);
+  const others = rows.filter((row) => row.label !== label);
+  const answers = others.map((row) => `${data.phrases[row.name]} ${data.names[row.label]}`);
   return `${sure} ${others.length ? `Other answers: ${answers.join(", ")}.` : "All models agree."}`;
 };
-const verdictOf = ({ headline, digit, looks_like_digit: looksLikeDigit }) =>
+const verdictOf = ({ headline, label, looksLikeDigit }) =>
   looksLikeDigit
     ? sentenceOf(headline)
-    : `This ${headline}. If it is one: probably ${data.names[digit]}.`;
+    : `This ${headline}. If it is one: probably ${data.names[label]}.`;
 // The name of the class, or a question mark.
-const nameOf = ({ digit, looks_like_digit: looksLikeDigit }) =>
-  looksLikeDigit ? data.names[digit] : "?";
-const isDoubtful = ({ headline, digit }) => headline !== data.names[digit];
+const nameOf = ({ label, looksLikeDigit }) => (looksLikeDigit ? data.names[label] : "?");
+const isDoubtful = ({ headline, label }) => headline !== data.names[label];
 // What stands between the name of a digit and that of the digit before it.
 const separatorOf = (digit, before) => {
   if (!before) return "";

@@ -3,7 +3,7 @@
 import { entryAt } from "../../script/algebra.js";
 import { greyLevels, NUM_PIXELS } from "../../script/images.js";
 import { data, openFigure, setAttributes } from "../../script/page.js";
-import { formatPercent, formatTerm } from "../../script/numbers.js";
+import { formatNumber, formatTerm } from "../../script/numbers.js";
 import { paintImage, paintSigned } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 
@@ -39,7 +39,7 @@ loaded.then(({ arrays, models: { pca }, reader }) => {
     const k = Number(slider.value);
     const [cx, cy] = pointAt(k);
     const error = `Error of this ${data.noun}: ${errors[k].toFixed(1)} grey levels`;
-    const share = formatPercent(arrays.facts.shares[k]);
+    const share = `${formatNumber(100 * arrays.facts.shares[k], 1)}%`;
     paintImage(find("canvas"), pca.imageOf(coordinates.subarray(0, k)));
     setAttributes(find("circle"), { cx, cy });
     find(".message").textContent = `${error}. Variance of all ${data.nouns} explained: ${share}.`;
