@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 # How many corrupted images include each choice of side, place or slope.
 CHOICES = {
     **{"brightness": 1, "stripe": 1, "scale": 1, "shear": 9, "rotate": 9, "translate": 30},
-    **{"zigzag": 3_000, "dotted_line": 8_000},
+    "dotted_line": 8_000,
 }
 
 
