@@ -150,7 +150,7 @@ def test_a_misread_digit_opens_with_the_stored_answers_and_can_be_turned(
     assert near.count() == 3
     before = near.evaluate_all(neighbors)
     page.keyboard.press("End")  # the slider has the focus
-    expect(dialog.locator(".message")).to_contain_text("now says")  # 45 degrees are a lot
+    expect(dialog.locator(".message")).to_contain_text("Changed")  # 45 degrees are a lot
     assert near.count() == 3
     assert near.evaluate_all(neighbors) != before
     page.keyboard.press("Escape")

@@ -3,6 +3,7 @@
 import { argmax, entryAt, softmax } from "./algebra.js";
 import { data, element } from "./page.js";
 import { formatCount, formatPercent } from "./numbers.js";
+import { createFace } from "./painting.js";
 import { scoresOf } from "../topics/scores/softmax.js";
 
 const MOST = 3; // classes with long names that have room
@@ -38,11 +39,22 @@ export const describeSample = ({ facts: { sample, numTraining } }, all = false) 
   const total = `${formatCount(numTraining)} training ${data.nouns}`;
   return all || sample === numTraining ? `all ${total}` : `${formatCount(sample)} of the ${total}`;
 };
+// A training image, above the name of its class.
+export const trainingFace = (position, arrays) => {
+  const name = data.names[arrays["train.labels"][position]];
+  return createFace(entryAt(arrays["train.images"], position), name);
+};
 // In a tied vote of k-NN, the nearest training image decides.
 export const explainTie = ({ name, shares, label }) =>
   name === "knn" && shares.filter((share) => share === shares[label]).length > 1
     ? " A tie: the nearest decides."
     : "";
+// The models whose answers are not these labels, as a sentence.
+export const describeOthers = (rows, labels, state = "Changed") => {
+  const others = rows.filter(({ label }, place) => label !== labels[place]);
+  const names = others.map(({ name }) => data.short[name]).join(", ");
+  return names ? `${state}: ${names}.` : `No answer is ${state.toLowerCase()}.`;
+};
 // The bars of a row: of all classes next to each other, or, if names are long, of the likeliest
 // below each other.
 const barsOf = ({ shares, label }) => {

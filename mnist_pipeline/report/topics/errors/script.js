@@ -1,6 +1,13 @@
 // A misread image in a dialog, which can be turned; and the images of a cell of a confusion matrix.
 import { entryAt } from "../../script/algebra.js";
-import { answersTo, describeSample, showAnswers, storedAnswers } from "../../script/answers.js";
+import {
+  answersTo,
+  describeOthers,
+  describeSample,
+  showAnswers,
+  storedAnswers,
+  trainingFace,
+} from "../../script/answers.js";
 import { openDialog } from "../../script/dialogs.js";
 import { deformations } from "../trust/deformations.js";
 import { createFace, paintImage } from "../../script/painting.js";
@@ -22,10 +29,6 @@ loaded.then(({ arrays, models }) => {
   let own; // answers of the page
   let nearest; // positions among the training digits of the page, −1 for those that it lacks
 
-  const faceAt = (position) => {
-    const name = data.names[arrays["train.labels"][position]];
-    return createFace(entryAt(arrays["train.images"], position), name);
-  };
   // At 0 degrees, the run has answered. Then the page answers, from fewer training images.
   const show = () => {
     const degrees = Number(turn.value);
@@ -37,21 +40,17 @@ loaded.then(({ arrays, models }) => {
     paintImage(find("canvas"), turned);
     showAnswers(find(".answers"), degrees ? answers.rows : stored);
     turn.nextElementSibling.textContent = `${degrees}°`;
-    find(".near .row").replaceChildren(...(isSearched ? found : nearest).map(faceAt));
+    const near = (isSearched ? found : nearest).map((position) => trainingFace(position, arrays));
+    find(".near .row").replaceChildren(...near);
     find(".near .caption").textContent =
       `k-NN: among ${voting}.${voting === shown ? "" : ` Shown: the nearest of ${shown}.`}`;
     // From fewer training images, k-NN may answer otherwise before anything is turned.
     const [first, former] = [own.rows, stored].map((rows) => rows.find(isKnn).label);
     const sample = describeSample(arrays);
     const start = `From ${sample}, k-NN says ${data.names[first]} to the unturned ${data.noun}. `;
-    const sentences = answers.rows.map(({ name, label }, place) => {
-      const before = own.rows[place].label;
-      if (label === before) return "";
-      return `${data.short[name]} now says ${data.names[label]}, and said ${data.names[before]}.`;
-    });
-    const changes = sentences.filter(Boolean).join(" ");
-    find(".message").textContent =
-      (degrees && first !== former ? start : "") + (changes || "Turn it until an answer changes.");
+    const labels = own.rows.map(({ label }) => label);
+    const changes = (first === former ? "" : start) + describeOthers(answers.rows, labels);
+    find(".message").textContent = degrees ? changes : "Turn it until an answer changes.";
   };
   const open = (index) => {
     const place = arrays["test.indices"].indexOf(index);

@@ -42,12 +42,11 @@ export const createKnn = (arrays) => {
     const farthest = distances.slice().sort()[Math.min(count, sample) - 1];
     const near = order.filter((at) => distances[at] <= farthest);
     const nearest = near.sort((a, b) => distances[a] - distances[b]).slice(0, count);
-    const describe = (position) => ({
+    return nearest.map((position) => ({
       position,
       label: labels[position],
       distance: Math.sqrt(distances[position]),
-    });
-    return nearest.map(describe);
+    }));
   };
   // The class with the most votes, the votes v for each class, and their probabilities
   // (v + s) / (k + C s). A tied vote goes to the class of the nearest.

@@ -1,8 +1,8 @@
 // The nearest training digits of the reader's digit, their votes, and what happens if pixels are
 // subtracted as bytes.
 import { entryAt } from "../../script/algebra.js";
-import { explainTie, showAnswers } from "../../script/answers.js";
-import { createFace, paintImage } from "../../script/painting.js";
+import { explainTie, showAnswers, trainingFace } from "../../script/answers.js";
+import { paintImage } from "../../script/painting.js";
 import { data, element, openFigure } from "../../script/page.js";
 import { formatCount } from "../../script/numbers.js";
 import { loaded } from "../../script/start.js";
@@ -33,23 +33,19 @@ loaded.then(({ arrays, models: { knn }, reader }) => {
     findAll(".ranked > *").forEach((item, place) => item.classList.toggle("votes", place < k));
     showAnswers(find(".answers"), [{ name: "knn", label, shares }]);
   };
-  const itemOf = ({ position, label, distance }) => {
-    const face = createFace(entryAt(arrays["train.images"], position), data.names[label]);
-    return element("li", {}, face, element("span", {}, formatCount(distance)));
-  };
-  // The difference from the nearest digit at each pixel, by one kind of subtraction.
-  const showDifference = (face, name, levels, isUsed) => {
-    const [canvas, caption] = face.children;
-    paintImage(canvas, levels);
-    caption.textContent = `${name}: ${formatCount(Math.hypot(...levels))}`;
-    face.classList.toggle("used", isUsed);
-  };
+  const itemOf = ({ position, distance }) =>
+    element("li", {}, trainingFace(position, arrays), element("span", {}, formatCount(distance)));
+  // The difference from the nearest digit at each pixel, by both kinds of subtraction.
   const showDifferences = () => {
     const partner = entryAt(arrays["train.images"], nearest[0].position);
     const between = Array.from(image, (level, pixel) => Math.round(level) - partner[pixel]);
     const bytes = between.map((value) => value & 255);
-    showDifference(differences[0], "as numbers", between.map(Math.abs), !inBytes.checked);
-    showDifference(differences[1], "in bytes", bytes, inBytes.checked);
+    [between.map(Math.abs), bytes].forEach((levels, i) => {
+      const [canvas, caption] = differences[i].children;
+      paintImage(canvas, levels);
+      caption.textContent = `${["as numbers", "in bytes"][i]}: ${formatCount(Math.hypot(...levels))}`;
+      differences[i].classList.toggle("used", inBytes.checked === Boolean(i));
+    });
   };
 
   // How many test digits k-NN reads with either subtraction, measured in short steps to keep the

@@ -1,8 +1,8 @@
 // Sliders and corruptions that disturb the reader's digit, and the answers of all models to it.
-import { answersTo, showAnswers } from "../../script/answers.js";
+import { answersTo, describeOthers, showAnswers } from "../../script/answers.js";
 import { corruptions } from "./corruptions.js";
 import { deformations } from "./deformations.js";
-import { data, openFigure, perFrame, setAttributes } from "../../script/page.js";
+import { openFigure, perFrame, setAttributes } from "../../script/page.js";
 import { paintImage } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 
@@ -30,16 +30,12 @@ loaded.then(({ models, reader }) => {
     for (const slider of sliders) slider.nextElementSibling.value = amountOn(slider);
     // Wrong is another class than the label, or, if nobody knows it, than the answer without
     // disturbance.
-    const isWrong = ({ label }, place) => label !== (digit.label ?? undisturbed[place].label);
-    rows.forEach((row, place) =>
-      find(".answers").children[place].classList.toggle("wrong", isWrong(row, place)),
+    const labels = undisturbed.map(({ label }) => digit.label ?? label);
+    const wrong = describeOthers(rows, labels, digit.label === null ? "Changed" : "Wrong");
+    rows.forEach(({ label }, place) =>
+      find(".answers").children[place].classList.toggle("wrong", label !== labels[place]),
     );
-    const wrong = rows.filter(isWrong).map(({ name }) => data.short[name]);
-    const state = digit.label === null ? "Changed" : "Wrong";
-    const sentence = `${state}: ${wrong.join(", ")}.`;
-    const { headline } = models.judge(image, rows);
-    const none = `No answer is ${state.toLowerCase()}.`;
-    find(".message").textContent = `${wrong.length ? sentence : none} Verdict: ${headline}.`;
+    find(".message").textContent = `${wrong} Verdict: ${models.judge(image, rows).headline}.`;
   };
   for (const slider of sliders) slider.addEventListener("input", perFrame(show));
   corruption.addEventListener("change", show);

@@ -1,7 +1,6 @@
 // Why an answer is in doubt, or why not: a sentence, where the image is unlike the training images,
 // and the most similar training images.
-import { entryAt } from "../../script/algebra.js";
-import { describeSample } from "../../script/answers.js";
+import { describeSample, trainingFace } from "../../script/answers.js";
 import { createFace, paintSigned } from "../../script/painting.js";
 import { data, element } from "../../script/page.js";
 import { formatPercent, rounded } from "../../script/numbers.js";
@@ -29,9 +28,7 @@ export const showWhy = (container, judgement, image, answers, arrays) => {
   const mine = createFace(image, looksLikeDigit ? "yours" : "where");
   const causes = element("canvas", { className: "causes", ariaHidden: true });
   if (!looksLikeDigit) mine.prepend(paintSigned(causes, causesOf(), 5));
-  const similar = answers.knn.neighbors.map(({ position, label }) =>
-    createFace(entryAt(arrays["train.images"], position), data.names[label]),
-  );
+  const similar = answers.knn.neighbors.map(({ position }) => trainingFace(position, arrays));
   const caption = element("span", {}, `The nearest of ${describeSample(arrays)}`);
   const sentence = element("p", {}, sentenceOf(judgement, answers));
   container.replaceChildren(sentence, mine, caption, ...similar);
