@@ -2,6 +2,7 @@
 // units of the drawing; the canvas has the same aspect. Its style has the colours --ink and
 // --accent.
 import { clip } from "./algebra.js";
+import { perFrame } from "./page.js";
 import { DIRECTIONS } from "./points.js";
 import { paintOnGround } from "./painting.js";
 
@@ -81,7 +82,6 @@ export const createDrawing = (canvas, { penWidth, onChange, onEnd, decorate }) =
   const cursor = { x: WIDTH / 2, y: HEIGHT / 5, isShown: false }; // of the keyboard
   let stroke = null; // the stroke that is being drawn
   let pointer = null; // the mouse, finger or pen that draws it
-  let frame = 0;
 
   const isDrawing = () => stroke !== null;
   const paint = () => {
@@ -99,10 +99,7 @@ export const createDrawing = (canvas, { penWidth, onChange, onEnd, decorate }) =
     traceCircle(context, cursor, penWidth() / 2 + 3);
     context.stroke();
   };
-  const redraw = () => {
-    cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(paint);
-  };
+  const redraw = perFrame(paint);
   const change = (continues) => {
     onChange({ continues });
     redraw();

@@ -4,7 +4,7 @@
 import { greyLevels, NUM_PIXELS, SIDE } from "./images.js";
 import { showAnswers } from "./answers.js";
 import { createDrawing, offerUndo } from "./canvas.js";
-import { data, element, isStill, openFigure, perFrame } from "./page.js";
+import { data, element, openFigure, perFrame } from "./page.js";
 import { paintImage } from "./painting.js";
 import { colorsOf, fitDigit, fitWhole, fitWritten, greyOf, reduced } from "./pictures.js";
 import { offerFiles } from "./files.js";
@@ -47,8 +47,7 @@ loaded.then(({ arrays, models, reader }) => {
   // ended.
   const say = (text, isDoubtful = true, truth = "") => {
     const verdict = find(".verdict");
-    const isName = data.names.includes(text);
-    verdict.textContent = isName ? text : `${text[0].toUpperCase()}${text.slice(1)}`;
+    verdict.textContent = `${text[0].toUpperCase()}${text.slice(1)}`;
     verdict.classList.toggle("doubtful", isDoubtful);
     find(".truth").classList.toggle("empty", !truth);
     if (truth) find(".truth").textContent = truth;
@@ -108,6 +107,7 @@ loaded.then(({ arrays, models, reader }) => {
   };
 
   const showAnother = () => {
+    const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
     chosen = (chosen + 1) % data.names.length;
     const digit = reader.digitOf(chosen);
     const image = present(digit);
@@ -117,7 +117,7 @@ loaded.then(({ arrays, models, reader }) => {
     const step = (now) => {
       if (reader.current() !== shown) return; // another figure chose a digit
       start ??= now;
-      const share = isStill() ? 1 : Math.min(1, (now - start) / DURATION);
+      const share = isStill ? 1 : Math.min(1, (now - start) / DURATION);
       const part = new Uint8Array(digit.image.length);
       for (const pixel of way.slice(0, share * way.length)) {
         const [from, to] = [channels * pixel, channels * (pixel + 1)];

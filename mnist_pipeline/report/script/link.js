@@ -1,7 +1,6 @@
 // Links that restore what one sees. The part of the address after "#" has the section, the digit,
 // and the inputs that differ from their first values, by the names of their figures:
 // #section=neighbors&test=18&figure-neighbors.k=7
-import { entryAt } from "./algebra.js";
 import { deflate, inflate } from "./arrays.js";
 import { loaded } from "./start.js";
 
@@ -45,15 +44,13 @@ const writeState = async ({ arrays, reader }) => {
   return state;
 };
 // The digit of a link; undefined if this page lacks it or the link is damaged.
-const readDigit = async (state, arrays) => {
-  const imageAt = (place) => entryAt(arrays["test.images"], place);
+const readDigit = async (state, { arrays, reader }) => {
   if (state.has("test")) {
     const place = arrays["test.indices"].indexOf(Number(state.get("test")));
-    if (place < 0) return undefined;
-    return { image: imageAt(place), label: arrays["test.labels"][place], place };
+    return place < 0 ? undefined : reader.digitAt(place);
   }
   const image = await inflate(state.get("image") ?? "").catch(() => []);
-  if (image.length !== imageAt(0).length) return undefined;
+  if (image.length !== reader.digitAt(0).image.length) return undefined;
   return { image, label: null, place: null, several: state.has("several") };
 };
 
@@ -61,7 +58,7 @@ loaded.then(({ arrays, reader }) => {
   const restore = async () => {
     if (!location.hash.includes("=")) return; // a link to a section
     const state = new URLSearchParams(location.hash.slice(1));
-    const digit = await readDigit(state, arrays);
+    const digit = await readDigit(state, { arrays, reader });
     if (digit) reader.show(digit);
     // The figures show the digit in this frame, before their inputs change.
     requestAnimationFrame(() => {

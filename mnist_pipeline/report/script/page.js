@@ -23,16 +23,11 @@ export const svg = (name, attributes) => {
   return setAttributes(document.createElementNS(namespaceURI, name), attributes);
 };
 
-// Whether the reader asks for pages without motion.
-export const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 // Run a function in the next frame, once for all calls before it.
 export const perFrame = (work) => {
   let frame = 0;
-  const run = () => {
-    frame = 0;
-    work();
-  };
   return () => {
-    if (!frame) frame = requestAnimationFrame(run);
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(work);
   };
 };

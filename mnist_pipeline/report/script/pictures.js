@@ -15,16 +15,15 @@ const SPECK = 0.15; // share of the ink of the largest piece
 export const reduced = (bitmap, ground) =>
   scaledOnGround(bitmap, Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height)), ground);
 
+// Red, green, blue and opacity of each pixel.
+const bytesOf = (canvas) =>
+  canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
 // Red, green and blue of each pixel.
-export const colorsOf = (canvas) => {
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  return data.filter((_, at) => at % 4 < 3);
-};
+export const colorsOf = (canvas) => bytesOf(canvas).filter((_, at) => at % 4 < 3);
 
 export const greyOf = (canvas) => {
-  const { width, height } = canvas;
-  const { data: bytes } = canvas.getContext("2d").getImageData(0, 0, width, height);
-  const grey = new Uint8Array(width * height);
+  const bytes = bytesOf(canvas);
+  const grey = new Uint8Array(bytes.length / 4);
   for (let i = 0, at = 0; i < grey.length; i++, at += 4) {
     grey[i] = 0.299 * bytes[at] + 0.587 * bytes[at + 1] + 0.114 * bytes[at + 2] + 0.5;
   }

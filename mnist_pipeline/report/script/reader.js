@@ -5,7 +5,7 @@
 import { entryAt } from "./algebra.js";
 import { answersTo } from "./answers.js";
 import { paintImage } from "./painting.js";
-import { perFrame, setAttributes } from "./page.js";
+import { perFrame } from "./page.js";
 
 const TRIED = 20; // test digits of a class
 // Figures this close to the screen follow the digit at once, the others when they come closer.
@@ -37,19 +37,23 @@ export const createReader = (arrays, models) => {
     if (next.place === null) drawn = next;
     updateFigures();
   };
+  const digitAt = (place) => {
+    const image = entryAt(arrays["test.images"], place);
+    return { image, label: arrays["test.labels"][place], place };
+  };
   // The first test digit of a class that all models read without doubt, or else the first.
   const chosen = [];
   const digitOf = (label) => {
     const isOfClass = (place) => arrays["test.labels"][place] === label;
-    const imageAt = (place) => entryAt(arrays["test.images"], place);
     const isClear = (place) => {
-      const { rows } = answersTo(imageAt(place), models);
+      const { image: candidate } = digitAt(place);
+      const { rows } = answersTo(candidate, models);
       const isRight = rows.every((row) => row.label === label);
-      return isRight && !models.judge(imageAt(place), rows).isDoubtful;
+      return isRight && !models.judge(candidate, rows).isDoubtful;
     };
     const candidates = arrays.facts.testSample.filter(isOfClass).slice(0, TRIED);
     chosen[label] ??= candidates.find(isClear) ?? arrays["test.labels"].indexOf(label);
-    return { image: imageAt(chosen[label]), label, place: chosen[label] };
+    return digitAt(chosen[label]);
   };
   // Let a figure follow the shared digit: update(digit, answers) is called in the next frame after
   // the digit changes, with the result of `answersTo`. Each canvas "mine" of the figure shows the
@@ -64,14 +68,12 @@ export const createReader = (arrays, models) => {
     );
     const updateAll = (...shown) => {
       for (const canvas of mine) paintImage(canvas, digit.image);
-      buttons.forEach((button, label) =>
-        setAttributes(button, { "aria-pressed": label === digit.label }),
-      );
-      if (back) setAttributes(back, { "aria-pressed": digit === drawn }).hidden = !drawn;
+      for (const [label, button] of buttons.entries()) button.ariaPressed = label === digit.label;
+      if (back) Object.assign(back, { ariaPressed: digit === drawn, hidden: !drawn });
       update(...shown);
     };
     figures.set(figure, { update: updateAll, isClose: false, shown: null });
     watch.observe(figure);
   };
-  return { show, digitOf, follow, current: () => digit };
+  return { show, digitAt, digitOf, follow, current: () => digit };
 };

@@ -42,7 +42,6 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
   const [weightCells, productCells] = [".weights span", ".taps span"].map(findAll);
   const own = find("[name=own]"); // the painted weights, in hundredths; empty without
   const field = find(".own svg");
-  const picture = element("canvas");
   let image = entryAt(arrays["test.images"], 0); // until the reader's digit is there
   let kernel;
   let maps;
@@ -126,7 +125,7 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
   };
   const use = (next) => {
     kernel = next;
-    paintSigned(picture, kernel.weights, KERNEL);
+    const picture = paintSigned(element("canvas"), kernel.weights, KERNEL);
     setAttributes(find("image"), { href: picture.toDataURL() });
     fillCells(weightCells, tapsOf(kernel));
     maps = cnn.mapsOf(image, kernel);
