@@ -43,7 +43,8 @@ loaded.then(({ arrays, models: { knn }, reader }) => {
     [between.map(Math.abs), bytes].forEach((levels, i) => {
       const [canvas, caption] = differences[i].children;
       paintImage(canvas, levels);
-      caption.textContent = `${["as numbers", "in bytes"][i]}: ${formatCount(Math.hypot(...levels))}`;
+      const distance = formatCount(Math.hypot(...levels));
+      caption.textContent = `${["as numbers", "in bytes"][i]}: ${distance}`;
       differences[i].classList.toggle("used", inBytes.checked === Boolean(i));
     });
   };
