@@ -69,12 +69,6 @@ const paintPicture = (context, picture, ink) => {
 // strokes, with a function from the names of colours to colours.
 export const createDrawing = (canvas, { penWidth, onChange, onEnd, decorate }) => {
   const context = canvas.getContext("2d");
-  Object.assign(canvas.style, {
-    touchAction: "none",
-    userSelect: "none",
-    webkitUserSelect: "none",
-  });
-
   const states = [{ picture: null, strokes: [] }]; // undo removes the last one
   const current = () => states.at(-1);
   const isEmpty = () => !current().picture && !current().strokes.length;
