@@ -25,7 +25,6 @@ loaded.then(({ models: { cnn }, reader }) => {
   let before; // the scores of the whole image
   let shown; // the maps of the faces
   let added; // by each place
-  let score; // of the answer
   let point = [0, 0];
 
   const partsOfMap = (parts, map) => parts.subarray(PLACES * map, PLACES * (map + 1));
@@ -45,7 +44,7 @@ loaded.then(({ models: { cnn }, reader }) => {
     const corner = point.map((at) => clip(Math.floor((at - MARGIN) / STEP), SIDE_OF_MAP - 1));
     const [column, row] = corner;
     const bias = rounded(cnn.biasOf(classes[0]));
-    const total = rounded(score) - bias; // the printed numbers add up
+    const total = rounded(sum(added) + cnn.biasOf(classes[0])) - bias; // the printed numbers add up
     const terms = [added[SIDE_OF_MAP * row + column], total, bias];
     const [here, all, constant] = terms.map((value) => formatNumber(value, 2, "+"));
     setAttributes(find(".brush"), { x: point[0] - REACH, y: point[1] - REACH });
@@ -63,7 +62,6 @@ loaded.then(({ models: { cnn }, reader }) => {
       text.textContent = formatNumber(sum(ofMaps[place]), 2, "+");
     });
     added = perPixel(transposed(parts, parts.length / PLACES), PLACES);
-    score = scores[label];
     paintImage(find(".ink"), image);
     paintSigned(find(".product"), added, SIDE_OF_MAP);
     const tell = (c) => {

@@ -29,8 +29,7 @@ export const moved = (image, sourceOf) => {
 // Rotated counter-clockwise about the centre.
 export const turned = (image, degrees) => {
   const angle = (degrees * Math.PI) / 180;
-  const cos = Math.cos(angle);
-  const sin = Math.sin(angle);
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   return moved(image, (y, x) => [cos * y + sin * x, cos * x - sin * y]);
 };
 // Strokes wider by an amount of pixels on each side, or thinner, if it is negative. With each pixel
