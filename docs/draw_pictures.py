@@ -123,7 +123,7 @@ def take_play(browser: Browser, address: str) -> None:
     neighbors.get_by_label("Subtract in bytes").check()
     scores.get_by_role("button", name="Start").click()
     learned = scores.locator(".learned b").first
-    until(lambda: int(learned.inner_text().replace(",", "")) > LEARNED)
+    until(lambda: int((learned.text_content() or "0").replace(",", "")) > LEARNED)
     scores.get_by_role("button", name="Stop").click()
     kernels.scroll_into_view_if_needed()
     kernels.locator(".slide").get_by_text("Slide").wait_for()
@@ -163,7 +163,7 @@ def take_ui(browser: Browser, address: str) -> None:
     page.goto(f"{address}/asset-groups")
     page.get_by_text("Hide navigation").click()  # and it stays hidden
     take("asset-groups", "serving", "lineage")
-    page.set_viewport_size({"width": 1700, "height": 1000})
+    page.set_viewport_size({"width": 1700, "height": 1100})
     graph = f"asset-groups~{quote(selection, safe='')}/?expanded={expanded}"
     take(graph, "covariance", "asset-graph")
     page.set_viewport_size({"width": 1500, "height": 900})
@@ -236,6 +236,9 @@ def take_own_project(browser: Browser, scratch: Path) -> None:
     """Failed checks and the schedule of an instance in a project of one's own."""
     with own_project(scratch) as address:
         page = browser.new_page(viewport={"width": 940, "height": 560})
+        page.goto(address)
+        page.get_by_role("button", name="Skip").click()  # the invitation to a newsletter
+        page.get_by_text("Hide navigation").click()
         page.goto(
             f"{address}/assets/photos/train_digits?view=checks&checkDetail=one_label_per_image"
         )
