@@ -33,6 +33,19 @@ SAME = """async () => {
   return same;
 }"""
 
+# How often work for the next frame is done while each of ten frames asks for it.
+ASKED_PER_FRAME = """() => new Promise((done) => {
+  let [frames, count] = [0, 0];
+  const later = perFrame(() => { count += 1; });
+  const step = () => {
+    frames += 1;
+    if (frames > 10) return done(count);
+    requestAnimationFrame(step);
+    later();
+  };
+  step();
+})"""
+
 pytestmark = pytest.mark.browser
 
 
@@ -70,3 +83,7 @@ def test_a_cleared_drawing_comes_back_while_the_button_has_the_focus(page: Page)
     expect(answers).to_be_hidden()
     page.keyboard.press("Control+z")
     expect(answers).to_be_visible()
+
+
+def test_answers_follow_a_digit_while_it_changes_in_each_frame(page: Page) -> None:
+    assert page.evaluate(ASKED_PER_FRAME) >= 5  # at least in every second frame

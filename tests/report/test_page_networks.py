@@ -34,6 +34,7 @@ MAPS = """([levels, kernels]) => loaded.then(({ models: { cnn } }) => {
   });
 })"""
 
+PAINTED = "canvas => canvas.toDataURL()"
 # As a link restores a field.
 RESTORE = """(input, value) => {
   input.value = value;
@@ -96,12 +97,17 @@ def test_a_kernel_slides_until_it_is_stopped_and_shows_its_products(page: Page) 
 def test_a_kernel_is_painted_by_pointer_and_keys_and_restored_from_its_text(page: Page) -> None:
     figure = page.locator("#figure-kernels")
     field, own = figure.locator(".own svg"), figure.locator("[name=own]")
+    strongest = figure.locator(".strongest canvas").first
     choose(figure, "4")
     figure.get_by_label("blank").check()
+    of_blank = strongest.evaluate(PAINTED)
     field.hover(position={"x": 5, "y": 5})
     page.mouse.down()  # red
     field.hover(position={"x": 5, "y": 45})
+    assert own.input_value()
+    assert strongest.evaluate(PAINTED) == of_blank  # the search waits for the end of a stroke
     page.mouse.up()
+    assert strongest.evaluate(PAINTED) != of_blank
     field.focus()
     page.keyboard.press("ArrowRight")
     for _ in ("red", "blue"):

@@ -26,8 +26,11 @@ export const svg = (name, attributes) => {
 // Run a function in the next frame, once for all calls before it.
 export const perFrame = (work) => {
   let frame = 0;
+  const run = () => {
+    frame = 0;
+    work();
+  };
   return () => {
-    cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(work);
+    if (!frame) frame = requestAnimationFrame(run); // not later, if it is called in each frame
   };
 };

@@ -44,6 +44,7 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
   const field = find(".own svg");
   let image = entryAt(arrays["test.images"], 0); // until the reader's digit is there
   let kernel;
+  let searched = null; // the kernel whose strongest answers are shown
   let maps;
   let at = 0; // SIZE · row + column of the window
   let playing = 0;
@@ -91,6 +92,8 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
   };
   // The windows of training images where the kernel answers most.
   const showStrongest = () => {
+    if (searched === kernel) return;
+    searched = kernel;
     const count = Math.min(SEARCHED, arrays.facts.sample);
     const strongest = Array.from({ length: count }, (_, place) => {
       const trained = entryAt(arrays["train.images"], place);
@@ -129,7 +132,6 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
     setAttributes(find("image"), { href: picture.toDataURL() });
     fillCells(weightCells, tapsOf(kernel));
     maps = cnn.mapsOf(image, kernel);
-    showStrongest();
   };
 
   const learned = findAll(".kernels [aria-label]").map((_, place) => cnn.kernelAt(place));
@@ -142,10 +144,12 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
     radio.addEventListener("change", () => {
       own.value = "";
       use(ofRadio);
+      showStrongest();
       rest();
     });
     if (radio.checked) use(ofRadio);
   });
+  showStrongest();
 
   const usePainted = () => {
     for (const radio of findAll(".kernels :checked")) radio.checked = false;
@@ -176,7 +180,15 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
     event.preventDefault();
     turn();
   });
-  own.addEventListener("input", () => own.value && usePainted());
+  // The search takes longer than a frame, so it waits for the end of a stroke.
+  for (const name of ["pointerup", "pointerleave", "keyup"]) {
+    field.addEventListener(name, showStrongest);
+  }
+  own.addEventListener("input", () => {
+    if (!own.value) return;
+    usePainted();
+    showStrongest();
+  });
 
   button.addEventListener("click", () => (playing ? moveTo(at) : play()));
   reader.follow(figure, (digit) => {
