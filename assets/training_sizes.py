@@ -6,8 +6,7 @@ import dagster as dg
 import numpy as np
 
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.evaluation import training_sizes
-from mnist_pipeline.evaluation.experiments import smallest_gain
+from mnist_pipeline.evaluation import experiments, training_sizes
 from mnist_pipeline.methods.table import by_model
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, checks, warning
@@ -50,7 +49,7 @@ def accuracy_by_size(
             train_digits, test_digits, knn_model, evaluations, seed.number
         )
     curves, num_test = training_sizes.all_curves(table), len(test_digits.labels)
-    gain = smallest_gain([curve for curve in curves if len(curve.sizes) > 1])
+    gain = experiments.smallest_gain(experiments.curves(table))
     return result(
         table,
         f"at least {gain:.1%} more correct with all images than with the fewest",

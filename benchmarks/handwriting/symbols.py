@@ -1,4 +1,4 @@
-"""Symbols that are no digits, as strokes in a box of height 1, with y downwards, as in `pens`."""
+"""Symbols that are not digits, as strokes in a box of height 1. As in `pens`, y points down."""
 
 from collections.abc import Callable
 

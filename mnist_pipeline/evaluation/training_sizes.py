@@ -48,7 +48,7 @@ def measure(
         W, b = softmax.sgd(
             images,
             labels,
-            num_classes=int(train.labels.max()) + 1,
+            num_classes=train.num_classes,
             learning_rate=rate,
             epochs=max(1, round(LENGTH * len(train.labels) / size / rate)),
             seed=seed,

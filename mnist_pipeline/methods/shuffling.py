@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.held_out import held_out_size, stratified_order
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.methods.networks.recipes import FEW_IMAGES, PICTURES, RECIPES
 
-NUM_PIXELS = 28 * 28
+NUM_PIXELS = IMAGE_SIDE**2
 MAX_IMAGES = 10_000  # training images
 # Images in all passes of a training, which takes half a second on two cores. The compiled network
 # sees more of them in that time. Few images need batch normalization, which it does not have.

@@ -32,7 +32,7 @@ def render(document: Document, values: Values) -> str:
         titles=page_data["titles"],
         short_titles=page_data["short"],
         phrases={model.name: model.phrase for model in MODELS.values()},
-        story=[part for part in topics.story() if not part.needs or document[part.needs]],
+        story=topics.story(document),
         appendix=topics.appendix(document),
         script=scripts.join(
             SCRIPTS / "draw.js", *topics.scripts(), SCRIPTS / "contents.js", SCRIPTS / "link.js"

@@ -49,11 +49,10 @@ export const explainTie = ({ name, shares, label }) =>
   name === "knn" && shares.filter((share) => share === shares[label]).length > 1
     ? " A tie: the nearest decides."
     : "";
-// The models whose answers are not these labels, as a sentence.
-export const describeOthers = (rows, labels, state = "Changed") => {
-  const others = rows.filter(({ label }, place) => label !== labels[place]);
-  const names = others.map(({ name }) => data.short[name]).join(", ");
-  return names ? `${state}: ${names}.` : `No answer is ${state.toLowerCase()}.`;
+// The models for which isOther(row, place) is true, as a sentence.
+export const describeOthers = (rows, isOther, state = "Changed") => {
+  const names = rows.filter(isOther).map(({ name }) => data.short[name]);
+  return names.length ? `${state}: ${names.join(", ")}.` : `No answer is ${state.toLowerCase()}.`;
 };
 // The bars of a row: of all classes next to each other, or, if names are long, of the likeliest
 // below each other.

@@ -57,8 +57,12 @@ def reads() -> list[str]:
     return sorted({name for topic in all_topics() for name in getattr(topic, "READS", ())})
 
 
-def story() -> list[Part]:
+def story(document: Document) -> list[Part]:
     """The parts of the story, in their order."""
+    return _shown(_story(), document)
+
+
+def _story() -> list[Part]:
     return sorted(topic.STORY for topic in all_topics() if hasattr(topic, "STORY"))
 
 
@@ -69,12 +73,16 @@ def appendix(document: Document) -> list[Part]:
     for name, model in MODELS.items():
         if name not in described:
             parts.append(Part(MODELS_PLACE, name, model.title, f"{name}/appendix.html.j2"))
-    return sorted(part for part in parts if not part.needs or document[part.needs])
+    return _shown(sorted(parts), document)
+
+
+def _shown(parts: list[Part], document: Document) -> list[Part]:
+    return [part for part in parts if not part.needs or document[part.needs]]
 
 
 def scripts() -> list[Path]:
     """The scripts, of each topic `script.js` first, in the order of the story."""
-    folders = [Path(__file__).parent / Path(part.template).parent for part in story()]
+    folders = [Path(__file__).parent / Path(part.template).parent for part in _story()]
     return [
         path
         for folder in folders

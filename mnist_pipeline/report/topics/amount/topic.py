@@ -29,4 +29,4 @@ def charts(document: Document, values: Values) -> Named:
         return {}
     curves = all_curves(values["accuracy_by_size"], values["experiment_summary"])
     num_test = len(values["test_digits"].labels)
-    return {"amount": figures.accuracy_by_size(curves, num_test, size=(3.8, 3.6))}
+    return {"amount": figures.accuracy_by_size(curves, num_test, size=figures.SQUARE)}

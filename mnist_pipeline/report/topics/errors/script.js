@@ -48,8 +48,8 @@ loaded.then(({ arrays, models }) => {
     const [first, former] = [own.rows, stored].map((rows) => rows.find(isKnn).label);
     const sample = describeSample(arrays);
     const start = `From ${sample}, k-NN says ${data.names[first]} to the unturned ${data.noun}. `;
-    const labels = own.rows.map(({ label }) => label);
-    const changes = (first === former ? "" : start) + describeOthers(answers.rows, labels);
+    const isOther = ({ label }, place) => label !== own.rows[place].label;
+    const changes = (first === former ? "" : start) + describeOthers(answers.rows, isOther);
     find(".message").textContent = degrees ? changes : "Turn it until an answer changes.";
   };
   const open = (index) => {

@@ -1,7 +1,7 @@
 // The pixels of all images change places in the same way, and each model answers again.
 import { NUM_PIXELS } from "../../script/images.js";
-import { answersTo, rowOf, showAnswers } from "../../script/answers.js";
-import { data, openFigure } from "../../script/page.js";
+import { answersTo, describeOthers, rowOf, showAnswers } from "../../script/answers.js";
+import { openFigure } from "../../script/page.js";
 import { paintImage } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 import { createKnn } from "../neighbors/knn.js";
@@ -51,9 +51,8 @@ loaded.then(({ arrays, models, reader }) => {
     // A model that only guesses may name the same class, with another probability.
     const isChanged = ({ shares }, place) =>
       shares.some((share, label) => Math.abs(share - before[place].shares[label]) > VISIBLE);
-    const names = rows.filter(isChanged).map(({ name }) => data.short[name]);
-    const changed = names.length ? `Changed: ${names.join(", ")}.` : "No answer changed.";
-    find(".message").textContent = box.checked ? changed : "The models of the run:";
+    const changes = describeOthers(rows, isChanged);
+    find(".message").textContent = box.checked ? changes : "The models of the run:";
     showAnswers(find(".run"), rows);
     paintImage(find(".result"), given);
     if (!trained) return;

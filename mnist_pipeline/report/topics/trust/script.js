@@ -30,10 +30,10 @@ loaded.then(({ models, reader }) => {
     for (const slider of sliders) slider.nextElementSibling.value = amountOn(slider);
     // Wrong is another class than the label, or, if nobody knows it, than the answer without
     // disturbance.
-    const labels = undisturbed.map(({ label }) => digit.label ?? label);
-    const wrong = describeOthers(rows, labels, digit.label === null ? "Changed" : "Wrong");
-    rows.forEach(({ label }, place) =>
-      find(".answers").children[place].classList.toggle("wrong", label !== labels[place]),
+    const isWrong = ({ label }, place) => label !== (digit.label ?? undisturbed[place].label);
+    const wrong = describeOthers(rows, isWrong, digit.label === null ? "Changed" : "Wrong");
+    rows.forEach((row, place) =>
+      find(".answers").children[place].classList.toggle("wrong", isWrong(row, place)),
     );
     find(".message").textContent = `${wrong} Verdict: ${models.judge(image, rows).headline}.`;
   };

@@ -13,16 +13,16 @@ const sentenceOf = (judgement, { rows }) => {
     const fit = `The edges here fit none: ${worse}. Red shows where.`;
     return `A model can only name one of its classes. ${fit}`;
   }
-  const told = rows.map((row) => `${short[row.name]} says ${names[row.label]}`);
-  if (areOutvoted) return `The models disagree: ${told.join(", ")}.`;
+  const answers = rows.map((row) => `${short[row.name]} says ${names[row.label]}`);
+  if (areOutvoted) return `The models disagree: ${answers.join(", ")}.`;
   const cases = `${formatPercent(judgement.probability)} of all cases`;
   if (!isDoubtful) return `No doubt: an answer like this is right in ${cases}.`;
   const choice = `${names[label]}, or perhaps ${names[runnerUp]}`;
   return `It looks like a ${noun}, but an answer like this is right in only ${cases}: ${choice}.`;
 };
 
-// Fill an element with the reason of what `models.judge` said about an image. `answers` is the
-// result of `answersTo`.
+// Explain in an element why `models.judge` doubts an image, or why not. `answers` is the result of
+// `answersTo`.
 export const showWhy = (container, judgement, image, answers, arrays) => {
   const { looksLikeDigit, causesOf } = judgement;
   const mine = createFace(image, looksLikeDigit ? "yours" : "where");
