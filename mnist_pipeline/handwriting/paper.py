@@ -1,6 +1,6 @@
-"""Paper that fills a part of a dark picture."""
+"""First stage: paper that fills a part of a dark picture."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy
@@ -9,8 +9,8 @@ from PIL import Image
 
 from mnist_pipeline.data.conversion import extent
 from mnist_pipeline.data.decoding import Grey
-
-Mask = NDArray[np.bool_]
+from mnist_pipeline.handwriting.measures import otsu_threshold
+from mnist_pipeline.handwriting.scan import Mask, Scan
 
 COARSE_SIDE = 192  # the paper is searched on a picture of at most this many pixels per side
 SMALLEST_SIDE = 24  # a coarse picture with a smaller side has too few pixels for a search
@@ -28,25 +28,19 @@ LEAST_RECTANGULAR = 0.03
 # Share of the paper that is as dark as the table; a blackboard with light strokes has more.
 MOST_INK = 0.3
 DARKEST = 0.02  # light that is added before logarithms, because a dark table is noisy
-NUM_BINS = 128  # of the histogram whose classes are separated
 EDGE = 2  # coarse pixels at the edge of the paper that are neither paper nor table
 
 
-class Paper(NamedTuple):
-    """The part of a picture that shows paper; around the paper, its light continues."""
+def find_paper(scan: Scan) -> Scan | None:
+    """The part of a picture that shows paper on a darker table; None for other pictures.
 
-    picture: Grey
-    left: int
-    top: int
-
-
-def find_paper(grey: Grey) -> Paper | None:
-    """Find paper on a darker table; None for a picture without such paper.
+    Around the paper, its light continues.
 
     The table must show on at least one side of the paper. The light of paper and table is the
     picture without dark and light strokes, by a grey closing and opening. Otsu's threshold
     separates the two, on a logarithmic scale, because light is multiplicative.
     """
+    grey = scan.grey
     factor = -(-max(grey.shape) // COARSE_SIDE)
     reduced = Image.fromarray(np.ascontiguousarray(grey)).reduce(factor)
     coarse = np.asarray(reduced, np.float32) / 255
@@ -110,7 +104,7 @@ def _contrast_at_edge(scale: Grey, paper: Mask) -> float:
     return float(np.median(steps)) if steps.size else 0.0
 
 
-def _cut_out(grey: Grey, inner: Mask, light: Grey, factor: int) -> Paper:
+def _cut_out(grey: Grey, inner: Mask, light: Grey, factor: int) -> Scan:
     size = (factor * inner.shape[1], factor * inner.shape[0])
 
     def enlarged(coarse: NDArray[Any]) -> Grey:
@@ -120,27 +114,4 @@ def _cut_out(grey: Grey, inner: Mask, light: Grey, factor: int) -> Paper:
 
     picture = np.where(enlarged(inner) > 0.5, grey, enlarged(light)).astype(np.float32)
     left, top, width, height = (factor * length for length in extent(inner))
-    return Paper(picture[top : top + height, left : left + width], left, top)
-
-
-def otsu_threshold(values: Grey, limits: tuple[float, float] | None = None) -> float:
-    """The threshold with the smallest variance within the two classes [1]_, between the limits.
-
-    The default limits are the lowest and the highest value. Without values, it is 1.
-
-    References
-    ----------
-    .. [1] N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on
-       Systems, Man, and Cybernetics 9(1), 1979.
-    """
-    if values.size == 0:
-        return 1.0
-    counts, edges = np.histogram(values, NUM_BINS, limits)
-    centres = (edges[1:] + edges[:-1]) / 2
-    below = np.cumsum(counts)
-    above = below[-1] - below
-    total = np.cumsum(counts * centres)
-    # The variance between the means of the two classes, up to a factor. If no value lies between
-    # the classes, several thresholds are equally good.
-    between = (total[-1] * below - total * below[-1]) ** 2 / np.maximum(below * above, 1)
-    return float(edges[1:][between >= between.max() * (1 - 1e-9)].mean())
+    return Scan(picture[top : top + height, left : left + width], left, top)

@@ -1,13 +1,17 @@
-"""Printed lines: the ruling of paper, and the frames of forms and tables."""
+"""Third stage: printed lines, which are the ruling of paper and the frames of forms and tables."""
+
+from dataclasses import replace
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.decoding import Grey
+from mnist_pipeline.handwriting.ink import connected
+from mnist_pipeline.handwriting.measures import noise_of, stroke_width
+from mnist_pipeline.handwriting.scan import Mask, Owner, Scan
 
-Mask = NDArray[np.bool_]
-
+FAINT = 0.3  # share of the least ink of a stroke that connects the lines of a frame
 LEAST_NOISE = 0.025  # share of the paper's light
 SMALLEST_FRAME = 16  # pixels per side
 MOST_INK = 0.5  # share of a frame's box
@@ -18,15 +22,15 @@ AT_EDGE = 2  # pixels between a frame and the edge of the picture that it reache
 LEAST_CONTENT = 8  # pixels, the height of ink inside a frame
 
 
-def without_frames(ink: Grey, labels: NDArray[np.int32]) -> tuple[Grey, Mask]:
+def remove_frames(scan: Scan) -> Scan:
     """Remove the frames of boxes and tables, and keep the strokes written into them.
 
-    `labels` numbers connected ink, 0 elsewhere. A frame is connected ink with straight lines, or
-    edges of the picture, along all four sides of its box; other lines divide it into cells.
-    Returns the rest of the ink, and the pixels of the frames.
+    A frame is connected ink with straight lines, or edges of the picture, along all four sides of
+    its box; other lines divide it into cells.
 
     Nothing is removed if all frames are empty, because an empty frame may be a digit.
     """
+    ink, labels = scan.ink, connected(scan, FAINT)
     noise = noise_of(ink)
     result = ink.copy()
     frames = np.zeros(ink.shape, bool)
@@ -36,7 +40,7 @@ def without_frames(ink: Grey, labels: NDArray[np.int32]) -> tuple[Grey, Mask]:
         if min(own.shape) < SMALLEST_FRAME or own.mean() > MOST_INK:
             continue
         edges = [(s.start <= AT_EDGE, s.stop >= n - AT_EDGE) for s, n in zip(box, ink.shape)]
-        if np.sum(edges) > 2:  # lines across the whole picture, see `without_ruling`
+        if np.sum(edges) > 2:  # lines across the whole picture, see `remove_ruling`
             continue
         if not (_is_closed(own, *edges[0]) and _is_closed(own.T, *edges[1])):
             continue
@@ -49,7 +53,7 @@ def without_frames(ink: Grey, labels: NDArray[np.int32]) -> tuple[Grey, Mask]:
         has_content |= _height((labels[box] > 0) & ~frames[box]) >= LEAST_CONTENT
         width = stroke_width(scipy.ndimage.distance_transform_edt(own)[own])
         result[box] = _without_lines(part, is_row, is_column.T, 2 + round(1.5 * width))
-    return (result, frames) if has_content else (ink, np.zeros_like(frames))
+    return replace(scan, ink=result).claimed(frames * Owner.FRAME) if has_content else scan
 
 
 def _is_closed(ink: Mask, at_top: bool, at_bottom: bool) -> bool:
@@ -111,18 +115,15 @@ def _height(ink: Mask) -> int:
     return max((rows.stop - rows.start for rows, _ in found), default=0)
 
 
-def stroke_width(depths: Grey) -> float:
-    """Mean stroke width from depths of pixels: a strip of width w has the mean depth (w + 2)/4."""
-    return max(1.0, 4 * float(depths.mean()) - 2)
-
-
-def without_ruling(ink: Grey) -> Grey:
+def remove_ruling(scan: Scan) -> Scan:
     """Remove printed horizontal and vertical lines, and keep the strokes written over them."""
+    ink = scan.ink
     noise = max(LEAST_NOISE, noise_of(ink))
     thickest = 3 + max(ink.shape) // 100
     is_row = ink < _line_limit(ink, noise, thickest)
     is_column = ink < _line_limit(ink.T, noise, thickest).T
-    return _without_lines(ink, is_row, is_column, thickest)
+    rest = _without_lines(ink, is_row, is_column, thickest)
+    return replace(scan, ink=rest).claimed((is_row | is_column) * Owner.RULING)
 
 
 def _without_lines(ink: Grey, is_row: Mask, is_column: Mask, thickest: int) -> Grey:
@@ -199,9 +200,3 @@ def _paths(present: Mask, gain: Grey) -> NDArray[np.intp]:
         paths[j] = row
         row = previous[j][row]
     return paths.T
-
-
-def noise_of(ink: Grey) -> float:
-    """Standard deviation of the noise, from the pixels below the paper's level, 0."""
-    below, far_below = np.percentile(ink[::2, ::2], (16, 2))
-    return -float(min(below, far_below / 2))

@@ -7,6 +7,7 @@ from support.drawing import handwritten, page_of
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting.paper import find_paper
 from mnist_pipeline.handwriting.pictures import find_digits
+from mnist_pipeline.handwriting.scan import Scan
 
 
 def test_the_digits_of_a_turned_page_on_a_table_are_found_and_nothing_else(test: DigitSet) -> None:
@@ -32,4 +33,4 @@ def test_the_digits_of_a_turned_page_on_a_table_are_found_and_nothing_else(test:
 def test_paper_or_a_blackboard_that_fills_the_picture_is_no_paper_on_a_table() -> None:
     for kind in ("single", "pasted", "line", "page"):
         for text, picture in handwritten(kind):
-            assert find_paper(picture.astype(np.float32)) is None, text
+            assert find_paper(Scan(picture.astype(np.float32))) is None, text

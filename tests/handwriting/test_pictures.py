@@ -16,7 +16,7 @@ from support.drawing import picture as drawn
 
 from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.handwriting import pictures
+from mnist_pipeline.handwriting import digits
 from mnist_pipeline.handwriting.pictures import Found, find_digits, read
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -244,7 +244,7 @@ def test_photographed_paper_contains_no_digit() -> None:
 
 
 def test_the_number_of_findings_is_bounded(monkeypatch: pytest.MonkeyPatch, test: DigitSet) -> None:
-    monkeypatch.setattr(pictures, "MAX_FINDINGS", 5)
+    monkeypatch.setattr(digits, "MAX_FINDINGS", 5)
     assert len(find_digits(page_of(test.images[:8], 4)[0])) == 5
 
 

@@ -1,0 +1,96 @@
+"""Fifth stage: strokes become digits in reading order."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from mnist_pipeline.handwriting.scan import Glyph, Mask, Owner, Scan
+
+MAX_FINDINGS = 256
+
+
+def find_digits(scan: Scan) -> Scan:
+    """Group strokes of the same cell into digits, and these into lines."""
+    lines = _lines(_glyphs(scan.strokes, scan.cells))
+    owner = np.full(len(scan.cells) + 1, Owner.SPECK)
+    owner[0] = Owner.NOTHING
+    for glyph in itertools.chain(*lines):
+        owner[glyph.labels] = Owner.DIGIT
+    scan = scan.claimed(owner[scan.strokes])
+    return replace(scan, lines=tuple(map(tuple, lines)))
+
+
+def _glyphs(strokes: NDArray[np.int32], cells: NDArray[np.floating]) -> list[Glyph]:
+    """Group strokes of the same cell into digits, and drop specks."""
+    slices = scipy.ndimage.find_objects(strokes)
+    corners = [(x.start, y.start, x.stop, y.stop) for y, x in slices]
+    boxes = np.array(corners, np.intp).reshape(-1, 4)
+    sizes = _sizes(boxes)
+    largest = np.argsort(-sizes, kind="stable")[: 4 * MAX_FINDINGS]
+    # Strokes of at least this size make up half of the total length, so specks do not lower it.
+    total = np.cumsum(sizes[largest])
+    typical = float(sizes[largest][np.searchsorted(total, total[-1] / 2)]) if len(sizes) else 0.0
+    cells = cells[largest]
+    merged = boxes[largest]
+    places = np.arange(len(merged))
+    owners = places.copy()
+    for i, box in enumerate(merged):
+        is_host = (owners[:i] == places[:i]) & (cells[:i] == cells[i])
+        hosts = np.flatnonzero(is_host & _belongs(box, merged[:i], typical))
+        if len(hosts):
+            owners[i] = hosts[0]
+            host = merged[owners[i]]
+            host[:2] = np.minimum(host[:2], box[:2])
+            host[2:] = np.maximum(host[2:], box[2:])
+    width, height = (merged[:, 2:] - merged[:, :2]).T
+    smallest = max(6.0, 0.3 * typical, 0.012 * max(strokes.shape))
+    is_dash = width >= 6 * height
+    digits = np.flatnonzero((owners == places) & (_sizes(merged) >= smallest) & ~is_dash)
+    digits = digits[np.argsort(-_sizes(merged)[digits], kind="stable")][:MAX_FINDINGS]
+    glyphs = []
+    for digit in digits:
+        left, top, right, bottom = merged[digit].tolist()
+        glyphs.append(Glyph(largest[owners == digit] + 1, left, top, right - left, bottom - top))
+    return glyphs
+
+
+def _sizes(boxes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Larger sides of boxes (left, top, right, bottom)."""
+    return (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+
+
+def _belongs(box: NDArray[np.intp], glyphs: NDArray[np.intp], typical: float) -> Mask:
+    """Whether a smaller stroke belongs to each digit: a fragment around it, or a second stroke."""
+    width, height = box[2:] - box[:2]
+    widths = glyphs[:, 2] - glyphs[:, 0]
+    overlap = np.minimum(box[2], glyphs[:, 2]) - np.maximum(box[0], glyphs[:, 0])
+    gap = np.maximum(box[1], glyphs[:, 1]) - np.minimum(box[3], glyphs[:, 3])
+    joined_height = np.maximum(box[3], glyphs[:, 3]) - np.minimum(box[1], glyphs[:, 1])
+    is_close = (gap < 0.2 * typical) & (joined_height < 1.6 * typical)
+    is_above_or_below = is_close & (overlap > 0.4 * np.minimum(width, widths))
+    if max(width, height) > 0.6 * typical:
+        return is_above_or_below
+    is_beside = (gap < 0) & (overlap > -0.1 * typical)
+    return is_above_or_below | is_beside
+
+
+def _lines(glyphs: list[Glyph]) -> list[list[Glyph]]:
+    """Lines from top to bottom, digits from left to right; digits of a line overlap in height."""
+    lines: list[list[Glyph]] = []
+    for glyph in sorted(glyphs, key=lambda glyph: glyph.x):
+        overlaps = [_overlap(line[-1], glyph) for line in lines]
+        if overlaps and max(overlaps) > 0.4:
+            lines[int(np.argmax(overlaps))].append(glyph)
+        else:
+            lines.append([glyph])
+    lines.sort(key=lambda line: float(np.mean([glyph.y + glyph.height / 2 for glyph in line])))
+    return lines
+
+
+def _overlap(first: Glyph, second: Glyph) -> float:
+    """The common height of two digits, as a share of the smaller height."""
+    bottom = min(first.y + first.height, second.y + second.height)
+    return (bottom - max(first.y, second.y)) / min(first.height, second.height)

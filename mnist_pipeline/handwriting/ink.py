@@ -1,0 +1,133 @@
+"""Second stage: how much ink each pixel has, whatever the light on the paper."""
+
+from dataclasses import replace
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from mnist_pipeline.data.decoding import Grey
+from mnist_pipeline.handwriting.measures import (
+    noise_of,
+    otsu_threshold,
+    reduced,
+    resized,
+    stroke_width,
+)
+from mnist_pipeline.handwriting.scan import Mask, Scan
+
+FAINTEST_INK = 0.1  # the faintest stroke absorbs this share of the paper's light
+DARKEST_PAPER = 0.35  # share of full brightness; below it, contrast is not amplified further
+# Share of the variance that two levels explain, in a picture of ink and paper only.
+TWO_LEVELS = 0.8
+EDGE = 0.04  # width of a picture's edge, as a share of its smaller side; a frame is thinner
+COARSE_SIDE = 256  # the paper is estimated on a picture of at most this many pixels per side
+
+
+def find_ink(scan: Scan) -> Scan:
+    """Estimate the light of the paper by a grey closing, and divide it out."""
+    grey = scan.grey
+    light = grey / 255
+    coarse = reduced(light, max(1, round(max(grey.shape) / COARSE_SIDE)))
+    if not _ink_is_dark(coarse):
+        light, coarse = 1 - light, 1 - coarse
+    # The window must be wider than the widest stroke, and no wider than necessary, so that it
+    # follows shadows.
+    window = max(3, round(0.3 * min(coarse.shape)))
+    first = _contrast(_closing(coarse, window), coarse)
+    strokes = np.pad(first > otsu_threshold(first[first > 0.05], (0, 1)), 1)
+    if strokes.any():
+        width = stroke_width(scipy.ndimage.distance_transform_edt(strokes)[strokes])
+        window = min(window, max(5, round(4 * width) + 3))
+    paper = resized(_paper(coarse, window), grey.shape)
+    ink = _contrast(paper, light)
+    return replace(scan, ink=ink - np.median(ink[::4, ::4]), light=paper)
+
+
+def _paper(grey: Grey, window: int) -> Grey:
+    """Light of the paper: the local mean of the pixels that a grey closing classifies as blank.
+
+    The closing itself is too light where there is noise.
+    """
+    closed = _closing(grey, window)
+    contrast = _contrast(closed, grey)
+    middle = np.median(contrast)
+    blank = contrast <= middle + 0.02 + 3 * np.median(np.abs(contrast - middle))
+    share = scipy.ndimage.gaussian_filter(blank.astype(np.float32), 1.5)
+    light = scipy.ndimage.gaussian_filter(np.where(blank, grey, 0), 1.5)
+    return np.where(share > 0.05, light / np.maximum(share, 0.05), closed * (1 - middle))
+
+
+def _ink_is_dark(grey: Grey) -> bool:
+    """Whether ink is darker than paper.
+
+    If the picture has two levels and its edge has one of them, that level is the paper. Otherwise,
+    ink covers less than half of its surroundings, so the deviations from the local mean are skewed
+    towards the ink. Of several window sizes, the one with the largest skew decides: small windows
+    for thin strokes, large windows for a digit that fills the picture.
+    """
+    is_light = _edge_is_light(grey)
+    if is_light is not None:
+        return is_light
+    skews = []
+    for share in (24, 12, 6, 3):
+        window = 1 + 2 * (max(grey.shape) // (2 * share))
+        deviation = grey - scipy.ndimage.uniform_filter(grey, window, mode="nearest")
+        square = deviation * deviation
+        variance = max(float(square.mean()), 1e-12)
+        skews.append(float((square * deviation).mean() / variance**1.5))
+    return max(skews, key=abs) <= 0
+
+
+def _edge_is_light(grey: Grey) -> bool | None:
+    """Whether the edge of a picture has the lighter of two levels; None if it has both levels, or
+    the picture has more levels than two.
+    """
+    is_light = grey > otsu_threshold(grey)
+    share = is_light.mean()
+    if not 0 < share < 1:
+        return None
+    step = grey[is_light].mean() - grey[~is_light].mean()
+    width = max(1, round(EDGE * min(grey.shape)))
+    at_edge = np.ones(grey.shape, bool)
+    at_edge[width:-width, width:-width] = False
+    edge = is_light[at_edge].mean()
+    has_two_levels = share * (1 - share) * step**2 > TWO_LEVELS * grey.var()
+    return bool(edge > 0.5) if has_two_levels and not 0.05 < edge < 0.95 else None
+
+
+def _closing(grey: Grey, window: int) -> Grey:
+    """Grey closing: dark strokes narrower than the window take the level of their surroundings."""
+    extended = np.pad(grey, window, mode="edge")
+    closed = scipy.ndimage.minimum_filter(scipy.ndimage.maximum_filter(extended, window), window)
+    return closed[window:-window, window:-window]
+
+
+def _contrast(paper: Grey, grey: Grey) -> Grey:
+    """Missing share of the paper's light; a share, because illumination is multiplicative."""
+    return (paper - grey) / np.maximum(paper, DARKEST_PAPER)
+
+
+def connected(scan: Scan, weak: float = 0.5) -> NDArray[np.int32]:
+    """Number connected ink, 0 elsewhere; weak ink counts where it is connected to strong ink."""
+    ink = scan.ink
+    light = np.maximum(scan.light, DARKEST_PAPER)
+    for blur in (0.7, 1.5):  # as little blur as the noise allows
+        smooth = scipy.ndimage.gaussian_filter(ink, blur)
+        # The camera's noise is equally strong in shadow and in light.
+        noise = 6 * noise_of(smooth * light) / light
+        if noise.max() < 1.5 * FAINTEST_INK:
+            break
+    floor = np.maximum(FAINTEST_INK, noise)
+    high = np.maximum(floor, 0.8 * otsu_threshold(smooth[smooth > floor], (0, 1)))
+    labels, count = scipy.ndimage.label(
+        smooth > np.maximum(weak * high, 0.5 * floor), np.ones((3, 3))
+    )
+    strong = np.bincount(labels[smooth > high], minlength=count + 1) >= 2
+    return numbered(labels, strong)
+
+
+def numbered(labels: NDArray[np.integer], kept: Mask) -> NDArray[np.int32]:
+    """Number the kept labels from 1; label 0 and the others become 0."""
+    kept[0] = False
+    return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[labels]

@@ -1,0 +1,56 @@
+"""Measures of ink and paper that several stages of the finder share."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mnist_pipeline.data.decoding import Grey
+
+NUM_BINS = 128  # of the histogram whose classes are separated
+
+
+def otsu_threshold(values: Grey, limits: tuple[float, float] | None = None) -> float:
+    """The threshold with the smallest variance within the two classes [1]_, between the limits.
+
+    The default limits are the lowest and the highest value. Without values, it is 1.
+
+    References
+    ----------
+    .. [1] N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on
+       Systems, Man, and Cybernetics 9(1), 1979.
+    """
+    if values.size == 0:
+        return 1.0
+    counts, edges = np.histogram(values, NUM_BINS, limits)
+    centres = (edges[1:] + edges[:-1]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    total = np.cumsum(counts * centres)
+    # The variance between the means of the two classes, up to a factor. If no value lies between
+    # the classes, several thresholds are equally good.
+    between = (total[-1] * below - total * below[-1]) ** 2 / np.maximum(below * above, 1)
+    return float(edges[1:][between >= between.max() * (1 - 1e-9)].mean())
+
+
+def noise_of(ink: Grey) -> float:
+    """Standard deviation of the noise, from the pixels below the paper's level, 0."""
+    below, far_below = np.percentile(ink[::2, ::2], (16, 2))
+    return -float(min(below, far_below / 2))
+
+
+def stroke_width(depths: Grey) -> float:
+    """Mean stroke width from depths of pixels: a strip of width w has the mean depth (w + 2)/4."""
+    return max(1.0, 4 * float(depths.mean()) - 2)
+
+
+def reduced(picture: NDArray[np.uint8] | Grey, factor: int) -> Grey:
+    """Average blocks of pixels."""
+    image = Image.fromarray(picture if picture.dtype == np.uint8 else picture.astype(np.float32))
+    return np.asarray(image.reduce(factor) if factor > 1 else image, np.float32)
+
+
+def resized(
+    picture: Grey, shape: tuple[int, ...], kernel: Image.Resampling = Image.Resampling.BILINEAR
+) -> Grey:
+    """Interpolate to another shape."""
+    return np.asarray(Image.fromarray(picture).resize((shape[1], shape[0]), kernel))

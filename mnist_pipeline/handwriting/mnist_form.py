@@ -1,0 +1,74 @@
+"""Sixth stage: a digit becomes 28×28 pixels in MNIST's form."""
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+from PIL import Image
+
+from mnist_pipeline.data.conversion import DIGIT_SIDE, centred, centred_part, extent
+from mnist_pipeline.data.decoding import Grey
+from mnist_pipeline.handwriting.measures import resized, stroke_width
+from mnist_pipeline.handwriting.scan import Glyph, Mask, Scan
+
+STROKE_WIDTHS = (2.2, 3.4)  # pixels; 80% of MNIST's training digits are between 1.8 and 3.6
+CONTOUR_SIDE = 64  # the larger side of a digit while its outline is computed
+FAINTEST_SHARE = 0.2  # of full ink, in a stroke
+# Share of a digit's pixels that are neither paper nor full ink, in a blurred or tiny picture.
+SOFT = 0.4
+MARGIN = 2  # pixels around the strokes of a digit that hold the soft edge of its ink
+
+
+def image_of(glyph: Glyph, scan: Scan) -> NDArray[np.uint8] | None:
+    """A digit in MNIST's form; None if only the surroundings of its strokes have ink.
+
+    Wide strokes of a blurred or tiny picture keep their grey levels, as a threshold would close the
+    holes of the digit or open them. Other strokes get the width of MNIST's.
+    """
+    rows = slice(max(0, glyph.y - MARGIN), glyph.y + glyph.height + MARGIN)
+    columns = slice(max(0, glyph.x - MARGIN), glyph.x + glyph.width + MARGIN)
+    strength = _strength(
+        np.isin(scan.strokes[rows, columns], glyph.labels), scan.ink[rows, columns]
+    )
+    outline = _outline(strength, max(glyph.width, glyph.height))
+    inside = outline < 0
+    if not inside.any():
+        return None
+    inked = strength > FAINTEST_SHARE
+    num_soft = np.count_nonzero(inked & (strength < 1 - FAINTEST_SHARE))
+    is_soft = num_soft > SOFT * np.count_nonzero(inked)
+    side = max(extent(inside)[2:])
+    stroke = stroke_width(0.5 - outline[inside])
+    if is_soft and stroke * DIGIT_SIDE > STROKE_WIDTHS[0] * side:
+        image = centred_part(strength, inked)
+        return np.rint(image * (255 / image.max())).astype(np.uint8)
+    wanted = float(np.clip(stroke * DIGIT_SIDE / side, *STROKE_WIDTHS))
+    # Moving the outline outwards by d makes the stroke wanted = (stroke + 2d) · 20 / (side + 2d).
+    moved = (wanted * side / DIGIT_SIDE - stroke) / (2 * (1 - wanted / DIGIT_SIDE))
+    moved = max(moved, -stroke / 4)
+    levels = np.clip(0.5 + moved - outline, 0, 1)
+    return centred(levels, (side + 2 * moved) / DIGIT_SIDE)
+
+
+def _strength(own: Mask, ink: Grey) -> Grey:
+    """The ink of a digit and its edge, as a share of full ink, in [0, 1]."""
+    strength = np.where(scipy.ndimage.maximum_filter(own, 2 * MARGIN + 1), ink, 0)
+    # In a tiny picture, most pixels of a stroke may lack ink, because strokes are found in blurred
+    # ink.
+    usual, largest = np.quantile(strength[own], (0.8, 1))
+    full = usual if usual > 0 else largest
+    return np.clip(strength / (full if full > 0 else np.inf), 0, 1).astype(np.float32)
+
+
+def _outline(strength: Grey, side: int) -> Grey:
+    """Signed distance to the outline of a digit, negative inside the ink.
+
+    The larger side of the digit gets about 64 pixels. Without ink, all distances are positive.
+    """
+    strength = np.pad(strength, MARGIN)
+    zoom = CONTOUR_SIDE / side
+    shape = tuple(int(np.ceil(length * zoom)) for length in strength.shape)
+    drawn = scipy.ndimage.gaussian_filter(resized(strength, shape, Image.Resampling.BICUBIC), 0.8)
+    inside = np.pad(drawn > max(0.5 * min(1.0, float(drawn.max())), 0), 4)
+    outer = scipy.ndimage.distance_transform_edt(~inside)
+    inner = scipy.ndimage.distance_transform_edt(inside)
+    return np.where(inside, 0.5 - inner, outer - 0.5)

@@ -1,0 +1,66 @@
+"""A picture on its way through the stages of the finder.
+
+The stages run in one order: paper, ink, ruling, strokes, digits, mnist_form. Each is a function in
+a module of that name. It takes a `Scan`, and returns it with what it found and what it claimed. So
+each pixel of ink has an owner in the end, and ink without an owner was not read.
+"""
+
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_pipeline.data.decoding import Grey
+
+Mask = NDArray[np.bool_]
+
+
+class Owner(IntEnum):
+    """What a pixel of ink belongs to."""
+
+    NOTHING = 0
+    TABLE = 1  # around the paper
+    FRAME = 2
+    RULING = 3
+    SPECK = 4  # too small for a digit: dust, dots, commas, dashes
+    DIGIT = 5
+
+
+class Glyph(NamedTuple):
+    """Labels of strokes that belong together, and their box in pixels of the scan."""
+
+    labels: NDArray[np.intp]
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def _nothing() -> NDArray[Any]:
+    return np.zeros((0, 0), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """Grey levels with at most two million pixels, and what the stages know about them."""
+
+    grey: Grey  # (rows, columns) in [0, 255]
+    left: int = 0  # of `grey`, in pixels of the whole picture at the same scale
+    top: int = 0
+    # Share of the paper's light that is missing; on dark paper, the excess of light.
+    ink: Grey = field(default_factory=_nothing)
+    light: Grey = field(default_factory=_nothing)  # of the paper, in [0, 1]
+    strokes: NDArray[np.int32] = field(default_factory=_nothing)  # numbers of connected strokes
+    cells: NDArray[np.floating] = field(default_factory=_nothing)  # of a form, for each stroke
+    lines: tuple[tuple[Glyph, ...], ...] = ()  # digits in reading order
+    owners: NDArray[np.uint8] = field(default_factory=_nothing)  # `Owner` of each pixel
+
+    def claimed(self, claims: NDArray[Any]) -> "Scan":
+        """The scan after a stage has claimed pixels; what another stage owns stays its own.
+
+        `claims` is the `Owner` of each pixel.
+        """
+        owners = self.owners if self.owners.size else np.zeros(self.grey.shape, np.uint8)
+        return replace(self, owners=np.where(owners == 0, claims.astype(np.uint8), owners))
