@@ -20,7 +20,7 @@ from mnist_pipeline.runtime.inbox import InboxResource
 # A group of its own, so that "Materialize all" of the others does not ask for a partition.
 GROUP = "inbox"
 PICTURES = dg.DynamicPartitionsDefinition(name="inbox")
-MAX_HEADLINE = 80  # characters of the recognized text in a headline
+MAX_HEADLINE = 160  # characters of the recognized text in a headline
 CHECKS = {
     "inbox_predictions": {
         "is_a_picture": "A file that is not a picture can't be recognized. 1 for a picture, 0 for "
@@ -61,7 +61,7 @@ def inbox_predictions(
     with stopwatch():
         (readings,) = recognizer.read_pages([page])
         sheet = contact_sheet.draw(
-            [contact_sheet.fitted(path.name, page.picture, readings)],
+            [contact_sheet.fitted(path.name, page, readings)],
             recognizer,
             figures.font_file(recognizer.known.class_names),
         )
@@ -69,7 +69,11 @@ def inbox_predictions(
     strange = int((~table["looks_like_digit"].astype(bool)).sum())
     return result(
         table,
-        shorten(recognition.headline(readings, recognizer.known), MAX_HEADLINE, placeholder=" …"),
+        shorten(
+            recognition.headline(readings, recognizer.known, page.warnings),
+            MAX_HEADLINE,
+            placeholder=" …",
+        ),
         numbers={
             "file": dg.MetadataValue.path(str(path)),
             "digits": len(table),

@@ -12,6 +12,7 @@ from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.handwriting import contact_sheet
+from mnist_pipeline.handwriting.pictures import Page
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer, headline, text_of
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.storage import storage
@@ -44,12 +45,12 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
             continue
         (readings,) = recognizer.read_pages([page])
         if as_json:
-            documents.append(_document(file, readings, known, model))
+            documents.append(_document(file, page, readings, known, model))
         else:
-            lines = _lines(file, readings, known, names, width)
+            lines = _lines(file, page, readings, known, names, width)
             click.echo("\n".join(map(printable, lines)))
         if sheet:
-            on_sheet.append(contact_sheet.fitted(str(file), page.picture, readings))
+            on_sheet.append(contact_sheet.fitted(str(file), page, readings))
     if as_json:
         click.echo(json.dumps(documents, indent=1))
     else:
@@ -77,22 +78,28 @@ def _model(recognizer: Recognizer) -> dict[str, Any]:
 
 
 def _document(
-    file: Path, readings: Sequence[Reading], known: DataSet, model: dict[str, Any]
+    file: Path, page: Page, readings: Sequence[Reading], known: DataSet, model: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "file": str(file),
         "text": text_of(readings),
-        "headline": headline(readings, known),
+        "headline": headline(readings, known, page.warnings),
+        "warnings": page.warnings,
         "model": model,
         "digits": [reading.document(known) for reading in readings],
     }
 
 
 def _lines(
-    file: Path, readings: Sequence[Reading], known: DataSet, names: Sequence[str], width: int
+    file: Path,
+    page: Page,
+    readings: Sequence[Reading],
+    known: DataSet,
+    names: Sequence[str],
+    width: int,
 ) -> Iterator[str]:
     """Yield the lines of a file; `names` of classes and of models are in columns of a width."""
-    yield f"{file}: {headline(readings, known)}"
+    yield f"{file}: {headline(readings, known, page.warnings)}"
     for reading in readings:
         answer, (x, y, box_width, height) = reading.recognition, reading.box
         row = (

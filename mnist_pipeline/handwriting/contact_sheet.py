@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from mnist_pipeline.handwriting.pictures import Page
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer, headline
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils import printable
@@ -39,17 +40,15 @@ class Entry(NamedTuple):
     title: str  # any text; it is drawn in one line
     picture: Image.Image  # in its size on the sheet, with the box and the number of each digit
     readings: Sequence[Reading]
+    warnings: Sequence[str] = ()
 
 
-def fitted(title: str, picture: np.ndarray, readings: Sequence[Reading]) -> Entry:
-    """Reduce a picture to its size on the sheet, so that a large one takes no memory.
-
-    The picture is upright, (rows, columns) or in colour (rows, columns, 3), as in a `Page`.
-    """
-    image = Image.fromarray(picture)
+def fitted(title: str, page: Page, readings: Sequence[Reading]) -> Entry:
+    """Reduce a picture to its size on the sheet, so that a large one takes no memory."""
+    image = Image.fromarray(page.picture)
     image.thumbnail(PICTURE_SIZE)
     image = image.convert("RGB")
-    scale = max(image.size) / max(picture.shape)
+    scale = max(image.size) / max(page.picture.shape)
     pen = ImageDraw.Draw(image)
     font = ImageFont.load_default(FONT_SIZE)
     for number, reading in enumerate(readings, 1):
@@ -59,7 +58,7 @@ def fitted(title: str, picture: np.ndarray, readings: Sequence[Reading]) -> Entr
         place = left, max(top, FONT_SIZE)
         # A halo keeps the number legible on any picture.
         pen.text(place, str(number), color, font, "lb", stroke_width=2, stroke_fill=PAPER)
-    return Entry(title, image, readings)
+    return Entry(title, image, readings, page.warnings)
 
 
 def draw(entries: Sequence[Entry], recognizer: Recognizer, font: str | None = None) -> Image.Image:
@@ -77,7 +76,7 @@ def draw(entries: Sequence[Entry], recognizer: Recognizer, font: str | None = No
     rows = []
     for entry in shown:
         readings = entry.readings[: MAX_DIGITS // len(shown)]
-        lines = [f"{entry.title}: {headline(entry.readings, known)}"]
+        lines = [f"{entry.title}: {headline(entry.readings, known, entry.warnings)}"]
         if len(readings) < len(entry.readings):
             num_digits = printable.count(len(entry.readings), known.noun)
             lines.append(f"the first {len(readings)} of {num_digits}")

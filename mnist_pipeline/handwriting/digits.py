@@ -1,30 +1,68 @@
 """Fifth stage: strokes become digits in reading order."""
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from mnist_pipeline.handwriting.scan import Glyph, Mask, Owner, Scan
+from mnist_pipeline.handwriting.scan import Box, Glyph, Mask, Owner, Scan
 
 MAX_FINDINGS = 256
+SMALLEST = 6  # pixels, the larger side of a digit
+ROW_GAP = 2.5  # between shapes of a row, as a share of their height
+ALIKE = 2.0  # ratio of the heights in a row of small digits, at most
 
 
 def find_digits(scan: Scan) -> Scan:
-    """Group strokes of the same cell into digits, and these into lines."""
-    lines = _lines(_glyphs(scan.strokes, scan.cells))
+    """Group strokes of the same cell into digits, and these into lines.
+
+    Shapes that are too small for a digit are specks: dust, dots and commas. Several of them in a
+    row may be small digits, so nothing claims these; nor digits beyond the largest 256.
+    """
+    groups, typical = _grouped(scan.strokes, scan.cells)
+    shapes = [shape for shape in groups if shape.width < 6 * shape.height]  # others are dashes
+    smallest = max(SMALLEST, 0.3 * typical, 0.012 * max(scan.strokes.shape))
+    digits = [shape for shape in shapes if max(shape.width, shape.height) >= smallest]
+    small = [shape for shape in shapes if SMALLEST <= max(shape.width, shape.height) < smallest]
+    unread = [row for row in _rows(small) if len(row) > 1 or not digits]
+    unread += [[shape] for shape in digits[MAX_FINDINGS:]]
+    lines = _lines(digits[:MAX_FINDINGS])
     owner = np.full(len(scan.cells) + 1, Owner.SPECK)
     owner[0] = Owner.NOTHING
+    for shape in itertools.chain(*unread):
+        owner[shape.labels] = Owner.NOTHING
     for glyph in itertools.chain(*lines):
         owner[glyph.labels] = Owner.DIGIT
     scan = scan.claimed(owner[scan.strokes])
-    return replace(scan, lines=tuple(map(tuple, lines)))
+    return replace(scan, lines=lines, unread=[_around(row) for row in unread])
 
 
-def _glyphs(strokes: NDArray[np.int32], cells: NDArray[np.floating]) -> list[Glyph]:
-    """Group strokes of the same cell into digits, and drop specks."""
+def _rows(shapes: list[Glyph]) -> Iterator[list[Glyph]]:
+    """Neighbours of about the same height, from left to right."""
+    for line in _lines(shapes):
+        row = line[:1]
+        for shape in line[1:]:
+            heights = row[-1].height, shape.height
+            gap = shape.x - row[-1].x - row[-1].width
+            if max(heights) > ALIKE * min(heights) or gap > ROW_GAP * max(heights):
+                yield row
+                row = []
+            row.append(shape)
+        yield row
+
+
+def _around(shapes: list[Glyph]) -> Box:
+    left, top = min(shape.x for shape in shapes), min(shape.y for shape in shapes)
+    right = max(shape.x + shape.width for shape in shapes)
+    bottom = max(shape.y + shape.height for shape in shapes)
+    return left, top, right - left, bottom - top
+
+
+def _grouped(strokes: NDArray[np.int32], cells: NDArray[np.floating]) -> tuple[list[Glyph], float]:
+    """Group strokes of the same cell, the largest first, and their typical size."""
     slices = scipy.ndimage.find_objects(strokes)
     corners = [(x.start, y.start, x.stop, y.stop) for y, x in slices]
     boxes = np.array(corners, np.intp).reshape(-1, 4)
@@ -45,16 +83,12 @@ def _glyphs(strokes: NDArray[np.int32], cells: NDArray[np.floating]) -> list[Gly
             host = merged[owners[i]]
             host[:2] = np.minimum(host[:2], box[:2])
             host[2:] = np.maximum(host[2:], box[2:])
-    width, height = (merged[:, 2:] - merged[:, :2]).T
-    smallest = max(6.0, 0.3 * typical, 0.012 * max(strokes.shape))
-    is_dash = width >= 6 * height
-    digits = np.flatnonzero((owners == places) & (_sizes(merged) >= smallest) & ~is_dash)
-    digits = digits[np.argsort(-_sizes(merged)[digits], kind="stable")][:MAX_FINDINGS]
-    glyphs = []
-    for digit in digits:
-        left, top, right, bottom = merged[digit].tolist()
-        glyphs.append(Glyph(largest[owners == digit] + 1, left, top, right - left, bottom - top))
-    return glyphs
+    hosts = np.flatnonzero(owners == places)
+    groups = []
+    for host in hosts[np.argsort(-_sizes(merged)[hosts], kind="stable")]:
+        left, top, right, bottom = merged[host].tolist()
+        groups.append(Glyph(largest[owners == host] + 1, left, top, right - left, bottom - top))
+    return groups, typical
 
 
 def _sizes(boxes: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -4,6 +4,9 @@
 digits in reading order, and scales each digit to 28×28. `page` calls both.
 """
 
+import functools
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,10 +23,12 @@ from mnist_pipeline.handwriting.measures import reduced
 from mnist_pipeline.handwriting.mnist_form import image_of
 from mnist_pipeline.handwriting.paper import find_paper
 from mnist_pipeline.handwriting.ruling import remove_frames, remove_ruling
-from mnist_pipeline.handwriting.scan import Scan
+from mnist_pipeline.handwriting.scan import Box, Scan
 from mnist_pipeline.handwriting.strokes import find_strokes
 
 WORKING_PIXELS = 2_000_000  # larger pictures are reduced to this size before strokes are searched
+MAX_ROWS = 20  # of small shapes, which are searched again
+STEEPEST = 0.2  # slope of a line of digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +36,7 @@ class Found:
     """A digit found in a picture."""
 
     # x, y, width and height of its ink, in pixels of the upright picture.
-    box: tuple[int, int, int, int]
+    box: Box
     # (28, 28), in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle.
     image: NDArray[np.uint8]
     line: int = 1  # the number of its line, from the top
@@ -41,7 +46,40 @@ class Page(NamedTuple):
     """A picture that was read: its upright grey levels, and its digits in reading order."""
 
     picture: NDArray[np.uint8] | Grey
-    digits: list[Found]
+    digits: Sequence[Found] = ()
+    unread: Sequence[Box] = ()  # ink that may be digits, and was not read
+
+    @property
+    def warnings(self) -> list[str]:
+        """Why the whole picture is in doubt, in words."""
+        height, width = self.picture.shape[:2]
+        places = dict.fromkeys(_place(box, width, height) for box in self.unread)
+        warnings = [f"ink {place} was not read; crop the picture to it" for place in places]
+        if abs(_slope([digit.box for digit in self.digits])) > STEEPEST:
+            warnings.append("the line is not level; turn the picture")
+        return warnings
+
+
+def _place(box: Box, width: int, height: int) -> str:
+    """Where a box lies in a picture, such as "at the top left"."""
+    column, row = _middle(box)
+    vertical = ("top ", "", "bottom ")[min(2, int(3 * row / height))]
+    horizontal = ("left", "", "right")[min(2, int(3 * column / width))]
+    place = f"{vertical}{horizontal}".strip()
+    return f"at the {place}" if place else "in the middle"
+
+
+def _slope(boxes: Sequence[Box]) -> float:
+    """The median slope from a digit to its neighbour on the right; 0 for one or two digits."""
+    middles = np.array([_middle(box) for box in boxes])
+    slopes = []
+    for middle, box in zip(middles, boxes, strict=True):
+        along, down = (middles - middle).T
+        is_neighbor = (along > 0) & (np.hypot(along, down) < 2 * max(box[2:])) & (abs(down) < along)
+        if is_neighbor.any():
+            nearest = np.flatnonzero(is_neighbor)[along[is_neighbor].argmin()]
+            slopes.append(down[nearest] / along[nearest])
+    return float(np.median(slopes)) if len(slopes) > 1 else 0.0
 
 
 def page(source: Path | bytes) -> Page:
@@ -49,11 +87,15 @@ def page(source: Path | bytes) -> Page:
 
     Raises an ImageError as `read` does.
     """
-    picture = read(source)
-    return Page(picture, find_digits(picture))
+    return page_of(read(source))
 
 
-def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
+def find_digits(picture: NDArray[np.uint8] | Grey) -> Sequence[Found]:
+    """Find the digits of a picture in reading order, see `page_of`."""
+    return page_of(picture).digits
+
+
+def page_of(picture: NDArray[np.uint8] | Grey) -> Page:
     """Find the digits of a picture in reading order, and convert each to MNIST's form.
 
     The picture has grey levels in [0, 255], dark ink on light paper or light ink on dark paper. The
@@ -75,30 +117,60 @@ def find_digits(picture: NDArray[np.uint8] | Grey) -> list[Found]:
     """
     digit = _already_mnist(picture)
     if digit is not None:
-        return [digit]
+        return Page(picture, [digit])
+    found, unread = _search(picture)
+    lines = [list(line) for _, line in itertools.groupby(found, lambda digit: digit.line)]
+    still_unread = list(unread[MAX_ROWS:])
+    for box in unread[:MAX_ROWS]:
+        closer = _closer(picture, box) if len(found) < digits.MAX_FINDINGS else []
+        if closer:
+            lines.append(closer)
+        else:
+            still_unread.append(box)
+    lines.sort(key=lambda line: float(np.mean([_middle(digit.box)[1] for digit in line])))
+    in_order = [
+        replace(digit, line=number) for number, line in enumerate(lines, 1) for digit in line
+    ]
+    return Page(picture, in_order, still_unread)
+
+
+def _search(picture: NDArray[np.uint8] | Grey) -> tuple[list[Found], list[Box]]:
+    """The digits of a picture, and ink that may be small digits, in reading order."""
     factor = int(np.ceil(np.sqrt(picture.size / WORKING_PIXELS)))
     whole = Scan(reduced(picture, factor))
-    for scan in filter(None, (find_paper(whole), whole)):
-        found = _on_paper(scan)
-        if found:
-            return [_placed(digit, scan, factor, picture.shape) for digit in found]
-    return []
-
-
-def _on_paper(scan: Scan) -> list[Found]:
-    """Find the digits on paper that fills the picture."""
-    scan = find_strokes(remove_ruling(remove_frames(find_ink(scan))))
-    scan = digits.find_digits(scan)
     found: list[Found] = []
-    number = 1
-    for line in scan.lines:
-        for glyph in line:
-            image = image_of(glyph, scan)
-            if image is not None:
-                found.append(Found((glyph.x, glyph.y, glyph.width, glyph.height), image, number))
-        if found and found[-1].line == number:
-            number += 1
-    return found
+    for scan in filter(None, (find_paper(whole), whole)):
+        scan = digits.find_digits(find_strokes(remove_ruling(remove_frames(find_ink(scan)))))
+        place = functools.partial(_placed, scan=scan, factor=factor, shape=picture.shape)
+        for number, line in enumerate(scan.lines, 1):
+            for glyph in line:
+                image = image_of(glyph, scan)
+                if image is not None:
+                    found.append(Found(place(glyph[1:]), image, number))
+        if found:
+            break
+    return found, [place(box) for box in scan.unread]
+
+
+def _closer(picture: NDArray[np.uint8] | Grey, box: Box) -> list[Found]:
+    """The digits in a row of small shapes, from a search around the row alone."""
+    x, y, width, height = box
+    margin = height // 2
+    left, top = max(0, x - margin), max(0, y - margin)
+    found, _ = _search(picture[top : y + height + margin, left : x + width + margin])
+    digits = []
+    for digit in found:
+        column, row = np.add(_middle(digit.box), (left, top))
+        if x <= column <= x + width and y <= row <= y + height:
+            digits.append(
+                replace(digit, box=(digit.box[0] + left, digit.box[1] + top, *digit.box[2:]))
+            )
+    return digits
+
+
+def _middle(box: Box) -> tuple[float, float]:
+    x, y, width, height = box
+    return x + width / 2, y + height / 2
 
 
 def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
@@ -115,11 +187,11 @@ def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
     return Found(box, levels) if max(box[2:]) == DIGIT_SIDE and is_centred else None
 
 
-def _placed(digit: Found, paper: Scan, factor: int, shape: tuple[int, ...]) -> Found:
-    """A digit of the paper, with its box in pixels of the original picture."""
-    x, y, width, height = digit.box
-    left = factor * (paper.left + x)
-    top = factor * (paper.top + y)
+def _placed(box: Box, scan: Scan, factor: int, shape: tuple[int, ...]) -> Box:
+    """A box of a scan in pixels of the original picture."""
+    x, y, width, height = box
+    left = factor * (scan.left + x)
+    top = factor * (scan.top + y)
     width = min(factor * width, shape[1] - left)
     height = min(factor * height, shape[0] - top)
-    return replace(digit, box=(left, top, width, height))
+    return left, top, width, height

@@ -155,8 +155,14 @@ def text_of(readings: Sequence[Reading]) -> list[str]:
     return texts
 
 
-def headline(readings: Sequence[Reading], known: DataSet) -> str:
-    """The text of a picture in one line, and how many of its digits are in doubt."""
+def headline(readings: Sequence[Reading], known: DataSet, warnings: Sequence[str] = ()) -> str:
+    """The text of a picture in one line, how many of its digits are in doubt, and the warnings of
+    its `Page`.
+    """
+    return "; ".join([_text_and_doubts(readings, known), *warnings])
+
+
+def _text_and_doubts(readings: Sequence[Reading], known: DataSet) -> str:
     if len(readings) == 1:
         return readings[0].recognition.headline(known.noun)
     if not any(reading.recognition.looks_like_digit for reading in readings):

@@ -5,6 +5,7 @@ a module of that name. It takes a `Scan`, and returns it with what it found and 
 each pixel of ink has an owner in the end, and ink without an owner was not read.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from mnist_pipeline.data.decoding import Grey
 
 Mask = NDArray[np.bool_]
+Box = tuple[int, int, int, int]  # x, y, width, height
 
 
 class Owner(IntEnum):
@@ -54,7 +56,8 @@ class Scan:
     light: Grey = field(default_factory=_nothing)  # of the paper, in [0, 1]
     strokes: NDArray[np.int32] = field(default_factory=_nothing)  # numbers of connected strokes
     cells: NDArray[np.floating] = field(default_factory=_nothing)  # of a form, for each stroke
-    lines: tuple[tuple[Glyph, ...], ...] = ()  # digits in reading order
+    lines: Sequence[Sequence[Glyph]] = ()  # digits in reading order
+    unread: Sequence[Box] = ()  # ink that no stage claimed, and that may be digits
     owners: NDArray[np.uint8] = field(default_factory=_nothing)  # `Owner` of each pixel
 
     def claimed(self, claims: NDArray[Any]) -> "Scan":

@@ -20,6 +20,7 @@ from mnist_pipeline.handwriting.contact_sheet import (
     percent,
     shortened,
 )
+from mnist_pipeline.handwriting.pictures import Page
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
 
 
@@ -35,7 +36,9 @@ def test_the_images_of_a_digit_are_on_the_sheet_and_those_of_a_photo_are_no_nega
     is_photo: bool, small_recognizer: Recognizer, reading: Reading
 ) -> None:
     recognizer = small_recognizer.of(DataSet(handwritten=not is_photo, whole_pictures=is_photo))
-    sheet = np.asarray(draw([fitted("a.png", reading.image, [reading])], recognizer).convert("L"))
+    sheet = np.asarray(
+        draw([fitted("a.png", Page(reading.image), [reading])], recognizer).convert("L")
+    )
     near = [recognizer.training_image(n.index) for n in reading.recognition.neighbors]
     levels = np.hstack([reading.image, *near])
     top = 28 + 3 * GAP
@@ -48,7 +51,7 @@ def test_an_answer_in_doubt_is_highlighted(small_recognizer: Recognizer, reading
     certain = replace(reading.recognition, models_disagree=False, is_certain=True, probability=1.0)
     for looks in (True, False):
         answer = replace(certain, looks_like_digit=looks)
-        entry = fitted("a.png", reading.image, [reading._replace(recognition=answer)])
+        entry = fitted("a.png", Page(reading.image), [reading._replace(recognition=answer)])
         colors = draw([entry], small_recognizer).getcolors(1 << 24) or []
         assert (warning in {color for _, color in colors}) != looks
 
@@ -62,7 +65,7 @@ def test_names_that_are_not_ascii_are_drawn_in_the_letters_of_a_font(
     )
 
     def drawn(recognizer: Recognizer, font: str | None) -> np.ndarray:
-        return np.asarray(draw([fitted("a.png", reading.image, [reading])], recognizer, font))
+        return np.asarray(draw([fitted("a.png", Page(reading.image), [reading])], recognizer, font))
 
     font = findfont("DejaVu Sans")
     assert np.any(drawn(named, font) != drawn(named, None))
@@ -74,13 +77,13 @@ def test_a_picture_of_any_shape_fits(
     shape: tuple[int, int], small_recognizer: Recognizer, reading: Reading
 ) -> None:
     whole = reading._replace(box=(0, 0, shape[1], shape[0]))
-    page = fitted("a.png", np.zeros(shape, np.float32), [whole])
+    page = fitted("a.png", Page(np.zeros(shape, np.float32)), [whole])
     sheet = draw([page], small_recognizer)
     assert sheet.height <= PICTURE_SIZE[1] + ZOOM * 28 + 4 * GAP
 
 
 def test_the_height_of_a_sheet_is_bounded(small_recognizer: Recognizer, reading: Reading) -> None:
-    page = fitted("a.png", np.zeros((20, 20), np.uint8), [reading] * 100)
+    page = fitted("a.png", Page(np.zeros((20, 20), np.uint8)), [reading] * 100)
     sheet = draw([page] * MAX_PICTURES, small_recognizer)
     more = draw([page] * (MAX_PICTURES + 5), small_recognizer)
     assert more.height == sheet.height + LINE + 2 * GAP  # the number of the others
@@ -103,7 +106,7 @@ def test_a_title_in_any_letters_is_drawn_without_a_font(
     small_recognizer: Recognizer, reading: Reading
 ) -> None:
     for title in ("sieben-ü.png", "not-utf8-\udcff.png"):
-        draw([fitted(title, reading.image, [reading])], small_recognizer)
+        draw([fitted(title, Page(reading.image), [reading])], small_recognizer)
 
 
 def test_a_probability_is_not_rounded_up_to_certainty() -> None:

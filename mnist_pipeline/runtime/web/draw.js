@@ -85,6 +85,7 @@ const ask = async (canvas, format) => {
     const message = content.errors?.[0].message ?? `The server failed (${response.status}).`;
     if (!response.ok) throw new Error(message);
     showDigits(content.digits.map(readingFrom));
+    alert.textContent = content.warnings.map(sentenceOf).join(" ");
   } catch (error) {
     if (signal.aborted) return;
     const unreachable = "The server can't be reached; is mnist-pipeline ui running?";

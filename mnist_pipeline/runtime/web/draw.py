@@ -98,7 +98,8 @@ def _answer(content: bytes) -> dict[str, Any]:
     except ImageError as error:
         raise HTTPException(400, f"The picture can't be read: {error}") from error
     (readings,) = recognizer.read_pages([page._replace(digits=page.digits[:MAX_DIGITS])])
-    return {"digits": [_format_reading(recognizer, reading) for reading in readings]}
+    digits = [_format_reading(recognizer, reading) for reading in readings]
+    return {"digits": digits, "warnings": page.warnings}
 
 
 def routes() -> list[Route]:
