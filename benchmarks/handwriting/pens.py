@@ -154,7 +154,7 @@ def setting(rng: np.random.Generator) -> Setting:
 
 def glyph_picture(name: str, rng: np.random.Generator) -> Picture:
     """A picture with a digit or one of the `LETTERS`, 60 to 500 pixels per side."""
-    return _single(_variant(name, rng), setting(rng), rng)[0]
+    return _single(variant(name, rng), setting(rng), rng)[0]
 
 
 def scribble_picture(rng: np.random.Generator) -> Picture:
@@ -177,7 +177,7 @@ def page_picture(
         x = height * rng.uniform(0.4, 0.8)
         for digit in line:
             size = height * rng.normal(1, 0.06)
-            ink = _write(_variant(digit, rng), size, chosen, rng)
+            ink = write(variant(digit, rng), size, chosen, rng)
             base = i * pitch + drift * x + rng.normal(0, 0.03) * height
             placed.append((int(base) - ink.shape[0], int(x), ink))
             x += ink.shape[1] + gap * rng.uniform(0.8, 1.4)
@@ -189,7 +189,7 @@ def page_picture(
     for top, left, ink in placed:
         window = coverage[top + up : top + up + ink.shape[0], left : left + ink.shape[1]]
         np.maximum(window, ink, out=window)
-    return _photographed(coverage, height, chosen, rng), [
+    return photographed(coverage, height, chosen, rng), [
         box_of(ink, left, top + up) for top, left, ink in placed
     ]
 
@@ -237,7 +237,7 @@ def form_picture(kind: str, rng: np.random.Generator) -> Example:
             ends = [tuple(SUPERSAMPLING * corner) for corner in (*corners, corners[0])]
             draw.line(ends, fill=255, width=width)
             digit = int(rng.integers(10))
-            ink = _write(_variant(digit, rng), height * rng.normal(1, 0.06), chosen, rng)
+            ink = write(variant(digit, rng), height * rng.normal(1, 0.06), chosen, rng)
             centre = place(x + across / 2, y + down / 2) + rng.normal(0, 0.06, 2) * height
             ink = ink[: room[0], : room[1]]
             corner = (centre[::-1] - np.array(ink.shape) / 2).round().astype(int)
@@ -247,14 +247,14 @@ def form_picture(kind: str, rng: np.random.Generator) -> Example:
             digits.append(digit)
             boxes.append(box_of(ink, left, top))
     lines = np.asarray(canvas.reduce(SUPERSAMPLING), np.float32) / 255
-    picture = _photographed(coverage, height, chosen, rng, rng.uniform(0.5, 1.0) * lines)
+    picture = photographed(coverage, height, chosen, rng, rng.uniform(0.5, 1.0) * lines)
     return Example(f"form, {kind}", tuple(digits), tuple(boxes), picture)
 
 
 def blank_picture(rng: np.random.Generator) -> Picture:
     """A picture of blank paper."""
     shape = (int(rng.integers(80, 400)), int(rng.integers(80, 400)))
-    return _photographed(np.zeros(shape, np.float32), rng.uniform(40, 120), setting(rng), rng)
+    return photographed(np.zeros(shape, np.float32), rng.uniform(40, 120), setting(rng), rng)
 
 
 def evaluation_set(
@@ -268,7 +268,7 @@ def evaluation_set(
     rng = np.random.default_rng(seed)
     for digit in np.repeat(np.arange(10), count_per_digit):
         chosen = setting(rng)
-        picture, box = _single(_variant(digit, rng), chosen, rng)
+        picture, box = _single(variant(digit, rng), chosen, rng)
         yield Example("single", (int(digit),), (box,), picture)
     for kind, num_lines in (("line", (1, 2)), ("page", (2, 5))):
         remaining = 10 * count_per_digit
@@ -283,7 +283,7 @@ def evaluation_set(
         yield Example("pasted", (int(label),), (box,), picture)
 
 
-def _variant(name: str | int, rng: np.random.Generator) -> Glyph:
+def variant(name: str | int, rng: np.random.Generator) -> Glyph:
     variants = VARIANTS[str(name)]
     return glyph(variants[rng.integers(len(variants))])
 
@@ -324,7 +324,7 @@ def scribble(rng: np.random.Generator) -> Glyph:
 def _single(glyph: Glyph, chosen: Setting, rng: np.random.Generator) -> tuple[Picture, Box]:
     """Write one glyph somewhere on blank paper."""
     height = float(np.exp(rng.uniform(np.log(36), np.log(200))))
-    ink = _write(glyph, height, chosen, rng)
+    ink = write(glyph, height, chosen, rng)
     before, after = (0.2 + rng.uniform(0, 0.9, (2, 2))) * height
     return _on_paper(
         ink, np.round(before).astype(int), np.round(after).astype(int), height, chosen, rng
@@ -364,32 +364,45 @@ def _on_paper(
     """Surround ink with blank paper, and photograph it."""
     top, left = map(int, before)
     coverage = np.pad(ink, ((top, int(after[0])), (left, int(after[1]))))
-    return _photographed(coverage, height, chosen, rng), box_of(ink, left, top)
+    return photographed(coverage, height, chosen, rng), box_of(ink, left, top)
 
 
-def _write(
+def write(
     glyph: Glyph, height: float, chosen: Setting, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Coverage with ink in [0, 1] of one glyph, cropped."""
-    pen, scale = chosen.pen, height * SUPERSAMPLING
+    return draw(
+        [height * curve for curve in _written(glyph, chosen.hand, rng)], height, chosen.pen, rng
+    )[0]
+
+
+def draw(
+    curves: Sequence[NDArray[np.float64]], height: float, pen: Pen, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Coverage with ink in [0, 1] of curves in pixels, cropped, and its left top corner.
+
+    `height` is the height of the digits that the same pen writes.
+    """
+    scale = height * SUPERSAMPLING
     radius = max(pen.width * scale / 2, 1.2)
-    curves = [scale * curve for curve in _written(glyph, chosen.hand, rng)]
+    curves = [SUPERSAMPLING * curve for curve in curves]
     corner = np.min([curve.min(axis=0) for curve in curves], axis=0) - 1.5 * radius - 2
     extent = np.max([curve.max(axis=0) for curve in curves], axis=0) - corner + 1.5 * radius + 2
     columns, rows = (int(n) for n in np.ceil(extent / SUPERSAMPLING) * SUPERSAMPLING)
     canvas = Image.new("L", (columns, rows))
-    draw = ImageDraw.Draw(canvas)
+    brush = ImageDraw.Draw(canvas)
     for curve in curves:
         curve = _resampled(curve - corner, radius / 3)
         for (x, y), r in zip(curve, radius * _pressure(len(curve), pen.profile, rng)):
-            draw.ellipse((x - r, y - r, x + r, y + r), fill=255)
+            brush.ellipse((x - r, y - r, x + r, y + r), fill=255)
     ink = np.asarray(canvas.reduce(SUPERSAMPLING), np.float32) / 255
     if pen.profile == "soft":
         ink = ndimage.gaussian_filter(np.pad(ink, 3), 0.2 * pen.width * height)
+        corner = corner - 3 * SUPERSAMPLING
     if pen.profile == "dry":
         grain = ndimage.gaussian_filter(rng.standard_normal(ink.shape), 0.7)
         ink = ink * np.clip(0.85 + 0.5 * grain / grain.std(), 0.25, 1)
-    return ink.astype(np.float32)
+    return ink.astype(np.float32), corner / SUPERSAMPLING
 
 
 def _written(glyph: Glyph, hand: Hand, rng: np.random.Generator) -> list[NDArray[np.float64]]:
@@ -443,7 +456,7 @@ def _pressure(count: int, profile: str, rng: np.random.Generator) -> NDArray[np.
     return factor
 
 
-def _photographed(
+def photographed(
     ink: NDArray[np.float32],
     height: float,
     chosen: Setting,
@@ -471,7 +484,7 @@ def _photographed(
             rng.uniform(0.7, 1.0) if photo else 1
         )
         picture += noise * rng.standard_normal(picture.shape, np.float32)
-        pixels = _compressed(
+        pixels = compressed(
             levels(picture), int(rng.integers(35, 96) if photo else rng.integers(75, 96))
         )
     return np.asarray(Image.fromarray(pixels).convert("L")) if rng.random() < 0.3 else pixels
@@ -522,7 +535,7 @@ def _light(shape: tuple[int, int], light: str, rng: np.random.Generator) -> NDAr
     return np.ones(shape, np.float32)
 
 
-def _compressed(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+def compressed(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
     return np.array(Image.open(buffer))
