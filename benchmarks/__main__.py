@@ -38,15 +38,15 @@ def main() -> int:
         bench.say(name)
         watch = environment.OthersWatch()
         try:
-            table = importlib.import_module(f"benchmarks.{name}").measure(bench)
+            measured = importlib.import_module(f"benchmarks.{name}").measure(bench)
         except Exception:  # the other sections still run
             traceback.print_exc()
             failed.append(name)
             continue
         warning = watch.warning()
+        tables += measured if isinstance(measured, list) else [measured]
         if warning:
-            table.notes.append(warning)
-        tables.append(table)
+            tables[-1].notes.append(warning)
     minutes = (time.perf_counter() - bench.started) / 60
     print(f"\n{environment.describe()}\n")
     print("\n".join(table.markdown() for table in tables))

@@ -1,186 +1,442 @@
 """A person's own digits: how many are read correctly, in pictures that scripts draw.
 
-This takes about a quarter of an hour, with the recognizer of one run. There are 500 digits of each
-kind in scripted handwriting, 300 in each kind of form, and 200 in each handwriting font that is
-installed. Digits in fonts, a quarter of the single ones, and the 8×8 digits are measured again in
-light ink on dark paper, on ruled paper with shadows, and in dark mode. Test digits 2,000 to 2,199
-are corrupted as in MNIST-C. Other fonts, digits and seeds were used to choose methods. Letters and
-pictures without a digit should be marked as doubtful. The marks of digits are counted among
-correctly read digits only. A digit is wrong without doubt if another answer, or none, is given for
-it without any of the doubts in `Recognition.headline`.
+This takes about ten minutes on two cores, with the recognizer of one run. There are 500 digits of
+each kind in scripted handwriting, 300 in each kind of form, 200 in each handwriting font that is
+installed, and at least 100 in each scene. Digits in fonts, a quarter of the single ones, and the
+8×8 digits are measured again in light ink on dark paper, on ruled paper with shadows, and in dark
+mode. Test digits 2,000 to 2,199 are corrupted as in MNIST-C. Letters and pictures without a digit
+should be marked as doubtful.
+
+An answer is certain if it is without any of the doubts in `Recognition.headline`. Marked digits are
+counted among correctly read digits only. Wrong without doubt are: a digit whose answer is wrong and
+certain; a digit that was lost, if all answers for the picture are certain, and the picture is not
+said to have more ink; and a certain answer where there is no digit.
+
+    python -m benchmarks.recognition [WORD …] [--seed N] [--storage DIRECTORY] [--failed DIRECTORY]
+
+prints the kinds whose name contains one of the words. With seeds from 10,000 on, it draws other
+fonts and digits; methods are chosen with these.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, fields
+from functools import cache, partial
+from itertools import chain, islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from benchmarks import nondigits
-from benchmarks.bench import Bench
+from benchmarks.bench import DATA, Bench
 from benchmarks.commands import ensure_run
-from benchmarks.handwriting import Example, Picture, fonts, pens
+from benchmarks.handwriting import Box, Example, Picture, fonts, pens, scenes
 from benchmarks.table import Table, share
 from mnist_pipeline import read
+from mnist_pipeline.data.corruptions import CORRUPTIONS
+from mnist_pipeline.data.datasets import DigitSet, load_digits
+from mnist_pipeline.handwriting import pictures, recognizer
 from mnist_pipeline.handwriting.pictures import Page, find_digits
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
-from mnist_pipeline.utils.blocks import slices
 
 SEED = 2_026
-BLOCK = 500  # images that are recognized at a time
-KINDS = {
+BLOCK = 500  # 28×28 images that are recognized at a time
+BLOCK_PICTURES, BLOCK_PIXELS = 32, 4_000_000  # pictures that are read at a time
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+PENS = {
     "single": "single digits, pens of many kinds",
     "line": "digits in lines",
     "page": "digits in pages of lines",
     "pasted": "MNIST test digits pasted onto photographed paper",
 }
+FORMS = {
+    "row": "printed forms: a row of boxes",
+    "grid": "printed forms: a grid",
+    "box": "printed forms: single boxes",
+}
+HEADER = (
+    "pictures",
+    "read correctly",
+    "correctly and surely",
+    "marked: does not look like a digit",
+    "wrong without doubt",
+    "pictures with unread ink",
+)
+Examples = Callable[[], Iterable[Example]]
 
 
 @dataclass
 class Score:
     """Counts over pictures of one kind."""
 
+    pictures: int = 0
     digits: int = 0
     right: int = 0  # digits that are read correctly
+    sure: int = 0  # digits that are read correctly, without doubt
     flagged: int = 0  # digits that are read correctly and do not look like one
-    silent: int = 0  # digits that are read incorrectly or lost, without any doubt
+    wrong: int = 0  # digits that are read incorrectly or lost, without any doubt
+    extra: int = 0  # certain answers where there is no digit
+    nothing: int = 0  # digits in pictures of which the answer is that there are none
+    unread: int = 0  # pictures that are said to have more ink
+
+    @property
+    def silent(self) -> int:
+        """All faults without doubt."""
+        return self.wrong + self.extra + self.nothing
+
+    def add(self, other: Score) -> None:
+        """Add the counts of other pictures."""
+        for field in fields(self):
+            count = getattr(self, field.name) + getattr(other, field.name)
+            setattr(self, field.name, count)
+
+    def row(self) -> tuple[str, ...]:
+        """The cells of a table."""
+        silent = [str(self.silent)]
+        silent += [f"{self.extra} too many"] if self.extra else []
+        silent += [f"{self.nothing} in pictures with no digit found"] if self.nothing else []
+        return (
+            share(self.right, self.digits),
+            share(self.sure, self.digits),
+            share(self.flagged, max(self.right, 1)),
+            ", ".join(silent),
+            share(self.unread, self.pictures),
+        )
 
 
-def measure(bench: Bench) -> Table:
+def measure(bench: Bench) -> list[Table]:
     """A row per kind of picture."""
     ensure_run(bench)
-    os.environ["MNIST_PIPELINE_STORAGE"] = str(bench.storage)
-    recognizer = read("recognizer")
-    header = (
-        "pictures",
-        "read correctly",
-        "marked: does not look like a digit",
-        "wrong without doubt",
-    )
-    table = Table("A person's own digits", header)
-    num_digits = num_silent = 0
-    for kind, examples in _examples(bench).items():
-        for score in _scores(recognizer, examples).values():
-            right = share(score.right, score.digits)
-            marked = share(score.flagged, max(score.right, 1))
-            table.rows.append((kind, right, marked, str(score.silent)))
-            bench.say(f"  {kind}: {right}, {score.silent} wrong without doubt")
-            num_digits += score.digits
-            num_silent += score.silent
-    table.rows.append(("all of these", "", "", share(num_silent, num_digits)))
-    for kind, pictures in _other_pictures(bench).items():
-        flagged = sum(_holds_no_digit(recognizer, picture) for picture in pictures)
-        table.rows.append((kind, "", share(flagged, len(pictures)), ""))
-        bench.say(f"  {kind}: {table.rows[-1][2]}")
-    table.rows.append(("MNIST test digits", *_test_digits(bench, recognizer), ""))
-    table.notes.append(f"{len(fonts.installed())} handwriting fonts were installed.")
-    return table
+    return tables(bench.storage, SEED, bench.test, bench.say)
 
 
-def _examples(bench: Bench) -> dict[str, list[Example]]:
-    """Pictures whose digits are known."""
-    images, labels = bench.test
-    examples: dict[str, list[Example]] = {title: [] for title in KINDS.values()}
-    for example in pens.evaluation_set(50, SEED, (images[:500], labels[:500])):
-        examples[KINDS[example.kind]].append(example)
-    files = fonts.installed()
-    singles = "single digits in handwriting fonts"
-    lines = "lines of six digits in handwriting fonts"
-    small = "8×8 digits of scikit-learn, enlarged"
-    if files:
-        examples[singles] = list(fonts.single_digits(20, SEED, files))
-        examples[lines] = list(fonts.lines(200, SEED, files))
-        pages = fonts.pages_on_a_table(50, SEED, files)
-        examples["digits on paper in a dark picture"] = list(pages)
-    examples[small] = list(fonts.eight_by_eight())[:1_000]
-    for kind in (singles, lines, small):
-        if kind in examples:
-            dark = examples[kind][:: 4 if kind == singles else 1]
-            light = list(fonts.in_light_ink(dark))
-            examples[f"{kind}, light ink"] = light
-            examples[f"{kind}, ruled"] = list(fonts.on_ruled_paper(dark, SEED))
-            examples[f"{kind}, light ink, ruled"] = list(fonts.on_ruled_paper(light, SEED))
-            examples[f"{kind}, dark mode"] = list(fonts.in_dark_mode(dark, SEED))
-    rng = np.random.default_rng(SEED)
-    for kind in ("row", "grid", "box"):
-        forms = examples[f"form, {kind}"] = []
-        while sum(len(form.digits) for form in forms) < 300:
-            forms.append(pens.form_picture(kind, rng))
-    zeros = {
-        "thick zeros": list(fonts.thick_zeros(images[labels == 0][:200], SEED)),
-        "8×8 zeros": [e for e in fonts.eight_by_eight() if e.digits == (0,)],
-    }
-    for kind, pictures in zeros.items():
-        examples[kind] = pictures
-        examples[f"{kind}, light ink"] = list(fonts.in_light_ink(pictures))
-    for example in fonts.corrupted(images[2_000:2_200], labels[2_000:2_200]):
-        kind = f"MNIST test digits as pictures, {example.kind.replace('_', ' ')}"
-        examples.setdefault(kind, []).append(example)
-    return examples
-
-
-def _other_pictures(bench: Bench) -> dict[str, list[Picture]]:
-    """Pictures without a digit."""
-    rng = np.random.default_rng(SEED)
-    letters = {
-        letter: [pens.glyph_picture(letter, rng) for _ in range(50)] for letter in pens.LETTERS
-    }
-    no_digits = [picture for _, picture in nondigits.nondigit_pictures(50, SEED)]
-    return {
-        **{f"letter {letter}": pictures for letter, pictures in letters.items()},
-        f"letters {' '.join(pens.DISTINCT)}": [
-            picture for letter in pens.DISTINCT for picture in letters[letter]
-        ],
-        "noise, textures, scribbles, objects, blank paper": no_digits,
-    }
-
-
-def _test_digits(bench: Bench, recognizer: Recognizer) -> tuple[str, str]:
-    images, labels = bench.test
-    num_right = 0
-    num_marked = 0
-    for block in slices(len(images), BLOCK):
-        for answer, label in zip(recognizer.recognize(images[block]), labels[block], strict=True):
-            num_right += answer.digit == label
-            num_marked += not answer.looks_like_digit
-    return share(int(num_right), len(labels)), share(num_marked, len(labels))
-
-
-def _scores(recognizer: Recognizer, examples: Iterable[Example]) -> dict[str, Score]:
-    """Compute the score for each kind of picture."""
-    found: dict[str, Score] = {}
-    for example in examples:
-        score = found.setdefault(example.kind, Score())
-        readings = _read(recognizer, example.picture)
-        certain = not any(reading.recognition.is_doubtful for reading in readings)
-        for digit, (x, y, width, height) in zip(example.digits, example.boxes, strict=True):
-            for reading in readings:
-                left, top, own_width, own_height = reading.box
-                if (
-                    left <= x + width / 2 <= left + own_width
-                    and top <= y + height / 2 <= top + own_height
-                ):
-                    answer = reading.recognition
-                    score.right += answer.digit == digit
-                    score.flagged += answer.digit == digit and not answer.looks_like_digit
-                    score.silent += answer.digit != digit and not answer.is_doubtful
-                    break
-            else:
-                score.silent += certain and len(readings) > 0
-        score.digits += len(example.digits)
+def tables(
+    storage: Path,
+    seed: int,
+    test: DigitSet,
+    say: Callable[[str], None],
+    words: Sequence[str] = (),
+    failed: Path | None = None,
+) -> list[Table]:
+    """The tables with the kinds whose name contains one of the words, or all kinds."""
+    os.environ["MNIST_PIPELINE_STORAGE"] = str(storage)
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    found = []
+    wanted = re.compile("|".join(map(re.escape, words)), re.IGNORECASE)
+    in_all, of_kinds = Score(), Score()
+    with ProcessPoolExecutor(
+        os.cpu_count(), get_context("spawn"), _load_recognizer, (failed,)
+    ) as pool:
+        for title, kinds in _kinds(test, seed).items():
+            table = Table(title, HEADER)
+            for kind, draw in kinds.items():
+                if not wanted.search(kind):
+                    continue
+                score = Score()
+                for part in _in_parallel(pool, _score, kind, draw()):
+                    score.add(part)
+                table.rows.append((kind, *score.row()))
+                say(f"  {kind}: {' | '.join(table.rows[-1][1:])}")
+                in_all.add(score)
+                if title != "Scenes":
+                    of_kinds.add(score)
+            found.append(table)
+        others = Table(
+            "Pictures without a digit", ("pictures", "no digit", "a digit without doubt")
+        )
+        for kind, drawn in _other_pictures(seed).items():
+            if wanted.search(kind):
+                examples = (Example(kind, (), (), picture) for picture in drawn)
+                answers = list(chain(*_in_parallel(pool, _answers, kind, examples)))
+                none, certain = np.sum(answers, axis=0).tolist()
+                cells = share(none, len(answers)), share(certain, len(answers))
+                others.rows.append((kind, *cells))
+                say(f"  {kind}: {' | '.join(cells)}")
+        found.append(others)
+    found = [table for table in found if table.rows]
+    if in_all.digits:
+        old = share(of_kinds.wrong, max(1, of_kinds.digits))
+        found[-1].notes += [
+            f"Wrong without doubt, all kinds: {share(in_all.silent, in_all.digits)}. Wrong digits "
+            f"of all kinds but scenes: {old}.",
+            f"{len(fonts.installed())} handwriting fonts were installed.",
+        ]
     return found
 
 
-def _holds_no_digit(recognizer: Recognizer, picture: Picture) -> bool:
-    """Whether nothing in a picture looks like a digit."""
-    readings = _read(recognizer, picture)
-    return not any(reading.recognition.looks_like_digit for reading in readings)
+def _kinds(test: DigitSet, seed: int) -> dict[str, dict[str, Examples]]:
+    """The titles of tables, and functions that draw pictures whose digits are known."""
+    development = seed >= scenes.DEVELOPMENT
+    images, labels = test
+    offset = 3_000 if development else 0
+    kinds: dict[str, Examples] = {}
+    for kind, title in PENS.items():
+        kinds[title] = partial(_with_pens, kind, seed, offset)
+    for kind, title in FORMS.items():
+        kinds[title] = partial(_forms, kind, seed)
+    files = fonts.installed(development)
+    plain: dict[str, Examples] = {}
+    if files:
+        plain["single digits in handwriting fonts"] = partial(fonts.single_digits, 20, seed, files)
+        plain["lines of six digits in handwriting fonts"] = partial(fonts.lines, 200, seed, files)
+        kinds["digits on paper in a dark picture"] = partial(
+            fonts.pages_on_a_table, 50, seed, files
+        )
+    plain["8×8 digits of scikit-learn, enlarged"] = partial(_eight_by_eight, development)
+    for kind, draw in plain.items():
+        dark = partial(_every, 4 if kind.startswith("single") else 1, draw)
+        light = partial(_altered, fonts.in_light_ink, dark)
+        kinds[kind] = draw
+        kinds[f"{kind}, light ink"] = light
+        kinds[f"{kind}, ruled"] = partial(_altered, fonts.on_ruled_paper, dark, seed)
+        kinds[f"{kind}, light ink, ruled"] = partial(_altered, fonts.on_ruled_paper, light, seed)
+        kinds[f"{kind}, dark mode"] = partial(_altered, fonts.in_dark_mode, dark, seed)
+    zeros = images[offset:][labels[offset:] == 0][:200]
+    round_digits: dict[str, Examples] = {
+        "thick zeros, pens up to a quarter of the height": partial(fonts.thick_zeros, zeros, seed),
+        "8×8 zeros": partial(_eight_by_eight, development, 0),
+    }
+    for kind, draw in round_digits.items():
+        kinds[kind] = draw
+        kinds[f"{kind}, light ink"] = partial(_altered, fonts.in_light_ink, draw)
+    own = slice(offset + 2_000, offset + 2_200)
+    return {
+        "A person's own digits": kinds,
+        "MNIST test digits as pictures, corrupted as in MNIST-C": {
+            f"MNIST-C: {name.replace('_', ' ')}": partial(
+                fonts.corrupted, images[own], labels[own], name
+            )
+            for name in ("plain", *CORRUPTIONS)
+        },
+        "Scenes": {kind: partial(scenes.scene, kind, seed) for kind in scenes.SCENES},
+    }
 
 
-def _read(recognizer: Recognizer, picture: Picture) -> list[Reading]:
+def _with_pens(kind: str, seed: int, offset: int) -> Iterator[Example]:
+    """Scripted handwriting of one kind; `offset` is the first test digit that is pasted."""
+    return (example for example in _evaluation_set(seed, offset) if example.kind == kind)
+
+
+@cache
+def _evaluation_set(seed: int, offset: int) -> list[Example]:
+    pasted = (part[offset : offset + 500] for part in load_digits(DATA, "test"))
+    return list(pens.evaluation_set(50, seed, tuple(pasted)))
+
+
+def _eight_by_eight(development: bool, digit: int | None = None) -> Iterator[Example]:
+    """A thousand digits of all kinds, or all of one kind."""
+    examples = fonts.eight_by_eight(development)
+    if digit is None:
+        return islice(examples, 1_000)
+    return (example for example in examples if example.digits == (digit,))
+
+
+def _every(step: int, draw: Examples) -> Iterator[Example]:
+    return islice(draw(), 0, None, step)
+
+
+def _altered(
+    alter: Callable[..., Iterator[Example]], draw: Examples, *arguments: int
+) -> Iterator[Example]:
+    return alter(draw(), *arguments)
+
+
+def _forms(kind: str, seed: int) -> Iterator[Example]:
+    """Forms with 300 digits."""
+    rng = np.random.default_rng((seed, *kind.encode()))
+    num_digits = 0
+    while num_digits < 300:
+        form = pens.form_picture(kind, rng)
+        num_digits += len(form.digits)
+        yield form
+
+
+def _other_pictures(seed: int) -> dict[str, Iterable[Picture]]:
+    """Pictures without a digit."""
+    rng = np.random.default_rng(seed)
+    letters = {
+        letter: [pens.glyph_picture(letter, rng) for _ in range(50)] for letter in pens.LETTERS
+    }
+    return {
+        **{f"letter {letter}": drawn for letter, drawn in letters.items()},
+        f"letters {' '.join(pens.DISTINCT)}": [
+            picture for letter in pens.DISTINCT for picture in letters[letter]
+        ],
+        "noise, textures, scribbles, objects, blank paper": (
+            picture for _, picture in nondigits.nondigit_pictures(50, seed)
+        ),
+    }
+
+
+def _in_parallel(
+    pool: ProcessPoolExecutor,
+    function: Callable[[str, list[Example]], Any],
+    kind: str,
+    examples: Iterable[Example],
+) -> Iterator[Any]:
+    """Apply a function to blocks of pictures in other processes; few blocks wait in memory."""
+    waiting: deque[Future[Any]] = deque()
+    block: list[Example] = []
+    for example in examples:
+        block.append(example)
+        num_pixels = sum(own.picture.size for own in block)
+        if len(block) == BLOCK_PICTURES or num_pixels > BLOCK_PIXELS:
+            waiting.append(pool.submit(function, kind, block))
+            block = []
+        if len(waiting) > 4:
+            yield waiting.popleft().result()
+    if block:
+        waiting.append(pool.submit(function, kind, block))
+    for future in waiting:
+        yield future.result()
+
+
+RECOGNIZER: Recognizer
+FAILED: Path | None = None
+
+
+def _load_recognizer(failed: Path | None) -> None:
+    """Prepare a process."""
+    global RECOGNIZER, FAILED
+    RECOGNIZER = read("recognizer")
+    FAILED = failed
+
+
+def _score(kind: str, examples: list[Example]) -> Score:
+    """Read pictures, and count."""
+    total = Score()
+    for example, (page, readings) in zip(examples, _read(examples), strict=True):
+        score = _score_of(example, page, readings)
+        total.add(score)
+        if FAILED and (score.silent or score.sure < score.digits or score.unread):
+            _save(FAILED, kind, example, page, readings, score)
+    return total
+
+
+def _score_of(example: Example, page: Page, readings: list[Reading]) -> Score:
+    unread = getattr(page, "unread", ())
+    score = Score(1, len(example.digits), unread=int(len(unread) > 0))
+    is_certain = not unread and not any(reading.recognition.is_doubtful for reading in readings)
+    claimed = set()
+    for digit, box in zip(example.digits, example.boxes, strict=True):
+        places = [place for place, own in enumerate(readings) if _holds_middle(own.box, box)]
+        claimed.update(places)
+        if not places:
+            score.wrong += is_certain and len(readings) > 0
+            continue
+        best = max(places, key=lambda place: _overlap(readings[place].box, box))
+        answer = readings[best].recognition
+        is_right = answer.digit == digit
+        score.right += is_right
+        score.sure += is_right and not answer.is_doubtful
+        score.flagged += is_right and not answer.looks_like_digit
+        score.wrong += not is_right and not answer.is_doubtful
+        claimed.difference_update(places)
+        claimed.add(best)
+    score.extra = sum(
+        place not in claimed and not reading.recognition.is_doubtful
+        for place, reading in enumerate(readings)
+    )
+    if not readings and not unread and "too small" not in _headline(page, readings):
+        score.nothing = len(example.digits)
+    return score
+
+
+def _headline(page: Page, readings: list[Reading]) -> str:
+    unread = [page.unread] if hasattr(page, "unread") else []
+    return recognizer.headline(readings, RECOGNIZER.known, *unread)
+
+
+def _holds_middle(own: Box, box: Box) -> bool:
+    left, top, own_width, own_height = own
+    x, y, width, height = box
+    return left <= x + width / 2 <= left + own_width and top <= y + height / 2 <= top + own_height
+
+
+def _overlap(first: Box, second: Box) -> float:
+    """The common area, as a share of the area of both."""
+    width = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
+    height = min(first[1] + first[3], second[1] + second[3]) - max(first[1], second[1])
+    common = max(0, width) * max(0, height)
+    return common / max(1, first[2] * first[3] + second[2] * second[3] - common)
+
+
+def _save(
+    directory: Path,
+    kind: str,
+    example: Example,
+    page: Page,
+    readings: list[Reading],
+    score: Score,
+) -> None:
+    """Write a picture with the fault, its digits and the answer in its name."""
+    fault = "silent" if score.silent else "doubted" if score.right < score.digits else "unsure"
+    if score.unread:
+        fault += "_unread"
+    digits = "".join(map(str, example.digits))
+    name = re.sub(r"[^\w.,×°-]+", "_", f"{kind} {fault} {digits} as {_headline(page, readings)}")
+    directory.mkdir(parents=True, exist_ok=True)
+    number = sum(1 for _ in directory.glob(f"{kind.replace(' ', '_')}*"))
+    path = directory / f"{name[:180]}_{os.getpid()}_{number}.png"
+    Image.fromarray(example.picture).save(path)
+
+
+def _answers(kind: str, examples: list[Example]) -> list[tuple[bool, bool]]:
+    """Whether nothing in a picture looks like a digit, and whether anything does without doubt."""
+    return [
+        (
+            not any(reading.recognition.looks_like_digit for reading in readings),
+            any(not reading.recognition.is_doubtful for reading in readings),
+        )
+        for _, readings in _read(examples)
+    ]
+
+
+def _read(examples: list[Example]) -> list[tuple[Page, list[Reading]]]:
+    pages = [_page(example.picture) for example in examples]
+    return list(zip(pages, RECOGNIZER.read_pages(pages), strict=True))
+
+
+def _page(picture: Picture) -> Page:
+    if hasattr(pictures, "page_of"):
+        return pictures.page_of(picture)
     grey = np.asarray(Image.fromarray(picture).convert("L"))
-    (readings,) = recognizer.read_pages([Page(grey, find_digits(grey))])
-    return readings
+    return Page(grey, find_digits(grey))
+
+
+def main() -> None:
+    """Print the tables, or a part of them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.recognition", description=__doc__)
+    parser.add_argument("words", nargs="*", metavar="WORD", help="part of the names of kinds")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--storage", type=Path, default=Path("storage"))
+    parser.add_argument("--failed", type=Path, help="a directory for pictures that are not read")
+    arguments = parser.parse_args()
+    started = time.perf_counter()
+
+    def say(message: str) -> None:
+        print(f"[{time.perf_counter() - started:5.0f} s] {message}", flush=True)
+
+    found = tables(
+        arguments.storage.resolve(),
+        arguments.seed,
+        load_digits(DATA, "test"),
+        say,
+        arguments.words,
+        arguments.failed,
+    )
+    print("\n".join(table.markdown() for table in found))
+
+
+if __name__ == "__main__":
+    main()

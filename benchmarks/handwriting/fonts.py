@@ -11,6 +11,7 @@ fonts-yusei-magic
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from benchmarks.handwriting import Box, Example, Picture, box_of, levels
-from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
+from mnist_pipeline.data.corruptions import corrupt
 
 Ink = NDArray[np.float32]
 Writer = Callable[[int, float, np.random.Generator], tuple[Ink, float]]
@@ -33,15 +34,24 @@ FONTS = """\
         aoyagi-soseki DancingScript-Regular Delphine dkg Domestic_Manners Ecolier-court
     Havana-Regular Humor-Sans     Isabella     Junkyard Kristi Ottilie-U1AY Purisa Rufscript010
     SteveHand YOzBAF YOzRSX YuseiMagic-Regular kiloji lobster"""
+FONTS_OF_DEVELOPMENT = """\
+    Balker DancingScript-Bold El_Abogado_Loco It_wasn_t_me MarkedFool PenguinAttack Wargames Winks
+    YOzBEF YOzRNX dkgIt kiloji_p"""
 FIRST_OF_EIGHT = 797  # of the 1,797 8×8 digits: those before were used to choose methods
 NUM_DIGITS = 6  # in a line
 INK, PAPER = 0.12, 0.96
 
 
-def installed() -> list[Path]:
-    """The font files that this machine has."""
-    files = {path.stem: path for path in sorted(ROOT.rglob("*.[to]tf"))}
-    return [files[name] for name in FONTS.split() if name in files]
+def installed(development: bool = False) -> list[Path]:
+    """The handwriting fonts that this machine has."""
+    return files(FONTS_OF_DEVELOPMENT if development else FONTS)
+
+
+@cache
+def files(names: str) -> list[Path]:
+    """Those of the fonts whose files this machine has."""
+    found = {path.stem: path for path in sorted(ROOT.rglob("*.[to]tf"))}
+    return [found[name] for name in names.split() if name in found]
 
 
 def single_digits(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Example]:
@@ -49,7 +59,7 @@ def single_digits(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Exam
     for font in fonts:
         rng = np.random.default_rng((seed, *font.stem.encode()))
         for digit in np.repeat(np.arange(10), count):
-            yield _line("single", [int(digit)], _font_writer(font), rng)
+            yield _line("single", [int(digit)], font_writer(font), rng)
 
 
 def lines(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Example]:
@@ -57,7 +67,7 @@ def lines(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Example]:
     rng = np.random.default_rng((seed, 1))
     for number in range(count):
         digits = rng.integers(10, size=NUM_DIGITS).tolist()
-        yield _line("six digits", digits, _font_writer(fonts[number % len(fonts)]), rng)
+        yield _line("six digits", digits, font_writer(fonts[number % len(fonts)]), rng)
 
 
 def pages_on_a_table(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[Example]:
@@ -66,18 +76,17 @@ def pages_on_a_table(count: int, seed: int, fonts: Sequence[Path]) -> Iterator[E
     """
     rng = np.random.default_rng((seed, 3))
     for number in range(count):
-        yield _page_on_a_table(_font_writer(fonts[number % len(fonts)]), rng)
+        yield _page_on_a_table(font_writer(fonts[number % len(fonts)]), rng)
 
 
-def eight_by_eight() -> Iterator[Example]:
+def eight_by_eight(development: bool = False) -> Iterator[Example]:
     """scikit-learn's 8×8 digits, enlarged, as dark ink on paper with a margin."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
     rng = np.random.default_rng(8)
-    for image, label in zip(
-        images[FIRST_OF_EIGHT:].reshape(-1, 8, 8), labels[FIRST_OF_EIGHT:], strict=True
-    ):
+    own = slice(FIRST_OF_EIGHT) if development else slice(FIRST_OF_EIGHT, None)
+    for image, label in zip(images[own].reshape(-1, 8, 8), labels[own], strict=True):
         side = int(rng.integers(8, 25)) * 8
         small = Image.fromarray(np.pad(image / 16, 2).astype(np.float32))
         kernel = rng.choice(
@@ -142,19 +151,18 @@ def in_dark_mode(examples: Iterable[Example], seed: int) -> Iterator[Example]:
         yield example._replace(boxes=boxes, picture=levels(window))
 
 
-def corrupted(images: Picture, labels: NDArray[np.integer]) -> Iterator[Example]:
-    """Digits of MNIST in pictures, black on white and eight times as large: plain, and with each
-    corruption.
+def corrupted(images: Picture, labels: NDArray[np.integer], name: str) -> Iterator[Example]:
+    """Digits of MNIST in pictures, black on white and eight times as large, with a corruption, or
+    "plain".
     """
-    for name in ("plain", *CORRUPTIONS):
-        made = images if name == "plain" else corrupt(images, name)
-        for image, label, original in zip(made, labels, images, strict=True):
-            large = np.kron(255 - image, np.ones((8, 8), np.uint8))
-            box = box_of(np.kron(original / 255, np.ones((8, 8))).astype(np.float32), 0, 0)
-            yield Example(name, (int(label),), (box,), large)
+    made = images if name == "plain" else corrupt(images, name)
+    for image, label, original in zip(made, labels, images, strict=True):
+        large = np.kron(255 - image, np.ones((8, 8), np.uint8))
+        box = box_of(np.kron(original / 255, np.ones((8, 8))).astype(np.float32), 0, 0)
+        yield Example(name, (int(label),), (box,), large)
 
 
-def _font_writer(font: Path) -> Writer:
+def font_writer(font: Path) -> Writer:
     large = ImageFont.truetype(str(font), 200)
     _, top, _, bottom = large.getbbox("0", anchor="ls")
 
@@ -173,14 +181,14 @@ def _font_writer(font: Path) -> Writer:
 def _line(kind: str, digits: Sequence[int], writer: Writer, rng: np.random.Generator) -> Example:
     """Digits on one baseline."""
     size = float(np.exp(rng.uniform(np.log(32), np.log(110))))
-    ink, boxes, _ = _written(digits, writer, size, rng)
+    ink, boxes, _ = written_line(digits, writer, size, rng)
     before, after = (size * rng.uniform(0.5, 1.1, (2, 2))).astype(int)
     ink = np.pad(ink, ((before[0], after[0]), (before[1], after[1])))
     boxes = [(x + before[1], y + before[0], width, height) for x, y, width, height in boxes]
     return Example(kind, tuple(digits), tuple(boxes), levels(PAPER - (PAPER - INK) * ink))
 
 
-def _written(
+def written_line(
     digits: Sequence[int], writer: Writer, size: float, rng: np.random.Generator
 ) -> tuple[Ink, list[Box], int]:
     """Coverage with ink of a line, the box of each digit, and the row of the baseline."""
@@ -219,7 +227,7 @@ def _page_on_a_table(writer: Writer, rng: np.random.Generator) -> Example:
         (rng.integers(10, size=n).tolist(), int(size * rng.uniform(0, 1)))
         for n in rng.integers(3, 7, size=rng.integers(2, 5))
     ]
-    drawn = [(_written(digits, writer, size, rng), indent) for digits, indent in written]
+    drawn = [(written_line(digits, writer, size, rng), indent) for digits, indent in written]
     width = max(line.shape[1] + indent for (line, _, _), indent in drawn) + 2 * margin
     height = int(2 * margin + pitch * len(drawn) + size)
     ink, boxes = np.zeros((height, width), np.float32), []
