@@ -21,6 +21,7 @@ fonts and digits; methods are chosen with these.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import re
 import time
@@ -46,7 +47,7 @@ from mnist_pipeline import read
 from mnist_pipeline.data.corruptions import CORRUPTIONS
 from mnist_pipeline.data.datasets import DigitSet, load_digits
 from mnist_pipeline.handwriting import pictures, recognizer
-from mnist_pipeline.handwriting.pictures import Page, find_digits
+from mnist_pipeline.handwriting.pictures import Page
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
 
 SEED = 2_026
@@ -324,7 +325,7 @@ def _score(kind: str, examples: list[Example]) -> Score:
 
 
 def _score_of(example: Example, page: Page, readings: list[Reading]) -> Score:
-    unread = getattr(page, "unread", ())
+    unread = page.warnings
     score = Score(1, len(example.digits), unread=int(len(unread) > 0))
     is_certain = not unread and not any(reading.recognition.is_doubtful for reading in readings)
     claimed = set()
@@ -347,14 +348,13 @@ def _score_of(example: Example, page: Page, readings: list[Reading]) -> Score:
         place not in claimed and not reading.recognition.is_doubtful
         for place, reading in enumerate(readings)
     )
-    if not readings and not unread and "too small" not in _headline(page, readings):
+    if not readings and not unread:
         score.nothing = len(example.digits)
     return score
 
 
 def _headline(page: Page, readings: list[Reading]) -> str:
-    unread = [page.unread] if hasattr(page, "unread") else []
-    return recognizer.headline(readings, RECOGNIZER.known, *unread)
+    return recognizer.headline(readings, RECOGNIZER.known, page.warnings)
 
 
 def _holds_middle(own: Box, box: Box) -> bool:
@@ -408,10 +408,11 @@ def _read(examples: list[Example]) -> list[tuple[Page, list[Reading]]]:
 
 
 def _page(picture: Picture) -> Page:
-    if hasattr(pictures, "page_of"):
+    if picture.ndim == 2:
         return pictures.page_of(picture)
-    grey = np.asarray(Image.fromarray(picture).convert("L"))
-    return Page(grey, find_digits(grey))
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, "PNG", compress_level=1)
+    return pictures.page(content.getvalue())
 
 
 def main() -> None:
