@@ -13,6 +13,7 @@ from mnist_pipeline.handwriting.scan import Box, Glyph, Mask, Owner, Scan
 MAX_FINDINGS = 256
 SMALLEST = 6  # pixels, the larger side of a digit
 ROW_GAP = 2.5  # between shapes of a row, as a share of their height
+LOWEST = 0.22  # height of a digit in a row of small ones, as a share of the typical size
 ALIKE = 2.0  # ratio of the heights in a row of small digits, at most
 
 
@@ -25,9 +26,14 @@ def find_digits(scan: Scan) -> Scan:
     groups, typical = _grouped(scan.strokes, scan.cells)
     shapes = [shape for shape in groups if shape.width < 6 * shape.height]  # others are dashes
     smallest = max(SMALLEST, 0.3 * typical, 0.012 * max(scan.strokes.shape))
-    digits = [shape for shape in shapes if max(shape.width, shape.height) >= smallest]
-    small = [shape for shape in shapes if SMALLEST <= max(shape.width, shape.height) < smallest]
-    unread = [row for row in _rows(small) if len(row) > 1 or not digits]
+    low, high = max(SMALLEST, LOWEST * typical), max(smallest, 0.5 * typical)
+    small = [shape for shape in shapes if low <= shape.height < high]
+    rows = [(row, _around(row)) for row in _rows(small)]
+    is_alone = len(small) == len(shapes)
+    unread = [row for row, (_, _, width, height) in rows if is_alone or width > 1.5 * height]
+    in_rows = {shape.labels[0] for row in unread for shape in row}
+    large = [shape for shape in shapes if _size(shape) >= smallest]
+    digits = [shape for shape in large if shape.labels[0] not in in_rows]
     unread += [[shape] for shape in digits[MAX_FINDINGS:]]
     lines = _lines(digits[:MAX_FINDINGS])
     owner = np.full(len(scan.cells) + 1, Owner.SPECK)
@@ -52,6 +58,10 @@ def _rows(shapes: list[Glyph]) -> Iterator[list[Glyph]]:
                 row = []
             row.append(shape)
         yield row
+
+
+def _size(shape: Glyph) -> int:
+    return max(shape.width, shape.height)
 
 
 def _around(shapes: list[Glyph]) -> Box:

@@ -6,6 +6,7 @@ command can answer at once.
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -478,10 +479,18 @@ def _judged_together(readings: list[Reading]) -> list[Reading]:
 
 
 def _without_specks(readings: list[Reading]) -> list[Reading]:
-    """Drop shapes much smaller than the largest, as noise is, unless most look like digits."""
+    """Drop shapes much smaller than the largest, as noise is, unless most look like digits, or they
+    have a line to themselves.
+    """
     limit = SPECK * max((max(reading.box[2:]) for reading in readings), default=0)
     specks = [reading for reading in readings if max(reading.box[2:]) < limit]
     num_digits = sum(reading.recognition.looks_like_digit for reading in specks)
     if 2 * num_digits > len(specks):
         return readings
-    return [reading for reading in readings if max(reading.box[2:]) >= limit]
+    counts = Counter(reading.line for reading in specks)
+    large = {reading.line for reading in readings if max(reading.box[2:]) >= limit}
+    return [
+        reading
+        for reading in readings
+        if max(reading.box[2:]) >= limit or (counts[reading.line] > 1 and reading.line not in large)
+    ]
