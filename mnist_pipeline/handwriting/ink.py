@@ -17,19 +17,24 @@ from mnist_pipeline.handwriting.measures import (
 from mnist_pipeline.handwriting.scan import Mask, Scan
 
 FAINTEST_INK = 0.1  # the faintest stroke absorbs this share of the paper's light
-DARKEST_PAPER = 0.35  # share of full brightness; below it, contrast is not amplified further
+DARKEST_PAPER = 0.2  # share of full brightness; below it, contrast is not amplified further
 # Share of the variance that two levels explain, in a picture of ink and paper only.
 TWO_LEVELS = 0.8
 EDGE = 0.04  # width of a picture's edge, as a share of its smaller side; a frame is thinner
+STEP = 0.2  # least change of the light at the edge of a shadow, within two coarse pixels
+STEP_WIDTH = 4  # coarse pixels on both sides of such an edge
 COARSE_SIDE = 256  # the paper is estimated on a picture of at most this many pixels per side
 
 
-def find_ink(scan: Scan) -> Scan:
-    """Estimate the light of the paper by a grey closing, and divide it out."""
+def find_ink(scan: Scan, *, inverted: bool = False) -> Scan:
+    """Estimate the light of the paper by a grey closing, and divide it out.
+
+    `inverted` takes what looks like paper for ink.
+    """
     grey = scan.grey
     light = grey / 255
     coarse = reduced(light, max(1, round(max(grey.shape) / COARSE_SIDE)))
-    if not _ink_is_dark(coarse):
+    if _ink_is_dark(coarse) == inverted:
         light, coarse = 1 - light, 1 - coarse
     # The window must be wider than the widest stroke, and no wider than necessary, so that it
     # follows shadows.
@@ -40,6 +45,13 @@ def find_ink(scan: Scan) -> Scan:
         width = stroke_width(scipy.ndimage.distance_transform_edt(strokes)[strokes])
         window = min(window, max(5, round(4 * width) + 3))
     paper = resized(_paper(coarse, window), grey.shape)
+    step = _steps(_closing(coarse, window))
+    if step.any():
+        factor = -(-max(grey.shape) // max(coarse.shape))
+        near = resized(step.astype(np.float32), grey.shape) > 0
+        closed = _closing(light, factor * window)
+        closed *= 1 - np.median(_contrast(closed, light)[near])
+        paper = np.where(near, closed, paper)
     ink = _contrast(paper, light)
     return replace(scan, ink=ink - np.median(ink[::4, ::4]), light=paper)
 
@@ -56,6 +68,18 @@ def _paper(grey: Grey, window: int) -> Grey:
     share = scipy.ndimage.gaussian_filter(blank.astype(np.float32), 1.5)
     light = scipy.ndimage.gaussian_filter(np.where(blank, grey, 0), 1.5)
     return np.where(share > 0.05, light / np.maximum(share, 0.05), closed * (1 - middle))
+
+
+def _steps(light: Grey) -> Mask:
+    """The surroundings of the sharp edges of shadows.
+
+    There the mean over coarse pixels would be too light on one side and too dark on the other. The
+    closing of fine pixels keeps an edge where it is.
+    """
+    lightest = scipy.ndimage.maximum_filter(light, 3)
+    darkest = scipy.ndimage.minimum_filter(light, 3)
+    is_step = lightest - darkest > STEP * np.maximum(lightest, DARKEST_PAPER)
+    return np.asarray(scipy.ndimage.binary_dilation(is_step, np.ones((3, 3), bool), STEP_WIDTH))
 
 
 def _ink_is_dark(grey: Grey) -> bool:

@@ -10,7 +10,7 @@ from PIL import Image
 from mnist_pipeline.data.conversion import extent
 from mnist_pipeline.data.decoding import Grey
 from mnist_pipeline.handwriting.measures import otsu_threshold
-from mnist_pipeline.handwriting.scan import Mask, Scan
+from mnist_pipeline.handwriting.scan import Mask, Owner, Scan
 
 COARSE_SIDE = 192  # the paper is searched on a picture of at most this many pixels per side
 SMALLEST_SIDE = 24  # a coarse picture with a smaller side has too few pixels for a search
@@ -112,6 +112,8 @@ def _cut_out(grey: Grey, inner: Mask, light: Grey, factor: int) -> Scan:
         levels = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
         return levels[: grey.shape[0], : grey.shape[1]]
 
-    picture = np.where(enlarged(inner) > 0.5, grey, enlarged(light)).astype(np.float32)
+    is_paper = enlarged(inner) > 0.5
+    picture = np.where(is_paper, grey, enlarged(light)).astype(np.float32)
     left, top, width, height = (factor * length for length in extent(inner))
-    return Scan(picture[top : top + height, left : left + width], left, top)
+    part = slice(top, top + height), slice(left, left + width)
+    return Scan(picture[part], left, top).claimed(~is_paper[part] * Owner.TABLE)

@@ -23,11 +23,13 @@ from mnist_pipeline.handwriting.measures import reduced
 from mnist_pipeline.handwriting.mnist_form import image_of
 from mnist_pipeline.handwriting.paper import find_paper
 from mnist_pipeline.handwriting.ruling import remove_frames, remove_ruling
-from mnist_pipeline.handwriting.scan import Box, Scan
+from mnist_pipeline.handwriting.scan import Box, Glyph, Owner, Scan
 from mnist_pipeline.handwriting.strokes import find_strokes
 
 WORKING_PIXELS = 2_000_000  # larger pictures are reduced to this size before strokes are searched
 MAX_ROWS = 20  # of small shapes, which are searched again
+SAME_KIND = np.log((2, 1.5))  # ratios of height and ink between digits of the same kind
+INK_ON_PLATE = 0.4  # least share of the light that ink absorbs on a plate on a wall
 STEEPEST = 0.2  # slope of a line of digits
 
 
@@ -138,18 +140,56 @@ def _search(picture: NDArray[np.uint8] | Grey) -> tuple[list[Found], list[Box]]:
     """The digits of a picture, and ink that may be small digits, in reading order."""
     factor = int(np.ceil(np.sqrt(picture.size / WORKING_PIXELS)))
     whole = Scan(reduced(picture, factor))
+    paper = find_paper(whole)
+    scan = _read(whole if paper is None else paper)
+    if paper is not None:
+        everything = _read(whole)
+        if not scan.lines or _goes_on(scan, everything):
+            scan = everything
+    if not scan.lines:
+        plate = _read(whole, inverted=True)
+        inks = [_looks(glyph, plate)[1] for glyph in itertools.chain(*plate.lines)]
+        if inks and np.median(inks) > INK_ON_PLATE:
+            scan = plate
     found: list[Found] = []
-    for scan in filter(None, (find_paper(whole), whole)):
-        scan = digits.find_digits(find_strokes(remove_ruling(remove_frames(find_ink(scan)))))
-        place = functools.partial(_placed, scan=scan, factor=factor, shape=picture.shape)
-        for number, line in enumerate(scan.lines, 1):
-            for glyph in line:
-                image = image_of(glyph, scan)
-                if image is not None:
-                    found.append(Found(place(glyph[1:]), image, number))
-        if found:
-            break
+    place = functools.partial(_placed, scan=scan, factor=factor, shape=picture.shape)
+    for number, line in enumerate(scan.lines, 1):
+        for glyph in line:
+            image = image_of(glyph, scan)
+            if image is not None:
+                found.append(Found(place(glyph[1:]), image, number))
     return found, [place(box) for box in scan.unread]
+
+
+def _read(scan: Scan, *, inverted: bool = False) -> Scan:
+    scan = remove_ruling(remove_frames(find_ink(scan, inverted=inverted)))
+    return digits.find_digits(find_strokes(scan))
+
+
+def _goes_on(paper: Scan, whole: Scan) -> bool:
+    """Whether digits of the same kind stand beside the paper.
+
+    Then it is not paper on a table, but the part of a paper that no shadow covers.
+    """
+    beside: list[tuple[float, float]] = []
+    on_paper: list[tuple[float, float]] = []
+    for glyph in itertools.chain(*whole.lines):
+        column, row = map(int, np.subtract(_middle(glyph[1:]), (paper.left, paper.top)))
+        rows, columns = paper.grey.shape
+        is_inside = 0 <= row < rows and 0 <= column < columns
+        is_beside = not is_inside or paper.owners[row, column] == Owner.TABLE
+        (beside if is_beside else on_paper).append(_looks(glyph, whole))
+    if not beside or not on_paper:
+        return False
+    ratios = np.abs(np.log(beside) - np.log(np.median(on_paper, axis=0)))
+    return bool((ratios < SAME_KIND).all(axis=1).mean() > 0.5)
+
+
+def _looks(glyph: Glyph, scan: Scan) -> tuple[float, float]:
+    """The height of a digit, and the ink of its strokes."""
+    box = slice(glyph.y, glyph.y + glyph.height), slice(glyph.x, glyph.x + glyph.width)
+    own = np.isin(scan.strokes[box], glyph.labels)
+    return glyph.height, max(float(np.median(scan.ink[box][own])), 0.01)
 
 
 def _closer(picture: NDArray[np.uint8] | Grey, box: Box) -> list[Found]:

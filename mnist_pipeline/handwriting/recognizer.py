@@ -54,6 +54,7 @@ OF_DATA_SET = ("class_names", "noun", "handwritten", "whole_pictures", "color", 
 SOFT_EDGE = 3  # pixels of paler ink around a digit
 SHOWN = (50, 80, 90, 95, 98, 99, 99.5, 99.9)  # percentiles of the novelty, to people
 SPECK = 0.35  # share of the size of the largest finding in a picture
+MOST_SPECKS = 3  # per larger finding; a picture with more is noisy
 
 
 @dataclass(frozen=True)
@@ -479,18 +480,21 @@ def _judged_together(readings: list[Reading]) -> list[Reading]:
 
 
 def _without_specks(readings: list[Reading]) -> list[Reading]:
-    """Drop shapes much smaller than the largest, as noise is, unless most look like digits, or they
-    have a line to themselves.
+    """Drop shapes much smaller than the largest, as noise is, unless most look like digits, or a
+    few have a line to themselves.
     """
     limit = SPECK * max((max(reading.box[2:]) for reading in readings), default=0)
     specks = [reading for reading in readings if max(reading.box[2:]) < limit]
+    large = [reading for reading in readings if max(reading.box[2:]) >= limit]
     num_digits = sum(reading.recognition.looks_like_digit for reading in specks)
     if 2 * num_digits > len(specks):
         return readings
-    counts = Counter(reading.line for reading in specks)
-    large = {reading.line for reading in readings if max(reading.box[2:]) >= limit}
+    lines = Counter(reading.line for reading in specks)
+    for reading in large:
+        del lines[reading.line]
+    are_few = len(specks) <= MOST_SPECKS * len(large)
     return [
         reading
         for reading in readings
-        if max(reading.box[2:]) >= limit or (counts[reading.line] > 1 and reading.line not in large)
+        if max(reading.box[2:]) >= limit or (are_few and lines[reading.line] > 1)
     ]
