@@ -1,4 +1,8 @@
-"""Measure the sections and print their tables: `python -m benchmarks [--only NAME …]`."""
+"""Measure the sections and write their tables into docs/benchmarks.md.
+
+`python -m benchmarks` measures all sections that take a few minutes at most, and `python -m
+benchmarks --only NAME` one of them. The tables of a section that fails stay as they were.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import sys
 import time
 import traceback
 
-from benchmarks import environment
+from benchmarks import environment, results
 from benchmarks.bench import Bench, BenchmarkError
 
 # Torch's threads are loaded late, because they would disturb the sections before.
@@ -17,7 +21,7 @@ BY_REQUEST = ("recognition", "pictures", "labels", "limits")  # each takes minut
 
 
 def main() -> int:
-    """Print progress while the sections run, and all tables at the end."""
+    """Print progress, and write the tables of a section as soon as it is measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "--only",
@@ -32,25 +36,25 @@ def main() -> int:
     except BenchmarkError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
-    tables = []
+    print(environment.libraries())
     failed = []
     for name in arguments.only or SECTIONS:
         bench.say(name)
         watch = environment.OthersWatch()
         try:
-            measured = importlib.import_module(f"benchmarks.{name}").measure(bench)
+            section = importlib.import_module(f"benchmarks.{name}")
+            measured = section.measure(bench)
+            tables = measured if isinstance(measured, list) else [measured]
+            origin = environment.origin() + watch.warning()
+            block = results.block(section.__doc__, origin, tables)
+            results.write(name, block)
         except Exception:  # the other sections still run
             traceback.print_exc()
             failed.append(name)
-            continue
-        warning = watch.warning()
-        tables += measured if isinstance(measured, list) else [measured]
-        if warning:
-            tables[-1].notes.append(warning)
+        else:
+            print(f"\n{block}\n")
     minutes = (time.perf_counter() - bench.started) / 60
-    print(f"\n{environment.describe()}\n")
-    print("\n".join(table.markdown() for table in tables))
-    print(f"Measured in {minutes:.0f} minutes.")
+    print(f"Measured in {minutes:.0f} minutes; the tables are in docs/benchmarks.md.")
     if failed:
         print(f"benchmarks: failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

@@ -9,6 +9,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from llvmlite import binding  # type: ignore[import-untyped]  # it ships no types
+
 from benchmarks.bench import ROOT, BenchmarkError
 from mnist_pipeline.utils import machine
 
@@ -17,6 +19,14 @@ LIBRARIES = ("dagster", "faiss-cpu", "numba", "numpy", "scikit-learn", "scipy", 
 COMPARED = {"faiss": "faiss-cpu", "sklearn": "scikit-learn", "threadpoolctl": "threadpoolctl"}
 # Both choose the kernels of OpenBLAS, for the other libraries too.
 MUST_BE_UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+EXCEPT = ":(exclude)docs/benchmarks.md"
+# Of a processor, by LLVM's names.
+INSTRUCTIONS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512bf16": "bfloat16",
+    "amx-bf16": "AMX",
+}
 QUIET = 0.1  # cores that other programs may use before a warning
 
 
@@ -33,17 +43,39 @@ def require() -> None:
         )
 
 
-def describe() -> str:
-    """The commit, the machine and the libraries in two lines."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"]
-    described = subprocess.run(command, capture_output=True, text=True, check=False)
-    commit = described.stdout.strip() or "unknown"
-    memory = machine.memory_bytes() / 1e9
-    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    return (
-        f"Commit {commit}, {time.strftime('%Y-%m-%d')}, {machine.processor()}, "
-        f"{machine.num_cores()} cores, {memory:.0f} GB\n{libraries}"
-    )
+def libraries() -> str:
+    """The versions of the libraries."""
+    return ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+
+
+def origin() -> str:
+    """The commit, the day and the processor, in one line."""
+    today = time.strftime("%Y-%m-%d")
+    cores = f"{machine.num_cores()} cores with {instructions()}"
+    return f"Commit {commit(ROOT)} on {today}, {machine.processor()}, {cores}."
+
+
+def commit(root: Path) -> str:
+    """The commit of a checkout, with "+" if a file differs from it.
+
+    The page with the results does not count: writing it must not change the commit of the next
+    section.
+    """
+    name = _git(root, "rev-parse", "--short", "HEAD")
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", EXCEPT)
+    return f"{name or 'unknown'}{'+' if changed else ''}"
+
+
+def instructions() -> str:
+    """The vectors of the processor, and whether it multiplies bfloat16 natively."""
+    features = binding.get_host_cpu_features()
+    found = [title for feature, title in INSTRUCTIONS.items() if features.get(feature)]
+    return ", ".join(found) or "other vectors"
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 class OthersWatch:
@@ -58,7 +90,7 @@ class OthersWatch:
         cores = (_others_seconds() - self._others) / (time.perf_counter() - self._start)
         if cores <= QUIET:
             return ""
-        return f"WARNING: other programs used {cores:.1f} cores; repeat on an idle machine"
+        return f" WARNING: other programs used {cores:.1f} cores; repeat on an idle machine."
 
 
 def _others_seconds() -> float:

@@ -1,9 +1,8 @@
-"""The report's answers to all 10,000 test digits in the browser, their doubt, and the time of an
-answer.
+"""The report's answers to all 10,000 test digits in headless Chromium, compared with the answers of
+the run that made it; and 200 drawings of each kind, compared with `predict`.
 
-The answers of the page are compared with the answers of the run that made it. A script draws 200
-digits, and as many letters, scribbles, pairs of digits and symbols, in headless Chromium. The page
-and `predict` convert and doubt each drawing, and the images of digits and the doubts are compared.
+A script draws digits, letters, scribbles, pairs of digits and symbols. The page and `predict`
+convert and doubt each drawing, and the images of digits and the doubts are compared.
 """
 
 from __future__ import annotations
@@ -35,16 +34,19 @@ KINDS = {
 }
 
 
-def measure(bench: Bench) -> Table:
-    """A row per model."""
+def measure(bench: Bench) -> list[Table]:
+    """A row per model, and a row per kind of drawing."""
     ensure_run(bench)
     return compare(bench, bench.storage)
 
 
-def compare(bench: Bench, storage: Path) -> Table:
+def compare(bench: Bench, storage: Path) -> list[Table]:
     """The page and the predictions of a storage."""
     header = ("", "same label", "largest difference of a probability")
-    table = Table("The models in the page of the report", header)
+    table = Table("The answers to the test digits", header)
+    doubted = Table(
+        f"Drawings in doubt, of {NUM_DRAWN} each", ("", "`predict`", "the page", "both")
+    )
     with launch_browser() as browser:
         page = browser.new_page()
         page.goto((storage / "report" / "index.html").as_uri())
@@ -84,11 +86,9 @@ def compare(bench: Bench, storage: Path) -> Table:
             for drawing, readings in zip(drawings, read)
         ]
         by_page, by_predict = np.sum(doubts, axis=0)
-        table.notes.append(
-            f"Of {len(drawings)} {kind}, `predict` doubts {by_predict}, and the page {by_page}; "
-            f"{np.sum(np.all(doubts, axis=1))} are doubted by both."
-        )
-    return table
+        by_both = np.sum(np.all(doubts, axis=1))
+        doubted.rows.append((kind, *map(str, (by_predict, by_page, by_both))))
+    return [table, doubted]
 
 
 def _written(name: str, rng: np.random.Generator) -> list[np.ndarray]:

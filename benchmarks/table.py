@@ -18,11 +18,11 @@ class Table:
     rows: list[Sequence[str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def markdown(self) -> str:
-        """The table as docs/benchmarks.md shows it."""
+    def markdown(self, *, titled: bool) -> str:
+        """The table as docs/benchmarks.md shows it, below its title if it is `titled`."""
         lines = [self.header, ["---"] * len(self.header), *self.rows]
         table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-        return "\n\n".join([f"### {self.title}", table, *self.notes]) + "\n"
+        return "\n\n".join([*([f"### {self.title}"] if titled else []), table, *self.notes])
 
 
 def seconds(value: float) -> str:
@@ -42,6 +42,12 @@ def with_range(values: Iterable[float], form: Callable[[float], str]) -> str:
     values = list(values)
     middle = form(statistics.median(values))
     return f"{middle} ({form(min(values))} – {form(max(values))})" if len(values) > 1 else middle
+
+
+def mean_with_range(accuracies: Sequence[float]) -> str:
+    """The mean of the accuracies of several seeds, with the lowest and the highest."""
+    mean = sum(accuracies) / len(accuracies)
+    return f"{mean:.2%} ({min(accuracies):.2%} – {max(accuracies):.2%})"
 
 
 def share(successes: int, total: int) -> str:
