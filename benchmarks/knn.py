@@ -1,13 +1,17 @@
 """Exact 3 nearest neighbours of 10,000 digits: 3 rounds against scikit-learn and faiss.
 
-Each side fits and searches in every round, and starts with the type of numbers that it prefers.
-faiss runs in a process of its own, `python -m benchmarks.knn DIRECTORY`, where its OpenBLAS uses
-the fastest of its kernels. The notebook used SciPy's k-d tree; its time is extrapolated from 40
-queries.
+Each side fits and searches in every round, and starts with the type of numbers that it prefers. On
+a processor with AVX-512, everything is measured once more with AVX2 only, as on older processors.
+All of that happens in a process of its own, `python -m benchmarks.knn`, because libraries choose
+their instructions when they load. faiss has a further process, `python -m benchmarks.knn
+DIRECTORY`, where its OpenBLAS uses the fastest of its kernels. The notebook used SciPy's k-d tree;
+its time is extrapolated from 40 queries.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from llvmlite import binding  # type: ignore[import-untyped]  # it ships no types
 
 from benchmarks.bench import ROOT, Bench, BenchmarkError, rows, run_module
 from benchmarks.table import Table, seconds, times, with_range
@@ -34,17 +39,33 @@ OURS = "this project"
 SKLEARN = "scikit-learn, brute force"
 FAISS = "faiss IndexFlatL2"
 TREE = "SciPy k-d tree"
-CORE_TYPES = ("Haswell", "Zen", "SkylakeX")  # kernels of faiss's OpenBLAS
+HEADER = (
+    "",
+    "fit",
+    "search",
+    "this project is faster by, fit and search",
+    "same neighbours",
+)
+# The instructions of Numba, of the OpenBLAS of NumPy and of SciPy, and of faiss.
+AVX2_ONLY = {
+    "NUMBA_CPU_NAME": "haswell",
+    "NUMBA_CPU_FEATURES": "",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "FAISS_SIMD_LEVEL": "AVX2",
+}
+RESTRICTED = AVX2_ONLY.items() <= os.environ.items()
+# Kernels of faiss's OpenBLAS.
+CORE_TYPES = ("Haswell", "Zen") if RESTRICTED else ("Haswell", "Zen", "SkylakeX")
 CORE_TYPE_QUERIES = 1_000  # to find the fastest of them
 
 
 class Ours:
     """The search of this package."""
 
-    def __init__(self, train: np.ndarray, test: np.ndarray) -> None:
+    def __init__(self, train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> None:
         self._train = train
+        self._labels = labels
         self._test = test
-        self._labels = np.zeros(len(train), np.uint8)
 
     def fit(self) -> None:
         """Fit to all points."""
@@ -53,6 +74,10 @@ class Ours:
     def search(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Squared distances and indices of the neighbours of the first queries."""
         return self._model.kneighbors(self._test[:count])
+
+    def predict(self) -> np.ndarray:
+        """The label of each query."""
+        return self._model.predict(self._test)
 
 
 class ScikitLearn:
@@ -112,10 +137,35 @@ class Faiss:
             raise BenchmarkError(f"faiss failed with OPENBLAS_CORETYPE={self.core_type}")
 
 
-def measure(bench: Bench) -> Table:
+def measure(bench: Bench) -> list[Table]:
+    """A table with all instructions of the processor, and a table with AVX2 only."""
+    native = Table("With all instructions of the processor", HEADER, *_in_fresh_process({}))
+    if not binding.get_host_cpu_features().get("avx512f"):
+        return [native]
+    restricted = Table("With AVX2 only", HEADER, *_in_fresh_process(AVX2_ONLY))
+    return [native, restricted]
+
+
+def _in_fresh_process(variables: dict[str, str]) -> tuple[list[list[str]], list[str]]:
+    """The rows and notes that a process with these environment variables measures."""
+    done = subprocess.run(
+        run_module("benchmarks.knn"),
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BenchmarkError(f"the search ended with exit code {done.returncode}, see above")
+    rows, notes = json.loads(done.stdout)
+    return rows, notes
+
+
+def compare(bench: Bench) -> tuple[list[tuple[str, ...]], list[str]]:
     """Compare times of fit and search, and check the neighbours by their definition."""
     train, test = rows(bench.train), rows(bench.test)
-    ours, sklearn = Ours(train, test), ScikitLearn(train, test)
+    ours, sklearn = Ours(train, bench.train.labels, test), ScikitLearn(train, test)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         np.save(directory / "points.npy", train)
@@ -135,29 +185,36 @@ def measure(bench: Bench) -> Table:
     same = {OURS: _same_as_definition(train, test[:count], distances[:count], indices[:count])}
     for name, theirs in neighbors.items():
         same[name] = _same_distances(distances, squared_distances(train, test, theirs))
-    table = Table(
-        "Exact 3 nearest neighbours, 10,000 queries among 60,000",
-        ("", "fit", "search", "this project searches faster by", "same neighbours"),
-        [(name, *_times(rounds, name), f"{same[name]:.2%}") for name in sides],
-    )
-    table.rows.append(_tree_row(bench, train, test, distances, rounds.median(OURS)))
-    table.notes.append(
+    table = [(name, *_times(rounds, name), f"{same[name]:.2%}") for name in sides]
+    if not RESTRICTED:
+        whole = rounds.median(f"{OURS}, fit") + rounds.median(OURS)
+        table.append(_tree_row(bench, train, test, distances, whole))
+    accuracy = np.mean(ours.predict() == bench.test.labels)
+    note = (
         f"This project is compared with the definition on {count:,} queries, with ties by index. "
         "The others are compared with this project, and may choose among points at the same "
-        f"distance. faiss was fastest with the {faiss.core_type} kernels of its OpenBLAS."
+        f"distance. faiss was fastest with the {faiss.core_type} kernels of its OpenBLAS. The vote "
+        f"of the {K} neighbours reads {accuracy:.2%} of the test digits."
     )
-    return table
+    return table, [note]
 
 
 def _times(rounds: Rounds, name: str) -> tuple[str, str, str]:
-    faster = "" if name == OURS else with_range(rounds.ratios(name, OURS), times)
+    """Seconds of the fit and of the search, and how many times as long both take as ours."""
+    wholes = {
+        side: np.add(rounds.seconds[f"{side}, fit"], rounds.seconds[side]) for side in (name, OURS)
+    }
+    faster = "" if name == OURS else with_range(wholes[name] / wholes[OURS], times)
     return seconds(rounds.median(f"{name}, fit")), seconds(rounds.median(name)), faster
 
 
 def _tree_row(
     bench: Bench, train: np.ndarray, test: np.ndarray, distances: np.ndarray, ours: float
 ) -> tuple[str, str, str, str, str]:
-    """SciPy's k-d tree on evenly spread queries; the time for all queries is extrapolated."""
+    """SciPy's k-d tree on evenly spread queries; the time for all queries is extrapolated.
+
+    `ours` are the seconds of this project's fit and search.
+    """
     from scipy.spatial import KDTree
 
     chosen = np.linspace(0, len(test) - 1, 40).astype(int)
@@ -170,7 +227,7 @@ def _tree_row(
         f"{TREE} (the notebook's)",
         seconds(build),
         f"{seconds(whole)}, extrapolated",
-        times(whole / ours),
+        times((build + whole) / ours),
         f"{same:.2%}",
     )
 
@@ -234,11 +291,10 @@ def _same_distances(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(np.mean((ours == theirs).all(axis=1)))
 
 
-def main() -> None:
+def search_with_faiss(directory: Path) -> None:
     """The process of faiss: per line of the input, fit or search; at the end, save neighbours."""
     import faiss
 
-    directory = Path(sys.argv[1])
     points = np.load(directory / "points.npy").astype(np.float32)
     queries = np.load(directory / "queries.npy").astype(np.float32)
     neighbors = np.empty(0)
@@ -250,6 +306,16 @@ def main() -> None:
             _, neighbors = index.search(queries[: int(command)], K)
         print("done", flush=True)
     np.save(directory / f"{os.environ['OPENBLAS_CORETYPE']}.npy", neighbors)
+
+
+def main() -> None:
+    """Compare, with progress on stderr, and print rows and notes as JSON; or search with faiss."""
+    if len(sys.argv) > 1:
+        search_with_faiss(Path(sys.argv[1]))
+        return
+    with contextlib.redirect_stdout(sys.stderr):
+        measured = compare(Bench.load())
+    print(json.dumps(measured))
 
 
 if __name__ == "__main__":
