@@ -17,7 +17,8 @@ from benchmarks.bench import Bench, BenchmarkError
 
 # Torch's threads are loaded late, because they would disturb the sections before.
 SECTIONS = ("knn", "pca", "softmax", "growth", "networks", "layers", "commands", "page")
-BY_REQUEST = ("recognition", "pictures", "labels", "limits")  # each takes minutes
+# Each takes minutes.
+BY_REQUEST = ("recognition", "pictures", "labels", "limits", "recipes", "data_sets")
 
 
 def main() -> int:

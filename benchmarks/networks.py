@@ -1,7 +1,9 @@
-"""The networks of the pipeline: mean test accuracy over 5 seeds, and the notebook's training.
+"""The networks of the pipeline: mean test accuracy over 5 seeds, and the notebook's training with
+one seed.
 
-A twelfth of the 60,000 images is held out. The notebook's training is its own loop on all of them,
-a single pass of its 5: a DataLoader of PIL images, float32, plain Adam. The recipes were chosen on
+A twelfth of the 60,000 images is held out. A network that this processor trains in bfloat16 is also
+trained in float32, as other processors do. The notebook's training is its own loop on all images, a
+single pass of its 5: a DataLoader of PIL images, float32, plain Adam. The recipes were chosen on
 training images that were held out. The test images only report.
 """
 
@@ -19,55 +21,60 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import ToTensor
 
 from benchmarks.bench import Bench
-from benchmarks.table import Table, seconds, with_range
+from benchmarks.table import Table, mean_with_range, seconds, with_range
 from benchmarks.timing import timed
 from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.data.held_out import held_out_size
-from mnist_pipeline.methods.networks import modules, training
+from mnist_pipeline.methods.networks import devices, modules, training
 
 NUM_SEEDS = 5
+HEADER = ("", "passes", "mean test accuracy", "training, median")
 NETWORKS: dict[str, Callable[[], nn.Module]] = {"cnn": modules.CNN, "mlp": modules.MLP}
 NOTEBOOK_BATCH = 64
 NOTEBOOK_RATES = {"cnn": 1e-3, "mlp": 5e-4}
 
 
 def measure(bench: Bench) -> Table:
-    """Two rows per network."""
-    table = Table("Networks", ("", "passes", "mean test accuracy", "training, median"))
-    for network in NETWORKS:
-        table.rows += [_row(bench, network), _notebook_row(bench, network)]
-    table.notes.append(
-        "Accuracies are on all 10,000 test images. The notebook's training was run with one seed."
-    )
+    """A row per network and precision, and a row per network of the notebook."""
+    table = Table("Networks", HEADER)
+    for network, construct in NETWORKS.items():
+        chosen = devices.choose_precision(construct(), devices.default_device(), "auto")
+        table.rows += [
+            trained_row(bench, network, "default", NUM_SEEDS, precision)
+            for precision in dict.fromkeys((chosen, "float32"))
+        ]
+        table.rows.append(_notebook_row(bench, network))
     return table
 
 
-def _row(bench: Bench, network: str) -> tuple[str, str, str, str]:
-    recipe = training.RECIPES[network]["default"]
+def trained_row(
+    bench: Bench, network: str, name: str, num_seeds: int, precision: str | None = None
+) -> tuple[str, str, str, str]:
+    """The trainings with a recipe, in the precision of the recipe or in another."""
+    recipe = training.named_recipe(network, name, **({"precision": precision} if precision else {}))
     held_out = held_out_size(bench.train.labels)
     walls = []
     accuracies = []
-    for seed in range(NUM_SEEDS):
+    for seed in range(num_seeds):
         model = training.build(NETWORKS[network], seed=seed)
         train = partial(training.train, model, *bench.train, recipe)
-        wall, _ = timed(partial(train, seed=seed, validation_size=held_out))
+        wall, history = timed(partial(train, seed=seed, validation_size=held_out))
         predicted = training.predict_probabilities(model, bench.test.images).argmax(axis=1)
         accuracy = float(np.mean(predicted == bench.test.labels))
-        bench.say(f"  {network.upper()}, seed {seed}: {accuracy:.2%} in {wall:.1f} s")
+        bench.say(f"  {network.upper()} {name}, seed {seed}: {accuracy:.2%} in {wall:.1f} s")
         walls.append(wall)
         accuracies.append(accuracy)
-    extremes = f"{min(accuracies):.2%} – {max(accuracies):.2%}"
-    mean = f"{np.mean(accuracies):.2%} ({extremes}, {NUM_SEEDS} seeds)"
+    title = f"{network.upper()}, recipe `{name.upper()}`, {history.precision}"
     passes = f"{recipe.whole_passes:.1f}"
-    return f"{network.upper()}, as the pipeline trains it", passes, mean, with_range(walls, seconds)
+    return title, passes, mean_with_range(accuracies), with_range(walls, seconds)
 
 
 def _notebook_row(bench: Bench, network: str) -> tuple[str, str, str, str]:
     loop = NotebookLoop(network, bench.train)
     elapsed = timed(loop.train_once)[0]
-    accuracy = f"{loop.accuracy(bench.test):.2%} (1 seed)"
+    accuracy = f"{loop.accuracy(bench.test):.2%}"
     bench.say(f"  the notebook's {network.upper()}: {accuracy} in {elapsed:.1f} s")
-    return f"{network.upper()}, the notebook's training", "1 of 5", accuracy, seconds(elapsed)
+    return f"{network.upper()}, the notebook's loop", "1 of 5", accuracy, seconds(elapsed)
 
 
 class PictureDataset(Dataset[tuple[Tensor, int]]):

@@ -1,0 +1,69 @@
+"""Whole runs on MNIST and Fashion-MNIST: mean accuracies over 3 seeds, and the mean errors on 2,000
+test digits with the corruptions of MNIST-C.
+
+This takes a quarter of an hour. Fashion-MNIST is read where `mnist-pipeline fetch fashion-mnist`
+writes it, or where Debian's package does.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.bench import DATA, Bench, BenchmarkError
+from benchmarks.commands import run_command
+from benchmarks.table import Table, mean_with_range
+
+NUM_SEEDS = 3
+NUM_DISTURBED = 2_000
+FASHION = (DATA / "fashion-mnist", Path("/usr/share/datasets/fashion-mnist"))
+ERRORS = {
+    "all fifteen corruptions": "corruption_error",
+    "the ten that resemble the training of the CNN": "like_training_error",
+    "the other five": "unlike_training_error",
+}
+
+
+def measure(bench: Bench) -> list[Table]:
+    """A row per data set, and a row per group of corruptions."""
+    fashion = next((path for path in FASHION if path.exists()), None)
+    if fashion is None:
+        raise BenchmarkError("Fashion-MNIST is absent; run mnist-pipeline fetch fashion-mnist")
+    reports = {"MNIST": _reports(bench, DATA), "Fashion-MNIST": _reports(bench, fashion)}
+    names = list(reports["MNIST"][0]["models"])
+    accuracies = Table("Test accuracy", ("", *names))
+    for title, documents in reports.items():
+        models = ([document["models"][name] for document in documents] for name in names)
+        cells = (mean_with_range([model["accuracy"] for model in column]) for column in models)
+        accuracies.rows.append((title, *cells))
+    errors = Table("Mean error on corrupted digits", ("", *names))
+    for title, key in ERRORS.items():
+        robust = [document["robustness"]["models"] for document in reports["MNIST"]]
+        cells = (mean_with_range([models[name][key] for models in robust]) for name in names)
+        errors.rows.append((title, *cells))
+    return [accuracies, errors]
+
+
+def _reports(bench: Bench, data: Path) -> list[dict[str, Any]]:
+    """The `report.json` of a run per seed."""
+    documents = []
+    for seed in range(NUM_SEEDS):
+        root = Path(bench.scratch.name, f"{data.name}, seed {seed}")
+        root.mkdir()
+        configuration = root / "run.yaml"
+        settings = {
+            "ops": {"robustness": {"config": {"num_images": NUM_DISTURBED}}},
+            "resources": {"seed": {"config": {"value": seed}}},
+        }
+        configuration.write_text(yaml.safe_dump(settings), encoding="utf-8")
+        variables = {"MNIST_PIPELINE_DATA": str(data)}
+        cost = run_command(
+            bench, root / "storage", "run", "--config", str(configuration), **variables
+        )
+        report = root / "storage" / "report" / "report.json"
+        documents.append(json.loads(report.read_text(encoding="utf-8")))
+        bench.say(f"  {data.name}, seed {seed}: {cost.wall:.0f} s")
+    return documents
