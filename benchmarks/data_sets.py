@@ -16,6 +16,7 @@ import yaml
 from benchmarks.bench import DATA, Bench, BenchmarkError
 from benchmarks.commands import run_command
 from benchmarks.table import Table, mean_with_range
+from mnist_pipeline.methods.table import MODELS
 
 NUM_SEEDS = 3
 NUM_DISTURBED = 2_000
@@ -33,18 +34,19 @@ def measure(bench: Bench) -> list[Table]:
     if fashion is None:
         raise BenchmarkError("Fashion-MNIST is absent; run mnist-pipeline fetch fashion-mnist")
     reports = {"MNIST": _reports(bench, DATA), "Fashion-MNIST": _reports(bench, fashion)}
-    names = list(reports["MNIST"][0]["models"])
-    accuracies = Table("Test accuracy", ("", *names))
+    header = ("", *(model.title for model in MODELS.values()))
+    accuracies = Table("Test accuracy", header)
     for title, documents in reports.items():
-        models = ([document["models"][name] for document in documents] for name in names)
-        cells = (mean_with_range([model["accuracy"] for model in column]) for column in models)
-        accuracies.rows.append((title, *cells))
-    errors = Table("Mean error on corrupted digits", ("", *names))
-    for title, key in ERRORS.items():
-        robust = [document["robustness"]["models"] for document in reports["MNIST"]]
-        cells = (mean_with_range([models[name][key] for models in robust]) for name in names)
-        errors.rows.append((title, *cells))
+        accuracies.rows.append(_row(title, [each["models"] for each in documents], "accuracy"))
+    errors = Table("Mean error on corrupted digits", header)
+    robust = [document["robustness"]["models"] for document in reports["MNIST"]]
+    errors.rows += [_row(title, robust, key) for title, key in ERRORS.items()]
     return [accuracies, errors]
+
+
+def _row(title: str, seeds: list[dict[str, Any]], key: str) -> tuple[str, ...]:
+    """The mean over the seeds, for each model."""
+    return title, *(mean_with_range([models[name][key] for models in seeds]) for name in MODELS)
 
 
 def _reports(bench: Bench, data: Path) -> list[dict[str, Any]]:

@@ -46,8 +46,9 @@ def with_range(values: Iterable[float], form: Callable[[float], str]) -> str:
 
 def mean_with_range(accuracies: Sequence[float]) -> str:
     """The mean of the accuracies of several seeds, with the lowest and the highest."""
-    mean = sum(accuracies) / len(accuracies)
-    return f"{mean:.2%} ({min(accuracies):.2%} – {max(accuracies):.2%})"
+    mean = f"{sum(accuracies) / len(accuracies):.2%}"
+    low, high = min(accuracies), max(accuracies)
+    return mean if low == high else f"{mean} ({low:.2%} – {high:.2%})"
 
 
 def share(successes: int, total: int) -> str:
