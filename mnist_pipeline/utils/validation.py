@@ -9,5 +9,7 @@ def first_problem(error: ValidationError) -> str:
     """The first value that is refused, in one line: its field, the value, and what is allowed."""
     problem = error.errors()[0]
     place = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "missing":
+        return f"{place} is missing"
     allowed = problem["msg"].replace("Input should", "it must")
     return f"{place} is {shortened(repr(problem['input']))}; {allowed}"

@@ -73,7 +73,7 @@ def test_the_key_of_a_trial_is_a_file_name_and_tells_it_from_other_trials() -> N
             "- {model: knn, size: 100}\n- {model: knn, size: 100, learning_rate: 1}",
             "grid 2: learning_rate",
         ),
-        ("- {model: knn}", "grid 1: size"),
+        ("- {model: knn}", "grid 1: size is missing"),
         ("- {model: knn, size: []}", "0 trials"),
         ("- {model: knn, size: 9}", "grid 1: size"),
         ("- {model: knn, size: 100, num_neighbors: [1, 1001]}", "grid 1: num_neighbors"),
