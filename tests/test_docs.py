@@ -74,6 +74,18 @@ def test_every_page_and_picture_of_the_docs_is_linked() -> None:
     assert not files - linked
 
 
+def test_the_contents_have_the_groups_and_pages_of_the_list_and_each_page_names_the_next() -> None:
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    _, _, shown = index.partition("## All pages")
+    trees = re.findall(r":caption: (\w+)\n(.*?)```", shown, re.DOTALL)
+    groups = re.findall(r"^\*\*(\w+)\*\*\n\n(.*?)\n\n", shown, re.MULTILINE | re.DOTALL)
+    listed = [(name, re.findall(r"^- .*?\((\S+)\.md\)", pages, re.M)) for name, pages in groups]
+    assert listed == [(name, pages.split()) for name, pages in trees]
+    for page in ["index", *(page for _, pages in listed for page in pages)]:
+        text, _, _ = (DOCS / f"{page}.md").read_text(encoding="utf-8").partition("```{toctree}")
+        assert text.rstrip().splitlines()[-1].startswith("Next: ["), page
+
+
 @pytest.mark.parametrize(
     "code", [each for each in blocks("python") if not TESTED_ELSEWHERE.search(each.values[0])]
 )
