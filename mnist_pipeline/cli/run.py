@@ -140,8 +140,8 @@ def _runs(
             names = node.partitions_def.get_partition_keys(dynamic_partitions_store=instance)
             if not names:
                 raise CommandError(
-                    f"{key.to_user_string()} is computed per picture: put a picture into "
-                    f"{settings.load().inbox}"
+                    f"{key.to_user_string()} has no partitions: put pictures into "
+                    f"{settings.load().inbox}, and switch on the sensor inbox in the UI"
                 )
         for name in names:
             yield {key}, name

@@ -140,7 +140,8 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
 
 def test_a_selection_of_nothing_is_refused(storage: Path) -> None:
     *_, line = invoke("run", "--select", "inbox_predictions", code=1).strip().splitlines()
-    assert "inbox" in line
+    assert str(storage / "inbox") in line
+    assert "sensor inbox" in line
     assert Storage(str(storage)).keys() == []
 
 
