@@ -133,7 +133,7 @@ class DigitSet(NamedTuple):
 
     @property
     def contents(self) -> list[bytes]:
-        """The pixels and the label of each image: what tells images of several sets apart."""
+        """The pixels and the label of each image, by which images of two sets are compared."""
         return [image.tobytes() + label.tobytes() for image, label in zip(*self, strict=True)]
 
 

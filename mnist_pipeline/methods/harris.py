@@ -54,7 +54,8 @@ def structure_tensor(image: np.ndarray) -> np.ndarray:
 
     References
     ----------
-    C. Harris, M. Stephens, "A combined corner and edge detector", Alvey Vision Conference, 1988.
+    C. Harris, M. Stephens, "A combined corner and edge detector", Alvey Vision Conference,
+    1988.
 
     Examples
     --------

@@ -81,7 +81,7 @@ class CNN(nn.Module):
 
     @property
     def has_compiled_form(self) -> bool:
-        """Whether `compiled` computes this network: not in colour, nor with batch normalization."""
+        """Whether `compiled` computes this network, in grey and without batch normalization."""
         return self.channels == 1 and isinstance(self.conv1, nn.Conv2d)
 
     def compiled(self) -> nn.Module:

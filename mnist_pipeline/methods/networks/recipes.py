@@ -26,7 +26,8 @@ class Recipe:
        progressively freezing layers", 2017.
     .. [2] B. T. Polyak, A. B. Juditsky, "Acceleration of stochastic approximation by averaging",
        SIAM Journal on Control and Optimization 30(4), 1992.
-    .. [3] A. H. Jiang et al., "Accelerating deep learning by focusing on the biggest losers", 2019.
+    .. [3] A. H. Jiang et al., "Accelerating deep learning by focusing on the biggest
+       losers", 2019.
     """
 
     epochs: int  # passes over the training images
