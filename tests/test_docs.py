@@ -1,5 +1,6 @@
 """The links of the documentation lead somewhere, its examples run, and its tables are complete."""
 
+import importlib.metadata
 import importlib.util
 import json
 import re
@@ -84,6 +85,15 @@ def test_the_contents_have_the_groups_and_pages_of_the_list_and_each_page_names_
     for page in ["index", *(page for _, pages in listed for page in pages)]:
         text, _, _ = (DOCS / f"{page}.md").read_text(encoding="utf-8").partition("```{toctree}")
         assert text.rstrip().splitlines()[-1].startswith("Next: ["), page
+
+
+def test_every_extra_that_a_page_installs_exists() -> None:
+    named = re.findall(
+        r"(?:\.|whl|mnist-dagster)\[([a-z,-]+)\]", "".join(page.read_text() for page in PAGES)
+    )
+    assert len(named) > 3
+    extras = importlib.metadata.metadata("mnist-dagster").get_all("Provides-Extra") or []
+    assert {extra for names in named for extra in names.split(",")} <= set(extras)
 
 
 @pytest.mark.parametrize(
