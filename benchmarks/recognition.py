@@ -51,8 +51,7 @@ from mnist_pipeline.handwriting.pictures import Page
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
 
 SEED = 2_026
-BLOCK = 500  # 28×28 images that are recognized at a time
-BLOCK_PICTURES, BLOCK_PIXELS = 32, 4_000_000  # pictures that are read at a time
+BLOCK_PICTURES, BLOCK_PIXELS = 64, 4_000_000  # that are read at a time
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 PENS = {
     "single": "single digits, pens of many kinds",
@@ -65,6 +64,8 @@ FORMS = {
     "grid": "printed forms: a grid",
     "box": "printed forms: single boxes",
 }
+SCENES = "Scenes"
+UNCHANGED = "MNIST test digits, 28×28"
 HEADER = (
     "pictures",
     "read correctly",
@@ -132,26 +133,31 @@ def tables(
     """The tables with the kinds whose name contains one of the words, or all kinds."""
     os.environ["MNIST_PIPELINE_STORAGE"] = str(storage)
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    found = []
     wanted = re.compile("|".join(map(re.escape, words)), re.IGNORECASE)
-    in_all, of_kinds = Score(), Score()
+    found = []
+    silent = Table("Wrong without doubt", ("pictures", "digits"))
+    in_all, as_before = Score(), Score()
     with ProcessPoolExecutor(
         os.cpu_count(), get_context("spawn"), _load_recognizer, (failed,)
     ) as pool:
         for title, kinds in _kinds(test, seed).items():
             table = Table(title, HEADER)
+            total = Score()
             for kind, draw in kinds.items():
-                if not wanted.search(kind):
-                    continue
-                score = Score()
-                for part in _in_parallel(pool, _score, kind, draw()):
-                    score.add(part)
-                table.rows.append((kind, *score.row()))
-                say(f"  {kind}: {' | '.join(table.rows[-1][1:])}")
-                in_all.add(score)
-                if title != "Scenes":
-                    of_kinds.add(score)
-            found.append(table)
+                if wanted.search(kind):
+                    score = _sum(_in_parallel(pool, _score, kind, draw()))
+                    table.rows.append((kind, *score.row()))
+                    say(f"  {kind}: {' | '.join(table.rows[-1][1:])}")
+                    total.add(score)
+            if table.rows:
+                found.append(table)
+                silent.rows.append((title, share(total.silent, total.digits)))
+                in_all.add(total)
+            if table.rows and title != SCENES:
+                as_before.add(total)
+        if wanted.search(UNCHANGED):
+            score = _sum(_in_parallel(pool, _score_unchanged, UNCHANGED, _unchanged(test)))
+            found.append(Table(UNCHANGED, HEADER, [(UNCHANGED, *score.row())]))
         others = Table(
             "Pictures without a digit", ("pictures", "no digit", "a digit without doubt")
         )
@@ -163,16 +169,24 @@ def tables(
                 cells = share(none, len(answers)), share(certain, len(answers))
                 others.rows.append((kind, *cells))
                 say(f"  {kind}: {' | '.join(cells)}")
+    if others.rows:
         found.append(others)
-    found = [table for table in found if table.rows]
     if in_all.digits:
-        old = share(of_kinds.wrong, max(1, of_kinds.digits))
-        found[-1].notes += [
-            f"Wrong without doubt, all kinds: {share(in_all.silent, in_all.digits)}. Wrong digits "
-            f"of all kinds but scenes: {old}.",
-            f"{len(fonts.installed())} handwriting fonts were installed.",
-        ]
+        silent.rows.append(("all of these", share(in_all.silent, in_all.digits)))
+        found.append(silent)
+    if as_before.digits:
+        cell = share(as_before.wrong, as_before.digits)
+        silent.rows.append(("wrong or lost digits only, without scenes", cell))
+    num_fonts = len(fonts.installed(seed >= scenes.DEVELOPMENT))
+    found[-1].notes.append(f"{num_fonts} handwriting fonts were installed.")
     return found
+
+
+def _sum(scores: Iterable[Score]) -> Score:
+    total = Score()
+    for score in scores:
+        total.add(score)
+    return total
 
 
 def _kinds(test: DigitSet, seed: int) -> dict[str, dict[str, Examples]]:
@@ -213,13 +227,13 @@ def _kinds(test: DigitSet, seed: int) -> dict[str, dict[str, Examples]]:
     own = slice(offset + 2_000, offset + 2_200)
     return {
         "A person's own digits": kinds,
-        "MNIST test digits as pictures, corrupted as in MNIST-C": {
+        "MNIST test digits as pictures, plain and corrupted as in MNIST-C": {
             f"MNIST-C: {name.replace('_', ' ')}": partial(
                 fonts.corrupted, images[own], labels[own], name
             )
             for name in ("plain", *CORRUPTIONS)
         },
-        "Scenes": {kind: partial(scenes.scene, kind, seed) for kind in scenes.SCENES},
+        SCENES: {kind: partial(scenes.scene, kind, seed) for kind in scenes.kinds(seed)},
     }
 
 
@@ -250,6 +264,12 @@ def _altered(
     alter: Callable[..., Iterator[Example]], draw: Examples, *arguments: int
 ) -> Iterator[Example]:
     return alter(draw(), *arguments)
+
+
+def _unchanged(test: DigitSet) -> Iterator[Example]:
+    """Test digits as they are."""
+    for image, label in zip(*test, strict=True):
+        yield Example(UNCHANGED, (int(label),), ((0, 0, *image.shape),), image)
 
 
 def _forms(kind: str, seed: int) -> Iterator[Example]:
@@ -322,6 +342,17 @@ def _score(kind: str, examples: list[Example]) -> Score:
         if FAILED and (score.silent or score.sure < score.digits or score.unread):
             _save(FAILED, kind, example, page, readings, score)
     return total
+
+
+def _score_unchanged(kind: str, examples: list[Example]) -> Score:
+    """Recognize images of 28×28 without a search for digits."""
+    images = np.array([example.picture for example in examples])
+    boxes = [example.boxes[0] for example in examples]
+    answers = RECOGNIZER.recognize(images)
+    return _sum(
+        _score_of(example, Page(image, []), [Reading(box, image, answer)])
+        for example, image, box, answer in zip(examples, images, boxes, answers, strict=True)
+    )
 
 
 def _score_of(example: Example, page: Page, readings: list[Reading]) -> Score:

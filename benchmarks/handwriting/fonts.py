@@ -8,6 +8,9 @@ fonts-aoyagi-soseki fonts-dancingscript fonts-dkg-handwriting fonts-dustin fonts
 fonts-havana fonts-humor-sans fonts-isabella fonts-kiloji fonts-kristi fonts-lobster
 fonts-ottilie fonts-rufscript fonts-sjfonts fonts-tlwg-purisa-otf fonts-yozvox-yozfont
 fonts-yusei-magic
+
+For development, there are fonts of fonts-bajaderka, fonts-breip, fonts-bwht and fonts-dustin, and
+the first of the 8×8 digits.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,8 +38,9 @@ FONTS = """\
     Havana-Regular Humor-Sans     Isabella     Junkyard Kristi Ottilie-U1AY Purisa Rufscript010
     SteveHand YOzBAF YOzRSX YuseiMagic-Regular kiloji lobster"""
 FONTS_OF_DEVELOPMENT = """\
-    Balker DancingScript-Bold El_Abogado_Loco It_wasn_t_me MarkedFool PenguinAttack Wargames Winks
-    YOzBEF YOzRNX dkgIt kiloji_p"""
+    Bajaderka-Regular       BecauseWeBuild-Regular  BecauseWeConnect-Regular
+    BecauseWeCreate-Regular BecauseWeLearn-Regular  BecauseWeMentor-Regular
+    BecauseWeOrganize-Regular El_Abogado_Loco PenguinAttack breipfont"""
 FIRST_OF_EIGHT = 797  # of the 1,797 8×8 digits: those before were used to choose methods
 NUM_DIGITS = 6  # in a line
 INK, PAPER = 0.12, 0.96

@@ -32,10 +32,15 @@ Drawer = Callable[[np.random.Generator, bool], Example]
 
 DEVELOPMENT = 10_000  # seeds from here on are for development, with other fonts
 PICTURES, DIGITS = 60, 100  # at least, of each kind
-THIN = "GFSDidot LiberationSerif-Bold OldStandard-Bold OldStandard-Regular"
-THIN_DEVELOPMENT = "DejaVuSerif GFSDidotClassic LinLibertine_R SolideMirageEtroit"
-PLAIN = "DejaVuSans Lato-Regular LiberationSans-Regular Roboto-Regular"
-PLAIN_DEVELOPMENT = "GFSNeohellenic Inter-Regular LinBiolinum_R DejaVuSansCondensed-Bold"
+PRINTED_DIGITS = 600  # at least, of each kind of print
+THIN = (
+    "GFSDidot LiberationSerif-Bold OldStandard-Bold OldStandard-Regular",
+    "DejaVuSerif GFSDidotClassic LinLibertine_R SolideMirageEtroit",  # for development
+)
+PLAIN = (
+    "DejaVuSans Lato-Regular LiberationSans-Regular Roboto-Regular",
+    "DejaVuSansCondensed-Bold GFSNeohellenic Inter-Regular LinBiolinum_R",  # for development
+)
 SIGNS = {
     "/": "44,-6 22,50 0,108",
     ".": "10,96 12,98",
@@ -45,11 +50,17 @@ SIGNS = {
 }
 
 
+def kinds(seed: int) -> list[str]:
+    """The kinds that this machine can draw."""
+    development = seed >= DEVELOPMENT
+    return [kind for kind in SCENES if kind not in FONTS or fonts.files(FONTS[kind][development])]
+
+
 def scene(kind: str, seed: int) -> Iterator[Example]:
     """At least 60 pictures and 100 digits of a kind, the same for the same seed."""
     draw = SCENES[kind]
     num_pictures = num_digits = 0
-    while num_pictures < PICTURES or num_digits < DIGITS:
+    while num_pictures < PICTURES or num_digits < (PRINTED_DIGITS if "print" in kind else DIGITS):
         rng = np.random.default_rng((seed, num_pictures, *kind.encode()))
         example = draw(rng, seed >= DEVELOPMENT)._replace(kind=kind)
         num_pictures += 1
@@ -432,15 +443,12 @@ def _whiteboard(rng: np.random.Generator, development: bool) -> Example:
     smears = ndimage.gaussian_filter(rng.standard_normal(shape), (3, 25))
     light = 1 - 0.03 * np.clip(smears / smears.std(), 0, 2)
     rows, columns = np.mgrid[: shape[0], : shape[1]]
-    middle, radii = rng.uniform(0, 1, 2) * shape, rng.uniform(0.1, 0.35, 2) * max(shape)
-    glare = np.exp(
-        -(((rows - middle[0]) / radii[0]) ** 2) - ((columns - middle[1]) / radii[1]) ** 2
-    )
-    picture = example.picture / 255
-    lamp, light = rng.uniform(0.2, 0.6) * glare, light
-    if picture.ndim == 3:
-        lamp, light = lamp[:, :, None], light[:, :, None]
-    return example._replace(picture=levels(picture * light * (1 - lamp) + lamp))
+    middle, radii = rng.uniform(0, 1, 2) * shape, rng.uniform(0.1, 0.3, 2) * max(shape)
+    distance = np.hypot((rows - middle[0]) / radii[0], (columns - middle[1]) / radii[1])
+    glare = rng.uniform(0.3, 0.8) / (1 + np.exp((distance - 1) / rng.uniform(0.05, 0.3)))
+    if example.picture.ndim == 3:
+        light, glare = light[:, :, None], glare[:, :, None]
+    return example._replace(picture=levels(example.picture / 255 * light * (1 - glare) + glare))
 
 
 def _pencil_on_squares(rng: np.random.Generator, development: bool) -> Example:
@@ -492,8 +500,9 @@ def _in_perspective(rng: np.random.Generator, development: bool) -> Example:
     moved = corners + rng.uniform(0, 0.16, (4, 2)) * (width, height) * np.sign(
         (width, height) - 2 * corners
     )
-    moved += rng.uniform(0.1, 0.3) * np.array([width, height])
-    size = (np.array([width, height]) * 1.5).astype(int)
+    room = rng.uniform(0.03, 0.15, 4) * np.array([width, height] * 2)
+    moved += room[:2] - moved.min(axis=0)
+    size = np.ceil(moved.max(axis=0) + room[2:]).astype(int)
     back = _homography(moved, corners)
     paper = Image.fromarray(example.picture).convert("RGB")
     cover = Image.new("L", paper.size, 255)
@@ -536,11 +545,11 @@ def _box_moved(box: Box, matrix: Floats) -> Box:
     return int(left), int(top), int(right - left), int(bottom - top)
 
 
-def _printed(names: str, names_of_development: str) -> Drawer:
+def _printed(names: tuple[str, str]) -> Drawer:
     """A line of two to six printed digits, black on white or as a scan."""
 
     def draw(rng: np.random.Generator, development: bool) -> Example:
-        font = _font(names_of_development if development else names, rng)
+        font = _font(names[development], rng)
         size = float(np.exp(rng.uniform(np.log(32), np.log(110))))
         digits = rng.integers(10, size=rng.integers(2, 7)).tolist()
         ink, boxes, _ = fonts.written_line(digits, fonts.font_writer(font), size, rng)
@@ -567,7 +576,7 @@ def _scanned(ink: Ink, rng: np.random.Generator, paper: float = 0.96, dark: floa
 
 def _receipt(rng: np.random.Generator, development: bool) -> Example:
     """Three to eight printed lines with prices, pale, on a narrow strip of paper."""
-    font = _font(PLAIN_DEVELOPMENT if development else PLAIN, rng)
+    font = _font(PLAIN[development], rng)
     size = rng.uniform(20, 34)
     write = fonts.font_writer(font)
     sheet = Sheet(rng, pens.setting(rng), size)
@@ -598,7 +607,7 @@ def _receipt(rng: np.random.Generator, development: bool) -> Example:
 
 def _sudoku(rng: np.random.Generator, development: bool) -> Example:
     """A printed grid of 9×9 cells with 20 to 32 printed digits and thicker lines around blocks."""
-    font = _font(PLAIN_DEVELOPMENT if development else PLAIN, rng)
+    font = _font(PLAIN[development], rng)
     write, cell = fonts.font_writer(font), int(rng.integers(36, 64))
     margin = int(cell * rng.uniform(0.3, 1.0))
     side = 9 * cell + 2 * margin
@@ -625,7 +634,7 @@ def _sudoku(rng: np.random.Generator, development: bool) -> Example:
 
 def _house_number(rng: np.random.Generator, development: bool) -> Example:
     """Bold digits on a plate, or on a rough wall."""
-    font = _font(PLAIN_DEVELOPMENT if development else PLAIN, rng)
+    font = _font(PLAIN[development], rng)
     size = rng.uniform(50, 130)
     digits = rng.integers(10, size=rng.integers(1, 5)).tolist()
     ink, boxes, _ = fonts.written_line(digits, fonts.font_writer(font), size, rng)
@@ -637,7 +646,8 @@ def _house_number(rng: np.random.Generator, development: bool) -> Example:
     boxes = [(x + left, y + up, *extent) for x, y, *extent in boxes]
     grain = ndimage.gaussian_filter(rng.standard_normal(ink.shape), rng.uniform(0.7, 2.5))
     rough = rng.uniform(0.02, 0.06) * (grain / grain.std())[:, :, None]
-    photo = np.float32(rng.uniform(0.35, 0.75, 3)) * np.ones((*ink.shape, 1)) + rough
+    colors = rng.uniform(0.35, 0.75) + rng.normal(0, 0.05, 3)
+    photo = np.float32(colors) * np.ones((*ink.shape, 1)) + rough
     dark, light = rng.uniform(0.05, 0.25, 3), rng.uniform(0.75, 0.95, 3)
     plate, number = (light, dark) if rng.random() < 0.5 else (dark, light)
     photo[wall[0] : -wall[0], wall[1] : -wall[1]] = plate
@@ -673,8 +683,8 @@ SCENES: dict[str, Drawer] = {
     "a line in a mirror": _turned(0, mirrored=True),
     "touching pairs of digits": _touching,
     "ink as light as the paper": _same_luma,
-    "print with thin strokes": _printed(THIN, THIN_DEVELOPMENT),
-    "plain print": _printed(PLAIN, PLAIN_DEVELOPMENT),
+    "print with thin strokes": _printed(THIN),
+    "plain print": _printed(PLAIN),
     "marker on a whiteboard": _whiteboard,
     "pencil on squared paper": _pencil_on_squares,
     "a page with coffee stains": _coffee,
@@ -683,4 +693,11 @@ SCENES: dict[str, Drawer] = {
     "receipts": _receipt,
     "sudoku": _sudoku,
     "house numbers": _house_number,
+}
+FONTS = {  # those that a kind is printed with
+    "print with thin strokes": THIN,
+    "plain print": PLAIN,
+    "receipts": PLAIN,
+    "sudoku": PLAIN,
+    "house numbers": PLAIN,
 }
