@@ -145,7 +145,7 @@ def tables(
             total = Score()
             for kind, draw in kinds.items():
                 if wanted.search(kind):
-                    score = _sum(_in_parallel(pool, _score, kind, draw()))
+                    score = _sum(_in_parallel(pool, _read_and_score, kind, draw()))
                     table.rows.append((kind, *score.row()))
                     say(f"  {kind}: {' | '.join(table.rows[-1][1:])}")
                     total.add(score)
@@ -333,14 +333,14 @@ def _load_recognizer(failed: Path | None) -> None:
     FAILED = failed
 
 
-def _score(kind: str, examples: list[Example]) -> Score:
+def _read_and_score(kind: str, examples: list[Example]) -> Score:
     """Read pictures, and count."""
     total = Score()
     for example, (page, readings) in zip(examples, _read(examples), strict=True):
-        score = _score_of(example, page, readings)
-        total.add(score)
-        if FAILED and (score.silent or score.sure < score.digits or score.unread):
-            _save(FAILED, kind, example, page, readings, score)
+        counts = score(example, page, readings)
+        total.add(counts)
+        if FAILED and (counts.silent or counts.sure < counts.digits or counts.unread):
+            _save(FAILED, kind, example, _headline(page, readings), counts)
     return total
 
 
@@ -350,38 +350,36 @@ def _score_unchanged(kind: str, examples: list[Example]) -> Score:
     boxes = [example.boxes[0] for example in examples]
     answers = RECOGNIZER.recognize(images)
     return _sum(
-        _score_of(example, Page(image, []), [Reading(box, image, answer)])
+        score(example, Page(image), [Reading(box, image, answer)])
         for example, image, box, answer in zip(examples, images, boxes, answers, strict=True)
     )
 
 
-def _score_of(example: Example, page: Page, readings: list[Reading]) -> Score:
-    unread = page.warnings
-    score = Score(1, len(example.digits), unread=int(len(unread) > 0))
-    is_certain = not unread and not any(reading.recognition.is_doubtful for reading in readings)
+def score(example: Example, page: Page, readings: list[Reading]) -> Score:
+    """Count what was read in a picture."""
+    counts = Score(1, len(example.digits), unread=int(len(page.warnings) > 0))
+    is_certain = not page.warnings and not any(own.recognition.is_doubtful for own in readings)
     claimed = set()
     for digit, box in zip(example.digits, example.boxes, strict=True):
         places = [place for place, own in enumerate(readings) if _holds_middle(own.box, box)]
-        claimed.update(places)
         if not places:
-            score.wrong += is_certain and len(readings) > 0
+            counts.wrong += is_certain and len(readings) > 0
             continue
         best = max(places, key=lambda place: _overlap(readings[place].box, box))
         answer = readings[best].recognition
         is_right = answer.digit == digit
-        score.right += is_right
-        score.sure += is_right and not answer.is_doubtful
-        score.flagged += is_right and not answer.looks_like_digit
-        score.wrong += not is_right and not answer.is_doubtful
-        claimed.difference_update(places)
+        counts.right += is_right
+        counts.sure += is_right and not answer.is_doubtful
+        counts.flagged += is_right and not answer.looks_like_digit
+        counts.wrong += not is_right and not answer.is_doubtful
         claimed.add(best)
-    score.extra = sum(
+    counts.extra = sum(
         place not in claimed and not reading.recognition.is_doubtful
         for place, reading in enumerate(readings)
     )
-    if not readings and not unread:
-        score.nothing = len(example.digits)
-    return score
+    if not readings and not page.warnings:
+        counts.nothing = len(example.digits)
+    return counts
 
 
 def _headline(page: Page, readings: list[Reading]) -> str:
@@ -402,24 +400,16 @@ def _overlap(first: Box, second: Box) -> float:
     return common / max(1, first[2] * first[3] + second[2] * second[3] - common)
 
 
-def _save(
-    directory: Path,
-    kind: str,
-    example: Example,
-    page: Page,
-    readings: list[Reading],
-    score: Score,
-) -> None:
+def _save(directory: Path, kind: str, example: Example, headline: str, counts: Score) -> None:
     """Write a picture with the fault, its digits and the answer in its name."""
-    fault = "silent" if score.silent else "doubted" if score.right < score.digits else "unsure"
-    if score.unread:
+    fault = "silent" if counts.silent else "doubted" if counts.right < counts.digits else "unsure"
+    if counts.unread:
         fault += "_unread"
     digits = "".join(map(str, example.digits))
-    name = re.sub(r"[^\w.,×°-]+", "_", f"{kind} {fault} {digits} as {_headline(page, readings)}")
+    name = re.sub(r"[^\w.,×°-]+", "_", f"{kind} {fault} {digits} as {headline}")[:160]
     directory.mkdir(parents=True, exist_ok=True)
-    number = sum(1 for _ in directory.glob(f"{kind.replace(' ', '_')}*"))
-    path = directory / f"{name[:180]}_{os.getpid()}_{number}.png"
-    Image.fromarray(example.picture).save(path)
+    number = sum(1 for _ in directory.iterdir())
+    Image.fromarray(example.picture).save(directory / f"{name}_{os.getpid()}_{number}.png")
 
 
 def _answers(kind: str, examples: list[Example]) -> list[tuple[bool, bool]]:

@@ -633,7 +633,7 @@ def _sudoku(rng: np.random.Generator, development: bool) -> Example:
 
 
 def _house_number(rng: np.random.Generator, development: bool) -> Example:
-    """Bold digits on a plate, or on a rough wall."""
+    """Bold digits on a plate, on a plate at a rough wall, or on the wall."""
     font = _font(PLAIN[development], rng)
     size = rng.uniform(50, 130)
     digits = rng.integers(10, size=rng.integers(1, 5)).tolist()
@@ -650,7 +650,14 @@ def _house_number(rng: np.random.Generator, development: bool) -> Example:
     photo = np.float32(colors) * np.ones((*ink.shape, 1)) + rough
     dark, light = rng.uniform(0.05, 0.25, 3), rng.uniform(0.75, 0.95, 3)
     plate, number = (light, dark) if rng.random() < 0.5 else (dark, light)
-    photo[wall[0] : -wall[0], wall[1] : -wall[1]] = plate
+    place = rng.choice(["plate", "plate at a wall", "wall"])
+    if place == "plate":
+        wall[:] = 0
+    if place == "wall":
+        number = (dark, light)[int(colors.mean() < 0.55)]
+    else:
+        inside = slice(wall[0], len(ink) - wall[0]), slice(wall[1], ink.shape[1] - wall[1])
+        photo[inside] = plate
     photo += ink[:, :, None] * (number - photo)
     photo = ndimage.gaussian_filter(photo, (0.8, 0.8, 0))
     photo += rng.uniform(0.004, 0.02) * rng.standard_normal(photo.shape)
