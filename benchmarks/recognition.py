@@ -37,6 +37,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from benchmarks import nondigits
 from benchmarks.bench import DATA, Bench
@@ -52,7 +53,6 @@ from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
 
 SEED = 2_026
 BLOCK_PICTURES, BLOCK_PIXELS = 64, 4_000_000  # that are read at a time
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 PENS = {
     "single": "single digits, pens of many kinds",
     "line": "digits in lines",
@@ -131,14 +131,12 @@ def tables(
     failed: Path | None = None,
 ) -> list[Table]:
     """The tables with the kinds whose name contains one of the words, or all kinds."""
-    os.environ["MNIST_PIPELINE_STORAGE"] = str(storage)
-    os.environ.update(dict.fromkeys(THREADS, "1"))
     wanted = re.compile("|".join(map(re.escape, words)), re.IGNORECASE)
     found = []
     silent = Table("Wrong without doubt", ("pictures", "digits"))
     in_all, as_before = Score(), Score()
     with ProcessPoolExecutor(
-        os.cpu_count(), get_context("spawn"), _load_recognizer, (failed,)
+        os.cpu_count(), get_context("spawn"), _load_recognizer, (storage, failed)
     ) as pool:
         for title, kinds in _kinds(test, seed).items():
             table = Table(title, HEADER)
@@ -326,9 +324,11 @@ RECOGNIZER: Recognizer
 FAILED: Path | None = None
 
 
-def _load_recognizer(failed: Path | None) -> None:
-    """Prepare a process."""
+def _load_recognizer(storage: Path, failed: Path | None) -> None:
+    """Prepare a process, which uses one thread."""
     global RECOGNIZER, FAILED
+    os.environ["MNIST_PIPELINE_STORAGE"] = str(storage)
+    threadpool_limits(1)
     RECOGNIZER = read("recognizer")
     FAILED = failed
 
