@@ -24,7 +24,6 @@ import argparse
 import io
 import os
 import re
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -65,6 +64,8 @@ FORMS = {
     "box": "printed forms: single boxes",
 }
 SCENES = "Scenes"
+OWN = "A person's own digits"
+CORRUPTED = "MNIST test digits as pictures, plain and corrupted as in MNIST-C"
 UNCHANGED = "MNIST test digits, 28×28"
 HEADER = (
     "pictures",
@@ -75,6 +76,7 @@ HEADER = (
     "pictures with unread ink",
 )
 Examples = Callable[[], Iterable[Example]]
+Pictures = Callable[[], Iterable[Picture]]
 
 
 @dataclass
@@ -119,65 +121,57 @@ class Score:
 def measure(bench: Bench) -> list[Table]:
     """A row per kind of picture."""
     ensure_run(bench)
-    return tables(bench.storage, SEED, bench.test, bench.say)
+    return tables(bench, bench.storage, SEED)
 
 
 def tables(
+    bench: Bench,
     storage: Path,
     seed: int,
-    test: DigitSet,
-    say: Callable[[str], None],
     words: Sequence[str] = (),
     failed: Path | None = None,
 ) -> list[Table]:
     """The tables with the kinds whose name contains one of the words, or all kinds."""
-    wanted = re.compile("|".join(map(re.escape, words)), re.IGNORECASE)
-    found = []
-    silent = Table("Wrong without doubt", ("pictures", "digits"))
-    in_all, as_before = Score(), Score()
-    with ProcessPoolExecutor(
+    is_wanted = re.compile("|".join(map(re.escape, words)), re.IGNORECASE).search
+    scores: dict[str, dict[str, Score]] = {}
+    others = Table("Pictures without a digit", ("pictures", "no digit", "a digit without doubt"))
+    pool = ProcessPoolExecutor(
         os.cpu_count(), get_context("spawn"), _load_recognizer, (storage, failed)
-    ) as pool:
-        for title, kinds in _kinds(test, seed).items():
-            table = Table(title, HEADER)
-            total = Score()
-            for kind, draw in kinds.items():
-                if wanted.search(kind):
-                    score = _sum(_in_parallel(pool, _read_and_score, kind, draw()))
-                    table.rows.append((kind, *score.row()))
-                    say(f"  {kind}: {' | '.join(table.rows[-1][1:])}")
-                    total.add(score)
-            if table.rows:
-                found.append(table)
-                silent.rows.append((title, share(total.silent, total.digits)))
-                in_all.add(total)
-            if table.rows and title != SCENES:
-                as_before.add(total)
-        if wanted.search(UNCHANGED):
-            score = _sum(_in_parallel(pool, _score_unchanged, UNCHANGED, _unchanged(test)))
-            found.append(Table(UNCHANGED, HEADER, [(UNCHANGED, *score.row())]))
-        others = Table(
-            "Pictures without a digit", ("pictures", "no digit", "a digit without doubt")
-        )
-        for kind, drawn in _other_pictures(seed).items():
-            if wanted.search(kind):
-                examples = (Example(kind, (), (), picture) for picture in drawn)
-                answers = list(chain(*_in_parallel(pool, _answers, kind, examples)))
-                none, certain = np.sum(answers, axis=0).tolist()
-                cells = share(none, len(answers)), share(certain, len(answers))
-                others.rows.append((kind, *cells))
-                say(f"  {kind}: {' | '.join(cells)}")
-    if others.rows:
-        found.append(others)
-    if in_all.digits:
-        silent.rows.append(("all of these", share(in_all.silent, in_all.digits)))
-        found.append(silent)
-    if as_before.digits:
-        cell = share(as_before.wrong, as_before.digits)
-        silent.rows.append(("wrong or lost digits only, without scenes", cell))
+    )
+    with pool:
+        for title, kinds in _kinds(bench.test, seed).items():
+            function = _score_unchanged if title == UNCHANGED else _read_and_score
+            for kind in filter(is_wanted, kinds):
+                score = _sum(_in_parallel(pool, function, kind, kinds[kind]()))
+                scores.setdefault(title, {})[kind] = score
+                bench.say(f"  {kind}: {' | '.join(score.row())}")
+        other_pictures = _other_pictures(seed)
+        for kind in filter(is_wanted, other_pictures):
+            examples = (Example(kind, (), (), picture) for picture in other_pictures[kind]())
+            answers = list(chain(*_in_parallel(pool, _answers, kind, examples)))
+            cells = [share(sum(column), len(answers)) for column in zip(*answers, strict=True)]
+            others.rows.append((kind, *cells))
+            bench.say(f"  {kind}: {' | '.join(cells)}")
     num_fonts = len(fonts.installed(seed >= scenes.DEVELOPMENT))
-    found[-1].notes.append(f"{num_fonts} handwriting fonts were installed.")
-    return found
+    others.notes.append(f"{num_fonts} handwriting fonts were installed.")
+    rows = {title: [(kind, *own.row()) for kind, own in of.items()] for title, of in scores.items()}
+    measured = [Table(title, HEADER, own) for title, own in rows.items()]
+    silent = Table("Wrong without doubt", ("pictures", "digits"), _silent_rows(scores))
+    for row in silent.rows:
+        bench.say(f"  wrong without doubt, {': '.join(row)}")
+    return [*measured, silent, others]
+
+
+def _silent_rows(scores: dict[str, dict[str, Score]]) -> list[tuple[str, str]]:
+    """Faults without doubt of each table and of all tables but the unchanged images."""
+    totals = {title: _sum(own.values()) for title, own in scores.items() if title != UNCHANGED}
+    totals["all of these"] = _sum(totals.values())
+    rows = [(title, own.silent, own.digits) for title, own in totals.items()]
+    own = _sum(totals[title] for title in (OWN, CORRUPTED) if title in totals)
+    rows.append(
+        ("without scenes, and without digits too many or no digit found", own.wrong, own.digits)
+    )
+    return [(title, share(silent, digits)) for title, silent, digits in rows if digits]
 
 
 def _sum(scores: Iterable[Score]) -> Score:
@@ -224,14 +218,15 @@ def _kinds(test: DigitSet, seed: int) -> dict[str, dict[str, Examples]]:
         kinds[f"{kind}, light ink"] = partial(_altered, fonts.in_light_ink, draw)
     own = slice(offset + 2_000, offset + 2_200)
     return {
-        "A person's own digits": kinds,
-        "MNIST test digits as pictures, plain and corrupted as in MNIST-C": {
+        OWN: kinds,
+        CORRUPTED: {
             f"MNIST-C: {name.replace('_', ' ')}": partial(
                 fonts.corrupted, images[own], labels[own], name
             )
             for name in ("plain", *CORRUPTIONS)
         },
         SCENES: {kind: partial(scenes.scene, kind, seed) for kind in scenes.kinds(seed)},
+        UNCHANGED: {UNCHANGED: partial(_unchanged, test)},
     }
 
 
@@ -280,21 +275,24 @@ def _forms(kind: str, seed: int) -> Iterator[Example]:
         yield form
 
 
-def _other_pictures(seed: int) -> dict[str, Iterable[Picture]]:
-    """Pictures without a digit."""
-    rng = np.random.default_rng(seed)
-    letters = {
-        letter: [pens.glyph_picture(letter, rng) for _ in range(50)] for letter in pens.LETTERS
-    }
+def _other_pictures(seed: int) -> dict[str, Pictures]:
+    """Functions that draw pictures without a digit."""
     return {
-        **{f"letter {letter}": drawn for letter, drawn in letters.items()},
-        f"letters {' '.join(pens.DISTINCT)}": [
-            picture for letter in pens.DISTINCT for picture in letters[letter]
-        ],
-        "noise, textures, scribbles, objects, blank paper": (
-            picture for _, picture in nondigits.nondigit_pictures(50, seed)
-        ),
+        **{f"letter {letter}": partial(_letters, letter, seed) for letter in pens.LETTERS},
+        f"letters {' '.join(pens.DISTINCT)}": partial(_letters, pens.DISTINCT, seed),
+        "noise, textures, scribbles, objects, blank paper": partial(_no_letters, seed),
     }
+
+
+def _letters(letters: str, seed: int) -> Iterator[Picture]:
+    for letter in letters:
+        rng = np.random.default_rng((seed, ord(letter)))
+        for _ in range(50):
+            yield pens.glyph_picture(letter, rng)
+
+
+def _no_letters(seed: int) -> Iterator[Picture]:
+    return (picture for _, picture in nondigits.nondigit_pictures(50, seed))
 
 
 def _in_parallel(
@@ -437,27 +435,15 @@ def _page(picture: Picture) -> Page:
 
 
 def main() -> None:
-    """Print the tables, or a part of them."""
+    """Print the rows of the tables, or a part of them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recognition", description=__doc__)
     parser.add_argument("words", nargs="*", metavar="WORD", help="part of the names of kinds")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--storage", type=Path, default=Path("storage"))
     parser.add_argument("--failed", type=Path, help="a directory for pictures that are not read")
     arguments = parser.parse_args()
-    started = time.perf_counter()
-
-    def say(message: str) -> None:
-        print(f"[{time.perf_counter() - started:5.0f} s] {message}", flush=True)
-
-    found = tables(
-        arguments.storage.resolve(),
-        arguments.seed,
-        load_digits(DATA, "test"),
-        say,
-        arguments.words,
-        arguments.failed,
-    )
-    print("\n".join(table.markdown() for table in found))
+    storage = arguments.storage.resolve()
+    tables(Bench.load(), storage, arguments.seed, arguments.words, arguments.failed)
 
 
 if __name__ == "__main__":
