@@ -9,8 +9,8 @@ should be marked as doubtful.
 
 An answer is certain if it is without any of the doubts in `Recognition.headline`. Marked digits are
 counted among correctly read digits only. Wrong without doubt are: a digit whose answer is wrong and
-certain; a digit that was lost, if all answers for the picture are certain, and the picture is not
-said to have more ink; and a certain answer where there is no digit.
+certain; a digit that was lost, if all answers for the picture are certain; and a certain answer
+where there is no digit. A picture with one of the warnings of a `Page` has no digit without doubt.
 
     python -m benchmarks.recognition [WORD …] [--seed N] [--storage DIRECTORY] [--failed DIRECTORY]
 
@@ -369,10 +369,10 @@ def score(example: Example, page: Page, readings: list[Reading]) -> Score:
         counts.right += is_right
         counts.sure += is_right and not answer.is_doubtful
         counts.flagged += is_right and not answer.looks_like_digit
-        counts.wrong += not is_right and not answer.is_doubtful
+        counts.wrong += not (is_right or answer.is_doubtful or page.warnings)
         claimed.add(best)
     counts.extra = sum(
-        place not in claimed and not reading.recognition.is_doubtful
+        not (place in claimed or reading.recognition.is_doubtful or page.warnings)
         for place, reading in enumerate(readings)
     )
     if not readings and not page.warnings:

@@ -16,7 +16,7 @@ import scipy
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, extent
-from mnist_pipeline.data.decoding import Grey, read
+from mnist_pipeline.data.decoding import WHOLE, Grey, named, read
 from mnist_pipeline.handwriting import digits
 from mnist_pipeline.handwriting.ink import find_ink
 from mnist_pipeline.handwriting.measures import reduced
@@ -30,6 +30,9 @@ WORKING_PIXELS = 2_000_000  # larger pictures are reduced to this size before st
 MAX_ROWS = 20  # of small shapes, which are searched again
 SAME_KIND = np.log((2, 1.5))  # ratios of height and ink between digits of the same kind
 INK_ON_PLATE = 0.4  # least share of the light that ink absorbs on a plate on a wall
+LEAST_CONTRAST = 60  # grey levels; with less, the channels of a picture in colour may show more
+CLEARER = 1.5  # how much more contrast a channel must have
+COARSE_SIDE = 512  # pixels per side, for the contrast
 STEEPEST = 0.2  # slope of a line of digits
 
 
@@ -87,9 +90,25 @@ def _slope(boxes: Sequence[Box]) -> float:
 def page(source: Path | bytes) -> Page:
     """Read a picture, a file or its content, and find its digits.
 
+    If ink and paper have the same brightness, the colour channel that shows most is read.
+
     Raises an ImageError as `read` does.
     """
-    return page_of(read(source))
+    levels = read(source)
+    contrast = _contrast(levels)
+    if contrast < LEAST_CONTRAST:
+        (image,) = named(source, WHOLE)
+        channels = map(np.asarray, image.split()[:3])
+        clearest = max(channels, key=_contrast)
+        if _contrast(clearest) > CLEARER * contrast:
+            levels = clearest
+    return page_of(levels)
+
+
+def _contrast(levels: NDArray[np.uint8] | Grey) -> float:
+    """The range of the grey levels without noise."""
+    small = reduced(levels, -(-max(levels.shape) // COARSE_SIDE))
+    return float(np.ptp(np.percentile(small, (0.5, 99.5))))
 
 
 def find_digits(picture: NDArray[np.uint8] | Grey) -> Sequence[Found]:
