@@ -229,6 +229,8 @@ def wilson_interval(successes: float, total: int) -> tuple[float, float]:
     >>> f"{low:.2%} – {high:.2%}"
     '99.22% – 99.52%'
     """
+    checked("total", total, 0)
+    checked("successes", successes, 0, total)
     if not total:
         return 0.0, 1.0
     share = successes / total
@@ -271,6 +273,7 @@ def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
     # Imported here, because it is slow to import, and stored results are read without it.
     from scipy.special import bdtr
 
+    checked("only one correct", [only_first_correct, only_second_correct], 0, kinds="iu")
     discordant = only_first_correct + only_second_correct
     smaller = min(only_first_correct, only_second_correct)
     # The binomial with p = 1/2 is symmetric, so both tails are twice the smaller.

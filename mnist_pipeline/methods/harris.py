@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_pipeline.data.records import Corners
+from mnist_pipeline.utils.checks import checked
 
 KAPPA = 0.05
 RELATIVE_THRESHOLD = 0.05  # of the largest response in the image
@@ -40,7 +41,7 @@ def gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     if image.ndim != 2 or image.size == 0:
         raise ValueError(f"image has shape {image.shape}; it must be (height, width)")
-    padded = np.pad(image.astype(np.float64), 1, mode="edge")
+    padded = np.pad(checked("image", image).astype(np.float64), 1, mode="edge")
     # NumPy's differences are one-sided at the border only, which is cut off.
     vertical, horizontal = np.array(np.gradient(padded))[:, 1:-1, 1:-1]
     return horizontal, vertical
@@ -95,6 +96,8 @@ def window_gradients(image: np.ndarray) -> np.ndarray:
 def corner_response(image: np.ndarray, kappa: float = KAPPA) -> np.ndarray:
     """Harris response det M − κ (tr M)²: positive at a corner, negative on an edge, else near 0.
 
+    Raises a ValueError if it is too large for float64.
+
     Examples
     --------
     >>> square = np.zeros((9, 9))
@@ -103,10 +106,12 @@ def corner_response(image: np.ndarray, kappa: float = KAPPA) -> np.ndarray:
     >>> bool(response[4, 4] > 0), bool(response[1, 4] < 0), float(response[8, 8])
     (True, True, 0.0)
     """
-    tensor = structure_tensor(image)
-    determinant = tensor[..., 0, 0] * tensor[..., 1, 1] - tensor[..., 0, 1] ** 2
-    trace = tensor[..., 0, 0] + tensor[..., 1, 1]
-    return determinant - kappa * trace**2
+    with np.errstate(all="ignore"):  # overflow is found below
+        tensor = structure_tensor(image)
+        determinant = tensor[..., 0, 0] * tensor[..., 1, 1] - tensor[..., 0, 1] ** 2
+        trace = tensor[..., 0, 0] + tensor[..., 1, 1]
+        response = determinant - kappa * trace**2
+    return checked("the response of image", response)
 
 
 def corners(response: np.ndarray, relative_threshold: float = RELATIVE_THRESHOLD) -> np.ndarray:
@@ -121,7 +126,7 @@ def corners(response: np.ndarray, relative_threshold: float = RELATIVE_THRESHOLD
     >>> np.argwhere(corners(corner_response(square)))
     array([[4, 4]])
     """
-    padded = np.pad(response, 1, constant_values=-np.inf)
+    padded = np.pad(checked("response", response), 1, constant_values=-np.inf)
     neighborhoods = np.lib.stride_tricks.sliding_window_view(padded, (WINDOW, WINDOW))
     is_maximum = response >= neighborhoods.max(axis=(-2, -1))
     return is_maximum & (response > relative_threshold * response.max())

@@ -117,7 +117,7 @@ def eigendecomposition(covariance: np.ndarray) -> Eigendecomposition:
     """
     # NumPy's eigh, not SciPy's: each library has its own OpenBLAS, and NumPy's threads still spin
     # after the product.
-    ascending, vectors = np.linalg.eigh(covariance)
+    ascending, vectors = np.linalg.eigh(checked("covariance", covariance))
     eigenvalues, eigenvectors = ascending[::-1], vectors[:, ::-1]
     largest = np.argmax(np.abs(eigenvectors), axis=0)
     signs = np.sign(np.take_along_axis(eigenvectors, largest[None], axis=0))
@@ -143,7 +143,7 @@ def project(images: np.ndarray, mean: np.ndarray | None, components: np.ndarray)
     for rows, block in row_blocks(pixels, BLOCK_ROWS):
         centered = np.asarray(block, np.float32) if mean is None else center(block, mean)
         np.matmul(centered, components, out=projections[rows])
-    return projections
+    return checked("the projections of images", projections)
 
 
 def reconstruct(projections: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
@@ -159,7 +159,8 @@ def reconstruct(projections: np.ndarray, mean: np.ndarray, components: np.ndarra
     array([[3., 1.],
            [5., 1.]])
     """
-    return np.asarray(projections @ components.T + mean, np.float64)
+    images = np.asarray(projections @ components.T + mean, np.float64)
+    return checked("the reconstructions of projections", images)
 
 
 def explained_share(eigenvalues: np.ndarray) -> np.ndarray:
@@ -184,6 +185,7 @@ def components_for_share(eigenvalues: np.ndarray, share: float) -> int:
     >>> components_for_share(np.array([6.0, 3.0, 1.0]), 0.8)
     2
     """
+    checked("share", share, 0, 1)
     count = int(np.searchsorted(explained_share(eigenvalues), share) + 1)
     return min(count, len(eigenvalues))  # rounding can leave the sum of all shares slightly below 1
 
@@ -261,6 +263,7 @@ def reconstruction_rmse(
         total += float(np.vdot(block, block))
         captured[1:] += np.square(block @ eigenvectors[:, :largest]).sum(axis=0)
     squared_errors = total - np.cumsum(captured)[ks]
+    checked("the squared errors of images", squared_errors)
     return np.sqrt(np.maximum(squared_errors, 0) / pixels.size)
 
 

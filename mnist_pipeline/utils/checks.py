@@ -29,9 +29,8 @@ def checked(
     # A NaN is both the minimum and the maximum.
     for extreme in (array.min().item(), array.max().item()) if array.size else ():
         if not (math.isfinite(extreme) and low <= extreme <= high):
-            raise ValueError(
-                f"{name} has the value {extreme}; expected finite numbers from {low} to {high}"
-            )
+            limits = "" if math.isinf(low) and math.isinf(high) else f" from {low} to {high}"
+            raise ValueError(f"{name} has the value {extreme}; expected finite numbers{limits}")
     return array
 
 

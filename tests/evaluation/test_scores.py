@@ -104,6 +104,15 @@ def test_mcnemar_is_the_binomial_sum_of_a_fair_coin(first: int, second: int) -> 
     assert p_value == scores.mcnemar_p_value(second, first)
 
 
+@pytest.mark.parametrize("count", [math.nan, math.inf, -1, 11])
+def test_impossible_counts_are_refused(count: float) -> None:
+    with pytest.raises(ValueError, match="successes"):
+        scores.wilson_interval(count, 10)
+    if count != 11:
+        with pytest.raises(ValueError, match="correct"):
+            scores.mcnemar_p_value(count, 1)
+
+
 def test_the_interval_of_a_difference_is_the_published_one() -> None:
     """36, 12, 2 and 0 of 50 pairs, the example of Tango (1998)."""
     low, high = scores.difference_interval(12, 2, 50)

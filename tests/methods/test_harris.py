@@ -97,6 +97,20 @@ def test_an_array_that_is_not_an_image_is_refused_with_its_shape(shape: tuple[in
         harris.structure_tensor(np.zeros(shape))
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, 1e100])
+def test_numbers_without_a_response_are_refused(number: float) -> None:
+    image = np.diag([number, 1, 1])
+    with pytest.raises(ValueError, match="image"):
+        harris.corner_response(image)
+    with pytest.raises(ValueError, match="image"):
+        harris.find_corners(image[None])
+    if not np.isfinite(number):
+        with pytest.raises(ValueError, match="image"):
+            harris.structure_tensor(image)
+        with pytest.raises(ValueError, match="response"):
+            harris.corners(image)
+
+
 def test_a_place_has_the_principal_components_of_the_gradients_around_it(
     digits: np.ndarray,
 ) -> None:

@@ -78,6 +78,7 @@ def exact(X: np.ndarray) -> np.ndarray:
 @example(np.eye(5, 3) + 1e7)
 @example(np.eye(5, 3) * 1e300)
 @example(np.full((5, 3), 2**62) + np.eye(5, 3, dtype=np.int64) * 10**6)
+@example(np.full((5, 3), 2**63, np.uint64) + np.eye(5, 3, dtype=np.uint64) * 10**6)
 def test_any_numbers_have_the_mean_and_deviations_of_exact_arithmetic_or_are_refused(X) -> None:
     mean = exact(X).mean(axis=0) if np.isfinite(X).all() else np.full(3, np.nan)
     deviations = exact(X) - mean if np.isfinite(X).all() else mean
@@ -204,6 +205,22 @@ def test_components_for_a_share_are_just_enough(share: float, full: Analysis) ->
 def test_a_single_sample_has_no_covariance() -> None:
     with pytest.raises(ValueError, match="centered"):
         pca.covariance(np.zeros((1, 4), np.float32))
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_refused_by_every_step(number: float) -> None:
+    infinite, finite, mean = np.diag([number, 1]), np.eye(2), np.zeros(2)
+    for step, *arguments in (
+        (pca.eigendecomposition, infinite),
+        (pca.project, infinite, None, finite),
+        (pca.project, finite, mean, infinite),
+        (pca.reconstruct, infinite, mean, finite),
+        (pca.reconstruction_rmse, infinite, mean, finite, [1]),
+        (pca.components_for_share, mean, number),
+    ):
+        with pytest.raises(ValueError, match=r"nan|inf"):
+            step(*arguments)
 
 
 @pytest.mark.parametrize("shape", [(784,), (), (0, 784), (0, 28, 28)])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 FEW = settings(max_examples=150, deadline=None, derandomize=True)
-TYPES = (np.uint8, np.int16, np.int64, np.float16, np.float32, np.float64)
+TYPES = (np.uint8, np.int16, np.int64, np.uint64, np.float16, np.float32, np.float64)
 LAYOUTS = (np.array, np.asfortranarray, lambda array: np.repeat(array, 2, axis=-1)[..., ::2])
 
 

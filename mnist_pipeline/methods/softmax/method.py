@@ -46,7 +46,7 @@ def softmax(x: ArrayLike) -> NDArray[np.floating[Any]]:
     array([0.5, 0.5])
     """
     scores = np.multiply(x, np.float32(1))  # differences of integers would wrap around
-    largest = checked("x", scores.max(axis=-1, keepdims=True, initial=-np.inf))
+    largest = checked("the largest of x", scores.max(axis=-1, keepdims=True, initial=-np.inf))
     exponentials = np.exp(scores - largest)
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 

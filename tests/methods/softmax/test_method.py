@@ -41,7 +41,7 @@ def test_any_scores_have_the_probabilities_of_scipy_or_are_refused(x: np.ndarray
         expected = scipy.special.softmax(x.astype(np.float64), axis=-1)
         np.testing.assert_allclose(softmax.softmax(x), expected, atol=1e-6)
     else:
-        with pytest.raises(ValueError, match="x has"):
+        with pytest.raises(ValueError, match=r"the largest of x .* finite numbers$"):
             softmax.softmax(x)
     np.testing.assert_array_equal(x, before)
 
@@ -53,7 +53,8 @@ def test_any_samples_have_the_loss_of_scipy_or_are_refused(X: np.ndarray) -> Non
     z = (X / 255 if X.dtype == np.uint8 else X.astype(np.float64)) @ W.T + b
     with pytest.raises(ValueError, match=r"W|X"):
         softmax.loss(W, b, y, X.T)
-    if X.dtype.kind != "i" and np.isfinite(z).all():
+    is_taken = X.dtype == np.uint8 or X.dtype.kind == "f"
+    if is_taken and np.isfinite(z).all():
         losses = scipy.special.logsumexp(z, axis=1) - z[range(3), y]
         assert softmax.loss(W, b, y, X) == pytest.approx(losses.mean())
         expected = scipy.special.softmax(z, axis=1)
