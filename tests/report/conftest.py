@@ -14,14 +14,19 @@ from playwright.sync_api import Browser, Page
 
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.methods.table import assets_of_models
+from mnist_pipeline.report import page as rendering
 from mnist_pipeline.report import topics
-from mnist_pipeline.report.page import render
 from mnist_pipeline.report.topics import Values, reads
 from mnist_pipeline.runtime.storage.storage import Storage
 
 VIEWS: dict[str, dict[str, Any]] = {
     "laptop": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
-    "dark phone": {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"},
+    "still": {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"},
+    "dark phone": {
+        "viewport": {"width": 360, "height": 740},
+        "color_scheme": "dark",
+        "reduced_motion": "reduce",
+    },
 }
 UNKNOWN = dict.fromkeys(
     (
@@ -65,7 +70,16 @@ def composed(values: Values) -> dict[str, Any]:
 
 @pytest.fixture(scope="package")
 def html(composed: dict[str, Any], values: Values) -> str:
-    return render(composed, values)
+    return rendering.render(composed, values)
+
+
+@pytest.fixture
+def without_charts(html: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes most of the time of a page, and has its own tests."""
+    names = re.findall(r'id="figure-(\w+)"', html)
+    monkeypatch.setattr(
+        rendering, "draw_charts", lambda document, values: dict.fromkeys(names, "<svg></svg>")
+    )
 
 
 @pytest.fixture(scope="package")
@@ -87,10 +101,12 @@ def address(finished_run: tuple[Any, Path]) -> str:
     return (finished_run[1] / "report" / "index.html").as_uri()
 
 
-@pytest.fixture(scope="module", params=VIEWS.values(), ids=VIEWS.keys())
+@pytest.fixture(scope="module")
 def page(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Page]:
-    """The page with all its parts open; nothing may be logged while the tests use it."""
-    page = browser.new_context(**request.param).new_page()
+    """The page in one of the views, with all its parts open; nothing may be logged while the tests
+    use it.
+    """
+    page = browser.new_context(**VIEWS[getattr(request, "param", "still")]).new_page()
     messages: list[str] = []
     page.on("console", lambda message: messages.append(message.text))
     page.on("pageerror", lambda error: messages.append(str(error)))

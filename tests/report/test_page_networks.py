@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
+from support.browser import choose, expect_painted, painted
 
 from mnist_pipeline.methods.networks.method import cnn_logits, weights_of
 from mnist_pipeline.report.topics import Values
@@ -34,19 +35,11 @@ MAPS = """([levels, kernels]) => loaded.then(({ models: { cnn } }) => {
   });
 })"""
 
-PAINTED = "canvas => canvas.toDataURL()"
 # As a link restores a field.
 RESTORE = """(input, value) => {
   input.value = value;
   input.dispatchEvent(new Event("input", { bubbles: true }));
 }"""
-
-
-def choose(figure: Locator, name: str) -> None:
-    """Choose the test digit of a class, and wait until the figure shows it."""
-    button = figure.get_by_role("button", name=name, exact=True)
-    button.click()
-    expect(button).to_have_attribute("aria-pressed", "true")
 
 
 def signed(text: str) -> list[float]:
@@ -100,28 +93,28 @@ def test_a_kernel_is_painted_by_pointer_and_keys_and_restored_from_its_text(page
     strongest = figure.locator(".strongest canvas").first
     choose(figure, "4")
     figure.get_by_label("blank").check()
-    of_blank = strongest.evaluate(PAINTED)
+    of_blank = painted(strongest)
     field.hover(position={"x": 5, "y": 5})
     page.mouse.down()  # red
     field.hover(position={"x": 5, "y": 45})
-    assert own.input_value()
-    assert strongest.evaluate(PAINTED) == of_blank  # the search waits for the end of a stroke
+    expect(own).not_to_have_value("")
+    assert painted(strongest) == of_blank  # the search waits for the end of a stroke
     page.mouse.up()
-    assert strongest.evaluate(PAINTED) != of_blank
+    expect_painted(strongest, of_blank, same=False)
     field.focus()
     page.keyboard.press("ArrowRight")
     for _ in ("red", "blue"):
         page.keyboard.press("Space")
-    painted = own.input_value()
-    cells = figure.locator(".weights span")
-    assert {100, -100} < set(map(int, painted.split(",")))
-    assert cells.all_inner_texts().count("−1.0") == 1
-    assert figure.locator(":checked").count() == 0
+    blue = figure.locator(".weights span").get_by_text("−1.0")
+    expect(blue).to_have_count(1)
+    weights = own.input_value()
+    assert {100, -100} < set(map(int, weights.split(",")))
+    expect(figure.locator(":checked")).to_have_count(0)
     figure.get_by_label("corner").check()
-    assert own.input_value() == ""
-    own.evaluate(RESTORE, painted)
-    assert figure.locator(":checked").count() == 0
-    assert cells.all_inner_texts().count("−1.0") == 1
+    expect(own).to_have_value("")
+    own.evaluate(RESTORE, weights)
+    expect(figure.locator(":checked")).to_have_count(0)
+    expect(blue).to_have_count(1)
 
 
 def test_kernels_have_the_maps_of_their_correlation(page: Page, values: Values) -> None:
@@ -156,5 +149,5 @@ def test_a_removed_part_moves_the_scores_until_it_is_put_back(page: Page) -> Non
     assert was != now
     assert sum(signed(figure.locator(".place").inner_text())[1:]) == pytest.approx(now, abs=1e-6)
     figure.get_by_role("button", name="Reset").click()
-    assert scores.inner_text() == before
-    assert figure.locator(".place").inner_text() != place  # the point has moved
+    expect(scores).to_have_text(before, use_inner_text=True)
+    expect(figure.locator(".place")).not_to_have_text(place)  # the point has moved

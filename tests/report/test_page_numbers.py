@@ -3,7 +3,6 @@
 import base64
 import io
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,13 +29,6 @@ from mnist_pipeline.report.topics import Values
 BOUNDS = {"softmax": (1e-5, 1.0), "cnn": (0.005, 0.998), "mlp": (0.1, 0.996)}
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def page(browser: Browser, finished_run: tuple[Any, Path]) -> Page:
-    page = browser.new_page()
-    page.goto((finished_run[1] / "report" / "index.html").as_uri())
-    return page
 
 
 @pytest.fixture(scope="module")
@@ -129,22 +121,6 @@ def test_the_page_has_images_of_the_run_and_what_each_model_answered_to_misread_
             nearest = stored.nearest["indices"][indices, :3]
             np.testing.assert_array_equal(loaded(page, "test.neighbors"), nearest)
         np.testing.assert_allclose(shares[:, place], stored.probabilities[indices], atol=1e-4)
-
-
-def test_the_page_doubts_answers_as_the_recognizer_does(page: Page, values: Values) -> None:
-    images = values["test_digits"].images[:100]
-    images = np.concatenate([images, np.rot90(images, axes=(1, 2))])
-    judged = computing.judged(page, images)
-    expected = values["recognizer"].recognize(images)
-    noun = values["recognizer"].known.noun
-    same = [found["headline"] == answer.headline(noun) for found, answer in zip(judged, expected)]
-    assert np.mean(same) >= 0.97
-    assert {answer.looks_like_digit for answer in expected} == {True, False}
-    np.testing.assert_allclose(
-        [found["probability"] for found in judged],
-        [answer.probability for answer in expected],
-        atol=0.1,
-    )
 
 
 def test_a_picture_becomes_the_image_that_python_makes_of_it(page: Page, values: Values) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -40,8 +40,8 @@ def test_a_handout_has_a_few_pages_and_a_figure_in_each_section(sheet: Page) -> 
     assert sections_without_a_figure(sheet) == set()
     sheet.emulate_media(media="print")
     assert sections_without_a_figure(sheet) == set()
-    assert sheet.locator(".live:visible, p.static:visible").count() == 0
-    assert not sheet.locator("#appendix").is_visible()
+    expect(sheet.locator(".live:visible, p.static:visible")).to_have_count(0)
+    expect(sheet.locator("#appendix")).to_be_hidden()
 
 
 def test_open_parts_of_the_appendix_are_printed_and_answers_to_guess_are_not(sheet: Page) -> None:
@@ -49,12 +49,12 @@ def test_open_parts_of_the_appendix_are_printed_and_answers_to_guess_are_not(she
     sheet.locator("#knn > summary").click()
     question = sheet.locator(".guess").first
     question.locator("summary").click()
-    assert question.locator("p").is_visible()
+    expect(question.locator("p")).to_be_visible()
     assert pages(sheet) > story
     sheet.emulate_media(media="print")
-    assert sheet.locator("#appendix").is_visible()
-    assert sheet.locator("#figure-votes").is_visible()
-    assert not sheet.locator("#knn pre").first.is_visible()  # the code is folded
-    assert not sheet.locator("#pca").is_visible()
-    assert question.locator("summary").is_visible()
-    assert not question.locator("p").is_visible()
+    expect(sheet.locator("#appendix")).to_be_visible()
+    expect(sheet.locator("#figure-votes")).to_be_visible()
+    expect(sheet.locator("#knn pre").first).to_be_hidden()  # the code is folded
+    expect(sheet.locator("#pca")).to_be_hidden()
+    expect(question.locator("summary")).to_be_visible()
+    expect(question.locator("p")).to_be_hidden()

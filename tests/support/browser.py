@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -21,6 +21,7 @@ ARGUMENTS = (
     "--disable-sync",
 )
 PATIENCE = 90_000  # milliseconds, on a busy machine
+PAINTED = "canvas => canvas.toDataURL()"
 AXE = Path(sys.prefix) / "node_modules" / "axe-core" / "axe.min.js"
 
 needs_axe = pytest.mark.skipif(
@@ -50,6 +51,27 @@ def launch_browser(engine: str = "chromium") -> Iterator[Browser]:
 def browser() -> Iterator[Browser]:
     with launch_browser() as browser:
         yield browser
+
+
+def choose(figure: Locator, name: str) -> None:
+    """Choose the test digit of a class, and wait until the figure shows it."""
+    button = figure.get_by_role("button", name=name, exact=True)
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+
+
+def painted(canvas: Locator) -> str:
+    """What a canvas shows, as an address of data."""
+    return str(canvas.evaluate(PAINTED))
+
+
+def expect_painted(canvas: Locator, other: str, *, same: bool) -> None:
+    """Wait until a canvas shows a picture that `painted` returned, or another one."""
+    canvas.page.wait_for_function(
+        f"([canvas, other, same]) => (({PAINTED})(canvas) === other) === same",
+        arg=[canvas.element_handle(), other, same],
+        timeout=PATIENCE,
+    )
 
 
 def serious_findings(page: Page) -> list[tuple[str, str, str]]:
