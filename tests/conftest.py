@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--fuzz-cases", type=int, default=1_000, metavar="N", help="Cases in all; 1,000 by default."
     )
     parser.addoption(
-        "--odd-sets", type=int, default=6, metavar="N", help="Whole runs in all; 6 by default."
+        "--odd-sets", type=int, default=4, metavar="N", help="Whole runs in all; 4 by default."
     )
 
 

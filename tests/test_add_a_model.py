@@ -112,7 +112,7 @@ def run(project: Path, slice_directory: Path) -> Callable[..., str]:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    config = networks_config(project / "run.yaml", recipe="NOTEBOOK")
+    config = networks_config(project / "run.yaml", recipe="NOTEBOOK", epochs=1)
     log = run_python("-m", "mnist_pipeline.cli", "run", "--config", config)
     assert not [name for name in NEW if f"check failed: {name}" in log]
     return run_python

@@ -35,18 +35,6 @@ def test_a_configuration_reaches_the_training_and_only_the_default_recipe_adapts
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_images_in_colour_train_a_network_of_their_shape_by_the_rule_for_pictures(
-    name: str, finished, small_train
-) -> None:
-    images = np.repeat(small_train.images[:120, ..., np.newaxis], 3, axis=3)
-    in_color = small_train._replace(images=images, labels=small_train.labels[:120])
-    result = call(f"{name}_model", train_digits=in_color, config={"epochs": 1}, seed=0)
-    assert result.metadata["recipe"].data["batch_norm"]
-    answer = MODELS[name].method().answer(result.value, images)
-    assert answer.probabilities.shape == (120, 10)
-
-
-@pytest.mark.parametrize("name", NETWORKS)
 def test_probabilities_are_calibrated_by_the_temperature_that_was_fitted(
     name: str, finished
 ) -> None:

@@ -88,7 +88,7 @@ def test_a_hundred_classes_run_to_their_report(train: DigitSet, tmp_path: Path) 
         arrays[f"x_{split}"] = np.concatenate([train.images[tens], train.images[ones]], axis=2)
         arrays[f"y_{split}"] = labels
     np.savez(tmp_path / "pairs.npz", **arrays)
-    config = networks_config(tmp_path / "run.yaml", recipe="NOTEBOOK")
+    config = networks_config(tmp_path / "run.yaml", epochs=1)
     invoke("run", "--config", config, env=environment(tmp_path / "pairs.npz", tmp_path / "storage"))
     storage = Storage(str(tmp_path / "storage"))
     document = storage.read("evaluation_report").document

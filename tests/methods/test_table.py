@@ -5,8 +5,7 @@ import sys
 
 import pytest
 
-from mnist_pipeline.methods.table import MODELS, number_in_words
-from mnist_pipeline.report.figures.style import COLORS, MARKERS
+from mnist_pipeline.methods.table import MODELS
 
 
 @pytest.mark.parametrize(
@@ -16,12 +15,6 @@ def test_no_two_models_share_a_name_or_a_look(attribute: str) -> None:
     values = [getattr(model, attribute) for model in MODELS.values()]
     assert len(set(values)) == len(values)
     assert all(values)
-
-
-def test_colours_and_markers_are_those_of_the_figures() -> None:
-    for model in MODELS.values():
-        assert model.color in COLORS
-        assert model.marker in MARKERS
 
 
 @pytest.mark.parametrize(
@@ -41,7 +34,3 @@ def test_importing_a_method_imports_no_package_that_only_its_work_needs(
     code = f"import sys, mnist_pipeline.{module}; print(sorted(set(sys.modules) & {absent!r}))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_small_numbers_are_words() -> None:
-    assert [number_in_words(count) for count in (0, 4, 12, 1_200)] == ["no", "four", "12", "1,200"]

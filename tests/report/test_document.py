@@ -9,13 +9,8 @@ import numpy as np
 
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.methods.table import assets_of_models
-from mnist_pipeline.report import document, topics
+from mnist_pipeline.report import topics
 from mnist_pipeline.report.topics import Values
-
-
-def test_a_report_comes_back_from_its_files(composed: dict[str, Any]) -> None:
-    report = document.Report("<p>page</p>", composed)
-    assert document.Report.from_files(report.to_files()) == report
 
 
 def test_errors_and_points_are_listed_with_their_places(

@@ -19,10 +19,6 @@ def test_an_exported_name_is_unique_and_some_script_imports_it() -> None:
     assert set(exported) <= set(re.findall(r"\w+", imports))
 
 
-def test_lines_have_at_most_100_columns() -> None:
-    assert max(len(line) for source in SOURCES for line in source.splitlines()) <= 100
-
-
 def test_a_joined_script_has_each_file_once_after_those_that_it_imports(tmp_path: Path) -> None:
     files = {
         "first.js": 'import {\n  b,\n} from "./in/b.js";\nimport { c } from "./c.js";\nb(c);\n',

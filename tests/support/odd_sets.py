@@ -115,11 +115,6 @@ def split_archive(train: Iterable[int], test: Iterable[int]) -> Write:
     return write_archive
 
 
-def byte_names(root: Path, rng: np.random.Generator) -> Path:
-    """The names of folders are bytes in Latin-1, as old archives unpack them."""
-    return write(root, {os.fsdecode(name): pictures(rng, len(name)) for name in (b"caf\xe9", b"a")})
-
-
 def mixed(root: Path, rng: np.random.Generator) -> Path:
     """Pictures of many formats, modes and sizes in one folder."""
     for label, name in enumerate("ab"):
@@ -147,6 +142,17 @@ def transparent(rng: np.random.Generator, label: int) -> Image.Image:
     return image
 
 
+def byte_names(root: Path, rng: np.random.Generator) -> Path:
+    """Bars on nothing; the names of folders are bytes in Latin-1, as old archives unpack them."""
+    return write(
+        root,
+        {
+            os.fsdecode(name): [transparent(rng, label) for _ in range(PER_CLASS)]
+            for label, name in enumerate((b"caf\xe9", b"a"))
+        },
+    )
+
+
 ODD_SETS: dict[str, Write] = {
     "names in other scripts": named("emoji 🙂", "Ångström", "日本", "עברית", "e\u0301"),
     "names that programs interpret": named("<b>&amp;", "$x_1$", "-rf", "*[0]?", "%s {0}", "#1;,"),
@@ -154,7 +160,7 @@ ODD_SETS: dict[str, Write] = {
     "long names": named("n" * 250, "m" * 250),
     "names that are numbers": named("1", "01", "-1", "1e3", "nan", "None"),
     "names that differ in case": named("owl", "Owl", "OWL"),
-    "names in bytes": byte_names,
+    "strokes on nothing, names in bytes": byte_names,
     "two pictures per class": lambda root, rng: write(
         root, {name: pictures(rng, label, 2) for label, name in enumerate("ab")}
     ),
@@ -162,7 +168,6 @@ ODD_SETS: dict[str, Write] = {
     "white": plain("RGB", "white"),
     "fully transparent": plain("RGBA", (0, 0, 0, 0)),
     "one pixel": painted(lambda rng, label: picture(rng, label, (1, 1))),
-    "strokes on nothing": painted(transparent),
     "one bit": painted(lambda rng, label: picture(rng, label, mode="1")),
     "animations": animated,
     "many formats": mixed,

@@ -199,7 +199,8 @@ def test_dagsters_ui_works_in_a_browser_and_its_daemon_starts_queued_runs(
         "variables": {"PYTHONPATH": str(PROJECT)},
     }
     with (
-        served_ui(slice_directory, tmp_path / "storage", **places) as address,
+        # Ctrl+C ends it, and nothing is printed.
+        served_ui(slice_directory, tmp_path / "storage", stop=signal.SIGINT, **places) as address,
         launch_browser() as browser,
     ):
         page = browser.new_page()
@@ -211,9 +212,8 @@ def test_dagsters_ui_works_in_a_browser_and_its_daemon_starts_queued_runs(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("stop", "is_awaited"), [(signal.SIGINT, True), (signal.SIGHUP, False)])
-def test_the_server_ends_at_any_moment_without_a_message(
-    stop: signal.Signals, is_awaited: bool, slice_directory: Path, tmp_path: Path
+def test_a_server_that_has_not_answered_yet_ends_with_its_terminal_without_a_message(
+    slice_directory: Path, tmp_path: Path
 ) -> None:
-    with served_ui(slice_directory, tmp_path, "--read-only", stop=stop, is_awaited=is_awaited):
+    with served_ui(slice_directory, tmp_path, "--read-only", stop=signal.SIGHUP, is_awaited=False):
         pass
