@@ -83,17 +83,6 @@ def test_accuracies_are_counted_for_each_model_amount_and_disturbance(
         )
 
 
-def test_small_amounts_are_those_of_ordinary_handwriting(measured: pd.DataFrame) -> None:
-    small = {"shift": [1], "rotation": [5, 10], "scale": [0.9, 1.1], "stroke": [-0.5, 0.5]}
-    shares = [
-        accuracy
-        for name, amount, model, accuracy, *_ in measured.itertuples(index=False)
-        if model == "cnn" and amount in small.get(name, [])
-    ]
-    found = robustness.summary(robustness.curves(measured), "cnn")["small_mean"]
-    assert found == pytest.approx(np.mean(shares))
-
-
 def test_the_answers_kept_are_those_to_images_that_can_be_made_again(
     digits: DigitSet, measured: pd.DataFrame
 ) -> None:

@@ -13,6 +13,8 @@ from mnist_pipeline.methods.table import MODELS, by_model
 from mnist_pipeline.report.topics import Values
 
 EMPTY = re.compile("^Draw a digit")
+IS_AT_YOURS = """plane => plane.querySelector(".ring").getAttribute("transform")
+  === plane.querySelector(".yours").getAttribute("transform")"""
 MIN_SIZE = 10  # pixels of text in a figure, as displayed
 
 pytestmark = [
@@ -88,8 +90,7 @@ def test_a_point_of_the_plane_makes_a_digit_and_names_the_nearest_one(page: Page
     mark.hover(force=True)
     expect(plane.locator(".nearest")).to_have_text(re.compile("^nearest: 7,"))
     plane.locator(".locate").click()
-    yours = plane.locator(".yours").get_attribute("transform") or ""
-    expect(plane.locator(".ring")).to_have_attribute("transform", yours)
+    page.wait_for_function(IS_AT_YOURS, arg=plane.element_handle())
     plane.locator(".highlight button").nth(7).click()
     expect(plane.locator("#scatter-class-6")).not_to_have_css("opacity", "1")
     expect(plane.locator("#scatter-class-7")).to_have_css("opacity", "1")

@@ -40,7 +40,7 @@ def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not holds():
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
 class Postgres(NamedTuple):
