@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import PIL.Image
 import pytest
+from support.drawing import on_paper
 from support.graph_fixtures import environment, networks_config
 
 from mnist_pipeline.data.records import DigitSet
@@ -183,9 +182,7 @@ def test_predict_answers_with_them(
     run: Callable[..., str], small_train: DigitSet, tmp_path: Path
 ) -> None:
     picture = tmp_path / "digit.png"
-    PIL.Image.fromarray(
-        255 - np.kron(np.pad(small_train.images[5], 20), np.ones((4, 4), np.uint8))
-    ).save(picture)
+    on_paper(small_train.images[5]).save(picture)
     (found,) = json.loads(run("-m", "mnist_pipeline.cli", "predict", str(picture), "--json"))
     (digit,) = found["digits"]
     assert list(digit["models"]) == ALL

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from support.drawing import on_paper
 from support.graph_fixtures import invoke
 
 from assets.definitions import defs
@@ -147,9 +147,7 @@ def test_every_command_that_only_reads_runs_as_written(
             directory.mkdir(parents=True, exist_ok=True)
             Image.fromarray(small_train.images[number]).save(directory / f"{number}.png")
     for name in ("photo.jpg", "page.png", "new.jpg"):
-        Image.fromarray(
-            np.pad(255 - np.kron(small_train.images[1], np.ones((4, 4), np.uint8)), 40, "edge")
-        ).save(name)
+        on_paper(small_train.images[1]).save(name)
     (tmp_path / "storage").mkdir()
     (tmp_path / "storage" / "photos").symlink_to(finished)
     if "--card" in words:  # the champion of the slice may be another model

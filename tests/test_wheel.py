@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import PIL.Image
 import pytest
+from support.drawing import on_paper
 from support.graph_fixtures import materialized
 from support.served import run_raw_mnist, served_ui
 
@@ -84,9 +84,7 @@ def test_the_graph_runs_reads_and_recognizes_in_the_directory_of_the_user(
     ]
     assert installed.run(installed.python, "-c", READ) == "(784,)\n"
     picture = installed.cwd.parent / "digit.png"
-    PIL.Image.fromarray(
-        255 - np.kron(np.pad(small_train.images[5], 20), np.ones((4, 4), np.uint8))
-    ).save(picture)
+    on_paper(small_train.images[5]).save(picture)
     (found,) = json.loads(installed.run(installed.program, "predict", picture, "--json"))
     assert len(found["digits"]) == 1
 
@@ -141,9 +139,7 @@ def test_the_page_on_a_project_of_your_own_leads_to_a_report_word_for_word(
     for label, name in enumerate(("circle", "line", "swan")):
         (created.cwd / "photos" / name).mkdir(parents=True)
         for index in np.flatnonzero(small_train.labels == label)[:100]:
-            picture = PIL.Image.fromarray(
-                255 - np.kron(np.pad(small_train.images[index], 4), np.ones((4, 4), np.uint8))
-            )
+            picture = on_paper(small_train.images[index], margin=4)
             picture.save(created.cwd / "photos" / name / f"{index}.png")
     picture.save(created.cwd / "new.jpg")
     output = created.run("bash", "-euc", "".join(commands))

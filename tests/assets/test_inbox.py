@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 import numpy as np
-import PIL.Image
 import pytest
+from support.drawing import on_paper
 
 from assets.automation import MAX_RUNS, inbox_sensor
 from assets.definitions import defs
@@ -95,9 +95,7 @@ def test_a_picture_gets_a_row_per_digit_and_a_contact_sheet(
     directory: Path, small_recognizer: Recognizer, small_train: DigitSet
 ) -> None:
     pair = np.concatenate([np.pad(image, 8) for image in small_train.images[[5, 7]]], axis=1)
-    PIL.Image.fromarray(255 - np.kron(np.pad(pair, 20), np.ones((4, 4), np.uint8))).save(
-        directory / "pair.png"
-    )
+    on_paper(pair).save(directory / "pair.png")
     found = predict(
         put(directory / "pair.png", (directory / "pair.png").read_bytes()),
         small_recognizer,

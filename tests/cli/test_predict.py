@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 import pytest
 from click.testing import CliRunner, Result
+from support.drawing import on_paper
 
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.data.records import DataSet, DigitSet
@@ -26,8 +26,7 @@ def write(path: Path, *lines: np.ndarray) -> Path:
     rows = [
         np.concatenate([np.pad(image, ((20, 20), (8, 8))) for image in line], 1) for line in lines
     ]
-    page = np.pad(np.concatenate(rows), 8)
-    PIL.Image.fromarray(255 - np.kron(page, np.ones((4, 4), np.uint8))).save(path)
+    on_paper(np.concatenate(rows)).save(path)
     return path
 
 

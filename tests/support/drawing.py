@@ -93,6 +93,11 @@ def page_of(images: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
     return 255 - page, 2 * np.array(boxes)
 
 
+def on_paper(image: np.ndarray, margin: int = 20) -> Image.Image:
+    """An MNIST image with a margin, black on white and enlarged."""
+    return Image.fromarray(255 - np.kron(np.pad(image, margin), np.ones((4, 4), np.uint8)))
+
+
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
