@@ -50,7 +50,8 @@ def fit(train: DigitSet, test: DigitSet, *, seed: int) -> dict[str, NDArray[Any]
     recipe, num_views = RECIPES["cnn"]["fast"], NUM_VIEWS
     if images.ndim == 4 or len(images) <= FEW_IMAGES:  # in colour, or few
         recipe, num_views = replace(PICTURES, distorted=False), NUM_VIEWS_NORMALIZED
-    recipe = replace(recipe, epochs=math.ceil(num_views / len(images)))
+    # A pass over less than a batch takes as long as one over a batch.
+    recipe = replace(recipe, epochs=math.ceil(num_views / max(len(images), recipe.batch_size)))
     permutation = np.random.default_rng(seed).permutation(NUM_PIXELS)
     correct = []
     for order in (np.arange(NUM_PIXELS), permutation):

@@ -1,5 +1,6 @@
 """Shuffled pixels: which models notice nothing, and the network that is trained on them."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,13 @@ def test_images_and_weights_that_are_shuffled_alike_give_the_same_labels(
         shuffled = method.fit(shuffling.shuffle(train, ORDER), labels, settings, seed=0)
     answer = method.answer(shuffled, shuffling.shuffle(images, ORDER))
     np.testing.assert_array_equal(answer.labels, method.answer(fitted, images).labels)
+
+
+def test_two_images_take_no_more_updates_than_a_batch_of_images() -> None:
+    few = DigitSet(np.zeros((2, 28, 28), np.uint8), np.array([0, 1], np.uint8))
+    trained = shuffling.fit(few, few, seed=0)
+    batches = shuffling.NUM_VIEWS_NORMALIZED / shuffling.PICTURES.batch_size
+    assert len(trained["loss"]) <= math.ceil(batches)
 
 
 def test_the_network_learns_from_shuffled_colours_which_stay_together() -> None:
