@@ -23,11 +23,15 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 LONGEST = (
     "cli/test_run.py",
     "test_add_a_model.py",
+    "assets/test_own_images.py",
+    "runtime/test_component.py",
+    "assets/test_odd_sets.py",
     "runtime/web/test_server.py",
     "handwriting/test_accuracy.py",
-    "runtime/test_component.py",
-    "assets/test_own_images.py",
     "runtime/web/test_draw_page.py",
+    "assets/test_experiments.py",
+    "evaluation/test_labels_to_check.py",
+    "cli/test_history.py",
     "runtime/graph/test_code_versions.py",
     "report/test_page_numbers.py",
 )

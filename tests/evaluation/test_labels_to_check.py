@@ -49,8 +49,9 @@ def test_the_only_image_of_a_class_is_not_judged() -> None:
 
 @pytest.mark.slow
 def test_most_wrong_labels_are_found_with_their_files_and_come_back_from_storage(
-    small_train: DigitSet,
+    small_train: DigitSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(checking, "ROUNDS", 1)
     generator = np.random.default_rng(0)
     images, labels = small_train.images[:600], small_train.labels[:600].copy()
     wrong = generator.choice(600, 30, replace=False)
