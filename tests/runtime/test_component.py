@@ -186,7 +186,7 @@ def test_an_instance_without_its_data_fails_alone_and_data_may_have_an_address(
 def test_the_colours_of_an_instance_are_those_of_its_attributes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
 ) -> None:
-    pictures = write_shapes(tmp_path / "pictures")
+    pictures = write_shapes(tmp_path / "pictures", per_class=8)
     loaded = load(
         project(
             tmp_path,
