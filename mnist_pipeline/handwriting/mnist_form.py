@@ -15,6 +15,7 @@ CONTOUR_SIDE = 64  # the larger side of a digit while its outline is computed
 FAINTEST_SHARE = 0.2  # of full ink, in a stroke
 # Share of a digit's pixels that are neither paper nor full ink, in a blurred or tiny picture.
 SOFT = 0.4
+THINNEST = 0.7  # share of full ink that a thin stroke has, at least
 MARGIN = 2  # pixels around the strokes of a digit that hold the soft edge of its ink
 
 
@@ -68,7 +69,9 @@ def _outline(strength: Grey, side: int) -> Grey:
     zoom = CONTOUR_SIDE / side
     shape = tuple(int(np.ceil(length * zoom)) for length in strength.shape)
     drawn = scipy.ndimage.gaussian_filter(resized(strength, shape, Image.Resampling.BICUBIC), 0.8)
-    inside = np.pad(drawn > max(0.5 * min(1.0, float(drawn.max())), 0), 4)
+    # Half of the full ink, or of the fullest ink nearby in a thin stroke.
+    full = np.clip(scipy.ndimage.maximum_filter(drawn, 5), THINNEST, 1)
+    inside = np.pad(drawn > 0.5 * full, 4)
     outer = scipy.ndimage.distance_transform_edt(~inside)
     inner = scipy.ndimage.distance_transform_edt(inside)
     return np.where(inside, 0.5 - inner, outer - 0.5)
