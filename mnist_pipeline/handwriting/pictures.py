@@ -160,13 +160,13 @@ def _search(picture: NDArray[np.uint8] | Grey) -> tuple[list[Found], list[Box]]:
     factor = int(np.ceil(np.sqrt(picture.size / WORKING_PIXELS)))
     whole = Scan(reduced(picture, factor))
     paper = find_paper(whole)
-    scan = _read(whole if paper is None else paper)
+    scan = read_scan(whole if paper is None else paper)
     if paper is not None:
-        everything = _read(whole)
+        everything = read_scan(whole)
         if not scan.lines or _goes_on(scan, everything):
             scan = everything
     if not scan.lines:
-        plate = _read(whole, inverted=True)
+        plate = read_scan(whole, inverted=True)
         inks = [_looks(glyph, plate)[1] for glyph in itertools.chain(*plate.lines)]
         if inks and np.median(inks) > INK_ON_PLATE:
             scan = plate
@@ -180,7 +180,8 @@ def _search(picture: NDArray[np.uint8] | Grey) -> tuple[list[Found], list[Box]]:
     return found, [place(box) for box in scan.unread]
 
 
-def _read(scan: Scan, *, inverted: bool = False) -> Scan:
+def read_scan(scan: Scan, *, inverted: bool = False) -> Scan:
+    """The scan after the stages from ink to digits."""
     scan = remove_ruling(remove_frames(find_ink(scan, inverted=inverted)))
     return digits.find_digits(find_strokes(scan))
 

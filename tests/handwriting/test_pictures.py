@@ -16,8 +16,9 @@ from support.drawing import picture as drawn
 
 from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.handwriting import digits
+from mnist_pipeline.handwriting import digits, pictures
 from mnist_pipeline.handwriting.pictures import Found, find_digits, read
+from mnist_pipeline.handwriting.scan import Owner, Scan
 
 ORIENTATION = 0x0112  # the EXIF tag
 LOSSLESS = {
@@ -243,9 +244,73 @@ def test_photographed_paper_contains_no_digit() -> None:
         assert find_digits(picture) == []
 
 
-def test_the_number_of_findings_is_bounded(monkeypatch: pytest.MonkeyPatch, test: DigitSet) -> None:
+def test_digits_beyond_the_bound_are_not_read_in_silence(
+    monkeypatch: pytest.MonkeyPatch, test: DigitSet
+) -> None:
+    picture, _ = page_of(test.images[:8], 4)
+    assert pictures.page_of(picture).warnings == []
     monkeypatch.setattr(digits, "MAX_FINDINGS", 5)
-    assert len(find_digits(page_of(test.images[:8], 4)[0])) == 5
+    page = pictures.page_of(picture)
+    assert len(page.digits) == 5
+    assert page.warnings
+
+
+def test_every_stroke_has_an_owner(test: DigitSet) -> None:
+    picture, _ = page_of(test.images[:8], 4)
+    ruled = np.minimum(picture, np.where(np.arange(len(picture)) % 40 == 10, 170, 255)[:, None])
+    scan = pictures.read_scan(Scan(ruled.astype(np.float32)))
+    owners = scan.owners[scan.ink > 0.5]
+    assert set(owners.tolist()) <= {Owner.DIGIT, Owner.RULING}
+    assert Owner.DIGIT in owners
+
+
+@pytest.mark.parametrize("darkness", [0.45, 0.7])
+def test_digits_in_a_shadow_with_a_sharp_edge_are_found(darkness: float, test: DigitSet) -> None:
+    picture, boxes = page_of(test.images[:15], 5)
+    for columns in (slice(None, 150), slice(110, None)):
+        shadowed = picture.astype(np.float32)
+        shadowed[:, columns] *= 1 - darkness
+        found = find_digits(shadowed.astype(np.uint8))
+        np.testing.assert_allclose([digit.box for digit in found], boxes, atol=4)
+
+
+def test_small_digits_are_read_from_close_up(written: np.ndarray, expected: list[Found]) -> None:
+    rows, columns = written.shape
+    small = np.asarray(Image.fromarray(written).resize((columns // 3, rows // 3)))
+    below = np.full((2 * rows, columns), 255, np.uint8)
+    below[:rows] = written
+    below[rows + 20 : rows + 20 + rows // 3, 60 : 60 + columns // 3] = small
+    found = find_digits(below)
+    assert [digit.line for digit in found] == [1, 1, 1, 2, 2, 2]
+    assert difference(list(found[3:]), expected) < 15
+    photo = np.full((2600, 3600), 240, np.uint8)
+    photo[1200 : 1200 + rows // 3, 900 : 900 + columns // 3] = small
+    assert difference(list(find_digits(photo)), expected) < 15
+
+
+def test_light_digits_on_a_plate_on_a_light_wall_are_found(written: np.ndarray) -> None:
+    plate = np.pad(255 - written // 2, 4, constant_values=250)
+    wall = np.pad(255 - plate, 60, constant_values=190)
+    assert len(find_digits(wall)) == 3
+
+
+def test_ink_as_light_as_its_paper_is_read_from_a_colour_channel(
+    written: np.ndarray, expected: list[Found]
+) -> None:
+    ink, paper = np.array([(230, 90, 90), (83, 150, 150)], float)
+    share = written[..., np.newaxis] / 255
+    colored = np.uint8(share * paper + (1 - share) * ink)
+    assert np.ptp(np.asarray(Image.fromarray(colored).convert("L"))) < 10
+    page = pictures.page(encoded(Image.fromarray(colored)))
+    assert difference(list(page.digits), expected) < 3
+
+
+def test_a_line_that_is_not_level_is_in_doubt(test: DigitSet) -> None:
+    picture, _ = page_of(test.images[:5], 5)
+    large = Image.fromarray(picture).resize((3 * picture.shape[1], 3 * picture.shape[0]))
+    for degrees, is_level in ((0, True), (4, True), (15, False), (-30, False)):
+        turned = large.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
+        assert (pictures.page_of(np.asarray(turned)).warnings == []) == is_level, degrees
 
 
 def test_a_stroke_whose_pixels_hold_no_ink_is_no_error() -> None:
