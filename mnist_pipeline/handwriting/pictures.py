@@ -19,6 +19,7 @@ from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, exten
 from mnist_pipeline.data.decoding import WHOLE, Grey, named, read
 from mnist_pipeline.handwriting import digits
 from mnist_pipeline.handwriting.ink import find_ink
+from mnist_pipeline.handwriting.marks import remove_marks
 from mnist_pipeline.handwriting.measures import reduced
 from mnist_pipeline.handwriting.mnist_form import image_of
 from mnist_pipeline.handwriting.paper import find_paper
@@ -183,7 +184,7 @@ def _search(picture: NDArray[np.uint8] | Grey) -> tuple[list[Found], list[Box]]:
 def read_scan(scan: Scan, *, inverted: bool = False) -> Scan:
     """The scan after the stages from ink to digits."""
     scan = remove_ruling(remove_frames(find_ink(scan, inverted=inverted)))
-    return digits.find_digits(find_strokes(scan))
+    return digits.find_digits(remove_marks(find_strokes(scan)))
 
 
 def _goes_on(paper: Scan, whole: Scan) -> bool:

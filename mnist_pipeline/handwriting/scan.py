@@ -1,8 +1,8 @@
 """A picture on its way through the stages of the finder.
 
-The stages run in one order: paper, ink, ruling, strokes, digits, mnist_form. Each is a function in
-a module of that name. It takes a `Scan`, and returns it with what it found and what it claimed. So
-each pixel of ink has an owner in the end, and ink without an owner was not read.
+The stages run in one order: paper, ink, ruling, strokes, marks, digits, mnist_form. Each is a
+function in a module of that name. It takes a `Scan`, and returns it with what it found and what it
+claimed. So each pixel of ink has an owner in the end, and ink without an owner was not read.
 """
 
 from collections.abc import Sequence
@@ -28,6 +28,8 @@ class Owner(IntEnum):
     RULING = 3
     SPECK = 4  # too small for a digit: dust, dots, commas, dashes
     DIGIT = 5
+    CIRCLE = 6  # around a digit or a number
+    UNDERLINE = 7
 
 
 class Glyph(NamedTuple):
