@@ -1,4 +1,4 @@
-"""Fifth stage: strokes become digits in reading order."""
+"""Sixth stage: strokes become digits in reading order."""
 
 import itertools
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from mnist_pipeline.handwriting.marks import signs
 from mnist_pipeline.handwriting.scan import Box, Glyph, Mask, Owner, Scan
 
 MAX_FINDINGS = 256
@@ -35,7 +36,10 @@ def find_digits(scan: Scan) -> Scan:
     large = [shape for shape in shapes if _size(shape) >= smallest]
     digits = [shape for shape in large if shape.labels[0] not in in_rows]
     unread += [[shape] for shape in digits[MAX_FINDINGS:]]
-    lines = _lines(digits[:MAX_FINDINGS])
+    lines = [
+        [glyph._replace(is_sign=flag) for glyph, flag in zip(line, signs(line, scan.strokes))]
+        for line in _lines(digits[:MAX_FINDINGS])
+    ]
     owner = np.full(len(scan.cells) + 1, Owner.SPECK)
     owner[0] = Owner.NOTHING
     for shape in itertools.chain(*unread):
@@ -125,7 +129,7 @@ def _lines(glyphs: list[Glyph]) -> list[list[Glyph]]:
     """Lines from top to bottom, digits from left to right; digits of a line overlap in height."""
     lines: list[list[Glyph]] = []
     for glyph in sorted(glyphs, key=lambda glyph: glyph.x):
-        overlaps = [_overlap(line[-1], glyph) for line in lines]
+        overlaps = [max(_overlap(other, glyph) for other in line[-2:]) for line in lines]
         if overlaps and max(overlaps) > 0.4:
             lines[int(np.argmax(overlaps))].append(glyph)
         else:

@@ -1,4 +1,4 @@
-"""Marks between digits and around them: circles, underlines and slashes."""
+"""Fifth stage: marks around digits and between them, which are circles, lines and slashes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -106,17 +106,23 @@ def _line_below(own: Mask, others: Boxes, left: int, top: int) -> Mask:
     return line if is_digit.sum() > (own & ~line).any() else np.zeros_like(own)
 
 
-def slashes(line: Sequence[Glyph], strokes: NDArray[np.int32]) -> list[bool]:
-    """Which shapes of a line are straight and lean more than the digits around them."""
+def signs(line: Sequence[Glyph], strokes: NDArray[np.int32]) -> list[bool]:
+    """Which shapes of a line are slashes, which are straight and lean more than the digits around
+    them, or commas, which are small and low.
+    """
     shapes = []
     for glyph in line:
         part = strokes[glyph.y : glyph.y + glyph.height, glyph.x : glyph.x + glyph.width]
         shapes.append(_lean(np.isin(part, glyph.labels)))
     found = [False] * len(line)
+    height = np.median([glyph.height for glyph in line])
+    middle = np.median([glyph.y + glyph.height / 2 for glyph in line])
     for place in range(1, len(line) - 1):
         lean, is_straight = shapes[place]
+        is_comma = line[place].height < height / 2 and line[place].y > middle
         others = [other for other, _ in shapes[:place] + shapes[place + 1 :]]
-        found[place] = is_straight and lean > LEANING + float(np.median(others))
+        is_slash = is_straight and lean > LEANING + float(np.median(others))
+        found[place] = is_slash or is_comma
     return found
 
 

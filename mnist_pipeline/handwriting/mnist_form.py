@@ -1,4 +1,4 @@
-"""Sixth stage: a digit becomes 28×28 pixels in MNIST's form."""
+"""Seventh stage: a digit becomes 28×28 pixels in MNIST's form."""
 
 import numpy as np
 import scipy

@@ -46,6 +46,7 @@ class Found:
     # (28, 28), in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle.
     image: NDArray[np.uint8]
     line: int = 1  # the number of its line, from the top
+    is_sign: bool = False  # a slash or a comma
 
 
 class Page(NamedTuple):
@@ -61,7 +62,7 @@ class Page(NamedTuple):
         height, width = self.picture.shape[:2]
         places = dict.fromkeys(_place(box, width, height) for box in self.unread)
         warnings = [f"ink {place} was not read; crop the picture to it" for place in places]
-        if abs(_slope([digit.box for digit in self.digits])) > STEEPEST:
+        if abs(_slope([digit.box for digit in self.digits if not digit.is_sign])) > STEEPEST:
             warnings.append("the line is not level; turn the picture")
         return warnings
 
@@ -177,7 +178,7 @@ def _search(picture: NDArray[np.uint8] | Grey) -> tuple[list[Found], list[Box]]:
         for glyph in line:
             image = image_of(glyph, scan)
             if image is not None:
-                found.append(Found(place(glyph[1:]), image, number))
+                found.append(Found(place(_box(glyph)), image, number, glyph.is_sign))
     return found, [place(box) for box in scan.unread]
 
 
@@ -195,7 +196,7 @@ def _goes_on(paper: Scan, whole: Scan) -> bool:
     beside: list[tuple[float, float]] = []
     on_paper: list[tuple[float, float]] = []
     for glyph in itertools.chain(*whole.lines):
-        column, row = map(int, np.subtract(_middle(glyph[1:]), (paper.left, paper.top)))
+        column, row = map(int, np.subtract(_middle(_box(glyph)), (paper.left, paper.top)))
         rows, columns = paper.grey.shape
         is_inside = 0 <= row < rows and 0 <= column < columns
         is_beside = not is_inside or paper.owners[row, column] == Owner.TABLE
@@ -227,6 +228,10 @@ def _closer(picture: NDArray[np.uint8] | Grey, box: Box) -> list[Found]:
                 replace(digit, box=(digit.box[0] + left, digit.box[1] + top, *digit.box[2:]))
             )
     return digits
+
+
+def _box(glyph: Glyph) -> Box:
+    return glyph.x, glyph.y, glyph.width, glyph.height
 
 
 def _middle(box: Box) -> tuple[float, float]:

@@ -256,9 +256,13 @@ class Recognizer(NamedTuple):
         answers = iter(self.recognize(np.array(images, np.uint8).reshape(-1, *known.shape)))
         pages_read = []
         for page in pages:
-            readings = [
-                Reading(digit.box, digit.image, next(answers), digit.line) for digit in page.digits
-            ]
+            readings = []
+            for digit in page.digits:
+                answer = next(answers)
+                answer = replace(
+                    answer, looks_like_digit=answer.looks_like_digit and not digit.is_sign
+                )
+                readings.append(Reading(digit.box, digit.image, answer, digit.line))
             if not known.whole_pictures:
                 readings = self._look_again(_without_specks(readings), page.picture)
                 readings = _judged_together(readings)

@@ -40,6 +40,7 @@ class Glyph(NamedTuple):
     y: int
     width: int
     height: int
+    is_sign: bool = False
 
 
 def _nothing() -> NDArray[Any]:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from support.drawing import Stroke, arc
 from support.drawing import picture as drawn
 
-from mnist_pipeline.handwriting.marks import slashes
+from mnist_pipeline.handwriting.marks import signs
 from mnist_pipeline.handwriting.pictures import find_digits
 from mnist_pipeline.handwriting.scan import Glyph
 
@@ -110,4 +110,4 @@ def test_a_slash_leans_more_than_the_digits_around_it(
         for label, (y, x) in enumerate(scipy.ndimage.find_objects(strokes), 1)
     ]
     line.sort(key=lambda glyph: glyph.x)
-    assert list(np.flatnonzero(slashes(line, strokes))) == expected
+    assert list(np.flatnonzero(signs(line, strokes))) == expected
