@@ -1,15 +1,18 @@
 """Sixth stage: strokes become digits in reading order."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from mnist_pipeline.handwriting.marks import signs
-from mnist_pipeline.handwriting.scan import Box, Glyph, Mask, Owner, Scan
+from mnist_pipeline.handwriting.scan import Box, Boxed, Glyph, Mask, Owner, Scan
+
+Shape = TypeVar("Shape", bound=Boxed)
 
 MAX_FINDINGS = 256
 SMALLEST = 6  # pixels, the larger side of a digit
@@ -38,7 +41,7 @@ def find_digits(scan: Scan) -> Scan:
     unread += [[shape] for shape in digits[MAX_FINDINGS:]]
     lines = [
         [glyph._replace(is_sign=flag) for glyph, flag in zip(line, signs(line, scan.strokes))]
-        for line in _lines(digits[:MAX_FINDINGS])
+        for line in in_lines(digits[:MAX_FINDINGS])
     ]
     owner = np.full(len(scan.cells) + 1, Owner.SPECK)
     owner[0] = Owner.NOTHING
@@ -47,12 +50,19 @@ def find_digits(scan: Scan) -> Scan:
     for glyph in itertools.chain(*lines):
         owner[glyph.labels] = Owner.DIGIT
     scan = scan.claimed(owner[scan.strokes])
-    return replace(scan, lines=lines, unread=[_around(row) for row in unread])
+    boxes = [_around(row) for row in unread]
+    boxes += [
+        (x, y, width, height)
+        for x, y, width, height in scan.faint
+        if 0.6 * typical < height < 1.5 * typical > width > max(3, 0.1 * typical)
+        and not (scan.owners[y : y + height, x : x + width] == Owner.DIGIT).any()
+    ]
+    return replace(scan, lines=lines, unread=boxes)
 
 
 def _rows(shapes: list[Glyph]) -> Iterator[list[Glyph]]:
     """Neighbours of about the same height, from left to right."""
-    for line in _lines(shapes):
+    for line in in_lines(shapes):
         row = line[:1]
         for shape in line[1:]:
             heights = row[-1].height, shape.height
@@ -125,20 +135,20 @@ def _belongs(box: NDArray[np.intp], glyphs: NDArray[np.intp], typical: float) ->
     return is_above_or_below | is_beside
 
 
-def _lines(glyphs: list[Glyph]) -> list[list[Glyph]]:
+def in_lines(shapes: Iterable[Shape]) -> list[list[Shape]]:
     """Lines from top to bottom, digits from left to right; digits of a line overlap in height."""
-    lines: list[list[Glyph]] = []
-    for glyph in sorted(glyphs, key=lambda glyph: glyph.x):
-        overlaps = [max(_overlap(other, glyph) for other in line[-2:]) for line in lines]
+    lines: list[list[Shape]] = []
+    for shape in sorted(shapes, key=lambda shape: shape.box[0]):
+        overlaps = [max(_overlap(other.box, shape.box) for other in line[-2:]) for line in lines]
         if overlaps and max(overlaps) > 0.4:
-            lines[int(np.argmax(overlaps))].append(glyph)
+            lines[int(np.argmax(overlaps))].append(shape)
         else:
-            lines.append([glyph])
-    lines.sort(key=lambda line: float(np.mean([glyph.y + glyph.height / 2 for glyph in line])))
+            lines.append([shape])
+    lines.sort(key=lambda line: float(np.mean([shape.box[1] + shape.box[3] / 2 for shape in line])))
     return lines
 
 
-def _overlap(first: Glyph, second: Glyph) -> float:
+def _overlap(first: Box, second: Box) -> float:
     """The common height of two digits, as a share of the smaller height."""
-    bottom = min(first.y + first.height, second.y + second.height)
-    return (bottom - max(first.y, second.y)) / min(first.height, second.height)
+    bottom = min(first[1] + first[3], second[1] + second[3])
+    return (bottom - max(first[1], second[1])) / min(first[3], second[3])

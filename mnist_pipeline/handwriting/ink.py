@@ -132,8 +132,11 @@ def _contrast(paper: Grey, grey: Grey) -> Grey:
     return (paper - grey) / np.maximum(paper, DARKEST_PAPER)
 
 
-def connected(scan: Scan, weak: float = 0.5) -> NDArray[np.int32]:
-    """Number connected ink, 0 elsewhere; weak ink counts where it is connected to strong ink."""
+def connected(scan: Scan, weak: float = 0.5) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Number connected ink, 0 elsewhere; weak ink counts where it is connected to strong ink.
+
+    Also number connected ink that is too pale for a stroke.
+    """
     ink = scan.ink
     light = np.maximum(scan.light, DARKEST_PAPER)
     for blur in (0.7, 1.5):  # as little blur as the noise allows
@@ -148,7 +151,11 @@ def connected(scan: Scan, weak: float = 0.5) -> NDArray[np.int32]:
         smooth > np.maximum(weak * high, 0.5 * floor), np.ones((3, 3))
     )
     strong = np.bincount(labels[smooth > high], minlength=count + 1) >= 2
-    return numbered(labels, strong)
+    faint, count = scipy.ndimage.label(
+        smooth > np.maximum(FAINTEST_INK / 2, noise), np.ones((3, 3))
+    )
+    is_faint = np.bincount(faint[labels * strong[labels] > 0], minlength=count + 1) == 0
+    return numbered(labels, strong), numbered(faint, is_faint)
 
 
 def numbered(labels: NDArray[np.integer], kept: Mask) -> NDArray[np.int32]:

@@ -62,7 +62,7 @@ class Page(NamedTuple):
         height, width = self.picture.shape[:2]
         places = dict.fromkeys(_place(box, width, height) for box in self.unread)
         warnings = [f"ink {place} was not read; crop the picture to it" for place in places]
-        if abs(_slope([digit.box for digit in self.digits if not digit.is_sign])) > STEEPEST:
+        if not _is_level([digit.box for digit in self.digits if not digit.is_sign]):
             warnings.append("the line is not level; turn the picture")
         return warnings
 
@@ -76,8 +76,8 @@ def _place(box: Box, width: int, height: int) -> str:
     return f"at the {place}" if place else "in the middle"
 
 
-def _slope(boxes: Sequence[Box]) -> float:
-    """The median slope from a digit to its neighbour on the right; 0 for one or two digits."""
+def _is_level(boxes: Sequence[Box]) -> bool:
+    """Whether most digits have their neighbour on the right at about the same height."""
     middles = np.array([_middle(box) for box in boxes])
     slopes = []
     for middle, box in zip(middles, boxes, strict=True):
@@ -86,7 +86,8 @@ def _slope(boxes: Sequence[Box]) -> float:
         if is_neighbor.any():
             nearest = np.flatnonzero(is_neighbor)[along[is_neighbor].argmin()]
             slopes.append(down[nearest] / along[nearest])
-    return float(np.median(slopes)) if len(slopes) > 1 else 0.0
+    flattest = np.quantile(slopes, (0.25, 0.75)) if len(slopes) > 1 else (0, 0)
+    return bool(flattest[0] < STEEPEST and flattest[1] > -STEEPEST)
 
 
 def page(source: Path | bytes) -> Page:
@@ -142,18 +143,14 @@ def page_of(picture: NDArray[np.uint8] | Grey) -> Page:
     if digit is not None:
         return Page(picture, [digit])
     found, unread = _search(picture)
-    lines = [list(line) for _, line in itertools.groupby(found, lambda digit: digit.line)]
     still_unread = list(unread[MAX_ROWS:])
     for box in unread[:MAX_ROWS]:
         closer = _closer(picture, box) if len(found) < digits.MAX_FINDINGS else []
-        if closer:
-            lines.append(closer)
-        else:
+        found += closer
+        if not closer:
             still_unread.append(box)
-    lines.sort(key=lambda line: float(np.mean([_middle(digit.box)[1] for digit in line])))
-    in_order = [
-        replace(digit, line=number) for number, line in enumerate(lines, 1) for digit in line
-    ]
+    lines = enumerate(digits.in_lines(found), 1)
+    in_order = [replace(digit, line=number) for number, line in lines for digit in line]
     return Page(picture, in_order, still_unread)
 
 
@@ -174,11 +171,10 @@ def _search(picture: NDArray[np.uint8] | Grey) -> tuple[list[Found], list[Box]]:
             scan = plate
     found: list[Found] = []
     place = functools.partial(_placed, scan=scan, factor=factor, shape=picture.shape)
-    for number, line in enumerate(scan.lines, 1):
-        for glyph in line:
-            image = image_of(glyph, scan)
-            if image is not None:
-                found.append(Found(place(_box(glyph)), image, number, glyph.is_sign))
+    for glyph in itertools.chain(*scan.lines):
+        image = image_of(glyph, scan)
+        if image is not None:
+            found.append(Found(place(glyph.box), image, is_sign=glyph.is_sign))
     return found, [place(box) for box in scan.unread]
 
 
@@ -196,7 +192,7 @@ def _goes_on(paper: Scan, whole: Scan) -> bool:
     beside: list[tuple[float, float]] = []
     on_paper: list[tuple[float, float]] = []
     for glyph in itertools.chain(*whole.lines):
-        column, row = map(int, np.subtract(_middle(_box(glyph)), (paper.left, paper.top)))
+        column, row = map(int, np.subtract(_middle(glyph.box), (paper.left, paper.top)))
         rows, columns = paper.grey.shape
         is_inside = 0 <= row < rows and 0 <= column < columns
         is_beside = not is_inside or paper.owners[row, column] == Owner.TABLE
@@ -228,10 +224,6 @@ def _closer(picture: NDArray[np.uint8] | Grey, box: Box) -> list[Found]:
                 replace(digit, box=(digit.box[0] + left, digit.box[1] + top, *digit.box[2:]))
             )
     return digits
-
-
-def _box(glyph: Glyph) -> Box:
-    return glyph.x, glyph.y, glyph.width, glyph.height
 
 
 def _middle(box: Box) -> tuple[float, float]:

@@ -8,7 +8,7 @@ claimed. So each pixel of ink has an owner in the end, and ink without an owner 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,14 @@ class Owner(IntEnum):
     UNDERLINE = 7
 
 
+class Boxed(Protocol):
+    """Something with a place in a picture."""
+
+    @property
+    def box(self) -> Box:
+        """In pixels."""
+
+
 class Glyph(NamedTuple):
     """Labels of strokes that belong together, and their box in pixels of the scan."""
 
@@ -40,7 +48,12 @@ class Glyph(NamedTuple):
     y: int
     width: int
     height: int
-    is_sign: bool = False
+    is_sign: bool = False  # a slash or a comma
+
+    @property
+    def box(self) -> Box:
+        """In pixels of the scan."""
+        return self.x, self.y, self.width, self.height
 
 
 def _nothing() -> NDArray[Any]:
@@ -60,6 +73,7 @@ class Scan:
     strokes: NDArray[np.int32] = field(default_factory=_nothing)  # numbers of connected strokes
     cells: NDArray[np.floating] = field(default_factory=_nothing)  # of a form, for each stroke
     lines: Sequence[Sequence[Glyph]] = ()  # digits in reading order
+    faint: Sequence[Box] = ()  # connected ink that is too pale for a stroke
     unread: Sequence[Box] = ()  # ink that no stage claimed, and that may be digits
     owners: NDArray[np.uint8] = field(default_factory=_nothing)  # `Owner` of each pixel
 

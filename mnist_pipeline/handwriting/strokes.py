@@ -17,7 +17,7 @@ def find_strokes(scan: Scan) -> Scan:
 
     A region in three corners of the picture is the table around the paper.
     """
-    labels = connected(scan)
+    labels, faint = connected(scan)
     corners = np.bincount(labels[[0, 0, -1, -1], [0, -1, 0, -1]], minlength=labels.max() + 1)
     strokes = numbered(labels, corners < 3)
     scan = scan.claimed(((labels > 0) & (strokes == 0)) * Owner.TABLE)
@@ -25,7 +25,12 @@ def find_strokes(scan: Scan) -> Scan:
     frames = scan.owners == Owner.FRAME
     if frames.any():
         strokes, cells = _in_cells(strokes, frames)
-    return replace(scan, strokes=strokes, cells=cells)
+    boxes = [
+        (columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
+        for rows, columns in scipy.ndimage.find_objects(faint)
+        if not frames[rows, columns].any()
+    ]
+    return replace(scan, strokes=strokes, cells=cells, faint=boxes)
 
 
 def _in_cells(
