@@ -17,7 +17,7 @@ Shape = TypeVar("Shape", bound=Boxed)
 MAX_FINDINGS = 256
 SMALLEST = 6  # pixels, the larger side of a digit
 ROW_GAP = 2.5  # between shapes of a row, as a share of their height
-LOWEST = 0.22  # height of a digit in a row of small ones, as a share of the typical size
+LOWEST = 0.25  # height of a digit in a row of small ones, as a share of the typical size
 ALIKE = 2.0  # ratio of the heights in a row of small digits, at most
 
 
@@ -29,8 +29,9 @@ def find_digits(scan: Scan) -> Scan:
     """
     groups, typical = _grouped(scan.strokes, scan.cells)
     shapes = [shape for shape in groups if shape.width < 6 * shape.height]  # others are dashes
-    smallest = max(SMALLEST, 0.3 * typical, 0.012 * max(scan.strokes.shape))
-    low, high = max(SMALLEST, LOWEST * typical), max(smallest, 0.5 * typical)
+    dust = max(SMALLEST, 0.012 * max(scan.strokes.shape))
+    smallest = max(dust, 0.3 * typical)
+    low, high = max(SMALLEST, LOWEST * typical), max(2 * dust, 0.5 * typical)
     small = [shape for shape in shapes if low <= shape.height < high]
     rows = [(row, _around(row)) for row in _rows(small)]
     is_alone = len(small) == len(shapes)

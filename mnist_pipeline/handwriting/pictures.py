@@ -146,7 +146,9 @@ def page_of(picture: NDArray[np.uint8] | Grey) -> Page:
     still_unread = list(unread[MAX_ROWS:])
     for box in unread[:MAX_ROWS]:
         closer = _closer(picture, box) if len(found) < digits.MAX_FINDINGS else []
-        found += closer
+        found += [
+            digit for digit in closer if not any(_holds(other.box, digit.box) for other in found)
+        ]
         if not closer:
             still_unread.append(box)
     lines = enumerate(digits.in_lines(found), 1)
@@ -162,9 +164,9 @@ def _search(picture: NDArray[np.uint8] | Grey) -> tuple[list[Found], list[Box]]:
     scan = read_scan(whole if paper is None else paper)
     if paper is not None:
         everything = read_scan(whole)
-        if not scan.lines or _goes_on(scan, everything):
+        if not (scan.lines or scan.unread) or _goes_on(scan, everything):
             scan = everything
-    if not scan.lines:
+    if not scan.lines and not scan.unread:
         plate = read_scan(whole, inverted=True)
         inks = [_looks(glyph, plate)[1] for glyph in itertools.chain(*plate.lines)]
         if inks and np.median(inks) > INK_ON_PLATE:
@@ -224,6 +226,13 @@ def _closer(picture: NDArray[np.uint8] | Grey, box: Box) -> list[Found]:
                 replace(digit, box=(digit.box[0] + left, digit.box[1] + top, *digit.box[2:]))
             )
     return digits
+
+
+def _holds(box: Box, other: Box) -> bool:
+    """Whether the middle of another box lies in a box."""
+    x, y, width, height = box
+    column, row = _middle(other)
+    return x <= column <= x + width and y <= row <= y + height
 
 
 def _middle(box: Box) -> tuple[float, float]:
