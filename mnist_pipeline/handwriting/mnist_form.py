@@ -70,7 +70,7 @@ def _outline(strength: Grey, side: int) -> Grey:
     shape = tuple(int(np.ceil(length * zoom)) for length in strength.shape)
     drawn = scipy.ndimage.gaussian_filter(resized(strength, shape, Image.Resampling.BICUBIC), 0.8)
     # Half of the full ink, or of the fullest ink nearby in a thin stroke.
-    full = np.clip(scipy.ndimage.maximum_filter(drawn, 5), THINNEST, 1)
+    full = np.clip(scipy.ndimage.maximum_filter(drawn, 9), THINNEST, 1)
     inside = np.pad(drawn > 0.5 * full, 4)
     outer = scipy.ndimage.distance_transform_edt(~inside)
     inner = scipy.ndimage.distance_transform_edt(inside)

@@ -9,6 +9,7 @@ const STROKE_WIDTHS = [3.4, 2.2]; // largest and smallest, pixels of the 28×28
 const CONTOUR_SIDE = 64; // pixels, as the next two
 const MARGIN = 4;
 const FRAME = 4;
+const THINNEST = 0.7; // share of full ink that a thin stroke has, at least
 const INKED = 0.1; // share of ink in the outermost pixels of a stroke
 const SPECK = 8; // pixels of the drawing; a smaller spot of ink is not a digit
 
@@ -110,6 +111,16 @@ const distancesTo = (kind, mask, width) => {
   return leastInRows(leastInRows(squares, width), mask.length / width).map(Math.sqrt);
 };
 
+// The largest value within four pixels, within each row, transposed.
+const largestInRows = (values, width) => {
+  const height = values.length / width;
+  return values.map((_, at) => {
+    const x = Math.floor(at / height);
+    const row = (at % height) * width;
+    return Math.max(...values.subarray(row + Math.max(0, x - 4), row + Math.min(width, x + 5)));
+  });
+};
+
 // How deep each pixel lies in the ink of a box, 0.5 at the outline; and the width of the result.
 const depthsOf = (ink, width, box) => {
   const zoom = CONTOUR_SIDE / Math.max(box.width, box.height);
@@ -122,12 +133,12 @@ const depthsOf = (ink, width, box) => {
   const [height, inner] = [down.length, across.length];
   const small = mappedTwice(ink, width, down, across);
   const smooth = mappedTwice(small, inner, blurring(height, 0.8), blurring(inner, 0.8));
-  const level = 0.5 * Math.min(1, Math.max(...smooth));
+  const nearby = largestInRows(largestInRows(smooth, inner), height);
   const framed = inner + 2 * FRAME;
   const mask = new Uint8Array(framed * (height + 2 * FRAME));
   smooth.forEach((value, at) => {
     const row = Math.floor(at / inner) + FRAME;
-    mask[row * framed + (at % inner) + FRAME] = Number(value > level);
+    mask[row * framed + (at % inner) + FRAME] = Number(value > 0.5 * clip(nearby[at], 1, THINNEST));
   });
   const toInk = distancesTo(1, mask, framed);
   const toPaper = distancesTo(0, mask, framed);
