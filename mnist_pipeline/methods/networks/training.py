@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.adam import adam
 
+from mnist_pipeline.data import drawn_digits
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.methods.networks.calibration import fit_temperature
@@ -149,6 +150,7 @@ def train(
     *,
     seed: int = 0,
     validation_size: int = 0,
+    drawn: bool = False,
     on_epoch: OnEpoch | None = None,
 ) -> History:
     """Train a network in place with Adam on the cross-entropy, on the GPU if there is a GPU.
@@ -157,7 +159,8 @@ def train(
     in evaluation mode, on the device where it was. The images are (num_samples, rows, columns) or
     (num_samples, num_features), uint8 or floating in [0, 1], with integer labels (num_samples,).
     `validation_size` of the images are held out, see `data.held_out`: they are scored after each
-    epoch, and the temperature is fitted on them.
+    epoch, and the temperature is fitted on them. `drawn` adds `data.drawn_digits` to the others,
+    which have MNIST's form and classes.
 
     The seed determines the order of the images and their deformations. The same seed on the same
     machine with the same number of threads gives the same weights to the byte.
@@ -180,6 +183,8 @@ def train(
         kept, validation = split(labels, validation_size)
         held_out = _tensors(images[validation], labels[validation], device)
         images, labels = images[kept], labels[kept]
+    if drawn:
+        images, labels = drawn_digits.add(images, labels, seed)
     scores = torch.empty(0)  # the last logits of the held-out images
     records: list[EpochRecord] = []
     if recipe.batch_norm:

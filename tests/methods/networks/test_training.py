@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from mnist_pipeline.data import drawn_digits
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.data.variation import Variation, vary
@@ -208,7 +209,7 @@ def test_the_weights_are_the_mean_over_the_last_share_of_the_updates(
         np.testing.assert_allclose(weights, expected, rtol=1e-6, atol=1e-7)
 
 
-def test_each_pass_deforms_the_training_images_anew_and_never_the_held_out_ones(
+def test_each_pass_deforms_the_training_and_drawn_images_anew_and_never_the_held_out_ones(
     few, monkeypatch
 ) -> None:
     images, labels = few
@@ -217,8 +218,9 @@ def test_each_pass_deforms_the_training_images_anew_and_never_the_held_out_ones(
     monkeypatch.setattr(training, "vary", lambda *args: passes.append(vary(*args)) or passes[-1])
     model = build(MLP, 784, 8, 10, seed=0)
     recipe = replace(SHORT, variation=VARIATION)
-    history = train(model, images, labels, recipe, seed=1, validation_size=40)
-    assert [varied.shape for varied in passes] == [images[kept].shape] * SHORT.epochs
+    history = train(model, images, labels, recipe, seed=1, validation_size=40, drawn=True)
+    trained, _ = drawn_digits.add(images[kept], labels[kept], seed=1)
+    assert [varied.shape for varied in passes] == [trained.shape] * SHORT.epochs
     assert not np.array_equal(*passes)
     predicted = training.predict_probabilities(model, images[held_out]).argmax(axis=1)
     assert history.epochs[-1].validation_accuracy == np.mean(predicted == labels[held_out])
