@@ -30,7 +30,7 @@ MOST_IMAGES = 12_000  # training images that the classes are fitted on
 MOST_MEMBERS = 5_000  # images used as positives, once unchanged and once deformed
 # The number of outliers per positive image; of symbols, the number of images of each symbol.
 OUTLIERS = {"strokes": 0.7, "halves": 0.4, "turned": 0.4, "symbols": 0.015}
-REPEATS = 4  # of an image of a symbol, each time deformed in another way
+REPEATS = 8  # of an image of a symbol, each time deformed in another way
 VARIATION = Variation(rotation=15, scale=0.12, shear=0.2, shift=1, stroke=0.5)
 # Turned images of a class are outliers if most of them lie above this percentile, and symbols if
 # they lie above it: a data set may have hearts.

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mnist_pipeline.data import drawn_digits
 from mnist_pipeline.data.color import grey
 from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted, on_ground
 from mnist_pipeline.data.decoding import SMALL, WHOLE, named
@@ -419,6 +420,9 @@ def assemble(
     asked = images[sample]
     if not known.whole_pictures:
         asked = vary(asked, calibration.HANDS, seed=0)
+    members = levels[kept], labels[kept]
+    if known.is_mnist:
+        members = drawn_digits.add(*members, seed=0)
     return Recognizer(
         champion=_encoded(champion),
         states={
@@ -428,7 +432,7 @@ def assemble(
         },
         mean=mean,
         components=eigenvectors[:, :NUM_COMPONENTS].astype(np.float32),
-        novelty=Novelty.fit(levels[kept], labels[kept], levels[held_out])._asdict(),
+        novelty=Novelty.fit(*members, levels[held_out])._asdict(),
         weights={model: calibration.weight(labels[held_out], predicted[model]) for model in states},
         tested=np.array(tested),
         classes=_encoded_classes(known),
