@@ -57,8 +57,7 @@ def trained_row(
     accuracies = []
     for seed in range(num_seeds):
         model = training.build(NETWORKS[network], seed=seed)
-        is_drawn = (network, name) == ("cnn", "default")
-        train = partial(training.train, model, *bench.train, recipe, drawn=is_drawn)
+        train = partial(training.train, model, *bench.train, recipe, drawn=name == "default")
         wall, history = timed(partial(train, seed=seed, validation_size=held_out))
         predicted = training.predict_probabilities(model, bench.test.images).argmax(axis=1)
         accuracy = float(np.mean(predicted == bench.test.labels))
