@@ -197,8 +197,10 @@ def edges(images: np.ndarray) -> np.ndarray:
         x = smooth @ images[block] @ difference.T
         y = difference @ images[block] @ smooth.T
         along = np.stack([cosine * x + sine * y for cosine, sine in axes], axis=1)  # (n, 4, 28, 28)
-        rising = np.maximum(np.concatenate([along, -along], axis=1), 0)  # (n, 8, 28, 28)
-        strengths = (pooling @ rising @ pooling.T).reshape(-1, NUM_EDGES)
+        pooled = pooling @ along @ pooling.T  # (n, 4, 5, 5)
+        rising = pooling @ np.maximum(along, 0, out=along) @ pooling.T
+        falling = np.maximum(rising - pooled, 0)  # as max(−a, 0) = max(a, 0) − a
+        strengths = np.concatenate([rising, falling], axis=1).reshape(-1, NUM_EDGES)
         totals = np.maximum(strengths.sum(axis=1, keepdims=True), 1)
         shares[block] = np.sqrt(strengths / totals)
 
