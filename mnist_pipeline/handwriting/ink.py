@@ -49,7 +49,7 @@ def find_ink(scan: Scan, *, inverted: bool = False) -> Scan:
     if step.any():
         factor = -(-max(grey.shape) // max(coarse.shape))
         near = resized(step.astype(np.float32), grey.shape) > 0
-        closed = _closing(light, factor * window)
+        closed = _closing(light, factor * window | 1)  # an even window would shift the edge
         closed *= 1 - np.median(_contrast(closed, light)[near])
         paper = np.where(near, closed, paper)
     ink = _contrast(paper, light)
