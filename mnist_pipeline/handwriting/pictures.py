@@ -30,7 +30,7 @@ from mnist_pipeline.handwriting.strokes import find_strokes
 WORKING_PIXELS = 2_000_000  # larger pictures are reduced to this size before strokes are searched
 MAX_ROWS = 20  # of small shapes, which are searched again
 SAME_KIND = np.log((2, 1.5))  # ratios of height and ink between digits of the same kind
-INK_ON_PLATE = 0.4  # least share of the light that ink absorbs on a plate on a wall
+INK_ON_PLATE = 0.3  # least share of the light that ink absorbs on a plate on a wall
 LEAST_CONTRAST = 60  # grey levels; with less, the channels of a picture in colour may show more
 CLEARER = 1.5  # how much more contrast a channel must have
 COARSE_SIDE = 512  # pixels per side, for the contrast

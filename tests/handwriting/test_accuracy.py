@@ -18,7 +18,7 @@ from mnist_pipeline.methods.networks import training
 from mnist_pipeline.methods.networks.modules import CNN
 
 NUM_TRAINING, NUM_HELD_OUT = 10_000, 1_000
-NUM_CORRUPTED = 10
+NUM_CORRUPTED = 20
 ENLARGED = np.ones((4, 4), np.uint8)
 pytestmark = pytest.mark.full
 
