@@ -10,7 +10,7 @@ from mnist_pipeline.handwriting import outliers
 from mnist_pipeline.methods import pca
 from mnist_pipeline.utils.blocks import in_blocks
 
-POINT = 98.0  # above this percentile of the reference digits, an image does not look like a digit
+POINT = 98.5  # above this percentile of the reference digits, an image does not look like a digit
 DOUBTED = 95.0  # the stricter percentile if the answer has a probability below `UNCERTAIN`
 ORDINARY = 50.0  # the stricter percentile in a picture where most findings are not digits
 UNCERTAIN = 0.9  # answers for noise and scribbles are seldom more certain

@@ -55,7 +55,6 @@ OF_DATA_SET = ("class_names", "noun", "handwritten", "whole_pictures", "color", 
 SOFT_EDGE = 3  # pixels of paler ink around a digit
 SHOWN = (50, 80, 90, 95, 98, 99, 99.5, 99.9)  # percentiles of the novelty, to people
 SPECK = 0.35  # share of the size of the largest finding in a picture
-MOST_SPECKS = 3  # per larger finding; a picture with more is noisy
 
 
 @dataclass(frozen=True)
@@ -500,7 +499,7 @@ def _without_specks(readings: list[Reading]) -> list[Reading]:
     lines = Counter(reading.line for reading in specks)
     for reading in large:
         del lines[reading.line]
-    are_few = len(specks) <= MOST_SPECKS * len(large)
+    are_few = len(specks) <= len(large)  # a picture with more specks is noisy
     return [
         reading
         for reading in readings
