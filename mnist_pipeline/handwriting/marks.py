@@ -24,6 +24,7 @@ TALLEST = 1.1  # height of a digit, as a share of the length of the line below i
 BELOW = (-0.3, 0.5)  # distance of a line from the feet of digits, as a share of their height
 SLIM = 5  # least length of a straight stroke, as a factor of its scatter to the sides
 CROSSING = 0.4  # least lean of a stroke that crosses a zero: shift to the side per height
+TALLER = 1.1  # height of a single slash, as a factor of the height of the digits around it
 LEANING = 0.2  # lean of a slash, more than the lean of the digits around it
 
 
@@ -107,23 +108,28 @@ def _line_below(own: Mask, others: Boxes, left: int, top: int) -> Mask:
 
 
 def signs(line: Sequence[Glyph], strokes: NDArray[np.int32]) -> list[bool]:
-    """Which shapes of a line are slashes, which are straight and lean more than the digits around
-    them, or commas, which are small and low.
+    """Which shapes of a line are slashes or commas.
+
+    Slashes are straight, and lean more than the digits around them; as many a 1 does that, a date
+    has two of them, or they are taller. Commas are small and low.
     """
     shapes = []
     for glyph in line:
         part = strokes[glyph.y : glyph.y + glyph.height, glyph.x : glyph.x + glyph.width]
         shapes.append(_lean(np.isin(part, glyph.labels)))
-    found = [False] * len(line)
     height = np.median([glyph.height for glyph in line])
     middle = np.median([glyph.y + glyph.height / 2 for glyph in line])
+    slashes, commas = [], []
     for place in range(1, len(line) - 1):
         lean, is_straight = shapes[place]
-        is_comma = line[place].height < height / 2 and line[place].y > middle
         others = [other for other, _ in shapes[:place] + shapes[place + 1 :]]
-        is_slash = is_straight and lean > LEANING + float(np.median(others))
-        found[place] = is_slash or is_comma
-    return found
+        if is_straight and lean > LEANING + float(np.median(others)):
+            slashes.append(place)
+        if line[place].height < height / 2 and line[place].y > middle:
+            commas.append(place)
+    if len(slashes) == 1 and line[slashes[0]].height < TALLER * height:
+        slashes = []
+    return [place in slashes + commas for place in range(len(line))]
 
 
 def _lean(own: Mask) -> tuple[float, bool]:

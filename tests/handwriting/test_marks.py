@@ -90,13 +90,14 @@ def test_a_dash_between_digits_is_unread() -> None:
 @pytest.mark.parametrize(
     ("leans", "expected"),
     [
-        ((0.0, 0.05, 0.4, 0.0, -0.05), [2]),
+        ((0.0, 0.4, 0.05, 0.4, 0.0, -0.05), [1, 3]),
+        ((0.0, 0.05, 0.4, 0.0, -0.05), []),
         ((0.3, 0.35, 0.25, 0.3, 0.35), []),
         ((0.4, 0.0, 0.0, 0.0, 0.4), []),
     ],
-    ids=["a slash", "slanted ones", "at the ends"],
+    ids=["two slashes", "a leaning one", "slanted ones", "at the ends"],
 )
-def test_a_slash_leans_more_than_the_digits_around_it(
+def test_two_slashes_lean_more_than_the_digits_around_them(
     leans: tuple[float, ...], expected: list[int]
 ) -> None:
     image = Image.new("L", SIZE)

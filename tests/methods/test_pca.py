@@ -77,6 +77,7 @@ def exact(X: np.ndarray) -> np.ndarray:
 @given(arrays((5, 3)))
 @example(np.eye(5, 3) + 1e7)
 @example(np.eye(5, 3) * 1e300)
+@example(np.where(np.eye(5, 3, dtype=bool), -np.inf, np.inf))
 @example(np.full((5, 3), 2**62) + np.eye(5, 3, dtype=np.int64) * 10**6)
 @example(np.full((5, 3), 2**63, np.uint64) + np.eye(5, 3, dtype=np.uint64) * 10**6)
 def test_any_numbers_have_the_mean_and_deviations_of_exact_arithmetic_or_are_refused(X) -> None:

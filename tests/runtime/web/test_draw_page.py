@@ -186,10 +186,15 @@ def test_a_picture_can_be_dropped_chosen_and_pasted(view: View, tmp_path: Path) 
 def test_a_large_picture_is_reduced_before_it_is_sent(
     view: View, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(draw, "_answer", receive := Mock(return_value={"digits": []}))
+    monkeypatch.setattr(
+        draw,
+        "_answer",
+        receive := Mock(return_value={"digits": [], "warnings": ["the line is not level"]}),
+    )
     noise = np.random.default_rng(0).integers(0, 40, (2_400, 3_200), np.uint8)
     view.transfer("drop", "photo.jpg", encoded(Image.fromarray(255 - noise), "JPEG"))
     expect(view.waiting).to_contain_text("nothing here to read")
+    expect(view.alert).to_have_text("The line is not level.")
     (content,) = receive.call_args.args
     assert Image.open(io.BytesIO(content)).size == (1600, 1200)
     assert len(content) < 2**20
