@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from mnist_pipeline.handwriting.marks import signs
+from mnist_pipeline.handwriting.measures import boxes_of
 from mnist_pipeline.handwriting.scan import Box, Boxed, Glyph, Mask, Owner, Scan
 
 Shape = TypeVar("Shape", bound=Boxed)
@@ -88,9 +88,7 @@ def _around(shapes: list[Glyph]) -> Box:
 
 def _grouped(strokes: NDArray[np.int32], cells: NDArray[np.floating]) -> tuple[list[Glyph], float]:
     """Group strokes of the same cell, the largest first, and their typical size."""
-    slices = scipy.ndimage.find_objects(strokes)
-    corners = [(x.start, y.start, x.stop, y.stop) for y, x in slices]
-    boxes = np.array(corners, np.intp).reshape(-1, 4)
+    boxes = boxes_of(strokes)
     sizes = _sizes(boxes)
     largest = np.argsort(-sizes, kind="stable")[: 4 * MAX_FINDINGS]
     # Strokes of at least this size make up half of the total length, so specks do not lower it.

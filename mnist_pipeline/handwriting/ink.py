@@ -16,6 +16,7 @@ from mnist_pipeline.handwriting.measures import (
 )
 from mnist_pipeline.handwriting.scan import Mask, Scan
 
+WEAK = 0.5  # share of the least ink of a stroke that belongs to it where they are connected
 FAINTEST_INK = 0.1  # the faintest stroke absorbs this share of the paper's light
 DARKEST_PAPER = 0.2  # share of full brightness; below it, contrast is not amplified further
 # Share of the variance that two levels explain, in a picture of ink and paper only.
@@ -44,8 +45,9 @@ def find_ink(scan: Scan, *, inverted: bool = False) -> Scan:
     if strokes.any():
         width = stroke_width(scipy.ndimage.distance_transform_edt(strokes)[strokes])
         window = min(window, max(5, round(4 * width) + 3))
-    paper = resized(_paper(coarse, window), grey.shape)
-    step = _steps(_closing(coarse, window))
+    coarse_closed = _closing(coarse, window)
+    paper = resized(_paper(coarse, coarse_closed), grey.shape)
+    step = _steps(coarse_closed)
     if step.any():
         factor = -(-max(grey.shape) // max(coarse.shape))
         near = resized(step.astype(np.float32), grey.shape) > 0
@@ -56,12 +58,11 @@ def find_ink(scan: Scan, *, inverted: bool = False) -> Scan:
     return replace(scan, ink=ink - np.median(ink[::4, ::4]), light=paper)
 
 
-def _paper(grey: Grey, window: int) -> Grey:
+def _paper(grey: Grey, closed: Grey) -> Grey:
     """Light of the paper: the local mean of the pixels that a grey closing classifies as blank.
 
     The closing itself is too light where there is noise.
     """
-    closed = _closing(grey, window)
     contrast = _contrast(closed, grey)
     middle = np.median(contrast)
     blank = contrast <= middle + 0.02 + 3 * np.median(np.abs(contrast - middle))
@@ -132,30 +133,42 @@ def _contrast(paper: Grey, grey: Grey) -> Grey:
     return (paper - grey) / np.maximum(paper, DARKEST_PAPER)
 
 
-def connected(scan: Scan, weak: float = 0.5) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Number connected ink, 0 elsewhere; weak ink counts where it is connected to strong ink.
+def connected(scan: Scan, weak: float) -> NDArray[np.int32]:
+    """Number connected ink, 0 elsewhere; weak ink counts where it is connected to strong ink."""
+    return _connected(*_smoothed(scan), weak)
 
-    Also number connected ink that is too pale for a stroke.
-    """
-    ink = scan.ink
+
+def strokes_and_faint_ink(scan: Scan) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Number connected strokes, and connected ink that is too pale for a stroke."""
+    smooth, noise = _smoothed(scan)
+    strokes = _connected(smooth, noise, WEAK)
+    faint, count = scipy.ndimage.label(
+        smooth > np.maximum(FAINTEST_INK / 2, noise), np.ones((3, 3))
+    )
+    is_faint = np.bincount(faint[strokes > 0], minlength=count + 1) == 0
+    return strokes, numbered(faint, is_faint)
+
+
+def _smoothed(scan: Scan) -> tuple[Grey, Grey]:
+    """Blurred ink, and the ink that noise could be at each pixel."""
     light = np.maximum(scan.light, DARKEST_PAPER)
     for blur in (0.7, 1.5):  # as little blur as the noise allows
-        smooth = scipy.ndimage.gaussian_filter(ink, blur)
+        smooth = scipy.ndimage.gaussian_filter(scan.ink, blur)
         # The camera's noise is equally strong in shadow and in light.
         noise = 6 * noise_of(smooth * light) / light
         if noise.max() < 1.5 * FAINTEST_INK:
             break
+    return smooth, noise
+
+
+def _connected(smooth: Grey, noise: Grey, weak: float) -> NDArray[np.int32]:
     floor = np.maximum(FAINTEST_INK, noise)
     high = np.maximum(floor, 0.8 * otsu_threshold(smooth[smooth > floor], (0, 1)))
     labels, count = scipy.ndimage.label(
         smooth > np.maximum(weak * high, 0.5 * floor), np.ones((3, 3))
     )
     strong = np.bincount(labels[smooth > high], minlength=count + 1) >= 2
-    faint, count = scipy.ndimage.label(
-        smooth > np.maximum(FAINTEST_INK / 2, noise), np.ones((3, 3))
-    )
-    is_faint = np.bincount(faint[labels * strong[labels] > 0], minlength=count + 1) == 0
-    return numbered(labels, strong), numbered(faint, is_faint)
+    return numbered(labels, strong)
 
 
 def numbered(labels: NDArray[np.integer], kept: Mask) -> NDArray[np.int32]:

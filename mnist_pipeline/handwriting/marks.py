@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from mnist_pipeline.handwriting.ink import numbered
+from mnist_pipeline.handwriting.measures import boxes_of
 from mnist_pipeline.handwriting.scan import Glyph, Mask, Owner, Scan
 
 Boxes = NDArray[np.intp]  # (..., 4): left, top, right, bottom
@@ -32,7 +32,7 @@ def remove_marks(scan: Scan) -> Scan:
     """Remove circles around digits, and lines below them, from the strokes."""
     strokes, cells = scan.strokes.copy(), scan.cells
     marks = np.zeros(strokes.shape, np.uint8)
-    boxes = _boxes(strokes)
+    boxes = boxes_of(strokes)
     for stroke in 1 + np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).max(axis=1) > 2 * SMALLEST):
         left, top, right, bottom = boxes[stroke - 1]
         place = slice(top, bottom), slice(left, right)
@@ -47,11 +47,6 @@ def remove_marks(scan: Scan) -> Scan:
     kept = np.bincount(strokes.ravel(), minlength=len(cells) + 1) > 0
     strokes = numbered(strokes, kept)
     return replace(scan.claimed(marks), strokes=strokes, cells=cells[kept[1:]])
-
-
-def _boxes(strokes: NDArray[Any]) -> Boxes:
-    slices = scipy.ndimage.find_objects(strokes)
-    return np.array([(x.start, y.start, x.stop, y.stop) for y, x in slices], np.intp).reshape(-1, 4)
 
 
 def _is_circle(stroke: np.intp, boxes: Boxes, part: NDArray[np.int32]) -> bool:
@@ -96,7 +91,7 @@ def _line_below(own: Mask, others: Boxes, left: int, top: int) -> Mask:
     rest = own & ~line
     line &= ~scipy.ndimage.binary_closing(rest, np.ones((2 * reach + 3, 1)))
     labels, _ = scipy.ndimage.label(own & ~line, np.ones((3, 3)))
-    pieces = _boxes(labels)
+    pieces = boxes_of(labels)
     line |= np.append(False, pieces[:, 3] - pieces[:, 1] <= width)[labels]
     boxes = np.concatenate([pieces + np.tile([left, top], 2), others])
     heights = boxes[:, 3] - boxes[:, 1]

@@ -1,6 +1,9 @@
 """Measures of ink and paper that several stages of the finder share."""
 
+from typing import Any
+
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -36,6 +39,12 @@ def noise_of(ink: Grey) -> float:
     """Standard deviation of the noise, from the pixels below the paper's level, 0."""
     below, far_below = np.percentile(ink[::2, ::2], (16, 2))
     return -float(min(below, far_below / 2))
+
+
+def boxes_of(labels: NDArray[Any]) -> NDArray[np.intp]:
+    """Left, top, right and bottom of each label from 1 on, (n, 4)."""
+    corners = [(x.start, y.start, x.stop, y.stop) for y, x in scipy.ndimage.find_objects(labels)]
+    return np.array(corners, np.intp).reshape(-1, 4)
 
 
 def stroke_width(depths: Grey) -> float:

@@ -1,7 +1,7 @@
 """From any picture to digits in MNIST's form, by the steps that made MNIST.
 
-`read` returns the upright grey picture. `find_digits` separates ink from paper, groups strokes into
-digits in reading order, and scales each digit to 28×28. `page` calls both.
+`page` reads a picture file, and `page_of` finds the digits in grey levels. `read_scan` runs the
+stages of the search, see `scan`.
 """
 
 import functools
@@ -187,21 +187,21 @@ def read_scan(scan: Scan, *, inverted: bool = False) -> Scan:
 
 
 def _goes_on(paper: Scan, whole: Scan) -> bool:
-    """Whether digits of the same kind stand beside the paper.
+    """Whether there are similar digits outside the paper that was found.
 
-    Then it is not paper on a table, but the part of a paper that no shadow covers.
+    Then it is not paper on a table, but the part of a larger paper that lies in the light.
     """
-    beside: list[tuple[float, float]] = []
+    outside: list[tuple[float, float]] = []
     on_paper: list[tuple[float, float]] = []
     for glyph in itertools.chain(*whole.lines):
         column, row = map(int, np.subtract(_middle(glyph.box), (paper.left, paper.top)))
         rows, columns = paper.grey.shape
         is_inside = 0 <= row < rows and 0 <= column < columns
-        is_beside = not is_inside or paper.owners[row, column] == Owner.TABLE
-        (beside if is_beside else on_paper).append(_looks(glyph, whole))
-    if not beside or not on_paper:
+        is_on_paper = is_inside and paper.owners[row, column] != Owner.TABLE
+        (on_paper if is_on_paper else outside).append(_looks(glyph, whole))
+    if not outside or not on_paper:
         return False
-    ratios = np.abs(np.log(beside) - np.log(np.median(on_paper, axis=0)))
+    ratios = np.abs(np.log(outside) - np.log(np.median(on_paper, axis=0)))
     return bool((ratios < SAME_KIND).all(axis=1).mean() > 0.5)
 
 
@@ -218,14 +218,11 @@ def _closer(picture: NDArray[np.uint8] | Grey, box: Box) -> list[Found]:
     margin = height // 2
     left, top = max(0, x - margin), max(0, y - margin)
     found, _ = _search(picture[top : y + height + margin, left : x + width + margin])
-    digits = []
-    for digit in found:
-        column, row = np.add(_middle(digit.box), (left, top))
-        if x <= column <= x + width and y <= row <= y + height:
-            digits.append(
-                replace(digit, box=(digit.box[0] + left, digit.box[1] + top, *digit.box[2:]))
-            )
-    return digits
+    moved = [
+        replace(digit, box=(digit.box[0] + left, digit.box[1] + top, *digit.box[2:]))
+        for digit in found
+    ]
+    return [digit for digit in moved if _holds(box, digit.box)]
 
 
 def _holds(box: Box, other: Box) -> bool:

@@ -30,7 +30,7 @@ def remove_frames(scan: Scan) -> Scan:
 
     Nothing is removed if all frames are empty, because an empty frame may be a digit.
     """
-    ink, (labels, _) = scan.ink, connected(scan, FAINT)
+    ink, labels = scan.ink, connected(scan, FAINT)
     noise = noise_of(ink)
     result = ink.copy()
     frames = np.zeros(ink.shape, bool)

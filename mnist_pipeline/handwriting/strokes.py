@@ -6,7 +6,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from mnist_pipeline.handwriting.ink import connected, numbered
+from mnist_pipeline.handwriting.ink import numbered, strokes_and_faint_ink
 from mnist_pipeline.handwriting.scan import Mask, Owner, Scan
 
 OWN_CELL = 0.7  # least share of a digit's ink that lies in one cell of a form
@@ -17,7 +17,7 @@ def find_strokes(scan: Scan) -> Scan:
 
     A region in three corners of the picture is the table around the paper.
     """
-    labels, faint = connected(scan)
+    labels, faint = strokes_and_faint_ink(scan)
     corners = np.bincount(labels[[0, 0, -1, -1], [0, -1, 0, -1]], minlength=labels.max() + 1)
     strokes = numbered(labels, corners < 3)
     scan = scan.claimed(((labels > 0) & (strokes == 0)) * Owner.TABLE)
