@@ -10,7 +10,7 @@ should be marked as doubtful.
 An answer is certain if it is without any of the doubts in `Recognition.headline`. Marked digits are
 counted among correctly read digits only. Wrong without doubt are: a digit whose answer is wrong and
 certain; a digit that was lost, if all answers for the picture are certain; and a certain answer
-where there is no digit. A picture with one of the warnings of a `Page` has no digit without doubt.
+where there is no digit. If a picture has a warning, see `Page`, all its digits count as doubted.
 
     python -m benchmarks.recognition [WORD …] [--seed N] [--storage DIRECTORY] [--failed DIRECTORY]
 
@@ -89,9 +89,9 @@ class Score:
     sure: int = 0  # digits that are read correctly, without doubt
     flagged: int = 0  # digits that are read correctly and do not look like one
     wrong: int = 0  # digits that are read incorrectly or lost, without any doubt
-    extra: int = 0  # certain answers where there is no digit
+    extra: int = 0  # answers without doubt at places without a digit
     nothing: int = 0  # digits in pictures of which the answer is that there are none
-    unread: int = 0  # pictures that are said to have more ink
+    unread: int = 0  # pictures with a warning
 
     @property
     def silent(self) -> int:
