@@ -14,6 +14,7 @@ from mnist_pipeline.evaluation import scores
 from mnist_pipeline.methods.table import MODELS, Model, by_model
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, checks, warning
+from mnist_pipeline.runtime.graph.configs import Config
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.utils.printable import count
 
@@ -153,7 +154,7 @@ def model_comparison(test_digits: DigitSet, **by_asset: Any):
     )
 
 
-class RobustnessConfig(dg.Config):
+class RobustnessConfig(Config):
     """How many images are disturbed."""
 
     num_images: int = Field(

@@ -9,6 +9,7 @@ from mnist_pipeline.data.records import RawData
 from mnist_pipeline.methods import harris
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
+from mnist_pipeline.runtime.graph.configs import Config
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 GROUP = "harris"
@@ -21,7 +22,7 @@ CHECKS = {
 }
 
 
-class HarrisConfig(dg.Config):
+class HarrisConfig(Config):
     """What counts as a corner."""
 
     kappa: float = Field(

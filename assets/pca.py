@@ -14,6 +14,7 @@ from mnist_pipeline.methods import pca
 from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks, exactly
+from mnist_pipeline.runtime.graph.configs import Config
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 GROUP = "pca"
@@ -47,7 +48,7 @@ CHECKS = {
 }
 
 
-class ProjectionsConfig(dg.Config):
+class ProjectionsConfig(Config):
     """How many coordinates of the training images are stored."""
 
     num_components: int = Field(
@@ -55,7 +56,7 @@ class ProjectionsConfig(dg.Config):
     )
 
 
-class ReconstructionsConfig(dg.Config):
+class ReconstructionsConfig(Config):
     """From how many components the images are reconstructed."""
 
     num_components: list[Annotated[int, Field(ge=1, le=784)]] = Field(

@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import BaseModel, ValidationError
 
 from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.runtime.graph.configs import ConfigError
 from mnist_pipeline.utils.printable import one_line, shortened, unknown
 from mnist_pipeline.utils.validation import first_problem
 from mnist_pipeline.utils.yaml_files import read_yaml
@@ -25,6 +26,16 @@ def read_config(file: Path) -> dict[str, Any]:
         return config
     example = "'ops: {softmax_model: {config: {epochs: 40}}}'"
     raise CommandError(f"--config {file}: it must be a mapping; write for example {example}")
+
+
+class _Entry(BaseModel, extra="forbid", strict=True):
+    config: dict[str, Any] = {}
+
+
+class _RunConfig(BaseModel, extra="forbid", strict=True):
+    ops: dict[str, _Entry] = {}
+    resources: dict[str, _Entry] = {}
+    execution: dict[str, Any] = {}
 
 
 def check_config(
@@ -45,17 +56,28 @@ def check_config(
             classes[node.name] = parameter.annotation
     job = definitions.resolve_implicit_global_asset_job_def()
     try:
+        parts = _RunConfig.model_validate(config)
+        entries = {**parts.ops, **parts.resources}
+        for name, entry in entries.items():
+            if name not in classes:
+                kind = "a resource or a selected asset with settings"
+                raise CommandError(f"--config: {unknown(name, kind, classes)}")
+            # Dagster replaces variables, as {env: NAME}, and turns `true` into a number.
+            plain = {k: v for k, v in entry.config.items() if not isinstance(v, dict | list)}
+            _check(name, classes[name], plain)
         resolved = dg.validate_run_config(job, config)
+        values = {**resolved["ops"], **resolved["resources"]}
+        for name in entries:
+            _check(name, classes[name], values[name]["config"])
+    except ValidationError as error:
+        raise CommandError(f"--config: {first_problem(error)}") from error
     except dg.DagsterInvalidConfigError as error:
         problems = "; ".join(shortened(one_line(problem.message), 300) for problem in error.errors)
         raise CommandError(f"--config: {problems}") from error
-    # Variables, as {env: NAME}, are replaced by their values there.
-    values = {**resolved["ops"], **resolved["resources"]}
-    for name in {**config.get("ops", {}), **config.get("resources", {})}:
-        if name not in classes:
-            problem = unknown(name, "a resource or a selected asset with settings", classes)
-            raise CommandError(f"--config: {problem}")
-        try:
-            classes[name](**values[name]["config"])
-        except ValidationError as error:
-            raise CommandError(f"--config: {name}: {first_problem(error)}") from error
+
+
+def _check(name: str, kind: Any, values: Mapping[str, Any]) -> None:
+    try:
+        kind(**values)
+    except ConfigError as error:
+        raise CommandError(f"--config: {name}: {error}") from error

@@ -11,5 +11,7 @@ def first_problem(error: ValidationError) -> str:
     place = ".".join(map(str, problem["loc"]))
     if problem["type"] == "missing":
         return f"{place} is missing"
+    if problem["type"] == "extra_forbidden":
+        return f"{place} is unknown; correct its name, or remove it"
     allowed = problem["msg"].replace("Input should", "it must")
     return f"{place} is {shortened(repr(problem['input']))}; {allowed}"

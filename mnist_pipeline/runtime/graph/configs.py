@@ -1,18 +1,40 @@
-"""The settings of a model as the configuration of its asset."""
+"""The configuration of assets and resources; the settings of a model as that of its asset."""
 
 from typing import Any
 
 import dagster as dg
-from pydantic import create_model
+from pydantic import ConfigDict, ValidationError, create_model
 
 from mnist_pipeline.methods.table import Model, setting_fields
+from mnist_pipeline.utils.reported import ReportedError
+from mnist_pipeline.utils.validation import first_problem
 
 
-def config_of(model: Model) -> type[dg.Config]:
+class ConfigError(ReportedError, RuntimeError):
+    """A setting is out of range; the message names the setting, its value and what is allowed."""
+
+
+class Checked:
+    """Raises a ConfigError in place of the error of pydantic, which has four lines and a link."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigError(first_problem(error)) from None
+
+
+class Config(Checked, dg.Config):
+    """The settings of an asset."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")  # `true` is not a number
+
+
+def config_of(model: Model) -> type[Config]:
     """The settings of an entry of the table as a class."""
     return create_model(
         f"{model.name.title()}Config",
-        __base__=dg.Config,
+        __base__=Config,
         __doc__=f"How {model.phrase} is fitted.",
         **setting_fields(model),
     )

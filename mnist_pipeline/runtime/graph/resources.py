@@ -14,6 +14,7 @@ from pydantic import Field
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.data_copy import local_copy
+from mnist_pipeline.runtime.graph.configs import Checked
 from mnist_pipeline.runtime.graph.steps import step_context
 from mnist_pipeline.runtime.project import REPORT
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -46,11 +47,15 @@ def data_at(place: Mapping[str, Any]) -> Path:
     return path
 
 
-class Seed(dg.ConfigurableResource["Seed"]):
+class Seed(Checked, dg.ConfigurableResource["Seed"]):
     """Seeds every random draw. On the same machine, the same seed gives the same bytes."""
 
     value: int | None = Field(
-        default=None, ge=0, lt=2**32, description="By default that of the component, or 0."
+        default=None,
+        ge=0,
+        lt=2**32,
+        strict=True,
+        description="By default that of the component, or 0.",
     )
 
     @property
