@@ -18,6 +18,7 @@ from mnist_pipeline.utils.reported import ReportedError
 PREFIX = "MNIST_PIPELINE_"
 MAX_THREADS = 1_024
 SPIN_COUNT = "5000"
+OWNER = re.compile(r"team:.+|[\w.%+-]+@[\w.-]+\.[A-Za-z]{2,7}", re.ASCII)  # as Dagster allows
 # Libraries read these variables when they are imported: the number of threads that each may use.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -69,6 +70,13 @@ def _beside_values(fields: dict[str, Any], name: str) -> Path:
     return directory / name
 
 
+def _owners(value: str) -> str:
+    for owner in value.replace(",", " ").split():
+        if not OWNER.fullmatch(owner):
+            raise ValueError(f"{owner!r} is not an owner; write ann@example.com or team:NAME")
+    return value
+
+
 LocalPath = Annotated[Path, BeforeValidator(local_path)]
 
 
@@ -97,7 +105,7 @@ class Settings(BaseSettings):
         default=None,
         description="YAML file of the sweep of the group `experiments`; by default in assets/.",
     )
-    owners: str = Field(
+    owners: Annotated[str, AfterValidator(_owners)] = Field(
         default="", description="Owners of all assets: mail addresses and team:NAME, with commas."
     )
     dagster_home: LocalPath = Field(
@@ -126,7 +134,7 @@ def _validated(place: str, environment: frozenset[tuple[str, str]]) -> Settings:
         first = error.errors(include_url=False)[0]
         place = str(first["loc"][0])
         variable = place if place.isupper() else PREFIX + place.upper()
-        reason = first.get("ctx", {}).get("error", first["msg"])
+        reason = first.get("ctx", {}).get("error", first["msg"].replace("Input should", "it must"))
         raise SettingsError(f"{variable} is {first['input']!r}: {reason}") from None
 
 
