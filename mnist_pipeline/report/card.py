@@ -19,6 +19,7 @@ from mnist_pipeline.evaluation.scores import Evaluation, intervals
 from mnist_pipeline.methods.table import MODELS, assets_of_models
 from mnist_pipeline.report import words
 from mnist_pipeline.report.topics import Values
+from mnist_pipeline.utils.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,7 @@ def render(values: Values) -> str:
 
 def _escaped(text: str) -> str:
     """A text from the data set, such as the name of a class, as Markdown that shows it."""
-    return SYNTAX.sub(r"\\\g<0>", text)
+    return SYNTAX.sub(r"\\\g<0>", printable(text))
 
 
 def _classes(evaluation: Evaluation, names: tuple[str, ...]) -> list[dict[str, Any]]:

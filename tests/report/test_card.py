@@ -16,6 +16,7 @@ from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import card
 from mnist_pipeline.report.topics import Values
 from mnist_pipeline.report.words import percent
+from mnist_pipeline.utils.printable import printable
 
 ORIGIN: dict[str, Any] = {
     "data_version": "ab" * 32,
@@ -91,13 +92,13 @@ def test_limits_name_the_class_and_the_disturbance_that_the_model_fails_on(value
 
 
 def test_another_data_set_is_described_by_its_own_words(values: Values) -> None:
-    names = ("a|b", "_<b>c</b>_", "[d](e) & `f`", *"ghijklm")
+    names = ("a|b", "_<b>c</b>_", "[d](e) & `f`", "\x1b[31m", *"hijklm")
     own = DataSet("own", "*Own* things", names, noun="<thing>", handwritten=False)
     one = evaluated(np.array([1, 2]), np.array([1, 3]))
     text = card_of(values, "mlp", raw_mnist=RawData((), own), mlp_evaluation=one)
     shown = markdown_it.MarkdownIt().enable("table").render(text)
     cells = [html.unescape(cell) for cell in re.findall("<t[dh]>(.*)</t[dh]>", shown)]
-    assert set(names) < set(cells)
+    assert set(map(printable, names)) < set(cells)
     row = cells.index("<thing>") + 4
     assert cells[row : row + 3] == ["a|b", "0", "0.00% (0.00% – 100.00%)"]
     assert "(*Own* things)" in shown
