@@ -94,9 +94,10 @@ def _check_data(
     `--changed` without a selection must not replace the results of another data set either.
     """
     recorded = latest(instance, [RAW])[RAW].metadata
-    if not files or recorded.get(CHECKSUM) in (None, checksum(files)):
+    is_same_directory = recorded.get(DIRECTORY) == str(configured.data)
+    is_gone = is_same_directory and not files
+    if is_gone or recorded.get(CHECKSUM) in (None, checksum(files)):
         return
-    is_same_directory = recorded[DIRECTORY] == str(configured.data)
     if RAW in selected and (is_same_directory or not is_default):
         return
     if is_same_directory:

@@ -100,11 +100,12 @@ def test_the_data_of_another_data_set_are_neither_mixed_in_nor_replace_it_unaske
 ) -> None:
     data, directory = own_copy
     other = write_idx(tmp_path / "other", small_test, small_test)
-    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(other))
-    for arguments in (["--select", "key:evaluation_report"], ["--changed"]):
-        *_, line = invoke("run", *arguments, code=1).strip().splitlines()
-        assert str(other) in line
-        assert str(directory) in line
+    for files in (other, tmp_path / "misspelled"):
+        monkeypatch.setenv("MNIST_PIPELINE_DATA", str(files))
+        for arguments in (["--select", "key:evaluation_report"], ["--changed"]):
+            *_, line = invoke("run", *arguments, code=1).strip().splitlines()
+            assert str(files) in line
+            assert str(directory) in line
     assert len(Storage(str(directory)).read("test_digits").labels) == len(small_test.labels)
     monkeypatch.setenv("MNIST_PIPELINE_DATA", str(data))
     (labels,) = data.glob("t10k-labels*")
