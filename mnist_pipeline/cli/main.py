@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from mnist_pipeline.cli.errors import CommandError, Errors, explained
-from mnist_pipeline.cli.output import SHEETS, check_output, force_option, output_file
+from mnist_pipeline.cli.output import FORMATS, SHEETS, check_output, force_option, output_file
 from mnist_pipeline.utils import machine, places
 
 
@@ -126,7 +126,7 @@ def ui(**options: Any) -> None:
     "pictures", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path)
 )
 @json_option("array with an object per file")
-@output_file("--sheet", "Draw the pictures with the answers into a PNG, JPEG or PDF file.")
+@output_file("--sheet", f"Draw the pictures with the answers into a {FORMATS} file.")
 @force_option
 def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None, force: bool) -> None:
     """Recognize the digits, or other things, in picture FILES.
@@ -148,7 +148,7 @@ def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None, force
 @json_option("object")
 @output_file(
     "--sheet",
-    "Draw the first images of each class, as the models see them, into a PNG, JPEG or PDF file.",
+    f"Draw the first images of each class, as the models see them, into a {FORMATS} file.",
 )
 @force_option
 def inspect(path: Path, as_json: bool, sheet: Path | None, force: bool) -> None:
@@ -180,8 +180,9 @@ def report(opens: bool) -> None:
 @main.command()
 @storage_option
 def verify() -> None:
-    """Compare stored results with their checksums and with Dagster's records; exit code 1 if
-    anything is missing or damaged.
+    """Check stored results against checksums and Dagster's records.
+
+    The exit code is 1 if anything is missing or damaged.
     """
     with machine.importing():
         from mnist_pipeline.cli.verify import print_faults

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SHEETS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".pdf")  # formats that Pillow writes
+FORMATS = "PNG, JPEG, WebP, TIFF or PDF"
 
 
 def output_file(option: str, text: str, *, required: bool = False) -> Callable[[Any], Any]:
