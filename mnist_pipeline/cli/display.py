@@ -17,7 +17,6 @@ from mnist_pipeline.runtime.graph.results import EPOCH, HEADLINE
 from mnist_pipeline.utils.printable import printable
 
 NAME = Column(no_wrap=True, overflow="ellipsis", max_width=32)
-LONGEST = 10_000  # characters of a line that no terminal shows
 INTERRUPTIONS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 REST_OF_THE_LINE = Column(no_wrap=True, overflow="ellipsis", ratio=1)
 
@@ -41,10 +40,7 @@ class Display(logging.Handler):
         self.num_passed = 0
         self.failed_checks: list[str] = []
         self._is_terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
-        width = None if self._is_terminal else LONGEST
-        self._console = Console(
-            file=stream, width=width, highlight=False, markup=False, emoji=False
-        )
+        self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
         self._running: TaskID | None = None  # the step that runs: a run computes one at a time
 
     @contextlib.contextmanager
@@ -132,8 +128,11 @@ class Display(logging.Handler):
         self._print(f"{mark if self._is_terminal else ' '} {step:<{self._width}} {text}", style)
 
     def _print(self, text: str, style: str = "") -> None:
-        """Print a line, shortened to the width of the terminal."""
-        self._console.print(text, style=style, no_wrap=True, overflow="ellipsis")
+        """Print a line. On a terminal, it is shortened to the width."""
+        soft_wrap = not self._is_terminal
+        self._console.print(
+            text, style=style, no_wrap=True, overflow="ellipsis", soft_wrap=soft_wrap
+        )
 
 
 def is_interruption(event: dg.DagsterEvent) -> bool:

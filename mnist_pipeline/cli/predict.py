@@ -14,7 +14,7 @@ from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.handwriting import contact_sheet
 from mnist_pipeline.handwriting.pictures import Page
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer, headline, text_of
-from mnist_pipeline.report import figures
+from mnist_pipeline.report import figures, words
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import count, printable
 
@@ -54,10 +54,9 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
     if as_json:
         click.echo(json.dumps(documents, indent=1))
     else:
-        low, high = model["interval"]
-        images = count(model["num_images"], "test image")
-        accuracy = f"{model['accuracy']:.1%} ({low:.1%} – {high:.1%})"
-        click.echo(f"{model['name']} answers: {accuracy} on {images}")
+        num_images = model["num_images"]
+        accuracy = words.estimate(model["accuracy"], num_images)
+        click.echo(f"{model['name']} answers: {accuracy} on {count(num_images, 'test image')}")
     if sheet and on_sheet:
         letters = "".join(known.class_names)
         # Importing Matplotlib takes a third of a second.

@@ -72,8 +72,8 @@ def check_config(
     except ValidationError as error:
         raise CommandError(f"--config: {first_problem(error)}") from error
     except dg.DagsterInvalidConfigError as error:
-        problems = "; ".join(shortened(one_line(problem.message), 300) for problem in error.errors)
-        raise CommandError(f"--config: {problems}") from error
+        problem = shortened(one_line(error.errors[0].message), 300)
+        raise CommandError(f"--config: {problem}") from error
 
 
 def _check(name: str, kind: Any, values: Mapping[str, Any]) -> None:
