@@ -62,8 +62,8 @@ CHECKS = dict.fromkeys(("train_digits", "test_digits"), LOADED)
 )
 def data_directory(data_set: dg.ResourceParam[DataSetResource]):
     """Observe the version of the files."""
-    path = data_set.path
-    version = checksum(datasets.reader_of(path).files())
+    with data_set.open() as path:
+        version = checksum(datasets.reader_of(path).files())
     return dg.ObserveResult(
         data_version=dg.DataVersion(version), metadata=file_metadata(path, version)
     )
@@ -77,8 +77,7 @@ def raw_mnist(data_set: dg.ResourceParam[DataSetResource]):
     Folders have one row per split. Everything that names the data set, its classes or a picture
     reads the names from here.
     """
-    path = data_set.path
-    with stopwatch():
+    with data_set.open() as path, stopwatch():
         raw = catalogue.read_raw(path, data_set.choices)
     files = pd.DataFrame(raw.files)
     return result(
@@ -107,8 +106,8 @@ def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
     )
     def digits(raw_mnist: RawData, data_set: dg.ResourceParam[DataSetResource]):
         names = raw_mnist.class_names
-        with stopwatch():
-            loaded = datasets.load_digits(data_set.path, split, recorded=raw_mnist)
+        with data_set.open() as path, stopwatch():
+            loaded = datasets.load_digits(path, split, recorded=raw_mnist)
         judged = findings.judge(
             loaded, names, raw_mnist.paths.get(split, ()), raw_mnist.data_set.handwritten
         )

@@ -83,7 +83,12 @@ def _groups(root: Path) -> dict[Split, Names]:
 
 
 def _visible(directory: Path) -> list[Path]:
-    paths = sorted(directory.iterdir()) if directory.is_dir() else []
+    try:
+        paths = sorted(directory.iterdir()) if directory.is_dir() else []
+    except OSError as error:
+        raise DatasetError(
+            f"{directory} can't be read: {error.strerror}; check its permissions"
+        ) from error
     return [path for path in paths if not path.name.lower().startswith(OF_SYSTEMS)]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 import yaml
+from PIL import ImageColor
 from pydantic import Field
 
 from mnist_pipeline.runtime import project, settings
@@ -55,7 +56,7 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
         description="Colour on which transparent pictures are placed, as #rrggbb; by default white "
         "or black.",
     )
-    seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of every random draw.")
+    seed: int = Field(default=0, description="Seed of every random draw.")
     automation: bool = Field(
         default=False,
         description="Whether a sensor runs what is missing or has new inputs, once switched on.",
@@ -113,6 +114,9 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
         try:
             data = settings.storage_address(self.data, root)
             address = settings.storage_address(storage, root)
+            ImageColor.getrgb(self.background or "white")
+            if not 0 <= self.seed < 2**32:
+                raise ValueError(f"seed is {self.seed}; it must be 0 to {2**32 - 1}")
         except ValueError as error:
             message = f"instance {name} with data {self.data!r} and storage {storage!r}: {error}"
             raise project.GraphError(message) from None

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -195,13 +196,19 @@ def test_a_path_without_images_is_named(
 def test_a_path_without_permission_is_named(
     few: Sets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Path) -> None:
+    def refuse(_: Path) -> Any:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    root = write_idx(tmp_path / "idx", few["train"], few["test"])
+    root, list_entries = write_idx(tmp_path / "idx", few["train"], few["test"]), Path.iterdir
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(DatasetError, match=f"{tmp_path}.*permissions"):
-        files_of(root)
+    monkeypatch.setattr(
+        Path, "iterdir", lambda path: (refuse if path.name == "cat" else list_entries)(path)
+    )
+    for place, refused in ((root, "idx"), (tmp_path / "pets", "pets/cat")):
+        with pytest.raises(DatasetError, match=f"{tmp_path / refused}.*permissions"):
+            files_of(place)
 
 
 # Measures

@@ -97,6 +97,9 @@ def test_the_names_of_instances_do_not_meet(
         ({"photos": "data: ''"}, ("photos", "data", "''")),
         ({"photos": "{data: ., storage: ''}"}, ("photos", "storage", "''")),
         ({"photos": "{data: ., storage: 'gone://b'}"}, ("photos", "storage", "'gone://b'")),
+        ({"photos": "data: 'memory://'"}, ("photos", "data", "memory://BUCKET")),
+        ({"photos": "{data: ., background: paper}"}, ("photos", "'paper'")),
+        ({"photos": "{data: ., seed: -1}"}, ("photos", "seed", "-1")),
         (
             {"photos": "{data: ., storage: one}", "shoes": "{data: ., storage: ./one/}"},
             ("photos", "shoes", "storage", "one'"),
@@ -179,7 +182,7 @@ def test_an_instance_without_its_data_fails_alone_and_data_may_have_an_address(
     assert len({storage.read("raw_mnist").checksum for storage in stored}) == 1
     (other, *_) = files.glob(f"{address}/*labels*")
     files.rm(other)
-    with pytest.raises(DatasetError):
+    with pytest.raises(DatasetError, match=f"^instance there: {address}"):
         run(loaded, "there", instance, "raw_mnist")
 
 
@@ -219,7 +222,8 @@ def test_an_instance_has_a_report_a_schedule_and_the_commands(
     monkeypatch: pytest.MonkeyPatch,
     instance: dg.DagsterInstance,
 ) -> None:
-    attributes = f"{{data: '{slice_directory}', schedule: '@daily', seed: 3}}"
+    attributes = f"{{data: '{slice_directory}', schedule: '@daily', seed: '{{{{ env.SEED }}}}'}}"
+    monkeypatch.setenv("SEED", "3")
     loaded = load(project(tmp_path, few=attributes), monkeypatch)
 
     def tick() -> Any:

@@ -4,7 +4,8 @@ All instances of the component share these resources. An instance writes its dat
 into the metadata `place` of its assets, where the resources find them.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,9 @@ def storage_at(place: Mapping[str, Any]) -> Storage:
 def data_at(place: Mapping[str, Any]) -> Path:
     """The images of a place, by default those that the settings name.
 
-    Raises DatasetError if an instance has none, or if its address can't be read.
+    Raises DatasetError if its address can't be read.
     """
-    path = local_copy(place.get("data") or settings.load().data).absolute()
-    if "name" in place and not path.exists():
-        raise DatasetError(
-            f"instance {place['name']}: {path} does not exist; put the images there, or change data"
-        )
-    return path
+    return local_copy(place.get("data") or settings.load().data)
 
 
 class Seed(Checked, dg.ConfigurableResource["Seed"]):
@@ -67,10 +63,19 @@ class Seed(Checked, dg.ConfigurableResource["Seed"]):
 class DataSetResource:
     """The files that the graph reads. The component or MNIST_PIPELINE_DATA names them."""
 
-    @property
-    def path(self) -> Path:
-        """The directory or file of the images."""
-        return data_at(place_of_step())
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Path]:
+        """The directory or file of the images. Errors name the instance, and its own address."""
+        place = place_of_step()
+        path = place.get("data")
+        try:
+            path = data_at(place)
+            yield path
+        except DatasetError as error:
+            if not place:
+                raise
+            reason = str(error).replace(str(path), place["data"])
+            raise DatasetError(f"instance {place['name']}: {reason}") from None
 
     @property
     def choices(self) -> dict[str, Any]:

@@ -347,8 +347,8 @@ class Storage:
                 raise
             raise StorageError(
                 f"{key} can't be read or written in {self.root} "
-                f"({getattr(error, 'strerror', None) or error}); check MNIST_PIPELINE_STORAGE, and "
-                "the space there"
+                f"({getattr(error, 'strerror', None) or error}); check this "
+                "storage, and the space there"
             ) from error
 
 
