@@ -90,23 +90,25 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             op_retry_policy=retry if "://" in self._storage else None,
             description=f"Materialize everything about {self.data}, from the files to the report.",
         )
-        definitions = dg.Definitions(
+        schedules = []
+        if self.schedule:
+            schedule = dg.ScheduleDefinition(
+                name=f"{name}_schedule",
+                job=job,
+                cron_schedule=self.schedule,
+                execution_timezone="UTC",
+                description="Run the assets that are missing or stale, and what depends on them.",
+                execution_fn=lambda context: rerun(context.instance, definitions, selection),
+            )
+            schedules.append(schedule)
+        definitions: dg.Definitions = dg.Definitions(
             _instance_of_graph(name, place, automation=self.automation),
             jobs=[job],
             resources=project.graph().resources,
+            schedules=schedules,
             sensors=[sensor(f"{name}_automation", selection | files)] if self.automation else [],
         )
-        if not self.schedule:
-            return definitions
-        schedule = dg.ScheduleDefinition(
-            name=f"{name}_schedule",
-            job=job,
-            cron_schedule=self.schedule,
-            execution_timezone="UTC",
-            description="Run the assets that are missing or stale, and what depends on them.",
-            execution_fn=lambda context: rerun(context.instance, definitions, selection),
-        )
-        return dg.Definitions.merge(definitions, dg.Definitions(schedules=[schedule]))
+        return definitions
 
     def _place(self, name: str, root: Path) -> dict[str, Any]:
         """Where the instance reads and writes, and its seed; raises GraphError."""
@@ -120,13 +122,12 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
         except ValueError as error:
             message = f"instance {name} with data {self.data!r} and storage {storage!r}: {error}"
             raise project.GraphError(message) from None
-        choices = {"color": self.color, "background": self.background}
         return {
             "name": name,
             "data": data,
             "storage": address,
             "seed": self.seed,
-            "choices": {name: value for name, value in choices.items() if value is not None},
+            "choices": self.model_dump(include={"color", "background"}, exclude_none=True),
         }
 
 

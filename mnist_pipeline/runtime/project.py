@@ -3,7 +3,6 @@
 import importlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -40,9 +39,6 @@ def _definitions() -> Any:
     if not places.INSTALLED and sys.path[0] != str(PROJECT):
         sys.path.insert(0, str(PROJECT))
     module = importlib.import_module(GRAPH)
-    if not Path(str(module.__file__)).resolve().is_relative_to(PROJECT):
-        package = GRAPH.partition(".")[0]
-        raise GraphError(f"another package {package!r} was imported before: {module.__file__}")
     if not hasattr(module, "defs"):  # it is being imported
         raise GraphError(
             "the graph can't contain an instance of itself; add it to a Dagster project of your own"
