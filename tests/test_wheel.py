@@ -102,11 +102,10 @@ def test_the_ui_runs_the_graph(installed: Installed, slice_directory: Path, tmp_
 def created(tmp_path: Path) -> Installed:
     """The project of the page, in an environment that create-dagster and uv made from nothing.
 
-    A directory with the wheels that pip takes on this machine stands for PyTorch's index, and the
-    versions are those of constraints.txt.
+    torch comes from a directory with the wheels that pip takes on this machine, and the versions
+    are those of constraints.txt.
     """
     create, add = re.findall("^```\n(uv.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    (sources,) = re.findall("^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     wheels, shop = tmp_path / "wheels", tmp_path / "shop"
     download = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", wheels)
     subprocess.run([*download, "torch", "torchvision"], check=True)
@@ -123,7 +122,8 @@ def created(tmp_path: Path) -> Installed:
     pins = [line for line in constraints.read_text().splitlines() if line and line[0] != "#"]
     file.write_text(
         f"{text}\n[tool.uv]\nconstraint-dependencies = {json.dumps(pins)}\n"
-        + re.sub("url = .*", f'url = "{wheels}"\nformat = "flat"', sources)
+        f'[tool.uv.sources]\ntorch = {{index = "wheels"}}\ntorchvision = {{index = "wheels"}}\n'
+        f'[[tool.uv.index]]\nname = "wheels"\nurl = "{wheels}"\nformat = "flat"\n'
     )
     (wheel,) = (project.PROJECT / "dist").glob("*.whl")
     stranger = Installed(python, shop, variables)
