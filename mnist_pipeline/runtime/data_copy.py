@@ -47,10 +47,10 @@ def _update(copy: Path, system: Any, parent: str, listing: Mapping[str, Any]) ->
     """Make a copy equal to the listing of files below a parent.
 
     The details of a file contain its time or its checksum. The time of its copy is a hash of them,
-    so it shows whether the copy is complete and current.
+    so it shows whether the copy is complete and current; 28 bits fit every file system.
     """
     wanted = {
-        (copy / path.removeprefix(parent).lstrip("/"), int(_digest(details)[:8], 16)): path
+        (copy / path.removeprefix(parent).lstrip("/"), int(_digest(details)[:7], 16)): path
         for path, details in listing.items()
     }
     present = {(path, path.stat().st_mtime) for path in copy.rglob("*") if path.is_file()}
