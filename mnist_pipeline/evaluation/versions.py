@@ -7,6 +7,7 @@ A version of a model is named by its predictions of the test images: by the data
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
@@ -78,13 +79,14 @@ class NotFoundError(ReportedError, LookupError):
 Records = Mapping[str, Sequence[Record]]  # of each asset, the oldest first
 
 
-def of_models(records: Records) -> list[ModelVersion]:
-    """All versions of all models, the latest first."""
+def of_models(records: Records, until: float = math.inf) -> list[ModelVersion]:
+    """All versions of all models that were computed until a time, the latest first."""
     # By version, so that the latest record of one replaces the earlier ones.
     computed = {
         record.data_version: (record.time, _model_version(model, record, records))
         for model in MODELS.values()
         for record in records.get(model.predictions_asset, ())
+        if record.time <= until
     }
     return [version for _, version in sorted(computed.values(), key=itemgetter(0), reverse=True)]
 
@@ -148,13 +150,11 @@ def find(name: str, records: Records) -> tuple[str, list[ModelVersion]]:
     versions = {version.version: version for version in of_models(records)}
     matches = [known for known in (*runs, *versions) if name and known.startswith(name)]
     if len(matches) != 1:
-        known = [
-            *(f"version {version[:DIGITS]}" for version in versions),
-            *(f"run {run[:8]}" for run in runs),
-        ]
+        of_versions = ", ".join(version[:DIGITS] for version in versions)
+        of_runs = ", ".join(run[:8] for run in runs)
         raise NotFoundError(
-            f"{name!a} matches {len(matches) or 'none'} of the versions and runs; there are "
-            f"{', '.join(known) or 'none'}"
+            f"{name!a} matches {len(matches) or 'none'} of the versions ({of_versions or 'none'}) "
+            f"and runs ({of_runs or 'none'})"
         )
     if matches[0] in runs:
         return f"run {matches[0][:8]}", after_run(matches[0], records)
@@ -182,11 +182,13 @@ def _end(run: str, records: Records) -> float:
 def after_run(run: str, records: Records) -> list[ModelVersion]:
     """The version of each model when a run had ended, in the order of the table of models."""
     ended = _end(run, records)
-    until_then = {
-        asset: [record for record in of_asset if record.time <= ended]
+    # The last record of a value counts: one until then, or one of a later run, which may have
+    # evaluated these predictions.
+    ordered = {
+        asset: sorted(of_asset, key=lambda record: record.time <= ended)
         for asset, of_asset in records.items()
     }
-    latest = {version.model: version for version in reversed(of_models(until_then))}
+    latest = {version.model: version for version in reversed(of_models(ordered, ended))}
     return [latest[model] for model in MODELS if model in latest]
 
 

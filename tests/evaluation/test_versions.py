@@ -56,6 +56,14 @@ def test_the_state_after_a_run_has_what_was_computed_until_then() -> None:
     assert [version.version for version in versions.of_models(records)] == ["p1", "p2"]
 
 
+def test_a_version_has_the_evaluation_that_only_a_later_run_computed() -> None:
+    records = recorded(training(1), training(2))
+    late = records["mlp_evaluation"][0]
+    records["mlp_evaluation"] = [records["mlp_evaluation"][1], late._replace(time=3, run="run3")]
+    after = [versions.after_run(run, records) for run in ("run1", "run2")]
+    assert [version.accuracy for (version,) in after] == [0.1, 0.2]
+
+
 @pytest.mark.parametrize("name", ["", "p", "run", "other"])
 def test_a_name_that_is_not_that_of_exactly_one_version_or_run_is_refused(name: str) -> None:
     with pytest.raises(versions.NotFoundError):
