@@ -310,13 +310,14 @@ class Storage:
     def _write(self, path: Path, *blocks: bytes | memoryview) -> None:
         """Write a file completely or not at all; it replaces an existing one.
 
-        A directory of its name, or a file in place of its folder, is moved aside.
+        A directory of its name, or anything else in place of its folder, is moved aside.
         """
         if _is_remote(path):
             cast("Any", path).fs.pipe_file(cast("Any", path).path, b"".join(blocks))
             return
         for place in (path, *path.parents):
-            is_wrong = place.exists() and place.is_dir() == (place == path)
+            is_there = place.exists() or place.is_symlink()  # a link may lead nowhere
+            is_wrong = is_there and place.is_dir() == (place == path)
             if is_wrong and self.path in place.parents:
                 place.rename(place.with_name(f"{place.name}.{uuid.uuid4().hex}.aside"))
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -215,6 +215,10 @@ def make_directory(path: Path) -> None:
     (path / "notes").mkdir(parents=True)
 
 
+def dangling_link(path: Path) -> None:
+    path.symlink_to("absent")
+
+
 FILES = {
     "a value": "KEY/VERSION/index.html",
     "a manifest": "KEY/VERSION/manifest.json",
@@ -234,6 +238,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "null": lambda path: path.write_bytes(b"null"),
     "directory": replaced_by(make_directory),
     "pipe": replaced_by(os.mkfifo),
+    "link": replaced_by(dangling_link),
 }
 
 
@@ -262,7 +267,7 @@ def assert_mended(stored: Storage, version: str) -> None:
 def test_every_damage_to_every_kind_of_file_is_found_and_mended(
     name: str, damage: str, stored: Storage
 ) -> None:
-    if damage in ("directory", "pipe") and "://" in stored.root:
+    if damage in ("directory", "pipe", "link") and "://" in stored.root:
         pytest.skip("an object store has files only")
     version = write_report(stored)
     path = stored.path / FILES[name].replace("KEY", "value").replace("VERSION", version)
@@ -273,7 +278,7 @@ def test_every_damage_to_every_kind_of_file_is_found_and_mended(
             stored.read("value")
     else:
         assert stored.read("value") == REPORT
-    if name == "a figure" and damage in ("deleted", "directory", "pipe"):
+    if name == "a figure" and damage in ("deleted", "directory", "pipe", "link"):
         with pytest.raises(StorageError, match="plot"):
             stored.figure("value", "plot")
     # Whoever only lists what is stored meets no error.
@@ -281,9 +286,9 @@ def test_every_damage_to_every_kind_of_file_is_found_and_mended(
     assert_mended(stored, version)
 
 
-@pytest.mark.parametrize("make", [Path.touch, os.mkfifo], ids=["file", "pipe"])
+@pytest.mark.parametrize("make", [Path.touch, os.mkfifo, dangling_link])
 @pytest.mark.parametrize("name", FOLDERS)
-def test_a_file_in_place_of_a_folder_is_found_and_moved_aside(
+def test_what_lies_in_place_of_a_folder_is_found_and_moved_aside(
     name: str, make: Callable[[Path], object], local: Storage
 ) -> None:
     version = write_report(local)
