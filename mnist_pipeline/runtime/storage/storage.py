@@ -188,10 +188,8 @@ class Storage:
     def figure(self, key: str, name: str) -> bytes:
         """A figure, as PNG; raises StorageError if there is none of that name."""
         path = self._place(key) / self.current(key) / FIGURES / f"{_checked(name)}.png"
-        try:
+        with self._reported(key):
             return _content(path)
-        except DamageError:
-            raise StorageError(f"{key} has no figure {name!r}") from None
 
     def main_file(self, key: str, version: str | None = None) -> Path:
         """The file of a value that people open."""
@@ -239,8 +237,8 @@ class Storage:
         """
         place, current, records = self._place(key), self.current(key), self.records(key)
         number = keep.get(key, 1) or 0  # 0 for all: [-0:] is everything, and [:-0] nothing
-        kept = {CURRENT, current, *list(records)[-number:]}
-        entries = [entry for entry in place.iterdir() if entry.name not in kept]
+        kept = {current, *list(records)[-number:]}
+        entries = [entry for entry in place.glob("[0-9a-f]" * 64) if entry.name not in kept]
         entries += place.rglob(f"*{TEMPORARY}")
         runs = [record["run"] for record in records[current][:-number]]
         entries += [place / current / RUNS / f"{run}.json" for run in runs]

@@ -179,6 +179,22 @@ def test_a_write_that_the_system_refuses_is_one_line_and_the_former_value_stays(
     np.testing.assert_array_equal(local.read("value"), OLD)
 
 
+def test_a_figure_that_the_system_does_not_open_is_one_line(
+    local: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local.write("value", OLD, figures={"plot": b"a picture"})
+    open_file = Path.open
+
+    def refuse(path: Path, mode: str) -> Any:
+        if path.suffix == ".png":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return open_file(path, mode)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(StorageError, match="Permission denied"):
+        local.figure("value", "plot")
+
+
 def test_two_writers_side_by_side_leave_two_whole_versions(stored: Storage) -> None:
     """The second one writes everything between two steps of the first."""
     write, other, done = stored._write, Storage(stored.root), []
@@ -351,12 +367,14 @@ def test_pruning_keeps_what_is_current_recent_or_needed_by_a_version_that_stays(
     write("champion", 0, inputs={"model": models[1]})
     write("other", 0)
     (unfinished := local.path / "other" / "0.unfinished").write_bytes(b"")
+    (foreign := local.path / "other" / "photos").mkdir()
     assert list(local.records("model")) == models
     days_later(1)
     newest, other = write("model", 4), write("other", 1)
     assert list(local.records("model")) == [models[1], models[3], newest]
     assert list(local.records("other")) == [other]
     assert not unfinished.exists()
+    assert foreign.exists()
     for days in (3, 5):
         days_later(days)
         write("other", 1)
