@@ -1,7 +1,5 @@
 """Put a former champion back into service."""
 
-from typing import Any
-
 import click
 import dagster as dg
 
@@ -20,7 +18,7 @@ from mnist_pipeline.runtime.settings import Settings
 from mnist_pipeline.runtime.storage import history, storage
 from mnist_pipeline.runtime.storage.storage import Storage
 
-CHAMPION, *OF_CHAMPION = SERVING
+CHAMPION = "champion"
 
 
 def restore_champion(configured: Settings, name: str) -> None:
@@ -35,14 +33,16 @@ def restore_champion(configured: Settings, name: str) -> None:
             )
         title = f"{MODELS[version.model].phrase} {version.version[:DIGITS]}"
         champions = [
-            record
+            record.data_version
             for record in records[CHAMPION]
             if record.metadata.get("version") == version.version
         ]
-        wanted = {record.asset: record for record in champions}
-        for record in (record for asset in OF_CHAMPION for record in records[asset]):
-            if champions and record.inputs.get(CHAMPION) == champions[-1].data_version:
-                wanted[record.asset] = record
+        wanted = {
+            record.asset: record
+            for asset in SERVING
+            for record in records[asset]
+            if champions and champions[-1] in (record.data_version, record.inputs.get(CHAMPION))
+        }
         if "recognizer" not in wanted:
             raise CommandError(
                 f"{title} never served predictions; mnist-pipeline history lists the champions"
@@ -66,7 +66,6 @@ def _put_back(instance: dg.DagsterInstance, stored: Storage, record: Record, rea
     tags = {**latest(instance, [key])[key].tags, DATA_VERSION_TAG: record.data_version}
     if CHAMPION in record.inputs:
         tags[INPUT_VERSION_TAG.format(CHAMPION)] = record.inputs[CHAMPION]
-    plain = {name: value for name, value in record.metadata.items() if not isinstance(value, dict)}
-    metadata: dict[str, Any] = {**plain, VERSION: record.data_version, "reason": reason}
+    metadata = {**record.metadata, VERSION: record.data_version, "reason": reason}
     stored.set_current(record.asset, record.data_version)
     instance.report_runless_asset_event(dg.AssetMaterialization(key, metadata=metadata, tags=tags))

@@ -85,7 +85,7 @@ def of_models(records: Records, until: float = math.inf) -> list[ModelVersion]:
     computed = {
         record.data_version: (record.time, _model_version(model, record, records))
         for model in MODELS.values()
-        for record in records.get(model.predictions_asset, ())
+        for record in records[model.predictions_asset]
         if record.time <= until
     }
     return [version for _, version in sorted(computed.values(), key=itemgetter(0), reverse=True)]
@@ -93,17 +93,17 @@ def of_models(records: Records, until: float = math.inf) -> list[ModelVersion]:
 
 def _model_version(model: Model, predictions: Record, records: Records) -> ModelVersion:
     version = predictions.data_version
-    fits = {record.data_version: record for record in records.get(model.model_asset, ())}
+    fits = {record.data_version: record for record in records[model.model_asset]}
     fit = fits.get(predictions.inputs.get(model.model_asset, ""))
     evaluations = {
         record.inputs.get(model.predictions_asset): record
-        for record in records.get(model.evaluation_asset, ())
+        for record in records[model.evaluation_asset]
     }
     evaluation = evaluations.get(version)
     # Whether each champion of this version is in service.
     champions = [
         record.present
-        for record in records.get("champion", ())
+        for record in records["champion"]
         if record.metadata.get("version") == version
     ]
     chain = [record for record in (fit, predictions, evaluation) if record]
@@ -164,11 +164,7 @@ def find(name: str, records: Records) -> tuple[str, list[ModelVersion]]:
 
 def last_runs(records: Records) -> list[str]:
     """The runs that computed predictions of models, the latest last."""
-    runs = {
-        record.run
-        for model in MODELS.values()
-        for record in records.get(model.predictions_asset, ())
-    }
+    runs = {record.run for model in MODELS.values() for record in records[model.predictions_asset]}
     return sorted(runs, key=lambda run: _end(run, records))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.evaluation import versions
-from mnist_pipeline.evaluation.versions import Answers, Record
+from mnist_pipeline.evaluation.versions import RECORDED, Answers, Record
 
 TEST_SET = {"test_digits": "t"}
 
@@ -34,7 +34,7 @@ def training(number: int, run: int | None = None) -> dict[str, Record]:
 
 
 def recorded(*runs: dict[str, Record]) -> dict[str, list[Record]]:
-    return {asset: [run[asset] for run in runs if asset in run] for asset in runs[0]}
+    return {asset: [run[asset] for run in runs if asset in run] for asset in RECORDED}
 
 
 def test_a_version_has_the_result_of_its_own_predictions() -> None:

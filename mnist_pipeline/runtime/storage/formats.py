@@ -41,8 +41,10 @@ class Arrays(dict[str, np.ndarray]):
     __repr__ = stored_types.short_repr
 
 
-class FormatError(ValueError):
-    """A stored value can't be read as a value of its type; the message names the problem."""
+class DamageError(Exception):
+    """A stored file is not as it was stored, or its content is not a value of its type; the message
+    names the problem.
+    """
 
 
 def type_entries(value: object) -> dict[str, Any]:
@@ -87,22 +89,20 @@ def decode(entries: Mapping[str, Any], paths: Mapping[str, Path]) -> Any:
     """The value that is stored in local files, given by name; `entries` are the type and its
     version in the manifest.
 
-    Raises FormatError if the files do not have the content of such a value.
+    Raises DamageError if the files do not have the content of such a value.
     """
-    name, version = str(entries["type"]), int(entries["format"])
+    name, version = entries["type"], entries["format"]
     kind = PLAIN.get(name) or stored_types.find(name)
-    if kind is None and name != "DataFrame":
-        raise FormatError(f"{name!r} is not a known type")
-    known = 1 if kind is None else stored_types.version_of(kind)
+    known = 1 if name == "DataFrame" else kind and stored_types.version_of(kind)
     if version != known:
-        raise FormatError(
+        raise DamageError(
             f"it has format version {version} of {name}; this version of mnist-pipeline reads "
             f"{known}"
         )
     try:
         return _decode(kind, paths)
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
-        raise FormatError(str(error)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamageError(str(error)) from error
 
 
 def to_json(document: object) -> bytes:

@@ -22,15 +22,15 @@ from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 
 def records(storage: Storage) -> dict[str, list[Record]]:
     """The runs that computed the stored values of each asset of a model, the oldest first."""
-    stored = set(storage.keys())
-    return {asset: _records(storage, asset) if asset in stored else [] for asset in RECORDED}
+    return {asset: _records(storage, asset) for asset in RECORDED}
 
 
 def _records(storage: Storage, asset: str) -> list[Record]:
-    current = storage.current(asset)
+    stored = storage.records(asset)
+    current = storage.current(asset) if stored else None
     records = [
         Record(asset=asset, data_version=version, present=version == current, **run)
-        for version, runs in storage.records(asset).items()
+        for version, runs in stored.items()
         for run in runs
     ]
     return sorted(records, key=lambda record: record.time)

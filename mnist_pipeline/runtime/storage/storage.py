@@ -26,7 +26,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, partial
 from operator import itemgetter
 from pathlib import Path
@@ -35,13 +35,13 @@ from urllib.parse import quote
 
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.storage import formats
-from mnist_pipeline.runtime.storage.formats import Blocks, FormatError, to_json
+from mnist_pipeline.runtime.storage.formats import Blocks, DamageError, to_json
 from mnist_pipeline.utils import places
 from mnist_pipeline.utils.printable import unknown
 from mnist_pipeline.utils.reported import ReportedError
 
 MANIFEST, RUNS, CURRENT, FIGURES = "manifest.json", "runs", "current", "figures"
-VERSION = re.compile(r"[0-9a-f]{64}")
+VERSION = "[0-9a-f]" * 64  # a pattern for `re` and for `glob`
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.%-]{,249}")  # and ".png" makes at most 254
 CHECKSUM = "sha256"  # the first entry of a record
 ENTRIES = {"run", "time", "code_version", "inputs", "metadata", "figures"}  # the others
@@ -58,10 +58,6 @@ class StorageError(ReportedError, RuntimeError):
     """A stored value is missing or can't be used; the message names the asset, the problem and a
     remedy.
     """
-
-
-class DamageError(Exception):
-    """A stored file differs from what was stored; the message names the file and the difference."""
 
 
 class Described(NamedTuple):
@@ -139,7 +135,7 @@ class Storage:
                     f"{_command(key)}"
                 ) from None
             version = content.decode("ascii", "replace").strip()
-            if not VERSION.fullmatch(version):
+            if not re.fullmatch(VERSION, version):
                 raise DamageError(f"{path} names no version")
             return version
 
@@ -159,7 +155,7 @@ class Storage:
         """The keys of all values."""
         with self._reported("the storage"):
             # Folders of other programs, even unreadable ones, contain no version.
-            places = {version.parent for version in self.path.glob(f"*/{'[0-9a-f]' * 64}")}
+            places = {version.parent for version in self.path.glob(f"*/{VERSION}")}
             return sorted(place.name for place in places if (place / CURRENT).exists())
 
     def records(self, key: str) -> dict[str, list[dict[str, Any]]]:
@@ -170,15 +166,11 @@ class Storage:
         `time` in seconds since 1970, `code_version`, `inputs`, `metadata` and `figures`. Damaged
         records are left out, see `skipped`.
         """
-        place = self._place(key)
         with self._reported(key):
-            names = [entry.name for entry in place.iterdir()] if place.is_dir() else []
-            records = {
-                name: self._read_records(place / name)
-                for name in names
-                if VERSION.fullmatch(name) and (place / name / MANIFEST).exists()
-            }
-        return dict(sorted(records.items(), key=lambda version: _last_time(version[1])))
+            manifests = self._place(key).glob(f"{VERSION}/{MANIFEST}")
+            records = {path.parent.name: self._read_records(path.parent) for path in manifests}
+        # Versions without an intact record come first.
+        return dict(sorted(records.items(), key=lambda item: [run["time"] for run in item[1][-1:]]))
 
     def origin(self, key: str, version: str | None = None) -> dict[str, Any]:
         """The record of the latest run that computed a value; empty if there is none."""
@@ -196,19 +188,30 @@ class Storage:
         version = version or self.current(key)
         return self._place(key) / version / list(self._manifest(key, version)["files"])[-1]
 
-    def fault(self, key: str, version: str | None = None) -> str | None:
-        """What is wrong with a version, all of whose files are read; None if nothing is.
+    def verify(self, key: str, version: str | None = None) -> None:
+        """Read all files of a version; raise StorageError if one is missing or damaged.
 
         By default the current version, which is read once per process, with its copy for people,
         its figures, and the record of its latest run.
         """
+        with self._reported(key):
+            if version:
+                _verified.discard((self.root, key, version))
+                self._verified_manifest(key, version)
+                return
+            version = self.current(key)
+            manifest, place = self._verified_manifest(key, version), self._place(key) / version
+            for name, entry in manifest["files"].items() if "address" in manifest else ():
+                _verify(self.path / manifest["address"] / name, entry)
+            if not (records := self._read_records(place)):
+                raise DamageError(f"{place / RUNS} has no intact record of a run")
+            for name, entry in records[-1].get("figures", {}).items():
+                _verify(place / FIGURES / f"{name}.png", entry)
+
+    def fault(self, key: str, version: str | None = None) -> str | None:
+        """What is wrong with a version, see `verify`; None if nothing is."""
         try:
-            with self._reported(key):
-                if version:
-                    _verified.discard((self.root, key, version))
-                    self._verified_manifest(key, version)
-                else:
-                    self._verify_current(key)
+            self.verify(key, version)
         except StorageError as problem:
             return str(problem.__cause__ or problem)
         return None
@@ -238,26 +241,25 @@ class Storage:
         place, current, records = self._place(key), self.current(key), self.records(key)
         number = keep.get(key, 1) or 0  # 0 for all: [-0:] is everything, and [:-0] nothing
         kept = {current, *list(records)[-number:]}
-        entries = [entry for entry in place.glob("[0-9a-f]" * 64) if entry.name not in kept]
+        entries = [entry for entry in place.glob(VERSION) if entry.name not in kept]
         entries += place.rglob(f"*{TEMPORARY}")
         runs = [record["run"] for record in records[current][:-number]]
         entries += [place / current / RUNS / f"{run}.json" for run in runs]
         with contextlib.suppress(FileNotFoundError):  # another run may delete the same files
             old = [entry for entry in entries if self._is_old(entry)]
-            needed = self._inputs(key for key in keep if keep[key] is None) if old else set()
+            if not old:
+                return
+            needed = {
+                source
+                for other in keep
+                if keep[other] is None
+                for records in self.records(other).values()
+                for record in records
+                for source in record.get("inputs", {}).items()
+            }
             for entry in () if self.skipped else old:
                 if (key, entry.name) not in needed:
                     _remove(entry)
-
-    def _inputs(self, keys: Iterable[str]) -> set[tuple[str, str]]:
-        """The keys and versions that all versions of some keys were computed from."""
-        return {
-            source
-            for key in keys
-            for records in self.records(key).values()
-            for record in records
-            for source in record.get("inputs", {}).items()
-        }
 
     def _place(self, key: str) -> Path:
         return self.path / _checked(key)
@@ -278,17 +280,6 @@ class Storage:
             _verified.add((self.root, key, version))
         return manifest
 
-    def _verify_current(self, key: str) -> None:
-        """Compare all files of the current version with their checksums; see `fault`."""
-        version = self.current(key)
-        manifest, place = self._verified_manifest(key, version), self._place(key) / version
-        for name, entry in manifest["files"].items() if "address" in manifest else ():
-            _verify(self.path / manifest["address"] / name, entry)
-        if not (records := self._read_records(place)):
-            raise DamageError(f"{place / RUNS} has no intact record of a run")
-        for name, entry in records[-1].get("figures", {}).items():
-            _verify(place / FIGURES / f"{name}.png", entry)
-
     def _read_records(self, place: Path) -> list[dict[str, Any]]:
         """The intact records of the runs that computed a version, the latest last."""
         records = []
@@ -302,8 +293,8 @@ class Storage:
 
     def _is_old(self, path: Path) -> bool:
         """Whether a version was computed, or a file written, more than a day ago."""
-        written = _last_time(self._read_records(path)) or path.stat().st_mtime
-        return time.time() - written > DAY_SECONDS
+        times = [record["time"] for record in self._read_records(path)] or [path.stat().st_mtime]
+        return time.time() - times[-1] > DAY_SECONDS
 
     def _write(self, path: Path, *blocks: bytes | memoryview) -> None:
         """Write a file completely or not at all; it replaces an existing one.
@@ -311,7 +302,8 @@ class Storage:
         A directory of its name, or anything else in place of its folder, is moved aside.
         """
         if _is_remote(path):
-            cast("Any", path).fs.pipe_file(cast("Any", path).path, b"".join(blocks))
+            remote: Any = path
+            remote.fs.pipe_file(remote.path, b"".join(blocks))
             return
         for place in (path, *path.parents):
             is_there = place.exists() or place.is_symlink()  # a link may lead nowhere
@@ -325,8 +317,7 @@ class Storage:
                 file.writelines(blocks)
             temporary.replace(path)
         finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _reported(self, key: str) -> Iterator[None]:
@@ -335,7 +326,7 @@ class Storage:
         """
         try:
             yield
-        except (DamageError, FormatError) as problem:
+        except DamageError as problem:
             raise StorageError(
                 f"{key} can't be used: {problem}; compute it again with {_command(key)}"
             ) from problem
@@ -410,10 +401,8 @@ def _verify(path: Path, entry: Mapping[str, Any]) -> None:
     """Compare a file with its entry in a manifest or record; raises DamageError if it differs."""
     with _open(path) as file:
         stored = _entry(iter(partial(file.read, BLOCK), b""))
-    if stored["bytes"] != entry["bytes"]:
-        raise DamageError(f"{path} has {stored['bytes']:,} bytes instead of {entry['bytes']:,}")
     if stored != entry:
-        raise DamageError(f"the SHA-256 of {path} is not {entry['sha256']}")
+        raise DamageError(f"{path} is not as it was stored")
 
 
 def _record(path: Path) -> dict[str, Any]:
@@ -434,11 +423,6 @@ def _record(path: Path) -> dict[str, Any]:
 @cache  # once per process
 def _warn(problem: str) -> None:
     LOGGER.warning("%s, and is skipped; see mnist-pipeline verify", problem)
-
-
-def _last_time(records: Sequence[Mapping[str, Any]]) -> float:
-    """When a version was computed last, 0 if that is not known."""
-    return float(records[-1]["time"]) if records else 0.0
 
 
 def _sha256(content: bytes) -> str:
@@ -480,11 +464,7 @@ def _local(path: Path) -> Path:
         return path
     import fsspec
 
-    cache = {
-        "cache_storage": str(places.user_cache() / "files"),
-        "check_files": False,
-        "expiry_time": None,
-    }
+    cache = {"cache_storage": str(places.user_cache() / "files"), "expiry_time": None}
     return Path(fsspec.open_local(f"filecache::{path}", filecache=cache))
 
 
