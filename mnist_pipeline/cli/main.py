@@ -170,7 +170,7 @@ def report(opens: bool) -> None:
     from mnist_pipeline.runtime.storage import storage
 
     stored = storage.current()
-    stored.current("evaluation_report")  # raises an error if there is none
+    stored.verify("evaluation_report")
     path = stored.path / "report" / "index.html"
     click.echo(path)
     if opens:

@@ -70,6 +70,7 @@ def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
     record.write_text(record.read_text().replace('"accuracy": 0', '"accuracy": 1'))
     # These two are mended without computing anything.
     shutil.rmtree(directory / "report")
+    assert "run --changed" in invoke("report", code=1)
     (directory / "data_mean" / "current").unlink()
     (directory / "data_mean" / "current").mkdir()
     *lines, error = (line for line in invoke("verify", code=1).splitlines() if " ok" not in line)

@@ -48,6 +48,7 @@ ENTRIES = {"run", "time", "code_version", "inputs", "metadata", "figures"}  # th
 TEMPORARY = ".unfinished"
 DAY_SECONDS = 86_400
 BLOCK = 1 << 20  # bytes
+SMALL = 100 << 20  # bytes; a manifest, a record or a figure has fewer
 MAX_NAME = 160  # characters of a partition; file systems allow 255 in the name of a directory
 LOGGER = logging.getLogger(__name__)
 # Root, key and version of the values that this process has read or written.
@@ -336,9 +337,8 @@ class Storage:
             if not isinstance(error, OSError) and library not in ("aiohttp", "botocore"):
                 raise
             raise StorageError(
-                f"{key} can't be read or written in {self.root} "
-                f"({getattr(error, 'strerror', None) or error}); check this "
-                "storage, and the space there"
+                f"{key} can't be read or written in {self.root}: {error}; check this storage, and "
+                "the permissions and the space there"
             ) from error
 
 
@@ -394,7 +394,7 @@ def _open(path: Path) -> BinaryIO:
 def _content(path: Path) -> bytes:
     """The content of a small file; raises DamageError if there is none."""
     with _open(path) as file:
-        return file.read()
+        return file.read(SMALL)
 
 
 def _verify(path: Path, entry: Mapping[str, Any]) -> None:

@@ -187,11 +187,11 @@ def test_a_figure_that_the_system_does_not_open_is_one_line(
 
     def refuse(path: Path, mode: str) -> Any:
         if path.suffix == ".png":
-            raise PermissionError(errno.EACCES, "Permission denied")
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return open_file(path, mode)
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(StorageError, match="Permission denied"):
+    with pytest.raises(StorageError, match=r"Permission denied.*plot\.png"):
         local.figure("value", "plot")
 
 
