@@ -46,7 +46,7 @@ def read(key: str, partition: str | None = None) -> Any:
     """
     from mnist_pipeline.runtime.storage import storage
 
-    return storage.read(key, partition)
+    return storage.current().read(storage.stored_key(key, partition))
 
 
 def __dir__() -> list[str]:

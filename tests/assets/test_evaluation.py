@@ -4,9 +4,9 @@ from pathlib import Path
 
 from support.calls import call
 
+from mnist_pipeline import read
 from mnist_pipeline.evaluation.robustness import sample
 from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.runtime.storage.storage import read
 
 
 def test_a_model_reads_undisturbed_images_as_it_reads_the_test_images(finished: Path) -> None:

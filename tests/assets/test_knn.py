@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from support.calls import call
 
+from mnist_pipeline import read
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.runtime.storage.storage import read
 
 pytestmark = pytest.mark.usefixtures("finished")
 

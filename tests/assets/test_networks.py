@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from support.calls import call
 
+from mnist_pipeline import read
 from mnist_pipeline.methods.networks import training
 from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.runtime.storage.storage import read
 
 NETWORKS = ("mlp", "cnn")
 

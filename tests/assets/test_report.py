@@ -7,10 +7,10 @@ import dagster as dg
 import pytest
 from support.calls import call
 
+from mnist_pipeline import read
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.storage import storage
-from mnist_pipeline.runtime.storage.storage import read
 
 pytestmark = pytest.mark.usefixtures("finished")
 

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from support.calls import call
 
+from mnist_pipeline import read
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import DigitSet, Predictions
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage import storage
-from mnist_pipeline.runtime.storage.storage import read
 from mnist_pipeline.utils import stored_types
 
 pytestmark = pytest.mark.usefixtures("finished")

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 from support.graph_fixtures import invoke
 
+from mnist_pipeline import read
 from mnist_pipeline.data.records import CLASS_NAMES, DataSet, DigitSet
 from mnist_pipeline.methods.knn import KNNClassifier
 from mnist_pipeline.methods.networks.method import NetworkMethod
 from mnist_pipeline.methods.onnx import Graph
 from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.runtime.storage.storage import read
 
 
 def run(path: Path, images: np.ndarray) -> dict[str, np.ndarray]:

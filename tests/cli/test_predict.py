@@ -8,13 +8,13 @@ import pytest
 from click.testing import CliRunner, Result
 from support.drawing import on_paper
 
+from mnist_pipeline import read
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.data.records import DataSet, DigitSet
 from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.handwriting.contact_sheet import percent
 from mnist_pipeline.handwriting.pictures import Page
 from mnist_pipeline.runtime.storage import storage
-from mnist_pipeline.runtime.storage.storage import read
 
 
 def invoke(*arguments: str | Path) -> Result:

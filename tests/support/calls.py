@@ -7,8 +7,8 @@ from typing import Any
 import dagster as dg
 
 from assets.definitions import defs
+from mnist_pipeline import read
 from mnist_pipeline.runtime.graph.resources import Seed
-from mnist_pipeline.runtime.storage.storage import read
 
 ASSETS = {
     asset.key.to_user_string(): asset

@@ -167,10 +167,8 @@ def _is_table(value: object) -> bool:
 def _read_table(path: Path) -> Any:
     import pandas as pd
 
-    # pandas 3 reads floats exactly by default, earlier versions on request.
-    exact: dict[str, Any] = (
-        {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
-    )
+    # pandas 3 reads floats exactly by default, pandas 2 on request.
+    exact: Any = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
     return pd.read_csv(path, **exact)
 
 

@@ -89,8 +89,7 @@ class Storage:
 
         `origin` is the record of the run that computed the value, which may be described already.
         """
-        described = value if isinstance(value, Described) else describe(value)
-        version, manifest, files = described
+        version, manifest, files = value if isinstance(value, Described) else describe(value)
         place = self._place(key) / version
         listed = {name: _entry([picture]) for name, picture in figures.items()}
         record = {"run": "none", "time": time.time(), **origin, "figures": listed}
@@ -123,19 +122,15 @@ class Storage:
         """The version that readers get; raises StorageError if there is none."""
         path = self._place(key) / CURRENT
         with self._reported(key):
-            try:
-                content = _content(path)
-            except DamageError:
-                if path.exists():
-                    raise
+            if not path.exists():
                 keys, problem = self.keys(), f"nothing is stored in {self.root};"
                 if keys:
                     problem = f"{unknown(key, f'stored in {self.root}', keys)} If not,"
                 raise StorageError(
                     f"{problem} name another storage by MNIST_PIPELINE_STORAGE, or compute it with "
                     f"{_command(key)}"
-                ) from None
-            version = content.decode("ascii", "replace").strip()
+                )
+            version = _content(path).decode("ascii", "replace").strip()
             if not re.fullmatch(VERSION, version):
                 raise DamageError(f"{path} names no version")
             return version
@@ -358,11 +353,6 @@ def version_of(value: object) -> str:
 def current() -> Storage:
     """The storage that the settings name."""
     return Storage(settings.load().storage)
-
-
-def read(key: str, partition: str | None = None) -> Any:
-    """The stored value of an asset, or of one partition; see `mnist_pipeline.read`."""
-    return current().read(stored_key(key, partition))
 
 
 def stored_key(asset: str, partition: str | None = None) -> str:

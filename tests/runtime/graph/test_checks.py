@@ -13,9 +13,9 @@ from support.calls import call
 from support.graph_fixtures import Outcome
 
 from assets.definitions import defs
+from mnist_pipeline import read
 from mnist_pipeline.runtime.graph import checks
 from mnist_pipeline.runtime.graph.results import result
-from mnist_pipeline.runtime.storage.storage import read
 
 GRAPH = defs.resolve_asset_graph()
 ON_REQUEST = ("experiment", "inbox")

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from support.values import EVERY_KIND, REPORT, assert_same_values, leaves
 
+from mnist_pipeline import read
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.runtime.storage import storage as module
 from mnist_pipeline.runtime.storage.storage import (
@@ -388,12 +389,12 @@ def test_a_wrong_name_is_answered_with_the_nearest_stored_names(
 ) -> None:
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", local.root)
     with pytest.raises(StorageError, match=r"run --changed --select \+key:covarience"):
-        module.read("covarience")
+        read("covarience")
     with pytest.raises(StorageError):
-        module.read("../etc")
+        read("../etc")
     local.write("covariance", OLD)
     with pytest.raises(StorageError, match="did you mean covariance"):
-        module.read("covarience")
+        read("covarience")
 
 
 def test_a_folder_of_another_program_is_no_value(
