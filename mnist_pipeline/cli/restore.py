@@ -45,7 +45,7 @@ def restore_champion(configured: Settings, name: str) -> None:
         }
         if "recognizer" not in wanted:
             raise CommandError(
-                f"{title} never served predictions; mnist-pipeline history lists the champions"
+                f"{title} has no stored recognizer; mnist-pipeline history lists the champions"
             )
         for record in wanted.values():
             if fault := stored.fault(record.asset, record.data_version):
