@@ -82,38 +82,43 @@ def test_a_run_without_the_observation_records_the_files_that_it_read(
         assert instance.fetch_observations(FILES, limit=10).records == observations
 
 
-def test_what_failed_runs_again_after_a_change_only(instance: dg.DagsterInstance) -> None:
-    version, cursor = "", None
+@pytest.mark.parametrize("failing", ["reader", "model"])
+@pytest.mark.parametrize("is_canceled", [False, True], ids=["failed", "canceled"])
+def test_a_run_that_failed_or_was_canceled_is_requested_again_after_a_change_only(
+    instance: dg.DagsterInstance, failing: str, is_canceled: bool
+) -> None:
+    cursor, during = None, []
 
     @dg.multi_observable_source_asset(specs=[dg.AssetSpec(FILES)])
     def files() -> dg.ObserveResult:
         return dg.ObserveResult(data_version=dg.DataVersion(version))
 
-    @dg.asset(deps=[FILES], automation_condition=COMPUTATION)
-    def reader() -> None: ...
+    def compute(context: dg.AssetExecutionContext) -> None:
+        during.extend([requested(), requested()])
+        if context.op_execution_context.op.name == failing:
+            if is_canceled:
+                instance.report_run_canceling(context.run)
+                raise KeyboardInterrupt
+            raise ValueError
 
-    graph = dg.Definitions([files, reader])
+    reader = dg.asset(compute, name="reader", deps=[FILES], automation_condition=COMPUTATION)
+    model = dg.asset(compute, name="model", deps=[reader], automation_condition=COMPUTATION)
+    graph = dg.Definitions([files, reader, model])
     job = graph.resolve_implicit_global_asset_job_def()
-    keys = {reader.key}
+    both = [reader.key, model.key]
 
     def requested() -> int:
         nonlocal cursor
         tick = dg.evaluate_automation_conditions(graph, instance, cursor=cursor)
         cursor = tick.cursor
-        return tick.get_num_requested(reader.key)
+        return sum(map(tick.get_num_requested, both))
 
     requested()
     for version in ("1", "2"):  # noqa: B007
         job.execute_in_process(asset_selection=[FILES], instance=instance)
-        assert requested() == 1
-        run = instance.create_run_for_job(
-            job.get_subset(asset_selection=keys),
-            status=dg.DagsterRunStatus.STARTED,
-            asset_selection=frozenset(keys),
-        )
-        during = [requested(), requested()]
-        instance.report_run_failed(run)
-        assert [*during, requested(), requested()] == [0] * 4
+        assert requested() == 2
+        job.execute_in_process(asset_selection=both, instance=instance, raise_on_error=False)
+        assert not any([*during, requested(), requested(), requested()])
 
 
 def test_a_schedule_requests_what_is_not_up_to_date_unless_its_assets_are_running(

@@ -17,17 +17,24 @@ condition: Any = dg.AutomationCondition
 # The files are observed every hour.
 OBSERVATION = condition.cron_tick_passed("0 * * * *") & ~condition.in_progress()
 # An asset runs if it is missing, if its code has changed, or if an input has another value or is
-# about to run; but not while the asset or an input runs. Each failed run of a missing asset would
-# request the next one, if the first line were `missing` only: it holds before and after the run.
+# about to run; but not while the asset or an input runs. Each reason counts once. An input that was
+# computed in a run of the asset itself is no reason, or a run that failed or was canceled halfway
+# would be requested again. `since_last_handled` would also forget what is missing at first.
 COMPUTATION = (
     (
-        (condition.missing() & ~condition.execution_failed() & ~condition.in_progress())
+        condition.newly_missing()
         | condition.code_version_changed()
         | condition.any_deps_match(
-            (condition.newly_updated() & condition.data_version_changed())
+            (
+                condition.newly_updated()
+                & condition.data_version_changed()
+                & ~condition.executed_with_root_target()
+            )
             | condition.will_be_requested()
         )
-    ).since_last_handled()
+    )
+    .with_label("missing or changed")
+    .since((condition.newly_requested() | condition.newly_updated()).with_label("requested or run"))
     & ~condition.any_deps_missing()
     & ~condition.in_progress()
     & ~condition.any_deps_in_progress()
