@@ -177,7 +177,7 @@ def _execute(
                     instance,
                     run_config,
                     tags,
-                    asset_selection=sorted(keys) if keys < everything else None,
+                    asset_selection=sorted(keys),
                 )
             else:
                 job_of_selection = definitions.resolve_implicit_global_asset_job_def()
