@@ -116,10 +116,7 @@ def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
         return result(
             loaded,
             f"{len(labels):,} images",
-            numbers={
-                ROW_COUNT: len(labels),
-                **{name: judged[name].value for name in ("pixel_mean", "pixel_deviation")},
-            },
+            numbers={ROW_COUNT: len(labels)},
             tables={"classes": pd.DataFrame({"class": names, "count": counts})},
             figures={
                 "sample": figures.image_grid(
@@ -155,7 +152,6 @@ def digit_images(train_digits: DigitSet, raw_mnist: RawData):
     names, shown = raw_mnist.class_names, raw_mnist.data_set.shown
     with stopwatch():
         images = datasets.first_of_each_class(train_digits)
-        means = datasets.class_means(train_digits)
     columns = min(10, len(images))
     return result(
         images,
@@ -163,9 +159,6 @@ def digit_images(train_digits: DigitSet, raw_mnist: RawData):
         figures={
             "digits": figures.image_grid(
                 shown(images), columns, names, "The first training image of each class"
-            ),
-            "class_means": figures.image_grid(
-                shown(means), columns, names, "The mean training image of each class"
-            ),
+            )
         },
     )

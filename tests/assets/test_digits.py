@@ -44,9 +44,10 @@ def test_digits_are_those_of_the_files_and_counted_by_class(
     counts = [record.data["count"] for record in result.metadata["classes"].records]
     assert counts == np.bincount(found.labels, minlength=10).tolist()
     assert result.metadata[ROW_COUNT] == sum(counts)
-    assert result.metadata["pixel_mean"] == pytest.approx(
-        found.images.mean(dtype=np.float64), rel=1e-5
-    )
+    measured = {
+        check.check_name: check.metadata["measured"].value for check in result.check_results
+    }
+    assert measured["pixel_mean"] == pytest.approx(found.images.mean(dtype=np.float64), rel=1e-5)
 
 
 def test_digit_images_are_the_first_of_each_class(raw: RawData, small_train: DigitSet) -> None:
