@@ -22,8 +22,10 @@ from mnist_pipeline.runtime.project import GRAPH
 from mnist_pipeline.utils.places import PACKAGE, PROJECT, code_cache
 
 GRAPH_DIRECTORY = PROJECT.joinpath(*GRAPH.split(".")[:-1])
-TABLE, REPORT = PACKAGE / "methods" / "table.py", PACKAGE / "report"
-COMPUTE_NOTHING = (PACKAGE / "cli", PACKAGE / "runtime")  # see the contracts in pyproject.toml
+METHODS, REPORT = PACKAGE / "methods", PACKAGE / "report"
+TABLE = METHODS / "table.py"
+# See the contracts in pyproject.toml; only the command line exports models.
+COMPUTE_NOTHING = (PACKAGE / "cli", PACKAGE / "runtime", METHODS / "onnx.py")
 COMPUTING = {field.name for field in fields(Model)} - {field.name for field in fields(Shown)}
 TEMPLATES = (".j2", ".js", ".css")  # files of the report
 
@@ -66,12 +68,9 @@ def _read(file: Path) -> tuple[str, list[Path]]:
     """The checksum of a module with the templates beside it, and the modules that it imports."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if ast.get_docstring(node) is not None:
-                del node.body[0]
-        elif isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
-            # A package that imports a module later names it for the type checker.
-            node.body = node.body if file.name == "__init__.py" else []
+        documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        if isinstance(node, documented) and ast.get_docstring(node) is not None:
+            del node.body[0]
     content, imports = [ast.dump(tree).encode()], list(_imports(tree, file))
     if file.parent == REPORT:
         content += map(Path.read_bytes, sorted(_templates()))
