@@ -5,7 +5,7 @@ time.
 import gc
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,6 @@ from mnist_pipeline.cli.display import PROGRESS, Display, is_interruption, open_
 from mnist_pipeline.cli.errors import CommandError, of_database
 from mnist_pipeline.cli.run_config import check_config, read_config
 from mnist_pipeline.cli.selection import select_assets, whole_graph
-from mnist_pipeline.data.records import RawFile, checksum
 from mnist_pipeline.methods.table import STORED, model_seconds
 from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
@@ -63,10 +62,10 @@ def run_assets(
             dg.DagsterInstance.get() as instance,
         ):
             instances.fail_abandoned_runs(instance)
-            files = observe_raw_files(instance, definitions)
+            version = observe_raw_files(instance, definitions)
             echo(f"Data:    {configured.data}\nStorage: {configured.storage}")
             is_default = changed and select is None
-            _check_data(instance, configured, files, selected, is_default=is_default)
+            _check_data(instance, configured, version, selected, is_default=is_default)
             due = selected & due_assets(instance, definitions) if changed else selected
             if due and (warning := memory.estimate(configured.data)):
                 echo(warning, fg="yellow")
@@ -84,7 +83,7 @@ def run_assets(
 def _check_data(
     instance: dg.DagsterInstance,
     configured: settings.Settings,
-    files: Sequence[RawFile],
+    version: str | None,
     selected: AbstractSet[dg.AssetKey],
     *,
     is_default: bool,
@@ -95,8 +94,8 @@ def _check_data(
     """
     recorded = latest(instance, [RAW])[RAW].metadata
     is_same_directory = recorded.get(DIRECTORY) == str(configured.data)
-    is_gone = is_same_directory and not files
-    if is_gone or recorded.get(CHECKSUM) in (None, checksum(files)):
+    is_gone = is_same_directory and version is None
+    if is_gone or recorded.get(CHECKSUM) in (None, version):
         return
     if RAW in selected and (is_same_directory or not is_default):
         return

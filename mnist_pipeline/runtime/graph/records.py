@@ -51,23 +51,17 @@ def latest(
     """The latest materialization of each asset, or of a partition of it; of the raw files, and of
     other assets that are only observed, the latest observation.
     """
-    materialized = [key for key in keys if key.path[-1] != DATA_DIRECTORY]
-    if partition is None:
-        entries = [record.asset_entry for record in instance.get_asset_records(materialized)]
-        events: list[Any] = [entry.last_materialization for entry in entries]
-    else:
-        filters = [dg.AssetRecordsFilter(key, asset_partitions=[partition]) for key in materialized]
-        found = [instance.fetch_materializations(wanted, limit=1) for wanted in filters]
-        events = [record.event_log_entry for result in found for record in result.records]
-    found_keys = {event.asset_materialization.asset_key for event in events if event}
-    for key in () if partition else set(keys) - found_keys:
-        records = instance.fetch_observations(key, limit=1).records
-        events += [record.event_log_entry for record in records]
     recorded = dict.fromkeys(keys, Recorded())
-    for event in filter(None, events):
-        content = event.asset_materialization or event.asset_observation
-        metadata = {name: entry.value for name, entry in content.metadata.items()}
-        recorded[content.asset_key] = Recorded(metadata, content.tags or {}, event.timestamp)
+    for key in keys:
+        wanted = dg.AssetRecordsFilter(key, asset_partitions=[partition] if partition else None)
+        records: Sequence[Any] = ()
+        if key.path[-1] != DATA_DIRECTORY:
+            records = instance.fetch_materializations(wanted, limit=1).records
+        for record in records or instance.fetch_observations(wanted, limit=1).records:
+            event = record.event_log_entry
+            content: Any = event.asset_materialization or event.asset_observation
+            metadata = {name: entry.value for name, entry in content.metadata.items()}
+            recorded[key] = Recorded(metadata, content.tags or {}, event.timestamp)
     return recorded
 
 

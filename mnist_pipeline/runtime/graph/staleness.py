@@ -9,7 +9,7 @@ import dagster as dg
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.records import RawFile, checksum
+from mnist_pipeline.data.records import checksum
 from mnist_pipeline.runtime.graph.records import (
     CODE_VERSION_TAG,
     DATA_DIRECTORY,
@@ -86,20 +86,18 @@ def _is_due(
     return bool(version and storage.mend(stored_key(key.path[-1], partition), version))
 
 
-def observe_raw_files(
-    instance: dg.DagsterInstance, definitions: dg.Definitions
-) -> tuple[RawFile, ...]:
+def observe_raw_files(instance: dg.DagsterInstance, definitions: dg.Definitions) -> str | None:
     """Record the checksum of the raw files as the version of `data_directory`, if it has changed;
-    return the files.
+    return it.
 
-    They are empty if they can't be read: a run reports why.
+    It is None if the files can't be read: a run reports why.
     """
     graph = definitions.resolve_asset_graph()
     (key,) = [key for key in graph.observable_asset_keys if key.path[-1] == DATA_DIRECTORY]
     try:
         path = data_at(graph.get(key).metadata.get(PLACE, {}))
-        files = tuple(datasets.reader_of(path).files())
+        version = checksum(datasets.reader_of(path).files())
     except DatasetError:
-        return ()
-    observe(instance, key, path, checksum(files))
-    return files
+        return None
+    observe(instance, key, path, version)
+    return version
