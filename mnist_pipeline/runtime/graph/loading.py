@@ -45,7 +45,10 @@ def load_package(directory: Path, name: str) -> dg.Definitions:
     def versioned(spec: dg.AssetSpec) -> dg.AssetSpec:
         if model := model_of(spec.key.path[-1]):
             spec = spec.replace_attributes(tags={**spec.tags, "model": model.name})
-        spec = automated(spec).replace_attributes(owners=[*spec.owners, *owners])
+        try:
+            spec = automated(spec).replace_attributes(owners=[*spec.owners, *owners])
+        except dg.DagsterInvalidDefinitionError as error:
+            raise settings.SettingsError(f"MNIST_PIPELINE_OWNERS: {error}") from None
         if spec.code_version or modules[spec.key] is None:
             return spec
         return spec.replace_attributes(code_version=versions[spec.key.path[-1]])
