@@ -36,9 +36,14 @@ from mnist_pipeline.runtime.project import PROJECT
 
 DEPLOY = PROJECT / "deploy"
 PASSWORD = "twelve characters"
-LAUNCH = """mutation { launchRun(executionParams: { selector: {
-  repositoryName: "__repository__", repositoryLocationName: "mnist-pipeline", jobName: "everything"
-} }) { __typename } }"""
+# This run takes longer than the 30 seconds for which `dagster code-server` waits before it stops.
+LAUNCH = """mutation { launchRun(executionParams: {
+  selector: {
+    repositoryName: "__repository__", repositoryLocationName: "mnist-pipeline",
+    jobName: "everything"
+  },
+  runConfigData: { ops: { mlp_model: { config: { recipe: "NOTEBOOK", epochs: 200 } } } }
+}) { __typename } }"""
 RUNS = "{ runsOrError { ... on Runs { results { status } } } }"
 
 

@@ -37,7 +37,7 @@ def free_port() -> int:
 
 def until(holds: Callable[[], bool]) -> None:
     """Wait until a condition holds."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + RUN_SECONDS
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.2)
