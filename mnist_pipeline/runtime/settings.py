@@ -43,11 +43,11 @@ def storage_address(value: str, base: Path = Path()) -> str:
     """A local directory, or an address with `://` whose library is installed. Raises ValueError."""
     if value.startswith("file://"):
         value = unquote(value.removeprefix("file://"))
-    scheme, separator, path = value.partition("://")
+    scheme, separator, place = value.partition("://")
     if not separator:
         return str(local_path(value, base))
-    if not path.strip("/"):
-        raise ValueError(f"it names no bucket; write {scheme}://BUCKET/PREFIX")
+    if not scheme or not place.strip("/"):
+        raise ValueError("it is not a whole address; write one such as s3://BUCKET/PREFIX")
     import fsspec  # imported here, because it takes 0.1 s
 
     try:
