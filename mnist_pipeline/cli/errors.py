@@ -6,7 +6,7 @@ from typing import Any, TextIO
 
 import click
 
-from mnist_pipeline.utils.printable import one_line
+from mnist_pipeline.utils.printable import one_line, shortened
 from mnist_pipeline.utils.reported import ReportedError
 
 
@@ -28,16 +28,26 @@ def explained(error: Exception) -> CommandError | None:
         )
     if library in ("sqlite3", "sqlalchemy"):
         return CommandError(of_database(str(problem)))
+    if library == "yaml" or hasattr(error, "errors"):  # this project reads its own YAML elsewhere
+        messages = [each.message for each in getattr(error, "errors", [])] or [error]
+        return CommandError(
+            f"{_home()}/dagster.yaml: {shortened(one_line(messages[0]), 300)}; correct the file, "
+            "or set the variable that it names"
+        )
     return None
 
 
 def of_database(problem: str) -> str:
     """A problem with Dagster's database, and what to do."""
-    home = os.environ.get("DAGSTER_HOME", "DAGSTER_HOME")
+    home = _home()
     return (
-        f"Dagster's database in {home}: {one_line(problem)}; check its permissions and the space "
-        f"on its disk, or, if it is damaged, move {home} away, and run again"
+        f"Dagster's database in {home}: {one_line(problem)}; check its permissions, the space on "
+        f"its disk and what else uses it, or, if it is damaged, move {home} away, and run again"
     )
+
+
+def _home() -> str:
+    return os.environ.get("DAGSTER_HOME", "DAGSTER_HOME")
 
 
 class Errors:
@@ -55,6 +65,6 @@ class Errors:
     def write(self, text: str) -> int:
         """Write a text of anything else."""
         self._is_broken |= text.startswith("Exception while writing logger call to event log")
-        if self._is_broken or text.startswith("WARNING:root:Retrying failed database connection"):
+        if self._is_broken or "Retrying failed database connection" in text:
             return len(text)
         return self._stream.write(text)

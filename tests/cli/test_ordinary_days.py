@@ -47,6 +47,22 @@ def test_a_storage_that_can_not_be_written_is_one_line(command: str, tmp_path: P
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        ("concurency: {}", "concurency"),
+        ("concurrency: [", "line 1"),
+        ("storage: {sqlite: {base_dir: {env: ABSENT}}}", "ABSENT"),
+    ],
+)
+def test_a_mistake_in_dagster_yaml_is_one_line(lines: str, named: str, storage: Path) -> None:
+    (file := storage / "dagster" / CONFIGURATION.name).parent.mkdir(parents=True)
+    file.write_text(lines)
+    (line,) = invoke("run", "--select", "raw_mnist", code=1).splitlines()
+    assert line.startswith(f"Error: {file}: ")
+    assert named in line
+
+
 @pytest.mark.parametrize("command", ["--help", "history"])
 def test_output_that_can_not_be_written_is_at_most_one_line(command: str, tmp_path: Path) -> None:
     for output, code, lines in ((">/dev/full", 1, 1), (">&-", 0, 0), ("| true", 1, 0)):
