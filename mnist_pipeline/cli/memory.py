@@ -26,7 +26,7 @@ def estimate(data: Path, least_share: float = LARGE_SHARE) -> str:
     if not num_images or needed < least_share * available:
         return ""
     return (
-        f"A run of all assets over {num_images:,} training images needs about "
+        f"A run of all assets over {num_images:,} images needs about "
         f"{needed / 1e9:.1f} GB of memory; {available / 1e9:.1f} GB are available"
     )
 

@@ -1,7 +1,7 @@
 """Reading NumPy archives (.npz) with images and labels, without pickle."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +45,21 @@ def find(root: Path) -> reader.Source | None:
             f"{path} has the arrays {listed}, and not {min(missing)}; save "
             "x_train, y_train, x_test, y_test, or images and labels"
         )
+    groups = reader.by_split(pairs)
     return reader.Source(
         "NumPy archive",
         paths,
-        reader.by_split(pairs),
+        groups,
         functools.partial(_load, path, pairs),
         decode_array,
+        num_images=lambda: _num_labels(path, [pairs[name] for name in groups["train"]]),
     )
+
+
+def _num_labels(path: Path, names: Sequence[str]) -> int:
+    """The number of labels in arrays, without a look at the images."""
+    with reader.damage_named(path, FORM), np.load(path) as archive:
+        return sum(len(archive[name]) for name in names)
 
 
 def _load(path: Path, pairs: Mapping[str, str], names: reader.Names) -> reader.Loaded:

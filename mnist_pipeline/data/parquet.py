@@ -30,14 +30,24 @@ def find(root: Path) -> reader.Source | None:
         raise DatasetError(
             f"{paths[0]} needs pyarrow; install it with {places.pip_install('pyarrow')}"
         )
+    directory, groups = paths[0].parent, reader.by_split([path.name for path in paths])
     return reader.Source(
         "Parquet files",
         paths,
-        reader.by_split([path.name for path in paths]),
-        functools.partial(_load, paths[0].parent),
+        groups,
+        functools.partial(_load, directory),
         _decode,
         _names(paths[0]),
+        num_images=lambda: sum(_num_rows(directory / name) for name in groups["train"]),
     )
+
+
+def _num_rows(path: Path) -> int:
+    """The number of rows of a file, as its last bytes record it."""
+    import pyarrow.parquet as pq
+
+    with reader.damage_named(path):
+        return pq.read_metadata(path).num_rows
 
 
 def _load(directory: Path, names: reader.Names) -> reader.Loaded:

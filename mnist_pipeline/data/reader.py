@@ -92,7 +92,8 @@ class Source(NamedTuple):
     names: Sequence[str] = ()
     # The names of the files and folders that lie there and are not read.
     skipped: Callable[[], Sequence[str]] = tuple
-    # The number of training images; 0 if only loading them would tell.
+    # The number of training images, with those for testing if they are drawn from these; 0 if only
+    # loading all images would tell.
     num_images: Callable[[], int] = int
 
 
