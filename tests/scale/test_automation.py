@@ -13,7 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from support.servers import until
+from support.servers import unset, until
 from support.shapes import write_shapes
 
 from mnist_pipeline.runtime.project import PROJECT
@@ -45,11 +45,8 @@ class Shop:
         (directory / "pyproject.toml").write_text(
             '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "shop"\n'
         )
-        own = {
-            key: value for key, value in os.environ.items() if not key.startswith("MNIST_PIPELINE_")
-        }
         home, programs = directory / ".dagster", Path(sys.executable).parent
-        self.variables = own | {
+        self.variables = unset() | {
             "DAGSTER_HOME": str(home),
             "PATH": f"{programs}:{os.environ['PATH']}",
             "PYTHONPATH": f"{PROJECT}:{directory}/src",

@@ -13,7 +13,7 @@ from typing import Any
 
 from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.web import LOCALHOST
-from support.servers import START_SECONDS, free_port, until
+from support.servers import RUN_SECONDS, free_port, until
 
 # Python's `-m` would import from the current directory.
 PROGRAM = (sys.executable, Path(sys.executable).with_name("mnist-pipeline"))
@@ -66,7 +66,7 @@ def served_ui(
         assert process.stdout is not None
         assert address in process.stdout.readline()  # it listens, and answers later
         if is_awaited:
-            urllib.request.urlopen(address, timeout=START_SECONDS).close()
+            urllib.request.urlopen(address, timeout=RUN_SECONDS).close()
         yield address
     finally:
         process.send_signal(stop)

@@ -17,8 +17,7 @@ import yaml
 
 from mnist_pipeline.runtime.project import PROJECT
 
-RUN_SECONDS = 600
-START_SECONDS = 120
+RUN_SECONDS = 600  # that a server, a run or a command may take on a busy machine
 
 
 def missing(what: str) -> NoReturn:
@@ -88,7 +87,7 @@ def postgres() -> Iterator[Postgres]:
             yield Postgres(port, found[-1], server)
         finally:
             server.terminate()
-            server.wait(START_SECONDS)
+            server.wait(RUN_SECONDS)
 
 
 def example(section: str) -> str:
@@ -126,15 +125,7 @@ def machine(directory: Path) -> dict[str, str]:
 
 def shell(script: str, environ: dict[str, str]) -> str:
     """What a script prints, whose commands all succeed."""
-    done = subprocess.run(
-        ["bash", "-e", "-c", script],
-        cwd=environ["HOME"],
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=RUN_SECONDS,
-        check=False,
-    )
+    done = _ended(["bash", "-e", "-c", script], Path(environ["HOME"]), environ)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -158,10 +149,15 @@ def variables(data: Path, storage: Path | str, **more: str) -> dict[str, str]:
 
 def command(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a command of the pipeline until it ends."""
-    line = [sys.executable, "-m", "mnist_pipeline.cli", *arguments]
+    return _ended([sys.executable, "-m", "mnist_pipeline.cli", *arguments], PROJECT, environ)
+
+
+def _ended(
+    line: list[str], directory: Path, environ: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         line,
-        cwd=PROJECT,
+        cwd=directory,
         env=environ,
         capture_output=True,
         text=True,
