@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.errors import DatasetError
+from mnist_pipeline.data.reader import damage_named
 from mnist_pipeline.utils import machine
 
 # The peak of a whole run lies near BYTES + BYTES_PER_IMAGE × training images, all of them grey: the
@@ -19,7 +20,8 @@ def estimate(data: Path, least_share: float = LARGE_SHARE) -> str:
     not known before they are read.
     """
     try:
-        num_images = datasets.reader_of(data).source.num_images()
+        with damage_named(data):
+            num_images = datasets.reader_of(data).source.num_images()
     except DatasetError:  # the run reports it
         return ""
     needed, available = BYTES + BYTES_PER_IMAGE * num_images, machine.available_bytes()

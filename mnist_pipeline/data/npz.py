@@ -1,7 +1,7 @@
 """Reading NumPy archives (.npz) with images and labels, without pickle."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,20 +46,19 @@ def find(root: Path) -> reader.Source | None:
             "x_train, y_train, x_test, y_test, or images and labels"
         )
     groups = reader.by_split(pairs)
+
+    def num_images() -> int:
+        with np.load(path) as archive:  # it reads an array only when it is asked for
+            return sum(len(archive[pairs[name]]) for name in groups["train"])
+
     return reader.Source(
         "NumPy archive",
         paths,
         groups,
         functools.partial(_load, path, pairs),
         decode_array,
-        num_images=lambda: _num_labels(path, [pairs[name] for name in groups["train"]]),
+        num_images=num_images,
     )
-
-
-def _num_labels(path: Path, names: Sequence[str]) -> int:
-    """The number of labels in arrays, without a look at the images."""
-    with reader.damage_named(path, FORM), np.load(path) as archive:
-        return sum(len(archive[name]) for name in names)
 
 
 def _load(path: Path, pairs: Mapping[str, str], names: reader.Names) -> reader.Loaded:

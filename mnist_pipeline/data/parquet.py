@@ -30,6 +30,8 @@ def find(root: Path) -> reader.Source | None:
         raise DatasetError(
             f"{paths[0]} needs pyarrow; install it with {places.pip_install('pyarrow')}"
         )
+    import pyarrow.parquet as pq
+
     directory, groups = paths[0].parent, reader.by_split([path.name for path in paths])
     return reader.Source(
         "Parquet files",
@@ -38,16 +40,10 @@ def find(root: Path) -> reader.Source | None:
         functools.partial(_load, directory),
         _decode,
         _names(paths[0]),
-        num_images=lambda: sum(_num_rows(directory / name) for name in groups["train"]),
+        num_images=lambda: sum(
+            pq.read_metadata(directory / file).num_rows for file in groups["train"]
+        ),
     )
-
-
-def _num_rows(path: Path) -> int:
-    """The number of rows of a file, as its last bytes record it."""
-    import pyarrow.parquet as pq
-
-    with reader.damage_named(path):
-        return pq.read_metadata(path).num_rows
 
 
 def _load(directory: Path, names: reader.Names) -> reader.Loaded:
