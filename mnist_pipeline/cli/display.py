@@ -4,6 +4,7 @@ import contextlib
 import io
 import logging
 import os
+import signal
 import sys
 from collections.abc import Collection, Iterator
 from typing import TextIO
@@ -61,11 +62,15 @@ class Display(logging.Handler):
         )
         self._total = self._view.add_task(f"0 of {len(names)} steps", total=len(names), text="")
         LOGGER.addHandler(self)
+        # The processes that Dagster starts to copy output ignore Ctrl-C if the thread that starts
+        # them does; otherwise each prints a traceback.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             with self._view:
                 yield
         finally:
             LOGGER.removeHandler(self)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show an event or a message of a step."""
@@ -92,7 +97,9 @@ class Display(logging.Handler):
 
     def _show_event(self, event: dg.DagsterEvent, step: str) -> None:
         kind = event.event_type
-        if kind == dg.DagsterEventType.STEP_START:
+        if kind == dg.DagsterEventType.LOGS_CAPTURED:  # these processes run
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        elif kind == dg.DagsterEventType.STEP_START:
             self._running = self._view.add_task(f"{step:<{self._width}}", total=1, text="")
             self._headline = ""
         elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:

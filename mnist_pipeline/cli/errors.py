@@ -28,11 +28,12 @@ def explained(error: Exception) -> CommandError | None:
         )
     if library in ("sqlite3", "sqlalchemy"):
         return CommandError(of_database(str(problem)))
-    if library == "yaml" or hasattr(error, "errors"):  # this project reads its own YAML elsewhere
-        messages = [each.message for each in getattr(error, "errors", [])] or [error]
+    if type(problem).__name__ == "DagsterInvalidConfigError":
+        problem, library = problem.errors[0].message, "yaml"
+    if library == "yaml":  # this project reports what is wrong in its own YAML itself
         return CommandError(
-            f"{_home()}/dagster.yaml: {shortened(one_line(messages[0]), 300)}; correct the file, "
-            "or set the variable that it names"
+            f"{_home()}/dagster.yaml: {shortened(one_line(problem), 300)}; correct the file, or "
+            "set the variable that it names"
         )
     return None
 

@@ -31,10 +31,11 @@ FEW = "+key:projections"
 
 
 def started(storage: Path, data: Path, *arguments: str) -> subprocess.Popen[str]:
-    """A run in a process of its own."""
+    """A run in a process group of its own, as a shell starts it."""
     variables = {**os.environ, **environment(data, storage)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([*COMMAND, *arguments], env=variables, **pipes)  # type: ignore[call-overload,no-any-return]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    options["start_new_session"] = True
+    return subprocess.Popen([*COMMAND, *arguments], env=variables, **options)  # type: ignore[call-overload,no-any-return]
 
 
 def test_a_run_prints_each_asset_the_models_the_report_and_the_checks(
@@ -214,7 +215,9 @@ def test_a_signal_ends_a_run_without_a_traceback_and_the_next_one_continues(
     with started(storage, slice_directory, "--select", FEW) as process:
         assert process.stdout is not None
         assert any("train_digits" in line for line in process.stdout)
-        process.send_signal(number)
+        # Ctrl-C reaches the processes that Dagster has started, too.
+        send = os.killpg if number == signal.SIGINT else os.kill
+        send(process.pid, number)
         assert process.wait(60) == code
         # If it is killed, a process of Dagster may survive and keep the output open.
         if number != signal.SIGKILL:
