@@ -19,7 +19,7 @@ def explained(error: Exception) -> CommandError | None:
     if isinstance(error, ReportedError | OSError | MemoryError):
         return CommandError(one_line(error) or os.strerror(errno.ENOMEM))
     # SQLAlchemy names the driver's error `orig`. Dagster raises an error of its own from that.
-    problem = getattr(error, "orig", None) or getattr(error.__cause__, "orig", error)
+    problem: Any = getattr(error, "orig", None) or getattr(error.__cause__, "orig", error)
     library = type(problem).__module__.partition(".")[0]
     if library == "psycopg2":
         return CommandError(

@@ -94,7 +94,6 @@ def test_the_names_of_instances_do_not_meet(
         ({"photos": "data: ''"}, ("photos", "data", "''")),
         ({"photos": "{data: ., storage: ''}"}, ("photos", "storage", "''")),
         ({"photos": "{data: ., storage: 'gone://b'}"}, ("photos", "storage", "'gone://b'")),
-        ({"photos": "data: 'memory://'"}, ("photos", "data", "memory://BUCKET")),
         ({"photos": "{data: ., background: paper}"}, ("photos", "'paper'")),
         ({"photos": "{data: ., seed: -1}"}, ("photos", "seed", "-1")),
         (
