@@ -17,24 +17,25 @@ condition: Any = dg.AutomationCondition
 # The files are observed every hour.
 OBSERVATION = condition.cron_tick_passed("0 * * * *") & ~condition.in_progress()
 # An asset runs if it is missing, if its code has changed, or if an input has another value or is
-# about to run; but not while the asset or an input runs. Each reason counts once. An input that was
-# computed in a run of the asset itself is no reason, or a run that failed or was canceled halfway
-# would be requested again. `since_last_handled` would also forget what is missing at first.
+# about to run; but not while the asset or an input runs. Each reason counts once, and has a row of
+# its own on the page of the asset. An input that was computed in a run of the asset itself is no
+# reason, or a run that failed or was canceled halfway would be requested again.
+# `since_last_handled` would also forget what is missing at first.
+HANDLED = (condition.newly_requested() | condition.newly_updated()).with_label("requested or run")
+MISSING = condition.newly_missing().since(HANDLED).with_label("missing")
+CODE_CHANGED = condition.code_version_changed().since(HANDLED).with_label("code changed")
+HAS_CHANGED = (
+    condition.newly_updated()
+    & condition.data_version_changed()
+    & ~condition.executed_with_root_target()
+)
+INPUT_CHANGED = (
+    condition.any_deps_match(HAS_CHANGED | condition.will_be_requested())
+    .since(HANDLED)
+    .with_label("input changed")
+)
 COMPUTATION = (
-    (
-        condition.newly_missing()
-        | condition.code_version_changed()
-        | condition.any_deps_match(
-            (
-                condition.newly_updated()
-                & condition.data_version_changed()
-                & ~condition.executed_with_root_target()
-            )
-            | condition.will_be_requested()
-        )
-    )
-    .with_label("missing or changed")
-    .since((condition.newly_requested() | condition.newly_updated()).with_label("requested or run"))
+    (MISSING | CODE_CHANGED | INPUT_CHANGED)
     & ~condition.any_deps_missing()
     & ~condition.in_progress()
     & ~condition.any_deps_in_progress()
