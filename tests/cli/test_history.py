@@ -76,6 +76,8 @@ def test_every_version_of_a_model_is_listed_with_its_result(storage_of_two: Stor
     assert {version["model"] for version in versions()} == set(MODELS)
     assert len(invoke("history").splitlines()) == len(versions()) + 3
     assert "softmax" in invoke("history", "softmaks", code=1)
+    (storage_of_two.path / "softmax_predictions" / "current").unlink()  # as if a run was killed
+    assert [version["present"] for version in versions("softmax")] == [False, False]
 
 
 def test_two_versions_or_runs_are_compared_image_by_image(storage_of_two: Storage) -> None:

@@ -22,15 +22,15 @@ from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 
 def records(storage: Storage) -> dict[str, list[Record]]:
     """The runs that computed the stored values of each asset of a model, the oldest first."""
-    return {asset: _records(storage, asset) for asset in RECORDED}
+    readable = set(storage.keys())  # a run that was killed may have left versions of other assets
+    present = {asset: storage.current(asset) for asset in RECORDED if asset in readable}
+    return {asset: _records(storage, asset, present.get(asset)) for asset in RECORDED}
 
 
-def _records(storage: Storage, asset: str) -> list[Record]:
-    stored = storage.records(asset)
-    current = storage.current(asset) if stored else None
+def _records(storage: Storage, asset: str, current: str | None) -> list[Record]:
     records = [
         Record(asset=asset, data_version=version, present=version == current, **run)
-        for version, runs in stored.items()
+        for version, runs in storage.records(asset).items()
         for run in runs
     ]
     return sorted(records, key=lambda record: record.time)
