@@ -58,8 +58,8 @@ def champion(
 ):
     """The model in service: it has the fewest errors on the held-out images.
 
-    Of several models, the one with the lowest log loss is chosen. The present champion takes part
-    with the results that it was chosen for.
+    If several models have as few errors, the model with the lowest log loss is chosen. The present
+    champion takes part with the results that it was chosen for.
     """
     predictions = by_model(by_asset, "predictions")
     with stopwatch():

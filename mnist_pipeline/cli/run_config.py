@@ -63,8 +63,8 @@ def check_config(
                 kind = "a resource or a selected asset with settings"
                 raise CommandError(f"--config: {unknown(name, kind, classes)}")
             # Dagster replaces variables, as {env: NAME}, and turns `true` into a number.
-            plain = {k: v for k, v in entry.config.items() if not isinstance(v, dict | list)}
-            _check(name, classes[name], plain)
+            if not any(isinstance(value, dict | list) for value in entry.config.values()):
+                _check(name, classes[name], entry.config)
         resolved = dg.validate_run_config(job, config)
         values = {**resolved["ops"], **resolved["resources"]}
         for name in entries:
