@@ -64,13 +64,13 @@ class Display(logging.Handler):
         LOGGER.addHandler(self)
         # The processes that Dagster starts to copy output ignore Ctrl-C if the thread that starts
         # them does; otherwise each prints a traceback.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        _hold_interrupts(True)
         try:
             with self._view:
                 yield
         finally:
             LOGGER.removeHandler(self)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+            _hold_interrupts(False)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show an event or a message of a step."""
@@ -97,9 +97,8 @@ class Display(logging.Handler):
 
     def _show_event(self, event: dg.DagsterEvent, step: str) -> None:
         kind = event.event_type
-        if kind == dg.DagsterEventType.LOGS_CAPTURED:  # these processes run
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-        elif kind == dg.DagsterEventType.STEP_START:
+        if kind == dg.DagsterEventType.STEP_START:
+            _hold_interrupts(False)  # the processes that copy output run
             self._running = self._view.add_task(f"{step:<{self._width}}", total=1, text="")
             self._headline = ""
         elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
@@ -140,6 +139,13 @@ class Display(logging.Handler):
         self._console.print(
             text, style=style, no_wrap=True, overflow="ellipsis", soft_wrap=soft_wrap
         )
+
+
+def _hold_interrupts(held: bool) -> None:
+    """Hold back Ctrl-C from this thread and the processes that it starts, or deliver it again."""
+    if os.name == "posix":
+        how = signal.SIG_BLOCK if held else signal.SIG_UNBLOCK
+        signal.pthread_sigmask(how, [signal.SIGINT])
 
 
 def is_interruption(event: dg.DagsterEvent) -> bool:
