@@ -8,7 +8,7 @@ from mnist_pipeline.data.reader import damage_named
 from mnist_pipeline.utils import machine
 
 # The peak of a whole run lies near BYTES + BYTES_PER_IMAGE × training images, all of them grey: the
-# table in docs/deploy.md has what `make bench ARGS="--only limits"` measured.
+# table in docs/benchmarks.md has what `make bench ARGS="--only limits"` measured.
 BYTES, BYTES_PER_IMAGE = 0.7e9, 5_000
 LARGE_SHARE = 0.5  # of the available memory
 

@@ -33,8 +33,8 @@ class Step:
     """What is known about a step while it runs."""
 
     name: str = ""
-    # The versions of the inputs as Dagster has recorded them. One query finds all of them, so the
-    # recorded versions are those that the step read.
+    # The versions of the inputs that Dagster had recorded when the step began. The IO manager loads
+    # them, so the record of the run names the versions that the step read.
     inputs: dict[dg.AssetKey, str | None] = field(default_factory=dict)
     seconds: float = 0.0  # of the method
     handed: Handed | None = None  # until the value is stored
