@@ -3,7 +3,6 @@ time.
 """
 
 import gc
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
@@ -14,7 +13,6 @@ from typing import Any
 import click
 import dagster as dg
 
-from mnist_pipeline.cli import memory
 from mnist_pipeline.cli.display import PROGRESS, Display, is_interruption, open_output
 from mnist_pipeline.cli.errors import CommandError, of_database
 from mnist_pipeline.cli.run_config import check_config, read_config
@@ -22,6 +20,7 @@ from mnist_pipeline.cli.selection import select_assets, whole_graph
 from mnist_pipeline.methods.table import STORED, model_seconds
 from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
+from mnist_pipeline.runtime.graph import memory
 from mnist_pipeline.runtime.graph.records import latest, origins
 from mnist_pipeline.runtime.graph.results import CHECKSUM, DIRECTORY
 from mnist_pipeline.runtime.graph.staleness import due_assets, due_partitions, observe_raw_files
@@ -228,8 +227,6 @@ def _reason(error: Any) -> str:
         return one_line(error.message.partition(": ")[2])
     if error.message.startswith("sqlite3"):
         return of_database(error.message)
-    if re.search("MemoryError|allocate", error.message):
-        return memory.shortage(one_line(error.message), settings.load().data)
     place = f" ({one_line(error.stack[-1])})" if error.stack else ""
     return one_line(error.message) + place
 

@@ -20,9 +20,10 @@ import pandas as pd
 from PIL.Image import Image
 
 from mnist_pipeline.report import figures
+from mnist_pipeline.runtime.graph import memory
 from mnist_pipeline.runtime.graph.checks import Measured, check_results, rounded
 from mnist_pipeline.runtime.graph.records import FAILED_CHECK
-from mnist_pipeline.runtime.graph.resources import Seed
+from mnist_pipeline.runtime.graph.resources import Seed, data_at, place_of_step
 from mnist_pipeline.runtime.graph.steps import Handed, Step, current_step, step_context
 from mnist_pipeline.runtime.project import FIGURES
 from mnist_pipeline.runtime.storage.storage import describe, stored_key
@@ -44,11 +45,16 @@ MAX_MESSAGES = 5  # of a training
 @contextmanager
 def stopwatch() -> Iterator[Step]:
     """Measure the `seconds` of a method for `result`, without the figures, checksums and storage
-    around it.
+    around it. If memory is short, a ShortageError says how much a run needs.
     """
     step = current_step()
     start = time.perf_counter()
-    yield step
+    try:
+        yield step
+    except (MemoryError, RuntimeError) as error:
+        if memory.is_shortage(error):
+            raise memory.shortage(error, data_at(place_of_step())) from error
+        raise
     step.seconds = time.perf_counter() - start
 
 

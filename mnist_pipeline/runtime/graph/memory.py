@@ -6,11 +6,16 @@ from mnist_pipeline.data import datasets
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.reader import damage_named
 from mnist_pipeline.utils import machine
+from mnist_pipeline.utils.reported import ReportedError
 
 # The peak of a whole run lies near BYTES + BYTES_PER_IMAGE × training images, all of them grey: the
 # table in docs/benchmarks.md has what `make bench ARGS="--only limits"` measured.
 BYTES, BYTES_PER_IMAGE = 0.7e9, 5_000
 LARGE_SHARE = 0.5  # of the available memory
+
+
+class ShortageError(ReportedError, MemoryError):
+    """Memory was short; the message has an estimate of what a run needs, and what to do."""
 
 
 def estimate(data: Path, least_share: float = LARGE_SHARE) -> str:
@@ -33,7 +38,13 @@ def estimate(data: Path, least_share: float = LARGE_SHARE) -> str:
     )
 
 
-def shortage(problem: str, data: Path) -> str:
+def is_shortage(error: BaseException) -> bool:
+    """Whether memory was short; torch raises a RuntimeError then."""
+    return isinstance(error, MemoryError) or "allocate" in str(error)
+
+
+def shortage(error: BaseException, data: Path) -> ShortageError:
     """An error for lack of memory, with the estimate and what to do."""
     advice = "use fewer images, a machine with more memory, or --select for a part of the graph"
-    return "; ".join(filter(None, (problem, estimate(data, least_share=0), advice)))
+    parts = (str(error) or "out of memory", estimate(data, least_share=0), advice)
+    return ShortageError("; ".join(filter(None, parts)))
