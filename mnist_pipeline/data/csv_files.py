@@ -29,14 +29,7 @@ def find(root: Path) -> reader.Source | None:
     with reader.damage_named(first):
         is_list = "file" in pd.read_csv(first, nrows=0)
     load = functools.partial(_load, directory, is_list)
-    return reader.Source(
-        "CSV files",
-        paths,
-        groups,
-        load,
-        decode if is_list else decode_array,
-        num_images=lambda: len(load(groups["train"])[1]) if is_list else 0,
-    )
+    return reader.Source("CSV files", paths, groups, load, decode if is_list else decode_array)
 
 
 def _load(directory: Path, is_list: bool, names: reader.Names) -> reader.Loaded:

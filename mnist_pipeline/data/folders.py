@@ -44,7 +44,6 @@ def find(root: Path) -> Source | None:
         decode,
         names,
         functools.partial(_skipped, root, groups),
-        lambda: len(_load(root, names, groups["train"])[1]),
     )
 
 

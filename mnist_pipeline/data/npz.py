@@ -48,7 +48,7 @@ def find(root: Path) -> reader.Source | None:
     groups = reader.by_split(pairs)
 
     def num_images() -> int:
-        with np.load(path) as archive:  # it reads an array only when it is asked for
+        with np.load(path) as archive:  # NumPy reads the labels only
             return sum(len(archive[pairs[name]]) for name in groups["train"])
 
     return reader.Source(

@@ -92,8 +92,7 @@ class Source(NamedTuple):
     names: Sequence[str] = ()
     # The names of the files and folders that lie there and are not read.
     skipped: Callable[[], Sequence[str]] = tuple
-    # The number of training images, with those for testing if they are drawn from these; 0 if only
-    # loading all images would tell.
+    # See `Reader.num_images`; a source of picture files needs none.
     num_images: Callable[[], int] = int
 
 
@@ -137,7 +136,7 @@ class Reader:
         """
         texts = [path for path in map(self._directory.joinpath, TEXTS) if path.is_file()]
         described = [describe(path) for path in [*self.source.files, *texts]]
-        if self.source.decode is not decoding.decode:  # loading arrays takes time
+        if not self._are_files:
             return described
         for split, names in self.source.groups.items():
             paths: Any = self._load(names)[0]
@@ -147,6 +146,25 @@ class Reader:
             size = sum(file.size for file in files.values())
             described.append(RawFile(f"{split}: {len(files):,} pictures", size, digest))
         return described
+
+    @property
+    def num_images(self) -> int:
+        """The number of training images, with those for testing if they are drawn from these; 0 if
+        only loading all images would tell.
+
+        Raises a DatasetError if a file is damaged.
+        """
+        with damage_named(self.root):
+            if self._are_files:
+                return len(self._load(self.source.groups["train"])[1])
+            return self.source.num_images()
+
+    @property
+    def _are_files(self) -> bool:
+        """Whether each image is a file of its own, and not a part of an array, which takes time to
+        load.
+        """
+        return self.source.decode is decoding.decode
 
     @cached_property
     def description(self) -> Description:

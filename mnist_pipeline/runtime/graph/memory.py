@@ -4,7 +4,6 @@ from pathlib import Path
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.reader import damage_named
 from mnist_pipeline.utils import machine
 from mnist_pipeline.utils.reported import ReportedError
 
@@ -15,7 +14,9 @@ LARGE_SHARE = 0.5  # of the available memory
 
 
 class ShortageError(ReportedError, MemoryError):
-    """Memory was short; the message has an estimate of what a run needs, and what to do."""
+    """There was not enough memory. The message estimates how much a run needs, and says what to
+    do.
+    """
 
 
 def estimate(data: Path, least_share: float = LARGE_SHARE) -> str:
@@ -25,8 +26,7 @@ def estimate(data: Path, least_share: float = LARGE_SHARE) -> str:
     not known before they are read.
     """
     try:
-        with damage_named(data):
-            num_images = datasets.reader_of(data).source.num_images()
+        num_images = datasets.reader_of(data).num_images
     except DatasetError:  # the run reports it
         return ""
     needed, available = BYTES + BYTES_PER_IMAGE * num_images, machine.available_bytes()
