@@ -24,7 +24,7 @@ from mnist_pipeline.evaluation.scores import (
 from mnist_pipeline.methods import table
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.reported import ReportedError
-from mnist_pipeline.utils.validation import first_problem
+from mnist_pipeline.utils.validation import NUM_SEEDS, first_problem
 from mnist_pipeline.utils.yaml_files import read_yaml
 
 ALL = "all"  # a training size: every training image that is not held out
@@ -114,7 +114,7 @@ def _trial(values: Mapping[str, Value]) -> Trial:
     fields: dict[str, Any] = {
         "model": (Literal[tuple(MODELS)], ...),
         "size": (int | None, Field(ge=MIN_SIZE)),
-        "seed": (int, Field(0, ge=0, lt=2**32)),
+        "seed": (int, Field(0, ge=0, lt=NUM_SEEDS)),
         **(table.setting_fields(model) if model else {}),
     }
     if values.get("size") == ALL:

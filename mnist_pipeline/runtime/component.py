@@ -13,6 +13,7 @@ from mnist_pipeline.runtime import project, settings
 from mnist_pipeline.runtime.graph.automation import rerun, sensor
 from mnist_pipeline.runtime.graph.records import DATA_DIRECTORY
 from mnist_pipeline.runtime.graph.resources import PLACE
+from mnist_pipeline.utils.validation import NUM_SEEDS
 
 RETRY_SECONDS = 30  # until a failed step on a bucket runs again; s3fs retries for less long
 
@@ -117,8 +118,8 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             data = settings.storage_address(self.data, root)
             address = settings.storage_address(storage, root)
             ImageColor.getrgb(self.background or "white")
-            if not 0 <= self.seed < 2**32:
-                raise ValueError(f"seed is {self.seed}; it must be 0 to {2**32 - 1}")
+            if not 0 <= self.seed < NUM_SEEDS:
+                raise ValueError(f"seed is {self.seed}; it must be 0 to {NUM_SEEDS - 1}")
         except ValueError as error:
             message = f"instance {name} with data {self.data!r} and storage {storage!r}: {error}"
             raise project.GraphError(message) from None

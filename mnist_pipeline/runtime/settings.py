@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from mnist_pipeline.utils import machine, places
 from mnist_pipeline.utils.printable import unknown
 from mnist_pipeline.utils.reported import ReportedError
+from mnist_pipeline.utils.validation import allowed
 
 PREFIX = "MNIST_PIPELINE_"
 MAX_THREADS = 1_024
@@ -128,8 +129,7 @@ def _validated(place: str, environment: frozenset[tuple[str, str]]) -> Settings:
         first = error.errors(include_url=False)[0]
         place = str(first["loc"][0])
         variable = place if place.isupper() else PREFIX + place.upper()
-        reason = first.get("ctx", {}).get("error", first["msg"].replace("Input should", "it must"))
-        raise SettingsError(f"{variable} is {first['input']!r}: {reason}") from None
+        raise SettingsError(f"{variable} is {first['input']!r}: {allowed(first)}") from None
 
 
 def limit_threads() -> None:

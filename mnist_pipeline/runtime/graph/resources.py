@@ -19,6 +19,7 @@ from mnist_pipeline.runtime.graph.configs import Checked
 from mnist_pipeline.runtime.graph.steps import step_context
 from mnist_pipeline.runtime.project import REPORT
 from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.utils.validation import NUM_SEEDS
 
 PLACE = "place"  # metadata of the assets of an instance: its data, storage and seed
 
@@ -49,7 +50,7 @@ class Seed(Checked, dg.ConfigurableResource["Seed"]):
     value: int | None = Field(
         default=None,
         ge=0,
-        lt=2**32,
+        lt=NUM_SEEDS,
         strict=True,
         description="By default that of the component, or 0.",
     )
