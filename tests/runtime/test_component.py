@@ -77,6 +77,9 @@ def test_the_names_of_instances_do_not_meet(
             node.code_version == PLAIN.get(dg.AssetKey(node.key.path[-1])).code_version
             for node in own
         )
+    assert len(graph.asset_check_keys) > len(
+        {(key.asset_key.path[-1], key.name) for key in graph.asset_check_keys}
+    )
     assert {job.name for job in repository.get_all_jobs()} == {"__ASSET_JOB", *found}
     assert [each.name for each in repository.schedule_defs] == ["web_my_shoes_schedule"]
     assert [each.name for each in repository.sensor_defs] == ["web_my_shoes_automation"]
