@@ -10,7 +10,7 @@ should be marked as doubtful.
 An answer is certain if it is without any of the doubts in `Recognition.headline`. Marked digits are
 counted among correctly read digits only. Wrong without doubt are: a digit whose answer is wrong and
 certain; a digit that was lost, if all answers for the picture are certain; and a certain answer
-where there is no digit. If a picture has a warning, see `Page`, all its digits count as doubted.
+where there is no digit. If `Page.warnings` is not empty, all digits of the picture are in doubt.
 
     python -m benchmarks.recognition [WORD …] [--seed N] [--storage DIRECTORY] [--failed DIRECTORY]
 

@@ -102,8 +102,8 @@ def test_the_ui_runs_the_graph(installed: Installed, slice_directory: Path, tmp_
 def created(tmp_path: Path) -> Installed:
     """The project of the page, in an environment that create-dagster and uv made from nothing.
 
-    torch comes from a directory with the wheels that pip takes on this machine, and the versions
-    are those of constraints.txt.
+    uv takes torch from a directory, into which pip downloads its wheels, and the versions of all
+    packages from constraints.txt.
     """
     create, add = re.findall("^```\n(uv.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     wheels, shop = tmp_path / "wheels", tmp_path / "shop"
