@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 from support.sources import encoded
@@ -65,8 +66,7 @@ def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded() -> None:
         read(repeated + picture[start:])
 
 
-def test_heic_is_read_upright_if_its_library_is_installed(tmp_path: Path) -> None:
-    pillow_heif = pytest.importorskip("pillow_heif")
+def test_heic_is_read_upright(tmp_path: Path) -> None:
     pillow_heif.register_heif_opener()
     exif = Image.Exif()
     exif[0x0112] = 6  # stored lying on its side

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from support.browser import choose, needs_axe, serious_findings
+from support.browser import choose, serious_findings
 
 from mnist_pipeline.methods.table import MODELS, by_model
 from mnist_pipeline.report.topics import Values
@@ -246,6 +246,5 @@ def test_a_cell_of_a_confusion_matrix_opens_its_digits(page: Page) -> None:
     expect(cell).to_be_focused()
 
 
-@needs_axe
 def test_an_accessibility_checker_finds_nothing_serious(page: Page) -> None:
     assert serious_findings(page) == []

@@ -1,7 +1,6 @@
 """Headless browsers for the tests of pages, and an accessibility checker that runs in it."""
 
 import contextlib
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from support.servers import missing
 
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -24,17 +25,12 @@ PATIENCE = 90_000  # milliseconds, on a busy machine
 PAINTED = "canvas => canvas.toDataURL()"
 AXE = Path(sys.prefix) / "node_modules" / "axe-core" / "axe.min.js"
 
-needs_axe = pytest.mark.skipif(
-    not AXE.exists() and not os.environ.get("CI"),
-    reason="no axe-core; make test installs it with npm",
-)
-
 
 @contextlib.contextmanager
 def launch_browser(engine: str = "chromium") -> Iterator[Browser]:
     """Run Chromium or Firefox until the context ends; skip the test if there is none."""
     if engine == "chromium" and CHROMIUM is None:
-        pytest.skip("no Chromium; install one (Debian: apt-get install chromium)")
+        missing("Chromium (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
         if engine == "chromium":
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
@@ -76,6 +72,8 @@ def expect_painted(canvas: Locator, other: str, *, same: bool) -> None:
 
 def serious_findings(page: Page) -> list[tuple[str, str, str]]:
     """Problems that axe-core finds, except minor ones: rule, impact, the first element."""
+    if not AXE.exists():
+        missing("axe-core, which make test installs with npm")
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     assert len(found["passes"]) > 10, "axe-core checked the page"

@@ -23,7 +23,7 @@ RUN_SECONDS = 600  # that a server, a run or a command may take on a busy machin
 def missing(what: str) -> NoReturn:
     """Skip a test, because this machine lacks something; in CI, fail instead."""
     if os.environ.get("CI"):
-        pytest.fail(f"{what} is missing, which CI must have")
+        pytest.fail(f"{what} is missing; CI must have it")
     pytest.skip(f"{what} is missing")
 
 

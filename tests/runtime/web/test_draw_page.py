@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
-from support.browser import PATIENCE, needs_axe, serious_findings
+from support.browser import PATIENCE, serious_findings
 from support.drawing import MIDDLE, encoded, picture, placed, serving
 
 from mnist_pipeline.runtime.project import DRAW
@@ -122,7 +122,6 @@ def test_digits_are_read_in_reading_order_and_one_can_be_chosen(view: View) -> N
     assert view.messages == []
 
 
-@needs_axe
 @pytest.mark.parametrize("view", DEVICES, indirect=True)
 def test_doubt_is_shown_and_an_accessibility_checker_finds_nothing_serious(view: View) -> None:
     assert serious_findings(view.page) == []
