@@ -8,7 +8,7 @@ from typing import Any
 from mnist_pipeline.utils import stored_types
 
 # The public names, each with its module. They are imported when they are first used, because the
-# networks import torch, the estimators scikit-learn, and the component Dagster.
+# networks import torch, and the component imports Dagster.
 PUBLIC = {
     "datasets": "data.datasets",
     "pca": "methods.pca",
@@ -17,7 +17,6 @@ PUBLIC = {
     "softmax": "methods.softmax",
     "networks": "methods.networks.modules",
     "training": "methods.networks.training",
-    "estimators": "methods.estimators",
     "scores": "evaluation.scores",
 }
 COMPONENT = "ImageClassification"  # the graph in any Dagster project; see docs/own-project.md
