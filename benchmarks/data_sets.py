@@ -1,8 +1,8 @@
 """Whole runs on MNIST and Fashion-MNIST: mean accuracies over 3 seeds, and the mean errors on 2,000
 test digits with the corruptions of MNIST-C.
 
-This takes a quarter of an hour. Fashion-MNIST is read where `mnist-pipeline fetch fashion-mnist`
-writes it, or where Debian's package does.
+This takes a quarter of an hour. Fashion-MNIST is read where docs/data-sets.md
+downloads it, or where Debian's package writes it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mnist_pipeline.methods.table import MODELS
 
 NUM_SEEDS = 3
 NUM_DISTURBED = 2_000
-FASHION = (DATA / "fashion-mnist", Path("/usr/share/datasets/fashion-mnist"))
+FASHION = (DATA / "FashionMNIST", Path("/usr/share/datasets/fashion-mnist"))
 ERRORS = {
     "all fifteen corruptions": "corruption_error",
     "the ten that resemble the training of the CNN": "like_training_error",
@@ -32,7 +32,7 @@ def measure(bench: Bench) -> list[Table]:
     """A row per data set, and a row per group of corruptions."""
     fashion = next((path for path in FASHION if path.exists()), None)
     if fashion is None:
-        raise BenchmarkError("Fashion-MNIST is absent; run mnist-pipeline fetch fashion-mnist")
+        raise BenchmarkError("Fashion-MNIST is absent; docs/data-sets.md downloads it")
     reports = {"MNIST": _reports(bench, DATA), "Fashion-MNIST": _reports(bench, fashion)}
     header = ("", *(model.title for model in MODELS.values()))
     accuracies = Table("Test accuracy", header)

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from mnist_pipeline.cli.errors import CommandError, Errors, explained
+from mnist_pipeline.cli.errors import Errors, explained
 from mnist_pipeline.cli.output import FORMATS, SHEETS, check_output, force_option, output_file
 from mnist_pipeline.utils import machine, places
 
@@ -260,23 +260,3 @@ def export(model: str, onnx: Path, card: Path | None, force: bool) -> None:
     with machine.importing():
         from mnist_pipeline.cli.export import export_model
     export_model(model, onnx, card)
-
-
-@main.command()
-@click.argument("name", metavar="NAME")
-def fetch(name: str) -> None:
-    """Download the data set NAME: fashion-mnist or kmnist.
-
-    torchvision knows its address. A run never downloads anything.
-    """
-    from mnist_pipeline.data import catalogue
-    from mnist_pipeline.utils.printable import unknown
-
-    if name not in catalogue.KNOWN:
-        raise CommandError(unknown(name, "a known data set", catalogue.KNOWN))
-    home = places.writable_home()
-    directory, storage = home / "data" / name, home / f"storage-{name}"
-    catalogue.fetch(catalogue.KNOWN[name], directory)
-    variables = f"MNIST_PIPELINE_DATA={directory} MNIST_PIPELINE_STORAGE={storage}"
-    click.echo(f"{catalogue.KNOWN[name].title} is in {directory}; run the graph on it with")
-    click.echo(f"{variables} mnist-pipeline run")

@@ -1,20 +1,16 @@
-"""The data sets known by name: their class names, the words of their reports, their publishers."""
+"""The data sets known by name: their class names, and the words of their reports."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from mnist_pipeline.data import folders
 from mnist_pipeline.data.datasets import DatasetError, reader_of
 from mnist_pipeline.data.findings import problems
-from mnist_pipeline.data.reader import SPLITS, Reader, Split
+from mnist_pipeline.data.reader import SPLITS, Reader
 from mnist_pipeline.data.records import DataSet, RawData
-from mnist_pipeline.utils.printable import one_line
 
 # The labels that most of five reviewers rejected: C. G. Northcutt, A. Athalye, J. Mueller,
 # "Pervasive label errors in test sets destabilize machine learning benchmarks", 2021; the reviews
@@ -27,7 +23,7 @@ MNIST_SUMS = {
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
-MNIST = DataSet("mnist", "MNIST", publisher="MNIST", licence="CC BY-SA 3.0", doubted_labels=DOUBTED)
+MNIST = DataSet("mnist", "MNIST", licence="CC BY-SA 3.0", doubted_labels=DOUBTED)
 # H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine
 # learning algorithms", 2017.
 FASHION_MNIST = DataSet(
@@ -39,7 +35,6 @@ FASHION_MNIST = DataSet(
     ),
     noun="item",
     handwritten=False,
-    publisher="FashionMNIST",
     licence="the MIT licence",
 )
 # T. Clanuwat et al., "Deep learning for classical Japanese literature", 2018. Its hiragana are
@@ -49,10 +44,15 @@ KMNIST = DataSet(
     "Kuzushiji-MNIST",
     ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
     noun="character",
-    publisher="KMNIST",
     licence="CC BY-SA 4.0",
 )
-KNOWN = {known.name: known for known in (FASHION_MNIST, KMNIST)}
+# By the name of their directory, of Debian's package and of torchvision.
+KNOWN = {
+    "fashion-mnist": FASHION_MNIST,
+    "FashionMNIST": FASHION_MNIST,
+    "kmnist": KMNIST,
+    "KMNIST": KMNIST,
+}
 
 
 def read_raw(root: Path, choices: Mapping[str, Any] = MappingProxyType({})) -> RawData:
@@ -101,47 +101,3 @@ def identify(reader: Reader) -> DataSet:
             whole_pictures=own.fit == "whole",
         )
     return replace(data_set, color=color, ground=ground, inverted=inverted)
-
-
-def fetch(known: DataSet, directory: Path) -> None:
-    """Download a data set with torchvision, which verifies its checksums, and write it as a NumPy
-    archive.
-
-    The directory is created only after everything is downloaded. Raises a DatasetError if the
-    publisher can't be reached, if the files are not the data set, or if the directory exists.
-    """
-    if directory.exists():
-        raise DatasetError(f"{directory} is there already; remove it to fetch {known.name} again")
-    try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{known.name}-", dir=directory.parent) as scratch:
-            whole = Path(scratch, "whole")
-            whole.mkdir()
-            arrays: dict[str, Any] = {}
-            for split in SPLITS:
-                arrays |= _downloaded(known, split, Path(scratch))
-            np.savez_compressed(whole / f"{known.name}.npz", **arrays)
-            (whole / "classes.txt").write_text("\n".join(known.class_names), encoding="utf-8")
-            whole.rename(directory)
-    except OSError as error:
-        raise DatasetError(
-            f"{directory} can't be written ({error.strerror}); free some space there, or check its "
-            "permissions"
-        ) from error
-
-
-def _downloaded(known: DataSet, split: Split, scratch: Path) -> dict[str, Any]:
-    """The images and labels of a split, downloaded with torchvision, by Keras's names."""
-    from torchvision import datasets as published
-
-    try:
-        publish = getattr(published, str(known.publisher))
-        digits = publish(scratch, train=split == "train", download=True)
-    except (OSError, RuntimeError) as error:
-        reason = one_line(error) or type(error).__name__
-        raise DatasetError(
-            f"{known.name} can't be fetched: torchvision's host for it does not answer ({reason}); "
-            "get its files in another way, and set MNIST_PIPELINE_DATA to them"
-        ) from error
-    labels = digits.targets.numpy().astype(np.uint8)
-    return {f"x_{split}": digits.data.numpy(), f"y_{split}": labels}

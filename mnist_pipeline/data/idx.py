@@ -31,12 +31,13 @@ LARGEST = 2**32  # bytes; a compressed file may decompress to a thousand times i
 def find(root: Path) -> Source | None:
     """The source at a directory with at least one of the four files; None for any other.
 
-    They lie there, or in `MNIST/raw`, where torchvision puts them.
+    They lie there, or below it where torchvision puts them: in `MNIST/raw`, and for a directory
+    such as `FashionMNIST` in `raw`.
     """
     # The compressed file, which is sorted last, wins; and a file in the directory itself.
     paths = {
         _name(path): path
-        for directory in (root / "MNIST" / "raw", root)
+        for directory in (root / "MNIST" / "raw", root / "raw", root)
         if directory.is_dir()
         for path in sorted(directory.iterdir())
         if _name(path) in FILE_NAMES and path.is_file()

@@ -34,9 +34,7 @@ def code_cache() -> Path:
 
 
 def writable_home() -> Path:
-    """The directory of results and downloads by default: the checkout, or the data directory of
-    this user.
-    """
+    """The directory of results by default: the checkout, or the data directory of this user."""
     return _of_user("XDG_DATA_HOME", "~/.local/share") if INSTALLED else PROJECT
 
 
