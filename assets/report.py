@@ -1,4 +1,4 @@
-"""What people read: the evaluation report, and the model card of the champion."""
+"""The evaluation report, which people read."""
 
 import time
 from datetime import datetime, timezone
@@ -7,15 +7,13 @@ from typing import Any
 import dagster as dg
 
 from mnist_pipeline.data.records import DataSet
-from mnist_pipeline.methods.table import MODELS, assets_of_models
-from mnist_pipeline.report import card, topics
+from mnist_pipeline.report import topics
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.runtime.storage import history
 from mnist_pipeline.utils.printable import count
 
-from .in_service import kept
 from .models import inputs
 
 
@@ -70,29 +68,3 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSet) -> dict[str, Any]
         "source": data_set.title,
         "canonical": data_set.is_mnist,
     }
-
-
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name="serving",
-    kinds={"markdown"},
-    deps=assets_of_models("model"),
-    ins=inputs(card.READS),
-)
-def model_card(stored_results: dg.ResourceParam[StoredResults], **by_asset: Any):
-    """The model card of the champion in Markdown: purpose, data, recipe, accuracy, limits.
-
-    If a later training does not replace the champion, its card stays.
-    """
-    champion = by_asset["champion"]
-    model = MODELS[champion.model]
-    with stopwatch():
-        predictions = by_asset[model.predictions_asset]
-        present = kept("model_card", champion, predictions, stored_results.storage)
-        named = origins(stored_results.storage, ["champion", model.model_asset])
-        text = present or card.render({**by_asset, "origins": named})
-    return result(
-        text,
-        f"{model.title}, {champion.accuracy:.2%}{', as before' if present else ''}",
-        numbers={"card": dg.MetadataValue.md(text)},
-    )

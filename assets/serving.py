@@ -7,7 +7,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.records import DigitSet, RawData
+from mnist_pipeline.data.records import DigitSet, Predictions, RawData
 from mnist_pipeline.evaluation.champion import Champion, elect
 from mnist_pipeline.evaluation.scores import accuracy_interval, compared_with_guessing
 from mnist_pipeline.handwriting import recognizer as recognition
@@ -16,9 +16,8 @@ from mnist_pipeline.methods.table import MODELS, by_model
 from mnist_pipeline.runtime.graph.checks import at_least, checks, warning
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
-from mnist_pipeline.runtime.storage.storage import version_of
+from mnist_pipeline.runtime.storage.storage import Storage, StorageError, version_of
 
-from .in_service import champion_in_service, kept
 from .models import of_all_models
 
 GROUP = "serving"
@@ -63,7 +62,7 @@ def champion(
     """
     predictions = by_model(by_asset, "predictions")
     with stopwatch():
-        present = champion_in_service(stored_results.storage)
+        present = _champion_in_service(stored_results.storage)
         elected, reason = elect(
             held_out_labels,
             train_digits,
@@ -127,7 +126,7 @@ def recognizer(
     """
     predictions = by_asset[f"{champion.model}_predictions"]
     with stopwatch():
-        present = kept("recognizer", champion, predictions, stored_results.storage)
+        present = _kept(champion, predictions, stored_results.storage)
         if present:
             models = present.of(raw_mnist.data_set)
         else:
@@ -147,3 +146,31 @@ def recognizer(
         f"{champion.model} answers, {champion.accuracy:.2%}" + (", as before" if present else ""),
         checks={"agrees_with_predictions": at_least(agreement, 0.995)},
     )
+
+
+def _champion_in_service(storage: Storage) -> Champion | None:
+    """The champion that the stored recognizer was made for; None if none can be read."""
+    if storage.fault("recognizer"):
+        return None
+    version = storage.origin("recognizer").get("inputs", {}).get("champion")
+    try:
+        present: Champion = storage.read("champion", version)
+    except StorageError:
+        return None
+    return present
+
+
+def _kept(champion: Champion, predictions: Predictions, storage: Storage) -> Any:
+    """The stored recognizer, which stays if a later training did not replace the champion.
+
+    None if the stored model of `predictions` is the champion.
+    """
+    if version_of(predictions) == champion.model_version:
+        return None
+    if _champion_in_service(storage) != champion:
+        raise dg.Failure(
+            f"the {champion.model} has been retrained, and no stored recognizer answers as the "
+            "champion does; choose again: mnist-pipeline run --select key:champion+",
+            allow_retries=False,
+        )
+    return storage.read("recognizer")

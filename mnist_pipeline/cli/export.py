@@ -1,4 +1,4 @@
-"""Write a trained model, and its card, into files for other programs and people."""
+"""Write a trained model into a file for other programs."""
 
 from pathlib import Path
 
@@ -12,19 +12,12 @@ from mnist_pipeline.utils import places
 from mnist_pipeline.utils.printable import unknown
 
 
-def export_model(name: str, onnx: Path, card: Path | None) -> None:
-    """Write a stored model as an ONNX file, and the champion's card as a Markdown file."""
+def export_model(name: str, onnx: Path) -> None:
+    """Write a stored model as an ONNX file."""
     if name not in MODELS:
         raise CommandError(unknown(name, "a model", MODELS))
     model, stored = MODELS[name], storage.current()
     fitted = stored.read(model.model_asset)
-    if card:
-        champion, text = stored.read("champion"), stored.read("model_card")
-        if champion.model_version != stored.current(model.predictions_asset):
-            raise CommandError(
-                f"--card: the stored {name} is not the champion, which the card describes; leave "
-                "it out"
-            )
     try:
         graph, method = Graph(), model.method()
         nodes = method.to_onnx(graph, fitted)
@@ -34,6 +27,4 @@ def export_model(name: str, onnx: Path, card: Path | None) -> None:
         raise CommandError(f"{name} can't be exported: {error}") from error
     content = graph.finished(model.title, stored.read("raw_mnist").data_set, *nodes)
     onnx.write_bytes(content)
-    if card:
-        card.write_text(text, encoding="utf-8")
     click.echo(f"{onnx}: {model.title}, {len(content) / 1e6:.1f} MB")

@@ -247,16 +247,14 @@ def compare(before: str, after: str, as_json: bool) -> None:
     "The file to write; other programs run it, for example with onnxruntime.",
     required=True,
 )
-@output_file("--card", "Also write the model card of the champion, in Markdown.")
 @force_option
-def export(model: str, onnx: Path, card: Path | None, force: bool) -> None:
+def export(model: str, onnx: Path, force: bool) -> None:
     """Write the stored MODEL, for example cnn, into an ONNX file.
 
     It takes images, uint8 (n, 28, 28), white on black, and returns labels, calibrated
     probabilities, and scores.
     """
-    for path in (onnx, card):
-        check_output(path, force=force)
+    check_output(onnx, force=force)
     with machine.importing():
         from mnist_pipeline.cli.export import export_model
-    export_model(model, onnx, card)
+    export_model(model, onnx)

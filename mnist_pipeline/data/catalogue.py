@@ -23,7 +23,7 @@ MNIST_SUMS = {
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
-MNIST = DataSet("mnist", "MNIST", licence="CC BY-SA 3.0", doubted_labels=DOUBTED)
+MNIST = DataSet("mnist", "MNIST", doubted_labels=DOUBTED)
 # H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine
 # learning algorithms", 2017.
 FASHION_MNIST = DataSet(
@@ -35,7 +35,6 @@ FASHION_MNIST = DataSet(
     ),
     noun="item",
     handwritten=False,
-    licence="the MIT licence",
 )
 # T. Clanuwat et al., "Deep learning for classical Japanese literature", 2018. Its hiragana are
 # romanised: the font of the figures has none.
@@ -44,7 +43,6 @@ KMNIST = DataSet(
     "Kuzushiji-MNIST",
     ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
     noun="character",
-    licence="CC BY-SA 4.0",
 )
 # By the name of their directory, of Debian's package and of torchvision.
 KNOWN = {

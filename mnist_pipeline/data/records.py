@@ -35,7 +35,6 @@ class DataSet:
     handwritten: bool = True
     # Whether a person's picture shows one thing; otherwise it is searched for several.
     whole_pictures: bool = False
-    licence: str | None = None  # None if it is not known
     doubted_labels: tuple[int, ...] = ()  # the test images whose published label is doubtful
     color: bool = False  # whether images have red, green and blue; otherwise they have grey levels
     ground: str = WHITE  # on which transparent pictures are placed

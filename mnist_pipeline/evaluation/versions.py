@@ -25,7 +25,7 @@ RAW, TEST_SET = "raw_mnist", "test_digits"
 DIGITS = 12  # of a version, as people see it
 # Attributes of a version that two versions can differ in.
 ASPECTS = ("configuration", "code", "data", "libraries")
-SERVING = ("champion", "recognizer", "model_card")  # what answers people, and what describes it
+SERVING = ("champion", "recognizer")  # what answers people
 RECORDED = (*STORED, *SERVING)  # the assets whose records are read
 
 

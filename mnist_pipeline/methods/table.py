@@ -99,7 +99,7 @@ class Shown:
     short_title: str  # where there is little room: "CNN"
     color: str  # of the model in every figure, a hue of `report.figures.style.COLORS`
     marker: str  # in every figure, of Matplotlib
-    summary: str = ""  # a sentence on the model for its card and the descriptions of its assets
+    summary: str = ""  # a sentence on the model for the descriptions of its assets
     group: str = ""  # of the model's assets; by default the name
     notebook: Notebook | None = None  # what the report compares the model with
 

@@ -145,11 +145,11 @@ FILTERS: dict[str, Callable[..., str]] = {
 
 
 @functools.cache
-def environment(*, autoescape: bool, **names: Any) -> jinja2.Environment:
-    """The environment of the report's templates, with global names; `autoescape` is for HTML."""
+def environment(**names: Any) -> jinja2.Environment:
+    """The environment of the report's templates, with global names."""
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader([REPORT / "templates", REPORT / "topics"]),
-        autoescape=autoescape,
+        autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -119,16 +119,6 @@ INPUTS = {
                 *PREDICTIONS,
             ),
         },
-        "model_card": {
-            *(
-                "champion",
-                "raw_mnist",
-                "train_digits",
-                "model_comparison",
-                "robustness",
-            ),
-            *(*FITTED, *PREDICTIONS, *EVALUATIONS),
-        },
     },
     "inbox": {"inbox_predictions": {"recognizer"}},
     "labels": {"labels_to_check": {"raw_mnist", "train_digits", "test_digits"}},
@@ -144,7 +134,6 @@ AFTER_TRAINING = {  # the last steps of every model's job
     "model_comparison",
     "champion",
     "recognizer",
-    "model_card",
     "evaluation_report",
 }
 ASSETS = defs.resolve_asset_graph()

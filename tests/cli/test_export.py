@@ -82,17 +82,6 @@ def test_a_file_says_how_to_prepare_a_picture_in_colour(tmp_path: Path) -> None:
     )
 
 
-def test_the_card_of_the_champion_is_written_on_request(finished: Path, tmp_path: Path) -> None:
-    champion = read("champion").model
-    other = next(name for name in MODELS if name != champion)
-    onnx, card = tmp_path / "model.onnx", tmp_path / "model.md"
-    refused = invoke("export", other, "--onnx", str(onnx), "--card", str(card), code=1)
-    assert other in refused
-    assert list(tmp_path.iterdir()) == []
-    invoke("export", champion, "--onnx", str(onnx), "--card", str(card))
-    assert card.read_text(encoding="utf-8") == read("model_card")
-
-
 def test_tied_votes_and_equal_distances_are_decided_as_the_classifier_decides_them(
     tmp_path: Path,
 ) -> None:

@@ -84,7 +84,6 @@ def test_output_that_can_not_be_written_is_at_most_one_line(command: str, tmp_pa
         "inspect link --sheet data/sheet.png",
         "inspect data --sheet photo.png",
         "export cnn --onnx photo.png",
-        "export cnn --onnx cnn.onnx --card photo.png",
     ],
 )
 def test_a_command_writes_over_no_input_and_over_no_other_file_unasked(
