@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline.data.errors import ImageError
-from mnist_pipeline.handwriting import contact_sheet
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
 from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
-from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import checks, exactly
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.runtime.inbox import InboxResource
@@ -41,7 +39,7 @@ def inbox_predictions(
     recognizer: Recognizer,
     inbox: dg.ResourceParam[InboxResource],
 ):
-    """Predictions for one inbox picture, one row per digit or photo, with a contact sheet.
+    """Predictions for one inbox picture, one row per digit or photo.
 
     Each picture is a partition, which the sensor `inbox` adds. It is predicted once, by the models
     that are in service at that moment. Later models predict it again only if a user asks for it:
@@ -60,11 +58,6 @@ def inbox_predictions(
         )
     with stopwatch():
         (readings,) = recognizer.read_pages([page])
-        sheet = contact_sheet.draw(
-            [contact_sheet.fitted(path.name, page, readings)],
-            recognizer,
-            figures.font_file(recognizer.known.class_names),
-        )
     table = _table(readings, recognizer.model_names)
     strange = int((~table["looks_like_digit"].astype(bool)).sum())
     return result(
@@ -80,7 +73,6 @@ def inbox_predictions(
             "unlike_any_digit": strange,
         },
         tables={"predictions": table},
-        figures={"contact_sheet": sheet},
         checks={"is_a_picture": exactly(1, 1)},
     )
 

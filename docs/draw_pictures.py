@@ -171,26 +171,7 @@ def take_ui(browser: Browser, address: str) -> None:
     take("assets/eigendecomposition?view=events", "eigenvalues", "asset")
 
 
-def take_sheets(scratch: Path, storage: Path) -> None:
-    """Contact sheets of `predict` and of `inspect`."""
-    pictures = PROJECT / "tests" / "handwriting" / "pictures"
-    names = [f"{name}.png" for name in ("line_855107", "form_59-08", "letter_A")]
-    sheet, answer, images = (scratch / f"{name}.png" for name in ("sheet", "answer", "images"))
-    variables = {"CWD": pictures, "MNIST_PIPELINE_STORAGE": storage}
-    command("mnist-pipeline", "predict", *names, "--sheet", sheet, **variables)
-    save(Image.open(sheet), "sheet")
-    write_shapes(scratch / "shapes")
-    write_shapes(scratch / "new", per_class=1, seed=1)
-    (scratch / "new" / "star" / "star 0.jpg").rename(scratch / "new.jpg")
-    own = {"CWD": scratch, "MNIST_PIPELINE_DATA": "shapes", "MNIST_PIPELINE_STORAGE": "results"}
-    command("mnist-pipeline", "inspect", "shapes", "--sheet", images, **own)
-    save(Image.open(images), "own-images")
-    command("mnist-pipeline", "run", **own)
-    command("mnist-pipeline", "predict", "new.jpg", "--sheet", answer, **own)
-    save(Image.open(answer), "own-answer")
-
-
-def take_experiments(_: Path, storage: Path) -> None:
+def take_experiments(storage: Path) -> None:
     """The figure of the default sweep."""
     variables = {"MNIST_PIPELINE_STORAGE": storage}
     command("mnist-pipeline", "run", "--select", "group:experiments", **variables)
@@ -257,23 +238,19 @@ SERVED: dict[str, Callable[[Browser, str], None]] = {
     "draw": take_draw,
     "ui": take_ui,
 }
-STORED: dict[str, Callable[[Path, Path], None]] = {
-    "sheets": take_sheets,
-    "experiments": take_experiments,
-}
 
 
 def main(*names: str) -> None:
     """Take the pictures of these names, or all."""
-    chosen = set(names or [*SERVED, *STORED, "own-project"])
+    chosen = set(names or [*SERVED, "experiments", "own-project"])
     with tempfile.TemporaryDirectory() as directory, launch_browser() as browser:
         scratch = Path(directory)
         storage = scratch / "storage"
         data = PROJECT / "data"
-        if chosen & {*SERVED, *STORED}:
+        if chosen & {*SERVED, "experiments"}:
             command("mnist-pipeline", "run", MNIST_PIPELINE_STORAGE=storage)
-        for name in sorted(chosen & set(STORED)):
-            STORED[name](scratch, storage)
+        if "experiments" in chosen:
+            take_experiments(storage)
         if chosen & set(SERVED):
             with served_ui(data, storage) as address:
                 for name in sorted(chosen & set(SERVED)):

@@ -1,4 +1,4 @@
-"""The contents of a data set, as text for a person, as JSON for a program, and as a sheet."""
+"""The contents of a data set, as text for a person and as JSON for a program."""
 
 import json
 from collections.abc import Mapping
@@ -7,15 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
-from mnist_pipeline.cli.output import write_sheet
-from mnist_pipeline.data.catalogue import identify
 from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.data.findings import Findings
 from mnist_pipeline.data.findings import inspect as inspect_data
-from mnist_pipeline.data.reader import Part
-from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.report import figures
 from mnist_pipeline.utils.printable import printable
@@ -24,14 +19,12 @@ MAX_LINES = 40  # of classes; further classes are counted
 MAX_KINDS = 8
 EXAMPLE = 0.9  # an accuracy
 WIDE = 0.05  # an interval
-PER_CLASS = 12  # images on the contact sheet
-LETTERS = 12  # of a file's name on it, at most
 
 
-def print_findings(path: Path, as_json: bool, sheet: Path | None) -> int:
+def print_findings(path: Path, as_json: bool) -> int:
     """Print what is in a data set; return the exit code, 1 if a run could not use it."""
     try:
-        findings, reader, train = inspect_data(path)
+        findings = inspect_data(path)
     except DatasetError as error:
         if not as_json:
             raise
@@ -49,8 +42,6 @@ def print_findings(path: Path, as_json: bool, sheet: Path | None) -> int:
         _print_json(path, asdict(findings))
     else:
         click.echo("\n".join(map(printable, _lines(path, findings))))
-    if sheet:
-        _draw(sheet, identify(reader), train)
     return int(bool(findings.problems))
 
 
@@ -98,23 +89,3 @@ def _kinds(kinds: Mapping[str, int]) -> str:
     """The number of images per original size and colour, in the order of `Findings`."""
     shown = [f"{kind} ({number:,})" for kind, number in kinds.items()]
     return ", ".join(shown[:MAX_KINDS] + ["others"] * (len(kinds) > MAX_KINDS))
-
-
-def _draw(sheet: Path, data_set: DataSet, train: Part) -> None:
-    """Draw a row per class: its name, and its first training images with their file names."""
-    images = data_set.shown(train.digits.images)
-    blank = np.full(images.shape[1:], np.nan)
-    drawn, captions = [], []
-    for label, name in enumerate(data_set.class_names):
-        places = np.flatnonzero(train.digits.labels == label)[:PER_CLASS].tolist()
-        files = [_ending(Path(train.paths[place]).name) for place in places if train.paths]
-        drawn += [blank, *images[places], *[blank] * (PER_CLASS - len(places))]
-        captions += [name, *files, *[""] * (PER_CLASS - len(files))]
-    title = "The first images of each class"
-    figure = figures.image_grid(np.array(drawn), PER_CLASS + 1, captions, title)
-    write_sheet(sheet, figures.rendered(figure))
-
-
-def _ending(name: str) -> str:
-    """The end of a long name, where the names of files differ."""
-    return name if len(name) <= LETTERS else f"…{name[1 - LETTERS :]}"

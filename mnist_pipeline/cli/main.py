@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from mnist_pipeline.cli.errors import Errors, explained
-from mnist_pipeline.cli.output import FORMATS, SHEETS, check_output, force_option, output_file
+from mnist_pipeline.cli.output import check_output, force_option, output_file
 from mnist_pipeline.utils import machine, places
 
 
@@ -126,40 +126,31 @@ def ui(**options: Any) -> None:
     "pictures", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path)
 )
 @json_option("array with an object per file")
-@output_file("--sheet", f"Draw the pictures with the answers into a {FORMATS} file.")
-@force_option
-def predict(pictures: tuple[Path, ...], as_json: bool, sheet: Path | None, force: bool) -> None:
+def predict(pictures: tuple[Path, ...], as_json: bool) -> None:
     """Recognize the digits, or other things, in picture FILES.
 
     The exit code is 1 if a file can't be read. The probability is the calibrated probability of the
     champion model. A question mark stands for a shape that is unlike the training images.
     """
-    check_output(sheet, *pictures, force=force, suffixes=SHEETS)
     from mnist_pipeline.runtime import settings
 
     settings.limit_threads()
     from mnist_pipeline.cli.predict import print_digits
 
-    raise SystemExit(print_digits(pictures, as_json, sheet))
+    raise SystemExit(print_digits(pictures, as_json))
 
 
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @json_option("object")
-@output_file(
-    "--sheet",
-    f"Draw the first images of each class, as the models see them, into a {FORMATS} file.",
-)
-@force_option
-def inspect(path: Path, as_json: bool, sheet: Path | None, force: bool) -> None:
+def inspect(path: Path, as_json: bool) -> None:
     """Show what is in the data set at PATH, a directory or file.
 
     The exit code is 1 if a run could not use it.
     """
-    check_output(sheet, path, force=force, suffixes=SHEETS)
     with machine.importing():
         from mnist_pipeline.cli.inspect import print_findings
-    raise SystemExit(print_findings(path, as_json, sheet))
+    raise SystemExit(print_findings(path, as_json))
 
 
 @main.command()
@@ -254,7 +245,7 @@ def export(model: str, onnx: Path, force: bool) -> None:
     It takes images, uint8 (n, 28, 28), white on black, and returns labels, calibrated
     probabilities, and scores.
     """
-    check_output(onnx, force=force)
+    check_output(onnx, force)
     with machine.importing():
         from mnist_pipeline.cli.export import export_model
     export_model(model, onnx)

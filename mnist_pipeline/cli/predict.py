@@ -7,28 +7,27 @@ from typing import Any
 
 import click
 
-from mnist_pipeline.cli.output import write_sheet
 from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.evaluation.scores import wilson_interval
-from mnist_pipeline.handwriting import contact_sheet
 from mnist_pipeline.handwriting.pictures import Page
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer, headline, text_of
-from mnist_pipeline.report import figures, words
+from mnist_pipeline.report import words
 from mnist_pipeline.runtime.storage import storage
-from mnist_pipeline.utils.printable import count, printable
+from mnist_pipeline.utils.printable import count, printable, shortened
 
 TABLE = "{} {:<{width}} {:>11}  {}  {:<16} {}"
 LEAST_CERTAIN = "*"
+MAX_NAME = 18  # characters of a class name in a column
 
 
-def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> int:
+def print_digits(files: Sequence[Path], as_json: bool) -> int:
     """Print the digits in files; return the exit code, 1 if a file can't be read."""
     recognizer: Recognizer = storage.current().read("recognizer")
     known = recognizer.known
-    names = [contact_sheet.shortened(name) for name in known.class_names]
+    names = [shortened(printable(name), MAX_NAME) for name in known.class_names]
     width = max(map(len, [*names, *recognizer.model_names, known.noun]))
-    documents, on_sheet = list[dict[str, Any]](), list[contact_sheet.Entry]()
+    documents = list[dict[str, Any]]()
     model = _model(recognizer)
     failed = False
     if not as_json:
@@ -49,20 +48,18 @@ def print_digits(files: Sequence[Path], as_json: bool, sheet: Path | None) -> in
         else:
             lines = _lines(file, page, readings, known, names, width)
             click.echo("\n".join(map(printable, lines)))
-        if sheet:
-            on_sheet.append(contact_sheet.fitted(str(file), page, readings))
     if as_json:
         click.echo(json.dumps(documents, indent=1))
     else:
         num_images = model["num_images"]
         accuracy = words.estimate(model["accuracy"], num_images)
         click.echo(f"{model['name']} answers: {accuracy} on {count(num_images, 'test image')}")
-    if sheet and on_sheet:
-        letters = "".join(known.class_names)
-        # Importing Matplotlib takes a third of a second.
-        font = None if letters.isascii() else figures.font_file(letters)
-        write_sheet(sheet, contact_sheet.draw(on_sheet, recognizer, font))
     return int(failed)
+
+
+def percent(share: float) -> str:
+    """A share in percent with one decimal, never rounded up to certainty."""
+    return ">99.9%" if share >= 0.9995 else f"{share:.1%}"
 
 
 def _model(recognizer: Recognizer) -> dict[str, Any]:
@@ -104,7 +101,7 @@ def _lines(
         row = (
             LEAST_CERTAIN if reading.least_certain else " ",
             names[answer.digit],
-            contact_sheet.percent(answer.probability),
+            percent(answer.probability),
             " ".join(f"{names[digit]:<{width}}" for digit in answer.digits.values()),
             f"{box_width}×{height} at {x},{y}",
             " ".join(names[neighbor.digit] for neighbor in answer.neighbors),

@@ -43,8 +43,8 @@ class Findings:
     notes: list[str]  # how the images are divided, where that is not plain
 
 
-def inspect(root: Path) -> tuple[Findings, Reader, Part]:
-    """Read a data set, and judge its splits; also return its reader and its training images.
+def inspect(root: Path) -> Findings:
+    """Read a data set, and judge its splits.
 
     Raises a DatasetError if it can't be read.
     """
@@ -63,7 +63,7 @@ def inspect(root: Path) -> tuple[Findings, Reader, Part]:
             if not check.passed:
                 (found if name in PROBLEMS else warnings).append(f"{split}: {check.reason}")
     labels = sets["train"].labels
-    findings = Findings(
+    return Findings(
         layout=reader.title,
         class_names=names,
         counts={
@@ -76,7 +76,6 @@ def inspect(root: Path) -> tuple[Findings, Reader, Part]:
         problems=found,
         notes=reader.notes,
     )
-    return findings, reader, parts["train"]
 
 
 def problems(reader: Reader, parts: Mapping[Split, Part]) -> list[str]:

@@ -1,1 +1,1 @@
-"""From a person's picture to an answer: pictures, recognizer, novelty, contact sheet."""
+"""From a person's picture to an answer: pictures, recognizer, novelty."""

@@ -91,7 +91,7 @@ def predict(key: str, recognizer: Recognizer) -> dg.MaterializeResult[Any]:
     return found
 
 
-def test_a_picture_gets_a_row_per_digit_and_a_contact_sheet(
+def test_a_picture_gets_a_row_per_digit(
     directory: Path, small_recognizer: Recognizer, small_train: DigitSet
 ) -> None:
     pair = np.concatenate([np.pad(image, 8) for image in small_train.images[[5, 7]]], axis=1)
@@ -102,7 +102,6 @@ def test_a_picture_gets_a_row_per_digit_and_a_contact_sheet(
     )
     assert list(found.value["digit"]) == small_train.labels[[5, 7]].tolist()
     assert [check.passed for check in found.check_results] == [True]
-    assert "contact_sheet" in (found.metadata or {})
 
 
 def test_a_file_that_is_not_a_picture_fails_the_check_and_not_the_run(

@@ -31,7 +31,7 @@ def test_a_set_that_inspect_accepts_becomes_a_report(kind: str, tmp_path: Path) 
     directory.mkdir()
     root = ODD_SETS[kind](directory, np.random.default_rng(0))
     try:
-        is_usable = not findings.inspect(root)[0].problems
+        is_usable = not findings.inspect(root).problems
     except DatasetError:
         is_usable = False
     config = networks_config(tmp_path / "run.yaml", epochs=1)

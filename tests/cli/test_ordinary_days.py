@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from support.graph_fixtures import environment, invoke
 
+from mnist_pipeline.cli.output import check_output
 from mnist_pipeline.runtime.instance import CONFIGURATION
 from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -73,20 +74,14 @@ def test_output_that_can_not_be_written_is_at_most_one_line(command: str, tmp_pa
 @pytest.mark.parametrize(
     "line",
     [
-        "predict absent.png --sheet sheet.doc",
-        "predict photo.png --force --sheet photo.png",
-        "predict data --sheet data/cat/sheet.png",
-        "predict photo.png --sheet data/cat/sheet.png",
-        "inspect data --force --sheet data/photo.png",
-        "inspect data --sheet data/cat/sheet.png",
-        "inspect data --force --sheet link/cat/sheet.png",
-        "inspect data --sheet elsewhere/sheet.png",
-        "inspect link --sheet data/sheet.png",
-        "inspect data --sheet photo.png",
+        "export cnn --onnx data/cat/cnn.onnx",
+        "export cnn --force --onnx data/photo.png",
+        "export cnn --force --onnx link/cat/cnn.onnx",
+        "export cnn --onnx elsewhere/cnn.onnx",
         "export cnn --onnx photo.png",
     ],
 )
-def test_a_command_writes_over_no_input_and_over_no_other_file_unasked(
+def test_export_writes_into_no_data_set_and_over_no_file_unasked(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -96,8 +91,7 @@ def test_a_command_writes_over_no_input_and_over_no_other_file_unasked(
     Path("link").symlink_to("data")
     Path("data/photo.png").touch()
     Path("photo.png").touch()
-    if line.startswith("predict photo"):
-        monkeypatch.setenv("MNIST_PIPELINE_DATA", "data")
+    monkeypatch.setenv("MNIST_PIPELINE_DATA", "data")
     before = sorted(Path().rglob("*"))
     *_, written = arguments = line.split()
     assert f"Error: {written}" in invoke(*arguments, code=1)
@@ -105,7 +99,6 @@ def test_a_command_writes_over_no_input_and_over_no_other_file_unasked(
     assert all(path.stat().st_size == 0 for path in before if path.is_file())
 
 
-def test_a_file_that_exists_is_replaced_on_request(slice_directory: Path, tmp_path: Path) -> None:
-    (sheet := tmp_path / "sheet.png").write_bytes(b"an earlier sheet")
-    invoke("inspect", str(slice_directory), "--sheet", str(sheet), "--force")
-    assert sheet.read_bytes().startswith(b"\x89PNG")
+def test_a_file_that_exists_is_replaced_on_request(tmp_path: Path) -> None:
+    (file := tmp_path / "cnn.onnx").touch()
+    check_output(file, force=True)

@@ -1,4 +1,4 @@
-"""`mnist-pipeline predict` on picture files: the table, the JSON, the sheet and the errors."""
+"""`mnist-pipeline predict` on picture files: the table, the JSON and the errors."""
 
 import json
 from pathlib import Path
@@ -10,9 +10,9 @@ from support.drawing import on_paper
 
 from mnist_pipeline import read
 from mnist_pipeline.cli import main as cli
+from mnist_pipeline.cli.predict import percent
 from mnist_pipeline.data.records import DataSet, DigitSet
 from mnist_pipeline.handwriting import pictures
-from mnist_pipeline.handwriting.contact_sheet import percent
 from mnist_pipeline.handwriting.pictures import Page
 from mnist_pipeline.runtime.storage import storage
 
@@ -125,16 +125,9 @@ def test_an_answer_is_printed_before_the_next_picture_is_read(
     assert f"{line}" in invoke(line, "next.png").stdout
 
 
-@pytest.mark.parametrize(("suffix", "signature"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
-def test_a_sheet_has_the_format_that_its_suffix_names(
-    suffix: str, signature: bytes, finished: Path, line: Path, tmp_path: Path
-) -> None:
-    sheet = tmp_path / f"sheet.{suffix}"
-    result = invoke(line, "--sheet", sheet, "--json")
-    assert result.exit_code == 0
-    assert str(sheet) in result.stderr
-    assert len(json.loads(result.stdout)) == 1
-    assert sheet.read_bytes().startswith(signature)
+def test_a_probability_is_not_rounded_up_to_certainty() -> None:
+    shown = [percent(share) for share in (0.5, 0.9994, 0.9996, 1.0)]
+    assert shown == ["50.0%", "99.9%", ">99.9%", ">99.9%"]
 
 
 def test_without_a_recognizer_the_error_names_the_command_that_makes_it(

@@ -91,7 +91,7 @@ def test_splits_have_the_names_that_people_give_them_and_validation_images_are_f
         assert sorted(map(_pair, zip(*test, strict=True))) == sorted(
             map(_pair, zip(*few["test"], strict=True))
         )
-    notes = "\n".join(findings.inspect(root)[0].notes)
+    notes = "\n".join(findings.inspect(root).notes)
     assert ("val" in notes.lower()) == (names[1] in ("val", "valid"))
     assert ("no test set" in notes) == (not has_test)
 

@@ -26,7 +26,7 @@ def few(train: DigitSet, test: DigitSet) -> dict[str, DigitSet]:
 
 
 def found_in(directory: Path, sets: dict[str, DigitSet], **changed: DigitSet) -> Findings:
-    return findings.inspect(write_npz(directory / "a.npz", {**sets, **changed}))[0]
+    return findings.inspect(write_npz(directory / "a.npz", {**sets, **changed}))
 
 
 def test_good_images_have_counts_and_no_findings(few: dict[str, DigitSet], tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_near_duplicates_in_train_and_test_are_named(
     darker = images[:2] - images[:2] // 10
     mixed = DigitSet(np.append(test.images, darker, 0), np.append(test.labels, labels[:2]))
     root = write_folders(tmp_path, {"train": few["train"], "test": mixed})
-    (warning,) = findings.inspect(root)[0].warnings
+    (warning,) = findings.inspect(root).warnings
     for place, label in enumerate(labels[:2]):
         assert f"test/{label}/{400 + place:05}.png" in warning
         assert f"train/{label}/{place:05}.png" in warning
@@ -98,5 +98,5 @@ def test_near_duplicates_in_train_and_test_are_named(
 @pytest.mark.parametrize("kind", ODD_SETS)
 def test_odd_data_sets_have_findings_or_are_refused(kind: str, tmp_path: Path) -> None:
     with contextlib.suppress(DatasetError):
-        found = findings.inspect(ODD_SETS[kind](tmp_path, np.random.default_rng(0)))[0]
+        found = findings.inspect(ODD_SETS[kind](tmp_path, np.random.default_rng(0)))
         assert all(len(counts) == len(found.class_names) for counts in found.counts.values())

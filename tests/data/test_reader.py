@@ -131,7 +131,7 @@ def test_files_that_are_not_pictures_are_counted_in_one_warning_without_those_of
 
 
 def skipped(root: Path) -> list[str]:
-    return [warning for warning in findings.inspect(root)[0].warnings if "skipped" in warning]
+    return [warning for warning in findings.inspect(root).warnings if "skipped" in warning]
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n\n", "\r\n \r\n"])

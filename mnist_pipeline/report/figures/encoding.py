@@ -4,7 +4,7 @@ import functools
 import io
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -81,12 +81,6 @@ def fallback_fonts(characters: frozenset[str]) -> tuple[list[str], str]:
             continue
         missing -= found
     return families, "".join(sorted(missing))
-
-
-def font_file(names: Iterable[str]) -> str | None:
-    """The file of a font for names, None if Matplotlib's own has their letters, or no font has."""
-    families, _ = fallback_fonts(frozenset("".join(names)))
-    return findfont(families[0]) if families else None
 
 
 @contextmanager
