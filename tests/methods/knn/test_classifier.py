@@ -188,6 +188,7 @@ def indexed(**options):
         (lambda: KNNClassifier(1).fit(BYTES[:0], LABELS[:0]), r"X has shape \(0, 3\)"),
         (lambda: indexed(mean=np.full(3, np.nan)), "mean"),
         (lambda: indexed(components=np.ones((3, 2))), "components"),
+        (lambda: indexed(components=np.ones((1, 1))), "components"),
         (lambda: KNNClassifier(1).kneighbors(BYTES), "KNNClassifier"),
         (lambda: KNNClassifier(1).fit(BYTES, LABELS).predict(BYTES[:, :2]), "X has 2 features"),
     ],
@@ -195,3 +196,54 @@ def indexed(**options):
 def test_a_mistake_is_refused_by_name(mistake, named):
     with pytest.raises(ValueError, match=named):
         mistake()
+
+
+FEW_BYTES = np.random.default_rng(0).integers(0, 256, (300, 20), np.uint8)
+TILED = KNNClassifier(3, "pca").fit(FEW_BYTES, np.arange(300)).to_arrays()
+FORGED = {
+    "order": [
+        TILED["order"] + 10**9,
+        TILED["order"] - 10**9,
+        TILED["order"][:10],
+        TILED["order"].astype(float),
+    ],
+    "tiles": [
+        TILED["tiles"] * 0,
+        TILED["tiles"][:0],
+        TILED["tiles"][:2],
+        np.concatenate([TILED["tiles"]] * 9),
+        TILED["tiles"][:, :50],
+        TILED["tiles"][..., :8],
+        TILED["tiles"].astype(float),
+        np.full_like(TILED["tiles"], np.inf),
+    ],
+    "scale": [np.array([number]) for number in (0.0, 1e-160, -1.0, np.nan)],
+    "mean": [np.zeros(3), np.zeros(9_999)],
+    "components": [TILED["components"][:5], TILED["components"][:1], np.zeros((20, 500), "f4")],
+    "images": [FEW_BYTES[:5], FEW_BYTES[:, :5], np.concatenate([FEW_BYTES] * 2)],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [(name, array) for name, forged in FORGED.items() for array in forged],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_arrays_that_are_no_index_are_refused(name, array, other_process):
+    images = array if name == "images" else FEW_BYTES
+    arrays = {**TILED, "labels": np.zeros(len(images), int), name: array}
+    queries = np.zeros((80, images.shape[1]), np.uint8)
+    call = other_process.submit(KNNClassifier.from_arrays(arrays).kneighbors, queries)
+    with pytest.raises(ValueError, match=r"has shape|has the value|has points"):
+        call.result()
+
+
+@pytest.mark.parametrize("num_neighbors", [0, -1, 301, 1.5, None])
+def test_a_number_of_neighbors_that_was_changed_after_the_fit_is_refused(
+    num_neighbors, other_process
+):
+    model = KNNClassifier.from_arrays(TILED)
+    model.num_neighbors = num_neighbors
+    call = other_process.submit(model.kneighbors, FEW_BYTES)
+    with pytest.raises(ValueError, match="num_neighbors"):
+        call.result()
