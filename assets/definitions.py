@@ -15,7 +15,7 @@ from mnist_pipeline.runtime.inbox import InboxResource
 # The modules whose assets an instance of the component has too, for other images.
 MODULES = (
     *("cnn", "digits", "evaluation", "harris", "knn", "labels", "models", "networks", "pca"),
-    *("predictions", "report", "serving", "shuffled", "softmax", "training_sizes"),
+    *("predictions", "report", "serving", "shuffled", "softmax"),
 )
 # Of each model, its predictions, its evaluation, and the test images, which `compare` matches.
 KEPT_VERSIONS = 20

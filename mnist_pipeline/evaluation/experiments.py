@@ -214,14 +214,12 @@ class Curve(NamedTuple):
         return name if self.settings == DEFAULTS else f"{name}, {self.settings}"
 
 
-def curves(table: pd.DataFrame, least: int = 2) -> list[Curve]:
-    """A curve per model and settings tried with at least so many training sizes, the most accurate
-    first.
-    """
+def curves(table: pd.DataFrame) -> list[Curve]:
+    """A curve per model and settings tried with several training sizes, the most accurate first."""
     several = []
     for (model, settings), rows in table.groupby(["model", "settings"], sort=True):
         by_size = rows.sort_values(["size", "seed"]).groupby("size")["test_accuracy"].apply(list)
-        if len(by_size) >= least:
+        if len(by_size) > 1:
             sizes, accuracies = by_size.index.tolist(), by_size.tolist()
             several.append(Curve(str(model), str(settings), sizes, accuracies))
     return sorted(several, key=lambda curve: -curve.means[-1])

@@ -71,7 +71,6 @@ INPUTS = {
         "model_comparison": {"test_digits", *EVALUATIONS, *PREDICTIONS},
         "held_out_labels": {"train_digits", *FITTED},
         "robustness": {"test_digits", *FITTED},
-        "accuracy_by_size": {"train_digits", "test_digits", "knn_model", *EVALUATIONS},
         "evaluation_report": {
             *(
                 "raw_mnist",
@@ -93,7 +92,6 @@ INPUTS = {
             *(
                 "held_out_labels",
                 "knn_votes",
-                "accuracy_by_size",
                 "shuffled_cnn",
                 "model_comparison",
                 "robustness",
@@ -129,7 +127,6 @@ INPUTS = {
 }
 AFTER_TRAINING = {  # the last steps of every model's job
     "held_out_labels",
-    "accuracy_by_size",
     "robustness",
     "model_comparison",
     "champion",

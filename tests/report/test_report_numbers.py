@@ -51,16 +51,6 @@ def _scores(values: Values) -> Iterator[str]:
     yield f"{count} test image{'s' if count != 1 else ''} that no model classifies correctly"
 
 
-def _amount(values: Values) -> Iterator[str]:
-    accuracies = values["accuracy_by_size"].set_index(["model", "size"])["test_accuracy"]
-    for name in ("knn", "softmax"):
-        few, all_images = (
-            accuracies[name, 100],
-            accuracies[name, len(values["train_digits"].labels)],
-        )
-        yield f"{TITLES[name]}: {few:.2%} with 100 images, {all_images:.2%} with 2,000."
-
-
 def _components(values: Values) -> Iterator[str]:
     eigenvalues, vectors = values["eigendecomposition"]
     shares = np.cumsum(eigenvalues) / np.trace(values["covariance"])
@@ -144,7 +134,7 @@ def _disturbances(values: Values) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     "phrases",
-    [_data, _scores, _amount, _components, _corners, _neighbors, _training, _pairs, _disturbances],
+    [_data, _scores, _components, _corners, _neighbors, _training, _pairs, _disturbances],
 )
 def test_the_page_has_the_numbers_of_the_stored_values(
     phrases: Callable[[Values], Iterator[str]], values: Values, text: str

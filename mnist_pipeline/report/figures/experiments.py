@@ -15,9 +15,7 @@ from mnist_pipeline.report.figures import style
 SHOWN_ACCURACIES = np.array([0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.998, 0.999])
 
 
-def accuracy_by_size(
-    curves: Sequence[Curve], num_test_images: int, size: tuple[float, float] = (6.4, 4.4)
-) -> Figure:
+def accuracy_by_size(curves: Sequence[Curve], num_test_images: int) -> Figure:
     """Accuracy by training size: a line through the mean of the seeds, a dot per seed, and 95%
     intervals as bars.
 
@@ -50,4 +48,4 @@ def accuracy_by_size(
         axes.xaxis.set_major_formatter("{x:,.0f}")
         style.label_ends(axes, ends)
 
-    return style.side_by_side(draw, size=size, right=0.9)
+    return style.side_by_side(draw, size=(6.4, 4.4), right=0.9)

@@ -13,8 +13,8 @@ A folder has the module `topic.py`, templates and scripts. The module offers wha
 
 `values` has the values of the assets by their names, and what the run knows: `run` (id, started in
 ISO 8601, source, canonical), `origins`, the provenance of each asset, `since_last_run`, see
-`versions.compare`, or None if there was no run before the last, and `labels_to_check` and
-`experiment_summary`, None unless they were computed for these images.
+`versions.compare`, or None if there was no run before the last, and `labels_to_check`, None unless
+they were computed for these images.
 """
 
 import functools
@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from mnist_pipeline.methods.table import MODELS
 
 MODELS_PLACE = 65  # in the appendix, of the parts of models that no topic describes
-ON_REQUEST = ("labels_to_check", "experiment_summary")  # assets that may not be stored
+ON_REQUEST = ("labels_to_check",)  # assets that may not be stored
 Values = Mapping[str, Any]
 Document = Mapping[str, Any]
 Named = dict[str, Any]
