@@ -165,7 +165,7 @@ class RobustnessConfig(Config):
 @dg.asset(
     io_manager_key=STORAGE,
     group_name=GROUP,
-    kinds={"numba", "scipy"},
+    kinds={"numba"},
     ins=of_all_models("model"),
     check_specs=checks("robustness", CHECKS),
 )
@@ -185,7 +185,7 @@ def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any)
     return result(
         measured,
         f"{MODELS[best].short_title} {small:.1%} under small disturbances of {len(labels)} images, "
-        f"mean error {error:.1%} under MNIST-C",
+        f"mean error {error:.1%} under {len(disturbed.CORRUPTED)} corruptions of MNIST-C",
         numbers={"small_disturbances": small, "corruption_error": error},
         tables={"models": means},
         figures={"robustness": figures.robustness(curves, len(labels), best)},

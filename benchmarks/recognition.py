@@ -4,8 +4,8 @@ This takes about ten minutes on two cores, with the recognizer of one run. There
 each kind in scripted handwriting, 300 in each kind of form, 200 in each handwriting font that is
 installed, and at least 100 in each scene. Digits in fonts, a quarter of the single ones, and the
 8×8 digits are measured again in light ink on dark paper, on ruled paper with shadows, and in dark
-mode. Test digits 2,000 to 2,199 are corrupted as in MNIST-C. Letters and pictures without a digit
-should be marked as doubtful.
+mode. Test digits 2,000 to 2,199 have eight corruptions of MNIST-C. Letters and pictures without a
+digit should be marked as doubtful.
 
 An answer is certain if it is without any of the doubts in `Recognition.headline`. Marked digits are
 counted among correctly read digits only. Wrong without doubt are: a digit whose answer is wrong and
@@ -65,7 +65,7 @@ FORMS = {
 }
 SCENES = "Scenes"
 OWN = "A person's own digits"
-CORRUPTED = "MNIST test digits as pictures, plain and corrupted as in MNIST-C"
+CORRUPTED = "MNIST test digits as pictures, plain and with eight corruptions of MNIST-C"
 UNCHANGED = "MNIST test digits, 28×28"
 HEADER = (
     "pictures",

@@ -1,5 +1,5 @@
-"""Each corruption of MNIST-C does to an image what its name says, and depends on nothing but its
-seed.
+"""Each of eight corruptions of MNIST-C does to an image what its name says, and depends on nothing
+but its seed.
 """
 
 import numpy as np
@@ -41,20 +41,3 @@ def test_impulse_noise_replaces_17_percent_of_the_pixels_by_paper_or_ink() -> No
     values, counts = np.unique(noisy, return_counts=True)
     assert values.tolist() == [0, 100, 255]
     np.testing.assert_allclose(counts / noisy.size, [0.085, 0.83, 0.085], atol=0.01)
-
-
-def test_edges_outline_a_bar(bars: np.ndarray) -> None:
-    edges = corrupt(bars, "canny_edges")[0]
-    assert set(np.unique(edges)) == {0, 255}
-    assert np.nonzero(edges[14])[0].size == 2  # a line across the bar crosses two edges
-    assert edges[8:20, 13:15].sum() == 0
-    assert corrupt(np.zeros_like(bars), "canny_edges").sum() == 0
-
-
-def test_fog_hides_contrast_but_no_digit(bars: np.ndarray) -> None:
-    foggy = corrupt(bars, "fog").astype(float)
-    on_ink = foggy[:, 7:21, 13:15].mean(axis=(1, 2))
-    on_paper = foggy[:, 7:21, 9:11].mean(axis=(1, 2))
-    np.testing.assert_allclose(
-        on_ink - on_paper, 255 / 4, atol=15
-    )  # ink has a quarter of the weight, fog has three

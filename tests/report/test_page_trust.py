@@ -1,4 +1,4 @@
-"""Digits of the page, disturbed: the corruptions of MNIST-C, and the card of a fooled CNN."""
+"""Digits of the page, disturbed: eight corruptions of MNIST-C, and the card of a fooled CNN."""
 
 import base64
 import io
@@ -46,7 +46,6 @@ def test_a_picture_of_a_corruption_spoils_the_digit_of_the_reader(page: Page) ->
     expect_painted(result, before, same=False)
     stripe.click()
     expect_painted(result, before, same=True)
-    expect(page.locator(".corrupted [value=fog]")).to_be_disabled()
 
 
 def test_a_disturbance_that_fools_the_cnn_is_kept_as_a_card(page: Page) -> None:

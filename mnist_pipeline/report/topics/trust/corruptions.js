@@ -1,4 +1,4 @@
-// Eight corruptions of MNIST-C, as in data/corruptions.py, in grey levels without rounding. Random
+// The eight corruptions of data/corruptions.py, which are from MNIST-C, in grey levels without rounding. Random
 // numbers are always the same.
 import { clip } from "../../script/algebra.js";
 import { createRandom, eachChannel, eachPixel, INK, moved, turned } from "./deformations.js";

@@ -18,8 +18,7 @@ loaded.then(({ models, reader }) => {
   let undisturbed; // answers
 
   const show = () => {
-    const isChosen = ({ value, disabled }) => value === corruption.value && !disabled;
-    const chosen = buttons.find(isChosen);
+    const chosen = buttons.find(({ value }) => value === corruption.value);
     for (const button of buttons) setAttributes(button, { "aria-pressed": button === chosen });
     const corrupted = chosen ? corruptions[chosen.value](digit.image) : digit.image;
     const image = sliders.reduce(deform, corrupted);
@@ -45,7 +44,7 @@ loaded.then(({ models, reader }) => {
     show();
   });
   for (const button of buttons) {
-    button.disabled = !(button.value in corruptions);
+    button.disabled = false;
     button.addEventListener("click", () => {
       corruption.value = corruption.value === button.value ? "" : button.value;
       show();

@@ -136,7 +136,7 @@ def pictures(document: Document, values: Values) -> Named:
 
 
 def context(document: Document, values: Values) -> Named:
-    """The titles of the corruptions."""
+    """The titles of the corruptions of MNIST-C."""
     titles = {key: name.replace("_", " ").capitalize() for key, name in CORRUPTED.items()}
     return {"corrupted": titles}
 
