@@ -147,6 +147,7 @@ class Reconstructions(NamedTuple):
     test_rmse: np.ndarray
 
 
+@format_version(2)
 @stored_type
 class Corners(NamedTuple):
     """Harris corners of images, and numbers that show that they are a PCA of the gradients."""
@@ -162,6 +163,9 @@ class Corners(NamedTuple):
     # Share of tr M that centring the gradients would remove, median over the corners; float64
     # (n_digits,).
     centering_change: np.ndarray
+    kappa: np.ndarray  # of the response det M − κ (tr M)²; float64 ()
+    # Smallest response of a corner, as a share of the largest response in its image; float64 ().
+    relative_threshold: np.ndarray
 
 
 class Nearest(NamedTuple):

@@ -19,6 +19,7 @@ from PIL import Image
 from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
 from mnist_pipeline.data.records import CLASS_NAMES, RawData
 from mnist_pipeline.evaluation import scores, versions
+from mnist_pipeline.methods import harris
 from mnist_pipeline.methods.networks.training import RECIPES
 from mnist_pipeline.methods.table import MODELS, by_model
 from mnist_pipeline.report import arrays, page, topics
@@ -107,6 +108,14 @@ def test_the_page_of_another_data_set_says_what_its_images_show(
     )
     names = "[a-z]+_digits|digit_images|[Ww]idth of strokes|on grey paper|Open a part to read it"
     assert not re.search(of_handwriting, re.sub(names, "", text), re.IGNORECASE)
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_the_page_states_the_settings_of_the_corners(values: Values, text_of: Read) -> None:
+    corners = harris.find_corners(values["digit_images"], 0.123, 0.45)
+    text = text_of(render({**values, "harris_corners": corners}))
+    assert "0.123 (λ₁ + λ₂)²" in text
+    assert "45%" in text[text.index("0.123 (λ₁ + λ₂)²") :]
 
 
 @pytest.mark.usefixtures("without_charts")

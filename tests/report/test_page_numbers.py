@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from scipy.ndimage import gaussian_filter
 from support import computing
 
@@ -152,11 +152,12 @@ def test_a_pixel_adds_its_weight_times_its_ink_to_a_score(page: Page, values: Va
     np.testing.assert_allclose(added, weights[4] * image.ravel() / 255, atol=1e-6)
 
 
-CORNERS = """image => {
-  const pixels = analysePixels(image);
+CORNERS = """(image) => loaded.then(({ arrays }) => {
+  const { kappa, threshold } = arrays.facts.corners;
+  const pixels = analysePixels(image, kappa);
   const numbers = pixels.map(({ lambdas, angle, response }) => [...lambdas, angle, response]);
-  return [numbers, cornersOf(pixels), clearestOf(pixels)];
-}"""
+  return [numbers, cornersOf(pixels, threshold), clearestOf(pixels)];
+})"""
 
 
 def test_corners_are_those_of_the_run(page: Page, values: Values) -> None:
@@ -239,6 +240,11 @@ def test_the_page_and_predict_give_one_answer_to_a_drawing(page: Page, values: V
     assert page.evaluate("toMnist(new Uint8Array(656 * 496).fill(255), 656)") is None
 
 
+KAPPA, THRESHOLD = 0.15, 0.3  # of corners, in the run in colour
+SHOWN = """(levels) => loaded.then(({ reader }) =>
+  reader.show({ image: Uint8Array.from(levels), label: null, place: null }))"""
+
+
 @pytest.fixture(scope="module")
 def in_color(values: Values) -> Values:
     """The values of the run as if its images and models had colours."""
@@ -261,12 +267,14 @@ def in_color(values: Values) -> Values:
     known = DataSet(
         color=True, handwritten=False, whole_pictures=True, noun="image", ground="#336699"
     )
+    digits = first_of_each_class(train)
     return {
         **values,
         **models,
         "train_digits": train,
         "test_digits": test,
-        "digit_images": first_of_each_class(train),
+        "digit_images": digits,
+        "harris_corners": harris.find_corners(grey(digits), KAPPA, THRESHOLD),
         "recognizer": values["recognizer"].of(known),
         "raw_mnist": replace(values["raw_mnist"], data_set=known),
     }
@@ -304,6 +312,21 @@ def test_components_of_a_picture_in_color_are_those_of_its_grey_levels(
     expected = pca.project(grey(image), in_color["data_mean"], vectors[:, :5])[0]
     found = called(page_in_color, "models.pca.coordinatesOf(image, 5)", image)
     np.testing.assert_allclose(found, expected, atol=0.5)
+
+
+def test_corners_have_the_settings_of_the_run(page_in_color: Page, in_color: Values) -> None:
+    responses = harris.corner_response(grey(in_color["test_digits"].images[0]), KAPPA)
+    corners = harris.corners(responses, THRESHOLD)
+    page_in_color.locator("#figure-draw .hint").wait_for()
+    page_in_color.evaluate(SHOWN, in_color["test_digits"].images[0].ravel().tolist())
+    figure = page_in_color.locator("#figure-corner")
+    figure.scroll_into_view_if_needed()
+    found = figure.locator(".found circle")
+    expect(found).to_have_count(int(corners.sum()))
+    places = found.evaluate_all(
+        "all => all.map(({ cx, cy }) => [cy.baseVal.value, cx.baseVal.value])"
+    )
+    np.testing.assert_array_equal(places, np.argwhere(corners))
 
 
 def test_a_picture_keeps_its_colors_and_lies_on_the_ground_of_the_data_set(

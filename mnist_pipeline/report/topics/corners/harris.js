@@ -2,8 +2,6 @@
 import { greyLevels, isInside, SIDE } from "../../script/images.js";
 import { clip } from "../../script/algebra.js";
 
-const KAPPA = 0.05;
-const THRESHOLD = 0.05; // share of the largest response in the image
 const MIDDLE = (SIDE - 1) / 2;
 const OFFSETS = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((right) => [down, right]));
 
@@ -26,7 +24,7 @@ const gradientsOf = (image) => {
 };
 // GᵀG of nine gradients: its eigenvalues, the angle of the first eigenvector, and the response
 // det − κ trace² = λ₁λ₂ − κ (λ₁ + λ₂)².
-const analyse = (points) => {
+const analyse = (points, kappa) => {
   let [xx, xy, yy] = [0, 0, 0];
   for (const [x, y] of points) {
     xx += x * x;
@@ -36,22 +34,22 @@ const analyse = (points) => {
   const trace = xx + yy;
   const difference = Math.hypot(xx - yy, 2 * xy);
   const lambdas = [(trace + difference) / 2, Math.max(0, (trace - difference) / 2)];
-  const response = xx * yy - xy * xy - KAPPA * trace ** 2;
+  const response = xx * yy - xy * xy - kappa * trace ** 2;
   return { points, lambdas, trace, response, angle: Math.atan2(2 * xy, xx - yy) / 2 };
 };
 // For each pixel, the gradients around it; beyond the border they are zero.
-export const analysePixels = (image) => {
+export const analysePixels = (image, kappa) => {
   const gradients = gradientsOf(greyLevels(image));
   const gradientAt = ([row, column]) =>
     isInside(row, column) ? gradients[SIDE * row + column] : [0, 0];
-  return gradients.map((_, pixel) => analyse(around(pixel).map(gradientAt)));
+  return gradients.map((_, pixel) => analyse(around(pixel).map(gradientAt), kappa));
 };
 
 // The pixels whose response is the largest of the 3×3 around, and above a share of the largest in
 // the image.
-export const cornersOf = (pixels) => {
+export const cornersOf = (pixels, threshold) => {
   const responses = pixels.map(({ response }) => response);
-  const least = THRESHOLD * Math.max(...responses);
+  const least = threshold * Math.max(...responses);
   const isLargest = (pixel) => {
     const inside = around(pixel).filter((place) => isInside(...place));
     return inside.every(([row, column]) => responses[SIDE * row + column] <= responses[pixel]);

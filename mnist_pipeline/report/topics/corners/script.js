@@ -10,7 +10,8 @@ import { loaded } from "../../script/start.js";
 
 const FLAT = 0.01; // share of the largest trace
 
-loaded.then(({ reader }) => {
+loaded.then(({ arrays, reader }) => {
+  const { kappa, threshold } = arrays.facts.corners;
   const { figure, find, findAll } = openFigure("figure-corner");
   const dots = findAll(".point");
   let pixels;
@@ -45,12 +46,12 @@ loaded.then(({ reader }) => {
     button.addEventListener("click", () => goTo(button.dataset.kind));
   }
   reader.follow(figure, ({ image }) => {
-    pixels = analysePixels(image);
+    pixels = analysePixels(image, kappa);
     flat = FLAT * Math.max(...pixels.map(({ trace }) => trace));
     const responses = pixels.map(({ response }) => response);
     low = Math.min(...responses);
     high = Math.max(...responses);
-    const circles = cornersOf(pixels).map((at) =>
+    const circles = cornersOf(pixels, threshold).map((at) =>
       svg("circle", { cx: at % SIDE, cy: Math.floor(at / SIDE), r: 1.3 }),
     );
     setAttributes(find("image"), { href: paintImage(element("canvas"), image).toDataURL() });
