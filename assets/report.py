@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from mnist_pipeline.data.records import DataSet
-from mnist_pipeline.report import topics
+from mnist_pipeline.report import assembly
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
@@ -23,7 +23,7 @@ from .models import inputs
     kinds={"html"},
     # The report names their versions and seconds.
     deps=["centered_data", "cnn_errors", "held_out_labels", "knn_votes"],
-    ins=inputs(topics.reads()),
+    ins=inputs(assembly.reads()),
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
@@ -46,9 +46,9 @@ def evaluation_report(
             "run": _run(context, by_asset["raw_mnist"].data_set),
             "origins": origins(stored_results.storage, names),
             "since_last_run": history.since_last_run(stored_results.storage),
-            **{name: stored_results.up_to_date(name) for name in topics.ON_REQUEST},
+            **{name: stored_results.up_to_date(name) for name in assembly.ON_REQUEST},
         }
-        composed = topics.merged("numbers", values)
+        composed = assembly.merged("numbers", values)
         html = page.render(composed, values)
     return result(
         document.Report(html, composed),

@@ -9,18 +9,16 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
-from mnist_pipeline.report import topics
-from mnist_pipeline.report.topics import Document, Values
+from mnist_pipeline.report import assembly
+from mnist_pipeline.report.content import Document, Images, Values
 
-# Of a weight, per sign: the probabilities of the convolutional network are right to 0.1%.
-WEIGHT_LEVELS = 2**13
 LEVEL = 7  # of deflate; level 8 takes four times as long, and saves half a percent
 SAMPLE = 2_000  # training images among which the page searches the nearest
 NUM_SAMPLED = 300  # test images that are a fair sample
@@ -33,43 +31,13 @@ IN_COLOR = 0.6  # of these bytes: weights and pictures take more in colour, and 
 WITH_NEIGHBORS = ("cnn", "mlp", "knn")
 
 
-class Packed(NamedTuple):
-    """An array as the page stores it; integers with a step stand for its multiples."""
-
-    array: np.ndarray
-    step: float = 1
-
-
-Arrays = dict[str, Packed]
-
-
-class Images(NamedTuple):
-    """The images that the page contains, as indices of the test and of the training images."""
-
-    test: np.ndarray  # in order
-    train: np.ndarray
-    is_sampled: np.ndarray  # (n_test,): whether a test image is in the fair sample
-    sample_size: int  # of the training images, which begin with a fair sample
-    num_scattered: int  # of the training images, which begin with points of the scatter plot
-
-
-def rounded(values: np.ndarray, step: float) -> Packed:
-    """An array as multiples of a step, in 16 bits."""
-    return Packed(np.rint(values / step).clip(-(2**15), 2**15 - 1).astype(np.int16), step)
-
-
-def rounded_weights(weights: np.ndarray, levels: int = WEIGHT_LEVELS) -> Packed:
-    """Weights as multiples of the largest magnitude divided by a number of levels."""
-    return rounded(weights, (np.abs(weights).max() or 1) / levels)
-
-
 def embed(document: Document, values: Values) -> Markup:
     """The arrays, their layout, and facts for the scripts, as JSON within HTML."""
     images = choose_images(document, values)
     layout = {}
     blocks = []
     offset = 0
-    for name, (array, step) in topics.merged("arrays", values, images).items():
+    for name, (array, step) in assembly.merged("arrays", values, images).items():
         layout[name] = {
             "type": array.dtype.name,
             "shape": array.shape,
@@ -85,7 +53,7 @@ def embed(document: Document, values: Values) -> Markup:
         "numTraining": len(values["train_digits"].labels),
         "testSample": np.flatnonzero(images.is_sampled).tolist(),
         "files": values["raw_mnist"].files_of("test", images.test).get("file", []),
-        **topics.merged("facts", values),
+        **assembly.merged("facts", values),
     }
     data = base64.b64encode(zlib.compress(b"".join(blocks), LEVEL)).decode()
     return script_json({"facts": facts, "layout": layout, "data": data})

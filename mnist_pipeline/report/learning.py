@@ -3,7 +3,7 @@
 from mnist_pipeline.data.records import Fitted
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures
-from mnist_pipeline.report.topics import Document, Named
+from mnist_pipeline.report.content import Document, Named
 
 
 def curves(model: Fitted) -> Named:

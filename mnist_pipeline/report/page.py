@@ -7,8 +7,8 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 
 from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.report import arrays, figures, pictures, scripts, topics, words
-from mnist_pipeline.report.topics import Document, Values
+from mnist_pipeline.report import arrays, assembly, figures, pictures, scripts, words
+from mnist_pipeline.report.content import Document, Values
 
 SCRIPTS = Path(__file__).with_name("script")  # that topics share
 # HTML needs no namespace. Some fonts have no tall brackets, so matrices get borders from the style
@@ -28,25 +28,25 @@ def render(document: Document, values: Values) -> str:
     page_data = scripts.page_data(values["raw_mnist"].data_set)
     return environment.get_template("page.html.j2").render(
         **document,
-        **topics.merged("context", document, values),
+        **assembly.merged("context", document, values),
         titles=page_data["titles"],
         short_titles=page_data["short"],
         phrases={model.name: model.phrase for model in MODELS.values()},
-        story=topics.story(document),
-        appendix=topics.appendix(document),
+        story=assembly.story(document),
+        appendix=assembly.appendix(document),
         script=scripts.join(
-            SCRIPTS / "draw.js", *topics.scripts(), SCRIPTS / "contents.js", SCRIPTS / "link.js"
+            SCRIPTS / "draw.js", *assembly.scripts(), SCRIPTS / "contents.js", SCRIPTS / "link.js"
         ),
         long_names=figures.are_long(data["class_names"]),
         charts={name: Markup(svg) for name, svg in draw_charts(document, values).items()},
-        pictures=topics.merged("pictures", document, values),
+        pictures=assembly.merged("pictures", document, values),
         atlas=pictures.Atlas(
             values["raw_mnist"].data_set.shown(values["test_digits"].images),
-            topics.sprites(document),
+            assembly.sprites(document),
         ),
         code_of={
             name: "\n\n".join(map(inspect.getsource, functions))
-            for name, functions in topics.merged("code").items()
+            for name, functions in assembly.merged("code").items()
         },
         script_data=arrays.script_json(page_data),
         arrays=arrays.embed(document, values),
@@ -63,5 +63,5 @@ def _tex(formula: str, display: str = "inline") -> Markup:
 
 def draw_charts(document: Document, values: Values) -> dict[str, str]:
     """Every chart by name, as SVG to embed in the page."""
-    charts = topics.merged("charts", document, values)
+    charts = assembly.merged("charts", document, values)
     return {name: figures.svg(figure, name) for name, figure in charts.items()}

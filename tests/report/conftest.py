@@ -14,9 +14,10 @@ from playwright.sync_api import Browser, Page
 
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.methods.table import assets_of_models
+from mnist_pipeline.report import assembly
 from mnist_pipeline.report import page as rendering
-from mnist_pipeline.report import topics
-from mnist_pipeline.report.topics import Values, reads
+from mnist_pipeline.report.assembly import reads
+from mnist_pipeline.report.content import Values
 from mnist_pipeline.runtime.storage.storage import Storage
 
 VIEWS: dict[str, dict[str, Any]] = {
@@ -59,13 +60,13 @@ def values(finished_run: tuple[Any, Path]) -> Values:
         },
         "origins": dict.fromkeys(PARTS, UNKNOWN),
         "since_last_run": None,
-        **dict.fromkeys(topics.ON_REQUEST),
+        **dict.fromkeys(assembly.ON_REQUEST),
     }
 
 
 @pytest.fixture(scope="package")
 def composed(values: Values) -> dict[str, Any]:
-    return topics.merged("numbers", values)
+    return assembly.merged("numbers", values)
 
 
 @pytest.fixture(scope="package")

@@ -9,8 +9,8 @@ import numpy as np
 
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.methods.table import assets_of_models
-from mnist_pipeline.report import topics
-from mnist_pipeline.report.topics import Values
+from mnist_pipeline.report import assembly
+from mnist_pipeline.report.content import Values
 
 
 def test_errors_and_points_are_listed_with_their_places(
@@ -37,7 +37,7 @@ def test_errors_and_points_are_listed_with_their_places(
 def test_a_class_that_is_never_predicted_leaves_no_nan(values: Values) -> None:
     one_sided = scores.evaluate(np.arange(10), np.zeros(10, int), np.eye(10)[np.zeros(10, int)])
     json.dumps(
-        topics.merged(
+        assembly.merged(
             "numbers", {**values, **dict.fromkeys(assets_of_models("evaluation"), one_sided)}
         ),
         allow_nan=False,

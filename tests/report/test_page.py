@@ -22,8 +22,8 @@ from mnist_pipeline.evaluation import scores, versions
 from mnist_pipeline.methods import harris
 from mnist_pipeline.methods.networks.training import RECIPES
 from mnist_pipeline.methods.table import MODELS, by_model
-from mnist_pipeline.report import arrays, page, topics
-from mnist_pipeline.report.topics import Values
+from mnist_pipeline.report import arrays, assembly, page
+from mnist_pipeline.report.content import Values
 from mnist_pipeline.report.topics.errors import topic as misread
 
 HOSTILE = "<script>alert(1)</script>"
@@ -31,7 +31,7 @@ Read = Callable[[str], str]
 
 
 def render(values: Values, **changed: Any) -> str:
-    return page.render(topics.merged("numbers", values) | changed, values)
+    return page.render(assembly.merged("numbers", values) | changed, values)
 
 
 def test_the_page_refers_to_nothing_outside_itself(html: str) -> None:

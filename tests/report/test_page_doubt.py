@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from support import computing
 
-from mnist_pipeline.report import arrays, topics
+from mnist_pipeline.report import arrays, assembly
+from mnist_pipeline.report.content import Values
 from mnist_pipeline.report.page import render
-from mnist_pipeline.report.topics import Values
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +25,7 @@ def test_the_verdict_does_not_depend_on_the_neighbors_that_the_page_has(
         champion=np.frombuffer(b"mlp", np.uint8), calibration=np.array([0.1, 1.0])
     )
     few = {**values, "recognizer": recognizer}
-    (tmp_path / "index.html").write_text(render(topics.merged("numbers", few), few))
+    (tmp_path / "index.html").write_text(render(assembly.merged("numbers", few), few))
     page = browser.new_page()
     page.goto((tmp_path / "index.html").as_uri())
     images = values["test_digits"].images[:80]

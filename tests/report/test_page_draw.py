@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from mnist_pipeline.report import arrays
+from mnist_pipeline.report.content import Values
 from mnist_pipeline.report.page import render
-from mnist_pipeline.report.topics import Values
 
 SAME = """async () => {
   const { arrays, models } = await loaded;

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from support.browser import choose, expect_painted, painted
 
 from mnist_pipeline.methods.networks.method import cnn_logits, weights_of
-from mnist_pipeline.report.topics import Values
+from mnist_pipeline.report.content import Values
 
 pytestmark = pytest.mark.browser
 

@@ -21,9 +21,9 @@ from mnist_pipeline.handwriting import pictures
 from mnist_pipeline.methods import harris, pca, softmax
 from mnist_pipeline.methods.networks.method import weights_of
 from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.report import arrays, topics
+from mnist_pipeline.report import arrays, assembly
+from mnist_pipeline.report.content import Values
 from mnist_pipeline.report.page import render
-from mnist_pipeline.report.topics import Values
 
 # Largest difference of a probability, and smallest share of images with the same label.
 BOUNDS = {"softmax": (1e-5, 1.0), "cnn": (0.005, 0.998), "mlp": (0.1, 0.996)}
@@ -283,7 +283,7 @@ def in_color(values: Values) -> Values:
 @pytest.fixture(scope="module")
 def page_in_color(browser: Browser, in_color: Values, tmp_path_factory: Any) -> Page:
     path = tmp_path_factory.mktemp("color") / "index.html"
-    path.write_text(render(topics.merged("numbers", in_color), in_color), encoding="utf-8")
+    path.write_text(render(assembly.merged("numbers", in_color), in_color), encoding="utf-8")
     page = browser.new_page()
     page.on("pageerror", lambda error: pytest.fail(str(error)))
     page.goto(path.as_uri())

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from mnist_pipeline.methods.shuffling import shuffle
 from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.report.topics import Values
+from mnist_pipeline.report.content import Values
 
 pytestmark = pytest.mark.browser
 

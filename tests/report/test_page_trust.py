@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from support.browser import choose, expect_painted, painted
 
 from mnist_pipeline.data.corruptions import corrupt
-from mnist_pipeline.report.topics import Values
+from mnist_pipeline.report.content import Values
 
 pytestmark = pytest.mark.browser
 

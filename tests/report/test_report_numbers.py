@@ -11,7 +11,7 @@ from mnist_pipeline.evaluation.robustness import is_small as is_small_amount
 from mnist_pipeline.methods.knn import vote
 from mnist_pipeline.methods.networks.method import weights_of
 from mnist_pipeline.methods.table import MODELS, by_model
-from mnist_pipeline.report.topics import Values
+from mnist_pipeline.report.content import Values
 from mnist_pipeline.report.words import interval, power, probability
 from mnist_pipeline.runtime.storage.storage import Storage
 

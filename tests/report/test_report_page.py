@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from support.browser import choose, serious_findings
 
 from mnist_pipeline.methods.table import MODELS, by_model
-from mnist_pipeline.report.topics import Values
+from mnist_pipeline.report.content import Values
 
 EMPTY = re.compile("^Draw a digit")
 IS_AT_YOURS = """plane => plane.querySelector(".ring").getAttribute("transform")

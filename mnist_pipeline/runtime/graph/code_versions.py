@@ -74,8 +74,8 @@ def _read(file: Path) -> tuple[str, list[Path]]:
     content, imports = [ast.dump(tree).encode()], list(_imports(tree, file))
     if file.parent == REPORT:
         content += map(Path.read_bytes, sorted(_templates()))
-    if file.parent == REPORT / "topics":  # which finds the topics by their folders
-        imports += sorted(file.parent.glob("*/topic.py"))
+    if file == REPORT / "assembly.py":  # which finds the topics by their folders
+        imports += sorted(REPORT.glob("topics/*/topic.py"))
     return hashlib.sha256(b"\n".join(content)).hexdigest(), imports
 
 

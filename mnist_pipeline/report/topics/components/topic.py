@@ -6,8 +6,17 @@ from mnist_pipeline.data.color import grey
 from mnist_pipeline.methods import pca
 from mnist_pipeline.report import figures
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded
-from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
+from mnist_pipeline.report.content import (
+    Arrays,
+    Code,
+    Document,
+    Images,
+    Named,
+    Packed,
+    Part,
+    Values,
+    rounded,
+)
 
 READS = (
     *("raw_mnist", "train_digits", "digit_images", "data_mean", "covariance"),

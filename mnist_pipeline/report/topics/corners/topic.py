@@ -5,7 +5,7 @@ import numpy as np
 from mnist_pipeline.data.color import grey
 from mnist_pipeline.methods import harris
 from mnist_pipeline.report import figures
-from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
+from mnist_pipeline.report.content import Code, Document, Named, Part, Values
 
 READS = ("digit_images", "harris_corners")
 STORY = Part(60, "corners", "Corners", "corners/story.html.j2")

@@ -5,8 +5,7 @@ import numpy as np
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.held_out import held_out_size
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.arrays import Arrays, Images, Packed
-from mnist_pipeline.report.topics import Document, Named, Part, Values
+from mnist_pipeline.report.content import Arrays, Document, Images, Named, Packed, Part, Values
 
 READS = ("raw_mnist", "train_digits", "test_digits", "digit_images", "data_mean")
 APPENDIX = (Part(10, "data", "The data", "data/appendix.html.j2"),)

@@ -5,8 +5,16 @@ import pandas as pd
 
 from mnist_pipeline.evaluation.scores import misclassified
 from mnist_pipeline.methods.table import assets_of_models, by_model
-from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded
-from mnist_pipeline.report.topics import Document, Named, Part, Values
+from mnist_pipeline.report.content import (
+    Arrays,
+    Document,
+    Images,
+    Named,
+    Packed,
+    Part,
+    Values,
+    rounded,
+)
 
 READS = ("raw_mnist", "test_digits", *assets_of_models("predictions"))
 STORY = Part(70, "errors", "Errors", "errors/story.html.j2")

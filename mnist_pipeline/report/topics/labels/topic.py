@@ -1,7 +1,7 @@
 """Labels that may be wrong, if they were looked for."""
 
 from mnist_pipeline.report import figures
-from mnist_pipeline.report.topics import Document, Named, Part, Values
+from mnist_pipeline.report.content import Document, Named, Part, Values
 
 READS = ("raw_mnist", "train_digits", "test_digits")
 APPENDIX = (

@@ -6,8 +6,16 @@ from mnist_pipeline.methods import knn
 from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN, accuracy_by_k
 from mnist_pipeline.report import figures
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.arrays import Arrays, Images, Packed
-from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
+from mnist_pipeline.report.content import (
+    Arrays,
+    Code,
+    Document,
+    Images,
+    Named,
+    Packed,
+    Part,
+    Values,
+)
 
 READS = ("raw_mnist", "knn_model", "knn_predictions", "train_digits", "test_digits")
 STORY = Part(20, "neighbors", "Neighbours", "neighbors/story.html.j2")

@@ -6,8 +6,17 @@ from mnist_pipeline.data.held_out import held_out_size
 from mnist_pipeline.methods.networks.method import TEMPERATURE, cnn_maps, weights_of
 from mnist_pipeline.report import learning
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded_weights
-from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
+from mnist_pipeline.report.content import (
+    Arrays,
+    Code,
+    Document,
+    Images,
+    Named,
+    Packed,
+    Part,
+    Values,
+    rounded_weights,
+)
 
 NETWORKS = ("mlp", "cnn")
 READS = (

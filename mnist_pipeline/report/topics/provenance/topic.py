@@ -1,6 +1,6 @@
 """Where the numbers come from: the run, the files, the assets, the machine, and the last run."""
 
-from mnist_pipeline.report.topics import Document, Named, Part, Values
+from mnist_pipeline.report.content import Document, Named, Part, Values
 from mnist_pipeline.utils import machine
 
 READS = ("raw_mnist",)

@@ -8,7 +8,7 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.evaluation.scores import accuracy, compared_with_guessing
 from mnist_pipeline.methods.table import MODELS, STORED, model_seconds
 from mnist_pipeline.report import figures
-from mnist_pipeline.report.topics import Document, Named, Part, Values
+from mnist_pipeline.report.content import Document, Named, Part, Values
 from mnist_pipeline.report.words import recipe_in_words
 
 READS = (

@@ -5,8 +5,17 @@ import numpy as np
 from mnist_pipeline.methods import softmax
 from mnist_pipeline.report import learning
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded_weights
-from mnist_pipeline.report.topics import Code, Document, Named, Part, Values
+from mnist_pipeline.report.content import (
+    Arrays,
+    Code,
+    Document,
+    Images,
+    Named,
+    Packed,
+    Part,
+    Values,
+    rounded_weights,
+)
 
 READS = ("raw_mnist", "softmax_model", "train_digits")
 STORY = Part(30, "scores", "Scores", "scores/story.html.j2")

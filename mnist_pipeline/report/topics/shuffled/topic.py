@@ -7,8 +7,16 @@ from mnist_pipeline.methods.networks.method import TEMPERATURE, weights_of
 from mnist_pipeline.methods.shuffling import MAX_IMAGES, shuffle
 from mnist_pipeline.report import figures
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded_weights
-from mnist_pipeline.report.topics import Document, Named, Part, Values
+from mnist_pipeline.report.content import (
+    Arrays,
+    Document,
+    Images,
+    Named,
+    Packed,
+    Part,
+    Values,
+    rounded_weights,
+)
 
 READS = ("raw_mnist", "shuffled_cnn", "digit_images", "train_digits", "test_digits")
 STORY = Part(45, "shuffled", "Shuffled", "shuffled/story.html.j2")

@@ -9,8 +9,16 @@ from mnist_pipeline.evaluation.robustness import CORRUPTED, Curves
 from mnist_pipeline.methods.table import MODELS, assets_of_models, by_model
 from mnist_pipeline.report import figures
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.arrays import Arrays, Images, Packed, rounded_weights
-from mnist_pipeline.report.topics import Document, Named, Part, Values
+from mnist_pipeline.report.content import (
+    Arrays,
+    Document,
+    Images,
+    Named,
+    Packed,
+    Part,
+    Values,
+    rounded_weights,
+)
 from mnist_pipeline.report.words import estimate
 from mnist_pipeline.utils.printable import count
 

@@ -1,0 +1,94 @@
+"""The report, assembled from its topics: a folder per topic, which nothing else knows by name.
+
+A folder in `topics` has the module `topic.py`, templates and scripts. The module offers what its
+topic has of:
+
+- `READS`, the names of the assets that it reads;
+- `STORY`, its part of the story, and `APPENDIX`, its parts of the appendix;
+- `numbers(values)`, its entries of `report.json`;
+- `charts(document, values)`, `pictures(document, values)` and `context(document, values)`: what its
+  templates show, by name. They also see the document, the content of `report.json`;
+- `code()`, the functions whose source its templates show, by name;
+- `sprites(document)`, the indices of the test images that its templates show;
+- `arrays(values, images)` and `facts(values)`, what its script computes with.
+
+`values` has the values of the assets by their names, and what the run knows: `run` (id, started in
+ISO 8601, source, canonical), `origins`, the provenance of each asset, `since_last_run`, see
+`versions.compare`, or None if there was no run before the last, and `labels_to_check`, None unless
+they were computed for these images.
+"""
+
+import functools
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.report.content import Document, Named, Part
+
+MODELS_PLACE = 65  # in the appendix, of the parts of models that no topic describes
+ON_REQUEST = ("labels_to_check",)  # assets that may not be stored
+TOPICS = Path(__file__).with_name("topics")
+
+
+@functools.cache
+def all_topics() -> tuple[ModuleType, ...]:
+    """The module of each folder."""
+    names = sorted(file.parent.name for file in TOPICS.glob("*/topic.py"))
+    return tuple(importlib.import_module(f"{__package__}.topics.{name}.topic") for name in names)
+
+
+def reads() -> list[str]:
+    """The assets that the report reads."""
+    return sorted({name for topic in all_topics() for name in getattr(topic, "READS", ())})
+
+
+def story(document: Document) -> list[Part]:
+    """The parts of the story, in their order."""
+    return _shown(_story(), document)
+
+
+def _story() -> list[Part]:
+    return sorted(topic.STORY for topic in all_topics() if hasattr(topic, "STORY"))
+
+
+def appendix(document: Document) -> list[Part]:
+    """The parts of the appendix, in their order; a model that no topic describes has its own."""
+    parts = [part for topic in all_topics() for part in getattr(topic, "APPENDIX", ())]
+    described = {model for part in parts for model in part.models}
+    for name, model in MODELS.items():
+        if name not in described:
+            parts.append(Part(MODELS_PLACE, name, model.title, f"{name}/appendix.html.j2"))
+    return _shown(sorted(parts), document)
+
+
+def _shown(parts: list[Part], document: Document) -> list[Part]:
+    return [part for part in parts if not part.needs or document[part.needs]]
+
+
+def scripts() -> list[Path]:
+    """The scripts, of each topic `script.js` first, in the order of the story."""
+    folders = [(TOPICS / part.template).parent for part in _story()]
+    return [
+        path
+        for folder in folders
+        for path in sorted(folder.glob("*.js"), key=lambda path: (path.stem != "script", path))
+    ]
+
+
+def sprites(document: Document) -> list[int]:
+    """The test images that the templates show."""
+    return [index for offered in _offered("sprites", document) for index in offered]
+
+
+def merged(name: str, *arguments: Any) -> Named:
+    """What the functions of this name return, of all topics that have such a function."""
+    return {key: value for offered in _offered(name, *arguments) for key, value in offered.items()}
+
+
+def _offered(name: str, *arguments: Any) -> Iterator[Any]:
+    for topic in all_topics():
+        if offer := getattr(topic, name, None):
+            yield offer(*arguments)
