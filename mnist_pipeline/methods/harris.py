@@ -126,7 +126,7 @@ def corners(response: np.ndarray, relative_threshold: float = RELATIVE_THRESHOLD
     >>> np.argwhere(corners(corner_response(square)))
     array([[4, 4]])
     """
-    padded = np.pad(checked("response", response), 1, constant_values=-np.inf)
+    padded = np.pad(response, 1, constant_values=-np.inf)
     neighborhoods = np.lib.stride_tricks.sliding_window_view(padded, (WINDOW, WINDOW))
     is_maximum = response >= neighborhoods.max(axis=(-2, -1))
     return is_maximum & (response > relative_threshold * response.max())

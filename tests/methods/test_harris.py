@@ -102,13 +102,9 @@ def test_numbers_without_a_response_are_refused(number: float) -> None:
     image = np.diag([number, 1, 1])
     with pytest.raises(ValueError, match="image"):
         harris.corner_response(image)
-    with pytest.raises(ValueError, match="image"):
-        harris.find_corners(image[None])
     if not np.isfinite(number):
         with pytest.raises(ValueError, match="image"):
             harris.structure_tensor(image)
-        with pytest.raises(ValueError, match="response"):
-            harris.corners(image)
 
 
 def test_a_place_has_the_principal_components_of_the_gradients_around_it(
