@@ -48,7 +48,7 @@ def affine(
     down, right = _for_each(shift, count, 2).T
     # A pixel is read from the inverse of the map: with p = (row, column) from the centre, p = R S D
     # q + t and D = diag(heights, widths), S = [1 0; −slant 1], R = [cos −sin; sin cos] acting on
-    # (row, column). (a, b, c, d, e, f) is the place in the form of `sample`.
+    # (row, column). (a, b, c, d, e, f) is the map in the form of `sample_reference`.
     with np.errstate(all="ignore"):  # what is not finite is refused below
         cos = np.cos(angle)
         sin = np.sin(angle)
@@ -74,6 +74,35 @@ def affine(
 
     in_blocks(deform, count, IMAGES_PER_BLOCK)
     return output
+
+
+def sample_reference(images: Images, maps: NDArray[np.float64]) -> Images:
+    """Compute each pixel by bilinear interpolation at the position that its image's map assigns.
+
+    The map of an image is (a, b, c, d, e, f): the pixel (row, column) is read at (a·row + b·column
+    + c, d·row + e·column + f). Outside the image there is paper. It computes the same bytes as the
+    compiled `deformations_kernel.sample`.
+    """
+    count, height, width = images.shape
+    image = np.arange(count)[:, np.newaxis, np.newaxis]
+    row, column = np.indices((height, width))
+    a, b, c, d, e, f = maps.T[:, :, np.newaxis, np.newaxis]
+    padded = np.pad(images, ((0, 0), (1, 2), (1, 2))).astype(np.float32)
+    # Positions in the padded image; those outside it are at its border, where there is paper.
+    y = np.clip(a * row + c + 1 + b * column, 0, height + 1).astype(np.float32)
+    x = np.clip(d * row + f + 1 + e * column, 0, width + 1).astype(np.float32)
+    top = y.astype(np.int32)
+    left = x.astype(np.int32)
+    below = y - top.astype(np.float32)
+    right = x - left.astype(np.float32)
+
+    def between_columns(row: NDArray[np.int32]) -> NDArray[np.float32]:
+        pixel = padded[image, row, left]
+        return pixel + right * (padded[image, row, left + 1] - pixel)
+
+    upper = between_columns(top)
+    lower = between_columns(top + 1)
+    return (upper + below * (lower - upper) + np.float32(0.5)).astype(np.uint8)
 
 
 def thicken(images: Images, amount: ArrayLike) -> Images:

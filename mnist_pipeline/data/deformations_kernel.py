@@ -1,8 +1,9 @@
-"""The compiled inner loop of the deformations of images.
+"""Read the plain twin of this module, `deformations.sample_reference`: it computes the same.
 
-Imported only when images are deformed, so that importing :mod:`mnist_pipeline.data.deformations`
-does not import Numba. The loop runs on one thread, without the interpreter lock, one image at
-a time: results do not depend on the number of threads that share the images.
+Here is the compiled inner loop of the deformations of images. It is imported only when images are
+deformed, so that importing :mod:`mnist_pipeline.data.deformations` does not import Numba. The loop
+runs on one thread, without the interpreter lock, one image at a time: results do not depend on the
+number of threads that share the images.
 """
 
 from typing import Any
@@ -14,11 +15,9 @@ from mnist_pipeline.utils.compiled import compiled
 
 @compiled(cache=True, nogil=True)
 def sample(images: Any, maps: Any, padded: Any, output: Any) -> None:
-    """Compute each output pixel by bilinear interpolation at the position that its map assigns.
+    """Compute `output` as `deformations.sample_reference` does; the numbers of `maps` are finite.
 
-    The map of an image is (a, b, c, d, e, f): the pixel (row, column) is read at (a·row + b·column
-    + c, d·row + e·column + f). Outside the image there is background. `padded` is overwritten; it
-    is zero, float32, one pixel larger than an image on each side.
+    `padded` is overwritten; it is zero, float32, one pixel larger than an image on each side.
     """
     rows, columns = images.shape[1:]
     # A position that is clamped to the pixels around the image reads only background.

@@ -1,4 +1,6 @@
-"""Shared by all compiled code: Numba's decorators with types, and explicit vectors.
+"""Tools of kernels: read a kernel's plain twin, which its first sentence names, to see what it does.
+
+They are Numba's decorators with types, and explicit vectors.
 
 Numba relies on LLVM to vectorize loops. LLVM does not vectorize short loops, and it uses only 256
 bits on processors whose 512-bit vectors it considers slow. The intrinsics here use explicit

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from support.arrays import FEW, LAYOUTS
 
-from mnist_pipeline.data.deformations import add_noise, affine, contrast, low_resolution, thicken
+from mnist_pipeline.data.deformations import (
+    add_noise,
+    affine,
+    contrast,
+    low_resolution,
+    sample_reference,
+    thicken,
+)
+from mnist_pipeline.data.deformations_kernel import sample
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +74,14 @@ def test_any_affine_map_is_that_of_scipy(turn, tall, wide, shear, down) -> None:
         pixels, inverse, offset, order=1, mode="grid-constant"
     )
     np.testing.assert_allclose(affine(image, **parameters)[0], expected, atol=0.6)
+
+
+def test_the_compiled_code_gives_the_bytes_of_its_plain_twin(noise: np.ndarray) -> None:
+    maps = np.random.default_rng(3).normal([1, 0, 0, 0, 1, 0], 0.3, (len(noise), 6))
+    maps[:, [2, 5]] *= 20
+    output = np.empty_like(noise)
+    sample(noise, maps, np.zeros(30 * 30, np.float32), output)
+    np.testing.assert_array_equal(output, sample_reference(noise, maps))
 
 
 PARAMETERS = st.sampled_from(["rotation", "scale", "shear", "shift"])

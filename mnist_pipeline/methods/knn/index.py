@@ -1,4 +1,7 @@
-"""The principal component index: a cheap, tight and rigorous lower bound of the distance."""
+"""Read the plain twin of this module, `classifier.search_all`: it finds the same neighbours.
+
+Here is the principal component index: a cheap, tight and rigorous lower bound of the distance.
+"""
 
 import math
 from collections.abc import Mapping

@@ -1,9 +1,9 @@
-"""The compiled inner loops of exact nearest-neighbour search.
+"""Read the plain twin of this module, `classifier.search_all`: it finds the same neighbours.
 
-Imported only when an index is built or searched, so that importing `mnist_pipeline.methods.knn`
-does not load Numba. Every function here runs on one thread, without the interpreter lock. `index`
-divides the queries into blocks for a pool of threads, and results do not depend on their number.
-The plain reference of the search is `classifier.search_all`.
+Here are the compiled inner loops of the search. They are imported only when an index is built or
+searched, so that importing `mnist_pipeline.methods.knn` does not load Numba. Every function runs on
+one thread, without the interpreter lock. `index` divides the queries into blocks for a pool of
+threads, and results do not depend on their number.
 
 Two loops take most of the time and use explicit vectors: the bounds of a tile's 32 points for one
 query after another, with the tile in registers, and the projection of rows. The exact comparison

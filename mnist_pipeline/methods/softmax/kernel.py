@@ -1,7 +1,7 @@
-"""The compiled loop behind `method.sgd`.
+"""Read the plain twin of this module, `method.sgd_reference`: it makes the same updates.
 
-A module of its own, so that only a call of `sgd` imports Numba. Its plain reference is
-`method.sgd_reference`. The weights are pixel-major, in blocks of `LANES` classes: the weights of
+Here is the compiled loop behind `method.sgd`, in a module of its own so that only a call of `sgd`
+imports Numba. The weights are pixel-major, in blocks of `LANES` classes: the weights of
 one pixel are three registers of four float64, so a nonzero pixel costs three multiply-adds to score
 and three to update. LLVM does not form such short vectors (it unrolls a loop over ten classes into
 scalars), so two intrinsics use explicit vectors. Everything else is plain loops.

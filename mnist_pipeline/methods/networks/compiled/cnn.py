@@ -1,7 +1,7 @@
-"""The convolutional network with compiled convolutions, for training and prediction on a CPU.
+"""Read the plain twin of this module, `modules.CNN`: it computes the same function.
 
-`CompiledCNN` computes the function of `modules.CNN`, which is its plain reference, with the same
-parameters. The first convolution, with pooling and rectifying, is one pass over the image
+`CompiledCNN` has the same parameters, and compiled convolutions for training and prediction on a
+CPU. The first convolution, with pooling and rectifying, is one pass over the image
 (`convolution`). The second is Winograd's (`winograd`).
 
 The threads share the images: each takes a group of them through the whole network, forward and

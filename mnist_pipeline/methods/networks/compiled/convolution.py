@@ -1,7 +1,7 @@
-"""The compiled first layer of the convolutional network: convolution, pooling and ReLU in one pass,
-and the gradients.
+"""Read the plain twin of this module, `modules.CNN`: it computes the same function.
 
-Its plain reference is `modules.CNN`. Each function runs on one thread, without the interpreter
+Here is the compiled first layer of that network: convolution, pooling and ReLU in one pass, and the
+gradients. Each function runs on one thread, without the interpreter
 lock, one image at a time, so the result of an image does not depend on the number of threads that
 share the images.
 """

@@ -1,8 +1,10 @@
-"""The compiled second layer of the convolutional network: Winograd's convolution, pooling, ReLU.
+"""Read the plain twin of this module, `modules.CNN`: it computes the same function.
+
+Here is the compiled second layer of that network: Winograd's convolution, pooling and ReLU.
 
 The convolution works on tiles. It computes 4×4 results from 8×8 values of each channel by 64 matrix
 products, one per value of a tile. A direct convolution needs 25 products at 16 positions, which are
-6.25 times as many multiplications. The plain reference is `modules.CNN`.
+6.25 times as many multiplications.
 
 Each function runs on one thread, without the interpreter lock, on blocks of images whose factors
 fit the cache. The result of an image does not depend on the number of threads that share the
