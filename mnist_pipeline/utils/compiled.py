@@ -1,4 +1,4 @@
-"""Tools of kernels: read a kernel's plain twin, which its first sentence names, to see what it does.
+"""Tools of kernels: read a kernel's plain twin, which its first sentence names, to see its purpose.
 
 They are Numba's decorators with types, and explicit vectors.
 
