@@ -6,12 +6,7 @@ from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import project
 from mnist_pipeline.runtime.graph.automation import rerun, sensor
 from mnist_pipeline.runtime.graph.records import DATA_DIRECTORY
-from mnist_pipeline.runtime.inbox import InboxResource
 
-from .inbox import PICTURES
-
-INBOX_SECONDS = 30
-MAX_RUNS = 20  # per tick of the inbox sensor, which has a minute
 whole_graph = dg.AssetSelection.all() - dg.AssetSelection.groups(*project.ON_REQUEST)
 
 everything = dg.define_asset_job(
@@ -35,11 +30,6 @@ sweep = dg.define_asset_job(
     description="Train the models of a sweep. Each trial is a partition: launch a backfill of all "
     "of them.",
 )
-inbox_job = dg.define_asset_job(
-    "inbox_picture",
-    dg.AssetSelection.assets("inbox_predictions"),
-    description="Recognize what a picture from the inbox shows.",
-)
 
 
 @dg.schedule(
@@ -55,31 +45,6 @@ def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | 
 
 
 automation = sensor("automation", whole_graph | dg.AssetSelection.assets(DATA_DIRECTORY))
-
-
-@dg.sensor(
-    name="inbox",
-    job=inbox_job,
-    minimum_interval_seconds=INBOX_SECONDS,
-    description="Look for new pictures in the inbox, and recognize what they show, in a run per "
-    "picture.",
-)
-def inbox_sensor(
-    context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[InboxResource]
-) -> dg.SensorResult | dg.SkipReason:
-    """Request a run for each file that has no partition yet, the oldest files first."""
-    try:
-        pictures = inbox.pictures()
-    except OSError as error:
-        return dg.SkipReason(f"the inbox can't be read: {error}")
-    known = set(context.instance.get_dynamic_partitions(str(PICTURES.name)))
-    new = [key for key in pictures if key not in known][:MAX_RUNS]
-    if not new:
-        return dg.SkipReason("nothing new in the inbox")
-    return dg.SensorResult(
-        run_requests=[dg.RunRequest(run_key=key, partition_key=key) for key in new],
-        dynamic_partitions_requests=[PICTURES.build_add_request(new)],
-    )
 
 
 @dg.run_failure_sensor(

@@ -10,7 +10,6 @@ from mnist_pipeline.runtime.graph import loading
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE
-from mnist_pipeline.runtime.inbox import InboxResource
 
 # The modules whose assets an instance of the component has too, for other images.
 MODULES = (
@@ -33,7 +32,6 @@ defs = dg.Definitions.merge(
                 }
             ),
             "data_set": DataSetResource(),
-            "inbox": InboxResource(),
             "seed": Seed(),
             "stored_results": StoredResults(),
         },

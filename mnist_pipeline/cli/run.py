@@ -137,11 +137,6 @@ def _runs(
             due |= selected & below.resolve(graph) if names else set()
         else:
             names = node.partitions_def.get_partition_keys(dynamic_partitions_store=instance)
-            if not names:
-                raise CommandError(
-                    f"{key.to_user_string()} has no partitions: put pictures into "
-                    f"{settings.load().inbox}, and switch on the sensor inbox in the UI"
-                )
         for name in names:
             yield {key}, name
     if waiting:

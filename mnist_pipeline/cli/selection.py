@@ -25,8 +25,7 @@ def whole_graph(definitions: dg.Definitions) -> AbstractSet[dg.AssetKey]:
 def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg.AssetKey]:
     """The assets that a selection in Dagster's syntax matches.
 
-    `*` matches what the job `everything` does. Assets with a partition per picture are left out of
-    a selection that matches other assets too. Raises CommandError if nothing matches.
+    `*` matches what the job `everything` does. Raises CommandError if nothing matches.
     """
     graph = definitions.resolve_asset_graph()
     if selection == "*":
@@ -44,9 +43,4 @@ def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg
             known |= {key.to_user_string(), f"group:{graph.get(key).group_name}"}
         problem = unknown(selection, "a selection that matches an asset", known)
         raise CommandError(f"--select: {problem} {EXAMPLES}")
-    dynamic = {
-        key
-        for key in selected
-        if isinstance(graph.get(key).partitions_def, dg.DynamicPartitionsDefinition)
-    }
-    return selected - dynamic or selected
+    return selected

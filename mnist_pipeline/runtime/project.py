@@ -12,8 +12,8 @@ from mnist_pipeline.utils.reported import ReportedError
 PROJECT = places.PROJECT
 CODE_LOCATION = "mnist-pipeline"
 EVERYTHING = "everything"  # the job that materializes the whole graph
-# The groups that it leaves out: only a user, or a picture, asks for them.
-ON_REQUEST = ("experiments", "inbox", "labels")
+# The groups that it leaves out, because only a user asks for them.
+ON_REQUEST = ("experiments", "labels")
 # Paths in the UI: the drawing page, the report, and the figures of assets.
 DRAW, REPORT, FIGURES = "/draw", "/report", "/figures"
 # A part of an installed package; in a checkout, a package of its own.

@@ -58,18 +58,17 @@ def storage_address(value: str, base: Path = Path()) -> str:
     return value.rstrip("/")
 
 
-def _beside_values(fields: dict[str, Any], name: str) -> Path:
-    """A local directory in the storage; for a bucket, below the home of this package."""
-    storage: str = fields["storage"]
+def _instance_directory(storage: str) -> Path:
+    """The directory `dagster` in the storage; for a bucket, below the home of this package."""
     if "://" not in storage:
-        return Path(storage, name)
+        return Path(storage, "dagster")
     readable, unique = re.sub(r"\W+", "-", storage), hashlib.sha256(storage.encode()).hexdigest()
     directory = places.writable_home() / "storage" / f"{readable[:60]}-{unique[:8]}"
     # The former name has a %, so Dagster can't open its records there: SQLAlchemy 2.1 decodes it.
     former = directory.with_name(quote(storage, safe="")[:255])
     if former.exists() and not directory.exists():
         former.rename(directory)
-    return directory / name
+    return directory / "dagster"
 
 
 LocalPath = Annotated[Path, BeforeValidator(local_path)]
@@ -88,10 +87,6 @@ class Settings(BaseSettings):
         default_factory=lambda: str(places.writable_home() / "storage"),
         description="Directory of the results, or an address such as s3://BUCKET/PREFIX.",
     )
-    inbox: LocalPath = Field(
-        default_factory=lambda fields: _beside_values(fields, "inbox"),
-        description="Directory of pictures that the sensor `inbox` has recognized.",
-    )
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(
         default_factory=machine.num_cores,
         description="Number of threads that each process computes with.",
@@ -104,7 +99,7 @@ class Settings(BaseSettings):
         default="", description="Owners of all assets: mail addresses and team:NAME, with commas."
     )
     dagster_home: LocalPath = Field(
-        default_factory=lambda fields: _beside_values(fields, "dagster"),
+        default_factory=lambda fields: _instance_directory(fields["storage"]),
         validation_alias="DAGSTER_HOME",
         description="Directory of the Dagster instance; `dagster` in the storage by default.",
     )

@@ -1,7 +1,4 @@
-"""What starts runs by itself, by Dagster's own evaluation helpers;
-
-`test_inbox.py` has the sensor of the inbox.
-"""
+"""What starts runs by itself, by Dagster's own evaluation helpers."""
 
 from pathlib import Path
 from typing import Any

@@ -118,7 +118,6 @@ INPUTS = {
             ),
         },
     },
-    "inbox": {"inbox_predictions": {"recognizer"}},
     "labels": {"labels_to_check": {"raw_mnist", "train_digits", "test_digits"}},
     "experiments": {
         "experiment_trials": {"train_digits", "test_digits"},
@@ -175,7 +174,6 @@ def test_each_job_selects_what_it_is_for() -> None:
         jobs.pop(EVERYTHING) == {asset for group in INPUTS.values() for asset in group} - on_request
     )
     assert jobs.pop("sweep") == {"experiment_trials"}
-    assert jobs.pop("inbox_picture") == {"inbox_predictions"}
     own = {
         model: {f"{model}_model", f"{model}_predictions", f"{model}_evaluation"} for model in MODELS
     }

@@ -83,7 +83,6 @@ def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
         "knn_evaluation",
     }
     below = dg.AssetSelection.assets("covariance", "harris_corners", "knn_evaluation").downstream()
-    below -= dg.AssetSelection.groups("inbox")
     _, _, recommended = error.partition("to mend them, run mnist-pipeline ")
     command, _, delete = recommended.partition(", and delete ")
     assert delete == str(record)
@@ -139,13 +138,6 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
         assert "--config" in line
     example = line.partition("write for example '")[2].rstrip("'")
     assert dg.validate_run_config(defs.resolve_job_def("everything"), yaml.safe_load(example))
-
-
-def test_a_selection_of_nothing_is_refused(storage: Path) -> None:
-    *_, line = invoke("run", "--select", "inbox_predictions", code=1).strip().splitlines()
-    assert str(storage / "inbox") in line
-    assert "sensor inbox" in line
-    assert Storage(str(storage)).keys() == []
 
 
 def test_a_blocking_check_that_fails_says_what_was_measured_expected_and_what_to_do(

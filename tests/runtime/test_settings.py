@@ -28,7 +28,6 @@ def test_without_settings_everything_lies_in_the_storage_and_the_data_are_mnist(
     found = settings.load()
     assert found.data == PROJECT / "data"
     assert found.dagster_home == Path(found.storage, "dagster")
-    assert found.inbox == Path(found.storage, "inbox")
     assert found.threads == num_cores()
 
 
@@ -62,11 +61,11 @@ def test_what_lies_under_the_former_name_for_a_bucket_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(places, "writable_home", lambda: tmp_path)
-    inbox = tmp_path / "storage" / "memory%3A%2F%2Fbucket%2Fone" / "inbox"
-    inbox.mkdir(parents=True)
-    (inbox / "seven.jpg").touch()
+    former = tmp_path / "storage" / "memory%3A%2F%2Fbucket%2Fone" / "dagster"
+    former.mkdir(parents=True)
+    (former / "dagster.yaml").touch()
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", "memory://bucket/one")
-    assert (settings.load().inbox / "seven.jpg").exists()
+    assert (settings.load().dagster_home / "dagster.yaml").exists()
 
 
 def test_an_address_of_a_local_directory_is_that_directory(monkeypatch: pytest.MonkeyPatch) -> None:

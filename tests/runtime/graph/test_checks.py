@@ -18,7 +18,7 @@ from mnist_pipeline.runtime.graph import checks
 from mnist_pipeline.runtime.graph.results import result
 
 GRAPH = defs.resolve_asset_graph()
-ON_REQUEST = ("experiment", "inbox")
+ON_REQUEST = "experiment"
 
 
 @pytest.mark.parametrize(
