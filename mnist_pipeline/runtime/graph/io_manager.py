@@ -23,13 +23,19 @@ PLAIN = (
 
 
 class StorageIOManager(dg.ConfigurableIOManager):
-    """Stores one value per asset, or per partition of an asset, with its figures."""
+    """Stores one value per asset, or per partition of an asset."""
 
     keep: dict[str, int | None] = Field(
         default={},
         description="Number of latest versions to keep, by asset, null for all; by default 1. "
         "Versions of the last day are always kept.",
     )
+
+    @classmethod
+    def stores(cls, context: dg.AssetExecutionContext) -> bool:
+        """Whether an IO manager of this class stores what the asset returns."""
+        output = context.op_execution_context.op_def.output_dict["result"]
+        return isinstance(getattr(context.resources, output.io_manager_key), cls)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store the value of an asset, record its version and its place, and delete old versions
@@ -38,7 +44,6 @@ class StorageIOManager(dg.ConfigurableIOManager):
         An asset without a value stores nothing.
         """
         step = current_step()
-        handed, step.handed = step.handed, None
         if obj is None:
             return
         spec = context.asset_spec
@@ -57,10 +62,7 @@ class StorageIOManager(dg.ConfigurableIOManager):
             context.asset_key.path[-1], context.partition_key if context.has_partition_key else None
         )
         storage = storage_at(context.definition_metadata.get(PLACE, {}))
-        if handed and handed.value is obj:
-            version = storage.write(key, handed.described, record, handed.figures)
-        else:
-            version = storage.write(key, obj, record)
+        version = storage.write(key, obj, record)
         storage.prune(key, self.keep)
         path = storage.main_file(key, version)
         context.add_output_metadata(

@@ -22,11 +22,12 @@ from PIL.Image import Image
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph import memory
 from mnist_pipeline.runtime.graph.checks import Measured, check_results, rounded
+from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.graph.records import FAILED_CHECK
-from mnist_pipeline.runtime.graph.resources import Seed, data_at, place_of_step
-from mnist_pipeline.runtime.graph.steps import Handed, Step, current_step, step_context
+from mnist_pipeline.runtime.graph.resources import Seed, data_at, place_of_step, storage_at
+from mnist_pipeline.runtime.graph.steps import Step, current_step, step_context
 from mnist_pipeline.runtime.project import FIGURES
-from mnist_pipeline.runtime.storage.storage import describe, stored_key
+from mnist_pipeline.runtime.storage.storage import stored_key, version_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,12 +72,13 @@ def result(
 ) -> dg.MaterializeResult[Any]:
     """What an asset returns: its value, which any IO manager can store, with metadata and checks.
 
-    In a run, the data version is the version that the value gets in the storage, and
-    `StorageIOManager` stores the figures with it. `headline` is the most important number, in a few
-    words, which the command line prints. The metadata has the seconds of the last `stopwatch`, 20
-    rows of each table, and a small preview of each figure (a Figure, or an Image).
+    In a run, the data version is the version that the value gets in the storage. If
+    `StorageIOManager` stores the value, its figures are stored here. `headline` is the most
+    important number, in a few words, which the command line prints. The metadata has the seconds
+    of the last `stopwatch`, 20 rows of each table, and a small preview of each figure (a Figure,
+    or an Image).
     """
-    context, step, described = step_context(), current_step(), None
+    context, step, version = step_context(), current_step(), None
     metadata: dict[str, Any] = {HEADLINE: headline}
     pictures: dict[str, bytes] = {}
     for name, figure in figures.items():
@@ -94,8 +96,9 @@ def result(
     if seed is not None:
         metadata["seed"] = seed.number
     if context:
-        described = describe(value)
-        step.handed = Handed(value, described, pictures)
+        version = version_of(value)
+        if StorageIOManager.stores(context):
+            storage_at(place_of_step()).write_figures(_key(context), version, pictures)
         blocking = {spec.name for spec in context.assets_def.check_specs if spec.blocking}
         failed = [name for name in checks if name in blocking and not checks[name].passed]
         if failed:
@@ -103,7 +106,7 @@ def result(
     return dg.MaterializeResult(
         value=value,
         metadata=metadata,
-        data_version=dg.DataVersion(described.version) if described else None,
+        data_version=dg.DataVersion(version) if version else None,
         check_results=list(check_results(checks)),
     )
 
@@ -129,10 +132,14 @@ def _drawn(
     shown = f"![{name}](data:image/png;base64,{preview})"
     # The server of this project has the figures of the plain graph, whose keys have no prefix.
     if context and len(context.asset_key.path) == 1:
-        partition = context.partition_key if context.has_partition_key else None
-        key = stored_key(context.asset_key.path[0], partition)
-        shown = f"[{shown}]({FIGURES}/{key}/{name}.png)"
+        shown = f"[{shown}]({FIGURES}/{_key(context)}/{name}.png)"
     return figures.encoded(image), dg.MetadataValue.md(shown)
+
+
+def _key(context: dg.AssetExecutionContext) -> str:
+    """The key under which the asset or partition that runs is stored."""
+    partition = context.partition_key if context.has_partition_key else None
+    return stored_key(context.asset_key.path[-1], partition)
 
 
 def _table(table: pd.DataFrame) -> dg.TableMetadataValue:

@@ -1,11 +1,9 @@
-"""The step that runs, and what its asset hands to the IO manager besides the value."""
+"""The step that runs."""
 
 import gc
-from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 
@@ -16,16 +14,6 @@ from mnist_pipeline.runtime.graph.records import (
     latest,
     observe,
 )
-from mnist_pipeline.runtime.storage.storage import Described
-
-
-@dataclass
-class Handed:
-    """A value, described for the storage, with its figures as PNG by name."""
-
-    value: Any
-    described: Described
-    figures: Mapping[str, bytes]
 
 
 @dataclass
@@ -37,7 +25,6 @@ class Step:
     # them, so the record of the run names the versions that the step read.
     inputs: dict[dg.AssetKey, str | None] = field(default_factory=dict)
     seconds: float = 0.0  # of the method
-    handed: Handed | None = None  # until the value is stored
 
 
 _current: ContextVar[Step | None] = ContextVar("step", default=None)

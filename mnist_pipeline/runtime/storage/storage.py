@@ -30,7 +30,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
 from mnist_pipeline.runtime import settings
@@ -61,14 +61,6 @@ class StorageError(ReportedError, RuntimeError):
     """
 
 
-class Described(NamedTuple):
-    """The version of a value, its manifest, and the content of its files."""
-
-    version: str
-    manifest: bytes
-    files: dict[str, Blocks]
-
-
 class Storage:
     """Values by key. Local directories and object stores differ only in how one file is written."""
 
@@ -77,34 +69,37 @@ class Storage:
         self.path = _path(root)
         self.skipped: set[Path] = set()  # damaged records
 
-    def write(
-        self,
-        key: str,
-        value: object,
-        origin: Mapping[str, Any] = {},
-        figures: Mapping[str, bytes] = {},
-    ) -> str:
-        """Store a value with its figures (PNG by name), and make it the current one; return its
-        version.
+    def write(self, key: str, value: object, origin: Mapping[str, Any] = {}) -> str:
+        """Store a value, and make it the current one; return its version.
 
-        `origin` is the record of the run that computed the value, which may be described already.
+        `origin` is the record of the run that computed the value. The record also lists the
+        figures that `write_figures` has stored for this version.
         """
-        version, manifest, files = value if isinstance(value, Described) else describe(value)
+        version, manifest, files = _describe(value)
         place = self._place(key) / version
-        listed = {name: _entry([picture]) for name, picture in figures.items()}
-        record = {"run": "none", "time": time.time(), **origin, "figures": listed}
-        protected = {CHECKSUM: _sha256(to_json(record)), **record}
         with self._reported(key):
+            figures = filter(Path.is_file, (place / FIGURES).glob("*.png"))
+            listed = {path.stem: _entry([_content(path)]) for path in sorted(figures)}
+            record = {"run": "none", "time": time.time(), **origin, "figures": listed}
+            protected = {CHECKSUM: _sha256(to_json(record)), **record}
             # First, because no other run deletes a version with a record of the last day.
             self._write(place / RUNS / f"{record['run']}.json", to_json(protected))
             for name, blocks in files.items():
                 self._write(place / name, *blocks)
-            for name, picture in figures.items():
-                self._write(place / FIGURES / f"{_checked(name)}.png", picture)
             self._write(place / MANIFEST, manifest)
         _verified.add((self.root, key, version))
         self.set_current(key, version)
         return version
+
+    def write_figures(self, key: str, version: str, figures: Mapping[str, bytes]) -> None:
+        """Store figures (PNG by name) for a version that `write` stores next.
+
+        If the writer dies in between, they are deleted after a day, like an old version.
+        """
+        with self._reported(key):
+            for name, picture in figures.items():
+                path = self._place(key) / version / FIGURES / f"{_checked(name)}.png"
+                self._write(path, picture)
 
     def read(self, key: str, version: str | None = None) -> Any:
         """The value of a key, by default the current one, of the type that was stored.
@@ -337,17 +332,9 @@ class Storage:
             ) from error
 
 
-def describe(value: object) -> Described:
-    """The version, manifest and files of a value; raises TypeError if it has no format."""
-    entries, files = formats.type_entries(value), formats.encode(value)
-    listed = {name: _entry(blocks) for name, blocks in files.items()}
-    manifest = to_json({**entries, "files": listed})
-    return Described(_sha256(manifest), manifest, files)
-
-
 def version_of(value: object) -> str:
-    """The version that a value gets when it is stored."""
-    return describe(value).version
+    """The version that a value gets when it is stored; raises TypeError if it has no format."""
+    return _describe(value)[0]
 
 
 def current() -> Storage:
@@ -363,6 +350,14 @@ def stored_key(asset: str, partition: str | None = None) -> str:
     if len(name) > MAX_NAME:
         name = f"{name[:MAX_NAME]}-{_sha256(partition.encode())[:16]}"
     return f"{asset}-{name}"
+
+
+def _describe(value: object) -> tuple[str, bytes, dict[str, Blocks]]:
+    """The version of a value, its manifest, and the content of its files."""
+    entries, files = formats.type_entries(value), formats.encode(value)
+    listed = {name: _entry(blocks) for name, blocks in files.items()}
+    manifest = to_json({**entries, "files": listed})
+    return _sha256(manifest), manifest, files
 
 
 def _entry(blocks: Iterable[bytes | memoryview]) -> dict[str, Any]:

@@ -35,6 +35,12 @@ from mnist_pipeline.utils.reported import ReportedError
 OLD, NEW = np.arange(1_000), np.arange(1_000) * 2
 
 
+def write(stored: Storage, value: Any, figure: bytes, **origin: Any) -> str:
+    """Store a value with a figure, as an asset and the IO manager do."""
+    stored.write_figures("value", version_of(value), {"plot": figure})
+    return stored.write("value", value, origin)
+
+
 @pytest.fixture(params=["directory", "objects"])
 def stored(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -86,11 +92,11 @@ def test_a_value_that_comes_back_is_the_newest_again_and_knows_all_its_runs(
     stored: Storage,
 ) -> None:
     inputs = {"other": "x"}
-    first = stored.write("value", OLD, {"run": "a", "time": 1, "inputs": inputs}, {"plot": b"old"})
+    first = write(stored, OLD, b"old", run="a", time=1, inputs=inputs)
     second = stored.write("value", NEW, {"run": "b", "time": 2})
     assert list(stored.records("value")) == [first, second]
     assert stored.origin("value", first)["inputs"] == inputs
-    stored.write("value", OLD, {"run": "c", "time": 3}, {"plot": b"new"})
+    write(stored, OLD, b"new", run="c", time=3)
     assert list(stored.records("value")) == [second, first]
     assert [record["run"] for record in stored.records("value")[first]] == ["a", "c"]
     assert stored.figure("value", "plot") == b"new"
@@ -148,15 +154,15 @@ def test_a_writer_that_dies_at_any_call_leaves_the_former_value_or_the_new_one(
 ) -> None:
     for at in itertools.count():
         stored = Storage(f"{local.root}-{at}")
-        stored.write("value", OLD, {"run": "a"}, {"plot": b"old"})
+        write(stored, OLD, b"old", run="a")
         with monkeypatch.context() as patched:
             count = every_call(patched, at, Interrupted())
             with contextlib.suppress(Interrupted):
-                stored.write("value", NEW, {"run": "b"}, {"plot": b"new"})
+                write(stored, NEW, b"new", run="b")
         module._verified.clear()
         found = stored.read("value")
         assert any(np.array_equal(found, value) for value in (OLD, NEW))
-        stored.write("value", NEW, {"run": "c"}, {"plot": b"new"})  # a second run
+        write(stored, NEW, b"new", run="c")  # a second run
         np.testing.assert_array_equal(stored.read("value"), NEW)
         assert not any(stored.fault("value", version) for version in stored.records("value"))
         stored.prune("value", {})
@@ -183,7 +189,7 @@ def test_a_write_that_the_system_refuses_is_one_line_and_the_former_value_stays(
 def test_a_figure_that_the_system_does_not_open_is_one_line(
     local: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    local.write("value", OLD, figures={"plot": b"a picture"})
+    write(local, OLD, b"a picture")
     open_file = Path.open
 
     def refuse(path: Path, mode: str) -> Any:
@@ -260,7 +266,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 
 def write_report(stored: Storage) -> str:
-    return stored.write("value", REPORT, {"run": "run"}, {"plot": b"a picture"})
+    return write(stored, REPORT, b"a picture", run="run")
 
 
 def assert_mended(stored: Storage, version: str) -> None:
@@ -382,6 +388,22 @@ def test_pruning_keeps_what_is_current_recent_or_needed_by_a_version_that_stays(
         write("champion", 0)
     assert len(local.records("other")[other]) == 1
     assert len(local.records("champion")[local.current("champion")]) == 3
+
+
+def test_figures_are_kept_for_a_day_until_their_value_is_stored(
+    local: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = version_of(OLD)
+    local.write("value", NEW)
+    local.write_figures("value", version, {"plot": b"a picture"})
+    local.prune("value", {})  # by another run
+    local.write("value", OLD)
+    assert local.figure("value", "plot") == b"a picture"
+    local.write_figures("value", version_of(OLD + 1), {"plot": b"a picture"})  # the writer dies
+    monkeypatch.setattr(module, "DAY_SECONDS", -1)
+    local.prune("value", {})
+    (entry,) = (local.path / "value").glob(module.VERSION)
+    assert entry.name == version
 
 
 def test_a_wrong_name_is_answered_with_the_nearest_stored_names(

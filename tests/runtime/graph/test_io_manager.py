@@ -1,0 +1,97 @@
+"""What the IO manager stores and loads, and what it sets up."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+from PIL import Image
+
+from assets.definitions import defs
+from mnist_pipeline.runtime.graph.results import STORAGE, result
+from mnist_pipeline.runtime.project import PROJECT
+from mnist_pipeline.runtime.storage import storage as stored
+
+PROGRAM = """
+import ctypes, json, threading
+import dagster as dg
+import numpy as np
+import torch
+from assets.definitions import defs
+from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
+from mnist_pipeline.utils.blocks import in_blocks
+
+@dg.asset(io_manager_key=STORAGE)
+def threads():
+    together, names = threading.Barrier(3, timeout=60), set()
+
+    def work(block):
+        together.wait()
+        names.add(threading.get_ident())
+
+    with stopwatch():
+        in_blocks(work, 30, 1)
+    openblas = ctypes.CDLL(np._core._multiarray_umath.__file__)
+    of_numpy = getattr(openblas, "scipy_openblas_get_num_threads64_", lambda: 3)()
+    return result(np.array([len(names), torch.get_num_threads(), of_numpy]), "")
+
+instance = dg.DagsterInstance.ephemeral()
+done = dg.materialize([threads], resources=defs.resources, instance=instance)
+print(json.dumps(done.asset_value("threads").tolist()))
+"""
+
+
+def test_a_step_in_a_plain_process_of_dagster_has_the_number_of_threads_of_the_settings(
+    storage: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env={**os.environ, "MNIST_PIPELINE_THREADS": "3", "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == [3, 3, 3]
+
+
+def run(*assets: Any, **resources: Any) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        assets,
+        resources={**(defs.resources or {}), **resources},
+        instance=dg.DagsterInstance.ephemeral(),
+    )
+
+
+@dg.asset(io_manager_key=STORAGE)
+def drawn():  # type: ignore[no-untyped-def]
+    plot = Image.new("L", (3, 2))
+    returned = result(np.arange(3), "", figures={"plot": plot})
+    result(np.arange(4), "", figures={"another": plot})
+    return returned._replace(value=np.arange(3))
+
+
+def test_the_figures_of_a_result_are_stored_with_its_value_whatever_the_step_does_besides(
+    storage: Path,
+) -> None:
+    (event,) = run(drawn).asset_materializations_for_node("drawn")
+    assert stored.current().figure("drawn", "plot").startswith(b"\x89PNG")
+    assert list(stored.current().origin("drawn")["figures"]) == ["plot"]
+    version = stored.version_of(np.arange(3))
+    assert stored.current().current("drawn") == event.metadata["version"].value == version
+    assert (event.tags or {})["dagster/data_version"] == version
+
+
+def test_another_io_manager_leaves_the_figures_out(storage: Path) -> None:
+    @dg.asset(io_manager_key="io_manager")
+    def elsewhere(drawn):  # type: ignore[no-untyped-def]
+        return result(drawn, "", figures={"plot": Image.new("L", (3, 2))})
+
+    run(drawn, **{STORAGE: dg.InMemoryIOManager()})
+    assert not storage.exists()
+    run(drawn, elsewhere, io_manager=dg.InMemoryIOManager())
+    assert stored.current().keys() == ["drawn"]
+    assert not (storage / "elsewhere").exists()
