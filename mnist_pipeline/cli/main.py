@@ -240,7 +240,7 @@ def compare(before: str, after: str, as_json: bool) -> None:
 )
 @force_option
 def export(model: str, onnx: Path, force: bool) -> None:
-    """Write the stored MODEL, for example cnn, into an ONNX file.
+    """Write the stored network MODEL, cnn or mlp, into an ONNX file.
 
     It takes images, uint8 (n, 28, 28), white on black, and returns labels, calibrated
     probabilities, and scores.

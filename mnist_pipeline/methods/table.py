@@ -13,14 +13,11 @@ an entry step by step.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from mnist_pipeline.data.records import Answer, Fitted
-
-if TYPE_CHECKING:
-    from mnist_pipeline.methods.onnx import Graph
 
 
 class Method(Protocol):
@@ -57,9 +54,6 @@ class Method(Protocol):
 
         A method that is fitted to the images that are not held out returns `answer`.
         """
-
-    def to_onnx(self, graph: "Graph", fitted: Fitted, /) -> tuple[str, str]:
-        """Add the nodes from images to scores and probabilities; return the names of both."""
 
 
 @dataclass(frozen=True)

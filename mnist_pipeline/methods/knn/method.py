@@ -1,16 +1,13 @@
 """k-nearest neighbours as a model of the table: what it answers from, and how sure a vote is."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mnist_pipeline.data.records import Answer, Nearest
 from mnist_pipeline.methods.knn.classifier import TIE_BREAKS, KNNClassifier, search_all, vote
 from mnist_pipeline.utils.bisection import crossing
-
-if TYPE_CHECKING:
-    from mnist_pipeline.methods.onnx import Graph
 
 NUM_NEAREST = 10  # nearest training images that an answer has, if there are as many
 NUM_NEIGHBORS_SHOWN = 3  # of an answer, to people
@@ -59,37 +56,6 @@ def answer(fitted: Mapping[str, np.ndarray], images: np.ndarray) -> Answer:
     )
     nearest = Nearest(indices, labels, squared_distances)
     return Answer(vote(labels[:, :voting]), probabilities, nearest)
-
-
-def to_onnx(graph: "Graph", fitted: Mapping[str, np.ndarray]) -> tuple[str, str]:
-    """The votes and their calibrated probabilities as nodes of an ONNX graph that contains the
-    training images.
-
-    The distances are exact: |x − t|² = |x|² − 2 x·t + |t|² in int32, and |x|² does not change the
-    order. A tied vote goes to the class of the nearest neighbour, since the neighbour of rank r has
-    the weight 1 + 2⁻⁽ʳ⁺²⁾.
-    """
-    images, labels = fitted["images"], fitted["labels"]
-    voting, num_classes = int(fitted["num_neighbors"]), _num_classes(fitted)
-    smoothing = float(fitted["smoothing"])
-    squares = np.einsum("ij,ij->i", images, images, dtype=np.int32)
-    queries = graph.add("Reshape", graph.images, np.array([-1, images.shape[1]]))
-    products = graph.add("MatMulInteger", queries, images.T)
-    distances = graph.add("Sub", squares, graph.add("Mul", products, np.array(2, np.int32)))
-    nearest = (
-        graph.add("TopK", distances, np.array([voting]), axis=1, largest=0, sorted=1) + "_indices"
-    )
-    one_hot = np.eye(num_classes, dtype=np.float32)[labels]
-    votes = graph.add("Gather", one_hot, nearest)  # (n, voting, n_classes)
-    counts = graph.add("ReduceSum", votes, np.array([1]), keepdims=0)
-    ranks = 1 + 0.5 ** (np.arange(voting, dtype=np.float32) + 2)
-    weighted = graph.add(
-        "ReduceSum", graph.add("Mul", votes, ranks[:, np.newaxis]), np.array([1]), keepdims=0
-    )
-    smoothed = graph.add("Add", counts, np.array(smoothing, np.float32))
-    return weighted, graph.add(
-        "Div", smoothed, np.array(voting + num_classes * smoothing, np.float32)
-    )
 
 
 def _num_classes(index: Mapping[str, np.ndarray]) -> int:

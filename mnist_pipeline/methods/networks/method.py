@@ -7,16 +7,13 @@ For a few images, NumPy takes less time than importing torch. The architectures 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mnist_pipeline.data.records import Answer, Fitted
 from mnist_pipeline.methods.softmax import softmax
-
-if TYPE_CHECKING:
-    from mnist_pipeline.methods.onnx import Graph
 
 TEMPERATURE = "temperature"  # the name of the temperature among the arrays of a fitted network
 FEW = 100  # images for which NumPy takes less time than importing torch
@@ -33,7 +30,6 @@ class NetworkMethod:
 
     kind: str  # "mlp" or "cnn"
     logits: Callable[[Fitted, np.ndarray], np.ndarray]  # of a few images, in NumPy
-    add_logits: Callable[["Graph", Fitted], str]  # adds its nodes to an ONNX graph
 
     def fit(
         self,
@@ -88,11 +84,6 @@ class NetworkMethod:
         """The same answer, but for the temperature: it is fitted on the held-out images."""
         return self.answer(fitted, images)
 
-    def to_onnx(self, graph: "Graph", fitted: Fitted) -> tuple[str, str]:
-        """The logits and the calibrated probabilities as nodes of an ONNX graph."""
-        logits = self.add_logits(graph, fitted)
-        return logits, graph.softmax(logits, float(fitted[TEMPERATURE]))
-
 
 def mlp_logits(weights: Fitted, images: np.ndarray) -> np.ndarray:
     """Logits of `modules.MLP`, float32 (n, n_classes), from its weights by name and images, uint8
@@ -120,23 +111,6 @@ def cnn_maps(weights: Fitted, images: np.ndarray) -> np.ndarray:
     return _convolved(x, weights["conv1.weight"], weights["conv1.bias"])
 
 
-def _add_mlp(graph: "Graph", weights: Fitted) -> str:
-    x = graph.pixels(np.float32, (weights["hidden.weight"].shape[1],))
-    x = graph.add("Gemm", x, weights["hidden.weight"], weights["hidden.bias"], transB=1)
-    x = graph.add("Relu", x)
-    return graph.add("Gemm", x, weights["output.weight"], weights["output.bias"], transB=1)
-
-
-def _add_cnn(graph: "Graph", weights: Fitted) -> str:
-    x = graph.pixels(np.float32, (28, 28, weights["conv1.weight"].shape[1]))
-    x = graph.add("Transpose", x, perm=[0, 3, 1, 2])  # (n, channels, 28, 28)
-    for layer in ("conv1", "conv2"):
-        x = graph.add("Conv", x, weights[f"{layer}.weight"], weights[f"{layer}.bias"])
-        x = graph.add("MaxPool", graph.add("Relu", x), kernel_shape=[2, 2], strides=[2, 2])
-    x = graph.add("Flatten", x)
-    return graph.add("Gemm", x, weights["linear.weight"], weights["linear.bias"], transB=1)
-
-
 def _pixels(images: np.ndarray) -> np.ndarray:
     return images.astype(np.float32) / 255
 
@@ -160,5 +134,5 @@ def _pooled(x: np.ndarray) -> np.ndarray:
     return np.maximum(x.reshape(n, channels, rows // 2, 2, columns // 2, 2).max(axis=(3, 5)), 0)
 
 
-MLP = NetworkMethod("mlp", mlp_logits, _add_mlp)
-CNN = NetworkMethod("cnn", cnn_logits, _add_cnn)
+MLP = NetworkMethod("mlp", mlp_logits)
+CNN = NetworkMethod("cnn", cnn_logits)

@@ -70,7 +70,7 @@ class CNN(nn.Module):
         """Logits (N, num_classes) of images (N, 28, 28) or (N, 28, 28, channels), or of their rows
         (N, 784 · channels).
         """
-        x = x.reshape(len(x), SIDE, SIDE, self.channels)
+        x = x.reshape(x.shape[0], SIDE, SIDE, self.channels)
         x = x.movedim(3, 1)  # (N, channels, 28, 28)
         x = self.relu(self.conv1(x))  # (N, 32, 24, 24)
         x = self.pool(x)  # (N, 32, 12, 12)

@@ -13,7 +13,7 @@ in compiled code, on the nonzero pixels only.
 import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,9 +22,6 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import Answer
 from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.checks import checked, checked_labels, checked_pixels
-
-if TYPE_CHECKING:
-    from mnist_pipeline.methods.onnx import Graph
 
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
@@ -239,13 +236,6 @@ def held_out_answer(
 def _answer(W: FloatArray, b: FloatArray, images: NDArray[np.uint8]) -> Answer:
     probabilities = predict_probabilities(W, b, images)
     return Answer(probabilities.argmax(axis=1), probabilities)
-
-
-def to_onnx(graph: "Graph", fitted: Mapping[str, NDArray[Any]]) -> tuple[str, str]:
-    """The logits W x + b and the probabilities as nodes of an ONNX graph, in float64."""
-    pixels = graph.pixels(np.float64, (fitted["weights"].shape[1],))
-    logits = graph.add("Gemm", pixels, fitted["weights"], fitted["bias"], transB=1)
-    return logits, graph.softmax(logits, dtype=np.float64)
 
 
 def sgd(

@@ -22,10 +22,9 @@ from mnist_pipeline.runtime.project import GRAPH
 from mnist_pipeline.utils.places import PACKAGE, PROJECT, code_cache
 
 GRAPH_DIRECTORY = PROJECT.joinpath(*GRAPH.split(".")[:-1])
-METHODS, REPORT = PACKAGE / "methods", PACKAGE / "report"
-TABLE = METHODS / "table.py"
-# See the contracts in pyproject.toml; only the command line exports models.
-COMPUTE_NOTHING = (PACKAGE / "cli", PACKAGE / "runtime", METHODS / "onnx.py")
+REPORT = PACKAGE / "report"
+TABLE = PACKAGE / "methods" / "table.py"
+COMPUTE_NOTHING = (PACKAGE / "cli", PACKAGE / "runtime")  # see the contracts in pyproject.toml
 COMPUTING = {field.name for field in fields(Model)} - {field.name for field in fields(Shown)}
 TEMPLATES = (".j2", ".js", ".css")  # files of the report
 
