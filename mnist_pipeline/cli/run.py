@@ -133,8 +133,9 @@ def _runs(
             waiting = set()
         if changed:
             names = due_partitions(instance, definitions, key)
-            below = dg.AssetSelection.assets(key).downstream()
-            due |= selected & below.resolve(graph) if names else set()
+            if names:
+                below = dg.AssetSelection.assets(key).downstream().resolve(graph)
+                due = due | (selected & below)  # a new set: the caller's does not change
         else:
             names = node.partitions_def.get_partition_keys(dynamic_partitions_store=instance)
         for name in names:

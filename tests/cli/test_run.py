@@ -21,6 +21,7 @@ from support.graph_fixtures import Outcome, environment, invoke, materialized
 from support.idx import write_idx
 
 from assets.definitions import defs
+from mnist_pipeline.cli import run as cli_run
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.methods import pca
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -190,6 +191,19 @@ def test_a_run_that_needs_much_of_the_memory_estimates_how_much_and_so_does_the_
     assert re.search(rf"centered_data failed: .*1\.75 GiB.*{estimate}.*--select", line)
     monkeypatch.setattr(machine, "available_bytes", lambda: 10**9)
     assert re.search(estimate, invoke(*command, code=1).partition("Materializing")[0])
+
+
+def test_what_is_due_below_a_partition_does_not_change_the_set_of_the_caller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trials = dg.AssetSpec("trials", partitions_def=dg.StaticPartitionsDefinition(["one"]))
+    definitions = dg.Definitions([trials, dg.AssetSpec("below", deps=["trials"])])
+    monkeypatch.setattr(cli_run, "due_partitions", lambda *_: ["one"])
+    due, selected = set[dg.AssetKey](), {dg.AssetKey("trials"), dg.AssetKey("below")}
+    with dg.DagsterInstance.ephemeral() as instance:
+        runs = [*cli_run._runs(instance, definitions, due, selected, changed=True)]
+    assert runs == [({dg.AssetKey("trials")}, "one"), ({dg.AssetKey("below")}, None)]
+    assert not due
 
 
 def test_an_empty_storage_is_refused(storage: Path) -> None:
