@@ -209,8 +209,8 @@ def variance_error(centered: np.ndarray, expected: np.ndarray) -> float:
 
     Examples
     --------
-    >>> variance_error(np.array([[-3.0, -1.0], [3.0, 1.0]]), expected=np.array([18.0, 2.0]))
-    0.0
+    >>> variance_error(np.array([[-3.0, -1.0], [3.0, 1.0]]), expected=np.array([20.0, 2.0]))
+    0.1
     """
     squares = np.einsum("ij,ij->j", centered, centered, dtype=np.float64)
     variances = squares / (len(centered) - 1)
@@ -226,8 +226,8 @@ def left_out_error(centered: np.ndarray, projections: np.ndarray, eigenvalues: n
     Examples
     --------
     >>> centered = np.array([[-3.0, -1.0], [3.0, 1.0]])
-    >>> left_out_error(centered, projections=centered[:, :1], eigenvalues=np.array([18.0, 2.0]))
-    0.0
+    >>> left_out_error(centered, projections=centered[:, :1], eigenvalues=np.array([16.0, 4.0]))
+    0.1
     """
     total = 0.0
     for _, block in row_blocks(centered, BLOCK_ROWS):
