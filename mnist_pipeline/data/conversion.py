@@ -1,6 +1,6 @@
 """Two rules that turn a picture of any size into 28×28 pixels; one is for handwriting."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -56,7 +56,7 @@ def _border_level(picture: NDArray[Any]) -> NDArray[Any]:
 
 
 def on_ground(
-    pictures: Sequence[NDArray[np.uint8]], ground: str, *, color: bool
+    pictures: Iterable[NDArray[np.uint8]], ground: str, *, color: bool
 ) -> list[NDArray[np.uint8]]:
     """Pictures (rows, columns[, channels]) on a ground, (rows, columns, 3) in colour or grey.
 

@@ -10,40 +10,41 @@ from typing import Any
 
 import numpy as np
 
-from mnist_pipeline.data import folders, reader
+from mnist_pipeline.data import folders, source
 from mnist_pipeline.data.decoding import decode, decode_array
 from mnist_pipeline.data.errors import DatasetError
+from mnist_pipeline.data.split import Names, by_split
 from mnist_pipeline.utils.printable import shortened
 
 
-def find(root: Path) -> reader.Source | None:
+def find(root: Path) -> source.Source | None:
     """The source at a CSV file, or at a directory with such files and without class folders."""
-    paths = reader.files_with_suffix(root, ".csv")
+    paths = source.files_with_suffix(root, ".csv")
     if not paths or folders.has_classes(root):
         return None
     import pandas as pd  # takes a third of a second, and `predict` imports this module
 
     directory = paths[0].parent
-    groups = reader.by_split([path.name for path in paths])
+    groups = by_split([path.name for path in paths])
     first = directory / groups["train"][0]
-    with reader.damage_named(first):
+    with source.damage_named(first):
         is_list = "file" in pd.read_csv(first, nrows=0)
     load = functools.partial(_load, directory, is_list)
-    return reader.Source("CSV files", paths, groups, load, decode if is_list else decode_array)
+    return source.Source("CSV files", paths, groups, load, decode if is_list else decode_array)
 
 
-def _load(directory: Path, is_list: bool, names: reader.Names) -> reader.Loaded:
-    with reader.damage_named(directory):
+def _load(directory: Path, is_list: bool, names: Names) -> source.Loaded:
+    with source.damage_named(directory):
         parts, labels = zip(*[_read(directory / name, is_list) for name in names])
         images = [path for part in parts for path in part] if is_list else np.concatenate(parts)
         return images, np.concatenate(labels)
 
 
-def _read(path: Path, is_list: bool) -> reader.Loaded:
+def _read(path: Path, is_list: bool) -> source.Loaded:
     """The paths or the pixels of the images that a file lists, and their labels."""
     import pandas as pd
 
-    with reader.damage_named(path):
+    with source.damage_named(path):
         table = pd.read_csv(path, dtype=str if is_list else None, keep_default_na=False)
         if not isinstance(table.index, pd.RangeIndex):
             raise ValueError("rows have more cells than there are names of columns")
@@ -52,7 +53,7 @@ def _read(path: Path, is_list: bool) -> reader.Loaded:
             raise DatasetError(
                 f"{path} has the columns {columns}, and not {min(missing)}; separate them with "
                 "commas, and name them label, pixel0, pixel1, … with an image per row, or file "
-                f"and label with a picture per row; {reader.WITHOUT_LABELS}"
+                f"and label with a picture per row; {source.WITHOUT_LABELS}"
             )
         labels = np.array(table["label"].tolist())
         if is_list:
@@ -61,7 +62,7 @@ def _read(path: Path, is_list: bool) -> reader.Loaded:
             images: Any = [path.parent / name for name in table["file"]]
         else:
             images = _pixels(path, table.drop(columns="label"))
-    return images, reader.check_labels(labels, f"{path}: column label")
+    return images, source.check_labels(labels, f"{path}: column label")
 
 
 def _pixels(path: Path, table: Any) -> Any:

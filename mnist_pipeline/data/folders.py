@@ -7,16 +7,9 @@ import numpy as np
 
 from mnist_pipeline.data.decoding import FILE_NAME, decode
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.reader import (
-    WITHOUT_LABELS,
-    Loaded,
-    Names,
-    Source,
-    Split,
-    by_number,
-    by_split,
-    part_of,
-)
+from mnist_pipeline.data.names import by_number
+from mnist_pipeline.data.source import WITHOUT_LABELS, Loaded, Source
+from mnist_pipeline.data.split import Names, Split, by_split, part_of
 
 TITLE = "folders of pictures"
 # How the names begin, in lower case, that systems and other programs add to folders.

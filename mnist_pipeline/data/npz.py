@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_pipeline.data import reader
+from mnist_pipeline.data import source
 from mnist_pipeline.data.decoding import decode_array
 from mnist_pipeline.data.errors import DatasetError
+from mnist_pipeline.data.split import Names, by_split
 from mnist_pipeline.utils.printable import shortened
 
 # The name of the labels for each name of images: `x_train` is of Keras, `train_images` of MedMNIST.
@@ -27,15 +28,15 @@ PAIRS = {
 FORM = "it must be an archive of numbers and texts that numpy.savez wrote, with images of one size"
 
 
-def find(root: Path) -> reader.Source | None:
+def find(root: Path) -> source.Source | None:
     """The source at an archive, or at a directory with one archive; None for any other path."""
-    paths = reader.files_with_suffix(root, ".npz")
+    paths = source.files_with_suffix(root, ".npz")
     if not paths:
         return None
     if len(paths) > 1:
         raise DatasetError(f"{root} has {len(paths)} archives (.npz); name one of them")
     path = paths[0]
-    with reader.damage_named(path, FORM), np.load(path) as archive:
+    with source.damage_named(path, FORM), np.load(path) as archive:
         present = {*archive.files}
     pairs = {images: labels for images, labels in PAIRS.items() if present & {images, labels}}
     missing = {*pairs, *pairs.values()} - present if pairs else {"images"}
@@ -45,13 +46,13 @@ def find(root: Path) -> reader.Source | None:
             f"{path} has the arrays {listed}, and not {min(missing)}; save "
             "x_train, y_train, x_test, y_test, or images and labels"
         )
-    groups = reader.by_split(pairs)
+    groups = by_split(pairs)
 
     def num_images() -> int:
         with np.load(path) as archive:  # NumPy reads the labels only
             return sum(len(archive[pairs[name]]) for name in groups["train"])
 
-    return reader.Source(
+    return source.Source(
         "NumPy archive",
         paths,
         groups,
@@ -61,12 +62,12 @@ def find(root: Path) -> reader.Source | None:
     )
 
 
-def _load(path: Path, pairs: Mapping[str, str], names: reader.Names) -> reader.Loaded:
+def _load(path: Path, pairs: Mapping[str, str], names: Names) -> source.Loaded:
     """Images as bytes, with 255 for the archive's largest value, and their labels."""
-    with reader.damage_named(path, FORM), np.load(path) as archive:
+    with source.damage_named(path, FORM), np.load(path) as archive:
         images = np.concatenate([_checked(path, name, archive[name]) for name in names])
         labels = [
-            reader.check_labels(archive[pairs[name]], f"{path}: {pairs[name]}") for name in names
+            source.check_labels(archive[pairs[name]], f"{path}: {pairs[name]}") for name in names
         ]
         if images.dtype != np.uint8:
             all_images = [_checked(path, name, archive[name]) for name in pairs]

@@ -10,20 +10,21 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mnist_pipeline.data import reader
+from mnist_pipeline.data import source
 from mnist_pipeline.data.decoding import Draft, decode
 from mnist_pipeline.data.errors import DatasetError, ImageError
+from mnist_pipeline.data.split import Names, by_split
 from mnist_pipeline.utils import places
 from mnist_pipeline.utils.printable import shortened
 
 
-def find(root: Path) -> reader.Source | None:
+def find(root: Path) -> source.Source | None:
     """The source at a Parquet file, or at a directory with such files, directly or in `data/`.
 
     Any other path is not a source: None.
     """
-    paths = reader.files_with_suffix(root, ".parquet")
-    paths = paths or reader.files_with_suffix(root / "data", ".parquet")
+    paths = source.files_with_suffix(root, ".parquet")
+    paths = paths or source.files_with_suffix(root / "data", ".parquet")
     if not paths:
         return None
     if importlib.util.find_spec("pyarrow") is None:
@@ -32,8 +33,8 @@ def find(root: Path) -> reader.Source | None:
         )
     import pyarrow.parquet as pq
 
-    directory, groups = paths[0].parent, reader.by_split([path.name for path in paths])
-    return reader.Source(
+    directory, groups = paths[0].parent, by_split([path.name for path in paths])
+    return source.Source(
         "Parquet files",
         paths,
         groups,
@@ -46,12 +47,12 @@ def find(root: Path) -> reader.Source | None:
     )
 
 
-def _load(directory: Path, names: reader.Names) -> reader.Loaded:
+def _load(directory: Path, names: Names) -> source.Loaded:
     """The encoded pictures and the labels in these files."""
     import pyarrow.parquet as pq
 
     first = directory / names[0]
-    with reader.damage_named(directory):
+    with source.damage_named(directory):
         columns = pq.read_schema(first).names
         if not {"image", "label"}.issubset(columns):
             raise DatasetError(
@@ -61,7 +62,7 @@ def _load(directory: Path, names: reader.Names) -> reader.Loaded:
         table = pq.read_table([directory / name for name in names], columns=["image", "label"])
         labels = np.array(table["label"].to_pylist())
     pictures = [_content(cell) for cell in table["image"].to_pylist()]
-    return pictures, reader.check_labels(labels, f"{first}: label")
+    return pictures, source.check_labels(labels, f"{first}: label")
 
 
 def _content(cell: Any) -> bytes:
@@ -82,7 +83,7 @@ def _names(path: Path) -> Sequence[str]:
     """The names of the classes in the metadata that Hugging Face writes; empty without such."""
     import pyarrow.parquet as pq
 
-    with reader.damage_named(path):
+    with source.damage_named(path):
         metadata = pq.read_schema(path).metadata or {}
         try:
             names = json.loads(metadata[b"huggingface"])["info"]["features"]["label"]["names"]

@@ -17,7 +17,7 @@ from support.sources import (
 )
 
 from mnist_pipeline.data.datasets import load_digits, reader_of
-from mnist_pipeline.data.reader import SPLITS
+from mnist_pipeline.data.split import SPLITS
 
 Table = pd.DataFrame
 

@@ -20,12 +20,13 @@ from support.sources import (
     write_parquet,
 )
 
-from mnist_pipeline.data import datasets, findings, reader
+from mnist_pipeline.data import datasets, findings
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.findings import mean_and_deviation
 from mnist_pipeline.data.held_out import split as divide
 from mnist_pipeline.data.records import DigitSet, RawFile
+from mnist_pipeline.data.split import SPLITS
 
 
 def files_of(root: Path) -> list[RawFile]:
@@ -62,7 +63,7 @@ def test_a_set_in_one_part_is_split_by_class_and_always_in_the_same_way(
 ) -> None:
     whole = few["train"]
     root = LAYOUTS[layout](tmp_path, {"": whole})
-    (train, test), again = ([load_digits(root, split) for split in reader.SPLITS] for _ in range(2))
+    (train, test), again = ([load_digits(root, split) for split in SPLITS] for _ in range(2))
     for found, expected in zip((*train, *test), (*again[0], *again[1]), strict=True):
         np.testing.assert_array_equal(found, expected)
     counts = np.bincount(whole.labels)
@@ -85,7 +86,7 @@ def test_splits_have_the_names_that_people_give_them_and_validation_images_are_f
 ) -> None:
     parts = [*few.values(), few["test"]][-len(names) :]
     root = LAYOUTS[layout](tmp_path, dict(zip(names, parts, strict=True)))
-    train, test = (load_digits(root, split) for split in reader.SPLITS)
+    train, test = (load_digits(root, split) for split in SPLITS)
     assert len(train.labels) + len(test.labels) == sum(len(part.labels) for part in parts)
     if has_test:
         assert sorted(map(_pair, zip(*test, strict=True))) == sorted(
@@ -108,7 +109,7 @@ def test_an_archive_may_have_validation_images_and_no_test_set(
 ) -> None:
     arrays = (*few["train"], *few["test"])
     np.savez(tmp_path / "a.npz", **dict(zip(names, arrays, strict=True)))
-    train, test = (load_digits(tmp_path, split) for split in reader.SPLITS)
+    train, test = (load_digits(tmp_path, split) for split in SPLITS)
     assert len(train.labels) + len(test.labels) == 100
 
 
@@ -130,7 +131,7 @@ def test_a_changed_picture_and_a_renamed_folder_change_the_checksum_of_their_spl
     with pytest.raises(DatasetError, match="run --changed"):
         load_digits(root, "train", recorded=raw)
     picture.write_bytes(content)
-    for split in reader.SPLITS:
+    for split in SPLITS:
         (root / split / "3").rename(root / split / "three")
     assert files_of(root)[0].sha256 != recorded[0].sha256
 
@@ -151,7 +152,7 @@ def test_classes_txt_beside_the_images_is_recorded_with_them(few: Sets, tmp_path
 
 def parts_of(root: Path) -> dict[bytes, str]:
     """The part of each image: train, choose or test."""
-    train, test = (load_digits(root, split).images for split in reader.SPLITS)
+    train, test = (load_digits(root, split).images for split in SPLITS)
     _, held_out = divide(load_digits(root, "train").labels)
     chosen = set(held_out.tolist())
     parts = {bytes(image): "choose" if i in chosen else "train" for i, image in enumerate(train)}

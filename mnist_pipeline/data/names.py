@@ -1,0 +1,129 @@
+"""What the images are called: dataset.yaml and classes.txt, and the class name of each label."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ImageColor
+
+from mnist_pipeline.data.conversion import Fit
+from mnist_pipeline.data.errors import DatasetError
+from mnist_pipeline.data.source import damage_named, read_file
+from mnist_pipeline.data.split import Names
+from mnist_pipeline.utils.printable import one_line, shortened
+from mnist_pipeline.utils.yaml_files import read_yaml
+
+DESCRIPTION, CLASSES = "dataset.yaml", "classes.txt"  # beside the images
+MAX_CLASSES = 256  # a label is a byte
+
+
+class Description(NamedTuple):
+    """What people may write about their own images in `dataset.yaml`."""
+
+    title: str = ""
+    noun: str = "image"  # what an image shows, in the singular
+    fit: str = "whole"
+    color: bool | None = None  # by default whether the colours carry information
+    background: str = ""  # of transparent pictures: a colour as #rrggbb; by default white or black
+
+
+def read_description(directory: Path, choices: Mapping[str, Any]) -> Description:
+    """The content of dataset.yaml, or the defaults; a field without a text has its default.
+
+    `choices` has values for fields, and wins over the file.
+    """
+    path = directory / DESCRIPTION
+    try:
+        fields = {**(read_yaml(path) or {})} if path.is_file() else {}
+        values = {name: _field(name, value) for name, value in fields.items()}
+        given = {name: value for name, value in values.items() if value != ""}
+        description = Description(**{**given, **choices})
+        if description.background:
+            color = ImageColor.getrgb(description.background)[:3]
+            description = description._replace(background="#" + bytes(color).hex())
+    except (ValueError, TypeError) as error:
+        raise DatasetError(
+            f"{path}: {shortened(one_line(error))}; write lines such as 'fit: mnist', with the "
+            f"fields {', '.join(Description._fields)}"
+        ) from error
+    if description.fit not in get_args(Fit):
+        allowed = " or ".join(get_args(Fit))
+        raise DatasetError(f"{path}: fit is {shortened(description.fit)}; it must be {allowed}")
+    if description.color and description.fit != "whole":
+        raise DatasetError(f"{path}: color is true, which needs fit: whole; remove one of them")
+    return description
+
+
+def _field(name: str, value: Any) -> str | bool:
+    """The text of a field of dataset.yaml. YAML reads a plain `yes` as a truth value."""
+    if name not in Description._fields:
+        raise ValueError(f"{name} is not a field of it")
+    if name == "color":
+        if type(value) is not bool:
+            raise ValueError(f"color is {value}, which is neither true nor false")
+        return value
+    if value is not None and type(value) not in (str, int, float):
+        raise ValueError(f"{name} is {value}, which is not a text; put it in quotes")
+    return "" if value is None else one_line(value)
+
+
+def listed_names(directory: Path) -> Names:
+    """The class names in classes.txt, by label; empty if there is no such file."""
+    path = directory / CLASSES
+    if not path.is_file():
+        return ()
+    with damage_named(path):
+        text = read_file(path).decode("utf-8-sig")
+    lines = text.rstrip().splitlines()  # blank lines at the end name no class
+    return check_names(map(str.strip, lines), path)
+
+
+def names_of_labels(labels: Iterable[NDArray[Any]], where: Path) -> Names:
+    """The sorted labels themselves as class names."""
+    names = {str(label) for values in labels for label in np.unique(values)}
+    return check_names(sorted(names, key=by_number), where)
+
+
+def check_names(names: Iterable[str], where: Path) -> Names:
+    """The names of classes; raises a DatasetError unless there are 2 to 256 different ones."""
+    classes = tuple(names)
+    if not 2 <= len(classes) <= MAX_CLASSES:
+        raise DatasetError(
+            f"{where}: number of classes is {len(classes):,} ({', '.join(classes[:5])}); it must "
+            f"be 2 to {MAX_CLASSES}"
+        )
+    for name in classes:
+        if not name.strip() or classes.count(name) > 1:
+            raise DatasetError(
+                f"{where}: class name {shortened(name)!r} is blank or used twice; rename it"
+            )
+    return classes
+
+
+def by_number(name: str) -> tuple[int, int, str]:
+    """The place of a name in a sorted list: numbers by value, then other names."""
+    return (0, int(name), name) if name.isascii() and name.isdecimal() else (1, 0, name)
+
+
+def as_indices(
+    labels: NDArray[Any], names: Sequence[str], are_listed: bool, where: Path
+) -> NDArray[np.uint8]:
+    """Labels as indices of the class names.
+
+    An integer is the index itself if the names are listed, and do not come from the labels.
+    """
+    values, inverse = np.unique(labels, return_inverse=True)
+    indices = values
+    if values.dtype.kind == "U" or not are_listed:
+        index_of = {name: index for index, name in enumerate(names)}
+        indices = np.array([index_of.get(str(value), -1) for value in values])
+    unknown = values[(indices < 0) | (indices >= len(names))]
+    if len(unknown):
+        listed = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        raise DatasetError(
+            f"{where} has the label {unknown[0]}; labels must be 0–{len(names) - 1} or "
+            f"{listed}, or classes.txt must name further classes"
+        )
+    return indices.astype(np.uint8)[inverse]
