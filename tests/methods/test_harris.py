@@ -42,6 +42,13 @@ def test_the_structure_tensor_is_the_gram_matrix_of_the_gradients_on_any_image(
     assert harris.gram_difference(image) < 1e-10
 
 
+def test_another_gram_matrix_is_measured_as_a_difference(
+    digits: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harris, "gram_matrices", lambda windows: np.zeros((28, 28, 2, 2)))
+    assert harris.gram_difference(digits[0]) == 1
+
+
 def test_the_gradients_are_those_of_scipy_borders_included(digits: np.ndarray) -> None:
     generator = np.random.default_rng(0)
     for image in (*digits[:10], generator.normal(size=(17, 5)), generator.uniform(0, 255, (1, 8))):

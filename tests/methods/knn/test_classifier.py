@@ -56,6 +56,11 @@ def test_the_largest_distance_is_exact():
     assert_all_searches_agree(np.zeros((1, 784), np.uint8), np.full((1, 784), 255, np.uint8), 1)
 
 
+def test_bytes_are_compared_with_fractions():
+    X = np.arange(12, dtype=np.uint8).reshape(4, 3)
+    assert_all_searches_agree(X, X + 0.6, 2)
+
+
 @FEW
 @given(arrays((7, 2)), arrays((2, 2)))
 def test_any_numbers_have_the_neighbors_of_exact_arithmetic_or_are_refused(X, queries):
