@@ -18,7 +18,7 @@ from benchmarks.commands import ensure_run
 from benchmarks.handwriting.pens import VARIANTS, glyph, scribble
 from benchmarks.handwriting.symbols import DRAWN, SYMBOLS, symbol
 from benchmarks.table import Table
-from mnist_pipeline.handwriting import pictures
+from mnist_pipeline.handwriting.finder import pictures
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage.storage import Storage
 

@@ -46,8 +46,9 @@ from benchmarks.table import Table, share
 from mnist_pipeline import read
 from mnist_pipeline.data.corruptions import CORRUPTIONS
 from mnist_pipeline.data.datasets import DigitSet, load_digits
-from mnist_pipeline.handwriting import pictures, recognizer
-from mnist_pipeline.handwriting.pictures import Page
+from mnist_pipeline.handwriting import recognizer
+from mnist_pipeline.handwriting.finder import pictures
+from mnist_pipeline.handwriting.finder.pictures import Page
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
 
 SEED = 2_026

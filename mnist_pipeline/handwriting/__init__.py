@@ -1,1 +1,1 @@
-"""From a person's picture to an answer: pictures, recognizer, novelty."""
+"""From a person's picture to an answer: the finder, the recognizer, its doubt, and novelty."""

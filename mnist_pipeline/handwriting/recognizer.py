@@ -21,7 +21,9 @@ from mnist_pipeline.data.decoding import SMALL, WHOLE, named
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.data.variation import vary
-from mnist_pipeline.handwriting import calibration, pictures
+from mnist_pipeline.handwriting import calibration
+from mnist_pipeline.handwriting.finder import pictures
+from mnist_pipeline.handwriting.finder.pictures import Found, Page
 from mnist_pipeline.handwriting.novelty import (
     DOUBTED,
     ORDINARY,
@@ -30,7 +32,6 @@ from mnist_pipeline.handwriting.novelty import (
     Novelty,
     looks_like_digit,
 )
-from mnist_pipeline.handwriting.pictures import Found, Page
 from mnist_pipeline.methods import pca
 from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
 from mnist_pipeline.methods.table import MODELS

@@ -12,8 +12,8 @@ from mnist_pipeline import read
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.cli.predict import percent
 from mnist_pipeline.data.records import DataSet, DigitSet
-from mnist_pipeline.handwriting import pictures
-from mnist_pipeline.handwriting.pictures import Page
+from mnist_pipeline.handwriting.finder import pictures
+from mnist_pipeline.handwriting.finder.pictures import Page
 from mnist_pipeline.runtime.storage import storage
 
 

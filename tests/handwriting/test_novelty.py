@@ -6,8 +6,8 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.handwriting.finder.pictures import find_digits
 from mnist_pipeline.handwriting.novelty import POINT, Novelty, edges
-from mnist_pipeline.handwriting.pictures import find_digits
 
 
 @pytest.fixture(scope="module")

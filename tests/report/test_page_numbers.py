@@ -17,7 +17,7 @@ from mnist_pipeline.data.color import grey
 from mnist_pipeline.data.datasets import first_of_each_class
 from mnist_pipeline.data.records import DataSet, DigitSet
 from mnist_pipeline.evaluation import robustness
-from mnist_pipeline.handwriting import pictures
+from mnist_pipeline.handwriting.finder import pictures
 from mnist_pipeline.methods import harris, pca, softmax
 from mnist_pipeline.methods.networks.method import weights_of
 from mnist_pipeline.methods.table import MODELS

@@ -7,9 +7,9 @@ import scipy
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.decoding import Grey
-from mnist_pipeline.handwriting.ink import connected
-from mnist_pipeline.handwriting.measures import noise_of, stroke_width
-from mnist_pipeline.handwriting.scan import Mask, Owner, Scan
+from mnist_pipeline.handwriting.finder.ink import connected
+from mnist_pipeline.handwriting.finder.measures import noise_of, stroke_width
+from mnist_pipeline.handwriting.finder.scan import Mask, Owner, Scan
 
 FAINT = 0.3  # share of the least ink of a stroke that connects the lines of a frame
 LEAST_NOISE = 0.025  # share of the paper's light

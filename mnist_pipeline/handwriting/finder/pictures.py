@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, extent
 from mnist_pipeline.data.decoding import WHOLE, Grey, named, read
-from mnist_pipeline.handwriting import digits
-from mnist_pipeline.handwriting.ink import find_ink
-from mnist_pipeline.handwriting.marks import remove_marks
-from mnist_pipeline.handwriting.measures import reduced
-from mnist_pipeline.handwriting.mnist_form import image_of
-from mnist_pipeline.handwriting.paper import find_paper
-from mnist_pipeline.handwriting.ruling import remove_frames, remove_ruling
-from mnist_pipeline.handwriting.scan import Box, Glyph, Owner, Scan
-from mnist_pipeline.handwriting.strokes import find_strokes
+from mnist_pipeline.handwriting.finder import digits
+from mnist_pipeline.handwriting.finder.ink import find_ink
+from mnist_pipeline.handwriting.finder.marks import remove_marks
+from mnist_pipeline.handwriting.finder.measures import reduced
+from mnist_pipeline.handwriting.finder.mnist_form import image_of
+from mnist_pipeline.handwriting.finder.paper import find_paper
+from mnist_pipeline.handwriting.finder.ruling import remove_frames, remove_ruling
+from mnist_pipeline.handwriting.finder.scan import Box, Glyph, Owner, Scan
+from mnist_pipeline.handwriting.finder.strokes import find_strokes
 
 WORKING_PIXELS = 2_000_000  # larger pictures are reduced to this size before strokes are searched
 MAX_ROWS = 20  # of small shapes, which are searched again

@@ -9,9 +9,9 @@ from PIL import Image, ImageDraw
 from support.drawing import Stroke, arc
 from support.drawing import picture as drawn
 
-from mnist_pipeline.handwriting.marks import signs
-from mnist_pipeline.handwriting.pictures import find_digits
-from mnist_pipeline.handwriting.scan import Glyph
+from mnist_pipeline.handwriting.finder.marks import signs
+from mnist_pipeline.handwriting.finder.pictures import find_digits
+from mnist_pipeline.handwriting.finder.scan import Glyph
 
 SIZE = (400, 300)
 NUMBER = [

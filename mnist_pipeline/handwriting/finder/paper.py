@@ -9,8 +9,8 @@ from PIL import Image
 
 from mnist_pipeline.data.conversion import extent
 from mnist_pipeline.data.decoding import Grey
-from mnist_pipeline.handwriting.measures import otsu_threshold
-from mnist_pipeline.handwriting.scan import Mask, Owner, Scan
+from mnist_pipeline.handwriting.finder.measures import otsu_threshold
+from mnist_pipeline.handwriting.finder.scan import Mask, Owner, Scan
 
 COARSE_SIDE = 192  # the paper is searched on a picture of at most this many pixels per side
 SMALLEST_SIDE = 24  # a coarse picture with a smaller side has too few pixels for a search

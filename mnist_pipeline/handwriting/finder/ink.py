@@ -7,14 +7,14 @@ import scipy
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.decoding import Grey
-from mnist_pipeline.handwriting.measures import (
+from mnist_pipeline.handwriting.finder.measures import (
     noise_of,
     otsu_threshold,
     reduced,
     resized,
     stroke_width,
 )
-from mnist_pipeline.handwriting.scan import Mask, Scan
+from mnist_pipeline.handwriting.finder.scan import Mask, Scan
 
 WEAK = 0.5  # share of the least ink of a stroke that belongs to it where they are connected
 FAINTEST_INK = 0.1  # the faintest stroke absorbs this share of the paper's light

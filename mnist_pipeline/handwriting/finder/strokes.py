@@ -6,8 +6,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from mnist_pipeline.handwriting.ink import numbered, strokes_and_faint_ink
-from mnist_pipeline.handwriting.scan import Mask, Owner, Scan
+from mnist_pipeline.handwriting.finder.ink import numbered, strokes_and_faint_ink
+from mnist_pipeline.handwriting.finder.scan import Mask, Owner, Scan
 
 OWN_CELL = 0.7  # least share of a digit's ink that lies in one cell of a form
 

@@ -7,9 +7,9 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from mnist_pipeline.handwriting.ink import numbered
-from mnist_pipeline.handwriting.measures import boxes_of
-from mnist_pipeline.handwriting.scan import Glyph, Mask, Owner, Scan
+from mnist_pipeline.handwriting.finder.ink import numbered
+from mnist_pipeline.handwriting.finder.measures import boxes_of
+from mnist_pipeline.handwriting.finder.scan import Glyph, Mask, Owner, Scan
 
 Boxes = NDArray[np.intp]  # (..., 4): left, top, right, bottom
 

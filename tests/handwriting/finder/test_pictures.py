@@ -16,9 +16,9 @@ from support.drawing import picture as drawn
 
 from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.handwriting import digits, pictures
-from mnist_pipeline.handwriting.pictures import Found, find_digits, read
-from mnist_pipeline.handwriting.scan import Owner, Scan
+from mnist_pipeline.handwriting.finder import digits, pictures
+from mnist_pipeline.handwriting.finder.pictures import Found, find_digits, read
+from mnist_pipeline.handwriting.finder.scan import Owner, Scan
 
 ORIENTATION = 0x0112  # the EXIF tag
 LOSSLESS = {

@@ -8,9 +8,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_pipeline.handwriting.marks import signs
-from mnist_pipeline.handwriting.measures import boxes_of
-from mnist_pipeline.handwriting.scan import Box, Boxed, Glyph, Mask, Owner, Scan
+from mnist_pipeline.handwriting.finder.marks import signs
+from mnist_pipeline.handwriting.finder.measures import boxes_of
+from mnist_pipeline.handwriting.finder.scan import Box, Boxed, Glyph, Mask, Owner, Scan
 
 Shape = TypeVar("Shape", bound=Boxed)
 

@@ -1,0 +1,1 @@
+"""Finds the digits of any picture, without a model; `scan` has the order of the stages."""
