@@ -18,7 +18,7 @@ from benchmarks.bench import Bench, BenchmarkError
 # Torch's threads are loaded late, because they would disturb the sections before.
 SECTIONS = ("knn", "pca", "softmax", "growth", "networks", "layers", "commands", "page")
 # Each takes minutes.
-BY_REQUEST = ("recognition", "pictures", "labels", "limits", "recipes", "data_sets")
+BY_REQUEST = ("recognition", "pictures", "labels", "limits", "data_sets")
 
 
 def main() -> int:

@@ -10,8 +10,9 @@ training images that were held out. The test images only report.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -40,31 +41,31 @@ def measure(bench: Bench) -> Table:
     for network, construct in NETWORKS.items():
         chosen = devices.choose_precision(construct(), devices.default_device(), "auto")
         table.rows += [
-            trained_row(bench, network, "default", NUM_SEEDS, precision)
+            _trained_row(bench, network, precision)
             for precision in dict.fromkeys((chosen, "float32"))
         ]
         table.rows.append(_notebook_row(bench, network))
     return table
 
 
-def trained_row(
-    bench: Bench, network: str, name: str, num_seeds: int, precision: str | None = None
+def _trained_row(
+    bench: Bench, network: str, precision: Literal["float32", "bfloat16"]
 ) -> tuple[str, str, str, str]:
-    """The trainings with a recipe, in the precision of the recipe or in another."""
-    recipe = training.named_recipe(network, name, **({"precision": precision} if precision else {}))
+    """The trainings with the default recipe, in a precision."""
+    recipe = replace(training.RECIPES[network]["default"], precision=precision)
     held_out = held_out_size(bench.train.labels)
     walls = []
     accuracies = []
-    for seed in range(num_seeds):
+    for seed in range(NUM_SEEDS):
         model = training.build(NETWORKS[network], seed=seed)
-        train = partial(training.train, model, *bench.train, recipe, drawn=name == "default")
+        train = partial(training.train, model, *bench.train, recipe, drawn=True)
         wall, history = timed(partial(train, seed=seed, validation_size=held_out))
         predicted = training.predict_probabilities(model, bench.test.images).argmax(axis=1)
         accuracy = float(np.mean(predicted == bench.test.labels))
-        bench.say(f"  {network.upper()} {name}, seed {seed}: {accuracy:.2%} in {wall:.1f} s")
+        bench.say(f"  {network.upper()}, seed {seed}: {accuracy:.2%} in {wall:.1f} s")
         walls.append(wall)
         accuracies.append(accuracy)
-    title = f"{network.upper()}, recipe `{name.upper()}`, {history.precision}"
+    title = f"{network.upper()}, recipe `DEFAULT`, {history.precision}"
     passes = f"{recipe.whole_passes:.1f}"
     return title, passes, mean_with_range(accuracies), with_range(walls, seconds)
 

@@ -16,13 +16,14 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline.data.records import DigitSet, RawData
+from mnist_pipeline.methods.networks.recipes import ONE_PASS
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.stored_types import stored_type
 
 MODEL = "cnn"  # the other models hardly learn some pictures, and the mean with them finds fewer
 FOLDS = 5
 ROUNDS = 2  # of folds; the mean of two networks errs less than one
-MANY_IMAGES = 30_000  # the recipe "fast" makes as many updates with fewer images as with so many
+MANY_IMAGES = 30_000  # a short training makes as many updates with fewer images as with so many
 # Where people always find the latest table: a directory of the storage, and a file in it.
 ADDRESS, FILE = "labels", "labels_to_check.csv"
 TEXTS = dict.fromkeys(("file", "label", "suggestion"), str)  # names such as `007` stay texts
@@ -69,11 +70,11 @@ def unseen_probabilities(
 ) -> np.ndarray:
     """Class probabilities (n, n_classes) of each image by networks trained on the other folds.
 
-    They are means over `ROUNDS` divisions into folds. Handwriting and large sets have the recipe
-    "fast"; pictures have their own, which takes longer.
+    They are means over `ROUNDS` divisions into folds. The trainings on handwriting and on large
+    sets are short; pictures have their own recipe, which takes longer.
     """
     method = MODELS[MODEL].method()
-    is_fast = handwritten or len(images) > MANY_IMAGES
+    is_short = handwritten or len(images) > MANY_IMAGES
     total = np.zeros((len(labels), int(labels.max()) + 1))
     for seed_of_round in range(seed, seed + ROUNDS):
         fold_of = folds(labels, seed_of_round)
@@ -83,9 +84,9 @@ def unseen_probabilities(
             fitted = method.fit(
                 known,
                 labels[~asked],
-                {"recipe": "fast" if is_fast else "default"},
+                {"recipe": ONE_PASS if is_short else "default"},
                 seed=seed_of_round,
-                repeats=max(1.0, MANY_IMAGES / len(known)) if is_fast else 1.0,
+                repeats=max(1.0, MANY_IMAGES / len(known)) if is_short else 1.0,
                 handwritten=handwritten,
             )
             probabilities = method.answer(fitted, images[asked]).probabilities

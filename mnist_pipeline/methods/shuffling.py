@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.held_out import held_out_size, stratified_order
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.methods.networks.recipes import FEW_IMAGES, PICTURES, RECIPES
+from mnist_pipeline.methods.networks.recipes import FEW_IMAGES, ONE_PASS, PICTURES
 
 NUM_PIXELS = IMAGE_SIDE**2
 MAX_IMAGES = 10_000  # training images
@@ -47,7 +47,7 @@ def fit(train: DigitSet, test: DigitSet, *, seed: int) -> dict[str, NDArray[Any]
 
     chosen = stratified_order(train.labels, seed)[:MAX_IMAGES]
     images, labels = train.images[chosen], train.labels[chosen]
-    recipe, num_views = RECIPES["cnn"]["fast"], NUM_VIEWS
+    recipe, num_views = ONE_PASS, NUM_VIEWS
     if images.ndim == 4 or len(images) <= FEW_IMAGES:  # in colour, or few
         recipe, num_views = replace(PICTURES, distorted=False), NUM_VIEWS_NORMALIZED
     # A pass over less than a batch takes as long as one over a batch.

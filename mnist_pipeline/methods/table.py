@@ -183,7 +183,7 @@ _TRAINING = {
         None,
         None,
         "Named training recipe.",
-        ("default", "fast", "notebook", "thorough"),
+        ("default", "notebook"),
     ),
     "epochs": Setting(None, 1, 1_000, "Passes over the images; by default as the recipe."),
     "batch_size": Setting(None, 1, 65_536, "Images per update; by default as the recipe."),

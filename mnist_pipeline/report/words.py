@@ -26,7 +26,6 @@ RECIPE = {
     "freeze": "first layer fixed after {:.0%} of the updates",
     "later": "after the first pass only the {:.0%} of the images with the largest losses",
     "least_gradient": "no gradients of images whose probabilities are within {:g} of their targets",
-    "average": "weights averaged over the last {:.0%} of the updates",
     "recipe": "",
     "betas": "",
     "precision": "",
@@ -37,7 +36,6 @@ UNUSED: Mapping[str, Any] = {
     "freeze": 1,
     "later": 1,
     "least_gradient": 0,
-    "average": 0,
 }
 REPORT = Path(__file__).parent
 SUPERSCRIPTS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

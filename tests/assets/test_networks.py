@@ -18,14 +18,14 @@ def test_every_recipe_can_be_configured_and_compared_in_experiments(name: str) -
     assert set(MODELS[name].settings["recipe"].choices) == training.RECIPES[name].keys()
 
 
-@pytest.mark.parametrize(("recipe", "adapts"), [("default", True), ("thorough", False)])
+@pytest.mark.parametrize(("recipe", "adapts"), [("default", True), ("notebook", False)])
 def test_a_configuration_reaches_the_training_and_only_the_default_recipe_adapts(
     recipe: str, adapts: bool, finished, small_train
 ) -> None:
     few = small_train._replace(images=small_train.images[:240], labels=small_train.labels[:240])
     settings = {"epochs": 2, "batch_size": 17, "learning_rate": 0.0123}
     result = call("mlp_model", train_digits=few, config={"recipe": recipe, **settings}, seed=0)
-    expected = training.named_recipe("mlp", recipe, **settings)
+    expected = replace(training.RECIPES["mlp"][recipe], **settings)
     if adapts:
         expected = replace(expected, later=1.0)
     recorded = result.metadata["recipe"].data

@@ -38,12 +38,13 @@ def sweep(tmp_path: Path) -> Path:
 
 def test_a_grid_stands_for_each_combination_of_its_values(sweep: Path) -> None:
     sweep.write_text(
-        "- {model: [mlp, cnn], size: [50, all], recipe: [default, fast]}\n- {model: cnn, size: 50}"
+        "- {model: [mlp, cnn], size: [50, all], recipe: [default, notebook]}\n"
+        "- {model: cnn, size: 50}"
     )
     found = read_sweep(sweep)
     assert len(found) == 8  # the second grid repeats a trial
     assert all(key == each.key for key, each in found.items())
-    assert found["cnn-size_all-seed_0-recipe_fast"] == trial("cnn", None, recipe="fast")
+    assert found["cnn-size_all-seed_0-recipe_notebook"] == trial("cnn", None, recipe="notebook")
 
 
 def test_the_key_of_a_trial_is_a_file_name_and_tells_it_from_other_trials() -> None:
@@ -53,8 +54,8 @@ def test_the_key_of_a_trial_is_a_file_name_and_tells_it_from_other_trials() -> N
         "softmax-size_100-seed_0-learning_rate_minus2_5-epochs_3": trial(
             "softmax", 100, learning_rate=-2.5, epochs=3
         ),
-        "cnn-size_100-seed_0-recipe_fast-learning_rate_0_01": trial(
-            "cnn", 100, recipe="fast", learning_rate=0.01
+        "cnn-size_100-seed_0-recipe_notebook-learning_rate_0_01": trial(
+            "cnn", 100, recipe="notebook", learning_rate=0.01
         ),
     }
     for key, each in trials.items():
@@ -165,7 +166,7 @@ def _results(small_train: DigitSet, errors: Mapping[str, int]) -> dict[str, dict
 def test_the_summary_ranks_by_held_out_accuracy_and_marks_what_is_within_the_noise(
     small_train: DigitSet,
 ) -> None:
-    trials = [trial("knn", 100), trial("mlp", 100), trial("cnn", None, recipe="fast")]
+    trials = [trial("knn", 100), trial("mlp", 100), trial("cnn", None, recipe="notebook")]
     first, second, third = keys = [each.key for each in trials]
     test = DigitSet(np.zeros((500, 28, 28), np.uint8), (np.arange(500) % 10).astype(np.uint8))
     labels = _results(small_train, {first: 60, second: 8, third: 5})
@@ -174,7 +175,7 @@ def test_the_summary_ranks_by_held_out_accuracy_and_marks_what_is_within_the_noi
     )
     assert table.index.tolist() == [third, second, first]
     assert table["verdict"].tolist() == ["best", "within its noise", "worse"]
-    assert table.loc[third, ["size", "settings"]].tolist() == [1_833, "recipe fast"]
+    assert table.loc[third, ["size", "settings"]].tolist() == [1_833, "recipe notebook"]
     assert table.loc[second, "behind"] == pytest.approx(-3 / 167)
     assert (table["behind_low"] <= table["behind"]).all()
     assert (table["behind"] <= table["behind_high"]).all()

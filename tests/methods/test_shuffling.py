@@ -19,7 +19,7 @@ NUM_TESTED = 1_000
     [
         ("knn", {"num_neighbors": 3}, None),
         ("softmax", {"epochs": 2, "learning_rate": 1e-3}, "weights"),
-        ("mlp", {"epochs": 2, "recipe": "fast"}, "hidden.weight"),
+        ("mlp", {"epochs": 2, "recipe": "default"}, "hidden.weight"),
     ],
 )
 def test_images_and_weights_that_are_shuffled_alike_give_the_same_labels(

@@ -232,8 +232,8 @@ def test_an_instance_has_a_report_a_schedule_and_the_commands(
 
     ((request,), keys) = tick().run_requests, loaded.resolve_asset_graph().materializable_asset_keys
     assert set(request.asset_selection) == keys - {dg.AssetKey(["few", "labels_to_check"])}
-    fast = {"config": {"recipe": "FAST", "epochs": 1}}
-    settings = {"softmax_model": {"config": {"epochs": 2}}, "mlp_model": fast, "cnn_model": fast}
+    short = {"config": {"recipe": "NOTEBOOK", "epochs": 1}}
+    settings = {"softmax_model": {"config": {"epochs": 2}}, "mlp_model": short, "cnn_model": short}
     result = run(loaded, "few", instance, ops=settings)
     assert result.success
     assert tick().skip_message

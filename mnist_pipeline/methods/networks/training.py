@@ -42,7 +42,6 @@ from mnist_pipeline.methods.networks.recipes import (
     Recipe,
     adapt,
     learning_rate_at,
-    named_recipe,
 )
 from mnist_pipeline.utils.checks import checked_labels
 
@@ -56,7 +55,6 @@ __all__ = [
     "build",
     "fit_temperature",
     "from_settings",
-    "named_recipe",
     "predict_probabilities",
     "stored",
     "train",
@@ -121,7 +119,7 @@ def from_settings(
     handwritten: bool | None = None,
 ) -> tuple[Network, Recipe]:
     """The untrained network "mlp" or "cnn", and the recipe that the settings of its asset name and
-    change.
+    change; the project's own code may also set "recipe" to a `Recipe`.
 
     The network is for images of this shape. The default recipe adapts to the number of training
     images that are not held out, and to whether they show handwriting, unless they are MNIST's:
@@ -130,15 +128,13 @@ def from_settings(
     """
     overrides = {name: value for name, value in settings.items() if value is not None}
     hidden_size = overrides.pop("hidden_size", None)
-    name = overrides.pop("recipe")
-    recipe = named_recipe(kind, name, **overrides)
+    chosen = overrides.pop("recipe")
+    recipe = replace(chosen if isinstance(chosen, Recipe) else RECIPES[kind][chosen], **overrides)
     in_color = len(shape) == 3
-    if name == "default" and (in_color or handwritten is not None):
+    if chosen == "default" and (in_color or handwritten is not None):
         recipe = adapt(
             recipe, num_images, handwritten=bool(handwritten), in_color=in_color, **overrides
         )
-    elif in_color and recipe.variation:
-        recipe = replace(recipe, variation=None, distorted=True)
     return build(construct, kind, num_classes, shape, hidden_size, seed=seed), recipe
 
 
@@ -298,9 +294,6 @@ class _Run:
         self.generator = torch.Generator().manual_seed(seed)
         self.optimizer = Adam(model.parameters(), recipe.betas)
         self.first_layer = _first_layer(model)
-        self.parameters = list(model.parameters()) if recipe.average else []
-        # The means of the parameters over the updates averaged so far.
-        self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.step = 0
 
     def train_epoch(
@@ -353,7 +346,6 @@ class _Run:
         scores = self.backpropagate(pixels, targets)
         self.optimizer.step(learning_rate_at(self.step, self.num_steps, self.recipe))
         self.step += 1
-        self.average()
         return scores
 
     def backpropagate(self, pixels: Tensor, targets: Tensor) -> Tensor:
@@ -369,21 +361,6 @@ class _Run:
             scores = self.network(pixels).float()
         torch.autograd.backward(F.cross_entropy(scores, targets, label_smoothing=smoothing))
         return scores.detach()
-
-    @torch.no_grad()
-    def average(self) -> None:
-        """In the last share of the updates, add the parameters to their means.
-
-        After the last update, the means replace the parameters.
-        """
-        num_averaged = round(self.recipe.average * self.num_steps)
-        count = self.step - (self.num_steps - num_averaged)  # updates in the means, with this one
-        if count < 1:
-            return
-        for parameter, mean in zip(self.parameters, self.means, strict=True):
-            mean.lerp_(parameter, 1 / count)
-            if self.step == self.num_steps:
-                parameter.copy_(mean)
 
 
 def _first_layer(model: nn.Module) -> nn.Module:

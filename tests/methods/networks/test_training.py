@@ -191,24 +191,6 @@ def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero() -> None:
     assert 0 < rates[-1] < 0.01 * recipe.learning_rate
 
 
-@pytest.mark.parametrize(("average", "count"), [(0.0, 1), (0.4, 3)])
-def test_the_weights_are_the_mean_over_the_last_share_of_the_updates(
-    few, average: float, count: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model, after_updates, step = build(MLP, 784, 8, 10), [], training.Adam.step
-
-    def step_and_copy(*arguments) -> None:
-        step(*arguments)
-        after_updates.append(training.weights(model))
-
-    monkeypatch.setattr(training.Adam, "step", step_and_copy)
-    train(model, *few, replace(SHORT, average=average), validation_size=40)  # 2 passes of 4 updates
-    assert len(after_updates) == 8
-    for name, weights in training.weights(model).items():
-        expected = np.mean([copies[name] for copies in after_updates[-count:]], axis=0)
-        np.testing.assert_allclose(weights, expected, rtol=1e-6, atol=1e-7)
-
-
 def test_each_pass_deforms_the_training_and_drawn_images_anew_and_never_the_held_out_ones(
     few, monkeypatch
 ) -> None:
