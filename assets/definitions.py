@@ -4,7 +4,6 @@ from pathlib import Path
 
 import dagster as dg
 
-from mnist_pipeline.evaluation.versions import RAW, SERVING, TEST_SET
 from mnist_pipeline.methods.table import STORED
 from mnist_pipeline.runtime.graph import loading
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
@@ -16,7 +15,7 @@ MODULES = (
     *("cnn", "digits", "evaluation", "harris", "knn", "labels", "models", "networks", "pca"),
     *("predictions", "report", "serving", "shuffled", "softmax"),
 )
-# Of each model, its predictions, its evaluation, and the test images, which `compare` matches.
+# Of each model, its predictions and its evaluation.
 KEPT_VERSIONS = 20
 
 defs = dg.Definitions.merge(
@@ -27,8 +26,8 @@ defs = dg.Definitions.merge(
             STORAGE: StorageIOManager(
                 # Every version that served predictions stays, so that it can be restored.
                 keep={
-                    **dict.fromkeys((RAW, TEST_SET, *STORED), KEPT_VERSIONS),
-                    **dict.fromkeys(SERVING),
+                    **dict.fromkeys(STORED, KEPT_VERSIONS),
+                    **dict.fromkeys(("champion", "recognizer")),
                 }
             ),
             "data_set": DataSetResource(),

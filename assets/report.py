@@ -11,7 +11,6 @@ from mnist_pipeline.report import assembly
 from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
-from mnist_pipeline.runtime.storage import history
 from mnist_pipeline.utils.printable import count
 
 from .models import inputs
@@ -45,7 +44,6 @@ def evaluation_report(
             **by_asset,
             "run": _run(context, by_asset["raw_mnist"].data_set),
             "origins": origins(stored_results.storage, names),
-            "since_last_run": history.since_last_run(stored_results.storage),
             **{name: stored_results.up_to_date(name) for name in assembly.ON_REQUEST},
         }
         composed = assembly.merged("numbers", values)

@@ -127,7 +127,7 @@ def command_lines() -> list[list[str]]:
 
 # The others change the storage, need the network, or name runs and versions of one machine; they
 # are tested by name.
-READING = ("export", "history", "inspect", "lineage", "predict", "verify")
+READING = ("export", "history", "inspect", "predict", "verify")
 
 
 @pytest.mark.parametrize(

@@ -183,16 +183,6 @@ def verify() -> None:
 
 @main.command()
 @storage_option
-@click.argument("asset")
-def lineage(asset: str) -> None:
-    """Print what ASSET was computed from, up to the raw files."""
-    from mnist_pipeline.cli.history import print_lineage
-
-    print_lineage(asset)
-
-
-@main.command()
-@storage_option
 @click.argument("model", required=False)
 @json_option("array with an object per version")
 def history(model: str | None, as_json: bool) -> None:
@@ -212,22 +202,6 @@ def restore(version: str) -> None:
     from mnist_pipeline.cli.restore import restore_champion
 
     restore_champion(configured, version)
-
-
-@main.command()
-@storage_option
-@click.argument("before")
-@click.argument("after")
-@json_option("object")
-def compare(before: str, after: str, as_json: bool) -> None:
-    """Compare two runs, or two versions of models.
-
-    The result is what differs, how accurate they are, and on which images they disagree. BEFORE and
-    AFTER are ids of runs or versions, as mnist-pipeline history lists them.
-    """
-    from mnist_pipeline.cli.compare import print_comparison
-
-    print_comparison((before, after), as_json=as_json)
 
 
 @main.command()

@@ -4,8 +4,7 @@ import click
 import dagster as dg
 
 from mnist_pipeline.cli.errors import CommandError
-from mnist_pipeline.evaluation import versions
-from mnist_pipeline.evaluation.versions import DIGITS, SERVING, Record
+from mnist_pipeline.cli.history import CHAMPION, DIGITS, ModelVersion, model_versions
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime.graph.records import (
@@ -15,57 +14,67 @@ from mnist_pipeline.runtime.graph.records import (
     latest,
 )
 from mnist_pipeline.runtime.settings import Settings
-from mnist_pipeline.runtime.storage import history, storage
+from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.storage import Storage
 
-CHAMPION = "champion"
+RECOGNIZER = "recognizer"
 
 
 def restore_champion(configured: Settings, name: str) -> None:
-    """Make a former champion the current one, with everything that was computed from it."""
+    """Make a former champion and its recognizer the current ones, and let Dagster record both."""
     stored = storage.current()
     with instances.only_run(configured, click.echo), dg.DagsterInstance.get() as instance:
-        records = history.records(stored)
-        _, (version, *others) = versions.find(name, records)
-        if others:
+        model_version = _find(stored, name)
+        title = f"{MODELS[model_version.model].phrase} {model_version.version[:DIGITS]}"
+        served = _served(stored, model_version)
+        if not served:
             raise CommandError(
-                f"{name!a} is a run; name a version that mnist-pipeline history lists"
+                f"{title} never served predictions; mnist-pipeline history marks the champions"
             )
-        title = f"{MODELS[version.model].phrase} {version.version[:DIGITS]}"
-        champions = [
-            record.data_version
-            for record in records[CHAMPION]
-            if record.metadata.get("version") == version.version
-        ]
-        wanted = {
-            record.asset: record
-            for asset in SERVING
-            for record in records[asset]
-            if champions and champions[-1] in (record.data_version, record.inputs.get(CHAMPION))
-        }
-        if "recognizer" not in wanted:
-            raise CommandError(
-                f"{title} has no stored recognizer; mnist-pipeline history lists the champions"
-            )
-        for record in wanted.values():
-            if fault := stored.fault(record.asset, record.data_version):
+        for asset, version in served.items():
+            if fault := stored.fault(asset, version):
                 raise CommandError(f"{title} can't be restored: {fault}")
-        reason = f"{title} was put back into service with mnist-pipeline restore"
-        for record in wanted.values():
-            _put_back(instance, stored, record, reason)
+        for asset, version in served.items():
+            key = dg.AssetKey(asset)
+            # With the versions of the present inputs, so that Dagster does not report the asset as
+            # stale.
+            tags = {**latest(instance, [key])[key].tags, DATA_VERSION_TAG: version}
+            if asset == RECOGNIZER:
+                tags[INPUT_VERSION_TAG.format(CHAMPION)] = served[CHAMPION]
+            metadata = {
+                **stored.origin(asset, version)["metadata"],
+                VERSION: version,
+                "reason": f"{title} was put back into service with mnist-pipeline restore",
+            }
+            stored.set_current(asset, version)
+            event = dg.AssetMaterialization(key, metadata=metadata, tags=tags)
+            instance.report_runless_asset_event(event)
     click.echo(f"{title} is in service. mnist-pipeline run --changed updates the report.")
 
 
-def _put_back(instance: dg.DagsterInstance, stored: Storage, record: Record, reason: str) -> None:
-    """Make a version the current one, and let Dagster record it.
+def _find(stored: Storage, name: str) -> ModelVersion:
+    """The version that begins with these digits."""
+    versions = model_versions(stored)
+    matches = [version for version in versions if name and version.version.startswith(name)]
+    if len(matches) != 1:
+        listed = ", ".join(version.version[:DIGITS] for version in versions)
+        raise CommandError(
+            f"{name!a} begins {len(matches) or 'none'} of the versions: {listed or 'none'}"
+        )
+    return matches[0]
 
-    The record names the versions of the present inputs, so that Dagster does not report the asset
-    as stale.
+
+def _served(stored: Storage, model_version: ModelVersion) -> dict[str, str]:
+    """The versions of the champion and the recognizer with which a model served predictions; empty
+    if it never did.
     """
-    key = dg.AssetKey(record.asset)
-    tags = {**latest(instance, [key])[key].tags, DATA_VERSION_TAG: record.data_version}
-    if CHAMPION in record.inputs:
-        tags[INPUT_VERSION_TAG.format(CHAMPION)] = record.inputs[CHAMPION]
-    metadata = {**record.metadata, VERSION: record.data_version, "reason": reason}
-    stored.set_current(record.asset, record.data_version)
-    instance.report_runless_asset_event(dg.AssetMaterialization(key, metadata=metadata, tags=tags))
+    champion = model_version.champion
+    recognizers = [
+        recognizer
+        for recognizer, records in stored.records(RECOGNIZER).items()
+        for record in records
+        if record["inputs"].get(CHAMPION) == champion
+    ]
+    if not champion or not recognizers:
+        return {}
+    return {CHAMPION: champion, RECOGNIZER: recognizers[-1]}

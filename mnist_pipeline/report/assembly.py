@@ -13,9 +13,8 @@ topic has of:
 - `arrays(values, images)` and `facts(values)`, what its script computes with.
 
 `values` has the values of the assets by their names, and what the run knows: `run` (id, started in
-ISO 8601, source, canonical), `origins`, the provenance of each asset, `since_last_run`, see
-`versions.compare`, or None if there was no run before the last, and `labels_to_check`, None unless
-they were computed for these images.
+ISO 8601, source, canonical), `origins`, the provenance of each asset, and `labels_to_check`, None
+unless they were computed for these images.
 """
 
 import functools

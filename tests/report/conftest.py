@@ -59,7 +59,6 @@ def values(finished_run: tuple[Any, Path]) -> Values:
             "canonical": True,
         },
         "origins": dict.fromkeys(PARTS, UNKNOWN),
-        "since_last_run": None,
         **dict.fromkeys(assembly.ON_REQUEST),
     }
 

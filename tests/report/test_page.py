@@ -18,7 +18,7 @@ from PIL import Image
 
 from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
 from mnist_pipeline.data.records import CLASS_NAMES, RawData
-from mnist_pipeline.evaluation import scores, versions
+from mnist_pipeline.evaluation import scores
 from mnist_pipeline.methods import harris
 from mnist_pipeline.methods.networks.training import RECIPES
 from mnist_pipeline.methods.table import MODELS, by_model
@@ -194,33 +194,3 @@ def test_the_headline_names_the_champion_if_another_model_does_best_on_the_test_
     assert f"reads {num_test - 321:,} of {num_test:,}" in headline
     assert not any(MODELS[name].phrase in headline for name in MODELS if name != last)
     assert f"{phrase} misses" in text
-
-
-@pytest.mark.usefixtures("without_charts")
-def test_a_model_without_another_former_version_is_not_compared(
-    values: Values, text_of: Read
-) -> None:
-    version = {"version": "a" * 64, "model": "cnn", "accuracy": 0.99}
-    paired = {
-        "images": {"common": 500},
-        "fixed": 7,
-        "broken": 0,
-        "difference_interval": [0, 0],
-        "p_value": 0.25,
-        "disagreements": [],
-    }
-    former = {
-        "same": version,
-        "unknown": {**version, "version": "b", "accuracy": None},
-        "other": {**version, "version": "c"},
-    }
-    for name, before in former.items():
-        pair = {"before": before, "after": version, **paired}
-        since = {
-            "before": "1" * 36,
-            "after": "2" * 36,
-            "models": [pair],
-            **{aspect: [] for aspect in versions.ASPECTS},
-        }
-        text = text_of(render(values, since_last_run=since))
-        assert ("7 0 +0.00 to +0.00% 0.25" in text) == (name == "other")

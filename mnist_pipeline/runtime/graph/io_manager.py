@@ -10,7 +10,6 @@ from mnist_pipeline.runtime.graph.records import VERSION, latest
 from mnist_pipeline.runtime.graph.resources import PLACE, storage_at
 from mnist_pipeline.runtime.graph.steps import current_step
 from mnist_pipeline.runtime.storage.storage import stored_key
-from mnist_pipeline.utils import machine
 
 # Figures, tables and links are not part of the record of a run.
 PLAIN = (
@@ -56,7 +55,7 @@ class StorageIOManager(dg.ConfigurableIOManager):
             "run": context.run_id,
             "code_version": spec.code_version,
             "inputs": {key.path[-1]: version for key, version in step.inputs.items() if version},
-            "metadata": {**metadata, "libraries": machine.library_versions()},
+            "metadata": metadata,
         }
         key = stored_key(
             context.asset_key.path[-1], context.partition_key if context.has_partition_key else None
