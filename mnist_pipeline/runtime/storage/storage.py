@@ -44,7 +44,6 @@ MANIFEST, RUNS, CURRENT, FIGURES = "manifest.json", "runs", "current", "figures"
 VERSION = "[0-9a-f]" * 64  # a pattern for `re` and for `glob`
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.%-]{,249}")  # and ".png" makes at most 254
 CHECKSUM = "sha256"  # the first entry of a record
-ENTRIES = {"run", "time", "code_version", "inputs", "metadata", "figures"}  # the others
 TEMPORARY = ".unfinished"
 DAY_SECONDS = 86_400
 BLOCK = 1 << 20  # bytes
@@ -224,10 +223,8 @@ class Storage:
         killed writers left.
 
         `keep` has the number of latest versions to keep by key, by default 1, and None for all of
-        them. It limits the records of the current version as well. The current version, the inputs
-        of versions of which all are kept, and what was written during the last day always stay,
-        because another run may be using them. Nothing is deleted while a damaged record leaves open
-        what was used.
+        them. It limits the records of the current version as well. The current version and what was
+        written during the last day always stay, because another run may be using them.
         """
         place, current, records = self._place(key), self.current(key), self.records(key)
         number = keep.get(key, 1) or 0  # 0 for all: [-0:] is everything, and [:-0] nothing
@@ -236,20 +233,9 @@ class Storage:
         entries += place.rglob(f"*{TEMPORARY}")
         runs = [record["run"] for record in records[current][:-number]]
         entries += [place / current / RUNS / f"{run}.json" for run in runs]
-        with contextlib.suppress(FileNotFoundError):  # another run may delete the same files
-            old = [entry for entry in entries if self._is_old(entry)]
-            if not old:
-                return
-            needed = {
-                source
-                for other in keep
-                if keep[other] is None
-                for records in self.records(other).values()
-                for record in records
-                for source in record.get("inputs", {}).items()
-            }
-            for entry in () if self.skipped else old:
-                if (key, entry.name) not in needed:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # another run may delete the same files
+                if self._is_old(entry):
                     _remove(entry)
 
     def _place(self, key: str) -> Path:
@@ -391,16 +377,11 @@ def _verify(path: Path, entry: Mapping[str, Any]) -> None:
 
 
 def _record(path: Path) -> dict[str, Any]:
-    """The record of a run; raises DamageError if it is not as it was written.
-
-    Earlier versions of this project wrote no checksum. Their records count as intact if the run and
-    the names of all entries are right.
-    """
+    """The record of a run; raises DamageError if it is not as it was written."""
     with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError, RecursionError):
         record: dict[str, Any] = json.loads(_content(path))
-        checksum = record.pop(CHECKSUM, None)
-        is_record = record["run"] == path.stem and {"time"} <= record.keys() <= ENTRIES
-        if is_record and checksum in (None, _sha256(to_json(record))):
+        checksum = record.pop(CHECKSUM)
+        if record["run"] == path.stem and checksum == _sha256(to_json(record)):
             return record
     raise DamageError(f"{path} is not as a run wrote it")
 

@@ -7,7 +7,6 @@ The tests run on a directory and on an object store in memory, which universal_p
 import contextlib
 import errno
 import itertools
-import json
 import mmap
 import os
 import shutil
@@ -24,7 +23,6 @@ from mnist_pipeline import read
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.runtime.storage import storage as module
 from mnist_pipeline.runtime.storage.storage import (
-    DAY_SECONDS,
     Storage,
     StorageError,
     stored_key,
@@ -323,71 +321,42 @@ def test_what_lies_in_place_of_a_folder_is_found_and_moved_aside(
     assert len([*path.parent.glob("*.aside")]) == 1
 
 
-def test_a_record_without_a_checksum_counts_if_its_names_are_right(stored: Storage) -> None:
-    version = write_report(stored)
-    (path,) = (stored.path / "value" / version / "runs").glob("*.json")
-    former = {"run": "run", "time": 1.5, "code_version": None, "inputs": {}, "metadata": {}}
-    path.write_text(json.dumps(former))
-    assert stored.origin("value") == former
-    assert stored.fault("value") is None
-    for wrong in (
-        {**former, "run": "../run"},
-        {**former, "tide": 1},
-        {"run": "run"},
-    ):
-        path.write_text(json.dumps(wrong))
-        assert stored.origin("value") == {}
-        assert stored.skipped == {path}
-
-
-def test_nothing_is_deleted_while_it_is_unknown_what_a_champion_was_computed_from(
-    local: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "DAY_SECONDS", -1)
-    model = local.write("model", OLD)
-    champion = local.write("champion", OLD, {"run": "run", "inputs": {"model": model}})
-    local.write("model", NEW)
-    record = local.path / "champion" / champion / "runs" / "run.json"
-    flip_a_bit(record)
-    Storage(local.root).prune("model", {"champion": None})
-    assert model in local.records("model")
-    record.unlink()
-    Storage(local.root).prune("model", {"champion": None})
-    assert model not in local.records("model")
-
-
-def test_pruning_keeps_what_is_current_recent_or_needed_by_a_version_that_stays(
+def test_pruning_keeps_what_is_current_younger_than_a_day_or_asked_for(
     local: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep = {"model": 2, "champion": None}
 
-    def write(key: str, number: int, **origin: Any) -> str:
-        version = local.write(key, np.full(3, number), {"run": f"{time.time()}", **origin})
+    def write(key: str, number: int) -> str:
+        version = local.write(key, np.full(3, number), {"run": f"{time.time()}"})
         local.prune(key, keep)
         return version
 
-    def days_later(days: int) -> None:
-        monkeypatch.setattr(time, "time", lambda: now + days * DAY_SECONDS + 60)
+    def hours_later(hours: float) -> None:
+        monkeypatch.setattr(time, "time", lambda: now + hours * 3600)
 
     now = time.time()
-    models = [write("model", number) for number in range(4)]
-    write("champion", 0, inputs={"model": models[1]})
+    first = [write("model", number) for number in range(3)]
+    champions = [write("champion", 0)]
     write("other", 0)
     (unfinished := local.path / "other" / "0.unfinished").write_bytes(b"")
     (foreign := local.path / "other" / "photos").mkdir()
-    assert list(local.records("model")) == models
-    days_later(1)
-    newest, other = write("model", 4), write("other", 1)
-    assert list(local.records("model")) == [models[1], models[3], newest]
+    hours_later(23.9)
+    second = write("model", 3)
+    assert list(local.records("model")) == [*first, second]
+    hours_later(24.1)
+    third, other = write("model", 4), write("other", 1)
+    champions.append(write("champion", 1))
+    assert list(local.records("model")) == [second, third]
+    assert list(local.records("champion")) == champions
     assert list(local.records("other")) == [other]
     assert not unfinished.exists()
     assert foreign.exists()
-    for days in (3, 5):
-        days_later(days)
+    for hours in (72, 120):
+        hours_later(hours)
         write("other", 1)
-        write("champion", 0)
+        write("champion", 1)
     assert len(local.records("other")[other]) == 1
-    assert len(local.records("champion")[local.current("champion")]) == 3
+    assert len(local.records("champion")[champions[1]]) == 3
 
 
 def test_figures_are_kept_for_a_day_until_their_value_is_stored(
