@@ -21,7 +21,6 @@ from mnist_pipeline.runtime.graph.results import (
     result,
     stopwatch,
 )
-from mnist_pipeline.runtime.graph.steps import observe_files
 from mnist_pipeline.utils.printable import count
 
 GROUP = "digits"
@@ -91,7 +90,7 @@ def raw_mnist(data_set: dg.ResourceParam[DataSetResource]):
             "color": raw.data_set.color,
         },
         tables={"files": files},
-    )._replace(tags=observe_files(path, raw.checksum))
+    )._replace(tags=data_set.observe(path, raw.checksum))
 
 
 def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:

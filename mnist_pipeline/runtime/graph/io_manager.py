@@ -1,16 +1,18 @@
 """The IO manager, which stores the values of assets and loads them as inputs."""
 
 import contextlib
+import gc
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
+from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.records import VERSION, latest
-from mnist_pipeline.runtime.graph.resources import PLACE, storage_at
-from mnist_pipeline.runtime.graph.steps import current_step
+from mnist_pipeline.runtime.graph.resources import PLACE, step_context, storage_at
 from mnist_pipeline.runtime.storage.storage import stored_key
 
+OUTPUT = "result"  # Dagster's name for the output of an asset
 # Figures, tables and links are not part of the record of a run.
 PLAIN = (
     dg.BoolMetadataValue,
@@ -30,10 +32,18 @@ class StorageIOManager(dg.ConfigurableIOManager):
         "Versions of the last day are always kept.",
     )
 
+    # The step that runs, and the versions of its inputs.
+    _attempt: tuple[Any, ...] = PrivateAttr(default=())
+    _inputs: dict[dg.AssetKey, str | None] = PrivateAttr(default_factory=dict)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Limit the threads of a process that Dagster started: nothing else does there."""
+        settings.limit_threads()
+
     @classmethod
     def stores(cls, context: dg.AssetExecutionContext) -> bool:
         """Whether an IO manager of this class stores what the asset returns."""
-        output = context.op_execution_context.op_def.output_dict["result"]
+        output = context.op_execution_context.op_def.output_dict[OUTPUT]
         return isinstance(getattr(context.resources, output.io_manager_key), cls)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
@@ -42,7 +52,6 @@ class StorageIOManager(dg.ConfigurableIOManager):
 
         An asset without a value stores nothing.
         """
-        step = current_step()
         if obj is None:
             return
         spec = context.asset_spec
@@ -51,10 +60,11 @@ class StorageIOManager(dg.ConfigurableIOManager):
             for name, entry in context.output_metadata.items()
             if isinstance(entry, PLAIN)
         }
+        inputs = self._input_versions()
         record = {
             "run": context.run_id,
             "code_version": spec.code_version,
-            "inputs": {key.path[-1]: version for key, version in step.inputs.items() if version},
+            "inputs": {key.path[-1]: version for key, version in inputs.items() if version},
             "metadata": metadata,
         }
         key = stored_key(
@@ -77,6 +87,10 @@ class StorageIOManager(dg.ConfigurableIOManager):
 
         If an asset needs several partitions, it gets a dict of their values.
         """
+        # Dagster tries to insert the key of an asset, and catches the error if the key exists. The
+        # traceback of that error is part of a cycle, which keeps the frames of the last step, and
+        # so its value.
+        gc.collect(0)
         asset = context.asset_key
         if not context.has_asset_partitions:
             return self._load(context, asset, None)
@@ -86,10 +100,27 @@ class StorageIOManager(dg.ConfigurableIOManager):
     def _load(self, context: dg.InputContext, asset: dg.AssetKey, partition: str | None) -> Any:
         upstream = context.upstream_output
         metadata = upstream.definition_metadata if upstream else {}
-        version = current_step().inputs.get(asset) if partition is None else None
+        version = self._input_versions().get(asset) if partition is None else None
         if version is None:
             # In a notebook there may be no instance.
             with contextlib.suppress(dg.DagsterInvariantViolationError):
                 version = latest(context.instance, [asset], partition)[asset].version
         key = stored_key(asset.path[-1], partition)
         return storage_at(metadata.get(PLACE, {})).read(key, version)
+
+    def _input_versions(self) -> dict[dg.AssetKey, str | None]:
+        """The versions of the inputs that Dagster had recorded when this attempt of the step began.
+
+        Dagster's record of the output names these versions. So the step reads them, whatever
+        another run stores meanwhile. It is empty outside a run.
+        """
+        if (context := step_context()) is None:
+            return {}
+        operation = context.op_execution_context
+        attempt = (context.run.run_id, operation.op.name, operation.retry_number)
+        if attempt != self._attempt:
+            keys = [dep.asset_key for spec in context.assets_def.specs for dep in spec.deps]
+            recorded = latest(context.instance, keys)
+            self._attempt = attempt
+            self._inputs = {key: recorded[key].version for key in keys}
+        return self._inputs

@@ -16,12 +16,21 @@ from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.data_copy import local_copy
 from mnist_pipeline.runtime.graph.configs import Checked
-from mnist_pipeline.runtime.graph.steps import step_context
+from mnist_pipeline.runtime.graph.records import DATA_DIRECTORY, INPUT_VERSION_TAG, observe
 from mnist_pipeline.runtime.project import REPORT
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.utils.validation import NUM_SEEDS
 
 PLACE = "place"  # metadata of the assets of an instance: its data, storage and seed
+
+
+def step_context() -> dg.AssetExecutionContext | None:
+    """The context of the step that runs, None in a function called directly."""
+    try:
+        context = dg.AssetExecutionContext.get()
+    except dg.DagsterInvariantViolationError:
+        return None
+    return context if isinstance(context, dg.AssetExecutionContext) else None
 
 
 def place_of_step() -> Mapping[str, Any]:
@@ -77,6 +86,19 @@ class DataSetResource:
                 raise
             reason = str(error).replace(str(path), place["data"])
             raise DatasetError(f"instance {place['name']}: {reason}") from None
+
+    def observe(self, path: Path, version: str) -> dict[str, str]:
+        """Record the version of the files that the step has read, if it is new; return the tag
+        that names it as the version of the input.
+
+        So a run need not observe the files before.
+        """
+        if (context := step_context()) is None:
+            return {}
+        deps = [dep.asset_key for spec in context.assets_def.specs for dep in spec.deps]
+        (key,) = (key for key in deps if key.path[-1] == DATA_DIRECTORY)
+        observe(context.instance, key, path, version)
+        return {INPUT_VERSION_TAG.format(key.to_user_string()): version}
 
     @property
     def choices(self) -> dict[str, Any]:

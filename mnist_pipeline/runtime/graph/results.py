@@ -22,10 +22,15 @@ from PIL.Image import Image
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph import memory
 from mnist_pipeline.runtime.graph.checks import Measured, check_results, rounded
-from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
+from mnist_pipeline.runtime.graph.io_manager import OUTPUT, StorageIOManager
 from mnist_pipeline.runtime.graph.records import FAILED_CHECK
-from mnist_pipeline.runtime.graph.resources import Seed, data_at, place_of_step, storage_at
-from mnist_pipeline.runtime.graph.steps import Step, current_step, step_context
+from mnist_pipeline.runtime.graph.resources import (
+    Seed,
+    data_at,
+    place_of_step,
+    step_context,
+    storage_at,
+)
 from mnist_pipeline.runtime.project import FIGURES
 from mnist_pipeline.runtime.storage.storage import stored_key, version_of
 
@@ -44,19 +49,22 @@ MAX_MESSAGES = 5  # of a training
 
 
 @contextmanager
-def stopwatch() -> Iterator[Step]:
-    """Measure the `seconds` of a method for `result`, without the figures, checksums and storage
-    around it. If memory is short, a ShortageError says how much a run needs.
+def stopwatch() -> Iterator[None]:
+    """Measure a method, without the figures, checksums and storage around it. Dagster adds its
+    `seconds` to the metadata of the output.
+
+    If memory is short, a ShortageError says how much a run needs.
     """
-    step = current_step()
     start = time.perf_counter()
     try:
-        yield step
+        yield
     except (MemoryError, RuntimeError) as error:
         if memory.is_shortage(error):
             raise memory.shortage(error, data_at(place_of_step())) from error
         raise
-    step.seconds = time.perf_counter() - start
+    if context := step_context():
+        seconds = round(time.perf_counter() - start, 4)
+        context.add_output_metadata({SECONDS: seconds}, output_name=OUTPUT)
 
 
 def result(
@@ -74,17 +82,14 @@ def result(
 
     In a run, the data version is the version that the value gets in the storage. If
     `StorageIOManager` stores the value, its figures are stored here. `headline` is the most
-    important number, in a few words, which the command line prints. The metadata has the seconds
-    of the last `stopwatch`, 20 rows of each table, and a small preview of each figure (a Figure,
-    or an Image).
+    important number, in a few words, which the command line prints. The metadata has 20 rows of
+    each table, and a small preview of each figure (a Figure, or an Image).
     """
-    context, step, version = step_context(), current_step(), None
+    context, version = step_context(), None
     metadata: dict[str, Any] = {HEADLINE: headline}
     pictures: dict[str, bytes] = {}
     for name, figure in figures.items():
         pictures[name], metadata[name] = _drawn(name, figure, context)
-    if step.seconds:
-        metadata[SECONDS] = round(step.seconds, 4)
     for name, number in numbers.items():
         is_float = isinstance(number, float | np.floating)
         metadata[name] = rounded(float(number)) if is_float else number

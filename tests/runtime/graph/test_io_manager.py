@@ -58,11 +58,13 @@ def test_a_step_in_a_plain_process_of_dagster_has_the_number_of_threads_of_the_s
     assert json.loads(done.stdout) == [3, 3, 3]
 
 
-def run(*assets: Any, **resources: Any) -> dg.ExecuteInProcessResult:
+def run(
+    *assets: Any, instance: dg.DagsterInstance | None = None, **resources: Any
+) -> dg.ExecuteInProcessResult:
     return dg.materialize(
         assets,
         resources={**(defs.resources or {}), **resources},
-        instance=dg.DagsterInstance.ephemeral(),
+        instance=instance or dg.DagsterInstance.ephemeral(),
     )
 
 
@@ -95,3 +97,41 @@ def test_another_io_manager_leaves_the_figures_out(storage: Path) -> None:
     run(drawn, elsewhere, io_manager=dg.InMemoryIOManager())
     assert stored.current().keys() == ["drawn"]
     assert not (storage / "elsewhere").exists()
+
+
+def test_a_step_reads_and_records_the_versions_that_were_current_when_its_attempt_began(
+    storage: Path,
+) -> None:
+    instance, read = dg.DagsterInstance.ephemeral(), []
+
+    def write(number: int) -> None:
+        """Store and record another value of `source`, as another run does."""
+        version = stored.current().write("source", np.array([number]))
+        metadata, tags = {"version": version}, {"dagster/data_version": version}
+        event = dg.AssetMaterialization("source", metadata=metadata, tags=tags)
+        instance.report_runless_asset_event(event)
+
+    @dg.asset(deps=["source"])
+    def before() -> None:
+        write(1)
+
+    @dg.asset(
+        io_manager_key=STORAGE,
+        deps=[before],
+        ins={"source": dg.AssetIn("source")},
+        retry_policy=dg.RetryPolicy(max_retries=1),
+    )
+    def reader(source):  # type: ignore[no-untyped-def]
+        read.append(source[0])
+        write(len(read) + 1)
+        if len(read) == 1:
+            raise ValueError
+        return result(np.array(source), "")
+
+    source = dg.AssetSpec("source").with_io_manager_key(STORAGE)
+    done = run(before, reader, source, instance=instance)
+    assert read == [1, 2]
+    (event,) = done.asset_materializations_for_node("reader")
+    version = stored.version_of(np.array([2]))
+    assert (event.tags or {})["dagster/input_data_version/source"] == version
+    assert stored.current().origin("reader")["inputs"] == {"source": version}
