@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.methods import shuffling
 from mnist_pipeline.methods.table import MODELS
@@ -58,5 +59,6 @@ def test_the_network_learns_from_shuffled_colours_which_stay_together() -> None:
         shuffled.reshape(60, 784, 3), pixels.reshape(60, 784, 3)[:, trained["permutation"]]
     )
     assert trained["correct"].tolist() == [60, 60]
+    assert trained["trained_on"] == len(split(labels)[0])
     answer = MODELS["cnn"].method().answer(trained, shuffled)
     np.testing.assert_array_equal(answer.labels, labels)

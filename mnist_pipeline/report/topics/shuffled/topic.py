@@ -4,7 +4,7 @@ import numpy as np
 
 from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.methods.networks.method import TEMPERATURE, weights_of
-from mnist_pipeline.methods.shuffling import MAX_IMAGES, shuffle
+from mnist_pipeline.methods.shuffling import shuffle
 from mnist_pipeline.report import figures
 from mnist_pipeline.report import pictures as drawn
 from mnist_pipeline.report.content import (
@@ -18,7 +18,7 @@ from mnist_pipeline.report.content import (
     rounded_weights,
 )
 
-READS = ("raw_mnist", "shuffled_cnn", "digit_images", "train_digits", "test_digits")
+READS = ("raw_mnist", "shuffled_cnn", "digit_images", "test_digits")
 STORY = Part(45, "shuffled", "Shuffled", "shuffled/story.html.j2")
 NUM_SHOWN = 10  # images
 LEVELS = 2**9  # of a weight, per sign: the probabilities are right to 0.5%
@@ -26,10 +26,11 @@ LEVELS = 2**9  # of a weight, per sign: the probabilities are right to 0.5%
 
 def numbers(values: Values) -> Named:
     """The accuracy of the training without the shuffle, and of that on shuffled images."""
-    correct, total = values["shuffled_cnn"]["correct"].tolist(), len(values["test_digits"].labels)
+    trained, total = values["shuffled_cnn"], len(values["test_digits"].labels)
+    correct = trained["correct"].tolist()
     return {
         "shuffled": {
-            "trained_on": min(MAX_IMAGES, len(values["train_digits"].labels)),
+            "trained_on": int(trained["trained_on"]),
             "accuracies": [count / total for count in correct],
             "intervals": [list(wilson_interval(count, total)) for count in correct],
         }
