@@ -158,11 +158,12 @@ def inspect(path: Path, as_json: bool) -> None:
 @click.option("--open", "opens", is_flag=True, help="Open it in the browser.")
 def report(opens: bool) -> None:
     """Print the path of the report, or open it."""
+    from mnist_pipeline.report.document import latest_page
     from mnist_pipeline.runtime.storage import storage
 
     stored = storage.current()
     stored.verify("evaluation_report")
-    path = stored.path / "report" / "index.html"
+    path = latest_page(stored.path)
     click.echo(path)
     if opens:
         click.launch(str(path))

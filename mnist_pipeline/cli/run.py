@@ -18,6 +18,7 @@ from mnist_pipeline.cli.errors import CommandError, of_database
 from mnist_pipeline.cli.run_config import check_config, read_config
 from mnist_pipeline.cli.selection import select_assets, whole_graph
 from mnist_pipeline.methods.table import STORED, model_seconds
+from mnist_pipeline.report.document import latest_page
 from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime.graph import memory
@@ -251,7 +252,7 @@ def _show_results(echo: Callable[..., None], selected: AbstractSet[dg.AssetKey])
 
         echo(f"\nLabels to check: {stored.path / ADDRESS / FILE}")
     if dg.AssetKey("evaluation_report") in selected:
-        echo(f"\nReport: {stored.path / 'report' / 'index.html'}, served by mnist-pipeline ui")
+        echo(f"\nReport: {latest_page(stored.path)}, served by mnist-pipeline ui")
 
 
 def _show_summary(echo: Callable[..., None], display: Display, seconds: float) -> None:

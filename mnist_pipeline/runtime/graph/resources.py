@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from mnist_pipeline.data.errors import DatasetError
+from mnist_pipeline.report import document
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.data_copy import local_copy
 from mnist_pipeline.runtime.graph.configs import Checked
@@ -119,7 +120,7 @@ class StoredResults:
         """Where people find the report: its page in the server of this project, or its file."""
         if not place_of_step():
             return dg.MetadataValue.url(REPORT)
-        return dg.MetadataValue.path(str(self.storage.path / "report" / "index.html"))
+        return dg.MetadataValue.path(str(document.latest_page(self.storage.path)))
 
     def up_to_date(self, name: str) -> Any:
         """The value of an asset; None if it is not stored, or was computed from other inputs.
