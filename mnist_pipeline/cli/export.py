@@ -9,7 +9,7 @@ from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.methods.networks.method import NetworkMethod
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage import storage
-from mnist_pipeline.utils import places
+from mnist_pipeline.utils import directories
 from mnist_pipeline.utils.printable import unknown
 
 
@@ -25,7 +25,7 @@ def export_model(name: str, onnx: Path) -> None:
             f'mnist_pipeline.read("{model.model_asset}") returns'
         )
     if find_spec("onnxscript") is None:
-        raise CommandError(f"the extra onnx is missing: {places.pip_install('onnxscript')}")
+        raise CommandError(f"the extra onnx is missing: {directories.pip_install('onnxscript')}")
     fitted, data_set = stored.read(model.model_asset), stored.read("raw_mnist").data_set
     # Importing torch takes two seconds.
     from mnist_pipeline.methods.networks.onnx_file import onnx_file

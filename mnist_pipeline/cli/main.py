@@ -16,7 +16,7 @@ import click
 
 from mnist_pipeline.cli.errors import Errors, explained
 from mnist_pipeline.cli.output import check_output, force_option, output_file
-from mnist_pipeline.utils import machine, places
+from mnist_pipeline.utils import directories, machine
 
 
 class Commands(click.Group):
@@ -63,7 +63,7 @@ storage_option = click.option(
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name=places.DISTRIBUTION, message="%(prog)s %(version)s")
+@click.version_option(package_name=directories.DISTRIBUTION, message="%(prog)s %(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:
     """MNIST from raw files to an evaluation report, as Dagster assets."""

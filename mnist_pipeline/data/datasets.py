@@ -12,7 +12,7 @@ from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.reader import Reader
 from mnist_pipeline.data.records import DataSet, DigitSet, RawData
 from mnist_pipeline.data.split import SPLITS, Split
-from mnist_pipeline.utils.places import EMBEDDED_DATA
+from mnist_pipeline.utils.directories import EMBEDDED_DATA
 
 __all__ = ["EMBEDDED_DATA", "DatasetError", "DigitSet", "load_digits"]
 

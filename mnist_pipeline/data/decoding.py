@@ -14,7 +14,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from mnist_pipeline.data.errors import ImageError
-from mnist_pipeline.utils import places
+from mnist_pipeline.utils import directories
 
 Grey = NDArray[np.floating[Any]]
 Levels = NDArray[np.uint8] | Grey
@@ -129,7 +129,7 @@ def _formats(content: bytes) -> tuple[str, ...]:
     except ImportError as error:
         raise ImageError(
             "is a HEIC picture, which the extra heic reads; install it with "
-            f"{places.pip_install('pillow-heif')}"
+            f"{directories.pip_install('pillow-heif')}"
         ) from error
     pillow_heif.register_heif_opener()
     return ("HEIF",)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mnist_pipeline.utils.arguments import checked
 from mnist_pipeline.utils.blocks import in_blocks, read_only, slices
-from mnist_pipeline.utils.checks import checked
 
 Images = NDArray[np.uint8]
 

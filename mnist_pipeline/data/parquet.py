@@ -14,7 +14,7 @@ from mnist_pipeline.data import source
 from mnist_pipeline.data.decoding import Draft, decode
 from mnist_pipeline.data.errors import DatasetError, ImageError
 from mnist_pipeline.data.split import Names, by_split
-from mnist_pipeline.utils import places
+from mnist_pipeline.utils import directories
 from mnist_pipeline.utils.printable import shortened
 
 
@@ -29,7 +29,7 @@ def find(root: Path) -> source.Source | None:
         return None
     if importlib.util.find_spec("pyarrow") is None:
         raise DatasetError(
-            f"{paths[0]} needs pyarrow; install it with {places.pip_install('pyarrow')}"
+            f"{paths[0]} needs pyarrow; install it with {directories.pip_install('pyarrow')}"
         )
     import pyarrow.parquet as pq
 

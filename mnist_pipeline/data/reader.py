@@ -29,7 +29,7 @@ from mnist_pipeline.data.names import (
 from mnist_pipeline.data.records import CLASS_NAMES, DataSet, DigitSet, RawFile
 from mnist_pipeline.data.source import Source, damage_named, describe
 from mnist_pipeline.data.split import Split, arranged, drawn_for_testing, part_of
-from mnist_pipeline.utils.places import EMBEDDED_DATA
+from mnist_pipeline.utils.directories import EMBEDDED_DATA
 from mnist_pipeline.utils.printable import count
 
 MAX_NAMES = 10  # in a message

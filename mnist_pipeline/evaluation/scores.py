@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from mnist_pipeline.utils.checks import checked, checked_labels
+from mnist_pipeline.utils.arguments import checked, checked_labels
 from mnist_pipeline.utils.stored_types import stored_type
 
 Z = 1.959963984540054  # 97.5% quantile of the normal distribution, for intervals of 95%

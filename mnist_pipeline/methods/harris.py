@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_pipeline.data.records import Corners
-from mnist_pipeline.utils.checks import checked
+from mnist_pipeline.utils.arguments import checked
 
 KAPPA = 0.05
 RELATIVE_THRESHOLD = 0.05  # of the largest response in the image

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mnist_pipeline.utils.arguments import checked
 from mnist_pipeline.utils.blocks import row_blocks, slices
-from mnist_pipeline.utils.checks import checked
 from mnist_pipeline.utils.stored_types import stored_type
 
 BLOCK_ROWS = 4096  # 12 MB of float32 at 784 pixels: the memory that a pass needs, whatever N is

@@ -10,7 +10,7 @@ from typing import Any
 from filelock import FileLock
 
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.utils import places
+from mnist_pipeline.utils import directories
 from mnist_pipeline.utils.printable import one_line
 
 
@@ -25,7 +25,7 @@ def local_copy(data: str | Path) -> Path:
         return Path(data)
     import fsspec
 
-    copy = places.user_cache() / "data" / _digest(address)
+    copy = directories.user_cache() / "data" / _digest(address)
     try:
         system, root = fsspec.url_to_fs(address, use_listings_cache=False)
         found = system.find(root, detail=True)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-from mnist_pipeline.utils import places
+from mnist_pipeline.utils import directories
 from mnist_pipeline.utils.reported import ReportedError
 
-PROJECT = places.PROJECT
+PROJECT = directories.PROJECT
 CODE_LOCATION = "mnist-pipeline"
 EVERYTHING = "everything"  # the job that materializes the whole graph
 # The groups that it leaves out, because only a user asks for them.
@@ -17,7 +17,7 @@ ON_REQUEST = ("experiments", "labels")
 # Paths in the UI: the drawing page, the report, and the figures of assets.
 DRAW, REPORT, FIGURES = "/draw", "/report", "/figures"
 # A part of an installed package; in a checkout, a package of its own.
-GRAPH = "mnist_pipeline.assets.definitions" if places.INSTALLED else "assets.definitions"
+GRAPH = "mnist_pipeline.assets.definitions" if directories.INSTALLED else "assets.definitions"
 
 
 class GraphError(ReportedError, RuntimeError):
@@ -36,7 +36,7 @@ def modules() -> Sequence[ModuleType]:
 
 
 def _definitions() -> Any:
-    if not places.INSTALLED and sys.path[0] != str(PROJECT):
+    if not directories.INSTALLED and sys.path[0] != str(PROJECT):
         sys.path.insert(0, str(PROJECT))
     module = importlib.import_module(GRAPH)
     if not hasattr(module, "defs"):  # it is being imported

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from mnist_pipeline.utils import machine, places
+from mnist_pipeline.utils import directories, machine
 from mnist_pipeline.utils.printable import unknown
 from mnist_pipeline.utils.reported import ReportedError
 from mnist_pipeline.utils.validation import allowed
@@ -63,7 +63,7 @@ def _instance_directory(storage: str) -> Path:
     if "://" not in storage:
         return Path(storage, "dagster")
     readable, unique = re.sub(r"\W+", "-", storage), hashlib.sha256(storage.encode()).hexdigest()
-    directory = places.writable_home() / "storage" / f"{readable[:60]}-{unique[:8]}"
+    directory = directories.writable_home() / "storage" / f"{readable[:60]}-{unique[:8]}"
     # The former name has a %, so Dagster can't open its records there: SQLAlchemy 2.1 decodes it.
     former = directory.with_name(quote(storage, safe="")[:255])
     if former.exists() and not directory.exists():
@@ -80,11 +80,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
 
     data: LocalPath = Field(
-        default=places.EMBEDDED_DATA,
+        default=directories.EMBEDDED_DATA,
         description="Directory or file of labelled images; the embedded MNIST by default.",
     )
     storage: Annotated[str, AfterValidator(storage_address)] = Field(
-        default_factory=lambda: str(places.writable_home() / "storage"),
+        default_factory=lambda: str(directories.writable_home() / "storage"),
         description="Directory of the results, or an address such as s3://BUCKET/PREFIX.",
     )
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(

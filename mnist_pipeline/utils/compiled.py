@@ -18,7 +18,7 @@ from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import extending, types
 from numba.core import cgutils, config
 
-from mnist_pipeline.utils import places
+from mnist_pipeline.utils import directories
 
 BYTE, INT32, INT64 = (ir.IntType(bits) for bits in (8, 32, 64))
 FLOAT32, FLOAT64 = ir.FloatType(), ir.DoubleType()
@@ -46,7 +46,7 @@ def cache_directory(package: Path, base: Path) -> Path:
 
 
 NUMBA: Any = config  # it gets its attributes when it is imported
-CACHE = cache_directory(places.PACKAGE, Path(NUMBA.CACHE_DIR or places.code_cache()))
+CACHE = cache_directory(directories.PACKAGE, Path(NUMBA.CACHE_DIR or directories.code_cache()))
 
 
 def compiled(**options: Any) -> Callable[[Kernel], Kernel]:

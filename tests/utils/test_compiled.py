@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mnist_pipeline.utils.compiled import cache_directory, kernel_files
-from mnist_pipeline.utils.places import PACKAGE
+from mnist_pipeline.utils.directories import PACKAGE
 
 FILES = {
     ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts): file
@@ -43,4 +43,4 @@ def test_compiled_code_contains_code_of_kernels_only(module: str) -> None:
     }
     outside = {name for name in imported if name.startswith("mnist_pipeline")} - FILES.keys()
     # `places` names the cache; `in_blocks` calls a kernel in plain Python.
-    assert outside <= {"mnist_pipeline.utils.places", "mnist_pipeline.utils.blocks.in_blocks"}
+    assert outside <= {"mnist_pipeline.utils.directories", "mnist_pipeline.utils.blocks.in_blocks"}

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mnist_pipeline.methods.knn.index import PrincipalComponentIndex
+from mnist_pipeline.utils.arguments import checked
 from mnist_pipeline.utils.blocks import slices
-from mnist_pipeline.utils.checks import checked
 
 ALGORITHMS = ("auto", "pca", "brute")
 TIE_BREAKS = ("nearest", "smallest")

@@ -16,8 +16,8 @@ from mnist_pipeline.methods.knn.kernel_layout import (
     SEED_TILES,
     SUMMED_FEATURES,
 )
+from mnist_pipeline.utils.arguments import checked
 from mnist_pipeline.utils.blocks import in_blocks, read_only
-from mnist_pipeline.utils.checks import checked
 
 _BLOCK = 1024  # rows projected at a time
 _QUERIES_PER_BLOCK = 512  # the coordinates of this many queries fit the cache together with a tile

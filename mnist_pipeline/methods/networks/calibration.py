@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_pipeline.utils.arguments import checked, checked_labels
 from mnist_pipeline.utils.bisection import crossing
-from mnist_pipeline.utils.checks import checked, checked_labels
 
 
 def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mnist_pipeline.methods.networks.devices import arithmetic, default_device, placed
-from mnist_pipeline.utils.checks import checked_pixels
+from mnist_pipeline.utils.arguments import checked_pixels
 
 # Images predicted at a time. Their activations fit the cache, which halves the time.
 BATCH_SIZE = 250

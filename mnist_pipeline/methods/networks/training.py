@@ -43,7 +43,7 @@ from mnist_pipeline.methods.networks.recipes import (
     adapt,
     learning_rate_at,
 )
-from mnist_pipeline.utils.checks import checked_labels
+from mnist_pipeline.utils.arguments import checked_labels
 
 # `mnist_pipeline.training` is this module, and also offers what a training needs before and after.
 __all__ = [

@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import Answer
+from mnist_pipeline.utils.arguments import checked, checked_labels, checked_pixels
 from mnist_pipeline.utils.blocks import slices
-from mnist_pipeline.utils.checks import checked, checked_labels, checked_pixels
 
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]

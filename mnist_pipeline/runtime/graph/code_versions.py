@@ -19,7 +19,7 @@ from pathlib import Path
 
 from mnist_pipeline.methods.table import MODELS, Model, Shown, model_of
 from mnist_pipeline.runtime.project import GRAPH
-from mnist_pipeline.utils.places import PACKAGE, PROJECT, code_cache
+from mnist_pipeline.utils.directories import PACKAGE, PROJECT, code_cache
 
 GRAPH_DIRECTORY = PROJECT.joinpath(*GRAPH.split(".")[:-1])
 REPORT = PACKAGE / "report"

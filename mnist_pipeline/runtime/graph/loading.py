@@ -12,7 +12,7 @@ from mnist_pipeline.methods.table import model_of
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.automation import automated
 from mnist_pipeline.runtime.graph.code_versions import GRAPH_DIRECTORY, code_versions
-from mnist_pipeline.utils import places
+from mnist_pipeline.utils import directories
 
 
 def load_package(directory: Path, name: str) -> dg.Definitions:
@@ -26,7 +26,7 @@ def load_package(directory: Path, name: str) -> dg.Definitions:
         # To Dagster, loading a folder is a preview, and links to the source are beta.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         warnings.simplefilter("ignore", dg.BetaWarning)
-        if places.INSTALLED:
+        if directories.INSTALLED:
             loaded = dg.load_definitions_from_package_module(package)
         else:
             # `load_from_defs_folder` warns if the location has another name than in pyproject.toml.

@@ -36,7 +36,7 @@ from urllib.parse import quote
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.storage import formats
 from mnist_pipeline.runtime.storage.formats import Blocks, DamageError, to_json
-from mnist_pipeline.utils import places
+from mnist_pipeline.utils import directories
 from mnist_pipeline.utils.printable import unknown
 from mnist_pipeline.utils.reported import ReportedError
 
@@ -430,7 +430,7 @@ def _local(path: Path) -> Path:
         return path
     import fsspec
 
-    cache = {"cache_storage": str(places.user_cache() / "files"), "expiry_time": None}
+    cache = {"cache_storage": str(directories.user_cache() / "files"), "expiry_time": None}
     return Path(fsspec.open_local(f"filecache::{path}", filecache=cache))
 
 
