@@ -5,7 +5,7 @@ import dagster as dg
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import project
 from mnist_pipeline.runtime.graph.automation import rerun, sensor
-from mnist_pipeline.runtime.graph.records import DATA_DIRECTORY
+from mnist_pipeline.runtime.graph.event_log import DATA_DIRECTORY
 
 whole_graph = dg.AssetSelection.all() - dg.AssetSelection.groups(*project.ON_REQUEST)
 

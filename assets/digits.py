@@ -11,7 +11,7 @@ from mnist_pipeline.data.split import Split
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.automation import OBSERVATION
 from mnist_pipeline.runtime.graph.checks import checks
-from mnist_pipeline.runtime.graph.records import DATA_DIRECTORY, file_metadata
+from mnist_pipeline.runtime.graph.event_log import DATA_DIRECTORY, file_metadata
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import (
     CHECKSUM,

@@ -8,7 +8,6 @@ import dagster as dg
 
 from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.report import assembly
-from mnist_pipeline.runtime.graph.records import origins
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.utils.printable import count
@@ -43,7 +42,7 @@ def evaluation_report(
         values = {
             **by_asset,
             "run": _run(context, by_asset["raw_mnist"].data_set),
-            "origins": origins(stored_results.storage, names),
+            "origins": stored_results.storage.origins(names),
             **{name: stored_results.up_to_date(name) for name in assembly.ON_REQUEST},
         }
         composed = assembly.merged("numbers", values)

@@ -7,7 +7,7 @@ from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.cli.history import CHAMPION, DIGITS, ModelVersion, model_versions
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import instance as instances
-from mnist_pipeline.runtime.graph.records import (
+from mnist_pipeline.runtime.graph.event_log import (
     DATA_VERSION_TAG,
     INPUT_VERSION_TAG,
     VERSION,

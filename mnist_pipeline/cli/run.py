@@ -22,7 +22,7 @@ from mnist_pipeline.report.document import latest_page
 from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime.graph import memory
-from mnist_pipeline.runtime.graph.records import latest, origins
+from mnist_pipeline.runtime.graph.event_log import latest
 from mnist_pipeline.runtime.graph.results import CHECKSUM, DIRECTORY
 from mnist_pipeline.runtime.graph.staleness import due_assets, due_partitions, observe_raw_files
 from mnist_pipeline.runtime.storage import storage
@@ -224,15 +224,15 @@ def _reason(error: Any) -> str:
         return one_line(error.message.partition(": ")[2])
     if error.message.startswith("sqlite3"):
         return of_database(error.message)
-    place = f" ({one_line(error.stack[-1])})" if error.stack else ""
-    return one_line(error.message) + place
+    line = f" ({one_line(error.stack[-1])})" if error.stack else ""
+    return one_line(error.message) + line
 
 
 def _show_results(echo: Callable[..., None], selected: AbstractSet[dg.AssetKey]) -> None:
     """Print the table of models and the path of the report, if they were selected."""
     stored = storage.current()
     if dg.AssetKey("model_comparison") in selected:
-        steps = origins(stored, STORED)
+        steps = stored.origins(STORED)
         columns = ("model", "accuracy", "95% interval", "errors", "seconds")
         echo("\n" + MODEL_TABLE.format(*columns), dim=True)
         for model, score in stored.read("model_comparison").models.items():  # best first

@@ -9,7 +9,7 @@ from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.cli.selection import whole_graph
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime import project
-from mnist_pipeline.runtime.graph.records import recorded_values
+from mnist_pipeline.runtime.graph.event_log import recorded_values
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.utils.printable import count, printable

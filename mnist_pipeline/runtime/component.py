@@ -11,7 +11,7 @@ from pydantic import Field
 
 from mnist_pipeline.runtime import project, settings
 from mnist_pipeline.runtime.graph.automation import rerun, sensor
-from mnist_pipeline.runtime.graph.records import DATA_DIRECTORY
+from mnist_pipeline.runtime.graph.event_log import DATA_DIRECTORY
 from mnist_pipeline.runtime.graph.resources import PLACE
 from mnist_pipeline.utils.validation import NUM_SEEDS
 

@@ -44,10 +44,10 @@ def storage_address(value: str, base: Path = Path()) -> str:
     """A local directory, or an address with `://` whose library is installed. Raises ValueError."""
     if value.startswith("file://"):
         value = unquote(value.removeprefix("file://"))
-    scheme, separator, place = value.partition("://")
+    scheme, separator, path = value.partition("://")
     if not separator:
         return str(local_path(value, base))
-    if not scheme or not place.strip("/"):
+    if not scheme or not path.strip("/"):
         raise ValueError("it is not a whole address; write one such as s3://BUCKET/PREFIX")
     import fsspec  # imported here, because it takes 0.1 s
 
@@ -112,7 +112,7 @@ def load() -> Settings:
 
 
 @functools.lru_cache(1)
-def _validated(place: str, environment: frozenset[tuple[str, str]]) -> Settings:
+def _validated(directory: str, environment: frozenset[tuple[str, str]]) -> Settings:
     """The settings of the present directory and environment, which are the key."""
     known = [PREFIX + name.upper() for name in Settings.model_fields if name != "dagster_home"]
     for name in os.environ:
@@ -122,8 +122,8 @@ def _validated(place: str, environment: frozenset[tuple[str, str]]) -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = str(first["loc"][0])
-        variable = place if place.isupper() else PREFIX + place.upper()
+        field = str(first["loc"][0])
+        variable = field if field.isupper() else PREFIX + field.upper()
         raise SettingsError(f"{variable} is {first['input']!r}: {allowed(first)}") from None
 
 

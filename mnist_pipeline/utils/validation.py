@@ -19,9 +19,9 @@ def allowed(problem: Mapping[str, Any]) -> str:
 def first_problem(error: ValidationError) -> str:
     """The first value that is refused, in one line: its field, the value, and what is allowed."""
     problem = error.errors()[0]
-    place = ".".join(map(str, problem["loc"]))
+    field = ".".join(map(str, problem["loc"]))
     if problem["type"] == "missing":
-        return f"{place} is missing"
+        return f"{field} is missing"
     if problem["type"] == "extra_forbidden":
-        return f"{place} is unknown; correct its name, or remove it"
-    return f"{place} is {shortened(repr(problem['input']))}; {allowed(problem)}"
+        return f"{field} is unknown; correct its name, or remove it"
+    return f"{field} is {shortened(repr(problem['input']))}; {allowed(problem)}"

@@ -99,8 +99,8 @@ def _imports(code: ast.AST, file: Path) -> Iterator[Path]:
 @functools.cache
 def _file(module: str) -> Path | None:
     """The file of a module of the project; None for other modules, and for a name in a module."""
-    place = PROJECT.joinpath(*module.split("."))
-    for file in (place / "__init__.py", place.with_suffix(".py")):
+    path = PROJECT.joinpath(*module.split("."))
+    for file in (path / "__init__.py", path.with_suffix(".py")):
         if file.is_file() and {PACKAGE, GRAPH_DIRECTORY}.intersection(file.parents):
             return file
     return None

@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph.records import VERSION, latest
+from mnist_pipeline.runtime.graph.event_log import VERSION, latest
 from mnist_pipeline.runtime.graph.resources import PLACE, step_context, storage_at
 from mnist_pipeline.runtime.storage.storage import stored_key
 
@@ -47,7 +47,7 @@ class StorageIOManager(dg.ConfigurableIOManager):
         return isinstance(getattr(context.resources, output.io_manager_key), cls)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Store the value of an asset, record its version and its place, and delete old versions
+        """Store the value of an asset, record its version and its file, and delete old versions
         of it.
 
         An asset without a value stores nothing.

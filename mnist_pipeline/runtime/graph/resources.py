@@ -17,7 +17,7 @@ from mnist_pipeline.report import document
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.data_copy import local_copy
 from mnist_pipeline.runtime.graph.configs import Checked
-from mnist_pipeline.runtime.graph.records import DATA_DIRECTORY, INPUT_VERSION_TAG, observe
+from mnist_pipeline.runtime.graph.event_log import DATA_DIRECTORY, INPUT_VERSION_TAG, observe
 from mnist_pipeline.runtime.project import REPORT
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.utils.validation import NUM_SEEDS

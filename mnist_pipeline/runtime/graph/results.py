@@ -22,8 +22,8 @@ from PIL.Image import Image
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph import memory
 from mnist_pipeline.runtime.graph.checks import Measured, check_results, rounded
+from mnist_pipeline.runtime.graph.event_log import FAILED_CHECK
 from mnist_pipeline.runtime.graph.io_manager import OUTPUT, StorageIOManager
-from mnist_pipeline.runtime.graph.records import FAILED_CHECK
 from mnist_pipeline.runtime.graph.resources import (
     Seed,
     data_at,

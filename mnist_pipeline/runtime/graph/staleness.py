@@ -10,7 +10,7 @@ import dagster as dg
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.records import checksum
-from mnist_pipeline.runtime.graph.records import (
+from mnist_pipeline.runtime.graph.event_log import (
     CODE_VERSION_TAG,
     DATA_DIRECTORY,
     DATA_VERSION_TAG,

@@ -44,6 +44,7 @@ MANIFEST, RUNS, CURRENT, FIGURES = "manifest.json", "runs", "current", "figures"
 VERSION = "[0-9a-f]" * 64  # a pattern for `re` and for `glob`
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.%-]{,249}")  # and ".png" makes at most 254
 CHECKSUM = "sha256"  # the first entry of a record
+SHOWN = ("seconds", "config", "seed", "recipe", "losses", "reason")  # of the metadata of a record
 TEMPORARY = ".unfinished"
 DAY_SECONDS = 86_400
 BLOCK = 1 << 20  # bytes
@@ -75,17 +76,17 @@ class Storage:
         figures that `write_figures` has stored for this version.
         """
         version, manifest, files = _describe(value)
-        place = self._place(key) / version
+        directory = self._directory(key) / version
         with self._reported(key):
-            figures = filter(Path.is_file, (place / FIGURES).glob("*.png"))
+            figures = filter(Path.is_file, (directory / FIGURES).glob("*.png"))
             listed = {path.stem: _entry([_content(path)]) for path in sorted(figures)}
             record = {"run": "none", "time": time.time(), **origin, "figures": listed}
             protected = {CHECKSUM: _sha256(to_json(record)), **record}
             # First, because no other run deletes a version with a record of the last day.
-            self._write(place / RUNS / f"{record['run']}.json", to_json(protected))
+            self._write(directory / RUNS / f"{record['run']}.json", to_json(protected))
             for name, blocks in files.items():
-                self._write(place / name, *blocks)
-            self._write(place / MANIFEST, manifest)
+                self._write(directory / name, *blocks)
+            self._write(directory / MANIFEST, manifest)
         _verified.add((self.root, key, version))
         self.set_current(key, version)
         return version
@@ -97,7 +98,7 @@ class Storage:
         """
         with self._reported(key):
             for name, picture in figures.items():
-                path = self._place(key) / version / FIGURES / f"{_checked(name)}.png"
+                path = self._directory(key) / version / FIGURES / f"{_checked(name)}.png"
                 self._write(path, picture)
 
     def read(self, key: str, version: str | None = None) -> Any:
@@ -109,12 +110,14 @@ class Storage:
         version = version or self.current(key)
         with self._reported(key):
             manifest = self._verified_manifest(key, version)
-            paths = {name: _local(self._place(key) / version / name) for name in manifest["files"]}
+            paths = {
+                name: _local(self._directory(key) / version / name) for name in manifest["files"]
+            }
             return formats.decode(manifest, paths)
 
     def current(self, key: str) -> str:
         """The version that readers get; raises StorageError if there is none."""
-        path = self._place(key) / CURRENT
+        path = self._directory(key) / CURRENT
         with self._reported(key):
             if not path.exists():
                 keys, problem = self.keys(), f"nothing is stored in {self.root};"
@@ -133,20 +136,20 @@ class Storage:
         """Let readers get this version; a value with an address is also copied there, for
         people.
         """
-        place = self._place(key)
+        directory = self._directory(key)
         with self._reported(key):
-            self._write(place / CURRENT, f"{version}\n".encode())
+            self._write(directory / CURRENT, f"{version}\n".encode())
             manifest = self._manifest(key, version)
             for name in manifest["files"] if "address" in manifest else ():
-                content = (place / version / name).read_bytes()
+                content = (directory / version / name).read_bytes()
                 self._write(self.path / manifest["address"] / name, content)
 
     def keys(self) -> list[str]:
         """The keys of all values."""
         with self._reported("the storage"):
             # Folders of other programs, even unreadable ones, contain no version.
-            places = {version.parent for version in self.path.glob(f"*/{VERSION}")}
-            return sorted(place.name for place in places if (place / CURRENT).exists())
+            folders = {version.parent for version in self.path.glob(f"*/{VERSION}")}
+            return sorted(folder.name for folder in folders if (folder / CURRENT).exists())
 
     def records(self, key: str) -> dict[str, list[dict[str, Any]]]:
         """The versions of a key that are stored completely, each with a record of every run that
@@ -157,26 +160,43 @@ class Storage:
         records are left out, see `skipped`.
         """
         with self._reported(key):
-            manifests = self._place(key).glob(f"{VERSION}/{MANIFEST}")
+            manifests = self._directory(key).glob(f"{VERSION}/{MANIFEST}")
             records = {path.parent.name: self._read_records(path.parent) for path in manifests}
         # Versions without an intact record come first.
         return dict(sorted(records.items(), key=lambda item: [run["time"] for run in item[1][-1:]]))
 
     def origin(self, key: str, version: str | None = None) -> dict[str, Any]:
         """The record of the latest run that computed a value; empty if there is none."""
-        records = self._read_records(self._place(key) / (version or self.current(key)))
+        records = self._read_records(self._directory(key) / (version or self.current(key)))
         return records[-1] if records else {}
+
+    def origins(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Where the current values come from.
+
+        All entries of a value that is not stored are None.
+        """
+        stored, found = set(self.keys()), dict[str, dict[str, Any]]()
+        for key in keys:
+            record = self.origin(key) if key in stored else {}
+            metadata = record.get("metadata", {})
+            found[key] = {
+                "run_id": record.get("run"),
+                "data_version": self.current(key) if key in stored else None,
+                "code_version": record.get("code_version"),
+                **{name: metadata.get(name) for name in SHOWN},
+            }
+        return found
 
     def figure(self, key: str, name: str) -> bytes:
         """A figure, as PNG; raises StorageError if there is none of that name."""
-        path = self._place(key) / self.current(key) / FIGURES / f"{_checked(name)}.png"
+        path = self._directory(key) / self.current(key) / FIGURES / f"{_checked(name)}.png"
         with self._reported(key):
             return _content(path)
 
     def main_file(self, key: str, version: str | None = None) -> Path:
         """The file of a value that people open."""
         version = version or self.current(key)
-        return self._place(key) / version / list(self._manifest(key, version)["files"])[-1]
+        return self._directory(key) / version / list(self._manifest(key, version)["files"])[-1]
 
     def verify(self, key: str, version: str | None = None) -> None:
         """Read all files of a version; raise StorageError if one is missing or damaged.
@@ -190,13 +210,16 @@ class Storage:
                 self._verified_manifest(key, version)
                 return
             version = self.current(key)
-            manifest, place = self._verified_manifest(key, version), self._place(key) / version
+            manifest, directory = (
+                self._verified_manifest(key, version),
+                self._directory(key) / version,
+            )
             for name, entry in manifest["files"].items() if "address" in manifest else ():
                 _verify(self.path / manifest["address"] / name, entry)
-            if not (records := self._read_records(place)):
-                raise DamageError(f"{place / RUNS} has no intact record of a run")
+            if not (records := self._read_records(directory)):
+                raise DamageError(f"{directory / RUNS} has no intact record of a run")
             for name, entry in records[-1].get("figures", {}).items():
-                _verify(place / FIGURES / f"{name}.png", entry)
+                _verify(directory / FIGURES / f"{name}.png", entry)
 
     def fault(self, key: str, version: str | None = None) -> str | None:
         """What is wrong with a version, see `verify`; None if nothing is."""
@@ -226,26 +249,26 @@ class Storage:
         them. It limits the records of the current version as well. The current version and what was
         written during the last day always stay, because another run may be using them.
         """
-        place, current, records = self._place(key), self.current(key), self.records(key)
+        directory, current, records = self._directory(key), self.current(key), self.records(key)
         number = keep.get(key, 1) or 0  # 0 for all: [-0:] is everything, and [:-0] nothing
         kept = {current, *list(records)[-number:]}
-        entries = [entry for entry in place.glob(VERSION) if entry.name not in kept]
-        entries += place.rglob(f"*{TEMPORARY}")
+        entries = [entry for entry in directory.glob(VERSION) if entry.name not in kept]
+        entries += directory.rglob(f"*{TEMPORARY}")
         runs = [record["run"] for record in records[current][:-number]]
-        entries += [place / current / RUNS / f"{run}.json" for run in runs]
+        entries += [directory / current / RUNS / f"{run}.json" for run in runs]
         for entry in entries:
             with contextlib.suppress(FileNotFoundError):  # another run may delete the same files
                 if self._is_old(entry):
                     _remove(entry)
 
-    def _place(self, key: str) -> Path:
+    def _directory(self, key: str) -> Path:
         return self.path / _checked(key)
 
     def _manifest(self, key: str, version: str) -> dict[str, Any]:
-        place = self._place(key) / version / MANIFEST
-        content = _content(place)
+        path = self._directory(key) / version / MANIFEST
+        content = _content(path)
         if _sha256(content) != version:
-            raise DamageError(f"the SHA-256 of {place} does not match its directory's name")
+            raise DamageError(f"the SHA-256 of {path} does not match its directory's name")
         return cast("dict[str, Any]", json.loads(content))
 
     def _verified_manifest(self, key: str, version: str) -> dict[str, Any]:
@@ -253,14 +276,14 @@ class Storage:
         manifest = self._manifest(key, version)
         if (self.root, key, version) not in _verified:
             for name, entry in manifest["files"].items():
-                _verify(self._place(key) / version / name, entry)
+                _verify(self._directory(key) / version / name, entry)
             _verified.add((self.root, key, version))
         return manifest
 
-    def _read_records(self, place: Path) -> list[dict[str, Any]]:
+    def _read_records(self, directory: Path) -> list[dict[str, Any]]:
         """The intact records of the runs that computed a version, the latest last."""
         records = []
-        for path in (place / RUNS).glob("*.json"):
+        for path in (directory / RUNS).glob("*.json"):
             try:
                 records.append(_record(path))
             except DamageError as problem:
@@ -282,11 +305,11 @@ class Storage:
             remote: Any = path
             remote.fs.pipe_file(remote.path, b"".join(blocks))
             return
-        for place in (path, *path.parents):
-            is_there = place.exists() or place.is_symlink()  # a link may lead nowhere
-            is_wrong = is_there and place.is_dir() == (place == path)
-            if is_wrong and self.path in place.parents:
-                place.rename(place.with_name(f"{place.name}.{uuid.uuid4().hex}.aside"))
+        for entry in (path, *path.parents):
+            is_there = entry.exists() or entry.is_symlink()  # a link may lead nowhere
+            is_wrong = is_there and entry.is_dir() == (entry == path)
+            if is_wrong and self.path in entry.parents:
+                entry.rename(entry.with_name(f"{entry.name}.{uuid.uuid4().hex}.aside"))
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
         try:
@@ -408,7 +431,7 @@ def _command(key: str) -> str:
 
 
 def _path(root: str) -> Path:
-    """A local directory, or the place of an address with `://` as a path of universal_pathlib."""
+    """A local directory, or the path in universal_pathlib of an address with `://`."""
     if "://" not in root:
         return Path(root)
     from upath import UPath
@@ -434,15 +457,15 @@ def _local(path: Path) -> Path:
     return Path(fsspec.open_local(f"filecache::{path}", filecache=cache))
 
 
-def _remove(place: Path) -> None:
+def _remove(path: Path) -> None:
     """Delete a version or a file.
 
     The manifest goes first, so that no reader finds half a version.
     """
-    if place.is_dir():
-        for entry in [place / MANIFEST, *place.iterdir()]:
+    if path.is_dir():
+        for entry in [path / MANIFEST, *path.iterdir()]:
             _remove(entry)
-        if not _is_remote(place):
-            place.rmdir()
+        if not _is_remote(path):
+            path.rmdir()
     else:
-        place.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)

@@ -79,10 +79,10 @@ def serve(listening: socket.socket, read_only: bool, routes: Sequence[BaseRoute]
 @contextlib.contextmanager
 def _daemon(workspace: str) -> Iterator[None]:
     """Run the daemon that schedules, sensors, backfills and queued runs need."""
-    places = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
     command = ["dagster-daemon", "run", "--workspace", workspace, "--log-level", LOG_LEVEL]
     # Ctrl-C in a terminal reaches only this process, which then stops the daemon.
-    process = subprocess.Popen(command, env={**os.environ, "PATH": places}, start_new_session=True)
+    process = subprocess.Popen(command, env={**os.environ, "PATH": path}, start_new_session=True)
     try:
         yield
     finally:

@@ -1,14 +1,12 @@
-"""What Dagster has recorded about assets, and what the storage has recorded about the runs that
-computed their values.
-"""
+"""What Dagster's event log has recorded about assets."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import dagster as dg
 
-from mnist_pipeline.runtime.storage.storage import Storage, stored_key
+from mnist_pipeline.runtime.storage.storage import stored_key
 
 DATA_DIRECTORY = "data_directory"  # the asset that stands for the raw files, which it observes
 VERSION = "version"  # metadata of a materialization: the version of its value in the storage
@@ -16,7 +14,6 @@ FAILED_CHECK = "failed_check"  # metadata: the blocking checks that the value fa
 DATA_VERSION_TAG = "dagster/data_version"
 INPUT_VERSION_TAG = "dagster/input_data_version/{}"
 CODE_VERSION_TAG = "dagster/code_version"
-METADATA = ("seconds", "config", "seed", "recipe", "losses", "reason")  # of a record
 
 
 class Recorded(NamedTuple):
@@ -78,21 +75,3 @@ def recorded_values(instance: dg.DagsterInstance, definitions: dg.Definitions) -
             if version := latest(instance, [key], name)[key].version:
                 recorded[stored_key(key.path[-1], name)] = version
     return recorded
-
-
-def origins(storage: Storage, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Where the current values of assets come from.
-
-    All entries of an asset that is not stored are None.
-    """
-    stored, found = set(storage.keys()), dict[str, dict[str, Any]]()
-    for key in keys:
-        record = storage.origin(key) if key in stored else {}
-        metadata = record.get("metadata", {})
-        found[key] = {
-            "run_id": record.get("run"),
-            "data_version": storage.current(key) if key in stored else None,
-            "code_version": record.get("code_version"),
-            **{name: metadata.get(name) for name in METADATA},
-        }
-    return found
