@@ -4,13 +4,15 @@ Torch is imported inside the functions that use it, so that the definitions load
 """
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from mnist_pipeline.data.held_out import held_out_size
 from mnist_pipeline.data.records import DigitSet, RawData
-from mnist_pipeline.evaluation.scores import most_frequent_share, wilson_interval
+from mnist_pipeline.evaluation.scores import useful_accuracy, wilson_interval
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, checks, loss_falls
@@ -18,6 +20,9 @@ from mnist_pipeline.runtime.graph.configs import config_of, settings_of
 from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import STORAGE, progress, result, stopwatch
 from mnist_pipeline.utils import machine
+
+if TYPE_CHECKING:
+    from mnist_pipeline.methods.networks.training import EpochRecord
 
 GROUP = "networks"
 POOL = "training"  # one of Dagster's pools, without a limit by default; see docs/deploy.md
@@ -50,51 +55,28 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
     ):
         with machine.importing():
             from mnist_pipeline.methods.networks import modules, training
-        (images, labels), data_set = train_digits, raw_mnist.data_set
-        validation_size = held_out_size(labels)
-        settings = settings_of(config)
-        network, recipe = training.from_settings(
-            name,
-            settings,
-            num_classes=train_digits.num_classes,
-            seed=seed.number,
-            num_images=len(images) - validation_size,
-            shape=images.shape[1:],
-            handwritten=None if data_set.is_mnist else data_set.handwritten,
-        )
-
-        def on_epoch(record: training.EpochRecord) -> None:
-            progress(
-                record.epoch,
-                recipe.epochs,
-                loss=record.loss,
-                accuracy=record.accuracy,
-                held_out_accuracy=record.validation_accuracy,
-            )
 
         with stopwatch():
-            history = training.train(
-                network,
-                images,
-                labels,
-                recipe,
+            network, recipe, history = training.train_on(
+                raw_mnist.data_set,
+                train_digits,
+                name,
+                settings_of(config),
                 seed=seed.number,
-                validation_size=validation_size,
-                drawn=data_set.is_mnist and settings["recipe"] == "default",
-                on_epoch=on_epoch,
+                on_epoch=_log_epoch,
             )
         value = training.stored(network, history)
-        losses = [[round(loss, 5) for loss in record.losses] for record in history.epochs]
-        loss, accuracy = value["loss"], value["accuracy"]
-        curves = {"training": accuracy, "held-out": value["validation_accuracy"]}
-        held_out = float(value["validation_accuracy"][-1])
+        losses = [np.round(record.losses, 5).tolist() for record in history.epochs]
+        curves = {"training": value["accuracy"], "held-out": value["validation_accuracy"]}
+        last, num_held_out = history.epochs[-1], held_out_size(train_digits.labels)
+        num_correct = round(last.validation_accuracy * num_held_out)
         return result(
             value,
-            f"held-out accuracy {held_out:.2%} after {recipe.epochs} epochs",
+            f"held-out accuracy {last.validation_accuracy:.2%} after {last.num_epochs} epochs",
             numbers={
-                "loss": float(loss[-1]),
-                "training_accuracy": float(accuracy[-1]),
-                "validation_accuracy": held_out,
+                "loss": last.loss,
+                "training_accuracy": last.accuracy,
+                "validation_accuracy": last.validation_accuracy,
                 "precision": history.precision,
                 "device": history.device,
                 "recipe": dg.MetadataValue.json(dataclasses.asdict(recipe)),
@@ -104,21 +86,32 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
             },
             tables={"layers": pd.DataFrame(modules.layer_rows(network))},
             figures={
-                "learning": figures.learning_curves(loss, curves, MODELS[name].short_title, losses)
+                "learning": figures.learning_curves(
+                    value["loss"], curves, MODELS[name].short_title, losses
+                )
             },
             config=config,
             seed=seed,
             checks={
-                "loss_falls": loss_falls(loss, train_digits.num_classes),
-                # a tenth of the way from naming the most frequent class to 1
+                "loss_falls": loss_falls(value["loss"], train_digits.num_classes),
                 "held_out_accuracy": at_least(
-                    wilson_interval(round(held_out * validation_size), validation_size)[1],
-                    0.9 * most_frequent_share(labels) + 0.1,
+                    wilson_interval(num_correct, num_held_out)[1],
+                    useful_accuracy(train_digits.labels),
                 ),
             },
         )
 
     return model
+
+
+def _log_epoch(record: "EpochRecord") -> None:
+    progress(
+        record.epoch,
+        record.num_epochs,
+        loss=record.loss,
+        accuracy=record.accuracy,
+        held_out_accuracy=record.validation_accuracy,
+    )
 
 
 mlp_model, cnn_model = _model_asset("mlp"), _model_asset("cnn")

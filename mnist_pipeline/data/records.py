@@ -59,6 +59,13 @@ class DataSet:
         return self.name == "mnist"
 
     @property
+    def with_drawn_digits(self) -> bool:
+        """Whether trainings add digits in shapes that the images lack, see `drawn_digits`. These
+        have MNIST's form.
+        """
+        return self.is_mnist
+
+    @property
     def nouns(self) -> str:
         """The plural of `noun`."""
         return f"{self.noun}s"

@@ -421,7 +421,7 @@ def assemble(
     if not known.whole_pictures:
         asked = vary(asked, calibration.HANDS, seed=0)
     members = levels[kept], labels[kept]
-    if known.is_mnist:
+    if known.with_drawn_digits:
         members = drawn_digits.add(*members, seed=0)
     return Recognizer(
         champion=_encoded(champion),

@@ -7,7 +7,7 @@ a batch is an index into it.
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -17,7 +17,8 @@ from torch.nn import functional as F
 from torch.optim.adam import adam
 
 from mnist_pipeline.data import drawn_digits
-from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.held_out import held_out_size, split
+from mnist_pipeline.data.records import DataSet, DigitSet
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.methods.networks.calibration import fit_temperature
 from mnist_pipeline.methods.networks.devices import (
@@ -51,6 +52,7 @@ __all__ = [
     "EpochRecord",
     "History",
     "Recipe",
+    "Trained",
     "adapt",
     "build",
     "fit_temperature",
@@ -58,6 +60,7 @@ __all__ = [
     "predict_probabilities",
     "stored",
     "train",
+    "train_on",
     "weights",
 ]
 PARTS = 20  # of an epoch, whose losses are recorded
@@ -73,6 +76,7 @@ class EpochRecord:
     """
 
     epoch: int  # from 1
+    num_epochs: int
     loss: float  # mean cross-entropy over the training images, without label smoothing
     accuracy: float  # over the training images
     validation_accuracy: float  # on the held-out images, after the epoch; NaN without them
@@ -90,6 +94,14 @@ class History:
 
 
 OnEpoch = Callable[[EpochRecord], None]
+
+
+class Trained(NamedTuple):
+    """A trained network, and how it was trained."""
+
+    network: Network
+    recipe: Recipe
+    history: History
 
 
 def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **named: Any) -> Model:
@@ -136,6 +148,44 @@ def from_settings(
             recipe, num_images, handwritten=bool(handwritten), in_color=in_color, **overrides
         )
     return build(construct, kind, num_classes, shape, hidden_size, seed=seed), recipe
+
+
+def train_on(
+    data_set: DataSet,
+    digits: DigitSet,
+    kind: str,
+    settings: Mapping[str, Any],
+    *,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+) -> Trained:
+    """Train the network "mlp" or "cnn" of the pipeline on the training images of a data set that
+    are not held out.
+
+    The default recipe was chosen on MNIST with `data.drawn_digits`; it adapts to other data sets.
+    """
+    images, labels = digits
+    num_held_out = held_out_size(labels)
+    network, recipe = from_settings(
+        kind,
+        settings,
+        num_classes=digits.num_classes,
+        seed=seed,
+        num_images=len(images) - num_held_out,
+        shape=images.shape[1:],
+        handwritten=None if data_set.is_mnist else data_set.handwritten,
+    )
+    history = train(
+        network,
+        images,
+        labels,
+        recipe,
+        seed=seed,
+        validation_size=num_held_out,
+        drawn=data_set.with_drawn_digits and settings["recipe"] == "default",
+        on_epoch=on_epoch,
+    )
+    return Trained(network, recipe, history)
 
 
 def train(
@@ -196,7 +246,9 @@ def train(
                 scores = logits(network, held_out[0], precision)
                 is_right = scores.argmax(dim=1) == held_out[1]
                 validation_accuracy = float(is_right.double().mean())
-            records.append(EpochRecord(epoch, loss, accuracy, validation_accuracy, parts))
+            records.append(
+                EpochRecord(epoch, recipe.epochs, loss, accuracy, validation_accuracy, parts)
+            )
             if on_epoch is not None:
                 on_epoch(records[-1])
         run.first_layer.requires_grad_(True)
