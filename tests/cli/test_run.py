@@ -16,7 +16,6 @@ from typing import Any
 
 import dagster as dg
 import pytest
-import yaml
 from support.graph_fixtures import Outcome, environment, invoke, materialized
 from support.idx import write_idx
 
@@ -39,7 +38,7 @@ def started(storage: Path, data: Path, *arguments: str) -> subprocess.Popen[str]
     return subprocess.Popen([*COMMAND, *arguments], env=variables, **options)  # type: ignore[call-overload,no-any-return]
 
 
-def test_a_run_prints_each_asset_the_models_the_report_and_the_checks(
+def test_a_run_prints_each_asset_the_accuracies_and_the_address_of_the_report(
     finished_run: tuple[Outcome, Path],
 ) -> None:
     outcome, directory = finished_run
@@ -47,11 +46,9 @@ def test_a_run_prints_each_asset_the_models_the_report_and_the_checks(
     assert {"raw_mnist", "eigendecomposition", "cnn_model", "evaluation_report"} <= materialized(
         outcome.output
     )
-    for model in ("knn", "softmax", "mlp", "cnn"):
-        assert re.search(rf"^  {model} +\d+\.\d\d% ", outcome.output, re.MULTILINE)
-    assert f"Report: {directory}/report/index.html" in outcome.output
-    assert "mnist-pipeline ui" in outcome.output
-    assert max(map(len, outcome.output.splitlines())) < 250
+    shown = re.findall(r"^  (\w+) +\d+\.\d\d% ", outcome.output, re.MULTILINE)
+    assert {*shown} == {"knn", "softmax", "mlp", "cnn"}
+    assert f"{directory}/report/index.html" in outcome.output
     assert (directory / "report" / "index.html").read_text().startswith("<!")
 
 
@@ -72,25 +69,17 @@ def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
     record.write_text(record.read_text().replace('"accuracy": 0', '"accuracy": 1'))
     # These two are mended without computing anything.
     shutil.rmtree(directory / "report")
-    assert "run --changed" in invoke("report", code=1)
+    invoke("report", code=1)
     (directory / "data_mean" / "current").unlink()
     (directory / "data_mean" / "current").mkdir()
-    *lines, error = (line for line in invoke("verify", code=1).splitlines() if " ok" not in line)
-    assert {line.split()[0] for line in lines} == {
-        "covariance",
-        "data_mean",
-        "evaluation_report",
-        "harris_corners",
-        "knn_evaluation",
-    }
-    below = dg.AssetSelection.assets("covariance", "harris_corners", "knn_evaluation").downstream()
-    _, _, recommended = error.partition("to mend them, run mnist-pipeline ")
-    command, _, delete = recommended.partition(", and delete ")
-    assert delete == str(record)
-    again = materialized(invoke(*command.split()))
-    assert again == {key.to_user_string() for key in below.resolve(defs.resolve_asset_graph())}
+    *lines, _ = (line for line in invoke("verify", code=1).splitlines() if " ok" not in line)
+    computed = {"covariance", "harris_corners", "knn_evaluation"}
+    assert {line.split()[0] for line in lines} == {*computed, "data_mean", "evaluation_report"}
+    below = dg.AssetSelection.assets(*computed).downstream().resolve(defs.resolve_asset_graph())
+    again = materialized(invoke("run", "--changed"))
+    assert again == {key.to_user_string() for key in below}
     record.unlink()
-    assert f"{len([*directory.glob('*/*/runs/*.json')])} records" in invoke("verify")
+    invoke("verify")
     assert materialized(invoke("run", "--changed")) == set()
 
 
@@ -131,28 +120,20 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
     assert materialized(invoke(*command)) == {"projections"}
     assert stored.read("projections").shape[1] == 7
     assert len(stored.records("projections")) == 1
-    assert "Everything" not in invoke(*command, "--changed")  # only the selection is in sync
     out_of_range = "ops: {projections: {config: {num_components: 1}}}"
     for wrong in (out_of_range, "ops: [[[[", "resources: 3", "- 1"):
         file.write_text(wrong)
         (line,) = invoke(*command, code=1).splitlines()
         assert "--config" in line
-    example = line.partition("write for example '")[2].rstrip("'")
-    assert dg.validate_run_config(defs.resolve_job_def("everything"), yaml.safe_load(example))
 
 
-def test_a_blocking_check_that_fails_says_what_was_measured_expected_and_what_to_do(
+def test_a_blocking_check_that_fails_is_named_in_the_last_line(
     storage: Path, tmp_path: Path, small_test: DigitSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dark = small_test._replace(images=small_test.images // 4)
     monkeypatch.setenv("MNIST_PIPELINE_DATA", str(write_idx(tmp_path / "dark", dark, dark)))
-    output = invoke("run", "--select", "+key:train_digits", code=1).strip()
-    _, last = output.split("\nChecks:")
-    for text in ("train_digits: full_range_of_pixels", "63", "at least 128", "save grey levels"):
-        assert text in last
-    *_, line = last.splitlines()
+    *_, line = invoke("run", "--select", "+key:train_digits", code=1).strip().splitlines()
     assert "train_digits: full_range_of_pixels" in line
-    assert "dagster" not in line
 
 
 def test_a_selection_drops_each_value_once_it_is_stored(
@@ -188,7 +169,7 @@ def test_a_run_that_needs_much_of_the_memory_estimates_how_much_and_so_does_the_
     assert not re.search(estimate, invoke(*command))
     monkeypatch.setattr(pca, "center", fail)
     *_, line = invoke(*command, code=1).strip().splitlines()
-    assert re.search(rf"centered_data failed: .*1\.75 GiB.*{estimate}.*--select", line)
+    assert re.search(rf"centered_data.*1\.75 GiB.*{estimate}", line)
     monkeypatch.setattr(machine, "available_bytes", lambda: 10**9)
     assert re.search(estimate, invoke(*command, code=1).partition("Materializing")[0])
 

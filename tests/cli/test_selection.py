@@ -6,7 +6,6 @@ import pytest
 
 from assets.definitions import defs
 from mnist_pipeline.cli.errors import CommandError
-from mnist_pipeline.cli.main import run
 from mnist_pipeline.cli.selection import select_assets
 
 
@@ -41,10 +40,3 @@ def test_a_selection_that_matches_nothing_leads_to_selections_that_do(
     assert hint in hints
     assert all(select_assets(defs, found) for found in hints)
     assert "\n" not in message
-
-
-def test_the_selections_in_the_help_match_assets() -> None:
-    (option,) = (parameter for parameter in run.params if parameter.name == "select")
-    examples = recommended(str(option.help))  # type: ignore[attr-defined]
-    assert len(examples) > 1
-    assert all(select_assets(defs, example) for example in examples)
