@@ -18,7 +18,7 @@ from benchmarks.commands import ensure_run
 from benchmarks.handwriting.pens import VARIANTS, glyph, scribble
 from benchmarks.handwriting.symbols import DRAWN, SYMBOLS, symbol
 from benchmarks.table import Table
-from mnist_pipeline.handwriting.finder import pictures
+from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage.storage import Storage
 
@@ -68,7 +68,7 @@ def compare(bench: Bench, storage: Path) -> list[Table]:
     differences = []
     digits = drawn["digits"]
     for digit in digits:
-        found = pictures.page(digit.sheet).digits
+        found = search.read_page(digit.sheet).digits
         if len(found) == 1:
             differences.append(np.abs(digit.image - found[0].image.astype(float)).mean())
     milliseconds = np.median([digit.milliseconds for digit in digits])
@@ -80,7 +80,7 @@ def compare(bench: Bench, storage: Path) -> list[Table]:
     )
     recognizer = Storage(str(storage)).read("recognizer")
     for kind, drawings in drawn.items():
-        read = recognizer.read_pages([pictures.page(drawing.sheet) for drawing in drawings])
+        read = recognizer.read_pages([search.read_page(drawing.sheet) for drawing in drawings])
         doubts = [
             (drawing.is_doubtful, any(reading.recognition.is_doubtful for reading in readings))
             for drawing, readings in zip(drawings, read)

@@ -47,8 +47,8 @@ from mnist_pipeline import read
 from mnist_pipeline.data.corruptions import CORRUPTIONS
 from mnist_pipeline.data.datasets import DigitSet, load_digits
 from mnist_pipeline.handwriting import recognizer
-from mnist_pipeline.handwriting.finder import pictures
-from mnist_pipeline.handwriting.finder.pictures import Page
+from mnist_pipeline.handwriting.finder import search
+from mnist_pipeline.handwriting.finder.search import Page
 from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
 
 SEED = 2_026
@@ -429,10 +429,10 @@ def _read(examples: list[Example]) -> list[tuple[Page, list[Reading]]]:
 
 def _page(picture: Picture) -> Page:
     if picture.ndim == 2:
-        return pictures.page_of(picture)
+        return search.page_of(picture)
     content = io.BytesIO()
     Image.fromarray(picture).save(content, "PNG", compress_level=1)
-    return pictures.page(content.getvalue())
+    return search.read_page(content.getvalue())
 
 
 def main() -> None:

@@ -124,7 +124,7 @@ class Novelty(NamedTuple):
     def percentile(self, images: np.ndarray) -> np.ndarray:
         """The share of the reference digits with a lower score, 0–100, float64 (n,).
 
-        Images are uint8 (n, 28, 28), with light ink on 0, as `pictures.find_digits` returns them.
+        Images are uint8 (n, 28, 28), with light ink on 0, as `finder.search` returns them.
         """
         image_edges = edges(images)
         distances = _distances(image_edges, self.means, self.components, self.residuals)

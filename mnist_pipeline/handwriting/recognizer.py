@@ -21,9 +21,9 @@ from mnist_pipeline.data.decoding import SMALL, WHOLE, named
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.data.variation import vary
-from mnist_pipeline.handwriting import calibration
-from mnist_pipeline.handwriting.finder import pictures
-from mnist_pipeline.handwriting.finder.pictures import Found, Page
+from mnist_pipeline.handwriting import votes
+from mnist_pipeline.handwriting.finder import search
+from mnist_pipeline.handwriting.finder.search import Found, Page
 from mnist_pipeline.handwriting.novelty import (
     DOUBTED,
     ORDINARY,
@@ -204,7 +204,7 @@ class Recognizer(NamedTuple):
     # What answers need of the data set as JSON in UTF-8; uint8 (length,).
     classes: np.ndarray = _encoded_classes(DataSet())
     # Of the champion's probabilities for pictures; float64 (2,).
-    calibration: np.ndarray = calibration.NONE
+    calibration: np.ndarray = votes.NONE
 
     @property
     def champion_name(self) -> str:
@@ -244,7 +244,7 @@ class Recognizer(NamedTuple):
         """
         known = self.known
         if not known.whole_pictures:
-            return pictures.page(source)
+            return search.read_page(source)
         whole, small = map(np.asarray, named(source, WHOLE, SMALL))
         picture = np.rint(whole).astype(np.uint8)
         image = fitted(small, "whole")
@@ -322,11 +322,9 @@ class Recognizer(NamedTuple):
         nearest = answers[INDEX].nearest
         assert nearest is not None
         probabilities = {name: answer.probabilities for name, answer in answers.items()}
-        voters = calibration.voters(answers, champion)
-        shares = calibration.disagreement(answers, champion)
-        probabilities[champion] = calibration.tempered(
-            probabilities[champion], shares, self.calibration
-        )
+        voters = votes.voters(answers, champion)
+        shares = votes.disagreement(answers, champion)
+        probabilities[champion] = votes.tempered(probabilities[champion], shares, self.calibration)
         levels = grey(digits)
         coordinates = pca.project(levels, self.mean, self.components)
         reconstructions = pca.reconstruct(coordinates, self.mean, self.components)
@@ -416,10 +414,10 @@ def assemble(
     images = index["images"].reshape(-1, *known.shape)
     levels = grey(images)
     kept, held_out = split(labels)
-    sample = np.random.default_rng(0).permutation(held_out)[: calibration.NUM_IMAGES]
+    sample = np.random.default_rng(0).permutation(held_out)[: votes.NUM_IMAGES]
     asked = images[sample]
     if not known.whole_pictures:
-        asked = vary(asked, calibration.HANDS, seed=0)
+        asked = vary(asked, votes.HANDS, seed=0)
     members = levels[kept], labels[kept]
     if known.with_drawn_digits:
         members = drawn_digits.add(*members, seed=0)
@@ -433,7 +431,7 @@ def assemble(
         mean=mean,
         components=eigenvectors[:, :NUM_COMPONENTS].astype(np.float32),
         novelty=Novelty.fit(*members, levels[held_out])._asdict(),
-        weights={model: calibration.weight(labels[held_out], predicted[model]) for model in states},
+        weights={model: votes.weight(labels[held_out], predicted[model]) for model in states},
         tested=np.array(tested),
         classes=_encoded_classes(known),
         calibration=_calibration(champion, states, asked, labels[sample], sample),
@@ -451,10 +449,10 @@ def _calibration(
     """
     answers = {
         name: MODELS[name].method().held_out_answer(states[name], images, sample)
-        for name in (champion, *calibration.voters(states, champion))
+        for name in (champion, *votes.voters(states, champion))
     }
-    shares = calibration.disagreement(answers, champion)
-    return calibration.fit(answers[champion].probabilities, shares, labels)
+    shares = votes.disagreement(answers, champion)
+    return votes.fit(answers[champion].probabilities, shares, labels)
 
 
 def _as_a_whole(picture: np.ndarray, image: np.ndarray) -> Page:

@@ -11,8 +11,8 @@ from support.drawing import on_paper
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.cli.predict import percent
 from mnist_pipeline.data.records import DataSet, DigitSet
-from mnist_pipeline.handwriting.finder import pictures
-from mnist_pipeline.handwriting.finder.pictures import Page
+from mnist_pipeline.handwriting.finder import search
+from mnist_pipeline.handwriting.finder.search import Page
 from mnist_pipeline.runtime.storage import storage
 
 
@@ -102,8 +102,8 @@ def test_an_answer_is_printed_before_the_next_picture_is_read(
             raise RuntimeError  # stops the command
         return read_page(path)
 
-    read_page = pictures.page
-    monkeypatch.setattr(pictures, "page", interrupted)
+    read_page = search.read_page
+    monkeypatch.setattr(search, "read_page", interrupted)
     assert f"{line}" in invoke(line, "next.png").stdout
 
 

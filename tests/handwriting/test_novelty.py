@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.handwriting.finder.pictures import find_digits
+from mnist_pipeline.handwriting.finder.search import find_digits
 from mnist_pipeline.handwriting.novelty import POINT, Novelty, edges
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data.records import DataSet, DigitSet
-from mnist_pipeline.handwriting import calibration
+from mnist_pipeline.handwriting import votes
 from mnist_pipeline.handwriting.recognizer import (
     Reading,
     Recognition,
@@ -87,7 +87,7 @@ def test_the_models_disagree_if_their_votes_outweigh_the_champions(
     def answers(*num_errors: int) -> list[Recognition]:
         true = np.zeros(1_000, int)
         weights = {
-            model: calibration.weight(true, np.arange(1_000) < errors)
+            model: votes.weight(true, np.arange(1_000) < errors)
             for model, errors in zip(MODELS, num_errors, strict=True)
         }
         served = small_recognizer._replace(weights=weights)

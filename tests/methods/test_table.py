@@ -22,7 +22,7 @@ def test_no_two_models_share_a_name_or_a_look(attribute: str) -> None:
     [
         ("methods.table", {"dagster", "torch", "numba", "matplotlib", "scipy"}),
         ("methods.softmax", {"dagster", "torch", "numba"}),
-        ("handwriting.finder.pictures", {"dagster", "torch", "numba", "matplotlib", "pandas"}),
+        ("handwriting.finder.search", {"dagster", "torch", "numba", "matplotlib", "pandas"}),
         ("methods.knn", {"dagster", "torch", "numba", "scipy"}),
         ("methods.networks.method", {"torch"}),
         ("methods.networks.training", {"dagster", "numba", "torchvision"}),

@@ -17,7 +17,7 @@ from mnist_pipeline.data.color import grey
 from mnist_pipeline.data.datasets import first_of_each_class
 from mnist_pipeline.data.records import DataSet, DigitSet
 from mnist_pipeline.evaluation import robustness
-from mnist_pipeline.handwriting.finder import pictures
+from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.methods import harris, pca, softmax
 from mnist_pipeline.methods.networks.method import weights_of
 from mnist_pipeline.methods.table import MODELS
@@ -131,7 +131,7 @@ def test_a_picture_becomes_the_image_that_python_makes_of_it(page: Page, values:
         content = io.BytesIO()
         Image.fromarray(picture).save(content, "PNG")
         encoded = base64.b64encode(content.getvalue()).decode()
-        (digit,) = pictures.page(content.getvalue()).digits
+        (digit,) = search.read_page(content.getvalue()).digits
         expected = {"digit": digit.image, "whole": conversion.fitted(picture, "whole")}
         for fit, wanted in expected.items():
             found = np.reshape(page.evaluate(FITTED, [encoded, fit]), wanted.shape)
@@ -226,7 +226,7 @@ def test_the_page_and_predict_give_one_answer_to_a_drawing(page: Page, values: V
     drawings = [computing.draw(page, str(place % 10), rng) for place in range(27)]
     drawings += [computing.draw(page, "", rng, computing.scribbled) for _ in range(3)]
     for drawn in drawings:
-        ((reading,),) = recognizer.read_pages([pictures.page(drawn.sheet)])
+        ((reading,),) = recognizer.read_pages([search.read_page(drawn.sheet)])
         answer = reading.recognition
         same.append(drawn.judgement["headline"] == answer.headline("digit"))
         if answer.looks_like_digit:

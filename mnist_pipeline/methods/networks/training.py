@@ -20,7 +20,6 @@ from mnist_pipeline.data import drawn_digits
 from mnist_pipeline.data.held_out import held_out_size, split
 from mnist_pipeline.data.records import DataSet, DigitSet
 from mnist_pipeline.data.variation import vary
-from mnist_pipeline.methods.networks.calibration import fit_temperature
 from mnist_pipeline.methods.networks.devices import (
     arithmetic,
     choose_precision,
@@ -44,6 +43,7 @@ from mnist_pipeline.methods.networks.recipes import (
     adapt,
     learning_rate_at,
 )
+from mnist_pipeline.methods.networks.temperature import fit_temperature
 from mnist_pipeline.utils.arguments import checked_labels
 
 # `mnist_pipeline.training` is this module, and also offers what a training needs before and after.

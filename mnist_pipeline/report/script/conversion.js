@@ -1,5 +1,5 @@
 // From a drawn digit to the 28×28 image that the models see, by the steps of
-// handwriting/finder/pictures.py. The paper must be white, and all ink must belong to the digit.
+// handwriting/finder/search.py. The paper must be white, and all ink must belong to the digit.
 import { SIDE } from "./images.js";
 import { clip, sum } from "./algebra.js";
 

@@ -10,8 +10,8 @@ from support.drawing import Stroke, arc
 from support.drawing import picture as drawn
 
 from mnist_pipeline.handwriting.finder.marks import signs
-from mnist_pipeline.handwriting.finder.pictures import find_digits
 from mnist_pipeline.handwriting.finder.scan import Glyph
+from mnist_pipeline.handwriting.finder.search import find_digits
 
 SIZE = (400, 300)
 NUMBER = [

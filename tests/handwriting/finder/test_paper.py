@@ -6,8 +6,8 @@ from support.drawing import handwritten, page_of
 
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting.finder.paper import find_paper
-from mnist_pipeline.handwriting.finder.pictures import find_digits
 from mnist_pipeline.handwriting.finder.scan import Scan
+from mnist_pipeline.handwriting.finder.search import find_digits
 
 
 def test_the_digits_of_a_turned_page_on_a_table_are_found_and_nothing_else(test: DigitSet) -> None:

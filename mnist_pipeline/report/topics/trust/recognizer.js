@@ -1,5 +1,5 @@
 // How far an answer can be trusted, and how to say it, as in handwriting/recognizer.py and
-// calibration.py.
+// votes.py.
 import { argmax, softmax, sum } from "../../script/algebra.js";
 import { createNovelty } from "./novelty.js";
 import { data } from "../../script/page.js";

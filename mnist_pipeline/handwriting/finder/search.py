@@ -1,7 +1,7 @@
 """From any picture to digits in MNIST's form, by the steps that made MNIST.
 
-`page` reads a picture file, and `page_of` finds the digits in grey levels. `read_scan` runs the
-stages of the search, see `scan`.
+`read_page` reads a picture file, and `page_of` finds the digits in grey levels. `read_scan` runs
+the stages of the search, see `scan`.
 """
 
 import functools
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, extent
 from mnist_pipeline.data.decoding import WHOLE, Grey, named, read
-from mnist_pipeline.handwriting.finder import digits
+from mnist_pipeline.handwriting.finder import grouping
 from mnist_pipeline.handwriting.finder.ink import find_ink
 from mnist_pipeline.handwriting.finder.marks import remove_marks
 from mnist_pipeline.handwriting.finder.measures import reduced
@@ -90,7 +90,7 @@ def _is_level(boxes: Sequence[Box]) -> bool:
     return bool(flattest[0] < STEEPEST and flattest[1] > -STEEPEST)
 
 
-def page(source: Path | bytes) -> Page:
+def read_page(source: Path | bytes) -> Page:
     """Read a picture, a file or its content, and find its digits.
 
     If ink and paper have the same brightness, the colour channel that shows most is read.
@@ -145,13 +145,13 @@ def page_of(picture: NDArray[np.uint8] | Grey) -> Page:
     found, unread = _search(picture)
     still_unread = list(unread[MAX_ROWS:])
     for box in unread[:MAX_ROWS]:
-        closer = _closer(picture, box) if len(found) < digits.MAX_FINDINGS else []
+        closer = _closer(picture, box) if len(found) < grouping.MAX_FINDINGS else []
         found += [
             digit for digit in closer if not any(_holds(other.box, digit.box) for other in found)
         ]
         if not closer:
             still_unread.append(box)
-    lines = enumerate(digits.in_lines(found), 1)
+    lines = enumerate(grouping.in_lines(found), 1)
     in_order = [replace(digit, line=number) for number, line in lines for digit in line]
     return Page(picture, in_order, still_unread)
 
@@ -183,7 +183,7 @@ def _search(picture: NDArray[np.uint8] | Grey) -> tuple[list[Found], list[Box]]:
 def read_scan(scan: Scan, *, inverted: bool = False) -> Scan:
     """The scan after the stages from ink to digits."""
     scan = remove_ruling(remove_frames(find_ink(scan, inverted=inverted)))
-    return digits.find_digits(remove_marks(find_strokes(scan)))
+    return grouping.find_digits(remove_marks(find_strokes(scan)))
 
 
 def _goes_on(paper: Scan, whole: Scan) -> bool:

@@ -1,10 +1,10 @@
-"""Probabilities for people's pictures, which differ from a data set more than its test images do.
+"""The votes of the other models, and how probable the champion's answer is in their light.
 
-A network's probabilities, calibrated on images of the data set, are wrong where other hands and
-pens make it err more often. So the temperature [1]_ of the champion's probabilities is fitted again
-on held-out images that are disturbed as pictures are, and it depends on the image [2]_: T = exp(a +
-b d), where d is the share of the other models that answer differently. Whatever the temperature,
-the answer stays the same.
+People's pictures differ from a data set more than its test images do. A network's probabilities,
+calibrated on images of the data set, are wrong where other hands and pens make it err more often.
+So the temperature [1]_ of the champion's probabilities is fitted again on held-out images that are
+disturbed as pictures are, and it depends on the image [2]_: T = exp(a + b d), where d is the share
+of the other models that answer differently. Whatever the temperature, the answer stays the same.
 
 k-nearest neighbours have no vote against another model: the page of the report knows only some of
 the training images, and must doubt as Python does. On held-out digits, their vote changed how many

@@ -16,9 +16,9 @@ from support.drawing import picture as drawn
 
 from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.data.records import DigitSet
-from mnist_pipeline.handwriting.finder import digits, pictures
-from mnist_pipeline.handwriting.finder.pictures import Found, find_digits, read
+from mnist_pipeline.handwriting.finder import grouping, search
 from mnist_pipeline.handwriting.finder.scan import Owner, Scan
+from mnist_pipeline.handwriting.finder.search import Found, find_digits, read
 
 ORIENTATION = 0x0112  # the EXIF tag
 LOSSLESS = {
@@ -248,9 +248,9 @@ def test_digits_beyond_the_bound_are_not_read_in_silence(
     monkeypatch: pytest.MonkeyPatch, test: DigitSet
 ) -> None:
     picture, _ = page_of(test.images[:8], 4)
-    assert pictures.page_of(picture).warnings == []
-    monkeypatch.setattr(digits, "MAX_FINDINGS", 5)
-    page = pictures.page_of(picture)
+    assert search.page_of(picture).warnings == []
+    monkeypatch.setattr(grouping, "MAX_FINDINGS", 5)
+    page = search.page_of(picture)
     assert len(page.digits) == 5
     assert page.warnings
 
@@ -258,7 +258,7 @@ def test_digits_beyond_the_bound_are_not_read_in_silence(
 def test_every_stroke_has_an_owner(test: DigitSet) -> None:
     picture, _ = page_of(test.images[:8], 4)
     ruled = np.minimum(picture, np.where(np.arange(len(picture)) % 40 == 10, 170, 255)[:, None])
-    scan = pictures.read_scan(Scan(ruled.astype(np.float32)))
+    scan = search.read_scan(Scan(ruled.astype(np.float32)))
     owners = scan.owners[scan.ink > 0.5]
     assert set(owners.tolist()) <= {Owner.DIGIT, Owner.RULING}
     assert Owner.DIGIT in owners
@@ -301,7 +301,7 @@ def test_ink_as_light_as_its_paper_is_read_from_a_colour_channel(
     share = written[..., np.newaxis] / 255
     colored = np.uint8(share * paper + (1 - share) * ink)
     assert np.ptp(np.asarray(Image.fromarray(colored).convert("L"))) < 10
-    page = pictures.page(encoded(Image.fromarray(colored)))
+    page = search.read_page(encoded(Image.fromarray(colored)))
     assert difference(list(page.digits), expected) < 3
 
 
@@ -310,7 +310,7 @@ def test_a_line_that_is_not_level_is_in_doubt(test: DigitSet) -> None:
     large = Image.fromarray(picture).resize((3 * picture.shape[1], 3 * picture.shape[0]))
     for degrees, is_level in ((0, True), (4, True), (15, False), (-30, False)):
         turned = large.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
-        assert (pictures.page_of(np.asarray(turned)).warnings == []) == is_level, degrees
+        assert (search.page_of(np.asarray(turned)).warnings == []) == is_level, degrees
 
 
 def test_a_stroke_whose_pixels_hold_no_ink_is_no_error() -> None:

@@ -4,22 +4,22 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data.records import Answer
-from mnist_pipeline.handwriting import calibration
+from mnist_pipeline.handwriting import votes
 
 
 def test_disagreement_is_the_share_of_the_other_models() -> None:
     labels = {"cnn": [4, 4], "mlp": [4, 9], "softmax": [4, 4], "knn": [9, 9]}
     answers = {name: Answer(np.array(own), np.empty(0)) for name, own in labels.items()}
-    np.testing.assert_array_equal(calibration.disagreement(answers, "cnn"), [0, 0.5])
-    np.testing.assert_array_equal(calibration.disagreement({"cnn": answers["cnn"]}, "cnn"), [0, 0])
+    np.testing.assert_array_equal(votes.disagreement(answers, "cnn"), [0, 0.5])
+    np.testing.assert_array_equal(votes.disagreement({"cnn": answers["cnn"]}, "cnn"), [0, 0])
 
 
 def test_without_weights_probabilities_stay_and_with_weights_their_order_does() -> None:
     probabilities = np.random.default_rng(0).dirichlet(np.full(10, 0.2), 20)
     shares = np.linspace(0, 1, 20)
-    same = calibration.tempered(probabilities, shares, calibration.NONE)
+    same = votes.tempered(probabilities, shares, votes.NONE)
     np.testing.assert_allclose(same, probabilities, atol=1e-9)
-    tempered = calibration.tempered(probabilities, shares, np.array([0.5, 1.0]))
+    tempered = votes.tempered(probabilities, shares, np.array([0.5, 1.0]))
     np.testing.assert_array_equal(tempered.argmax(axis=1), probabilities.argmax(axis=1))
     np.testing.assert_allclose(tempered.sum(axis=1), 1)
     assert (tempered.max(axis=1) < probabilities.max(axis=1)).all()
@@ -30,7 +30,7 @@ def test_the_fit_states_the_probability_with_which_answers_are_right() -> None:
     disagree = rng.random(4_000) < 0.3
     right = rng.random(4_000) < np.where(disagree, 0.6, 0.99)
     probabilities = np.full((4_000, 2), [0.95, 0.05])
-    weights = calibration.fit(probabilities, disagree.astype(float), np.where(right, 0, 1))
-    found = calibration.tempered(probabilities, disagree.astype(float), weights)[:, 0]
+    weights = votes.fit(probabilities, disagree.astype(float), np.where(right, 0, 1))
+    found = votes.tempered(probabilities, disagree.astype(float), weights)[:, 0]
     assert found[disagree].mean() == pytest.approx(0.6, abs=0.03)
     assert found[~disagree].mean() == pytest.approx(0.99, abs=0.01)
