@@ -46,10 +46,10 @@ from benchmarks.table import Table, share
 from mnist_pipeline import read
 from mnist_pipeline.data.corruptions import CORRUPTIONS
 from mnist_pipeline.data.datasets import DigitSet, load_digits
-from mnist_pipeline.handwriting import recognizer
+from mnist_pipeline.handwriting.doubt import Reading, headline
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.finder.search import Page
-from mnist_pipeline.handwriting.recognizer import Reading, Recognizer
+from mnist_pipeline.handwriting.recognizer import Recognizer
 
 SEED = 2_026
 BLOCK_PICTURES, BLOCK_PIXELS = 64, 4_000_000  # that are read at a time
@@ -382,7 +382,7 @@ def score(example: Example, page: Page, readings: list[Reading]) -> Score:
 
 
 def _headline(page: Page, readings: list[Reading]) -> str:
-    return recognizer.headline(readings, RECOGNIZER.known, page.warnings)
+    return headline(readings, RECOGNIZER.known, page.warnings)
 
 
 def _holds_middle(own: Box, box: Box) -> bool:

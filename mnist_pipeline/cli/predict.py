@@ -10,8 +10,9 @@ import click
 from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.evaluation.scores import wilson_interval
+from mnist_pipeline.handwriting.doubt import Reading, headline, text_of
 from mnist_pipeline.handwriting.finder.search import Page
-from mnist_pipeline.handwriting.recognizer import Reading, Recognizer, headline, text_of
+from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.report import words
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import count, printable, shortened

@@ -12,8 +12,9 @@ from support.recognizing import recognizer_of
 
 from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
 from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.handwriting.doubt import Reading, text_of
 from mnist_pipeline.handwriting.finder.search import Page, find_digits
-from mnist_pipeline.handwriting.recognizer import Reading, Recognizer, text_of
+from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.methods.networks import training
 from mnist_pipeline.methods.networks.modules import CNN
 

@@ -11,13 +11,8 @@ import pytest
 
 from mnist_pipeline.data.records import DataSet, DigitSet
 from mnist_pipeline.handwriting import votes
-from mnist_pipeline.handwriting.recognizer import (
-    Reading,
-    Recognition,
-    Recognizer,
-    headline,
-    text_of,
-)
+from mnist_pipeline.handwriting.doubt import Reading, Recognition, headline, text_of
+from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.methods.knn import KNNClassifier
 from mnist_pipeline.methods.table import MODELS
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from playwright.sync_api import Page
 
-from mnist_pipeline.handwriting.recognizer import Recognition
+from mnist_pipeline.handwriting.doubt import Recognition
 from support.drawing import SHEET, STROKES
 
 Writer = Callable[[str, np.random.Generator], list[np.ndarray]]

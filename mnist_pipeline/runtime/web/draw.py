@@ -18,7 +18,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mnist_pipeline.data.errors import ImageError
-from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Reading, Recognizer
+from mnist_pipeline.handwriting.doubt import Reading
+from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Recognizer
 from mnist_pipeline.methods.table import MODELS, number_in_words
 from mnist_pipeline.report import scripts
 from mnist_pipeline.runtime.project import DRAW, REPORT

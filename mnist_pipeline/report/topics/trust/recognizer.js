@@ -1,4 +1,4 @@
-// How far an answer can be trusted, and how to say it, as in handwriting/recognizer.py and
+// How far an answer can be trusted, and how to say it, as in handwriting/doubt.py and
 // votes.py.
 import { argmax, softmax, sum } from "../../script/algebra.js";
 import { createNovelty } from "./novelty.js";

@@ -1,0 +1,178 @@
+"""The answers of the models for a picture, how far to trust them, and how to say so in words."""
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mnist_pipeline.data.records import DataSet
+from mnist_pipeline.handwriting.novelty import ORDINARY
+
+EVEN = 0.5  # below this probability, the answer names two classes
+SPECK = 0.35  # share of the size of the largest finding in a picture
+
+
+@dataclass(frozen=True)
+class Neighbor:
+    """A training digit near an image."""
+
+    index: int
+    digit: int  # its label
+    distance: float  # Euclidean, in grey levels
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """The answers of all models for one image."""
+
+    digit: int  # the champion's answer: the number of a class
+    name: str  # of that class
+    runner_up: str  # the name of the most probable other class
+    probability: float  # the champion's calibrated probability of its answer
+    champion: str  # the name of the champion
+    digits: dict[str, int]  # the answer of each model
+    models_disagree: bool  # whether the votes for other answers outweigh the champion's vote
+    is_certain: bool  # whether `probability` is high
+    probabilities: dict[str, np.ndarray]  # of each class, by model; float64 (n_classes,)
+    neighbors: list[Neighbor]  # the three nearest training digits, the nearest first
+    novelty: float  # percentile, 0–100, of its distance from all digits; see `novelty.Novelty`
+    looks_like_digit: bool  # by `novelty` and `probability`; in a picture, all findings count
+    reconstruction: np.ndarray  # from 50 components, not clipped; float32 (28, 28)
+
+    @property
+    def text(self) -> str:
+        """The name of the class, or a question mark if the image does not look like a digit."""
+        return self.name if self.looks_like_digit else "?"
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the headline is more than the name of the class."""
+        return not self.looks_like_digit or self.models_disagree or not self.is_certain
+
+    def headline(self, noun: str) -> str:
+        """The answer in words, with its doubt; `noun` is what a training image shows."""
+        if not self.looks_like_digit:
+            if noun == "digit":
+                return "does not look like a digit"
+            return f"is unlike the training {noun}s"
+        if self.probability < EVEN:
+            return f"unsure: {self.name} or {self.runner_up}"
+        if self.models_disagree:
+            return f"probably {self.name}, the models disagree"
+        return self.name if self.is_certain else f"probably {self.name}"
+
+
+class Reading(NamedTuple):
+    """A digit in a picture: its place, the image that the models see, and their answers."""
+
+    box: tuple[int, int, int, int]  # x, y, width and height in pixels of the upright picture
+    image: np.ndarray  # uint8 (28, 28)
+    recognition: Recognition
+    line: int = 1  # the number of the line that it stands in, from the top
+    least_certain: bool = False  # of the digits of its line, if there are several
+
+    def document(self, known: DataSet) -> dict[str, Any]:
+        """The place, and the answers without the reconstruction, as plain JSON values."""
+        answer = self.recognition
+        models = {
+            model: {
+                "digit": digit,
+                "probability": round(float(answer.probabilities[model][digit]), 6),
+                "probabilities": answer.probabilities[model].round(6).tolist(),
+            }
+            for model, digit in answer.digits.items()
+        }
+        neighbors = [
+            {"index": n.index, "digit": n.digit, "distance": round(n.distance, 1)}
+            for n in answer.neighbors
+        ]
+        return {
+            "digit": answer.digit,
+            "class": answer.name,
+            "probability": round(answer.probability, 6),
+            "headline": answer.headline(known.noun),
+            "line": self.line,
+            "least_certain": self.least_certain,
+            "box": list(self.box),
+            "looks_like_digit": answer.looks_like_digit,
+            "models_disagree": answer.models_disagree,
+            "novelty": round(answer.novelty, 2),
+            "champion": answer.champion,
+            "models": models,
+            "neighbors": neighbors,
+        }
+
+
+def text_of(readings: Sequence[Reading]) -> list[str]:
+    """The text of each line of a picture; spaces separate names of several letters."""
+    texts = []
+    for _, line in itertools.groupby(readings, lambda reading: reading.line):
+        names = [reading.recognition.text for reading in line]
+        texts.append(("" if max(map(len, names)) == 1 else " ").join(names))
+    return texts
+
+
+def headline(readings: Sequence[Reading], known: DataSet, warnings: Sequence[str] = ()) -> str:
+    """The text of a picture in one line, how many of its digits are in doubt, and the warnings of
+    its `Page`.
+    """
+    return "; ".join([_text_and_doubts(readings, known), *warnings])
+
+
+def _text_and_doubts(readings: Sequence[Reading], known: DataSet) -> str:
+    if len(readings) == 1:
+        return readings[0].recognition.headline(known.noun)
+    if not any(reading.recognition.looks_like_digit for reading in readings):
+        shapes = f" among {len(readings)} shapes" if readings else ""
+        return f"no {known.noun} found{shapes}"
+    text = " / ".join(text_of(readings))
+    doubtful = sum(reading.recognition.is_doubtful for reading in readings)
+    return f"{text} ({doubtful} of {len(readings)} in doubt)" if doubtful else text
+
+
+def judged_together(readings: list[Reading]) -> list[Reading]:
+    """Judge whether the readings of a picture look like digits; mark the least certain per line.
+
+    Noise and textures produce many shapes, and a few of them resemble a 1 or a 7. So if most shapes
+    of a picture do not look like digits, the others must be ordinary digits.
+    """
+    look_like_digits = [reading.recognition.looks_like_digit for reading in readings]
+    are_few = 2 * sum(look_like_digits) < len(readings)
+    judged = []
+    lines: dict[int, list[tuple[bool, float, int]]] = {}  # of each digit: how certain, its place
+    for place, reading in enumerate(readings):
+        answer = reading.recognition
+        looks = answer.looks_like_digit and not (are_few and answer.novelty > ORDINARY)
+        judged.append(reading._replace(recognition=replace(answer, looks_like_digit=looks)))
+        if looks:
+            certainty = (not answer.models_disagree, answer.probability, place)
+            lines.setdefault(reading.line, []).append(certainty)
+    for certainties in lines.values():
+        if len(certainties) > 1:
+            *_, least = min(certainties)
+            judged[least] = judged[least]._replace(least_certain=True)
+    return judged
+
+
+def without_specks(readings: list[Reading]) -> list[Reading]:
+    """Drop shapes much smaller than the largest, as noise is, unless most look like digits, or a
+    few have a line to themselves.
+    """
+    limit = SPECK * max((max(reading.box[2:]) for reading in readings), default=0)
+    specks = [reading for reading in readings if max(reading.box[2:]) < limit]
+    large = [reading for reading in readings if max(reading.box[2:]) >= limit]
+    num_digits = sum(reading.recognition.looks_like_digit for reading in specks)
+    if 2 * num_digits > len(specks):
+        return readings
+    lines = Counter(reading.line for reading in specks)
+    for reading in large:
+        del lines[reading.line]
+    are_few = len(specks) <= len(large)  # a picture with more specks is noisy
+    return [
+        reading
+        for reading in readings
+        if max(reading.box[2:]) >= limit or (are_few and lines[reading.line] > 1)
+    ]
