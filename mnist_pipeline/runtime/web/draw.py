@@ -108,8 +108,8 @@ def routes() -> list[Route]:
     # One picture at a time, because the search for neighbours uses all processors.
     lock = asyncio.Lock()
 
-    async def page(request: Request) -> Response:
-        return await results.respond(request, _page, "text/html", POLICY)
+    async def page(_: Request) -> Response:
+        return await results.respond(_page, "text/html", POLICY)
 
     async def read(request: Request) -> Response:
         content = await request.body()

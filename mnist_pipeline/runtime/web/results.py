@@ -1,6 +1,5 @@
 """Stored results in the browser: the report, and the figures of the assets in full size."""
 
-import hashlib
 from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
@@ -19,37 +18,29 @@ POLICY = (
 )
 
 
-async def _report(request: Request) -> Response:
+async def _report(_: Request) -> Response:
     """The page of the report."""
     return await respond(
-        request, lambda: storage.current().read("evaluation_report").html, "text/html", POLICY
+        lambda: storage.current().read("evaluation_report").html, "text/html", POLICY
     )
 
 
 async def _figure(request: Request) -> Response:
     """A figure of an asset."""
     return await respond(
-        request,
         lambda: storage.current().figure(**request.path_params),
         "image/png",
         "default-src 'none'",
     )
 
 
-async def respond(
-    request: Request, read: Callable[[], str | bytes], media_type: str, policy: str
-) -> Response:
-    """Respond with what `read` returns, without its body if the browser has it already."""
-    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
+async def respond(read: Callable[[], str | bytes], media_type: str, policy: str) -> Response:
+    """Respond with what `read` returns."""
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
     try:
-        response = Response(await run_in_threadpool(read), headers=headers, media_type=media_type)
+        return Response(await run_in_threadpool(read), headers=headers, media_type=media_type)
     except storage.StorageError as error:
         return PlainTextResponse(f"There is no such result: {error}", 404)
-    headers["ETag"] = f'"{hashlib.sha256(response.body).hexdigest()}"'
-    if request.headers.get("if-none-match") == headers["ETag"]:
-        return Response(status_code=304, headers=headers)
-    response.headers["ETag"] = headers["ETag"]
-    return response
 
 
 ROUTES = [Route(REPORT, _report), Route(f"{FIGURES}/{{key}}/{{name}}.png", _figure)]

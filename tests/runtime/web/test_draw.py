@@ -111,12 +111,10 @@ def test_the_latest_recognizer_answers_and_without_one_the_command_is_named(
     assert "mnist-pipeline run" in answer.json()["errors"][0]["message"]
     stored = Storage(str(shutil.copytree(able, tmp_path / "storage")))
     assert [digit["champion"] for digit in read(client, PNG)] == ["knn"]
-    again = {"If-None-Match": client.get(DRAW).headers["ETag"]}
-    assert client.get(DRAW, headers=again).status_code == 304
     stored.write(
         "recognizer",
         stored.read("recognizer")._replace(champion=np.frombuffer(b"softmax", np.uint8)),
     )
     assert [digit["champion"] for digit in read(client, PNG)] == ["softmax"]
     stored.write("recognizer", stored.read("recognizer").of(DataSet(noun="letter")))
-    assert "Draw a letter" in client.get(DRAW, headers=again).text
+    assert "Draw a letter" in client.get(DRAW).text
