@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -64,10 +64,6 @@ def _instance_directory(storage: str) -> Path:
         return Path(storage, "dagster")
     readable, unique = re.sub(r"\W+", "-", storage), hashlib.sha256(storage.encode()).hexdigest()
     directory = directories.writable_home() / "storage" / f"{readable[:60]}-{unique[:8]}"
-    # The former name has a %, so Dagster can't open its records there: SQLAlchemy 2.1 decodes it.
-    former = directory.with_name(quote(storage, safe="")[:255])
-    if former.exists() and not directory.exists():
-        former.rename(directory)
     return directory / "dagster"
 
 
@@ -94,9 +90,6 @@ class Settings(BaseSettings):
     experiments: LocalPath | None = Field(
         default=None,
         description="YAML file of the sweep of the group `experiments`; by default in assets/.",
-    )
-    owners: str = Field(
-        default="", description="Owners of all assets: mail addresses and team:NAME, with commas."
     )
     dagster_home: LocalPath = Field(
         default_factory=lambda fields: _instance_directory(fields["storage"]),

@@ -13,7 +13,6 @@ from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.instance import InstanceError, prepare
 from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.settings import SettingsError
-from mnist_pipeline.utils import directories
 from mnist_pipeline.utils.machine import num_cores, num_threads
 
 
@@ -55,17 +54,6 @@ def test_a_storage_in_a_bucket_has_local_directories_of_its_own(
     assert len(homes) == 3
     assert all(home.is_absolute() for home in homes)
     assert not re.search("[%?]", "".join(map(str, homes)))  # SQLAlchemy's addresses
-
-
-def test_what_lies_under_the_former_name_for_a_bucket_is_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(directories, "writable_home", lambda: tmp_path)
-    former = tmp_path / "storage" / "memory%3A%2F%2Fbucket%2Fone" / "dagster"
-    former.mkdir(parents=True)
-    (former / "dagster.yaml").touch()
-    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", "memory://bucket/one")
-    assert (settings.load().dagster_home / "dagster.yaml").exists()
 
 
 def test_an_address_of_a_local_directory_is_that_directory(monkeypatch: pytest.MonkeyPatch) -> None:

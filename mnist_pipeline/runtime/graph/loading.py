@@ -9,7 +9,6 @@ from typing import Any
 import dagster as dg
 
 from mnist_pipeline.methods.table import model_of
-from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.automation import automated
 from mnist_pipeline.runtime.graph.code_versions import GRAPH_DIRECTORY, code_versions
 from mnist_pipeline.utils import directories
@@ -38,17 +37,13 @@ def load_package(directory: Path, name: str) -> dg.Definitions:
             if isinstance(asset, dg.AssetsDefinition) and asset.is_executable
         ]
         linked: Any = dg.with_source_code_references(executable)
-    owners = settings.load().owners.replace(",", " ").split()
     modules = {spec.key: _module(spec.metadata) for asset in linked for spec in asset.specs}
     versions = code_versions({key.path[-1]: file for key, file in modules.items() if file})
 
     def versioned(spec: dg.AssetSpec) -> dg.AssetSpec:
         if model := model_of(spec.key.path[-1]):
             spec = spec.replace_attributes(tags={**spec.tags, "model": model.name})
-        try:
-            spec = automated(spec).replace_attributes(owners=[*spec.owners, *owners])
-        except dg.DagsterInvalidDefinitionError as error:
-            raise settings.SettingsError(f"MNIST_PIPELINE_OWNERS: {error}") from None
+        spec = automated(spec)
         if spec.code_version or modules[spec.key] is None:
             return spec
         return spec.replace_attributes(code_version=versions[spec.key.path[-1]])
