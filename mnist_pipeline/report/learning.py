@@ -24,5 +24,5 @@ def charts(document: Document, name: str, curves: Named) -> Named:
     panels = figures.learning_panels(curves["loss"], accuracies, model.title, parts)
     return {
         f"{name}_loss": figures.side_by_side(panels["loss"]),
-        f"{name}_accuracy": figures.side_by_side(panels["accuracy"], right=figures.LABELS),
+        f"{name}_accuracy": figures.side_by_side(panels["accuracy"]),
     }

@@ -46,23 +46,22 @@ def image_grid(
         top, left = step_y * (place // columns), step_x * (place % columns)
         mosaic[top : top + height, left : left + width] = image
     inches = min(11.0, max(5.0, columns))
-    mosaic_height = inches * mosaic.shape[0] / mosaic.shape[1]
-    inches_high = mosaic_height + style.TOP
-    figure = Figure(figsize=(inches, inches_high))
-    axes = figure.add_axes((0, 0, 1, mosaic_height / inches_high))
+    size = inches, inches * mosaic.shape[0] / mosaic.shape[1] + style.TITLE
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.add_subplot()
     cmap, low, high = ("RdBu_r", -1.0, 1.0) if signed else ("gray_r", 0.0, 255.0)
     if channels:
         mosaic = np.clip(np.nan_to_num(mosaic, nan=255) / 255, 0, 1)
     axes.imshow(mosaic, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
     axes.set_axis_off()
     axes.set_title(title)
-    size = min(10.0, 9.0 * inches / columns)
-    length = max(8, round(14 * inches / columns))
+    font_size = min(10.0, 9.0 * inches / columns)
+    length = max(8, round(11 * inches / columns))
     for place, caption in enumerate(captions):
         x = step_x * (place % columns) + (width - 1) / 2
         y = step_y * (place // columns) + height + gap * 0.45
         text = "\n".join(style.plain(line, length) for line in caption.split("\n"))
-        axes.text(x, y, text, ha="center", va="center", fontsize=size)
+        axes.text(x, y, text, ha="center", va="center", fontsize=font_size)
     return figure
 
 

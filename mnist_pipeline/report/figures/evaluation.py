@@ -15,7 +15,6 @@ from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report.figures import style
 
 Numbers = Sequence[float] | np.ndarray
-LABELS = 0.75  # inches at the right of learning curves
 
 
 def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Figure:
@@ -54,9 +53,8 @@ def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Fi
         axes.spines[:].set_visible(False)
         axes.grid(False)
 
-    margin = 1.2 if long else style.BOTTOM
-    side = max(5.2, 0.105 * len(names)) + margin - style.BOTTOM
-    return style.side_by_side(draw, size=(side, side), left=margin, bottom=margin)
+    side = max(5.2, 0.105 * len(names)) + (0.7 if long else 0)
+    return style.side_by_side(draw, size=(side, side))
 
 
 def accuracies(scores: Mapping[str, Score]) -> Figure:
@@ -78,7 +76,7 @@ def accuracies(scores: Mapping[str, Score]) -> Figure:
         axes.set(title="Accuracy on the test images", xlabel="accuracy (%)")
         axes.grid(False, axis="y")
 
-    return style.side_by_side(draw, size=(style.PANEL[0], 0.45 * len(scores) + 1.0), left=1.05)
+    return style.side_by_side(draw, size=(style.PANEL[0], 0.45 * len(scores) + 1.0))
 
 
 def reliability(calibration: Calibration, title: str) -> Figure:
@@ -111,8 +109,6 @@ def robustness(measured: Mapping[str, Curves], num_images: int, champion: str) -
     def draw(axes: Axes, curves: Curves) -> None:
         # A line at the neutral amount; it is on the left if it is an end.
         axes.axvline(curves.neutral, color=style.SOFT, linestyle="--", linewidth=1)
-        last = 0 if curves.neutral == curves.amounts[-1] else -1
-        ends = {}
         for name, shares in curves.accuracies.items():
             model = MODELS[name]
             percents = 100 * np.array(shares)
@@ -125,8 +121,8 @@ def robustness(measured: Mapping[str, Curves], num_images: int, champion: str) -
                 marker=model.marker,
                 markersize=4,
                 zorder=2 + emphasis / 10,
+                label=model.short_title,
             )
-            ends[model.short_title] = (curves.amounts[last], percents[last], model.color)
             low, high = 100 * intervals(np.array(shares), num_images)
             axes.fill_between(
                 curves.amounts, low, high, color=model.color, alpha=0.1 * emphasis, linewidth=0
@@ -134,12 +130,11 @@ def robustness(measured: Mapping[str, Curves], num_images: int, champion: str) -
         axes.set(title=curves.title, xlabel=curves.unit, ylabel="accuracy (%)", ylim=(0, 102))
         axes.set_xticks(curves.amounts)
         axes.xaxis.set_major_formatter("{x:g}")
-        if last == 0:
+        if curves.neutral == curves.amounts[-1]:
             axes.invert_xaxis()
-        style.label_ends(axes, ends, bold=MODELS[champion].short_title)
 
     panels = [partial(draw, curves=measured[name]) for name in measured if name not in CORRUPTED]
-    return style.side_by_side(*panels, right=0.82)
+    return style.side_by_side(*panels)
 
 
 def learning_curves(
@@ -150,7 +145,7 @@ def learning_curves(
 ) -> Figure:
     """Training loss by epoch or by part, and named accuracies by epoch, shares in 0–1."""
     panels = learning_panels(loss, accuracies, title, parts)
-    return style.side_by_side(*panels.values(), right=LABELS)
+    return style.side_by_side(*panels.values())
 
 
 def learning_panels(
@@ -178,21 +173,18 @@ def learning_panels(
 
 def _draw_accuracies(axes: Axes, accuracies: Mapping[str, Numbers], title: str, label: str) -> None:
     """Named accuracies, shares in 0–1, one line each over the whole numbers from 1."""
-    ends = {}
-    for (name, shares), marker, color in zip(accuracies.items(), style.MARKERS, style.COLORS):
+    for (name, shares), marker in zip(accuracies.items(), style.MARKERS):
         percents = 100 * np.array(shares)
         epochs = range(1, len(percents) + 1)
-        axes.plot(epochs, percents, marker=marker, markersize=4, color=color)
-        ends[name] = (len(percents), percents[-1], color)
+        axes.plot(epochs, percents, marker=marker, markersize=4, label=name)
     axes.set(title=title, xlabel=label, ylabel="accuracy (%)")
-    style.label_ends(axes, ends)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def votes(accuracy_by_k: Mapping[str, Numbers]) -> Figure:
     """Accuracy by number of neighbours k = 1, 2, …, with a line per rule for ties."""
-    rules = {"nearest": "ties to\nthe nearest", "smallest": "ties to the\nsmallest\nlabel"}
+    rules = {"nearest": "ties to the nearest", "smallest": "ties to the smallest label"}
     accuracies = {name: accuracy_by_k[rule] for rule, name in rules.items()}
     title = "Accuracy by number of neighbours"
     draw = partial(_draw_accuracies, accuracies=accuracies, title=title, label="neighbours k")
-    return style.side_by_side(draw, right=0.95)
+    return style.side_by_side(draw)

@@ -23,19 +23,17 @@ def accuracy_by_size(curves: Sequence[Curve], num_test_images: int) -> Figure:
     """
 
     def draw(axes: Axes) -> None:
-        ends = {}
         extremes: list[float] = []
         for curve in curves:
             color = MODELS[curve.model].color
             errors = np.maximum(1 - curve.means, 0.5 / num_test_images)  # a logarithm has no 0
             low, high = 1 - intervals(curve.means, num_test_images)
             extremes += [*low, *high]
-            axes.plot(curve.sizes, errors, color=color)
+            axes.plot(curve.sizes, errors, color=color, label=curve.title)
             axes.vlines(curve.sizes, low, high, color=color, linewidth=4, alpha=0.35)
             for number, accuracies in zip(curve.sizes, curve.accuracies):
                 places = [number] * len(accuracies)
                 axes.plot(places, 1 - np.array(accuracies), ".", color=color, markersize=4)
-            ends[curve.title] = (curve.sizes[-1], errors[-1], color)
         axes.set(xscale="log", yscale="log", title="Accuracy by number of training images")
         axes.set(xlabel="training images", ylabel="accuracy on the test images")
         axes.invert_yaxis()
@@ -46,6 +44,5 @@ def accuracy_by_size(curves: Sequence[Curve], num_test_images: int) -> Figure:
         smallest = min(extremes, default=0.001)
         axes.set_ylim(largest * 1.1, max(smallest / 1.2, 1e-4))
         axes.xaxis.set_major_formatter("{x:,.0f}")
-        style.label_ends(axes, ends)
 
-    return style.side_by_side(draw, size=(6.4, 4.4), right=0.9)
+    return style.side_by_side(draw, size=(6.4, 4.4))

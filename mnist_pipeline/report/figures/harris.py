@@ -27,10 +27,7 @@ def harris_corners(images: np.ndarray, corners: np.ndarray) -> Figure:
         axes.set_axis_off()
 
     return style.side_by_side(
-        draw,
-        size=(10.0 + 2 * style.RIGHT, 10.0 * height / (width * len(images)) + style.TOP),
-        left=style.RIGHT,
-        bottom=0.0,
+        draw, size=(10.0, 10.0 * height / (width * len(images)) + style.TITLE)
     )
 
 

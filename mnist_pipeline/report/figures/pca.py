@@ -16,7 +16,7 @@ from mnist_pipeline.report.words import SUPERSCRIPTS
 NUM_SCATTERED = 50  # images per class in a scatter plot: more would cover each other
 MAX_SCATTERED = 500  # in all
 NUM_EIGENVECTORS = 20
-LONGEST = 32  # characters of a name in a legend; two columns have room for half of them
+LONGEST = 32  # characters of a name in a legend
 
 
 def covariance(values: np.ndarray) -> Figure:
@@ -30,7 +30,7 @@ def covariance(values: np.ndarray) -> Figure:
         axes.set(xlabel="pixel (row by row)", ylabel="pixel (row by row)")
         axes.grid(False)
 
-    return style.side_by_side(draw, size=(5.0, 4.84), left=0.78)
+    return style.side_by_side(draw, size=(5.0, 4.84))
 
 
 def signed_root(values: np.ndarray) -> np.ndarray:
@@ -68,12 +68,9 @@ def draw_eigenvalues(axes: Axes, values: np.ndarray, *, logarithmic: bool = Fals
 def draw_shares(axes: Axes, shares: np.ndarray) -> None:
     """The share of the variance in the first k components, with 80, 90 and 95% marked."""
     axes.plot(np.arange(1, len(shares) + 1), 100 * shares)
-    points_below = {0.8: 14, 0.9: 13, 0.95: 7}  # of the labels, which must not overlap
-    for share, below in points_below.items():
+    for share, marker in zip((0.8, 0.9, 0.95), style.MARKERS):
         count = int(np.searchsorted(shares, share) + 1)
-        axes.plot([count], [100 * shares[count - 1]], "o", color=style.COLORS[2], markersize=4)
-        place: Any = {"xy": (count, 100 * share), "xytext": (9, -below)}
-        axes.annotate(f"{share:.0%}: {count}", textcoords="offset points", **place)
+        axes.plot([count], [100 * shares[count - 1]], marker, label=f"{share:.0%}: {count}")
     axes.set(title="Variance in the first k components", ylim=(0, 102))
     axes.set(xlabel="components k", ylabel="share of variance (%)")
 
@@ -103,8 +100,6 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) 
     points, labels = points[shown], labels[shown]
     is_short = not style.are_long(names)
     are_markers = is_short and all(name.isascii() and name.isalnum() for name in names)
-    columns = 2 if max(map(len, names)) <= LONGEST // 2 else 1
-    legend = 0.0 if are_markers else 0.31 + 0.17 * -(-len(names) // columns)  # inches
 
     def draw(axes: Axes) -> None:
         for k, name in enumerate(names):
@@ -117,23 +112,13 @@ def class_scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str]) 
                 markersize=5,
                 markeredgewidth=0.4,
                 color=style.COLORS[k % len(style.COLORS)],
-                label=style.plain(name, LONGEST),
+                label="" if are_markers else style.plain(name, LONGEST),
                 gid=f"class-{k}",
             )
         axes.set_title(f"{len(points):,} images on two components")
         axes.set(xlabel="first component (grey levels)", ylabel="second component (grey levels)")
-        if not are_markers:
-            axes.legend(
-                title="class",
-                ncols=columns,
-                loc="upper center",
-                bbox_to_anchor=(0.45, -0.15),
-                columnspacing=0.6,
-                handletextpad=0.1,
-                labelspacing=0.2,
-            )
 
-    return style.side_by_side(draw, size=(style.PANEL[0], 3.5 + legend), legend=legend)
+    return style.side_by_side(draw, size=(style.PANEL[0], 3.5))
 
 
 def reconstructions(

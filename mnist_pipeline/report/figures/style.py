@@ -1,12 +1,10 @@
-"""The style that all figures share: colours, margins, axes, and panels side by side."""
+"""The style that all figures share: colours, axes, and panels side by side."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import MaxNLocator
@@ -30,10 +28,10 @@ COLORS = [
 MARKERS = "osv^DPX<>*"
 PANEL = (3.8, 2.9)  # inches: its text has at least 10 pixels on a phone
 SQUARE = (3.8, 3.6)  # inches, of a panel with equal axes
-LEFT, RIGHT, TOP, BOTTOM = 0.92, 0.12, 0.34, 0.54  # margins of a panel, in inches
-LINE_HEIGHT = 0.17  # inches, of a line of text
-LABEL = 0.26  # inches from the outer end of a margin to the label of its axis
+TITLE = 0.3  # inches, the height of a title
 MAX_INTERVALS = 5  # between the ticks of an axis, where Matplotlib chooses them
+# Of a legend, in inches: a line, a character, and the mark of a label with the space around it.
+LINE, CHARACTER, HANDLE = 0.19, 0.085, 0.35
 INK = "#24292f"
 SOFT = "#57606a"  # of lines that mark a place
 GRID = "#d0d7de"
@@ -61,6 +59,9 @@ STYLE: Any = {
     "grid.color": GRID,
     "grid.alpha": 0.6,
     "legend.frameon": False,
+    "legend.handlelength": 1.2,
+    "legend.columnspacing": 1.0,
+    "legend.labelspacing": 0.3,
 }
 MAX_COLUMNS = 10  # images of classes side by side; of more classes, the first ones are drawn
 MANY_CLASSES = 20  # above this number, tables and legends get another form
@@ -69,74 +70,30 @@ Panel = Callable[[Axes], None]
 
 
 @mpl.rc_context(STYLE)
-def side_by_side(
-    *panels: Panel,
-    size: tuple[float, float] = PANEL,
-    left: float = LEFT,
-    right: float = RIGHT,
-    bottom: float = BOTTOM,
-    legend: float = 0.0,
-) -> Figure:
-    """One figure of several panels, in rows of at most four; lengths are in inches.
+def side_by_side(*panels: Panel, size: tuple[float, float] = PANEL) -> Figure:
+    """One figure of several panels of a size in inches, in rows of at most four.
 
-    `size` is the size of a panel, with `left`, `right` and `bottom`, the space for the labels, and
-    `legend`, the space below them: fixed margins align the axes of all panels.
+    A legend below the panels has the labels of the last panel.
     """
-    width, height = size
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(width * columns, height * rows))
-    axes_width = width - left - right
-    axes_height = height - legend - bottom - TOP
-    shares = (axes_width / (width * columns), axes_height / (height * rows))  # of the figure
+    width, height = size[0] * columns, size[1] * rows
+    figure = Figure(layout="constrained")
     for place, draw in enumerate(panels):
-        row, column = divmod(place, columns)
-        x = (column + left / width) / columns
-        y = (rows - 1 - row + (legend + bottom) / height) / rows
-        axes = figure.add_axes((x, y, *shares))
+        axes = figure.add_subplot(rows, columns, place + 1)
         draw(axes)
-        axes.xaxis.set_label_coords(0.5, (LABEL - bottom) / axes_height)
-        axes.yaxis.set_label_coords((LABEL - left) / axes_width, 0.5)
-    for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             locator = axis.get_major_locator()
             if isinstance(locator, MaxNLocator):
                 locator.set_params(nbins=MAX_INTERVALS)
+    handles, labels = axes.get_legend_handles_labels()
+    if labels:
+        entry = HANDLE + CHARACTER * max(map(len, labels))
+        ncols = max(1, min(len(labels), int(width / entry)))
+        height += LINE * -(-len(labels) // ncols)
+        figure.legend(handles, labels, loc="outside lower center", ncols=ncols)
+    figure.set_size_inches(width, height)
     return figure
-
-
-def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]], bold: str = "") -> None:
-    """Write the name of each line at the right of the axes, near its end (x, y).
-
-    Names that would overlap are moved apart. A stroke in the colour of the line leads to its name.
-    """
-    height = axes.get_position().height * axes.figure.get_figheight()  # type: ignore[union-attr]
-    axes.autoscale_view()
-    to_axes = axes.transData + axes.transAxes.inverted()
-    starts = {name: to_axes.transform((x, y)) for name, (x, y, _) in ends.items()}
-    places = sorted((float(y), name) for name, (_, y) in starts.items())
-    steps = {name: (name.count("\n") + 1) * LINE_HEIGHT / height for name in ends}
-    heights: dict[str, float] = {}
-    least = -np.inf
-    for place, name in places:
-        heights[name] = max(place, least)
-        least = heights[name] + steps[name]
-    most = 1.0
-    for _, name in reversed(places):
-        heights[name] = min(heights[name], most)
-        most = heights[name] - steps[name]
-    for name, y in heights.items():
-        weight = "bold" if name == bold else "normal"
-        axes.text(1.06, y, name, transform=axes.transAxes, va="center", fontweight=weight)
-    lines: Any = [[starts[name], (1.05, y)] for name, y in heights.items()]
-    strokes = LineCollection(
-        lines,
-        colors=[ends[name][2] for name in heights],
-        transform=axes.transAxes,
-        linewidths=1,
-        clip_on=False,
-    )
-    axes.add_collection(strokes, autolim=False)
 
 
 def plain(name: str, length: int) -> str:
