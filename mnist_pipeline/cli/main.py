@@ -15,7 +15,6 @@ from typing import Any
 import click
 
 from mnist_pipeline.cli.errors import Errors, explained
-from mnist_pipeline.cli.output import check_output, force_option, output_file
 from mnist_pipeline.utils import directories, machine
 
 
@@ -208,19 +207,20 @@ def restore(version: str) -> None:
 @main.command()
 @storage_option
 @click.argument("model")
-@output_file(
+@click.option(
     "--onnx",
-    "The file to write; other programs run it, for example with onnxruntime.",
     required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The file to write; other programs run it, for example with onnxruntime.",
 )
-@force_option
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
 def export(model: str, onnx: Path, force: bool) -> None:
     """Write the stored network MODEL, cnn or mlp, into an ONNX file.
 
     It takes images, uint8 (n, 28, 28), white on black, and returns labels, calibrated
     probabilities, and scores.
     """
-    check_output(onnx, force)
     with machine.importing():
         from mnist_pipeline.cli.export import export_model
-    export_model(model, onnx)
+    export_model(model, onnx, force=force)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.graph_fixtures import environment, invoke
 
-from mnist_pipeline.cli.output import check_output
+from mnist_pipeline.cli.export import check_output
 from mnist_pipeline.runtime.instance import CONFIGURATION
 from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage
