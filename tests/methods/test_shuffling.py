@@ -48,6 +48,13 @@ def test_two_images_take_no_more_updates_than_a_batch_of_images() -> None:
     assert len(trained["loss"]) <= math.ceil(batches)
 
 
+def test_only_some_of_many_images_are_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shuffling, "MAX_IMAGES", 12)
+    monkeypatch.setattr(shuffling, "NUM_VIEWS_NORMALIZED", 24)
+    images = DigitSet(np.zeros((60, 28, 28), np.uint8), np.arange(60, dtype=np.uint8) % 2)
+    assert shuffling.fit(images, images, seed=0)["trained_on"] < 12
+
+
 def test_the_network_learns_from_shuffled_colours_which_stay_together() -> None:
     pixels = np.random.default_rng(0).integers(0, 50, (60, 28, 28, 3), np.uint8)
     labels = np.arange(60, dtype=np.uint8) % 2
