@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 from torch.optim.adam import adam
 
 from mnist_pipeline.data import drawn_digits
@@ -27,9 +28,7 @@ from mnist_pipeline.methods.networks.devices import (
     placed,
     seeded,
 )
-from mnist_pipeline.methods.networks.distortion import distort
 from mnist_pipeline.methods.networks.modules import GREY, Network, construct
-from mnist_pipeline.methods.networks.normalized import add_batch_norm, fold_batch_norm
 from mnist_pipeline.methods.networks.prediction import (
     logits,
     pixel_tensor,
@@ -64,6 +63,9 @@ __all__ = [
     "weights",
 ]
 PARTS = 20  # of an epoch, whose losses are recorded
+# Of the entries of an affine map [A t], in units of half a side: A turns, scales and slants by up
+# to an eighth, and t shifts by up to three pixels.
+DISTORTION = torch.tensor([0.12, 0.12, 0.2])
 Model = TypeVar("Model", bound=nn.Module)
 
 
@@ -435,3 +437,50 @@ def _tensors(
     pixels = pixel_tensor(images)
     targets = checked_labels("labels", labels, len(pixels))
     return pixels.to(device), torch.from_numpy(targets.astype(np.int64)).to(device)
+
+
+def distort(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """Map each picture by its own affine map, which differs little from the identity.
+
+    The pictures are floating (n, rows, columns) or (n, rows, columns, channels). The levels of the
+    border continue beyond it.
+    """
+    images = pixels.reshape(*pixels.shape[:3], -1).movedim(3, 1)  # (n, channels, rows, columns)
+    differences = 2 * torch.rand(len(images), 2, 3, generator=generator) - 1
+    maps = torch.eye(2, 3) + DISTORTION * differences
+    grid = F.affine_grid(maps.to(pixels.device), list(images.shape), align_corners=False)
+    moved = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    return moved.movedim(1, 3).reshape(pixels.shape)
+
+
+def add_batch_norm(network: nn.Module) -> None:
+    """Add batch normalization [1]_ after each layer of a network but the last, for its training.
+
+    After the first layer, it also does the work of a normalization of the input.
+
+    References
+    ----------
+    .. [1] S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by
+       reducing internal covariate shift", ICML 2015.
+    """
+    layers = [
+        (name, layer)
+        for name, layer in network.named_children()
+        if isinstance(layer, nn.Conv2d | nn.Linear)
+    ]
+    for name, layer in layers[:-1]:
+        norm = nn.BatchNorm2d if isinstance(layer, nn.Conv2d) else nn.BatchNorm1d
+        setattr(network, name, nn.Sequential(layer, norm(len(layer.weight))))
+
+
+def fold_batch_norm(network: nn.Module) -> None:
+    """Fold the batch normalization of a network in evaluation mode into its layers.
+
+    A layer z = W x + b followed by γ (z − μ) / σ + β is the layer s W x + s (b − μ) + β, with
+    s = γ / σ. So the network computes the same function as before.
+    """
+    for name, layer in network.named_children():
+        if isinstance(layer, nn.Sequential):
+            is_convolution = isinstance(layer[0], nn.Conv2d)
+            fuse = fuse_conv_bn_eval if is_convolution else fuse_linear_bn_eval
+            setattr(network, name, fuse(*layer))

@@ -13,7 +13,7 @@ from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.held_out import held_out_size, split
 from mnist_pipeline.data.records import DataSet, DigitSet
 from mnist_pipeline.data.variation import Variation, vary
-from mnist_pipeline.methods.networks import devices, recipes, training
+from mnist_pipeline.methods.networks import devices, modules, prediction, recipes, training
 from mnist_pipeline.methods.networks.modules import CNN, MLP
 from mnist_pipeline.methods.networks.training import (
     RECIPES,
@@ -22,6 +22,7 @@ from mnist_pipeline.methods.networks.training import (
     train,
 )
 from mnist_pipeline.methods.softmax import softmax
+from mnist_pipeline.methods.table import MODELS
 
 SHORT = Recipe(epochs=2, batch_size=50, learning_rate=2e-3)
 VARIATION = Variation(rotation=10, scale=0.1, shift=1, stroke=0.5, noise=0.2)
@@ -287,3 +288,46 @@ def test_invalid_images_and_labels_are_refused_by_name(
 def test_a_run_that_diverges_raises(few) -> None:
     with pytest.raises(FloatingPointError, match="learning_rate"):
         train(build(MLP), *few, replace(SHORT, learning_rate=1e30, epochs=3))
+
+
+CLASSES = np.arange(120) % 3
+METHOD_SETTINGS = {"recipe": "default", "epochs": 10, "batch_size": None, "learning_rate": None}
+
+
+@pytest.fixture(params=[(28, 28), (28, 28, 3)], ids=["grey", "colour"])
+def pictures(request: pytest.FixtureRequest) -> np.ndarray:
+    """Images whose levels show the class; in colour, a channel is the same everywhere."""
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 60, (120, *request.param), np.uint8)
+    images[:, 4:20, 4:20] += (60 * CLASSES).astype(np.uint8).reshape(-1, *[1] * len(request.param))
+    if images.ndim == 4:
+        images[..., 2] = 7
+    return images
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_the_folded_network_alone_gives_the_same_logits(kind: str, pictures: np.ndarray) -> None:
+    model = build(modules.construct, kind, 3, pictures.shape[1:])
+    pixels = torch.from_numpy(pictures)
+    training.add_batch_norm(model)
+    model.train()
+    for _ in range(5):  # the running statistics
+        model(prediction.scaled(pixels))
+    expected = prediction.logits(model, pixels, "float32")
+    training.fold_batch_norm(model)
+    torch.testing.assert_close(
+        prediction.logits(model, pixels, "float32"), expected, rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("batch_size", [1, None])
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_the_method_fits_pictures_with_any_size_of_a_batch(
+    kind: str, batch_size: int | None, pictures: np.ndarray
+) -> None:
+    method, settings = MODELS[kind].method(), {**METHOD_SETTINGS, "batch_size": batch_size}
+    # 65 images are a batch and one more.
+    fitted = method.fit(pictures[:65], CLASSES[:65], settings, seed=0, handwritten=False)
+    assert all(np.isfinite(array).all() for name, array in fitted.items() if "." in name)
+    few, many = (method.answer(fitted, pictures[:count]).probabilities for count in (20, 120))
+    np.testing.assert_allclose(few, many[:20], atol=1e-4)
