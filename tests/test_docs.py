@@ -4,6 +4,7 @@ import importlib.metadata
 import importlib.util
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from support.servers import configure
 
 from assets.definitions import defs
 from mnist_pipeline.cli.main import main as commands
 from mnist_pipeline.cli.selection import select_assets
+from mnist_pipeline.runtime.instance import CONFIGURATION
 
 PROJECT = Path(__file__).parent.parent
 DOCS = PROJECT / "docs"
@@ -114,3 +117,10 @@ def test_the_picture_of_the_graph_shows_the_present_code() -> None:
     drawing = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(drawing)
     assert drawing.FILE.read_text() == drawing.draw(defs), "run python docs/draw_graph.py"
+
+
+def test_the_deployment_has_the_usual_settings_with_the_lines_of_the_page(tmp_path: Path) -> None:
+    file = Path(shutil.copy(CONFIGURATION, tmp_path))
+    configure(file, "PostgreSQL")
+    deployed = (PROJECT / "deploy" / "dagster.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(deployed) == yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -43,10 +43,9 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 class Postgres(NamedTuple):
-    """A PostgreSQL server: its port, the directory of its programs, and its process."""
+    """A PostgreSQL server: its port and its process."""
 
     port: str
-    programs: Path
     process: subprocess.Popen[bytes]
 
     @property
@@ -84,7 +83,7 @@ def postgres() -> Iterator[Postgres]:
             until(lambda: subprocess.run(ready, check=False).returncode == 0)
             server_at = ["-h", "127.0.0.1", "-p", port, "-U", "digits"]
             subprocess.run([found[-1] / "createdb", *server_at, "digits"], check=True)
-            yield Postgres(port, found[-1], server)
+            yield Postgres(port, server)
         finally:
             server.terminate()
             server.wait(RUN_SECONDS)
