@@ -3,7 +3,6 @@ ends.
 """
 
 import gzip
-import json
 import os
 import re
 import shutil
@@ -23,6 +22,7 @@ from assets.definitions import defs
 from mnist_pipeline.cli import run as cli_run
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.methods import pca
+from mnist_pipeline.runtime.storage import storage as stored_values
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.utils import machine
 
@@ -109,13 +109,13 @@ def test_the_data_of_another_data_set_are_neither_mixed_in_nor_replace_it_unaske
 
 
 def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
-    own_copy: tuple[Path, Path], tmp_path: Path
+    own_copy: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, stored = tmp_path / "run.yaml", Storage(str(own_copy[1]))
+    monkeypatch.setattr(
+        stored_values, "DAY_SECONDS", -1
+    )  # every version is old enough to be deleted
     file.write_text("ops: {projections: {config: {num_components: 7}}}")
-    for record in own_copy[1].glob("projections/*/runs/*.json"):
-        # The run deletes an old version.
-        record.write_text(json.dumps({"run": record.stem, "time": 1}))
     command = ("run", "--select", "projections", "--config", str(file))
     assert materialized(invoke(*command)) == {"projections"}
     assert stored.read("projections").shape[1] == 7
