@@ -16,7 +16,7 @@ import dagster as dg
 from mnist_pipeline.cli.display import PROGRESS, Display, is_interruption, open_output
 from mnist_pipeline.cli.errors import CommandError, of_database
 from mnist_pipeline.cli.run_config import check_config, read_config
-from mnist_pipeline.cli.selection import select_assets, whole_graph
+from mnist_pipeline.cli.selection import report_ignored, select_assets, whole_graph
 from mnist_pipeline.methods.table import STORED, model_seconds
 from mnist_pipeline.report.document import latest_page
 from mnist_pipeline.runtime import dagster_internals, project, settings
@@ -64,6 +64,7 @@ def run_assets(
             instances.fail_abandoned_runs(instance)
             version = observe_raw_files(instance, definitions)
             echo(f"Data:    {configured.data}\nStorage: {configured.storage}")
+            report_ignored(storage.current(), definitions, echo)
             is_default = changed and select is None
             _check_data(instance, configured, version, selected, is_default=is_default)
             due = selected & due_assets(instance, definitions) if changed else selected

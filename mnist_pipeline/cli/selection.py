@@ -2,6 +2,7 @@
 
 import contextlib
 import warnings
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -9,7 +10,8 @@ import dagster as dg
 
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.runtime.project import EVERYTHING
-from mnist_pipeline.utils.printable import unknown
+from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.utils.printable import printable, unknown
 
 EXAMPLES = "Examples: 'group:pca', '+key:cnn_model', or 'key:covariance or key:projections'"
 
@@ -20,6 +22,19 @@ def whole_graph(definitions: dg.Definitions) -> AbstractSet[dg.AssetKey]:
     (selection,) = (job.selection for job in jobs if job.name == EVERYTHING)
     graph = definitions.resolve_asset_graph()
     return selection.resolve(graph) & graph.materializable_asset_keys
+
+
+def report_ignored(
+    stored: Storage, definitions: dg.Definitions, echo: Callable[[str], object]
+) -> list[str]:
+    """Print which assets are stored, but not in the graph, as those of an earlier release; return
+    the keys of all other values.
+    """
+    known = {key.path[-1] for key in definitions.resolve_asset_graph().get_all_asset_keys()}
+    keys = stored.keys()
+    if ignored := sorted({key.partition("-")[0] for key in keys} - known):
+        echo(printable(f"Ignored: {', '.join(ignored)}: no asset of this graph"))
+    return [key for key in keys if key.partition("-")[0] not in ignored]
 
 
 def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg.AssetKey]:

@@ -6,7 +6,7 @@ import click
 import dagster as dg
 
 from mnist_pipeline.cli.errors import CommandError
-from mnist_pipeline.cli.selection import whole_graph
+from mnist_pipeline.cli.selection import report_ignored, whole_graph
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime import project
 from mnist_pipeline.runtime.graph.event_log import recorded_values
@@ -20,13 +20,13 @@ def print_faults() -> None:
     raise CommandError if anything is wrong.
     """
     stored = storage.current()
-    if not (keys := stored.keys()):
+    definitions = project.graph()
+    if not (keys := report_ignored(stored, definitions, click.echo)):
         raise CommandError(
             f"nothing is stored in {stored.root}; check MNIST_PIPELINE_STORAGE, or run "
             "mnist-pipeline run"
         )
     instances.prepare()
-    definitions = project.graph()
     with dg.DagsterInstance.get() as instance:
         recorded = recorded_values(instance, definitions)
     updated = {key.path[-1] for key in whole_graph(definitions)}

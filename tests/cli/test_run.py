@@ -187,6 +187,18 @@ def test_what_is_due_below_a_partition_does_not_change_the_set_of_the_caller(
     assert not due
 
 
+def test_values_of_assets_that_the_graph_no_longer_has_are_ignored_in_one_line(
+    own_copy: tuple[Path, Path],
+) -> None:
+    stored = Storage(str(own_copy[1]))
+    for key in ("former_card", "former_trials-a", "former_trials-b"):
+        stored.write(key, "A value of an earlier release.")
+    stored.main_file("former_card").write_bytes(b"damaged")
+    for command in (("run", "--changed"), ("verify",)):
+        lines = [line for line in invoke(*command).splitlines() if "former" in line]
+        assert lines == ["Ignored: former_card, former_trials: no asset of this graph"]
+
+
 def test_an_empty_storage_is_refused(storage: Path) -> None:
     assert str(storage) in invoke("verify", code=1)
     assert not storage.exists()
