@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import yaml
 
 from assets.definitions import defs
@@ -22,127 +23,48 @@ from mnist_pipeline.runtime.project import (
 )
 
 MODELS = ("knn", "softmax", "mlp", "cnn")
-FITTED = {"knn_model", "softmax_model", "mlp_model", "cnn_model"}
-PREDICTIONS = {f"{model}_predictions" for model in MODELS}
-EVALUATIONS = {f"{model}_evaluation" for model in MODELS}
-INPUTS = {
-    "digits": {
-        "data_directory": set(),
-        "raw_mnist": {"data_directory"},
-        "train_digits": {"raw_mnist"},
-        "test_digits": {"raw_mnist"},
-        "digit_images": {"raw_mnist", "train_digits"},
-    },
+FITTED = {f"{model}_model" for model in MODELS}
+# The keys name what is stored, and what `report.json` has.
+KEYS = {
+    "digits": {"data_directory", "raw_mnist", "train_digits", "test_digits", "digit_images"},
     "pca": {
-        "data_mean": {"train_digits", "raw_mnist"},
-        "centered_data": {"train_digits", "data_mean"},
-        "covariance": {"centered_data"},
-        "eigendecomposition": {"covariance"},
-        "projections": {"centered_data", "eigendecomposition", "raw_mnist", "train_digits"},
-        "reconstructions": {
-            *("digit_images", "test_digits", "raw_mnist"),
-            *("data_mean", "eigendecomposition"),
-        },
+        *("data_mean", "centered_data", "covariance", "eigendecomposition"),
+        *("projections", "reconstructions"),
     },
-    "harris": {"harris_corners": {"digit_images", "raw_mnist"}},
-    "knn": {
-        "knn_model": {"train_digits", "data_mean", "eigendecomposition"},
-        "knn_predictions": {"knn_model", "test_digits"},
-        "knn_votes": {"knn_model", "knn_predictions", "train_digits", "test_digits"},
-    },
-    "softmax": {
-        "softmax_model": {"raw_mnist", "train_digits"},
-        "softmax_predictions": {"softmax_model", "test_digits"},
-    },
+    "harris": {"harris_corners"},
+    "knn": {"knn_model", "knn_predictions", "knn_votes"},
+    "softmax": {"softmax_model", "softmax_predictions"},
     "networks": {
-        "mlp_model": {"raw_mnist", "train_digits"},
-        "mlp_predictions": {"mlp_model", "test_digits"},
-        "cnn_model": {"raw_mnist", "train_digits"},
-        "cnn_predictions": {"cnn_model", "test_digits"},
-        "cnn_kernels": {"cnn_model"},
-        "cnn_errors": {"cnn_predictions", "raw_mnist", "test_digits"},
-        "shuffled_cnn": {"test_digits", "train_digits"},
+        *("mlp_model", "mlp_predictions", "cnn_model", "cnn_predictions"),
+        *("cnn_kernels", "cnn_errors", "shuffled_cnn"),
     },
     "evaluation": {
-        **{
-            f"{model}_evaluation": {f"{model}_predictions", "raw_mnist", "test_digits"}
-            for model in MODELS
-        },
-        "model_comparison": {"test_digits", *EVALUATIONS, *PREDICTIONS},
-        "held_out_labels": {"train_digits", *FITTED},
-        "robustness": {"test_digits", *FITTED},
-        "evaluation_report": {
-            *(
-                "raw_mnist",
-                "train_digits",
-                "test_digits",
-                "digit_images",
-                "data_mean",
-                "centered_data",
-                "covariance",
-            ),
-            *(
-                "eigendecomposition",
-                "projections",
-                "reconstructions",
-                "harris_corners",
-                "cnn_kernels",
-                "cnn_errors",
-            ),
-            *(
-                "held_out_labels",
-                "knn_votes",
-                "shuffled_cnn",
-                "model_comparison",
-                "robustness",
-                "champion",
-                "recognizer",
-                *FITTED,
-                *PREDICTIONS,
-                *EVALUATIONS,
-            ),
-        },
+        *(f"{model}_evaluation" for model in MODELS),
+        *("held_out_labels", "model_comparison", "robustness", "evaluation_report"),
     },
-    "serving": {
-        "champion": {"held_out_labels", "train_digits", "test_digits", *PREDICTIONS},
-        "recognizer": {
-            *(
-                "champion",
-                "held_out_labels",
-                "raw_mnist",
-                "data_mean",
-                "eigendecomposition",
-                "test_digits",
-                *FITTED,
-                *PREDICTIONS,
-            ),
-        },
-    },
-    "labels": {"labels_to_check": {"raw_mnist", "train_digits", "test_digits"}},
-    "experiments": {
-        "experiment_trials": {"train_digits", "test_digits"},
-        "experiment_summary": {"experiment_trials", "train_digits", "test_digits"},
-    },
-}
-AFTER_TRAINING = {  # the last steps of every model's job
-    "held_out_labels",
-    "robustness",
-    "model_comparison",
-    "champion",
-    "recognizer",
-    "evaluation_report",
+    "serving": {"champion", "recognizer"},
+    "labels": {"labels_to_check"},
+    "experiments": {"experiment_trials", "experiment_summary"},
 }
 ASSETS = defs.resolve_asset_graph()
-REPOSITORY = defs.get_repository_def()
 
 
-def test_the_graph_has_the_designed_keys_groups_and_inputs() -> None:
-    found: dict[str, dict[str, set[str]]] = {}
+def test_the_keys_and_groups_of_assets_stay() -> None:
+    found: dict[str, set[str]] = {}
     for key in ASSETS.get_all_asset_keys():
-        spec = ASSETS.get(key).to_asset_spec()
-        inputs = {dep.asset_key.to_user_string() for dep in spec.deps}
-        found.setdefault(str(spec.group_name), {})[key.to_user_string()] = inputs
-    assert found == INPUTS
+        found.setdefault(str(ASSETS.get(key).group_name), set()).add(key.to_user_string())
+    assert found == KEYS
+
+
+def test_the_test_images_train_tune_and_choose_nothing() -> None:
+    for name in (*FITTED, "held_out_labels"):
+        upstream = dg.AssetSelection.assets(name).upstream().resolve(ASSETS)
+        assert dg.AssetKey("train_digits") in upstream
+        assert dg.AssetKey("test_digits") not in upstream
+
+
+def test_only_the_reader_depends_on_the_list_of_files() -> None:
+    assert ASSETS.get(dg.AssetKey("data_directory")).child_keys == {dg.AssetKey("raw_mnist")}
 
 
 def test_the_report_and_the_job_link_to_the_pages_of_the_server() -> None:
@@ -169,17 +91,14 @@ def test_each_job_selects_what_it_is_for() -> None:
         job.name: {key.to_user_string() for key in job.selection.resolve(ASSETS)}
         for job in defs.jobs or ()
     }
-    on_request = {asset for group in ON_REQUEST for asset in INPUTS[group]} | {"data_directory"}
-    assert (
-        jobs.pop(EVERYTHING) == {asset for group in INPUTS.values() for asset in group} - on_request
-    )
+    on_request = {asset for group in ON_REQUEST for asset in KEYS[group]} | {"data_directory"}
+    whole_graph = {asset for group in KEYS.values() for asset in group} - on_request
+    assert jobs.pop(EVERYTHING) == whole_graph
     assert jobs.pop("sweep") == {"experiment_trials"}
-    own = {
-        model: {f"{model}_model", f"{model}_predictions", f"{model}_evaluation"} for model in MODELS
-    }
-    own["knn"] |= {"knn_votes"}
-    own["cnn"] |= {"cnn_kernels", "cnn_errors"}
-    assert jobs == {model: assets | AFTER_TRAINING for model, assets in own.items()}
+    assert jobs.keys() == set(MODELS)
+    for model, assets in jobs.items():
+        assert assets & FITTED == {f"{model}_model"}
+        assert {f"{model}_evaluation", "recognizer", "evaluation_report"} <= assets < whole_graph
 
 
 def test_loading_the_graph_imports_no_heavy_library_and_changes_neither_files_nor_environment(

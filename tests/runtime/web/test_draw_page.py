@@ -219,14 +219,6 @@ def test_the_browser_reads_a_digit_without_a_server_and_a_picture_waits_for_it(v
     page.unroute(f"**{draw.READ}")
 
 
-def test_a_wide_line_is_answered(view: View) -> None:
-    sheet = view.page.locator(".sheet canvas").bounding_box()
-    assert sheet
-    middle = sheet["y"] + sheet["height"] / 2
-    _drag_mouse(view.page, [(sheet["x"] + 30, middle), (sheet["x"] + sheet["width"] - 30, middle)])
-    expect(view.page.locator(".verdict")).to_be_visible()
-
-
 def test_without_a_report_the_server_reads_what_is_drawn(view_without_report: View) -> None:
     view = view_without_report
     view.draw("3")
