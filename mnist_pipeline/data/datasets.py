@@ -10,7 +10,7 @@ import numpy as np
 from mnist_pipeline.data import csv_files, folders, idx, npz, parquet
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.reader import Reader
-from mnist_pipeline.data.records import DataSet, DigitSet, RawData
+from mnist_pipeline.data.records import DigitSet, RawData
 from mnist_pipeline.data.split import SPLITS, Split
 from mnist_pipeline.utils.directories import EMBEDDED_DATA
 
@@ -22,7 +22,7 @@ LAYOUTS = (idx, npz, parquet, csv_files, folders)
 def reader_of(
     root: str | Path,
     choices: Mapping[str, Any] = MappingProxyType({}),
-    known: DataSet | None = None,
+    recorded: RawData | None = None,
 ) -> Reader:
     """A reader of a directory or file in any layout; see `Reader` for the other arguments.
 
@@ -37,7 +37,7 @@ def reader_of(
     try:
         for layout in LAYOUTS:
             if source := layout.find(path):
-                return Reader(path, source, choices, known)
+                return Reader(path, source, choices, recorded)
         if path.exists():
             raise DatasetError(
                 f"{path} has no images in a layout of docs/data-sets.md; make one folder per class"
@@ -91,11 +91,5 @@ def load_digits(root: str | Path, split: Split, *, recorded: RawData | None = No
     """
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, SPLITS))}")
-    reader = reader_of(root, known=recorded.data_set if recorded else None)
-    if recorded and (changed := {*reader.files()} ^ {*recorded.files}):
-        raise DatasetError(
-            f"{Path(root, min(changed).name)} has changed since its checksum was recorded; update "
-            "everything that depends on it with mnist-pipeline run --changed"
-        )
-    (part,) = reader.read(split)
+    (part,) = reader_of(root, recorded=recorded).read(split)
     return part.digits

@@ -1,7 +1,9 @@
 """Reading folders of pictures: a folder per class, maybe within `train/` and `test/`."""
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,10 +20,12 @@ OF_SYSTEMS = (".", "@eadir", "__macosx", "thumbs.db", "desktop.ini", "picasa.ini
 
 def find(root: Path) -> Source | None:
     """The source at a directory with class folders; None for a directory of other files."""
-    if not subfolders(root) and not pictures_in(root):
+    tree = _Tree(root)
+    content = tree.listed(root)
+    if not content.folders and not content.pictures:
         return None
-    groups = _groups(root)
-    classes = [{folder.name for folder in _class_folders(root, own)} for own in groups.values()]
+    groups = tree.groups()
+    classes = [{folder.name for folder in tree.class_folders(own)} for own in groups.values()]
     in_one_split = classes[0] ^ classes[-1]
     if in_one_split:
         raise DatasetError(
@@ -33,94 +37,106 @@ def find(root: Path) -> Source | None:
         TITLE,
         [],
         groups,
-        functools.partial(_load, root, names),
+        functools.partial(tree.load, names),
         decode,
         names,
-        functools.partial(_skipped, root, groups),
+        lambda: tree.skipped(groups),
     )
 
 
 def has_classes(root: Path) -> bool:
     """Whether a directory has class folders, and not only folders such as `images` or `train`."""
-    folders = subfolders(root)
+    folders = listed(root).folders
     num_unnamed = sum(not part_of(folder.name) for folder in folders)
-    return num_unnamed > 1 or any(map(subfolders, folders))
+    return num_unnamed > 1 or any(listed(folder).folders for folder in folders)
 
 
-def subfolders(directory: Path) -> list[Path]:
-    """The folders in a directory, sorted, without those that systems add."""
-    return [path for path in _visible(directory) if path.is_dir()]
+class Content(NamedTuple):
+    """What is in a directory, sorted, without what systems add."""
+
+    folders: list[Path]
+    pictures: list[Path]  # with the suffix of a picture
+    others: list[Path]  # without; folders are among them
 
 
-def pictures_in(directory: Path) -> list[Path]:
-    """The files with the suffix of a picture in a directory, sorted."""
-    return [path for path in _visible(directory) if FILE_NAME.fullmatch(path.name)]
-
-
-def _groups(root: Path) -> dict[Split, Names]:
-    """The names of the folders of each split; the root itself, `.`, if it has the class folders.
-
-    A folder `train` that has no subfolders is a class, for example next to `bus` and `car`.
-    """
-    folders = [path.name for path in subfolders(root)]
-    named = list(filter(part_of, folders))
-    splits = [name for name in named if subfolders(root / name)]
-    groups = by_split(splits or (named if named == folders else []) or ["."])
-    if splits and len(groups) == 1 and splits != folders:
-        others = [name for name in folders if name not in splits]
-        raise DatasetError(
-            f"{root} has class folders in {splits[0]}, but not in {', '.join(others[:5])}; put "
-            f"class folders into train and test, or all directly into {root}; {WITHOUT_LABELS}"
-        )
-    return groups
-
-
-def _visible(directory: Path) -> list[Path]:
+def listed(directory: Path) -> Content:
+    """The content of a directory; empty if it is not a directory."""
     try:
         paths = sorted(directory.iterdir()) if directory.is_dir() else []
     except OSError as error:
         raise DatasetError(
             f"{directory} can't be read: {error.strerror}; check its permissions"
         ) from error
-    return [path for path in paths if not path.name.lower().startswith(OF_SYSTEMS)]
+    visible = [path for path in paths if not path.name.lower().startswith(OF_SYSTEMS)]
+    pictures = [path for path in visible if FILE_NAME.fullmatch(path.name)]
+    others = [path for path in visible if not FILE_NAME.fullmatch(path.name)]
+    return Content([path for path in visible if path.is_dir()], pictures, others)
 
 
-def _class_folders(root: Path, splits: Names) -> list[Path]:
-    """The class folders in folders; raises a DatasetError if pictures lie next to them."""
-    for directory in map(root.joinpath, splits):
-        for stray in pictures_in(directory):
-            names = ", ".join(folder.name for folder in subfolders(directory)[:8]) or "none"
+class _Tree:
+    """Class folders, in a directory itself or in its folders of splits. Each is listed once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.listed = functools.cache(listed)
+
+    def groups(self) -> dict[Split, Names]:
+        """The names of the folders of each split; the root itself, `.`, if it has the class
+        folders.
+
+        A folder `train` that has no subfolders is a class, for example next to `bus` and `car`.
+        """
+        root = self.root
+        folders = [path.name for path in self.listed(root).folders]
+        named = list(filter(part_of, folders))
+        splits = [name for name in named if self.listed(root / name).folders]
+        groups = by_split(splits or (named if named == folders else []) or ["."])
+        if splits and len(groups) == 1 and splits != folders:
+            others = [name for name in folders if name not in splits]
             raise DatasetError(
-                f"{stray} is not in a class folder; make one folder per class in {directory} (now: "
-                f"{names}), and move each picture into its folder; {WITHOUT_LABELS}"
+                f"{root} has class folders in {splits[0]}, but not in {', '.join(others[:5])}; put "
+                f"class folders into train and test, or all directly into {root}; {WITHOUT_LABELS}"
             )
-    return [folder for split in splits for folder in subfolders(root / split)]
+        return groups
 
+    def class_folders(self, splits: Names) -> list[Path]:
+        """The class folders of splits; raises a DatasetError if pictures lie next to them."""
+        folders: list[Path] = []
+        for directory in map(self.root.joinpath, splits):
+            content = self.listed(directory)
+            if content.pictures:
+                names = ", ".join(folder.name for folder in content.folders[:8]) or "none"
+                raise DatasetError(
+                    f"{content.pictures[0]} is not in a class folder; make one folder per class in "
+                    f"{directory} (now: {names}), and move each picture into its folder; "
+                    f"{WITHOUT_LABELS}"
+                )
+            folders += content.folders
+        return folders
 
-def _load(root: Path, names: list[str], splits: Names) -> Loaded:
-    """The paths of the pictures, and the numbers of their folders.
+    def load(self, names: list[str], splits: Names) -> Loaded:
+        """The paths of the pictures, and the numbers of their folders.
 
-    Raises a DatasetError if a class folder has no pictures, or has folders.
-    """
-    paths: list[Path] = []
-    for folder in _class_folders(root, splits):
-        if nested := subfolders(folder):
-            raise DatasetError(
-                f"{nested[0]} is a folder in a class folder; move its pictures into {folder}, and "
-                "remove it"
-            )
-        pictures = pictures_in(folder)
-        if not pictures:
-            raise DatasetError(
-                f"{folder} has no pictures (PNG, JPEG, WebP, TIFF, BMP, GIF or HEIC); add some, or "
-                "remove the folder"
-            )
-        paths += pictures
-    return paths, np.array([names.index(path.parent.name) for path in paths])
+        Raises a DatasetError if a class folder has no pictures, or has folders.
+        """
+        paths: list[Path] = []
+        for folder in self.class_folders(splits):
+            content = self.listed(folder)
+            if content.folders:
+                raise DatasetError(
+                    f"{content.folders[0]} is a folder in a class folder; move its pictures into "
+                    f"{folder}, and remove it"
+                )
+            if not content.pictures:
+                raise DatasetError(
+                    f"{folder} has no pictures (PNG, JPEG, WebP, TIFF, BMP, GIF or HEIC); add "
+                    "some, or remove the folder"
+                )
+            paths += content.pictures
+        return paths, np.array([names.index(path.parent.name) for path in paths])
 
-
-def _skipped(root: Path, groups: dict[Split, Names]) -> list[str]:
-    """The files in class folders that are not pictures, without those that systems add."""
-    folders = _class_folders(root, sum(groups.values(), ()))
-    paths = [path for folder in folders for path in _visible(folder)]
-    return [str(path.relative_to(root)) for path in paths if not FILE_NAME.fullmatch(path.name)]
+    def skipped(self, groups: Mapping[Split, Names]) -> list[str]:
+        """The files in class folders that are not pictures, without those that systems add."""
+        folders = self.class_folders(sum(groups.values(), ()))
+        others = [path for folder in folders for path in self.listed(folder).others]
+        return [str(path.relative_to(self.root)) for path in others]

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,11 +26,13 @@ from mnist_pipeline.data.names import (
     names_of_labels,
     read_description,
 )
-from mnist_pipeline.data.records import CLASS_NAMES, DataSet, DigitSet, RawFile
+from mnist_pipeline.data.records import CLASS_NAMES, DigitSet, RawData, RawFile
 from mnist_pipeline.data.source import Source, damage_named, describe
 from mnist_pipeline.data.split import Split, arranged, drawn_for_testing, part_of
 from mnist_pipeline.utils.directories import EMBEDDED_DATA
 from mnist_pipeline.utils.printable import count
+
+Image = tuple[NDArray[np.uint8], str]  # fitted into 28×28; its original size and mode
 
 MAX_NAMES = 10  # in a message
 
@@ -56,8 +58,10 @@ class Part(NamedTuple):
 class Reader:
     """Reads a data set, with the files dataset.yaml and classes.txt beside it.
 
-    `choices` has values for fields of dataset.yaml, and wins over the file. With `known`, the
-    appearance of the images is not decided again.
+    `choices` has values for fields of dataset.yaml, and wins over the file. With `recorded`, what
+    was read before, the files must not have changed, and the images appear as then.
+
+    Each picture file is read once: `read` computes its checksum and converts it from one reading.
     """
 
     def __init__(
@@ -65,14 +69,18 @@ class Reader:
         root: Path,
         source: Source,
         choices: Mapping[str, Any],
-        known: DataSet | None,
+        recorded: RawData | None,
     ) -> None:
         self.root, self.source, self.title = root, source, source.title
         self._directory = root if root.is_dir() else root.parent
-        self._choices, self._known = choices, known
+        self._choices, self._recorded = choices, recorded
+        self._known = recorded.data_set if recorded else None
         self._load = functools.cache(source.load)
         self._content = functools.cache(self._read_content)
-        self._describe = functools.cache(describe)
+        # The path of a file within the data set, with slashes.
+        self._relative = functools.cache(self._path_within)
+        self._files: dict[Path, RawFile | ImageError] = {}
+        self._images: dict[Path, Image | ImageError] = {}
         self._unreadable: dict[str, ImageError] = {}
 
     # Names
@@ -121,18 +129,28 @@ class Reader:
         Pictures have one entry per split. Its checksum is the SHA-256 of the lines that `sha256sum`
         prints for them in the order of their paths.
         """
-        texts = map(self._directory.joinpath, (DESCRIPTION, CLASSES))
-        described = [describe(path) for path in [*self.source.files, *filter(Path.is_file, texts)]]
-        if not self._are_files:
-            return described
-        for group, members in self.source.groups.items():
-            paths: Any = self._load(members)[0]
-            files = {self._relative(path): self._describe(path) for path in paths}
+        described = self._files_besides_pictures()
+        for split, group in self.source.groups.items() if self._are_files else ():
+            paths: Any = self._load(group)[0]
+            files = {self._relative(path): self._file(path) for path in paths}
             lines = "".join(f"{files[name].sha256}  {name}\n" for name in sorted(files))
             digest = hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
             size = sum(file.size for file in files.values())
-            described.append(RawFile(f"{group}: {len(files):,} pictures", size, digest))
+            described.append(RawFile(f"{split}: {len(files):,} pictures", size, digest))
         return described
+
+    def _files_besides_pictures(self) -> list[RawFile]:
+        texts = map(self._directory.joinpath, (DESCRIPTION, CLASSES))
+        return [describe(path) for path in [*self.source.files, *filter(Path.is_file, texts)]]
+
+    def _file(self, path: Path) -> RawFile:
+        """Name, size and SHA-256 of a picture file."""
+        if path not in self._files:
+            self._read_picture(path, converts=False)
+        file = self._files[path]
+        if isinstance(file, ImageError):
+            raise DatasetError(f"{path} {file}") from file
+        return file
 
     @property
     def num_images(self) -> int:
@@ -153,14 +171,28 @@ class Reader:
         """
         return self.source.decode is decoding.decode
 
-    def _relative(self, path: Path) -> str:
-        """The path of a file within the data set, with slashes."""
+    def _check_unchanged(self, recorded: RawData, splits: Collection[Split]) -> None:
+        """Raise a DatasetError if a file is not the recorded one."""
+        changed = {*self._files_besides_pictures()} - {*recorded.files}
+        if not changed:
+            for split in splits:
+                self._read_pictures(split)
+            changed = {*self.files()} ^ {*recorded.files}
+        if changed:
+            raise DatasetError(
+                f"{Path(self.root, min(changed).name)} has changed since its checksum was "
+                "recorded; update everything that depends on it with mnist-pipeline run --changed"
+            )
+
+    def _path_within(self, path: Path) -> str:
         return Path(os.path.relpath(path, self._directory)).as_posix()
 
     # Images
 
     def read(self, *splits: Split) -> list[Part]:
         """Read and convert the images of splits; a DatasetError names all that can't be read."""
+        if self._recorded:
+            self._check_unchanged(self._recorded, splits)
         parts = [self._content(split) for split in splits]
         if unreadable := sorted(self._unreadable):
             raise DatasetError(
@@ -196,8 +228,13 @@ class Reader:
         """Whether the data set has a test set of its own."""
         return len(self.source.groups) > 1
 
+    def _group(self, split: Split) -> Split:
+        """The group that has the images of a split."""
+        return split if self._is_split else "train"
+
     def _read_content(self, split: Split) -> Part:
-        group: Split = split if self._is_split else "train"
+        group = self._group(split)
+        items: Any
         items, own_labels = self._load(self.source.groups[group])
         if len(items) != len(own_labels) or not len(items):
             raise DatasetError(
@@ -206,27 +243,69 @@ class Reader:
             )
         are_listed = bool(self._listed_names)
         labels = as_indices(own_labels, self.class_names, are_listed, self.root)
+        self._read_pictures(split)
         rows = self._rows(split, items, labels)
-        fit: Any = self.description.fit
-        shape, kinds = (IMAGE_SIDE, IMAGE_SIDE), Counter[str]()
-        images: Any = []
-        is_whole = self.shows_pictures
-        draft = decoding.SMALL if is_whole else decoding.GREY
-        if fit == "whole" and isinstance(items, np.ndarray) and items.shape[1:] == shape:
-            images = items[rows]
-            kinds[f"{IMAGE_SIDE}×{IMAGE_SIDE} L"] = len(rows)
-        for row in rows.tolist() if isinstance(images, list) else ():
+        are_fitted = isinstance(items, np.ndarray) and items.shape[1:] == (IMAGE_SIDE, IMAGE_SIDE)
+        if are_fitted and self.description.fit == "whole":
+            kinds = Counter({f"{IMAGE_SIDE}×{IMAGE_SIDE} L": len(rows)})
+            return Part(items[rows], labels[rows], kinds, ())
+        images, kinds = [], Counter[str]()
+        for row in rows.tolist():
             item = items[row]
             try:
-                picture, kind = self.source.decode(item, draft)
+                image, kind = self._image(item)
+                images.append(image)
                 kinds[kind] += 1
-                levels = np.asarray(picture) if is_whole else decoding.grey_levels(picture)
-                images.append(fitted(levels, fit))
             except ImageError as error:
                 numbered = f"{self.root}: image {row:,} of {group}"
-                self._unreadable[str(item) if isinstance(item, Path) else numbered] = error
-        paths = [items[row] for row in rows.tolist() if isinstance(items[row], Path)]
-        return Part(images, labels[rows], kinds, tuple(map(self._relative, paths)))
+                self._unreadable[str(item) if self._are_files else numbered] = error
+        paths = [self._relative(items[row]) for row in rows.tolist() if self._are_files]
+        return Part(images, labels[rows], kinds, tuple(paths))
+
+    def _image(self, item: Any) -> Image:
+        """An image fitted into 28×28, and its original size and mode."""
+        if not isinstance(item, Path):
+            return self._converted(item)
+        if item not in self._images:
+            self._read_picture(item, converts=True)
+        image = self._images[item]
+        if isinstance(image, ImageError):
+            raise image
+        return image
+
+    def _converted(self, content: Any) -> Image:
+        fit: Any = self.description.fit
+        is_whole = self.shows_pictures
+        draft = decoding.SMALL if is_whole else decoding.GREY
+        picture, kind = self.source.decode(content, draft)
+        levels = np.asarray(picture) if is_whole else decoding.grey_levels(picture)
+        return fitted(levels, fit), kind
+
+    def _read_pictures(self, split: Split) -> None:
+        """Read the picture files among which are those of a split, and convert them.
+
+        The recorded paths name the pictures of the split; without these, all are converted.
+        """
+        if not self._are_files:
+            return
+        paths: Any = self._load(self.source.groups[self._group(split)])[0]
+        recorded = {*self._recorded.paths.get(split, ())} if self._recorded else None
+        for path in paths:
+            if path not in self._files:
+                converts = recorded is None or self._relative(path) in recorded
+                self._read_picture(path, converts)
+
+    def _read_picture(self, path: Path, converts: bool) -> None:
+        """Compute the checksum of a picture file, and maybe convert it, from one reading."""
+        try:
+            content = decoding.read_content(path)
+            digest = hashlib.sha256(content).hexdigest()
+            self._files[path] = RawFile(path.name, len(content), digest)
+            if converts:
+                self._images[path] = self._converted(content)
+        except ImageError as error:
+            self._files.setdefault(path, error)
+            self._images[path] = error
 
     def _rows(self, split: Split, items: Any, labels: NDArray[np.uint8]) -> NDArray[np.intp]:
         """The rows of a split, in its order."""
@@ -248,9 +327,7 @@ class Reader:
     def _digest(self, item: Any) -> str:
         """The SHA-256 of a picture: of its file, of its encoded bytes, or of its pixels."""
         if isinstance(item, Path):
-            try:
-                return self._describe(item).sha256
-            except DatasetError:  # `read` names all pictures that can't be read
-                return ""
+            file = self._files[item]  # `read` names all pictures that can't be read
+            return "" if isinstance(file, ImageError) else file.sha256
         content = item.tobytes() if isinstance(item, np.ndarray) else item
         return hashlib.sha256(content).hexdigest()

@@ -1,6 +1,7 @@
 """Reading data sets of every layout: the same digits to the byte, described by their checksums."""
 
 import errno
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,37 @@ def test_classes_txt_beside_the_images_is_recorded_with_them(few: Sets, tmp_path
     names.unlink()
     with pytest.raises(DatasetError, match=r"classes\.txt"):
         load_digits(root, "train", recorded=recorded)
+
+
+@pytest.mark.parametrize("splits", [("train", "test"), ("",)])
+@pytest.mark.parametrize("layout", ["folders", "listing"])
+def test_a_step_lists_each_folder_and_reads_each_picture_once(
+    layout: str, splits: tuple[str, ...], few: Sets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sets = {split: few[split or "train"] for split in splits}
+    root, seen = LAYOUTS[layout](tmp_path, sets), Counter[Path]()
+    pictures = [*root.rglob("*.png")]
+    class_folders = [*{path.parent for path in pictures}]
+
+    def count_calls(name: str) -> None:
+        original = getattr(Path, name)
+        monkeypatch.setattr(Path, name, lambda path: seen.update([path]) or original(path))
+
+    recorded = read_raw(root)
+    count_calls("read_bytes")
+    count_calls("iterdir")
+    expected = Counter([*pictures, *class_folders * (layout == "folders")])
+    steps: list[Callable[[], object]] = [
+        lambda: files_of(root),
+        lambda: read_raw(root),
+        lambda: load_digits(root, "train", recorded=recorded),
+        lambda: load_digits(root, "test", recorded=recorded),
+        lambda: findings.inspect(root),
+    ]
+    for step in steps:
+        seen.clear()
+        step()
+        assert {path: seen[path] for path in expected} == expected
 
 
 def parts_of(root: Path) -> dict[bytes, str]:
