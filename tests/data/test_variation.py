@@ -24,7 +24,10 @@ def test_without_limits_nothing_changes(images: np.ndarray) -> None:
     np.testing.assert_array_equal(vary(images, Variation(), seed=3), images)
 
 
-def test_a_seed_decides_how_each_image_varies(images: np.ndarray) -> None:
+def test_a_seed_decides_how_each_image_varies(
+    images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(variation, "IMAGES_PER_BLOCK", 7)  # in each block too
     varied = vary(images, HANDS, seed=3)
     np.testing.assert_array_equal(varied, vary(images, HANDS, seed=3))
     other = vary(images, HANDS, seed=4)
@@ -51,6 +54,15 @@ def test_one_image_in_five_gets_noise_up_to_the_limit() -> None:
     assert len(noisy) / len(grey) == pytest.approx(0.2, abs=0.03)
     assert noisy.max() == pytest.approx(0.2, abs=0.02)
     assert noisy.mean() == pytest.approx(0.1, abs=0.01)
+
+
+def test_one_image_in_five_moves_further_and_heights_vary_apart_from_widths() -> None:
+    squares = np.zeros((2_000, 28, 28), np.uint8)
+    squares[:, 9:19, 9:19] = 255
+    is_moved = (vary(squares, Variation(far=5), seed=1) != squares).any(axis=(1, 2))
+    assert is_moved.mean() == pytest.approx(0.2, abs=0.03)
+    sized = vary(squares, Variation(scale=0.4), seed=1).any
+    assert (sized(axis=2).sum(axis=1) != sized(axis=1).sum(axis=1)).mean() > 0.5
 
 
 def test_an_outline_has_no_ink_where_the_stroke_was() -> None:
