@@ -154,6 +154,17 @@ def test_three_neighbors_misread_283_digits_or_295_under_smallest_label(digits):
     )
 
 
+def test_an_index_is_built_if_it_is_worth_its_time(digits):
+    def has_index(images, algorithm):
+        labels = np.zeros(len(images), int)
+        return "tiles" in KNNClassifier(1, algorithm).fit(images, labels).to_arrays()
+
+    assert has_index(digits[0][:3000], "auto")
+    assert not has_index(digits[0][:300], "auto")
+    assert has_index(digits[0][:300], "pca")
+    assert not has_index(np.zeros((2, 5_000), np.uint8), "pca")  # too many features
+
+
 def test_a_tied_vote_goes_to_the_nearest_or_the_smallest():
     labels = np.array([[9, 2, 2, 9, 5], [4, 1, 7, 3, 0], [-3, 5, -3, 8, 8]], np.int8)
     for rule, expected in (("nearest", [9, 4, -3]), ("smallest", [2, 0, -3])):
