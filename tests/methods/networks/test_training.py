@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -213,6 +214,42 @@ def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero() -> None:
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
     assert max(rates) == pytest.approx(recipe.learning_rate, rel=0.01)
     assert 0 < rates[-1] < 0.01 * recipe.learning_rate
+
+
+@pytest.mark.parametrize("construct", [CNN, lambda: MLP(784, 8, 10)], ids=["cnn", "mlp"])
+@pytest.mark.parametrize(("freeze", "num_moves"), [(1.0, 8), (0.5, 4)])
+def test_the_first_layer_is_frozen_after_its_share_of_the_updates(
+    few, construct, freeze: float, num_moves: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, step = build(construct), training.Adam.step
+    layers = [[parameter.clone() for parameter in model.parameters()]]
+
+    def step_and_copy(*arguments) -> None:
+        step(*arguments)
+        layers.append([parameter.clone() for parameter in model.parameters()])
+
+    monkeypatch.setattr(training.Adam, "step", step_and_copy)
+    train(model, *few, replace(SHORT, freeze=freeze))  # 2 passes of 4 updates
+    first, *_, last = (
+        [not torch.equal(before, after) for before, after in pairwise(of_layer)]
+        for of_layer in zip(*layers)
+    )
+    assert first == [True] * num_moves + [False] * (8 - num_moves)
+    assert last == [True] * 8
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_later_passes_have_the_images_with_the_largest_losses(few) -> None:
+    recipe = replace(SHORT, later=0.3)
+    model = build(MLP, 784, 8, 10)
+    run = training._Run(model, model, recipe, 0, len(few[0]), "float32")
+    run.train_epoch(*few)
+    losses = run.losses.copy()
+    loss, _, parts = run.train_epoch(*few)
+    assert set(np.flatnonzero(run.losses != losses)) == set(np.argsort(losses)[-60:])
+    assert loss == pytest.approx(run.losses.mean())
+    assert np.mean(parts) == pytest.approx(loss)
+    assert run.step == run.num_steps == 4 + 2
 
 
 def test_each_pass_deforms_the_training_and_drawn_images_anew_and_never_the_held_out_ones(

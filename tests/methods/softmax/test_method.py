@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from support.arrays import FEW, arrays
 
+from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.methods import softmax
 from mnist_pipeline.methods.softmax import method
@@ -138,6 +139,44 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_others(digits) -> None:
     first, again, other = (softmax.sgd(*digits, epochs=1, seed=seed) for seed in (7, 7, 8))
     assert [a.tobytes() for a in first] == [a.tobytes() for a in again]
     assert first[0].tobytes() != other[0].tobytes()
+
+
+def test_the_initial_weights_and_biases_are_uniform_from_minus_a_half_to_a_half(digits) -> None:
+    for drawn in softmax.sgd(*digits, num_classes=500, epochs=0):
+        assert -0.5 <= drawn.min() < -0.49
+        assert 0.49 < drawn.max() < 0.5
+        assert drawn.std() == pytest.approx(12**-0.5, rel=0.05)
+
+
+FIT = {"epochs": 2, "learning_rate": 0.01}
+
+
+def test_the_model_has_a_second_fit_that_has_not_seen_the_held_out_images(digits) -> None:
+    images, labels = digits[0][:300], digits[1][:300]
+    fitted, (kept, _) = method.fit(images, labels, FIT, seed=4), split(labels)
+    for prefix, rows in (("", slice(None)), ("held_out_", kept)):
+        W, b = softmax.sgd(images[rows], labels[rows], seed=4, **FIT)
+        np.testing.assert_array_equal(fitted[f"{prefix}weights"], W)
+        np.testing.assert_array_equal(fitted[f"{prefix}bias"], b)
+    asked = images[:50]
+    for answer, prefix in (
+        (method.answer(fitted, asked), ""),
+        (method.held_out_answer(fitted, asked, np.arange(50)), "held_out_"),
+    ):
+        expected = softmax.predict_probabilities(
+            fitted[f"{prefix}weights"], fitted[f"{prefix}bias"], asked
+        )
+        np.testing.assert_array_equal(answer.probabilities, expected)
+
+
+def test_repeats_multiply_the_passes_and_the_gradient_is_checked_at_the_fitted_weights(
+    digits,
+) -> None:
+    images, labels = digits[0][:60], digits[1][:60]
+    fitted = method.fit(images, labels, FIT, seed=4, repeats=2.5)
+    assert len(fitted["loss"]) == len(fitted["accuracy"]) == 5
+    error = softmax.gradient_error(fitted["weights"], fitted["bias"], labels[:10], images[:10])
+    assert fitted["gradient_error"] == error > 0
 
 
 @pytest.mark.full
