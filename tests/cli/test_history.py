@@ -113,7 +113,7 @@ def test_a_damaged_recognizer_is_not_restored(storage_of_two: Storage) -> None:
 
 
 def test_a_damaged_record_is_skipped_and_verify_says_to_delete_it_or_a_damaged_former_version(
-    storage_of_two: Storage, caplog: pytest.LogCaptureFixture
+    storage_of_two: Storage,
 ) -> None:
     former, _ = storage_of_two.records("softmax_model")
     path = storage_of_two.main_file("softmax_model", former)
@@ -122,7 +122,6 @@ def test_a_damaged_record_is_skipped_and_verify_says_to_delete_it_or_a_damaged_f
     (record,) = (storage_of_two.path / "softmax_evaluation" / evaluation / "runs").iterdir()
     record.write_text(record.read_text().replace('"accuracy": 0', '"accuracy": 1'))
     assert len(versions("softmax")) == 1
-    assert str(record) in caplog.text
     advice = invoke("verify", code=1)
     assert f"delete {path.parent}, and delete {record}" in advice
     shutil.rmtree(path.parent)

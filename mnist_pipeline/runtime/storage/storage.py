@@ -22,12 +22,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import logging
 import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache, partial
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -50,7 +49,6 @@ DAY_SECONDS = 86_400
 BLOCK = 1 << 20  # bytes
 SMALL = 100 << 20  # bytes; a manifest, a record or a figure has fewer
 MAX_NAME = 160  # characters of a partition; file systems allow 255 in the name of a directory
-LOGGER = logging.getLogger(__name__)
 # Root, key and version of the values that this process has read or written.
 _verified: set[tuple[str, str, str]] = set()
 
@@ -286,9 +284,8 @@ class Storage:
         for path in (directory / RUNS).glob("*.json"):
             try:
                 records.append(_record(path))
-            except DamageError as problem:
+            except DamageError:
                 self.skipped.add(path)
-                _warn(str(problem))
         return sorted(records, key=itemgetter("time"))
 
     def _is_old(self, path: Path) -> bool:
@@ -407,11 +404,6 @@ def _record(path: Path) -> dict[str, Any]:
         if record["run"] == path.stem and checksum == _sha256(to_json(record)):
             return record
     raise DamageError(f"{path} is not as a run wrote it")
-
-
-@cache  # once per process
-def _warn(problem: str) -> None:
-    LOGGER.warning("%s, and is skipped; see mnist-pipeline verify", problem)
 
 
 def _sha256(content: bytes) -> str:
