@@ -45,7 +45,7 @@ trials = experiments.read_sweep(Path("sweep.yaml")).values()
 answers = [experiments.run(trial, *digits)["test"] for trial in trials]
 checks = [f"{key.asset_key.path[-1]}.{key.name}" for key in graph.asset_check_keys]
 print(json.dumps({
-    "assets": {node.key.path[-1]: [node.group_name, node.tags.get("model")] for node in new},
+    "assets": {node.key.path[-1]: node.group_name for node in new},
     "jobs": [job.name for job in defs.resolve_all_job_defs()],
     "checks": [name for name in checks if name.startswith(NEW)],
     "config": {name: stored.origin(f"{name}_model")["metadata"]["config"] for name in NEW},
@@ -137,13 +137,13 @@ def test_the_page_edits_only_the_table_and_what_it_adds_passes_lint(
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_new_models_have_their_assets_with_group_tag_job_and_checks(
+def test_the_new_models_have_their_assets_with_group_job_and_checks(
     facts: Mapping[str, Any],
 ) -> None:
     for name in NEW:
         groups = {"model": name, "predictions": name, "evaluation": "evaluation"}
         assets = {key: asset for key, asset in facts["assets"].items() if key.startswith(name)}
-        assert assets == {f"{name}_{kind}": [group, name] for kind, group in groups.items()}
+        assert assets == {f"{name}_{kind}": group for kind, group in groups.items()}
         assert name in facts["jobs"]
     assert facts["config"] == SETTINGS
     assert set(facts["checks"]) == {f"{name}_evaluation.better_than_guessing" for name in NEW}

@@ -144,7 +144,6 @@ def _instance_of_graph(
         return spec.replace_attributes(
             key=original.key.with_prefix(name),
             group_name=f"{name}_{original.group_name}",
-            tags=original.tags,
             metadata={**original.metadata, PLACE: place},
             automation_condition=original.automation_condition if automation else None,
             # Another choice makes the stored values stale, as a change of the code does.

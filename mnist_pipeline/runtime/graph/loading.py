@@ -8,7 +8,6 @@ from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline.methods.table import model_of
 from mnist_pipeline.runtime.graph.automation import automated
 from mnist_pipeline.runtime.graph.code_versions import GRAPH_DIRECTORY, code_versions
 from mnist_pipeline.utils import directories
@@ -18,7 +17,7 @@ def load_package(directory: Path, name: str) -> dg.Definitions:
     """Everything that Dagster finds in a package; an installed package has Python modules only.
 
     Assets that Dagster can execute get links to their source and, if the package defines them, code
-    versions. The assets of a model have its name as a tag.
+    versions.
     """
     package = importlib.import_module(name)
     with warnings.catch_warnings():
@@ -41,8 +40,6 @@ def load_package(directory: Path, name: str) -> dg.Definitions:
     versions = code_versions({key.path[-1]: file for key, file in modules.items() if file})
 
     def versioned(spec: dg.AssetSpec) -> dg.AssetSpec:
-        if model := model_of(spec.key.path[-1]):
-            spec = spec.replace_attributes(tags={**spec.tags, "model": model.name})
         spec = automated(spec)
         if spec.code_version or modules[spec.key] is None:
             return spec
