@@ -184,22 +184,6 @@ def test_a_write_that_the_system_refuses_is_one_line_and_the_former_value_stays(
     np.testing.assert_array_equal(local.read("value"), OLD)
 
 
-def test_a_figure_that_the_system_does_not_open_is_one_line(
-    local: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(local, OLD, b"a picture")
-    open_file = Path.open
-
-    def refuse(path: Path, mode: str) -> Any:
-        if path.suffix == ".png":
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return open_file(path, mode)
-
-    monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(StorageError, match=r"Permission denied.*plot\.png"):
-        local.figure("value", "plot")
-
-
 def test_two_writers_side_by_side_leave_two_whole_versions(stored: Storage) -> None:
     """The second one writes everything between two steps of the first."""
     write, other, done = stored._write, Storage(stored.root), []
