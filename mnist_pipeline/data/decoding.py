@@ -4,6 +4,8 @@ import io
 import re
 import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +49,16 @@ def read(source: Path | bytes) -> Levels:
 
 def named(source: Path | bytes, *drafts: Draft) -> list[Image.Image]:
     """`decode` a picture in each of these drafts; an error names the picture."""
+    with opened(source) as content:
+        return [decode(content, draft)[0] for draft in drafts]
+
+
+@contextmanager
+def opened(source: Path | bytes) -> Iterator[bytes]:
+    """The content of a picture; an ImageError in this context gets the picture's name."""
     name = "the picture" if isinstance(source, bytes) else source
     try:
-        content = source if isinstance(source, bytes) else read_content(source)
-        return [decode(content, draft)[0] for draft in drafts]
+        yield source if isinstance(source, bytes) else read_content(source)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error
 

@@ -16,7 +16,7 @@ import scipy
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, extent
-from mnist_pipeline.data.decoding import WHOLE, Grey, named, read
+from mnist_pipeline.data.decoding import GREY, WHOLE, Grey, decode, grey_levels, opened
 from mnist_pipeline.handwriting.finder import grouping
 from mnist_pipeline.handwriting.finder.ink import find_ink
 from mnist_pipeline.handwriting.finder.marks import remove_marks
@@ -95,16 +95,18 @@ def read_page(source: Path | bytes) -> Page:
 
     If ink and paper have the same brightness, the colour channel that shows most is read.
 
-    Raises an ImageError as `read` does.
+    Raises an ImageError as `decode` does, which names the picture.
     """
-    levels = read(source)
-    contrast = _contrast(levels)
-    if contrast < LEAST_CONTRAST:
-        (image,) = named(source, WHOLE)
-        channels = map(np.asarray, image.split()[:3])
-        clearest = max(channels, key=_contrast)
-        if _contrast(clearest) > CLEARER * contrast:
-            levels = clearest
+    with opened(source) as content:
+        image, kind = decode(content, GREY)
+        levels = grey_levels(image)
+        contrast = _contrast(levels)
+        if contrast < LEAST_CONTRAST:
+            if image.mode == "L" and kind.endswith("RGB"):  # the draft of a JPEG has no colours
+                image, _ = decode(content, WHOLE)
+            clearest = max(map(np.asarray, image.split()[:3]), key=_contrast)
+            if _contrast(clearest) > CLEARER * contrast:
+                levels = clearest
     return page_of(levels)
 
 

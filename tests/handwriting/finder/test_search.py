@@ -6,6 +6,7 @@ import io
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -14,11 +15,13 @@ from scipy import ndimage
 from support.drawing import encoded, handwritten, page_of
 from support.drawing import picture as drawn
 
+from mnist_pipeline.data import decoding
+from mnist_pipeline.data.decoding import GREY, WHOLE, Draft
 from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.handwriting.finder import grouping, search
 from mnist_pipeline.handwriting.finder.scan import Owner, Scan
-from mnist_pipeline.handwriting.finder.search import Found, find_digits, read
+from mnist_pipeline.handwriting.finder.search import Found, find_digits
 
 ORIENTATION = 0x0112  # the EXIF tag
 LOSSLESS = {
@@ -56,7 +59,7 @@ def difference(found: list[Found], expected: list[Found]) -> float:
 
 def refusal(source: Path | bytes) -> str:
     with pytest.raises(ImageError) as error:
-        read(source)
+        decoding.read(source)
     message = str(error.value)
     assert message.isprintable()
     return message
@@ -75,7 +78,7 @@ def of_size(width: int, height: int) -> bytes:
 def test_formats_and_modes_read_as_the_same_levels(
     kind: str, mode: str, written: np.ndarray
 ) -> None:
-    levels = read(encoded(Image.fromarray(written).convert(mode), kind, **LOSSLESS[kind]))
+    levels = decoding.read(encoded(Image.fromarray(written).convert(mode), kind, **LOSSLESS[kind]))
     assert levels.dtype == np.uint8
     np.testing.assert_array_equal(levels, written)
 
@@ -116,7 +119,7 @@ def test_every_encoding_gives_the_same_digits(
     name: str, written: np.ndarray, expected: list[Found]
 ) -> None:
     encoder, tolerance = ENCODINGS[name]
-    assert difference(find_digits(read(encoder(written))), expected) < tolerance
+    assert difference(find_digits(decoding.read(encoder(written))), expected) < tolerance
 
 
 @pytest.mark.parametrize(
@@ -128,7 +131,7 @@ def test_a_rotated_picture_is_read_upright(
 ) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    upright = read(
+    upright = decoding.read(
         encoded(Image.fromarray(written).transpose(stored), "JPEG", exif=exif, quality=100)
     )
     np.testing.assert_allclose(upright.astype(float), written, atol=2)
@@ -303,6 +306,29 @@ def test_ink_as_light_as_its_paper_is_read_from_a_colour_channel(
     assert np.ptp(np.asarray(Image.fromarray(colored).convert("L"))) < 10
     page = search.read_page(encoded(Image.fromarray(colored)))
     assert difference(list(page.digits), expected) < 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "drafts"),
+    [
+        ("PNG", "RGB", [GREY]),
+        ("PNG", "L", [GREY]),
+        ("JPEG", "L", [GREY]),
+        # The first draft has no colours, and takes half the time of the second one.
+        ("JPEG", "RGB", [GREY, WHOLE]),
+    ],
+)
+def test_a_pale_picture_is_read_once_and_decoded_again_only_for_colours(
+    kind: str, mode: str, drafts: list[Draft], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded, opened = Mock(wraps=decoding.decode), Mock(wraps=decoding.read_content)
+    for module in (decoding, search):
+        monkeypatch.setattr(module, "decode", decoded, raising=False)
+    monkeypatch.setattr(decoding, "read_content", opened)
+    Image.new(mode, (40, 30)).save(tmp_path / "pale", kind)
+    search.read_page(tmp_path / "pale")
+    assert [call.args[1] for call in decoded.call_args_list] == drafts
+    assert opened.call_count == 1
 
 
 def test_a_line_that_is_not_level_is_in_doubt(test: DigitSet) -> None:
