@@ -15,6 +15,8 @@ Fit = Literal["whole", "mnist"]
 IMAGE_SIDE = 28
 WHITE, BLACK = "#ffffff", "#000000"
 DIGIT_SIDE = 20  # the larger side of a digit in its 28×28 image
+# Of strokes, in pixels; 80% of MNIST's training digits are between 1.8 and 3.6.
+STROKE_WIDTHS = (2.2, 3.4)
 CENTRE = 14.5  # distance of the centre of mass from the edge in MNIST: the middle of pixel 14
 FAINTEST = 0.1  # share of the darkest ink that still belongs to a digit
 LARGEST_SIDE = 20 * IMAGE_SIDE  # larger pictures are reduced before their ink is searched

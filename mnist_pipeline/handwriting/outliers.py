@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from mnist_pipeline.data.conversion import IMAGE_SIDE
+from mnist_pipeline.data.conversion import IMAGE_SIDE, STROKE_WIDTHS
 from mnist_pipeline.data.deformations import MAX_INK, Images
 from mnist_pipeline.utils.blocks import in_blocks
 
@@ -23,7 +23,6 @@ NUMBERS = (2, 8)  # strokes per image
 JOINED = 0.6  # share of the strokes that begin where another one ends
 SCATTER, SLANT = 0.03, 0.12  # standard deviations, as a share of the height
 ASPECTS = (0.5, 1.2)  # widths, as a share of the height
-WIDTHS = (2.2, 3.4)  # of a pen, in pixels
 INK_SIDE = 20  # of the square that the strokes fill, as MNIST's digits do
 NUM_TURNS = 4
 STEPS = 4  # copies of a point of a symbol, before the line is smoothed by half of them
@@ -80,7 +79,7 @@ def _written(places: NDArray[np.float64], generator: np.random.Generator) -> Ima
     count = len(places)
     places[..., 0] *= generator.uniform(*ASPECTS, (count, 1, 1))
     places[..., 0] += generator.normal(0, SLANT, (count, 1, 1)) * (1 - places[..., 1])
-    width = generator.uniform(*WIDTHS, (count, 1, 1, 1))
+    width = generator.uniform(*STROKE_WIDTHS, (count, 1, 1, 1))
     places -= places.min(axis=(1, 2), keepdims=True)
     places *= (INK_SIDE - width) / np.maximum(places.max(axis=(1, 2, 3), keepdims=True), 0.5)
     begin = places[:, :, 0]  # (count, strokes, 2)

@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mnist_pipeline.data.conversion import STROKE_WIDTHS
 from mnist_pipeline.data.records import DataSet
 from mnist_pipeline.methods.table import MODELS
 
@@ -38,8 +39,8 @@ def join(*entries: Path) -> Markup:
 
 
 def page_data(known: DataSet) -> dict[str, Any]:
-    """The names of the data set and of the models, which scripts read from the element with the id
-    "page-data".
+    """The names of the data set and of the models, and how drawn digits are converted, which
+    scripts read from the element with the id "page-data".
     """
     return {
         "titles": {name: model.title for name, model in MODELS.items()},
@@ -50,5 +51,6 @@ def page_data(known: DataSet) -> dict[str, Any]:
         "handwritten": known.handwritten,
         "color": known.color,
         "ground": known.ground,
+        "stroke_widths": STROKE_WIDTHS,
         "doubted_labels": known.doubted_labels,
     }

@@ -5,12 +5,17 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_pipeline.data.conversion import DIGIT_SIDE, centred, centred_part, extent
+from mnist_pipeline.data.conversion import (
+    DIGIT_SIDE,
+    STROKE_WIDTHS,
+    centred,
+    centred_part,
+    extent,
+)
 from mnist_pipeline.data.decoding import Grey
 from mnist_pipeline.handwriting.finder.measures import resized, stroke_width
 from mnist_pipeline.handwriting.finder.scan import Glyph, Mask, Scan
 
-STROKE_WIDTHS = (2.2, 3.4)  # pixels; 80% of MNIST's training digits are between 1.8 and 3.6
 CONTOUR_SIDE = 64  # the larger side of a digit while its outline is computed
 FAINTEST_SHARE = 0.2  # of full ink, in a stroke
 # Share of a digit's pixels that are neither paper nor full ink, in a blurred or tiny picture.

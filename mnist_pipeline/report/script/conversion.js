@@ -2,10 +2,10 @@
 // handwriting/finder/search.py. The paper must be white, and all ink must belong to the digit.
 import { SIDE } from "./images.js";
 import { clip, sum } from "./algebra.js";
+import { data } from "./page.js";
 
 const DIGIT_SIDE = 20;
 const CENTRE = 14.5; // distance of the centre of mass from the edge
-const STROKE_WIDTHS = [3.4, 2.2]; // largest and smallest, pixels of the 28×28
 const CONTOUR_SIDE = 64; // pixels, as the next two
 const MARGIN = 4;
 const FRAME = 4;
@@ -174,7 +174,8 @@ export const toMnist = (grey, width) => {
   const inner = depths.filter((depth) => depth > 0.5);
   const stroke = Math.max(1, (4 * sum(inner)) / inner.length - 2);
   // The outline moves outwards, so that the stroke gets a usual width in the 28×28.
-  const width28 = clip((stroke * DIGIT_SIDE) / side, ...STROKE_WIDTHS);
+  const [least, most] = data.stroke_widths;
+  const width28 = clip((stroke * DIGIT_SIDE) / side, most, least);
   const needed = ((width28 * side) / DIGIT_SIDE - stroke) / (2 * (1 - width28 / DIGIT_SIDE));
   const shift = Math.max(needed, -stroke / 4);
   const moved = depths.map((depth) => clip(depth + shift, 1));
