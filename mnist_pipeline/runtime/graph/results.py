@@ -102,7 +102,7 @@ def result(
         metadata["seed"] = seed.number
     if context:
         version = version_of(value)
-        if StorageIOManager.stores(context):
+        if pictures and StorageIOManager.stores(context):
             storage_at(place_of_step()).write_figures(_key(context), version, pictures)
         blocking = {spec.name for spec in context.assets_def.check_specs if spec.blocking}
         failed = [name for name in checks if name in blocking and not checks[name].passed]
