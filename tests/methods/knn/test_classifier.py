@@ -8,10 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.arrays import FEW, arrays
 
-from mnist_pipeline.methods.knn import KNNClassifier, vote
+from mnist_pipeline.methods.knn import KNNClassifier, classifier, vote
 from mnist_pipeline.utils import blocks
 
 SEARCHES = ("pca", "brute")
+
+
+@pytest.fixture(autouse=True)
+def index_for_any_number_of_queries(monkeypatch):
+    monkeypatch.setattr(classifier, "_FEW_QUERIES", 0)
 
 
 @pytest.fixture(scope="module")
