@@ -32,6 +32,31 @@ def test_the_aspect_is_kept_and_the_rest_is_the_colour_of_the_border(
     assert inked.any(axis=0).sum() <= columns
 
 
+def test_a_small_picture_is_interpolated_linearly_and_a_large_one_averaged_over_areas() -> None:
+    ramp = np.interp((np.arange(28) + 0.5) / 14 - 0.5, [0, 1], [0, 255])
+    small = fitted(np.tile(np.array([0, 255], np.uint8), (2, 1)), "whole")
+    np.testing.assert_allclose(small[14], ramp, atol=1)
+    large = np.zeros((56, 56), np.uint8)
+    large[:, 27:] = 255
+    assert fitted(large, "whole")[14].tolist() == [0] * 13 + [128] + [255] * 14
+
+
+def test_the_edges_of_a_reduced_digit_are_as_sharp_as_their_place_allows() -> None:
+    page = np.zeros((60, 60), np.uint8)
+    page[10:50, 10:50] = 255  # 20 pixels after reduction, around the middle of pixel 14
+    assert fitted(page, "mnist")[14].tolist() == [0] * 4 + [128] + [255] * 19 + [128] + [0] * 3
+
+
+def test_the_ground_is_the_median_of_the_border_in_each_channel() -> None:
+    picture = np.full((10, 30, 3), (10, 200, 90), np.uint8)
+    picture[0, :9] = 255
+    assert fitted(picture, "whole")[0, 0].tolist() == [10, 200, 90]
+    page = np.full((60, 60), 200, np.uint8)
+    page[:40, 28:32] = 50  # a stroke that touches the border
+    assert set(fitted(page, "mnist")[:, 0]) == {0}
+    assert (fitted(page, "mnist") > 0).sum() < 120
+
+
 @pytest.mark.parametrize("invert", [False, True], ids=["light ink", "dark ink"])
 def test_handwriting_gets_the_form_of_mnist_wherever_it_lies_on_the_paper(
     test: DigitSet, invert: bool
