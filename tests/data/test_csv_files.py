@@ -19,8 +19,6 @@ from support.sources import (
 from mnist_pipeline.data.datasets import load_digits, reader_of
 from mnist_pipeline.data.split import SPLITS
 
-Table = pd.DataFrame
-
 
 def test_square_images_of_any_side_are_converted_and_the_label_may_stand_anywhere(
     few: Sets, tmp_path: Path
@@ -45,48 +43,25 @@ def test_a_test_set_without_labels_is_refused_and_without_it_the_others_are_read
     assert sorted(np.concatenate(parts)) == sorted(few["train"].labels)
 
 
-SPOILT: dict[str, tuple[Callable[[Table], Table], str]] = {
-    "numbers of rows": (lambda table: table.reset_index(), "785"),
-    "a level too high": (lambda table: table.replace({"pixel400": {0: 256}}), "255"),
-    "levels up to 1": (lambda table: table.assign(pixel0=0.5), "float64"),
-    "an empty cell": (lambda table: table.assign(pixel0=[None, *[0] * (len(table) - 1)]), "255"),
-    "a label missing": (
-        lambda table: table.assign(label=[None, *table["label"][1:]]),
-        "empty cells",
-    ),
-    "no rows": (lambda table: table[:0], ""),
-}
-
-
-@pytest.mark.parametrize("name", SPOILT)
-def test_unsuitable_tables_are_refused(name: str, few: Sets, tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", [256, 0.5, -1])
+def test_a_pixel_that_is_no_byte_is_refused(value: float, few: Sets, tmp_path: Path) -> None:
     path = write_csv(tmp_path, few) / "mnist_train.csv"
-    spoil, named = SPOILT[name]
-    spoil(pixel_table(few["train"])).to_csv(path, index=False)
-    assert_refused(tmp_path, f"{path}.*{named}")
+    pixel_table(few["train"]).assign(pixel0=value).to_csv(path, index=False)
+    assert_refused(tmp_path, f"{path}.*255")
 
 
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        ("", "all.csv"),
         ("5,0,0,0,0\n3,0,0,9,0\n", "label, pixel0.*file and label"),  # no names of columns
         ("file;label\n1.png;cat\n", "file;label, and not label.*commas"),
-        (";".join(map(str, range(785))) + "\n", "all.csv"),
-        (",".join(map(str, range(10_000))) + "\n", "all.csv"),
-        ("file,label\n", "all.csv"),
-        ("file,label\na.png,cat\nb.png,dog,1\n", "all.csv.*line 3"),
         ("file,label\na.png,cat,1\nb.png,dog,1\n", "all.csv.*more cells"),
         ("file,label\na\0.png,cat\nb.png,dog\n", "all.csv.*null"),
-        ('file,label\na.png,"cat\nb.png,dog\n', "all.csv"),
-        ("file,label\n1.png,caf\xe9\n", "all.csv.*UTF-8"),
-        ("file\xe9,label\n", "all.csv.*UTF-8"),
         ("file,label\n1.png,\n2.png,cat\n", "empty cells"),
-        ("file,label\n,cat\nc,cat\na,dog\nb,dog\n", "4 pictures can't be read"),
     ],
 )
 def test_a_table_of_another_form_is_refused(content: str, named: str, tmp_path: Path) -> None:
-    (tmp_path / "all.csv").write_bytes(content.encode("latin-1"))
+    (tmp_path / "all.csv").write_text(content)
     assert_refused(tmp_path, named)
 
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,23 +16,12 @@ from mnist_pipeline.data.decoding import LONGEST_SIDE, MAX_SCANS, read
 from mnist_pipeline.data.errors import ImageError
 
 
-def _bind(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(os.path.relpath(path))  # addresses have at most 108 characters
-
-
-SPECIAL: dict[str, Callable[[Path], object]] = {
-    "a pipe": os.mkfifo,
-    "a socket": _bind,
-    "a device": lambda path: path.symlink_to("/dev/zero"),
-}
-
-
-@pytest.mark.parametrize("make", SPECIAL.values(), ids=SPECIAL)
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["a pipe", "a device"]
+)
 def test_special_files_are_refused_without_opening_them(
-    make: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Callable[[Path], object], tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     path = tmp_path / "7.png"
     make(path)
     with pytest.raises(ImageError, match=str(path)):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from support.idx import write_idx
-from support.sources import write_folders, write_npz, write_parquet
+from support.sources import write_csv, write_folders, write_listing, write_npz, write_parquet
 
 from mnist_pipeline.data.datasets import DatasetError, load_digits
 from mnist_pipeline.data.idx import FILE_NAMES
@@ -25,6 +25,8 @@ WRITE = {  # the data set, and the file in it that is edited
     "gz": lambda root: (write_idx(root, DIGITS, DIGITS), f"{FILE_NAMES[1]}.gz"),
     "npz": lambda root: (write_npz(root / "a.npz", SETS).parent, "a.npz"),
     "parquet": lambda root: (write_parquet(root, SETS, ("0", "1")), "train-00000-of-00001.parquet"),
+    "csv": lambda root: (write_csv(root, SETS), "mnist_train.csv"),
+    "listing": lambda root: (write_listing(root, SETS), "train.csv"),
     "folders": lambda root: (write_folders(root, SETS, ("0", "1")), "train/0/00000.png"),
 }
 # Most often at one of the ends, where formats have their fields.

@@ -2,14 +2,10 @@
 clearly.
 """
 
-import datetime
 import importlib.util
-import io
 import json
 import os
-import pickle
 import shutil
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,7 +33,6 @@ from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.data.split import SPLITS
 
 BLANK = encoded(np.zeros((28, 28), np.uint8))
-PARQUET_FILE = "train-00000-of-00001.parquet"
 
 
 @pytest.mark.parametrize("values", [("10", "9", "100"), ("owl", "None", "nan"), (2**40, 3, 12)])
@@ -163,25 +158,14 @@ def test_a_class_may_have_the_name_of_a_split(few: Sets, tmp_path: Path) -> None
     assert {"bus", "test", "train"} < {*reader_of(root).class_names}
 
 
-# Malformed sources: how to spoil a valid one, and a regular expression for what the error names
+# Malformed sources: how to spoil a valid one, and a regular expression for what the error names.
+# test_fuzz.py damages files; here are files that are whole, and not what a data set needs.
 
 Spoil = Callable[[Path], object]
 
 
-def _write(name: str, content: bytes | str) -> Spoil:
-    return lambda root: (root / name).write_bytes(
-        content.encode() if isinstance(content, str) else content
-    )
-
-
-def _picture(content: Callable[[bytes], bytes]) -> Spoil:
-    """Change the first picture of a class."""
-
-    def spoil(root: Path) -> None:
-        path = min((root / "train" / "7").iterdir())
-        path.write_bytes(content(path.read_bytes()))
-
-    return spoil
+def _write(name: str, content: str) -> Spoil:
+    return lambda root: (root / name).write_text(content)
 
 
 def _classes(*names: str) -> Spoil:
@@ -202,8 +186,7 @@ FOLDERS: dict[str, tuple[Spoil, str]] = {
         lambda root: [path.unlink() for path in (root / "test" / "7").iterdir()],
         "test/7",
     ),
-    "a picture cut off": (_picture(lambda content: content[:-30]), "train/7/.*cut off"),
-    "a picture outside of the class folders": (_write("train/a.png", b""), "train/a.png.*0, 1, 2"),
+    "a picture outside of the class folders": (_write("train/a.png", ""), "train/a.png.*0, 1, 2"),
     "classes beside a split": (
         lambda root: [
             *(path.rename(root / path.name) for path in (root / "test").iterdir()),
@@ -224,32 +207,13 @@ FOLDERS: dict[str, tuple[Spoil, str]] = {
         "'7'",
     ),
     "a folder in a class folder": (lambda root: (root / "train" / "7" / "more").mkdir(), "train/7"),
-    "a link to nowhere": (
-        lambda root: (root / "train" / "7" / "a.png").symlink_to("nowhere"),
-        "No such file",
-    ),
     "one class": (_classes("only"), r"is 1 \(only\)"),
     "one picture per class": (_classes("a", "b"), "single image of class a"),
     "classes.txt with a name too few": (
         _write("classes.txt", "\n".join("abcdefghi")),
         "label 9.*0–8.*classes.txt",
     ),
-    "classes.txt with a long name twice": (_write("classes.txt", ("y" * 900 + "\n") * 10), "twice"),
     "classes.txt with a blank line": (_write("classes.txt", "a\nb\n\n" + "d\n" * 7), "''"),
-    "classes.txt in another encoding": (
-        _write("classes.txt", "é\n".encode("latin-1") * 10),
-        "UTF-8",
-    ),
-    "dataset.yaml with another field": (
-        _write("dataset.yaml", "colour: red"),
-        "dataset.yaml: .*colour",
-    ),
-    "dataset.yaml with a list": (_write("dataset.yaml", "noun: [a, b]"), "noun is .*quotes"),
-    "dataset.yaml with another fit": (
-        _write("dataset.yaml", "fit: loose"),
-        "dataset.yaml: fit is loose",
-    ),
-    "dataset.yaml that is not YAML": (_write("dataset.yaml", "a: b: c: ["), "dataset.yaml"),
 }
 
 
@@ -261,129 +225,40 @@ def test_malformed_folders_are_refused(name: str, few: Sets, tmp_path: Path) -> 
     assert_refused(root, named)
 
 
-FEW = np.zeros((60, 28, 28), np.uint8)
-ARRAYS: dict[str, tuple[dict[str, np.ndarray | None], str]] = {
-    "objects that only pickle could read": (
-        {"y_train": np.array([1, "a", None] * 20, object)},
-        "digits.npz.*numbers",
-    ),
-    "hundreds of other names": (
-        {"x_train": None, **{f"pictures of {number}": FEW for number in range(300)}},
-        "pictures of .*x_train",
-    ),
-    "validation images of another size": (
-        {"x_val": FEW[:, 1:], "y_val": np.zeros(60, int)},
-        "digits.npz.*size",
-    ),
-    "labels of another length": ({"y_train": np.zeros(59, int)}, "60 images.*59 labels"),
-    "labels of floats": ({"y_train": np.zeros(60)}, "y_train.*float64"),
-    "300 classes": (
-        {"x_train": np.zeros((300, 28, 28), np.uint8), "y_train": np.arange(300)},
-        "is 300",
-    ),
-    "flat images": ({"x_train": FEW.reshape(60, 784)}, r"\(60, 784\)"),
-    "levels that are no numbers": ({"x_test": np.full((40, 28, 28), np.nan)}, "x_test"),
-}
-BYTES: dict[str, Callable[[bytes], bytes]] = {
-    "a page": lambda content: b"<html>" * 9,
-    "cut at the end": lambda content: content[:-30],
-    "a pickle": lambda content: pickle.dumps([1, None]),
-    "a single array": lambda content: _array(FEW),
-    "a single array of objects": lambda content: _array(np.array([None])),
-    "an archive of texts": lambda content: _zipped("x_train", "y_train"),
-    "empty": lambda content: b"",
-}
-
-
-def _array(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
-
-
-def _zipped(*names: str) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name in names:
-            archive.writestr(name, "no array")
-    return file.getvalue()
-
-
-@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize(
+    ("name", "array", "named"),
+    [
+        ("y_train", np.array([1, "a", None] * 20, object), "numbers"),  # only pickle reads it
+        ("y_train", np.zeros(59, int), "60 images.*59 labels"),
+        ("y_train", np.zeros(60), "y_train.*float64"),
+        ("x_train", np.zeros((60, 784), np.uint8), r"\(60, 784\)"),
+        ("x_test", np.full((40, 28, 28), np.nan), "x_test"),
+    ],
+)
 def test_unsuitable_arrays_are_refused_by_name_and_shape(
-    name: str, few: Sets, tmp_path: Path
+    name: str, array: np.ndarray, named: str, few: Sets, tmp_path: Path
 ) -> None:
     path = write_npz(tmp_path / "digits.npz", few)
-    changed, named = ARRAYS[name]
     with np.load(path) as archive:
-        arrays = {**archive, **changed}
-    np.savez(path, **{key: array for key, array in arrays.items() if array is not None})
-    assert_refused(path, named)
+        arrays = {**archive, name: array}
+    np.savez(path, **arrays)
+    assert_refused(path, f"digits.npz.*{named}")
 
 
-@pytest.mark.parametrize("name", BYTES)
-@pytest.mark.parametrize("file", ["a.npz", PARQUET_FILE])
-def test_a_damaged_file_is_refused(file: str, name: str, few: Sets, tmp_path: Path) -> None:
-    if file == PARQUET_FILE:
-        write_parquet(tmp_path, few)
-    else:
-        write_npz(tmp_path / file, few)
-    path = tmp_path / file
-    path.write_bytes(BYTES[name](path.read_bytes()))
-    assert_refused(tmp_path, "^(?!.*pickle).*damaged")  # to allow pickles is bad advice
+LABELS: list[list[Any]] = [
+    ["a", "b", None],
+    [0.0, 1.0, float("nan")],
+    [[0, 1], [1, 0], [1, 0]],
+    [10, 11, 12],
+]
 
 
-def _labelled(labels: list[Any]) -> Callable[[pa.Table], pa.Table]:
-    return lambda table: table.set_column(1, "label", pa.array(labels * 20))
-
-
-COLUMNS: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
-    "no labels": (lambda table: table.drop_columns("label"), "the columns image.*label"),
-    "pictures that are none": (
-        lambda table: table.set_column(0, "image", pa.array([b"<html>"] * len(table))),
-        "image 0 of train.* is not a PNG",
-    ),
-    "thousands of columns": (
-        lambda table: pa.table({f"column {number}": [0] for number in range(3_000)}),
-        "the columns column 0",
-    ),
-    "a column twice": (lambda table: table.append_column("label", table["label"]), "damaged"),
-    **{
-        f"labels that are {kind}": (_labelled(labels), "label|damaged")
-        for kind, labels in {
-            "texts or missing": ["a", "b", None],
-            "numbers or missing": [0, 1, None],
-            "floats": [0.0, 1.0, float("nan")],
-            "dates": [datetime.datetime(2020, 1, 1)] * 3,
-            "one-hot": [[0, 1], [1, 0], [1, 0]],
-            "lists of several lengths": [[0, 1], [1], []],
-            "structs": [{"name": "a"}, {"name": "b"}, None],
-            "missing": [None] * 3,
-        }.items()
-    },
-    "labels that are categories or missing": (
-        lambda table: table.set_column(
-            1, "label", pa.array(["a", None, "b"] * 20).dictionary_encode()
-        ),
-        "label",
-    ),
-    "texts in place of pictures": (
-        lambda table: table.set_column(0, "image", table["label"].cast(pa.string())),
-        "not an encoded picture",
-    ),
-    "a label outside": (
-        lambda table: table.set_column(1, "label", pa.array([10] * len(table))),
-        "label 10.*0–9",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", COLUMNS)
-def test_unsuitable_columns_are_refused(name: str, few: Sets, tmp_path: Path) -> None:
-    change, named = COLUMNS[name]
+@pytest.mark.parametrize("labels", LABELS, ids=["missing", "floats", "one-hot", "outside"])
+def test_unsuitable_labels_are_refused(labels: list[Any], few: Sets, tmp_path: Path) -> None:
     root = write_parquet(tmp_path, few)
-    pq.write_table(change(picture_table(few["train"])), root / PARQUET_FILE)
-    assert_refused(root, named)
+    table = picture_table(few["train"]).set_column(1, "label", pa.array(labels * 20))
+    pq.write_table(table, root / "train-00000-of-00001.parquet")
+    assert_refused(root, "label")
 
 
 def test_a_missing_library_is_named_with_the_extra(
