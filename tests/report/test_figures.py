@@ -9,110 +9,72 @@ import re
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import fromstring
 
 import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from PIL import Image
 
 from mnist_pipeline.data.catalogue import FASHION_MNIST
-from mnist_pipeline.data.records import CLASS_NAMES
-from mnist_pipeline.evaluation import scores
+from mnist_pipeline.data.color import grey
+from mnist_pipeline.evaluation import robustness, scores
 from mnist_pipeline.evaluation.experiments import Curve
-from mnist_pipeline.evaluation.robustness import Curves
-from mnist_pipeline.methods.harris import Place
 from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.report import figures
+from mnist_pipeline.report import assembly, figures
+from mnist_pipeline.report.content import Values
 from mnist_pipeline.report.figures import encoding
 
 ARC = "\N{ARC}"  # Matplotlib's default font has no such character
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (40, 28, 28)).astype(np.uint8)
-LABELS = np.arange(300) % 10
-POINTS = RNG.normal(size=(300, 2)) + LABELS[:, None]
-EIGENVALUES = np.array([100.0, 10.0, 1e-3, 1e-14, -1e-15])
-SHARES = np.array([0.5, 0.8, 0.85, 0.92, 0.96, 1.0])
-GRADIENTS = RNG.normal(size=(9, 2)) @ [[30, 10], [0, 5]]
-LEARNING = (
-    np.array([3.0, 2.0, 1.0]),
-    {"training": np.array([0.7, 0.8, 0.9]), "held-out": np.array([0.6, 0.7, 0.7])},
-)
-CALIBRATION = scores.Calibration(
-    counts=[0, 40, 0, 160],
-    confidence=[0, 0.4, 0, 0.95],
-    accuracy=[0, 0.5, 0, 0.9],
-    expected_error=0.06,
-)
-SCALE = Curves("Scale", "factor", 1.0, [0.7, 1.0, 1.3], {name: [0.6, 0.97, 0.5] for name in MODELS})
+NAMES = FASHION_MNIST.class_names
 BY_SIZE = [
     Curve(name, "default", [100, 1_000, 55_000], [[0.7, 0.75], [0.88], [0.97]]) for name in MODELS
 ]
-VECTORS = np.linalg.qr(RNG.normal(size=(784, 20)))[0]
 
 
-def _gradients() -> Figure:
-    values, vectors = np.linalg.eigh(GRADIENTS.T @ GRADIENTS)
-    corner = Place(3, 4, GRADIENTS, values[::-1], vectors[:, ::-1], 1.0)
-    flat = Place(0, 0, np.zeros((9, 2)), np.zeros(2), np.eye(2), 0.0)
-    return figures.side_by_side(
-        *figures.gradients({"corner": corner, "flat": flat}).values(), size=figures.SQUARE
-    )
+@pytest.fixture
+def drawn(composed: dict[str, Any], values: Values) -> dict[str, Figure]:
+    """The charts of the page, and other figures of assets."""
+    digits, points = grey(values["digit_images"]), values["projections"][:, :2]
+    rebuilt, counts = values["reconstructions"], values["softmax_evaluation"].confusion_matrix
+    weights = values["softmax_model"]["weights"]
+    return {
+        **assembly.merged("charts", composed, values),
+        "image_grid": figures.image_grid(IMAGES, 10, title="The first training images"),
+        "covariance": figures.covariance(values["covariance"]),
+        "eigenvectors": figures.eigenvectors(*values["eigendecomposition"], 28),
+        "scatter_of_names": figures.class_scatter(points, values["train_digits"].labels, NAMES),
+        "reconstructions": figures.reconstructions(digits, rebuilt.images, [2] * len(rebuilt[0])),
+        "corners": figures.harris_corners(digits, values["harris_corners"].corners),
+        "templates": figures.templates(weights, np.ones(784), (28, 28), NAMES),
+        "confusion": figures.confusion_matrix(np.array(counts), "Confusion", NAMES),
+        "learning": figures.learning_curves([2, 1], {"training": [0.7, 0.8]}, "Softmax regression"),
+        "by_size": figures.accuracy_by_size(BY_SIZE, 10_000),
+    }
 
 
-DRAWINGS: dict[str, Callable[[], Figure]] = {
-    "image_grid": lambda: figures.image_grid(IMAGES, 10, title="The first training images"),
-    "covariance": lambda: figures.covariance(np.cov(POINTS)),
-    "eigenvalues": lambda: figures.side_by_side(
-        *figures.eigenvalue_panels(EIGENVALUES, SHARES).values()
-    ),
-    "eigenvectors": lambda: figures.eigenvectors(np.full(20, 0.05), VECTORS, 28),
-    "class_scatter": lambda: figures.class_scatter(POINTS, LABELS, CLASS_NAMES),
-    "class_scatter_names": lambda: figures.class_scatter(POINTS, LABELS, FASHION_MNIST.class_names),
-    "reconstructions": lambda: figures.reconstructions(
-        IMAGES[:10], np.stack([IMAGES[10:20]] * 2), [2, 20]
-    ),
-    "harris_corners": lambda: figures.harris_corners(IMAGES[:10], IMAGES[:10] > 250),
-    "gradients": _gradients,
-    "templates": lambda: figures.templates(VECTORS.T[:10], np.ones(784), (28, 28), CLASS_NAMES),
-    "learning_curves": lambda: figures.learning_curves(*LEARNING, "Softmax regression"),
-    "votes": lambda: figures.votes(
-        {"k": [1, 2, 3], "nearest": [0.9, 0.91, 0.92], "smallest": [0.9, 0.85, 0.91]}
-    ),
-    "reliability": lambda: figures.reliability(CALIBRATION, "Convolutional network"),
-    "confusion_matrix": lambda: figures.confusion_matrix(
-        np.diag(range(9, 19)), "Confusion", CLASS_NAMES
-    ),
-    "accuracies": lambda: figures.accuracies(
-        {"cnn": scores.Score(0.9, 10, [0.85, 0.93]), "knn": scores.Score(0.99, 1, [0.97, 0.995])}
-    ),
-    "robustness": lambda: figures.robustness({"scale": SCALE}, 100, "cnn"),
-    "accuracy_by_size": lambda: figures.accuracy_by_size(BY_SIZE, 10_000),
-}
-
-
-@pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
 def test_a_figure_is_titled_not_cut_off_leaves_no_state_and_has_a_small_preview(
-    draw: Callable[[], Figure],
+    drawn: dict[str, Figure],
 ) -> None:
     settings_before = dict(mpl.rcParams)
-    figure = draw()
-    picture = figures.rendered(figure)
+    for name, figure in drawn.items():
+        picture = figures.rendered(figure)
+        assert all(axes.get_title() for axes in figure.axes), name
+        assert _is_within(figure), name
+        shown = Image.open(io.BytesIO(figures.preview(picture)))
+        assert shown.width <= 480
+        full, scaled = (
+            image.convert("L").resize((12, 12), Image.Resampling.BOX) for image in (picture, shown)
+        )
+        assert np.abs(np.asarray(full, float) - np.asarray(scaled, float)).max() < 16, name
     assert dict(mpl.rcParams) == settings_before
-    assert all(axes.get_title() for axes in figure.axes if axes.get_label() != "<colorbar>")
-    assert _is_within(figure)
-    shown = Image.open(io.BytesIO(figures.preview(picture)))
-    assert shown.width <= 480
-    full, scaled = (
-        image.convert("L").resize((12, 12), Image.Resampling.BOX) for image in (picture, shown)
-    )
-    assert np.abs(np.asarray(full, float) - np.asarray(scaled, float)).max() < 16
 
 
 def test_the_legend_of_many_classes_has_their_full_names_within_the_figure() -> None:
@@ -126,7 +88,8 @@ def test_the_legend_of_many_classes_has_their_full_names_within_the_figure() -> 
 DIGEST = """
 import hashlib, sys
 import numpy as np
-from mnist_pipeline.report import figures
+from mnist_pipeline.report import assembly, figures
+from mnist_pipeline.report.content import Values
 figure = figures.confusion_matrix(np.eye(2, dtype=int), "title", ["a", "b"])
 content = figures.encoded(figures.rendered(figure)) + figures.svg(figure, "name").encode()
 print(hashlib.sha256(content).hexdigest())
@@ -164,16 +127,14 @@ def test_a_grid_holds_every_image_in_its_place() -> None:
     assert places == [(rows[i // 3], columns[i % 3]) for i in range(7)]
 
 
-def test_names_of_classes_and_of_lines_do_not_overlap() -> None:
-    names = [name * 3 for name in FASHION_MNIST.class_names]
-    drawn = [
-        figures.image_grid(IMAGES[:20], 10, names * 2),
-        figures.confusion_matrix(np.full((2, 2), 1_000), "Confusion", names[:2]),
-        *(DRAWINGS[name]() for name in ("accuracy_by_size", "robustness", "votes", "accuracies")),
-    ]
-    for figure in drawn:
-        renderer = _draw(figure)
-        axes = figure.axes[0]
+def test_names_do_not_overlap(drawn: dict[str, Figure]) -> None:
+    long = [name * 3 for name in NAMES]
+    for figure in (
+        figures.image_grid(IMAGES[:20], 10, long * 2),
+        figures.confusion_matrix(np.full((2, 2), 1_000), "Confusion", long[:2]),
+        *(drawn[name] for name in ("by_size", "robustness_shift", "votes", "accuracies")),
+    ):
+        axes, renderer = figure.axes[0], _draw(figure)
         texts = [axes.title, axes.xaxis.label, *axes.texts, *axes.get_yticklabels()]
         texts += [text for legend in figure.legends for text in legend.get_texts()]
         boxes = [text.get_window_extent(renderer) for text in texts if text.get_text()]
@@ -193,10 +154,6 @@ def _is_within(figure: Figure) -> bool:
     parts = [*figure.axes, *figure.legends]
     box = Bbox.union([part.get_tightbbox(renderer) for part in parts])
     return bool(min(box.p0) > -3 and (box.p1 < figure.bbox.p1 + 3).all())
-
-
-def _lines(axes: Axes) -> list[list[list[float]]]:
-    return [np.round(line.get_xydata(), 9).tolist() for line in axes.lines]
 
 
 def test_a_font_is_found_for_characters_that_the_default_font_lacks(
@@ -224,38 +181,42 @@ def test_the_confusion_matrix_prints_every_count_in_its_cell() -> None:
     }
 
 
-def test_curves_show_what_was_measured_with_its_intervals() -> None:
-    loss, accuracy = DRAWINGS["learning_curves"]().axes
-    assert _lines(loss) == [[[1, 3], [2, 2], [3, 1]]]
-    assert _lines(accuracy) == [[[1, 70], [2, 80], [3, 90]], [[1, 60], [2, 70], [3, 70]]]
-    linear, logarithmic, shares = DRAWINGS["eigenvalues"]().axes
-    positive = [[1, 100], [2, 10], [3, 1e-3]]  # without eigenvalues that are zero up to rounding
-    assert _lines(linear) == _lines(logarithmic) == [positive]
-    labels = shares.get_legend_handles_labels()[1]
-    assert labels == ["80%: 2", "90%: 4", "95%: 5"]
-    (axes,) = DRAWINGS["reliability"]().axes
-    assert _lines(axes) == [[[0, 0], [100, 100]], [[40, 50], [95, 90]]]
-    low, high = scores.wilson_interval(20, 40)
-    np.testing.assert_allclose(
-        axes.collections[0].get_segments()[0], [[40, 100 * low], [40, 100 * high]]
-    )
-    (axes,) = DRAWINGS["robustness"]().axes
-    assert _lines(axes)[1:] == [[[0.7, 60], [1, 97], [1.3, 50]]] * len(MODELS)
+def test_curves_show_what_was_measured_with_its_intervals(
+    drawn: dict[str, Figure], values: Values
+) -> None:
+    def lines(name: str) -> list[np.ndarray]:
+        return [np.array(line.get_xydata()) for line in drawn[name].axes[0].lines]
+
+    model, calibration = values["cnn_model"], values["cnn_evaluation"].calibration
+    for line, name in zip(lines("cnn_accuracy"), ("accuracy", "validation_accuracy"), strict=True):
+        np.testing.assert_allclose(line[:, 1], 100 * model[name])
+    eigenvalues = values["eigendecomposition"].eigenvalues
+    (shown,) = lines("eigenvalues_logarithmic")
+    np.testing.assert_array_equal(shown[:, 1], eigenvalues[: len(shown)])
+    assert eigenvalues[len(shown)] < 1e-9 * eigenvalues[0]  # those that are zero are left out
+    filled = np.flatnonzero(calibration.counts)
+    points = 100 * np.array([calibration.confidence, calibration.accuracy]).T[filled]
+    np.testing.assert_allclose(lines("reliability_cnn")[1], points)
+    count, accuracy = calibration.counts[filled[0]], calibration.accuracy[filled[0]]
+    (first, *_) = drawn["reliability_cnn"].axes[0].collections[0].get_segments()
+    ends = 100 * np.array(scores.wilson_interval(count * accuracy, count))
+    np.testing.assert_allclose(first[:, 1], ends)
+    shift = robustness.curves(values["robustness"])["shift"]
+    for line, accuracies in zip(lines("robustness_shift")[1:], shift.accuracies.values()):
+        np.testing.assert_allclose(line.T, [shift.amounts, 100 * np.array(accuracies)])
 
 
-@pytest.mark.parametrize("name", DRAWINGS)
-def test_an_svg_follows_the_theme_and_refers_to_nothing_outside_itself(name: str) -> None:
-    text = figures.svg(DRAWINGS[name](), name)
-    root = fromstring(text.replace("xlink:href", "href"))
-    assert not {"width", "height"} & root.attrib.keys()  # the page's style sets them
-    assert not re.search(
-        rf"https?://|@import|font-family|<\?xml|\bid=\"(?!{name}-)|#24292f|#d0d7de|#000000", text
-    )
-    identifiers = {element.attrib["id"] for element in root.iter() if "id" in element.attrib}
-    for reference in (
-        first or second for first, second in re.findall(r'href="([^"]*)"|url\(([^)]*)\)', text)
-    ):
-        assert (
-            reference.startswith("data:image/png;base64,")
-            or reference.removeprefix("#") in identifiers
-        )
+def test_an_svg_follows_the_theme_and_refers_to_nothing_outside_itself(
+    drawn: dict[str, Figure],
+) -> None:
+    for name, figure in drawn.items():
+        text = figures.svg(figure, name)
+        root = fromstring(text.replace("xlink:href", "href"))
+        assert not {"width", "height"} & root.attrib.keys()  # the page's style sets them
+        outside = rf"https?://|@import|font-family|<\?xml|\bid=\"(?!{name}-)"
+        assert not re.search(f"{outside}|#24292f|#d0d7de|#000000", text)
+        identifiers = {element.attrib["id"] for element in root.iter() if "id" in element.attrib}
+        for pair in re.findall(r'href="([^"]*)"|url\(([^)]*)\)', text):
+            reference = "".join(pair)
+            is_image = reference.startswith("data:image/png;base64,")
+            assert is_image or reference.removeprefix("#") in identifiers

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import jinja2
 import numpy as np
 import pytest
 from PIL import Image
@@ -68,13 +67,6 @@ def test_names_from_outside_cannot_become_markup(
     assert json.loads(data)["names"] == list(names)
     assert hostile.count("<script") == html.count("<script")
     assert text_of(hostile).count(HOSTILE) >= 5
-
-
-@pytest.mark.usefixtures("without_charts")
-def test_a_number_that_is_missing_stops_the_page(composed: dict[str, Any], values: Values) -> None:
-    incomplete = {name: value for name, value in composed["pca"].items() if name != "share_of_two"}
-    with pytest.raises((jinja2.UndefinedError, TypeError)):
-        page.render({**composed, "pca": incomplete}, values)
 
 
 def test_each_sprite_shows_the_image_that_its_label_names(html: str, values: Values) -> None:

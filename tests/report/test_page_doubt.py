@@ -2,6 +2,8 @@
 says why an answer is in doubt.
 """
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +17,65 @@ from mnist_pipeline.report.page import render
 
 pytestmark = pytest.mark.browser
 
+SAME = """async () => {
+  const { arrays, models } = await loaded;
+  const dialog = document.getElementById("opened");
+  const turn = dialog.querySelector(".turn");
+  const same = [];
+  for (const button of document.querySelectorAll(".openable [data-index]")) {
+    const place = arrays["test.indices"].indexOf(Number(button.dataset.index));
+    const image = Float32Array.from(entryAt(arrays["test.images"], place));
+    button.click();
+    turn.value = 1;
+    turn.dispatchEvent(new Event("input"));
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const [before, after] = [image, deformations.turned(image, -1)].map(
+      (each) => models.knn.answer(each).label,
+    );
+    const changes = dialog.querySelector(".message").textContent.match(/Changed:.*k-NN/) !== null;
+    same.push([changes, before !== after]);
+  }
+  dialog.close();
+  return same;
+}"""
+SHOW = """(image) => loaded.then(({ reader }) =>
+  reader.show({ image: Uint8Array.from(image), label: null, place: null }))"""
 
-@pytest.mark.usefixtures("without_charts")
-def test_the_verdict_does_not_depend_on_the_neighbors_that_the_page_has(
-    browser: Browser, values: Values, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(arrays, "SAMPLE", 100)
+
+@pytest.fixture
+def few(values: Values) -> Values:
+    """The values of the run with another champion, which k-NN contradicts at times."""
     recognizer = values["recognizer"]._replace(
         champion=np.frombuffer(b"mlp", np.uint8), calibration=np.array([0.1, 1.0])
     )
-    few = {**values, "recognizer": recognizer}
+    return {**values, "recognizer": recognizer}
+
+
+@pytest.fixture
+def small_page(
+    browser: Browser,
+    few: Values,
+    without_charts: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[Page]:
+    """A page with the fewest training images that it can have."""
+    monkeypatch.setattr(arrays, "SAMPLE", 0)
     (tmp_path / "index.html").write_text(render(assembly.merged("numbers", few), few))
     page = browser.new_page()
     page.goto((tmp_path / "index.html").as_uri())
-    images = values["test_digits"].images[:80]
+    yield page
+    page.close()
+
+
+def test_the_verdict_does_not_depend_on_the_neighbors_that_the_page_has(
+    small_page: Page, few: Values
+) -> None:
+    recognizer, images = few["recognizer"], few["test_digits"].images[:80]
     images = np.concatenate([images, np.rot90(images, axes=(1, 2))])
     expected = recognizer.recognize(images)
     assert len({answer.digits["knn"] != answer.digit for answer in expected}) == 2
-    judged = computing.judged(page, images)
+    judged = computing.judged(small_page, images)
     noun = recognizer.known.noun
     same = [found["headline"] == answer.headline(noun) for found, answer in zip(judged, expected)]
     assert np.mean(same) >= 0.98
@@ -43,8 +86,19 @@ def test_the_verdict_does_not_depend_on_the_neighbors_that_the_page_has(
     )
 
 
-SHOW = """(image) => loaded.then(({ reader }) =>
-  reader.show({ image: Uint8Array.from(image), label: null, place: null }))"""
+def test_a_turned_digit_is_compared_with_the_answers_of_the_page(
+    small_page: Page, few: Values
+) -> None:
+    changes = small_page.evaluate(SAME)
+    assert len(changes) > 10
+    assert all(told == is_changed for told, is_changed in changes)
+    small_page.locator(".openable button").first.click()
+    caption, turn = (small_page.locator(f"#opened {part}") for part in (".near .caption", ".turn"))
+    number = f"{len(few['train_digits'].labels):,}"
+    turn.fill("2")
+    expect(caption).to_have_text(re.compile(rf"^k-NN: among \d[\d,]* of the {number} training"))
+    turn.fill("0")
+    expect(caption).to_have_text(re.compile(rf"^k-NN: among all {number} training"))
 
 
 def test_the_page_says_why_an_answer_is_in_doubt(page: Page, values: Values) -> None:

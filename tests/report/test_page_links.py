@@ -1,4 +1,4 @@
-"""A link restores what one sees, in Chromium, and in Firefox if it is installed."""
+"""A link restores what one sees."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -6,7 +6,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browser import launch_browser
 from support.servers import until
 
 pytestmark = pytest.mark.browser
@@ -40,12 +39,11 @@ def open_page(browser: Browser, address: str, messages: list[str]) -> Page:
     return page
 
 
-@pytest.fixture(scope="module", params=["chromium", "firefox"])
-def pages(request: pytest.FixtureRequest, address: str) -> Iterator[Pages]:
+@pytest.fixture(scope="module")
+def pages(browser: Browser, address: str) -> Iterator[Pages]:
     """Nothing may be logged while the tests use the pages."""
     messages: list[str] = []
-    with launch_browser(request.param) as browser:
-        yield Pages(*(open_page(browser, address, messages) for _ in range(2)))
+    yield Pages(*(open_page(browser, address, messages) for _ in range(2)))
     assert messages == []
 
 

@@ -1,4 +1,4 @@
-"""Headless browsers for the tests of pages, and an accessibility checker that runs in it."""
+"""A headless browser for the tests of pages, and an accessibility checker that runs in it."""
 
 import contextlib
 import shutil
@@ -27,17 +27,12 @@ AXE = Path(sys.prefix) / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @contextlib.contextmanager
-def launch_browser(engine: str = "chromium") -> Iterator[Browser]:
-    """Run Chromium or Firefox until the context ends; skip the test if there is none."""
-    if engine == "chromium" and CHROMIUM is None:
+def launch_browser() -> Iterator[Browser]:
+    """Run Chromium until the context ends; skip the test if there is none."""
+    if CHROMIUM is None:
         missing("Chromium (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
-        if engine == "chromium":
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        elif Path(playwright.firefox.executable_path).exists():
-            browser = playwright.firefox.launch()
-        else:
-            pytest.skip("no Firefox; install one (playwright install firefox)")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         expect.set_options(timeout=PATIENCE)
         yield browser
         browser.close()
