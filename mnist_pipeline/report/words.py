@@ -75,22 +75,28 @@ def percent(share: float, digits: int = 2) -> str:
     return f"{100 * share:.{digits}f}%"
 
 
-def estimate(share: Any, num_images: int, digits: int = 1) -> str:
-    """A share of a sample of images, or its mean over disturbances, with Wilson's 95% interval.
+def estimate(share: float, num_images: int) -> str:
+    """A share of a sample of images with Wilson's 95% interval."""
+    return f"{percent(share, 1)} ({interval(share, num_images)})"
+
+
+def interval(share: float, num_images: int) -> str:
+    """Wilson's 95% interval of a share of a sample of images, or of its mean over disturbances.
 
     For a mean, the interval is too wide: the mean of an image varies less than a single answer.
     """
-    return f"{percent(share, digits)} ({interval(share, num_images, digits)})"
-
-
-def interval(share: Any, num_images: int, digits: int = 1) -> str:
-    """Wilson's 95% interval of a share of a sample of images."""
     ends = wilson_interval(share * num_images, num_images)
-    return " – ".join(percent(end, digits) for end in ends)
+    return " – ".join(percent(end, 1) for end in ends)
 
 
 def seconds(value: float | None) -> str:
-    """A duration, rounded to at most four significant digits."""
+    """A duration, rounded to at most four significant digits.
+
+    Examples
+    --------
+    >>> [seconds(value) for value in (None, 0.25, 0.9996, 99.96)]
+    ['–', '250 ms', '1.0 s', '100 s']
+    """
     if value is None:
         return "–"
     if value < 0.9995:
@@ -99,7 +105,13 @@ def seconds(value: float | None) -> str:
 
 
 def power(value: float) -> str:
-    """A number as a power of ten, such as 1.3·10⁻¹⁶."""
+    """A number as a power of ten.
+
+    Examples
+    --------
+    >>> power(0), power(1.3e-16)
+    ('0', '1.3·10⁻¹⁶')
+    """
     if value == 0:
         return "0"
     mantissa, _, exponent = f"{value:.1e}".partition("e")
@@ -107,7 +119,13 @@ def power(value: float) -> str:
 
 
 def probability(value: float) -> str:
-    """A p-value as a decimal number, or as a power of ten if that is shorter."""
+    """A p-value as a decimal number, or as a power of ten if that is shorter.
+
+    Examples
+    --------
+    >>> probability(0.0123), probability(0.0009)
+    ('0.012', '9.0·10⁻⁴')
+    """
     return f"{value:.2g}" if value >= 1e-3 else power(value)
 
 

@@ -191,7 +191,7 @@ def test_curves_show_what_was_measured_with_its_intervals(
     for line, name in zip(lines("cnn_accuracy"), ("accuracy", "validation_accuracy"), strict=True):
         np.testing.assert_allclose(line[:, 1], 100 * model[name])
     eigenvalues = values["eigendecomposition"].eigenvalues
-    (shown,) = lines("eigenvalues_logarithmic")
+    (shown,) = lines("eigenvalues")
     np.testing.assert_array_equal(shown[:, 1], eigenvalues[: len(shown)])
     assert eigenvalues[len(shown)] < 1e-9 * eigenvalues[0]  # those that are zero are left out
     filled = np.flatnonzero(calibration.counts)

@@ -39,30 +39,23 @@ def signed_root(values: np.ndarray) -> np.ndarray:
 
 
 def eigenvalue_panels(values: np.ndarray, shares: np.ndarray) -> dict[str, style.Panel]:
-    """Eigenvalues on a linear and a logarithmic scale, and the cumulative share of the variance."""
+    """Eigenvalues on a logarithmic scale, and the cumulative share of the variance."""
     return {
-        "eigenvalues_linear": partial(draw_eigenvalues, values=values),
-        "eigenvalues_logarithmic": partial(draw_eigenvalues, values=values, logarithmic=True),
+        "eigenvalues": partial(draw_eigenvalues, values=values),
         "share": partial(draw_shares, shares=shares),
     }
 
 
-def draw_eigenvalues(axes: Axes, values: np.ndarray, *, logarithmic: bool = False) -> None:
+def draw_eigenvalues(axes: Axes, values: np.ndarray) -> None:
     """The eigenvalues in descending order; zeros, up to rounding, are left out."""
     positive = values > values[0] * 1e-12
-    axes.plot(np.flatnonzero(positive) + 1, values[positive])
-    title = f"Eigenvalues, {'logarithmic' if logarithmic else 'linear'} scale"
-    axes.set(title=title, xlabel="component", ylabel="variance (grey levels²)")
-    if logarithmic:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(numticks=6))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(
-            lambda value, _: "10" + f"{np.log10(value):.0f}".translate(SUPERSCRIPTS)
-        )
-    else:
-        axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.semilogy(np.flatnonzero(positive) + 1, values[positive])
+    axes.set(title="Eigenvalues", xlabel="component", ylabel="variance (grey levels²)")
+    axes.yaxis.set_major_locator(LogLocator(numticks=6))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(
+        lambda value, _: "10" + f"{np.log10(value):.0f}".translate(SUPERSCRIPTS)
+    )
 
 
 def draw_shares(axes: Axes, shares: np.ndarray) -> None:

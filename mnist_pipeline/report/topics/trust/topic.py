@@ -1,7 +1,5 @@
 """How far to trust the answers: disturbed images, calibration, and shapes unlike all classes."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from mnist_pipeline.evaluation import robustness
@@ -19,8 +17,6 @@ from mnist_pipeline.report.content import (
     Values,
     rounded_weights,
 )
-from mnist_pipeline.report.words import estimate
-from mnist_pipeline.utils.printable import count
 
 READS = (
     *("raw_mnist", "test_digits", "robustness", "champion", "recognizer"),
@@ -35,9 +31,8 @@ LEVELS = 2**8
 def numbers(values: Values) -> Named:
     """The accuracy of each model under each disturbance, and the champion's answers."""
     curves, num_images = _measured(values)
-    labels, nouns = values["test_digits"].labels, values["raw_mnist"].data_set.nouns
+    labels = values["test_digits"].labels
     answers = robustness.answers(values["robustness"], values["champion"].model)
-    models = {model: robustness.summary(curves, model) for model in MODELS}
     shown = robustness.sample(len(labels), num_images)[: robustness.SHOWN]
     return {
         "robustness": {
@@ -49,13 +44,11 @@ def numbers(values: Values) -> Named:
                     "small": list(robustness.DISTURBANCES[name].small),
                     "like_training": robustness.LIKE_TRAINING.get(CORRUPTED.get(name, "")),
                     "answers": answers[name],
-                    "in_words": disturbance_in_words(curve, nouns, num_images),
                 }
                 for name, curve in curves.items()
             },
             "shown": {"indices": shown.tolist(), "labels": labels[shown].tolist()},
-            "models": models,
-            "in_words": robustness_in_words(models, num_images),
+            "models": {model: robustness.summary(curves, model) for model in MODELS},
         }
     }
 
@@ -64,36 +57,6 @@ def _measured(values: Values) -> tuple[dict[str, Curves], int]:
     """The accuracies by disturbance, and the number of disturbed images."""
     table = values["robustness"]
     return robustness.curves(table), int(table["count"].iloc[0])
-
-
-def disturbance_in_words(curves: Curves, nouns: str, num_images: int) -> str:
-    """The amount at which the mean accuracy is lowest, and the best and the worst model there."""
-    at_amount = list(zip(*curves.accuracies.values(), strict=True))
-    place = min(range(len(at_amount)), key=lambda i: sum(at_amount[i]))
-    shares = {model: accuracies[place] for model, accuracies in curves.accuracies.items()}
-    worst, *_, best = sorted(shares, key=lambda model: shares[model])
-    return (
-        f"Mean accuracy is lowest at {curves.amounts[place]:g} ({curves.unit}). There "
-        f"{MODELS[best].phrase} classifies {estimate(shares[best], num_images)} of the {nouns} "
-        f"correctly, {MODELS[worst].phrase} {estimate(shares[worst], num_images)}."
-    )
-
-
-def robustness_in_words(models: Mapping[str, Mapping[str, float]], num_images: int) -> str:
-    """The models with the highest and the lowest mean accuracy under disturbances."""
-
-    def described(model: str) -> str:
-        mean = estimate(models[model]["mean"], num_images)
-        undisturbed = estimate(models[model]["undisturbed"], num_images)
-        return f"{MODELS[model].phrase}: {mean}, and {undisturbed} without a disturbance"
-
-    worst, *_, best = sorted(models, key=lambda model: models[model]["mean"])
-    sample = count(num_images, "test image")
-    return (
-        f"A random sample of {sample} was disturbed; brackets contain 95% intervals. "
-        f"On average over all disturbances, the highest accuracy is that of {described(best)}. The "
-        f"lowest is that of {described(worst)}."
-    )
 
 
 def charts(document: Document, values: Values) -> Named:
