@@ -155,6 +155,8 @@ def test_the_models_answer_a_drawing_while_it_is_drawn(page: Page) -> None:
     sheet, answers = figure.locator(".sheet"), figure.locator(".answers .row")
     heard = figure.get_by_role("status")
     page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    figure.get_by_role("button", name="Another").click()
+    expect(answers.first).to_be_visible()
     figure.get_by_role("button", name="Clear").click()
     expect(answers.first).to_be_hidden()
     expect(heard).to_have_text(EMPTY)
