@@ -59,7 +59,7 @@ def _find(stored: Storage, name: str) -> ModelVersion:
     if len(matches) != 1:
         listed = ", ".join(version.version[:DIGITS] for version in versions)
         raise CommandError(
-            f"{name!a} begins {len(matches) or 'none'} of the versions: {listed or 'none'}"
+            f"{len(matches) or 'no'} versions begin with {name!a}; there are {listed or 'none'}"
         )
     return matches[0]
 

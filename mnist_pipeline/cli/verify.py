@@ -41,12 +41,7 @@ def print_faults() -> None:
     if remedies:
         problems = f"{count(len(remedies), 'problem')} in {stored.root}"
         raise CommandError(f"{problems}; to mend them, {', and '.join(dict.fromkeys(remedies))}")
-    runs = sum(len(runs) for versions in records.values() for runs in versions.values())
-    figures = sum(len(stored.origin(key).get("figures", ())) for key in records)
-    click.echo(
-        f"All {count(len(records), 'stored value')} in {stored.root} are intact, with "
-        f"{count(runs, 'record')} of runs and {count(figures, 'figure')}."
-    )
+    click.echo(f"All {count(len(records), 'stored value')} in {stored.root} are intact.")
 
 
 def _faults(

@@ -66,10 +66,8 @@ def test_every_version_of_a_model_is_listed_with_its_result(storage_of_two: Stor
     assert newest["accuracy"] == 1 - np.mean(wrong)
     assert {version["model"] for version in versions()} == set(MODELS)
     listed = invoke("history").splitlines()
-    assert len(listed) == len(versions()) + 1
     (served,) = [line for line in listed if line.endswith("in service")]
     assert served.startswith(storage_of_two.read("champion").model_version[:12])
-    assert "softmax" in invoke("history", "softmaks", code=1)
 
 
 def test_a_former_champion_is_put_back_into_service(storage_of_two: Storage) -> None:

@@ -48,7 +48,6 @@ TEMPORARY = ".unfinished"
 DAY_SECONDS = 86_400
 BLOCK = 1 << 20  # bytes
 SMALL = 100 << 20  # bytes; a manifest, a record or a figure has fewer
-MAX_NAME = 160  # characters of a partition; file systems allow 255 in the name of a directory
 # Root, key and version of the values that this process has read or written.
 _verified: set[tuple[str, str, str]] = set()
 
@@ -350,12 +349,7 @@ def current() -> Storage:
 
 def stored_key(asset: str, partition: str | None = None) -> str:
     """The key under which an asset, or a partition of it, is stored."""
-    if partition is None:
-        return asset
-    name = quote(partition, safe="")
-    if len(name) > MAX_NAME:
-        name = f"{name[:MAX_NAME]}-{_sha256(partition.encode())[:16]}"
-    return f"{asset}-{name}"
+    return asset if partition is None else f"{asset}-{quote(partition, safe='')}"
 
 
 def _describe(value: object) -> tuple[str, bytes, dict[str, Blocks]]:
