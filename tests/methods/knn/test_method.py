@@ -23,7 +23,9 @@ def test_the_fitted_smoothing_calibrates_the_vote_on_digits_it_has_not_seen(
 ) -> None:
     images, labels = train.images[:10_000], train.labels[:10_000]
     fitted_model = method.fit(images, labels, {"num_neighbors": 3}, seed=0)
-    neighbor_labels = method.answer(fitted_model, test.images).nearest.labels[:, :3]
+    nearest = method.answer(fitted_model, test.images).nearest
+    assert nearest.labels.shape == (len(test.labels), method.NUM_NEAREST)
+    neighbor_labels = nearest.labels[:, :3]
     smoothing = float(fitted_model["smoothing"])
     fitted, shares = (method.vote_probabilities(neighbor_labels, s, 10) for s in (smoothing, 0.0))
     assert (
@@ -55,3 +57,16 @@ def test_of_fewer_images_than_neighbours_all_vote() -> None:
     found = method.answer(fitted, images)
     assert found.labels.tolist() == [0, 0, 0, 0]
     assert np.sort(found.nearest.indices).tolist() == [[0, 1, 2, 3]] * 4
+    held_out = method.held_out_answer(fitted, images[:1], np.array([0]))
+    expected = method.vote_probabilities(np.array([[0, 0, 1]]), float(fitted["smoothing"]), 2)
+    np.testing.assert_array_equal(held_out.probabilities, expected)
+
+
+def test_a_held_out_digit_behind_its_copies_has_the_first_of_them_as_neighbour() -> None:
+    images, labels = np.zeros((3, 4), np.uint8), np.array([0, 1, 2])
+    fitted = {
+        **KNNClassifier(1).fit(images, labels).to_arrays(),
+        "num_neighbors": np.array(1),
+        "smoothing": np.array(0.1),
+    }
+    assert method.held_out_answer(fitted, images[2:], np.array([2])).labels == [0]
