@@ -1,5 +1,9 @@
 """The compiled convolutional network has the values and gradients of the plain one."""
 
+import math
+from collections.abc import Callable
+from concurrent.futures import Executor
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -83,3 +87,82 @@ def test_results_do_not_depend_on_the_number_of_threads(
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             assert torch.equal(a, b)
+
+
+def with_conv1(model: CNN, channels: int) -> CNN:
+    model.conv1 = torch.nn.Conv2d(1, channels, 5)
+    return model
+
+
+def with_strided_bias(model: CNN) -> CNN:
+    model.conv2.bias = torch.nn.Parameter(model.conv2.bias.detach().repeat_interleave(2)[::2])
+    return model
+
+
+MANY = torch.zeros(5_000, 28, 28)  # so many that reading beyond them ends a process
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        MANY.byte(),
+        MANY.half(),
+        MANY.double(),
+        MANY.bool(),
+        MANY[0],
+        MANY[0, 0, 0],
+        MANY[:, :27],
+        MANY[:3, :, :, None].expand(-1, -1, -1, 3),
+    ],
+    ids=lambda images: f"{images.dtype} {tuple(images.shape)}",
+)
+@pytest.mark.parametrize("name", ["forward", "backpropagate"])
+def test_images_of_another_type_or_shape_are_refused(
+    name: str, images: torch.Tensor, plain: CNN, other_process: Executor
+) -> None:
+    targets = [torch.zeros(len(MANY), dtype=torch.int64)] if name == "backpropagate" else []
+    call = other_process.submit(getattr(compiled(plain), name), images, *targets)
+    with pytest.raises((ValueError, TypeError, IndexError)):
+        call.result()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        CNN.half,
+        CNN.double,
+        lambda model: with_conv1(model, 16),
+        lambda model: with_conv1(model, 48),
+    ],
+    ids=["half", "double", "few channels", "many channels"],
+)
+def test_layers_of_another_type_or_shape_are_refused(
+    change: Callable[[CNN], CNN], plain: CNN, digits: torch.Tensor, other_process: Executor
+) -> None:
+    call = other_process.submit(compiled(change(plain)), digits)
+    with pytest.raises(ValueError, match="float32"):
+        call.result()
+
+
+@pytest.mark.parametrize("label", [-1, 10, 10**12])
+def test_labels_without_a_class_are_refused(
+    label: int, plain: CNN, digits: torch.Tensor, other_process: Executor
+) -> None:
+    targets = torch.full((len(digits),), label)
+    call = other_process.submit(compiled(plain).backpropagate, digits, targets)
+    with pytest.raises(Exception, match=r"[Cc]lass"):
+        call.result()
+
+
+def test_layouts_of_images_and_layers_and_numbers_that_are_not_finite_change_nothing_else(
+    plain: CNN, digits: torch.Tensor
+) -> None:
+    expected = plain(digits)
+    other = with_strided_bias(plain).to(memory_format=torch.channels_last)
+    reversed_and_back = digits.flip(2).transpose(1, 2).contiguous().transpose(1, 2).flip(2)
+    for images in (reversed_and_back, digits[:, None].expand(-1, 2, -1, -1)[:, 0]):
+        torch.testing.assert_close(compiled(other)(images), expected)
+    spoiled = digits.clone()
+    spoiled[0], spoiled[1] = math.nan, math.inf
+    scores = compiled(other).backpropagate(spoiled, TARGETS, least=math.nan)
+    torch.testing.assert_close(scores[2:], expected[2:])
