@@ -9,7 +9,7 @@ import pytest
 
 from mnist_pipeline.data.records import Answer, DigitSet
 from mnist_pipeline.evaluation import robustness
-from mnist_pipeline.evaluation.robustness import DISTURBANCES
+from mnist_pipeline.evaluation.robustness import DISTURBANCES, Curves
 from mnist_pipeline.methods.table import MODELS
 
 
@@ -91,9 +91,43 @@ def test_the_answers_kept_are_those_to_images_that_can_be_made_again(
     assert answers["corruption_impulse_noise", 1, "cnn"] == " ".join(map(str, ink(again)))
 
 
-def test_the_mean_error_is_of_all_eight_corruptions(measured: pd.DataFrame) -> None:
-    corrupted = measured[measured["disturbance"].str.startswith("corruption")]
-    errors = 1 - corrupted[(corrupted["amount"] == 1) & (corrupted["model"] == "cnn")]["accuracy"]
-    found = robustness.summary(robustness.curves(measured), "cnn")
-    assert len(errors) == 8
-    assert found["corruption_error"] == pytest.approx(errors.mean())
+def test_a_summary_has_the_means_of_its_disturbances() -> None:
+    """The accuracy of a model without a disturbance is 1. Each disturbance has its own accuracy."""
+    shares = iter(np.linspace(0.9, 0.1, 100))
+    curves = {
+        name: Curves(
+            found.title,
+            found.unit,
+            found.neutral,
+            list(found.amounts),
+            {"cnn": [1.0 if each == found.neutral else next(shares) for each in found.amounts]},
+        )
+        for name, found in DISTURBANCES.items()
+    }
+    accuracy = {
+        (name, amount): share
+        for name, curve in curves.items()
+        for amount, share in zip(curve.amounts, curve.accuracies["cnn"])
+        if amount != curve.neutral
+    }
+    small = [("shift", 1), ("rotation", 5), ("rotation", 10), ("scale", 0.9), ("scale", 1.1)]
+    small += [("stroke", -0.5), ("stroke", 0.5)]
+    corrupted = [share for (name, _), share in accuracy.items() if name.startswith("corruption")]
+    assert len(corrupted) == 8
+    assert robustness.summary(curves, "cnn") == pytest.approx(
+        {
+            "undisturbed": 1,
+            "least": min(accuracy.values()),
+            "small_mean": np.mean([accuracy[condition] for condition in small]),
+            "mean": np.mean(list(accuracy.values())),
+            "corruption_error": 1 - np.mean(corrupted),
+        }
+    )
+
+
+def test_each_colour_is_disturbed_in_the_same_way(digits: DigitSet) -> None:
+    grey = digits.images
+    disturbed = robustness.disturb(np.stack([grey, 255 - grey, grey // 2], axis=-1), "rotation", 20)
+    for channel, levels in enumerate((grey, 255 - grey, grey // 2)):
+        expected = robustness.disturb(levels, "rotation", 20)
+        np.testing.assert_array_equal(disturbed[..., channel], expected)
