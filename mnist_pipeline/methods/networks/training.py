@@ -43,7 +43,6 @@ from mnist_pipeline.methods.networks.recipes import (
     learning_rate_at,
 )
 from mnist_pipeline.methods.networks.temperature import fit_temperature
-from mnist_pipeline.utils.arguments import checked_labels
 
 # `mnist_pipeline.training` is this module, and also offers what a training needs before and after.
 __all__ = [
@@ -224,7 +223,6 @@ def train(
     1.0
     """
     images, labels = np.asarray(images), np.asarray(labels)
-    _tensors(images, labels, torch.device("cpu"))  # checks them
     device = default_device()
     held_out = None
     if validation_size:
@@ -430,13 +428,9 @@ def _first_layer(model: nn.Module) -> nn.Module:
 def _tensors(
     images: NDArray[Any], labels: NDArray[Any], device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Images and labels as tensors.
-
-    Raises a ValueError unless there is one integer label per image, at least 0.
-    """
-    pixels = pixel_tensor(images)
-    targets = checked_labels("labels", labels, len(pixels))
-    return pixels.to(device), torch.from_numpy(targets.astype(np.int64)).to(device)
+    """Images and labels as tensors."""
+    pixels, targets = pixel_tensor(images), torch.from_numpy(labels.astype(np.int64))
+    return pixels.to(device), targets.to(device)
 
 
 def distort(pixels: Tensor, generator: torch.Generator) -> Tensor:
