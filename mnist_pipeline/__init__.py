@@ -22,8 +22,6 @@ PUBLIC = {
 COMPONENT = "ImageClassification"  # the graph in any Dagster project; see docs/own-project.md
 
 stored_types.search_in(
-    f"{__name__}.data.catalogue",
-    f"{__name__}.data.datasets",
     f"{__name__}.data.records",
     f"{__name__}.evaluation.champion",
     f"{__name__}.evaluation.labels_to_check",

@@ -69,6 +69,12 @@ def test_what_harms_the_models_is_found(
     assert re.search(named, all_found), all_found
 
 
+def test_a_few_images_may_be_sorted_by_chance(small_train: DigitSet) -> None:
+    for per_class in (9, 10):
+        digits = DigitSet(small_train.images[: 2 * per_class], np.repeat([0, 1], per_class))
+        assert findings.judge(digits, "ab")["classes_mixed"].passed == (per_class < 10)
+
+
 def test_test_images_that_are_training_images_are_counted(
     few: dict[str, DigitSet], tmp_path: Path
 ) -> None:

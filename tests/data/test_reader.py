@@ -129,6 +129,14 @@ def skipped(root: Path) -> list[str]:
     return [warning for warning in findings.inspect(root).warnings if "skipped" in warning]
 
 
+def test_labels_that_are_texts_are_places_in_classes_txt(few: Sets, tmp_path: Path) -> None:
+    images = few["train"].images
+    labels = np.array(["a", "b", "b"] * 20)
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    (tmp_path / "classes.txt").write_text("b\nc\na\n")
+    assert load_digits(tmp_path, "train").labels.tolist() == [2, 0, 0] * 20
+
+
 @pytest.mark.parametrize("end", ["", "\n", "\n\n", "\r\n \r\n"])
 def test_classes_txt_may_end_with_blank_lines(end: str, few: Sets, tmp_path: Path) -> None:
     root = write_npz(tmp_path / "a.npz", few)
