@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.odd_sets import ODD_SETS
-from support.sources import write_folders, write_npz
+from support.sources import NAMES, write_folders, write_npz
 
 from mnist_pipeline.data import findings
 from mnist_pipeline.data.errors import DatasetError
@@ -67,6 +67,23 @@ def test_what_harms_the_models_is_found(
     )
     all_found = "\n".join(found.warnings + found.problems)
     assert re.search(named, all_found), all_found
+
+
+def test_the_balance_of_classes_and_the_levels_of_images_are_judged(small_train: DigitSet) -> None:
+    images, labels = small_train
+    good = findings.judge(small_train, NAMES)
+    lopsided = findings.judge(DigitSet(images, np.minimum(labels, 1)), "ab")
+    dark = findings.judge(DigitSet(images // 20, labels), NAMES)
+    for name, bad in {
+        "classes_balanced": lopsided,
+        "pixel_mean": dark,
+        "pixel_deviation": dark,
+    }.items():
+        assert good[name].passed
+        assert not bad[name].passed
+    faint = DigitSet(np.minimum(images, 30), labels)
+    assert not findings.judge(faint, NAMES)["not_empty"].passed
+    assert findings.judge(faint, NAMES, is_handwriting=False)["not_empty"].passed
 
 
 def test_a_few_images_may_be_sorted_by_chance(small_train: DigitSet) -> None:

@@ -20,6 +20,14 @@ def images(small_train: DigitSet) -> np.ndarray:
     return small_train.images[:60]
 
 
+@pytest.fixture(scope="module")
+def bars() -> np.ndarray:
+    """Images of an upright bar."""
+    bars = np.zeros((1_000, 28, 28), np.uint8)
+    bars[:, 6:22, 12:16] = 255
+    return bars
+
+
 def test_without_limits_nothing_changes(images: np.ndarray) -> None:
     np.testing.assert_array_equal(vary(images, Variation(), seed=3), images)
 
@@ -65,9 +73,39 @@ def test_one_image_in_five_moves_further_and_heights_vary_apart_from_widths() ->
     assert (sized(axis=2).sum(axis=1) != sized(axis=1).sum(axis=1)).mean() > 0.5
 
 
-def test_an_outline_has_no_ink_where_the_stroke_was() -> None:
-    bars = np.zeros((10, 28, 28), np.uint8)
-    bars[:, 6:22, 12:16] = 255
+def test_one_image_in_five_is_far_from_the_middle() -> None:
+    dots = np.zeros((1_000, 28, 28), np.uint8)
+    dots[:, 13:15, 13:15] = 255
+    moved = vary(dots, Variation(far=6), seed=1)
+    places = (moved * np.arange(28)).sum(axis=(1, 2)) / moved.sum(axis=(1, 2))
+    is_far = (moved != dots).any(axis=(1, 2))
+    assert is_far.mean() == pytest.approx(0.2, abs=0.04)
+    assert 5 < np.abs(places - 13.5).max() < 6.1
+
+
+def test_each_foreign_change_occurs_as_often_as_asked(bars: np.ndarray) -> None:
+    changed = (vary(bars, Variation(foreign=0.2), seed=1) != bars).any(axis=(1, 2))
+    assert changed.mean() == pytest.approx(1 - 0.8 ** len(variation.FOREIGN), abs=0.04)
+
+
+def test_a_thin_pen_and_a_small_digit_have_less_ink(bars: np.ndarray) -> None:
+    generator = np.random.default_rng(0)
+    for change in (variation._thin, variation._small):
+        share = change(bars, generator).sum(axis=(1, 2), dtype=float) / bars[0].sum()
+        assert 0.25 < share.min() < share.max() < 0.96
+
+
+def test_half_of_the_partly_inverted_images_are_inverted_on_both_sides() -> None:
+    inverted = variation._partly_inverted(
+        np.zeros((1_000, 28, 28), np.uint8), np.random.default_rng(0)
+    )
+    is_lit = inverted > 0
+    on_both = (is_lit & is_lit[:, ::-1, ::-1]).any(axis=(1, 2))
+    assert on_both.mean() == pytest.approx(0.5, abs=0.05)
+    assert not is_lit[:, 13:15, 13:15].any()
+
+
+def test_an_outline_has_no_ink_where_the_stroke_was(bars: np.ndarray) -> None:
     outlines = variation._outlined(bars, np.random.default_rng(0))
     assert not outlines[bars > 0].any()
     assert outlines[:, 6:22, [11, 16]].all()
