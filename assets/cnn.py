@@ -4,7 +4,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.records import DigitSet, Predictions, RawData
+from mnist_pipeline.data.values import DigitSet, Predictions, RawData
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch

@@ -6,8 +6,8 @@ import pandas as pd
 
 from mnist_pipeline.data import catalogue, datasets, findings
 from mnist_pipeline.data.appearance import LEAST_CONTRAST
-from mnist_pipeline.data.records import DigitSet, RawData, checksum
 from mnist_pipeline.data.split import Split
+from mnist_pipeline.data.values import DigitSet, RawData, checksum
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.automation import OBSERVATION
 from mnist_pipeline.runtime.graph.checks import checks

@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import Field
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import DigitSet, Predictions, RawData
+from mnist_pipeline.data.values import DigitSet, Predictions, RawData
 from mnist_pipeline.evaluation import robustness as disturbed
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.methods.table import MODELS, Model, by_model

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.evaluation import experiments
 from mnist_pipeline.evaluation.experiments import SweepError, Trial
 from mnist_pipeline.evaluation.scores import accuracy, most_frequent_share

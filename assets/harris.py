@@ -5,7 +5,7 @@ import numpy as np
 from pydantic import Field
 
 from mnist_pipeline.data.color import grey
-from mnist_pipeline.data.records import RawData
+from mnist_pipeline.data.values import RawData
 from mnist_pipeline.methods import harris
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline.data import duplicates
-from mnist_pipeline.data.records import DigitSet, Predictions
+from mnist_pipeline.data.values import DigitSet, Predictions
 from mnist_pipeline.methods.knn import method
 from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.methods.table import MODELS

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from mnist_pipeline.data.records import DigitSet, RawData
+from mnist_pipeline.data.values import DigitSet, RawData
 from mnist_pipeline.evaluation import labels_to_check as checking
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.resources import Seed

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods.table import MODELS, Model, assets_of_models
 from mnist_pipeline.runtime.graph.configs import config_of, settings_of
 from mnist_pipeline.runtime.graph.resources import Seed

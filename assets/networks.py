@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline.data.held_out import held_out_size
-from mnist_pipeline.data.records import DigitSet, RawData
+from mnist_pipeline.data.values import DigitSet, RawData
 from mnist_pipeline.evaluation.scores import useful_accuracy, wilson_interval
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mnist_pipeline.data.color import grey
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.data.records import DigitSet, RawData, Reconstructions
+from mnist_pipeline.data.values import DigitSet, RawData, Reconstructions
 from mnist_pipeline.methods import pca
 from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.report import figures

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
-from mnist_pipeline.data.records import DigitSet, Predictions
+from mnist_pipeline.data.values import DigitSet, Predictions
 from mnist_pipeline.methods.table import MODELS, Model
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, STORAGE, result, stopwatch
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline.data.records import DataSet
+from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.report import assembly
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch

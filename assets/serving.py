@@ -7,7 +7,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.records import DigitSet, Predictions, RawData
+from mnist_pipeline.data.values import DigitSet, Predictions, RawData
 from mnist_pipeline.evaluation.champion import Champion, elect
 from mnist_pipeline.evaluation.scores import accuracy_interval, compared_with_guessing
 from mnist_pipeline.handwriting import recognizer as recognition

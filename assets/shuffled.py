@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods import shuffling
 from mnist_pipeline.runtime.graph.checks import checks, loss_falls
 from mnist_pipeline.runtime.graph.resources import Seed

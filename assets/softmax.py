@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from mnist_pipeline.data.records import DigitSet, RawData
+from mnist_pipeline.data.values import DigitSet, RawData
 from mnist_pipeline.methods.softmax import method
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures

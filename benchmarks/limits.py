@@ -16,7 +16,7 @@ from benchmarks.bench import Bench
 from benchmarks.commands import run_command
 from benchmarks.growth import write_shifted
 from benchmarks.table import Table, seconds
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 
 SIZES = (60_000, 200_000, 600_000)
 RUNS = {"PCA": ("run", "--select", "+group:pca"), "all assets": ("run",)}

@@ -22,7 +22,7 @@ PUBLIC = {
 COMPONENT = "ImageClassification"  # the graph in any Dagster project; see docs/own-project.md
 
 stored_types.search_in(
-    f"{__name__}.data.records",
+    f"{__name__}.data.values",
     f"{__name__}.evaluation.champion",
     f"{__name__}.evaluation.labels_to_check",
     f"{__name__}.evaluation.scores",

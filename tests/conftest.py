@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from mnist_pipeline.data.datasets import load_digits
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 
 pytest_plugins = [
     "support.browser",

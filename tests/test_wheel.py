@@ -19,7 +19,7 @@ from support.drawing import on_paper
 from support.graph_fixtures import materialized
 from support.served import run_raw_mnist, served_ui
 
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.runtime import project
 
 pytestmark = pytest.mark.skipif("INSTALLED_PYTHON" not in os.environ, reason="make wheel runs it")

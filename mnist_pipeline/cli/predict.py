@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mnist_pipeline.data.errors import ImageError
-from mnist_pipeline.data.records import DataSet
+from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.handwriting.doubt import Reading, headline, text_of
 from mnist_pipeline.handwriting.finder.search import Page

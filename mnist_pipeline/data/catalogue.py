@@ -10,8 +10,8 @@ from mnist_pipeline.data import folders
 from mnist_pipeline.data.datasets import DatasetError, reader_of
 from mnist_pipeline.data.findings import problems
 from mnist_pipeline.data.reader import Reader
-from mnist_pipeline.data.records import DataSet, RawData
 from mnist_pipeline.data.split import SPLITS
+from mnist_pipeline.data.values import DataSet, RawData
 
 # The labels that most of five reviewers rejected: C. G. Northcutt, A. Athalye, J. Mueller,
 # "Pervasive label errors in test sets destabilize machine learning benchmarks", 2021; the reviews

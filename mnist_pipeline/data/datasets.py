@@ -10,8 +10,8 @@ import numpy as np
 from mnist_pipeline.data import csv_files, folders, idx, npz, parquet
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.reader import Reader
-from mnist_pipeline.data.records import DigitSet, RawData
 from mnist_pipeline.data.split import SPLITS, Split
+from mnist_pipeline.data.values import DigitSet, RawData
 from mnist_pipeline.utils.directories import EMBEDDED_DATA
 
 __all__ = ["EMBEDDED_DATA", "DatasetError", "DigitSet", "load_digits"]

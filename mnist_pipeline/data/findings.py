@@ -12,8 +12,8 @@ from mnist_pipeline.data.appearance import LEAST_CONTRAST, contrast
 from mnist_pipeline.data.datasets import reader_of
 from mnist_pipeline.data.held_out import split as divide
 from mnist_pipeline.data.reader import MAX_NAMES, Part, Reader
-from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.data.split import SPLITS, Split
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.utils.measured import Measured, Number, at_least, at_most, exactly, warning
 
 LEAST_OF_PICTURES = 8  # levels of contrast; thin lines lose most of theirs in 28×28 pixels

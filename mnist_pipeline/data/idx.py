@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.decoding import decode_array
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.records import CLASS_NAMES
 from mnist_pipeline.data.source import Source, damage_named, read_file
+from mnist_pipeline.data.values import CLASS_NAMES
 
 FILE_NAMES = (
     "train-images-idx3-ubyte",

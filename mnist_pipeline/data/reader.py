@@ -26,9 +26,9 @@ from mnist_pipeline.data.names import (
     names_of_labels,
     read_description,
 )
-from mnist_pipeline.data.records import CLASS_NAMES, DigitSet, RawData, RawFile
 from mnist_pipeline.data.source import Source, damage_named, describe
 from mnist_pipeline.data.split import Split, arranged, drawn_for_testing, part_of
+from mnist_pipeline.data.values import CLASS_NAMES, DigitSet, RawData, RawFile
 from mnist_pipeline.utils.directories import EMBEDDED_DATA
 from mnist_pipeline.utils.printable import count
 

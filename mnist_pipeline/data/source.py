@@ -11,8 +11,8 @@ from PIL import Image
 
 from mnist_pipeline.data import decoding
 from mnist_pipeline.data.errors import DatasetError, ImageError
-from mnist_pipeline.data.records import RawFile
 from mnist_pipeline.data.split import Names, Split
+from mnist_pipeline.data.values import RawFile
 from mnist_pipeline.utils.printable import one_line, shortened
 
 WITHOUT_LABELS = (

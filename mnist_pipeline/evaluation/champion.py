@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.evaluation.scores import accuracy
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 

@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from mnist_pipeline.data.held_out import split, stratified_order
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.evaluation.scores import (
     accuracy,
     difference_interval,

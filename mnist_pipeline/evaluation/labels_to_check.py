@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.records import DigitSet, RawData
+from mnist_pipeline.data.values import DigitSet, RawData
 from mnist_pipeline.methods.networks.recipes import ONE_PASS
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.stored_types import stored_type

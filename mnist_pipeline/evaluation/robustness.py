@@ -20,7 +20,7 @@ from mnist_pipeline.data.deformations import (
     low_resolution,
     thicken,
 )
-from mnist_pipeline.data.records import Fitted
+from mnist_pipeline.data.values import Fitted
 from mnist_pipeline.evaluation.scores import accuracy
 from mnist_pipeline.methods.table import MODELS
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.data.records import DataSet
+from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.handwriting.novelty import ORDINARY
 
 EVEN = 0.5  # below this probability, the answer names two classes

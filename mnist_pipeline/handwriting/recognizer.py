@@ -17,7 +17,7 @@ from mnist_pipeline.data.color import grey
 from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted, on_ground
 from mnist_pipeline.data.decoding import SMALL, WHOLE, named
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import DataSet
+from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.handwriting import votes
 from mnist_pipeline.handwriting.doubt import (

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_pipeline.data.records import Answer
+from mnist_pipeline.data.values import Answer
 from mnist_pipeline.data.variation import Variation
 from mnist_pipeline.evaluation.scores import LOWEST, log_losses
 

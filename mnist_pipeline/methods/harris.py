@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.data.records import Corners
+from mnist_pipeline.data.values import Corners
 from mnist_pipeline.utils.arguments import checked
 
 KAPPA = 0.05

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.held_out import held_out_size, stratified_order
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods.networks.recipes import FEW_IMAGES, ONE_PASS, PICTURES
 
 NUM_PIXELS = IMAGE_SIDE**2

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mnist_pipeline.data.records import Answer, Fitted
+from mnist_pipeline.data.values import Answer, Fitted
 
 
 class Method(Protocol):

@@ -1,6 +1,6 @@
 """How a model that is trained in epochs learned: numbers and charts of loss and accuracy."""
 
-from mnist_pipeline.data.records import Fitted
+from mnist_pipeline.data.values import Fitted
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.content import Document, Named

@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from mnist_pipeline.data.conversion import STROKE_WIDTHS
-from mnist_pipeline.data.records import DataSet
+from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.methods.table import MODELS
 
 IMPORT = re.compile(r'^import \{[^}]*\} from "(.*)";\n', re.MULTILINE)

@@ -9,7 +9,7 @@ import pytest
 from assets import digits
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.datasets import DatasetError
-from mnist_pipeline.data.records import DigitSet, RawData
+from mnist_pipeline.data.values import DigitSet, RawData
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import ROW_COUNT
 

@@ -5,7 +5,7 @@ import pytest
 from support.calls import call
 
 from mnist_pipeline import read
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 
 pytestmark = pytest.mark.usefixtures("finished")
 

@@ -11,7 +11,7 @@ from PIL import Image
 from support.graph_fixtures import environment, invoke, made_once, networks_config
 from support.shapes import write_shapes
 
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.runtime.storage.storage import Storage
 
 pytestmark = pytest.mark.slow

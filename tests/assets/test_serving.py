@@ -13,7 +13,7 @@ from support.calls import call
 
 from mnist_pipeline import read
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import DigitSet, Predictions
+from mnist_pipeline.data.values import DigitSet, Predictions
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import stored_types

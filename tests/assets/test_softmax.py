@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support.calls import call
 
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods import softmax
 
 pytestmark = pytest.mark.usefixtures("finished")

@@ -13,7 +13,7 @@ import pytest
 
 from assets.definitions import defs
 from mnist_pipeline import read
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods.pca import mean
 from mnist_pipeline.runtime.graph.results import STORAGE
 

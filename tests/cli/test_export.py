@@ -11,7 +11,7 @@ from PIL import Image
 from support.graph_fixtures import invoke
 
 from mnist_pipeline import read
-from mnist_pipeline.data.records import CLASS_NAMES, DataSet, DigitSet
+from mnist_pipeline.data.values import CLASS_NAMES, DataSet, DigitSet
 from mnist_pipeline.methods.networks import modules, prediction
 from mnist_pipeline.methods.networks.onnx_file import onnx_file
 from mnist_pipeline.methods.softmax import softmax

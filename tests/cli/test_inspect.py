@@ -7,7 +7,7 @@ import pytest
 from support.graph_fixtures import invoke
 from support.sources import write_folders
 
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.report.figures import encoding
 
 NAMES = ("cat", "dog", "owl")

@@ -10,7 +10,7 @@ from support.drawing import on_paper
 
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.cli.predict import percent
-from mnist_pipeline.data.records import DataSet, DigitSet
+from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.finder.search import Page
 from mnist_pipeline.runtime.storage import storage

@@ -20,7 +20,7 @@ from support.idx import write_idx
 
 from assets.definitions import defs
 from mnist_pipeline.cli import run as cli_run
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods import pca
 from mnist_pipeline.runtime.storage import storage as stored_values
 from mnist_pipeline.runtime.storage.storage import Storage

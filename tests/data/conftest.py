@@ -2,7 +2,7 @@
 
 import pytest
 
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 
 
 @pytest.fixture(scope="module")

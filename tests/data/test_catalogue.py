@@ -11,7 +11,7 @@ from support.sources import Sets, write_folders
 from mnist_pipeline.data import catalogue
 from mnist_pipeline.data.catalogue import KNOWN
 from mnist_pipeline.data.datasets import load_digits, reader_of
-from mnist_pipeline.data.records import DataSet
+from mnist_pipeline.data.values import DataSet
 
 
 def identify(root: Path) -> DataSet:

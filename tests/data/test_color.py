@@ -10,7 +10,7 @@ from support.sources import assert_refused
 from mnist_pipeline.data import color
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import load_digits, reader_of
-from mnist_pipeline.data.records import DataSet
+from mnist_pipeline.data.values import DataSet
 
 CLASSES = ("circle", "square")
 

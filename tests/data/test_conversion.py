@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data.conversion import fitted
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 
 
 @pytest.mark.parametrize("factor", [1, 5])

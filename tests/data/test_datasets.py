@@ -26,8 +26,8 @@ from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.findings import mean_and_deviation
 from mnist_pipeline.data.held_out import split as divide
-from mnist_pipeline.data.records import DigitSet, RawFile
 from mnist_pipeline.data.split import SPLITS
+from mnist_pipeline.data.values import DigitSet, RawFile
 
 
 def files_of(root: Path) -> list[RawFile]:

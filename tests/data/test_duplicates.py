@@ -8,7 +8,7 @@ from support.sources import encoded
 from mnist_pipeline.data import duplicates
 from mnist_pipeline.data.conversion import fitted
 from mnist_pipeline.data.decoding import read
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 
 NUM_IMAGES = 100
 

@@ -14,7 +14,7 @@ from support.sources import NAMES, write_folders, write_npz
 from mnist_pipeline.data import findings
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.findings import Findings
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 
 
 @pytest.fixture

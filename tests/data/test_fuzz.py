@@ -15,7 +15,7 @@ from support.sources import write_csv, write_folders, write_listing, write_npz, 
 
 from mnist_pipeline.data.datasets import DatasetError, load_digits
 from mnist_pipeline.data.idx import FILE_NAMES
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 
 LABELS = np.arange(20, dtype=np.uint8) % 2
 DIGITS = DigitSet(np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8), LABELS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data.held_out import held_out_size, split, stratified_order
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 
 LABELS = np.random.default_rng(0).integers(0, 10, 240)
 

@@ -14,7 +14,7 @@ from mnist_pipeline.data import reader
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import load_digits, reader_of
 from mnist_pipeline.data.idx import FILE_NAMES
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 
 TRAIN_IMAGES, _, _, TEST_LABELS = FILE_NAMES
 

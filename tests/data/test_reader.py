@@ -29,8 +29,8 @@ from support.sources import (
 from mnist_pipeline.data import findings
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
-from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.data.split import SPLITS
+from mnist_pipeline.data.values import DigitSet
 
 BLANK = encoded(np.zeros((28, 28), np.uint8))
 

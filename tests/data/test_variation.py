@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data import variation
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.utils import blocks
 

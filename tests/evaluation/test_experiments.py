@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.evaluation import experiments
 from mnist_pipeline.evaluation.experiments import (
     Curve,

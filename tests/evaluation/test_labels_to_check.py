@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data.catalogue import MNIST
-from mnist_pipeline.data.records import Answer, DigitSet, RawData
+from mnist_pipeline.data.values import Answer, DigitSet, RawData
 from mnist_pipeline.evaluation import labels_to_check as checking
 from mnist_pipeline.methods.table import MODELS
 

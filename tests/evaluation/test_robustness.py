@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mnist_pipeline.data.records import Answer, DigitSet
+from mnist_pipeline.data.values import Answer, DigitSet
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.robustness import DISTURBANCES, Curves
 from mnist_pipeline.methods.table import MODELS

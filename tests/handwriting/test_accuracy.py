@@ -11,7 +11,7 @@ from support.drawing import handwritten
 from support.recognizing import recognizer_of
 
 from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.handwriting.doubt import Reading, text_of
 from mnist_pipeline.handwriting.finder.search import Page, find_digits
 from mnist_pipeline.handwriting.recognizer import Recognizer

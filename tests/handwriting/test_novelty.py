@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.handwriting.finder.search import find_digits
 from mnist_pipeline.handwriting.novelty import POINT, Novelty, edges
 

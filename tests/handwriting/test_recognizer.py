@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_pipeline.data.records import DataSet, DigitSet
+from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.handwriting import votes
 from mnist_pipeline.handwriting.doubt import Reading, Recognition, headline, text_of
 from mnist_pipeline.handwriting.recognizer import Recognizer

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mnist_pipeline.data.records import Answer
+from mnist_pipeline.data.values import Answer
 from mnist_pipeline.handwriting import votes
 
 

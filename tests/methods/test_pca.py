@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from support.arrays import FEW, arrays
 
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods import pca
 
 NUM_PIXELS = 784

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods import shuffling
 from mnist_pipeline.methods.networks import training
 from mnist_pipeline.methods.table import MODELS

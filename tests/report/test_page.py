@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
-from mnist_pipeline.data.records import CLASS_NAMES, RawData
+from mnist_pipeline.data.values import CLASS_NAMES, RawData
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.methods import harris
 from mnist_pipeline.methods.networks.training import RECIPES

@@ -15,7 +15,7 @@ from support import computing
 from mnist_pipeline.data import conversion, deformations
 from mnist_pipeline.data.color import grey
 from mnist_pipeline.data.datasets import first_of_each_class
-from mnist_pipeline.data.records import DataSet, DigitSet
+from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.methods import harris, pca, softmax

@@ -6,7 +6,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from mnist_pipeline.data.records import DataSet
+from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.report import pictures
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist_pipeline.data.idx import FILE_NAMES
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 
 
 def encode_idx(array: np.ndarray) -> bytes:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import DataSet, DigitSet
+from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.methods import pca

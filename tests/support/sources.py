@@ -14,8 +14,8 @@ from PIL import Image
 
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits
-from mnist_pipeline.data.records import DigitSet
 from mnist_pipeline.data.split import Split
+from mnist_pipeline.data.values import DigitSet
 
 Sets = Mapping[str, DigitSet]
 NAMES = tuple(map(str, range(10)))

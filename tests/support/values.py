@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data import records
+from mnist_pipeline.data import values
 from mnist_pipeline.data.catalogue import FASHION_MNIST
-from mnist_pipeline.data.records import DigitSet, RawData, RawFile
+from mnist_pipeline.data.values import DigitSet, RawData, RawFile
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.report.document import Report
@@ -33,7 +33,7 @@ ARRAYS = {
 }
 NAMED = {
     "DigitSet": DigitSet(ARRAYS["bytes"], LABELS[:3]),
-    "Predictions of k-NN": records.Predictions(
+    "Predictions of k-NN": values.Predictions(
         LABELS[:4],
         RNG.random((4, 10)).astype(np.float32),
         {"indices": RNG.integers(0, 99, (4, 10)), "labels": RNG.integers(0, 9, (4, 10))},

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_pipeline.data.records import Answer, Nearest
+from mnist_pipeline.data.values import Answer, Nearest
 from mnist_pipeline.methods.knn.classifier import TIE_BREAKS, KNNClassifier, search_all, vote
 from mnist_pipeline.utils.bisection import crossing
 

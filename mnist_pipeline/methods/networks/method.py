@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mnist_pipeline.data.records import Answer, Fitted
+from mnist_pipeline.data.values import Answer, Fitted
 from mnist_pipeline.methods.softmax import softmax
 
 TEMPERATURE = "temperature"  # the name of the temperature among the arrays of a fitted network

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.data.records import DataSet, Fitted
+from mnist_pipeline.data.values import DataSet, Fitted
 from mnist_pipeline.methods.networks import modules
 from mnist_pipeline.methods.networks.method import TEMPERATURE, weights_of
 

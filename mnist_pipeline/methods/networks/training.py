@@ -19,7 +19,7 @@ from torch.optim.adam import adam
 
 from mnist_pipeline.data import drawn_digits
 from mnist_pipeline.data.held_out import held_out_size, split
-from mnist_pipeline.data.records import DataSet, DigitSet
+from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.methods.networks.devices import (
     arithmetic,

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import Answer
+from mnist_pipeline.data.values import Answer
 from mnist_pipeline.utils.arguments import checked, checked_labels, checked_pixels
 from mnist_pipeline.utils.blocks import slices
 

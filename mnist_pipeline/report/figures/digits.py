@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mnist_pipeline.data.records import DataSet, DigitSet
+from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.report.figures import style
 
 MOST_DOUBTFUL = 40  # images, of those with a label to check

@@ -9,7 +9,7 @@ import dagster as dg
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.records import checksum
+from mnist_pipeline.data.values import checksum
 from mnist_pipeline.runtime.graph.event_log import (
     CODE_VERSION_TAG,
     DATA_DIRECTORY,

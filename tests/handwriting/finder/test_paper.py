@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 from support.drawing import handwritten, page_of
 
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.handwriting.finder.paper import find_paper
 from mnist_pipeline.handwriting.finder.scan import Scan
 from mnist_pipeline.handwriting.finder.search import find_digits

@@ -18,7 +18,7 @@ from support.drawing import picture as drawn
 from mnist_pipeline.data import decoding
 from mnist_pipeline.data.decoding import GREY, WHOLE, Draft
 from mnist_pipeline.data.errors import ImageError
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.handwriting.finder import grouping, search
 from mnist_pipeline.handwriting.finder.scan import Owner, Scan
 from mnist_pipeline.handwriting.finder.search import Found, find_digits

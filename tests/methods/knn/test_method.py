@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.evaluation.scores import calibrate
 from mnist_pipeline.methods.knn import KNNClassifier, method
 

@@ -12,7 +12,7 @@ from torch import nn
 from mnist_pipeline.data import drawn_digits
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.held_out import held_out_size, split
-from mnist_pipeline.data.records import DataSet, DigitSet
+from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.methods.networks import devices, modules, prediction, recipes, training
 from mnist_pipeline.methods.networks.modules import CNN, MLP

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from support.arrays import FEW, arrays
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods import softmax
 from mnist_pipeline.methods.softmax import method
 

@@ -20,7 +20,7 @@ import pytest
 from support.values import EVERY_KIND, REPORT, assert_same_values, leaves
 
 from mnist_pipeline import read
-from mnist_pipeline.data.records import DigitSet
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.runtime.storage import storage as module
 from mnist_pipeline.runtime.storage.storage import (
     Storage,

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 from support.drawing import MIDDLE, SHEET, encoded, picture
 
-from mnist_pipeline.data.records import DataSet, DigitSet
+from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.storage.storage import Storage

@@ -1,4 +1,4 @@
-"""The named arrays that assets return: the meaning and the shape of each field."""
+"""The values that assets return: the meaning and the shape of each field."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
