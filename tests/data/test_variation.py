@@ -95,16 +95,6 @@ def test_a_thin_pen_and_a_small_digit_have_less_ink(bars: np.ndarray) -> None:
         assert 0.25 < share.min() < share.max() < 0.96
 
 
-def test_half_of_the_partly_inverted_images_are_inverted_on_both_sides() -> None:
-    inverted = variation._partly_inverted(
-        np.zeros((1_000, 28, 28), np.uint8), np.random.default_rng(0)
-    )
-    is_lit = inverted > 0
-    on_both = (is_lit & is_lit[:, ::-1, ::-1]).any(axis=(1, 2))
-    assert on_both.mean() == pytest.approx(0.5, abs=0.05)
-    assert not is_lit[:, 13:15, 13:15].any()
-
-
 def test_an_outline_has_no_ink_where_the_stroke_was(bars: np.ndarray) -> None:
     outlines = variation._outlined(bars, np.random.default_rng(0))
     assert not outlines[bars > 0].any()
