@@ -1,10 +1,12 @@
-"""Reading picture files: what is not a picture of a sensible size is refused at once."""
+"""Reading picture files of any format: what is not a picture of a sensible size is refused."""
 
 import io
 import os
+import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pillow_heif
@@ -14,6 +16,16 @@ from support.sources import encoded
 
 from mnist_pipeline.data.decoding import LONGEST_SIDE, MAX_SCANS, read
 from mnist_pipeline.data.errors import ImageError
+
+LEVELS = np.add.outer(np.arange(40), 3 * np.arange(60)).astype(np.uint8)  # smooth, from 0 to 216
+LOSSLESS: dict[str, dict[str, Any]] = {
+    "PNG": {},
+    "TIFF": {"compression": "tiff_lzw"},
+    "BMP": {},
+    "GIF": {},
+    "WEBP": {"lossless": True},
+}
+ALL = {**LOSSLESS, "JPEG": {"quality": 95}}
 
 
 @pytest.mark.parametrize(
@@ -73,3 +85,104 @@ def test_the_error_of_a_heic_picture_without_its_library_names_the_extra(
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(ImageError, match=r"extra heic.*pip install"):
         read(b"\0\0\0\x18ftypheic")
+
+
+def stored(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def refusal(source: Path | bytes) -> str:
+    with pytest.raises(ImageError) as error:
+        read(source)
+    message = str(error.value)
+    assert message.isprintable()
+    return message
+
+
+def of_size(width: int, height: int) -> bytes:
+    """A BMP whose header claims a size, with one pixel."""
+    content = stored(Image.new("L", (1, 1)), "BMP")
+    return content[:18] + struct.pack("<ii", width, height) + content[26:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [("PNG", "P"), ("TIFF", "CMYK"), ("BMP", "RGB"), ("GIF", "L"), ("WEBP", "RGBA"), ("PNG", "LA")],
+)
+def test_formats_and_modes_read_as_the_same_levels(kind: str, mode: str) -> None:
+    levels = read(stored(Image.fromarray(LEVELS).convert(mode), kind, **LOSSLESS[kind]))
+    assert levels.dtype == np.uint8
+    np.testing.assert_array_equal(levels, LEVELS)
+
+
+def test_levels_of_sixteen_bits_are_scaled_and_colours_become_their_brightness() -> None:
+    np.testing.assert_allclose(read(encoded(LEVELS * np.uint16(257))), LEVELS)
+    colored = stored(Image.fromarray(LEVELS).convert("RGB"), "JPEG", quality=95)
+    np.testing.assert_allclose(read(colored).astype(int), LEVELS, atol=4)
+
+
+@pytest.mark.parametrize("ink", [0, 255])
+def test_ink_on_nothing_gets_paper_of_the_opposite_brightness(ink: int) -> None:
+    picture = Image.new("RGBA", (60, 40), (ink, ink, ink))
+    picture.putalpha(Image.fromarray(LEVELS))
+    np.testing.assert_array_equal(read(stored(picture)), 255 - LEVELS if ink == 0 else LEVELS)
+
+
+def test_the_paper_of_a_card_continues_beyond_its_transparent_corners() -> None:
+    levels = np.full((40, 60), 200, np.uint8)
+    levels[10:30, 28:32] = 20
+    opacity = np.full(levels.shape, 255, np.uint8)
+    opacity[:8, :8] = 0
+    picture = Image.fromarray(levels).convert("RGBA")
+    picture.putalpha(Image.fromarray(opacity))
+    np.testing.assert_array_equal(read(stored(picture)), levels)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turned"),
+    [(2, Image.Transpose.FLIP_LEFT_RIGHT), (6, Image.Transpose.ROTATE_90)],
+)
+def test_a_rotated_picture_is_read_upright(orientation: int, turned: Image.Transpose) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = Image.fromarray(LEVELS).transpose(turned)
+    upright = read(stored(image, "JPEG", exif=exif, quality=100))
+    np.testing.assert_allclose(upright.astype(int), LEVELS, atol=2)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_picture_cut_off_is_refused(kind: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60), np.uint8)
+    content = stored(Image.fromarray(noise), kind, **ALL[kind])
+    for share in (0.3, 0.8):
+        assert "damaged" in refusal(content[: int(share * len(content))])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"seven\n", "PNG, JPEG, WebP, TIFF, BMP or GIF"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a PNG"),
+        (of_size(30_000, 30_000), "pixels"),
+    ],
+    ids=["empty", "text", "another format", "too many pixels"],
+)
+def test_a_file_that_is_no_picture_is_refused_with_its_name_the_problem_and_the_remedy(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
+    path = tmp_path / "seven\nis \x1b[31mred.png"
+    path.write_bytes(content)
+    problem, _, remedy = refusal(path).partition("; ")
+    assert problem.startswith(f"{tmp_path}/seven\\nis \\x1b[31mred.png: ")
+    assert reason in problem
+    assert remedy
+    assert reason in refusal(content)
+
+
+@pytest.mark.parametrize("name", [".", "missing.png", "loop.png", "x" * 300])
+def test_a_path_that_can_not_be_opened_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    assert "opened" in refusal(tmp_path / name)

@@ -4,17 +4,22 @@ is.
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
+from support.recognizing import answered
 
 from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.handwriting import votes
-from mnist_pipeline.handwriting.doubt import Reading, Recognition, headline, text_of
+from mnist_pipeline.handwriting.doubt import Recognition
+from mnist_pipeline.handwriting.finder.search import Found, Page
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.methods.knn import KNNClassifier
 from mnist_pipeline.methods.table import MODELS
+
+IMAGE = np.zeros((28, 28), np.uint8)
+TEXTURE = np.random.default_rng(0).integers(180, 220, (60, 60), np.uint8)  # of light paper
+DOUBTED, STRANGE = answered(probability=0.9), answered(looks_like_digit=False)
 
 
 def test_each_model_answers_with_the_most_probable_digit_of_its_distribution(
@@ -50,30 +55,6 @@ def test_the_neighbours_are_those_of_an_exhaustive_search(
         assert [neighbor.digit for neighbor in answer.neighbors] == small_train.labels[
             near
         ].tolist()
-
-
-@pytest.mark.parametrize(
-    ("doubt", "shown"),
-    [
-        ({}, "4"),
-        ({"is_certain": False, "probability": 0.7}, "probably 4"),
-        ({"models_disagree": True}, "probably 4, the models disagree"),
-        (
-            {"is_certain": False, "probability": 0.4, "models_disagree": True},
-            "unsure: 4 or 9",
-        ),
-        ({"looks_like_digit": False}, "does not look like a digit"),
-    ],
-)
-def test_the_headline_names_the_doubt(
-    doubt: dict[str, Any], shown: str, small_recognizer: Recognizer, small_test: DigitSet
-) -> None:
-    (answer,) = small_recognizer.recognize(small_test.images[:1])
-    certain = {"probability": 0.99, "is_certain": True, "looks_like_digit": True}
-    certain |= {"name": "4", "runner_up": "9", "models_disagree": False}
-    doubted = replace(answer, **(certain | doubt))
-    assert doubted.headline("digit") == shown
-    assert doubted.is_doubtful == (shown != "4")
 
 
 def test_the_models_disagree_if_their_votes_outweigh_the_champions(
@@ -115,18 +96,45 @@ def test_a_picture_needs_less_certainty_than_a_handwritten_digit(
     assert (by_hand.rules()["probable"], photos.rules()["probable"]) == (0.98, 0.9)
 
 
-def test_what_does_not_look_like_a_digit_is_a_question_mark_in_the_text(
-    small_recognizer: Recognizer, small_test: DigitSet
+def test_a_sign_does_not_look_like_a_digit(
+    small_recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (answer,) = small_recognizer.recognize(small_test.images[:1])
+    monkeypatch.setattr(Recognizer, "recognize", lambda *_: [answered(), answered()])
+    digit = Found((0, 0, 20, 30), IMAGE)
+    page = Page(TEXTURE, [digit, replace(digit, is_sign=True)])
+    (readings,) = small_recognizer.read_pages([page])
+    assert [each.recognition.looks_like_digit for each in readings] == [True, False]
 
-    def readings(names: str) -> list[Reading]:
-        answers = [replace(answer, name=name, looks_like_digit=name != "-") for name in names]
-        return [Reading((0, 0, 1, 1), small_test.images[0], each) for each in answers]
 
-    assert text_of(readings("11-27")) == ["11?27"]
-    assert headline(readings("11-27"), DataSet()).startswith("11?27 ")
-    assert text_of(readings("--")) == ["??"]
-    nothing = headline([], DataSet())
-    assert headline(readings("--"), DataSet()).startswith(nothing)
-    assert "2" in headline(readings("--"), DataSet()).removeprefix(nothing)
+@pytest.mark.parametrize(
+    ("champion", "picture", "first", "again", "is_whole"),
+    [
+        ("cnn", TEXTURE, [DOUBTED], 0.95, True),
+        ("cnn", TEXTURE, [DOUBTED], 0.85, False),
+        ("cnn", TEXTURE, [DOUBTED, STRANGE], 0.95, True),
+        ("cnn", TEXTURE, [DOUBTED, DOUBTED], 0.95, False),
+        ("cnn", TEXTURE, [answered(probability=0.992)], 0.995, False),
+        ("cnn", np.full_like(TEXTURE, 200), [DOUBTED], 0.95, False),
+        ("knn", TEXTURE, [DOUBTED], 0.95, False),
+    ],
+    ids=["surer", "less sure", "a shape", "two digits", "sure before", "blank", "another model"],
+)
+def test_the_whole_picture_counts_if_its_only_digit_is_in_doubt_and_the_answer_is_surer(
+    champion: str,
+    picture: np.ndarray,
+    first: list[Recognition],
+    again: float,
+    is_whole: bool,
+    small_recognizer: Recognizer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = iter([first, [answered(probability=again)]])
+    monkeypatch.setattr(Recognizer, "recognize", lambda *_: next(answers))
+    served = small_recognizer._replace(champion=np.frombuffer(champion.encode(), np.uint8))
+    digits = [Found((20, 15, 20 - place, 30), IMAGE) for place in range(len(first))]
+    (readings,) = served.read_pages([Page(picture, digits)])
+    largest = readings[0]
+    assert (largest.box == (0, 0, 60, 60)) == is_whole
+    assert largest.recognition.probability == (again if is_whole else first[0].probability)
+    assert len(readings) == (1 if is_whole else len(first))
+    assert np.median(largest.image) < 128  # light ink on dark paper, as in MNIST

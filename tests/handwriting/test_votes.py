@@ -34,3 +34,9 @@ def test_the_fit_states_the_probability_with_which_answers_are_right() -> None:
     found = votes.tempered(probabilities, disagree.astype(float), weights)[:, 0]
     assert found[disagree].mean() == pytest.approx(0.6, abs=0.03)
     assert found[~disagree].mean() == pytest.approx(0.99, abs=0.01)
+
+
+def test_a_vote_weighs_more_if_its_model_errs_less_and_never_everything() -> None:
+    right, true = np.zeros(98), np.zeros(98)
+    assert votes.weight(true, right) == pytest.approx(np.log(100))
+    assert votes.weight(true, np.arange(98) < 49) == pytest.approx(np.log(2))

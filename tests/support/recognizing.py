@@ -1,6 +1,8 @@
 """Recognizers that tests share."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.handwriting import recognizer as recognition
+from mnist_pipeline.handwriting.doubt import Recognition
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.methods import pca
 from mnist_pipeline.methods.knn import KNNClassifier
@@ -16,7 +19,28 @@ from mnist_pipeline.methods.networks.modules import CNN, MLP
 from mnist_pipeline.methods.table import MODELS
 
 Arrays = Mapping[str, np.ndarray]
+# An answer that nothing speaks against.
+CERTAIN = Recognition(
+    digit=4,
+    name="4",
+    runner_up="9",
+    probability=0.99,
+    champion="cnn",
+    digits={},
+    models_disagree=False,
+    is_certain=True,
+    probabilities={},
+    neighbors=[],
+    novelty=0,
+    looks_like_digit=True,
+    reconstruction=np.empty(0),
+)
 CONSTANT: Arrays = {"weights": np.zeros((10, 784)), "bias": np.arange(10.0)}
+
+
+def answered(**changes: Any) -> Recognition:
+    """A certain answer, or one that differs from it."""
+    return replace(CERTAIN, **changes)
 
 
 def recognizer_of(train: DigitSet, champion: str, **trained: Arrays) -> Recognizer:

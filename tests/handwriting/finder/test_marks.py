@@ -80,13 +80,6 @@ def test_strokes_of_a_digit_stay(digits: list, marks: list[Stroke]) -> None:
     np.testing.assert_allclose(found.box, box, atol=4)
 
 
-def test_a_dash_between_digits_is_unread() -> None:
-    pair = NUMBER[::2]
-    expected = find_digits(with_marks(pair, []))
-    found = find_digits(with_marks(pair, [[(0.46, 0.5), (0.54, 0.5)]]))
-    assert [digit.box for digit in found] == [digit.box for digit in expected]
-
-
 @pytest.mark.parametrize(
     ("leans", "expected"),
     [

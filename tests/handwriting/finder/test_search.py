@@ -1,10 +1,6 @@
-"""Pictures of any format become digits in MNIST's form, and a file that is no picture is refused
-with one line.
-"""
+"""Pictures become digits in MNIST's form, in reading order."""
 
 import io
-import struct
-from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -17,21 +13,11 @@ from support.drawing import picture as drawn
 
 from mnist_pipeline.data import decoding
 from mnist_pipeline.data.decoding import GREY, WHOLE, Draft
-from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.data.values import DigitSet
-from mnist_pipeline.handwriting.finder import grouping, search
-from mnist_pipeline.handwriting.finder.scan import Owner, Scan
+from mnist_pipeline.handwriting.finder import search
+from mnist_pipeline.handwriting.finder.scan import Box, Owner, Scan
 from mnist_pipeline.handwriting.finder.search import Found, find_digits
 
-ORIENTATION = 0x0112  # the EXIF tag
-LOSSLESS = {
-    "PNG": {},
-    "TIFF": {"compression": "tiff_lzw"},
-    "BMP": {},
-    "GIF": {},
-    "WEBP": {"lossless": True},
-}
-ALL = {**LOSSLESS, "JPEG": {"quality": 95}}
 LINE = [(x, 0.25, 0.2, 0.5) for x in (0.1, 0.4, 0.7)]
 
 
@@ -55,121 +41,6 @@ def difference(found: list[Found], expected: list[Found]) -> float:
     return max(
         float(np.abs(a.image.astype(float) - b.image).mean()) for a, b in zip(found, expected)
     )
-
-
-def refusal(source: Path | bytes) -> str:
-    with pytest.raises(ImageError) as error:
-        decoding.read(source)
-    message = str(error.value)
-    assert message.isprintable()
-    return message
-
-
-def of_size(width: int, height: int) -> bytes:
-    """A BMP whose header claims a size, with one pixel."""
-    content = encoded(Image.new("L", (1, 1)), "BMP")
-    return content[:18] + struct.pack("<ii", width, height) + content[26:]
-
-
-@pytest.mark.parametrize(
-    ("kind", "mode"),
-    [("PNG", "P"), ("TIFF", "CMYK"), ("BMP", "RGB"), ("GIF", "L"), ("WEBP", "RGBA"), ("PNG", "LA")],
-)
-def test_formats_and_modes_read_as_the_same_levels(
-    kind: str, mode: str, written: np.ndarray
-) -> None:
-    levels = decoding.read(encoded(Image.fromarray(written).convert(mode), kind, **LOSSLESS[kind]))
-    assert levels.dtype == np.uint8
-    np.testing.assert_array_equal(levels, written)
-
-
-def transparent(written: np.ndarray, ink: int) -> bytes:
-    """Ink of one level on a transparent background."""
-    picture = Image.new("RGBA", written.T.shape, (ink, ink, ink))
-    picture.putalpha(Image.fromarray(255 - written))
-    return encoded(picture, "PNG")
-
-
-def with_transparent_corners(written: np.ndarray) -> bytes:
-    picture = Image.fromarray(written).convert("RGBA")
-    opacity = np.full(written.shape, 255, np.uint8)
-    opacity[:8, :8] = opacity[-8:, -8:] = 0
-    picture.putalpha(Image.fromarray(opacity))
-    return encoded(picture, "PNG")
-
-
-# Encoders, and the largest mean difference of a digit that is read from the result, in grey levels.
-ENCODINGS: dict[str, tuple[Callable[[np.ndarray], bytes], float]] = {
-    "JPEG": (
-        lambda written: encoded(Image.fromarray(written).convert("RGB"), "JPEG", quality=90),
-        2,
-    ),
-    "PNG of 16 bits": (
-        lambda written: encoded(Image.fromarray(written * np.uint16(257)), "PNG"),
-        0.5,
-    ),
-    "dark ink on nothing": (lambda written: transparent(written, 0), 1),
-    "light ink on nothing": (lambda written: transparent(written, 255), 1),
-    "a card with transparent corners": (with_transparent_corners, 1),
-}
-
-
-@pytest.mark.parametrize("name", ENCODINGS)
-def test_every_encoding_gives_the_same_digits(
-    name: str, written: np.ndarray, expected: list[Found]
-) -> None:
-    encoder, tolerance = ENCODINGS[name]
-    assert difference(find_digits(decoding.read(encoder(written))), expected) < tolerance
-
-
-@pytest.mark.parametrize(
-    ("orientation", "stored"),
-    [(2, Image.Transpose.FLIP_LEFT_RIGHT), (6, Image.Transpose.ROTATE_90)],
-)
-def test_a_rotated_picture_is_read_upright(
-    orientation: int, stored: Image.Transpose, written: np.ndarray
-) -> None:
-    exif = Image.Exif()
-    exif[ORIENTATION] = orientation
-    upright = decoding.read(
-        encoded(Image.fromarray(written).transpose(stored), "JPEG", exif=exif, quality=100)
-    )
-    np.testing.assert_allclose(upright.astype(float), written, atol=2)
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_a_picture_cut_off_is_refused(kind: str, written: np.ndarray) -> None:
-    content = encoded(Image.fromarray(written), kind, **ALL[kind])
-    for share in (0.3, 0.8):
-        assert "damaged" in refusal(content[: int(share * len(content))])
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"", "empty"),
-        (b"seven\n", "PNG, JPEG, WebP, TIFF, BMP or GIF"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a PNG"),
-        (of_size(30_000, 30_000), "pixels"),
-    ],
-    ids=["empty", "text", "another format", "too many pixels"],
-)
-def test_a_file_that_is_no_picture_is_refused_with_its_name_the_problem_and_the_remedy(
-    tmp_path: Path, content: bytes, reason: str
-) -> None:
-    path = tmp_path / "seven\nis \x1b[31mred.png"
-    path.write_bytes(content)
-    problem, _, remedy = refusal(path).partition("; ")
-    assert problem.startswith(f"{tmp_path}/seven\\nis \\x1b[31mred.png: ")
-    assert reason in problem
-    assert remedy
-    assert reason in refusal(content)
-
-
-@pytest.mark.parametrize("name", [".", "missing.png", "loop.png", "x" * 300])
-def test_a_path_that_can_not_be_opened_is_refused(name: str, tmp_path: Path) -> None:
-    (tmp_path / "loop.png").symlink_to("loop.png")
-    assert "opened" in refusal(tmp_path / name)
 
 
 @pytest.mark.parametrize("is_inverted", [False, True])
@@ -247,17 +118,6 @@ def test_photographed_paper_contains_no_digit() -> None:
         assert find_digits(picture) == []
 
 
-def test_digits_beyond_the_bound_are_not_read_in_silence(
-    monkeypatch: pytest.MonkeyPatch, test: DigitSet
-) -> None:
-    picture, _ = page_of(test.images[:8], 4)
-    assert search.page_of(picture).warnings == []
-    monkeypatch.setattr(grouping, "MAX_FINDINGS", 5)
-    page = search.page_of(picture)
-    assert len(page.digits) == 5
-    assert page.warnings
-
-
 def test_every_stroke_has_an_owner(test: DigitSet) -> None:
     picture, _ = page_of(test.images[:8], 4)
     ruled = np.minimum(picture, np.where(np.arange(len(picture)) % 40 == 10, 170, 255)[:, None])
@@ -331,12 +191,19 @@ def test_a_pale_picture_is_read_once_and_decoded_again_only_for_colours(
     assert opened.call_count == 1
 
 
-def test_a_line_that_is_not_level_is_in_doubt(test: DigitSet) -> None:
-    picture, _ = page_of(test.images[:5], 5)
-    large = Image.fromarray(picture).resize((3 * picture.shape[1], 3 * picture.shape[0]))
-    for degrees, is_level in ((0, True), (4, True), (15, False), (-30, False)):
-        turned = large.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
-        assert (search.page_of(np.asarray(turned)).warnings == []) == is_level, degrees
+def test_a_page_warns_of_ink_that_was_not_read_and_of_a_line_that_is_not_level() -> None:
+    paper, image = np.zeros((90, 300), np.uint8), np.zeros((28, 28), np.uint8)
+
+    def warnings(slope: float, *unread: Box, is_sign: bool = False) -> str:
+        boxes = [(x, round(slope * x), 20, 30) for x in (0, 30, 60, 90)]
+        digits = [Found(box, image, is_sign=is_sign) for box in boxes]
+        return "; ".join(search.Page(paper, digits, unread).warnings)
+
+    assert warnings(0.1) == warnings(0.3, is_sign=True) == ""
+    assert "not level" in warnings(0.3)
+    assert "not level" in warnings(-0.3)
+    assert "at the top left" in warnings(0, (10, 5, 20, 10))
+    assert "in the middle" in warnings(0, (140, 40, 20, 10))
 
 
 def test_a_stroke_whose_pixels_hold_no_ink_is_no_error() -> None:

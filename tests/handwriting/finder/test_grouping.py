@@ -1,0 +1,56 @@
+"""Strokes become digits, lines, specks and shapes that are searched again."""
+
+import numpy as np
+import pytest
+
+from mnist_pipeline.handwriting.finder import grouping
+from mnist_pipeline.handwriting.finder.scan import Box, Owner, Scan
+
+PAIR: list[Box] = [(20, 20, 30, 60), (120, 20, 30, 60)]
+
+
+def grouped(*boxes: Box) -> Scan:
+    """Strokes that fill these boxes, after they were grouped."""
+    strokes = np.zeros((300, 200), np.int32)
+    for number, (x, y, width, height) in enumerate(boxes, 1):
+        strokes[y : y + height, x : x + width] = number
+    grey = np.zeros(strokes.shape, np.float32)
+    return grouping.find_digits(Scan(grey, strokes=strokes, cells=np.zeros(len(boxes))))
+
+
+def lines(scan: Scan) -> list[list[Box]]:
+    return [[glyph.box for glyph in line] for line in scan.lines]
+
+
+@pytest.mark.parametrize("box", [(70, 48, 30, 4), (80, 70, 10, 10)], ids=["dash", "dot"])
+def test_dashes_and_dots_are_no_digits(box: Box) -> None:
+    x, y, *_ = box
+    scan = grouped(*PAIR, box)
+    assert lines(scan) == [PAIR]
+    assert scan.owners[y, x] == Owner.SPECK
+    assert not scan.unread
+
+
+def test_digits_of_a_line_overlap_in_height() -> None:
+    lower, below = (120, 50, 30, 60), (120, 62, 30, 60)
+    assert lines(grouped(PAIR[0], lower)) == [[PAIR[0], lower]]
+    assert lines(grouped(PAIR[0], below)) == [[PAIR[0]], [below]]
+
+
+def test_small_shapes_in_a_row_are_searched_again_and_one_alone_is_a_digit() -> None:
+    row = [(x, 150, 12, 20) for x in (20, 50, 80)]
+    assert grouped(*PAIR, *row).unread == [(20, 150, 72, 20)]
+    assert lines(grouped(*PAIR, row[0])) == [PAIR, row[:1]]
+
+
+def test_two_strokes_above_each_other_are_one_digit() -> None:
+    bar, stem = (20, 20, 30, 8), (30, 34, 10, 50)
+    assert lines(grouped(bar, stem, PAIR[1])) == [[(20, 20, 30, 64), PAIR[1]]]
+
+
+def test_digits_beyond_the_bound_are_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grouping, "MAX_FINDINGS", 1)
+    larger = (120, 20, 30, 70)
+    scan = grouped(PAIR[0], larger)
+    assert lines(scan) == [[larger]]
+    assert scan.unread == PAIR[:1]
