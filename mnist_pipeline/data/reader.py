@@ -106,7 +106,7 @@ class Reader:
 
     @property
     def is_mnist(self) -> bool:
-        """Whether the files must be the embedded MNIST, whose checksums and ground are known."""
+        """Whether the files must be the embedded MNIST, whose checksums are known."""
         return self.root.resolve() == EMBEDDED_DATA.resolve()
 
     @property
@@ -204,9 +204,8 @@ class Reader:
     @cached_property
     def appearance(self) -> Appearance:
         """How the images are shown, which the training images decide for both splits."""
-        known = self._known
-        if known or self.is_mnist:  # reading MNIST to find out takes 0.2 s
-            return Appearance(known.color, known.ground, known.inverted) if known else Appearance()
+        if known := self._known:
+            return Appearance(known.color, known.ground, known.inverted)
         images = self._content("train").images
         if not self.shows_pictures:
             return of_handwriting(images, are_digits=self.shows_digits)
