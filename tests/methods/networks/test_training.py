@@ -206,6 +206,13 @@ def test_only_the_default_training_on_mnist_has_drawn_digits_and_leaves_learned_
     assert given["validation_size"] == held_out_size(few[1])
 
 
+def test_repeats_multiply_the_updates_of_the_method(few) -> None:
+    settings = {"recipe": "notebook", "epochs": 2, "batch_size": 50}
+    images, labels = few[0][:100], few[1][:100]
+    fitted = MODELS["mlp"].method().fit(images, labels, settings, seed=0, repeats=2.5)
+    assert len(fitted["loss"]) == 5  # 10 updates of 50 images
+
+
 def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero() -> None:
     recipe = replace(SHORT, schedule="one-cycle")
     rates = [recipes.learning_rate_at(step, 1000, recipe) for step in range(1000)]
@@ -213,6 +220,7 @@ def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero() -> None:
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
     assert max(rates) == pytest.approx(recipe.learning_rate, rel=0.01)
+    assert peak == pytest.approx(1000 * 0.25, abs=1)
     assert 0 < rates[-1] < 0.01 * recipe.learning_rate
 
 
@@ -267,6 +275,40 @@ def test_each_pass_deforms_the_training_and_drawn_images_anew_and_never_the_held
     assert not np.array_equal(*passes)
     predicted = training.predict_probabilities(model, images[held_out]).argmax(axis=1)
     assert history.epochs[-1].validation_accuracy == np.mean(predicted == labels[held_out])
+
+
+@pytest.mark.parametrize(("batch_norm", "expected"), [(False, [64, 1]), (True, [33, 32])])
+def test_batch_normalization_never_sees_a_small_last_batch(
+    few, batch_norm: bool, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, update = [], training._Run.update
+    monkeypatch.setattr(
+        training._Run,
+        "update",
+        lambda run, pixels, targets: sizes.append(len(pixels)) or update(run, pixels, targets),
+    )
+    recipe = Recipe(epochs=1, batch_size=64, learning_rate=1e-3, batch_norm=batch_norm)
+    train(build(MLP, 784, 8, 10), few[0][:65], few[1][:65], recipe)
+    assert sizes == expected
+
+
+def test_each_picture_is_distorted_anew_in_each_pass_if_the_recipe_says_so(few) -> None:
+    recipe = Recipe(epochs=2, batch_size=200, learning_rate=0.0)  # the weights stay
+    for distorted in (False, True):
+        history = train(build(MLP), *few, replace(recipe, distorted=distorted))
+        first, second = (record.loss for record in history.epochs)
+        assert (first == pytest.approx(second, abs=1e-6)) == (not distorted)
+
+
+def test_a_distortion_moves_colours_alike_and_keeps_what_is_the_same_everywhere() -> None:
+    pictures = torch.rand(6, 28, 28, 3, generator=torch.Generator().manual_seed(0))
+    pictures[..., 2] = 0.25
+    pictures[..., 1] = pictures[..., 0]
+    moved = training.distort(pictures, torch.Generator().manual_seed(1))
+    assert torch.equal(moved[..., 0], moved[..., 1])
+    torch.testing.assert_close(moved[..., 2], pictures[..., 2])
+    assert (moved[..., 0] != pictures[..., 0]).flatten(1).any(dim=1).all()
+    assert torch.equal(moved, training.distort(pictures, torch.Generator().manual_seed(1)))
 
 
 @pytest.mark.filterwarnings("error")  # torch warns about arrays that it cannot write to
