@@ -21,7 +21,6 @@ from mnist_pipeline.methods.table import STORED, model_seconds
 from mnist_pipeline.report.document import latest_page
 from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
-from mnist_pipeline.runtime.graph import memory
 from mnist_pipeline.runtime.graph.event_log import latest
 from mnist_pipeline.runtime.graph.results import CHECKSUM, DIRECTORY
 from mnist_pipeline.runtime.graph.staleness import due_assets, due_partitions, observe_raw_files
@@ -68,8 +67,6 @@ def run_assets(
             is_default = changed and select is None
             _check_data(instance, configured, version, selected, is_default=is_default)
             due = selected & due_assets(instance, definitions) if changed else selected
-            if due and (warning := memory.estimate(configured.data)):
-                echo(warning, fg="yellow")
             runs = _runs(instance, definitions, due, selected, changed=changed)
             failures = _execute(definitions, instance, display, run_config, echo, runs)
             if changed and not failures:

@@ -53,7 +53,6 @@ def find(root: Path) -> Source | None:
         lambda names: (_read(paths[names[0]], 3), _read(paths[names[1]], 1)),
         decode_array,
         CLASS_NAMES,
-        num_images=lambda: len(_read(paths[FILE_NAMES[1]], 1)),
     )
 
 

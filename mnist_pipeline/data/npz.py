@@ -46,19 +46,12 @@ def find(root: Path) -> source.Source | None:
             f"{path} has the arrays {listed}, and not {min(missing)}; save "
             "x_train, y_train, x_test, y_test, or images and labels"
         )
-    groups = by_split(pairs)
-
-    def num_images() -> int:
-        with np.load(path) as archive:  # NumPy reads the labels only
-            return sum(len(archive[pairs[name]]) for name in groups["train"])
-
     return source.Source(
         "NumPy archive",
         paths,
-        groups,
+        by_split(pairs),
         functools.partial(_load, path, pairs),
         decode_array,
-        num_images=num_images,
     )
 
 

@@ -31,19 +31,14 @@ def find(root: Path) -> source.Source | None:
         raise DatasetError(
             f"{paths[0]} needs pyarrow; install it with {directories.pip_install('pyarrow')}"
         )
-    import pyarrow.parquet as pq
-
-    directory, groups = paths[0].parent, by_split([path.name for path in paths])
+    directory = paths[0].parent
     return source.Source(
         "Parquet files",
         paths,
-        groups,
+        by_split([path.name for path in paths]),
         functools.partial(_load, directory),
         _decode,
         _names(paths[0]),
-        num_images=lambda: sum(
-            pq.read_metadata(directory / file).num_rows for file in groups["train"]
-        ),
     )
 
 

@@ -26,7 +26,7 @@ from mnist_pipeline.data.names import (
     names_of_labels,
     read_description,
 )
-from mnist_pipeline.data.source import Source, damage_named, describe
+from mnist_pipeline.data.source import Source, describe
 from mnist_pipeline.data.split import Split, arranged, drawn_for_testing, part_of
 from mnist_pipeline.data.values import CLASS_NAMES, DigitSet, RawData, RawFile
 from mnist_pipeline.utils.directories import EMBEDDED_DATA
@@ -151,18 +151,6 @@ class Reader:
         if isinstance(file, ImageError):
             raise DatasetError(f"{path} {file}") from file
         return file
-
-    @property
-    def num_images(self) -> int:
-        """The number of training images, with those for testing if they are drawn from these; 0 if
-        only loading all images would tell.
-
-        Raises a DatasetError if a file is damaged.
-        """
-        with damage_named(self.root):
-            if self._are_files:
-                return len(self._load(self.source.groups["train"])[1])
-            return self.source.num_images()
 
     @property
     def _are_files(self) -> bool:

@@ -41,8 +41,6 @@ class Source(NamedTuple):
     names: Sequence[str] = ()
     # The names of the files and folders that lie there and are not read.
     skipped: Callable[[], Sequence[str]] = tuple
-    # See `Reader.num_images`; a source of picture files needs none.
-    num_images: Callable[[], int] = int
 
 
 def check_labels(labels: NDArray[Any], where: str) -> NDArray[Any]:

@@ -6,13 +6,11 @@ import functools
 import gc
 import os
 import platform
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 LIBRARIES = ("dagster", "matplotlib", "numba", "numpy", "pandas", "scipy", "torch")
-MEMORY, LIMIT = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")
 # Parameters of mallopt(3).
 M_TRIM_THRESHOLD = -1
 M_MMAP_THRESHOLD = -3
@@ -102,20 +100,6 @@ def memory_bytes() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError):
         return 0
-
-
-def available_bytes() -> int:
-    """Memory that programs can still get, at most the limit of a container.
-
-    On other systems than Linux, it is the size of the main memory.
-    """
-    sizes = [memory_bytes()]
-    with contextlib.suppress(OSError):
-        kilobytes = re.findall(r"MemAvailable: *(\d+)", MEMORY.read_text(encoding="ascii"))
-        sizes += [1024 * int(size) for size in kilobytes]
-    with contextlib.suppress(OSError, ValueError):  # without a limit, it is the text "max"
-        sizes.append(int(LIMIT.read_text(encoding="ascii")))
-    return min(sizes)
 
 
 def processor() -> str:

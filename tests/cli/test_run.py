@@ -24,7 +24,6 @@ from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods import pca
 from mnist_pipeline.runtime.storage import storage as stored_values
 from mnist_pipeline.runtime.storage.storage import Storage
-from mnist_pipeline.utils import machine
 
 COMMAND = [sys.executable, "-m", "mnist_pipeline.cli", "run"]
 FEW = "+key:projections"
@@ -156,22 +155,6 @@ def test_a_selection_drops_each_value_once_it_is_stored(
     assert "eigendecomposition" in materialized(
         invoke("run", "--select", "+key:eigendecomposition")
     )
-
-
-def test_a_run_that_needs_much_of_the_memory_estimates_how_much_and_so_does_the_error(
-    storage: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise MemoryError("Unable to allocate 1.75 GiB for an array")
-
-    command, estimate = ("run", "--select", "+key:centered_data"), r"images needs about \d\.\d GB"
-    monkeypatch.setattr(machine, "available_bytes", lambda: 10**12)
-    assert not re.search(estimate, invoke(*command))
-    monkeypatch.setattr(pca, "center", fail)
-    *_, line = invoke(*command, code=1).strip().splitlines()
-    assert re.search(rf"centered_data.*1\.75 GiB.*{estimate}", line)
-    monkeypatch.setattr(machine, "available_bytes", lambda: 10**9)
-    assert re.search(estimate, invoke(*command, code=1).partition("Materializing")[0])
 
 
 def test_what_is_due_below_a_partition_does_not_change_the_set_of_the_caller(

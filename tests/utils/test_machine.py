@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import weakref
-from pathlib import Path
 
 import pytest
 
@@ -21,19 +20,6 @@ def test_only_the_cores_that_the_process_may_use_count() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
-
-
-def test_a_container_has_at_most_the_memory_of_its_limit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(machine, "MEMORY", tmp_path / "meminfo")
-    monkeypatch.setattr(machine, "LIMIT", tmp_path / "memory.max")
-    assert machine.available_bytes() == machine.memory_bytes()
-    machine.MEMORY.write_text("MemFree: 1 kB\nMemAvailable:  2000 kB\n")
-    machine.LIMIT.write_text("max\n")
-    assert machine.available_bytes() == 2_048_000
-    machine.LIMIT.write_text("2000\n")
-    assert machine.available_bytes() == 2_000
 
 
 class Ring:

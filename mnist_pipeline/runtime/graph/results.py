@@ -20,13 +20,11 @@ import pandas as pd
 from PIL.Image import Image
 
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph import memory
 from mnist_pipeline.runtime.graph.checks import Measured, check_results, rounded
 from mnist_pipeline.runtime.graph.event_log import FAILED_CHECK
 from mnist_pipeline.runtime.graph.io_manager import OUTPUT, StorageIOManager
 from mnist_pipeline.runtime.graph.resources import (
     Seed,
-    data_at,
     place_of_step,
     step_context,
     storage_at,
@@ -52,16 +50,9 @@ MAX_MESSAGES = 5  # of a training
 def stopwatch() -> Iterator[None]:
     """Measure a method, without the figures, checksums and storage around it. Dagster adds its
     `seconds` to the metadata of the output.
-
-    If memory is short, a ShortageError says how much a run needs.
     """
     start = time.perf_counter()
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if memory.is_shortage(error):
-            raise memory.shortage(error, data_at(place_of_step())) from error
-        raise
+    yield
     if context := step_context():
         seconds = round(time.perf_counter() - start, 4)
         context.add_output_metadata({SECONDS: seconds}, output_name=OUTPUT)
