@@ -11,14 +11,11 @@ import click
 from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.data.findings import Findings
 from mnist_pipeline.data.findings import inspect as inspect_data
-from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.report import figures
 from mnist_pipeline.utils.printable import printable
 
 MAX_LINES = 40  # of classes; further classes are counted
 MAX_KINDS = 8
-EXAMPLE = 0.9  # an accuracy
-WIDE = 0.05  # an interval
 
 
 def print_findings(path: Path, as_json: bool) -> int:
@@ -62,26 +59,12 @@ def _lines(path: Path, findings: Findings) -> list[str]:
     rows = [*zip(names, kept, held_out, test, strict=True)][:MAX_LINES]
     rows.append((f"all {len(names)} classes", sum(kept), sum(held_out), sum(test)))
     lines += [f"  {name:<{width}}{''.join(f'{n:>10,}' for n in counts)}" for name, *counts in rows]
-    lines += _worth(len(names), total, sum(test)) if not findings.problems else []
     lines += ["", f"  sizes and colours: {_kinds(findings.kinds)}", ""]
     lines += [f"  note: {note}" for note in findings.notes]
     lines += [f"  warning: {warning}" for warning in findings.warnings]
     lines += [f"  problem: {problem}" for problem in findings.problems]
     command = f"MNIST_PIPELINE_DATA={path} mnist-pipeline run"
     lines.append("  can't be used" if findings.problems else f"  can be used: {command}")
-    return lines
-
-
-def _worth(num_classes: int, total: int, num_test: int) -> list[str]:
-    """How exactly the accuracy will be known, and how many more images halve its interval."""
-    low, high = wilson_interval(EXAMPLE * num_test, num_test)
-    lines = [
-        "",
-        f"  An accuracy of {EXAMPLE:.0%} would have the 95% interval {low:.0%} – {high:.0%}.",
-    ]
-    if high - low > WIDE:
-        # The width of the interval falls with the square root of the number of images.
-        lines.append(f"  {3 * total // num_classes:,} more images per class halve the interval.")
     return lines
 
 
