@@ -186,3 +186,10 @@ def test_a_file_that_is_no_picture_is_refused_with_its_name_the_problem_and_the_
 def test_a_path_that_can_not_be_opened_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / "loop.png").symlink_to("loop.png")
     assert "opened" in refusal(tmp_path / name)
+
+
+def test_strokes_of_several_shades_on_nothing_get_white_paper() -> None:
+    levels = np.tile(np.linspace(0, 100, 40).astype(np.uint8), (40, 1))
+    strokes = np.dstack([levels, levels, levels, np.zeros_like(levels)])
+    strokes[10:20, :, 3] = 255
+    assert read(encoded(strokes))[0, 0] == 255
