@@ -12,7 +12,6 @@ import pytest
 
 from assets.definitions import defs
 from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.runtime.graph import code_versions
 from mnist_pipeline.runtime.project import PROJECT
 
 pytestmark = pytest.mark.slow
@@ -76,14 +75,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 
 def test_versions_do_not_depend_on_the_place_of_the_project(project: Copy) -> None:
     assert project.before == {name: asset.code_version for name, asset in ASSETS.items()}
-
-
-def test_versions_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(code_versions, "code_cache", lambda: tmp_path)
-    versions = code_versions.code_versions(FILES)
-    (file,) = tmp_path.iterdir()
-    file.write_text(file.read_text().replace(versions["covariance"], "remembered"))
-    assert code_versions.code_versions(FILES)["covariance"] == "remembered"
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,9 @@ The tests run on a directory and on an object store in memory, which universal_p
 """
 
 import contextlib
-import errno
 import itertools
 import mmap
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -232,14 +230,10 @@ FILES = {
     "a figure": "KEY/VERSION/figures/plot.png",
     "the copy for people": "report/index.html",
 }
-FOLDERS = {"a key": "KEY", "a version": "KEY/VERSION", "a folder": "KEY/VERSION/runs"}
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "deleted": lambda path: path.unlink(),
-    "emptied": lambda path: path.write_bytes(b""),
-    "halved": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "one bit": flip_a_bit,
     "noise": lambda path: path.write_bytes(b"\xff\x00"),
-    "JSON": lambda path: path.write_bytes(b"[]"),
     "null": lambda path: path.write_bytes(b"null"),
     "directory": replaced_by(make_directory),
     "pipe": replaced_by(os.mkfifo),
@@ -289,20 +283,6 @@ def test_every_damage_to_every_kind_of_file_is_found_and_mended(
     # Whoever only lists what is stored meets no error.
     assert set(stored.records("value")) <= {version}
     assert_mended(stored, version)
-
-
-@pytest.mark.parametrize("make", [Path.touch, os.mkfifo, dangling_link])
-@pytest.mark.parametrize("name", FOLDERS)
-def test_what_lies_in_place_of_a_folder_is_found_and_moved_aside(
-    name: str, make: Callable[[Path], object], local: Storage
-) -> None:
-    version = write_report(local)
-    path = local.path / FOLDERS[name].replace("KEY", "value").replace("VERSION", version)
-    shutil.rmtree(path)
-    make(path)
-    assert set(local.records("value")) <= {version}
-    assert_mended(local, version)
-    assert len([*path.parent.glob("*.aside")]) == 1
 
 
 def test_pruning_keeps_what_is_current_younger_than_a_day_or_asked_for(
@@ -370,21 +350,3 @@ def test_a_wrong_name_is_answered_with_the_nearest_stored_names(
     local.write("covariance", OLD)
     with pytest.raises(StorageError, match="did you mean covariance"):
         read("covarience")
-
-
-def test_a_folder_of_another_program_is_no_value(
-    local: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    local.write("covariance", OLD)
-    (local.path / "photos").mkdir()
-    (local.path / "photos" / "current").write_text("2020\n")
-    (local.path / "lost+found").mkdir()
-    scandir = os.scandir
-
-    def as_another_user(path: Any = ".") -> Any:
-        if Path(path).name == "lost+found":
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", as_another_user)
-    assert local.keys() == ["covariance"]

@@ -2,7 +2,6 @@
 daemon.
 """
 
-import asyncio
 import contextlib
 import json
 import signal
@@ -15,7 +14,6 @@ import pytest
 from playwright.sync_api import expect
 from starlette.routing import Mount
 from starlette.testclient import TestClient, WebSocketDenialResponse
-from starlette.types import Message
 from support.browser import launch_browser
 from support.served import run_raw_mnist, served_ui
 
@@ -140,26 +138,6 @@ def test_a_body_that_is_too_large_is_refused(path: str, ui: TestClient) -> None:
     headers = {"Origin": OWN, "Content-Type": "application/json"}
     parts = iter([sent, *[b" " * 1_000_000] * (MAX_BODY // 1_000_000)])  # of no announced length
     assert ui.post(path, content=parts, headers=headers).status_code == 413
-
-
-@pytest.mark.parametrize("path", ["/graphql", draw.READ])
-def test_a_request_that_its_client_breaks_off_is_no_error(path: str, ui: TestClient) -> None:
-    host, content_type = (b"host", OWN[7:].encode()), (b"content-type", b"application/json")
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": path,
-        "query_string": b"",
-        "headers": [host, content_type, (b"origin", OWN.encode())],
-    }
-
-    async def receive() -> Message:
-        return {"type": "http.disconnect"}
-
-    async def send(_: Message) -> None:
-        pass
-
-    asyncio.run(ui.app(scope, receive, send))  # type: ignore[arg-type]
 
 
 def test_a_reader_sees_the_ui_and_changes_nothing(tmp_path: Path) -> None:
