@@ -14,7 +14,6 @@ from mnist_pipeline.utils.stored_types import stored_type
 
 BLOCK_ROWS = 4096  # 12 MB of float32 at 784 pixels: the memory that a pass needs, whatever N is
 ERROR_ROWS = 512  # 3 MB of float64, which fit the cache
-SMALLEST, LARGEST = 1e-30, 1e30  # between them, float32 neither overflows nor loses precision
 
 
 @stored_type
@@ -57,11 +56,7 @@ def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
     pixels = flatten(images)
     mean = checked("mean", mean, shape=pixels.shape[1:])
     centered = np.empty(pixels.shape, np.float32)
-    if pixels.dtype == np.uint8:
-        # Bytes are at most 255, so a float32 mean is off by at most 2⁻¹⁷ grey levels. The mean of
-        # other data may be large compared with its deviations: there the difference is taken in
-        # float64, and rounded afterwards.
-        mean = mean.astype(np.float32)
+    mean = mean.astype(np.float32)  # of bytes, it is off by at most 2⁻¹⁷ grey levels
     with np.errstate(all="ignore"):  # overflow is found below
         for rows, block in row_blocks(pixels, BLOCK_ROWS):
             np.subtract(block, mean, out=centered[rows])
@@ -71,10 +66,9 @@ def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
 def covariance(centered: np.ndarray) -> np.ndarray:
     """Sample covariance C = Xᵀ X / (N − 1) of centred data, float64 (n_features, n_features).
 
-    The product of each block of rows is formed in float32 for float32 data, else in float64, and
-    the blocks are added in float64. Data whose products overflow or underflow in float32 are
-    multiplied in float64. Memory beyond the result does not grow with N. Raises a ValueError for a
-    single sample, and for data whose products overflow in float64.
+    The product of each block of rows is formed in the type of the data, and the blocks are added in
+    float64. Memory beyond the result does not grow with N. Raises a ValueError for a single sample,
+    and for data whose products overflow.
 
     Examples
     --------
@@ -87,16 +81,11 @@ def covariance(centered: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"centered has shape {centered.shape}; a sample covariance needs at least 2 samples"
         )
-    is_float32 = centered.dtype == np.float32
     products = np.zeros((num_features, num_features))
     with np.errstate(all="ignore"):  # overflow is found below
-        for _, rows in row_blocks(centered, BLOCK_ROWS):
-            block = np.asarray(rows, None if is_float32 else np.float64)
+        for _, block in row_blocks(centered, BLOCK_ROWS):
             products += block.T @ block  # exactly symmetric: NumPy computes one triangle
-    largest = products.max()
-    if is_float32 and not SMALLEST < largest < LARGEST:
-        return covariance(centered.astype(np.float64))
-    checked("the largest square of centered", largest)
+    checked("the largest square of centered", products.max())
     return products / (num_samples - 1)
 
 
