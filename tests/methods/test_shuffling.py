@@ -1,7 +1,6 @@
 """Shuffled pixels: which models notice nothing, and the network that is trained on them."""
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,35 +10,6 @@ from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods import shuffling
 from mnist_pipeline.methods.networks import training
 from mnist_pipeline.methods.table import MODELS
-
-ORDER = np.random.default_rng(3).permutation(784)
-NUM_TESTED = 1_000
-
-
-@pytest.mark.parametrize(
-    ("name", "settings", "weights"),
-    [
-        ("knn", {"num_neighbors": 3}, None),
-        ("softmax", {"epochs": 2, "learning_rate": 1e-3}, "weights"),
-        ("mlp", {"epochs": 2, "recipe": "default"}, "hidden.weight"),
-    ],
-)
-def test_images_and_weights_that_are_shuffled_alike_give_the_same_labels(
-    name: str,
-    settings: dict[str, Any],
-    weights: str | None,
-    small_train: DigitSet,
-    test: DigitSet,
-) -> None:
-    method, images = MODELS[name].method(), test.images[:NUM_TESTED]
-    train, labels = small_train
-    fitted = method.fit(train, labels, settings, seed=0)
-    if weights:
-        shuffled = {**fitted, weights: fitted[weights][:, ORDER]}
-    else:
-        shuffled = method.fit(shuffling.shuffle(train, ORDER), labels, settings, seed=0)
-    answer = method.answer(shuffled, shuffling.shuffle(images, ORDER))
-    np.testing.assert_array_equal(answer.labels, method.answer(fitted, images).labels)
 
 
 def test_two_images_take_no_more_updates_than_a_batch_of_images() -> None:

@@ -221,9 +221,9 @@ def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:
 
     Examples
     --------
-    >>> vote(np.array([[7, 3, 3], [7, 3, 5]]))
+    >>> vote(np.array([[7, 3, 3, 1], [7, 3, 3, 7]]))
     array([3, 7])
-    >>> vote(np.array([[7, 3, 3], [7, 3, 5]]), tie_break="smallest")
+    >>> vote(np.array([[7, 3, 3, 1], [7, 3, 3, 7]]), tie_break="smallest")
     array([3, 3])
     """
     _checked_choice("tie_break", tie_break, TIE_BREAKS)

@@ -49,12 +49,9 @@ def assert_all_searches_agree(X, queries, k, **fit):
         np.testing.assert_array_equal(neighbors(X, queries, k, algorithm, **fit), expected)
 
 
-@pytest.mark.parametrize(
-    ("num_points", "k"), [(3000, 1), (3000, 3), (3000, 10), (133, 133), (1, 1)]
-)
-def test_all_searches_find_the_same_digits(digits, num_points, k):
+def test_all_searches_find_the_same_digits(digits):
     X, _, queries, _ = digits
-    assert_all_searches_agree(X[:num_points], queries[:40], k)
+    assert_all_searches_agree(X[:3000], queries[:40], 10)
 
 
 def test_the_largest_distance_is_exact():
@@ -168,27 +165,6 @@ def test_an_index_is_built_if_it_is_worth_its_time(digits):
     assert not has_index(digits[0][:300], "auto")
     assert has_index(digits[0][:300], "pca")
     assert not has_index(np.zeros((2, 5_000), np.uint8), "pca")  # too many features
-
-
-def test_a_tied_vote_goes_to_the_nearest_or_the_smallest():
-    labels = np.array([[9, 2, 2, 9, 5], [4, 1, 7, 3, 0], [-3, 5, -3, 8, 8]], np.int8)
-    for rule, expected in (("nearest", [9, 4, -3]), ("smallest", [2, 0, -3])):
-        winners = vote(labels, rule)
-        assert winners.dtype == np.int8
-        np.testing.assert_array_equal(winners, expected)
-
-
-def test_a_restored_classifier_needs_no_fit_and_answers_the_same(digits, tmp_path):
-    X, y, queries, _ = digits
-    model = KNNClassifier(3, "pca").fit(X[:3000], y[:3000])
-    for name, array in model.to_arrays().items():
-        np.save(tmp_path / f"{name}.npy", array)
-    arrays = {path.stem: np.load(path, mmap_mode="r") for path in tmp_path.iterdir()}
-    restored = KNNClassifier.from_arrays(arrays, 3)
-    np.testing.assert_array_equal(restored.kneighbors(queries[:40]), model.kneighbors(queries[:40]))
-    np.testing.assert_array_equal(
-        restored.predict(queries[:40]), vote(y[model.kneighbors(queries[:40])[1]])
-    )
 
 
 BYTES = np.arange(12, dtype=np.uint8).reshape(4, 3)

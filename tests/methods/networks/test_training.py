@@ -73,17 +73,6 @@ def test_a_seed_decides_the_weights_to_the_byte(
     assert not same_bytes(first, fitted(digits, recipe, construct, seed=4, validation_size=20))
 
 
-def test_training_leaves_the_global_generator_and_the_layout_of_the_weights_alone(few) -> None:
-    torch.manual_seed(11)
-    before = torch.get_rng_state()
-    model = build(CNN, 10, seed=5)
-    train(model, *few, SHORT, validation_size=20)
-    training.predict_probabilities(model, few[0])
-    assert torch.equal(torch.get_rng_state(), before)
-    assert not model.training
-    assert all(parameter.is_contiguous() for parameter in model.parameters())
-
-
 def test_the_plain_recipe_is_the_usual_loop_over_batches_with_adam(few) -> None:
     images, labels = few
     ours = build(MLP, 784, 32, 10, seed=0)
@@ -309,21 +298,6 @@ def test_a_distortion_moves_colours_alike_and_keeps_what_is_the_same_everywhere(
     torch.testing.assert_close(moved[..., 2], pictures[..., 2])
     assert (moved[..., 0] != pictures[..., 0]).flatten(1).any(dim=1).all()
     assert torch.equal(moved, training.distort(pictures, torch.Generator().manual_seed(1)))
-
-
-@pytest.mark.filterwarnings("error")  # torch warns about arrays that it cannot write to
-def test_images_may_be_bytes_or_floating_and_squares_or_rows_and_in_a_mapped_file(
-    few, tmp_path
-) -> None:
-    images, labels = few
-    np.save(tmp_path / "images.npy", images)
-    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    expected = fitted((images, labels))
-    assert same_bytes(fitted((mapped, labels)), expected)
-    in_another_order = images.transpose(0, 2, 1).copy().transpose(0, 2, 1)
-    for same_images in (images / 255, images.reshape(200, 784), in_another_order):
-        for name, weight in fitted((same_images, labels)).items():
-            np.testing.assert_allclose(weight, expected[name], atol=1e-4)
 
 
 @pytest.mark.parametrize(
