@@ -1,6 +1,5 @@
 """The versions of the models that the storage has."""
 
-import json
 from datetime import datetime, timezone
 from typing import NamedTuple
 
@@ -57,16 +56,13 @@ def model_versions(stored: Storage) -> list[ModelVersion]:
     ]
 
 
-def print_history(model: str | None, *, as_json: bool) -> None:
+def print_history(model: str | None) -> None:
     """Print the versions of all models or of one, the latest first."""
     if model is not None and model not in MODELS:
         raise CommandError(unknown(model, "a model", MODELS))
     versions = [
         version for version in model_versions(storage.current()) if model in (None, version.model)
     ]
-    if as_json:
-        click.echo(json.dumps([version._asdict() for version in versions], indent=1))
-        return
     click.echo(TABLE.format("version", "model", "accuracy", "computed (UTC)", "").rstrip())
     for version in versions:
         former = "former champion" if version.champion else ""

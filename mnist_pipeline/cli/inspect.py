@@ -1,14 +1,10 @@
-"""The contents of a data set, as text for a person and as JSON for a program."""
+"""The contents of a data set, as text."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
-from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.data.findings import Findings
 from mnist_pipeline.data.findings import inspect as inspect_data
 from mnist_pipeline.report import figures
@@ -18,15 +14,9 @@ MAX_LINES = 40  # of classes; further classes are counted
 MAX_KINDS = 8
 
 
-def print_findings(path: Path, as_json: bool) -> int:
+def print_findings(path: Path) -> int:
     """Print what is in a data set; return the exit code, 1 if a run could not use it."""
-    try:
-        findings = inspect_data(path)
-    except DatasetError as error:
-        if not as_json:
-            raise
-        _print_json(path, {"problems": [str(error)]})
-        return 1
+    findings = inspect_data(path)
     letters = "".join(findings.class_names)
     # Importing Matplotlib takes a third of a second.
     missing = "" if letters.isascii() else figures.fallback_fonts(frozenset(letters))[1]
@@ -35,16 +25,8 @@ def print_findings(path: Path, as_json: bool) -> int:
             f"no font here has {missing}, so figures show boxes; install a font that has it, such "
             "as Noto Sans CJK (package fonts-noto-cjk) for 猫"
         )
-    if as_json:
-        _print_json(path, asdict(findings))
-    else:
-        click.echo("\n".join(map(printable, _lines(path, findings))))
+    click.echo("\n".join(map(printable, _lines(path, findings))))
     return int(bool(findings.problems))
-
-
-def _print_json(path: Path, document: Mapping[str, Any]) -> None:
-    usable = not document["problems"]
-    click.echo(json.dumps({"path": str(path), "usable": usable, **document}, indent=1))
 
 
 def _lines(path: Path, findings: Findings) -> list[str]:

@@ -8,7 +8,6 @@ import errno
 import gc
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +39,6 @@ class Commands(click.Group):
                 raise
             reported.show()
             raise SystemExit(reported.exit_code) from error
-
-
-def json_option(text: str) -> Callable[[Any], Any]:
-    """An option that prints for programs."""
-    return click.option("--json", "as_json", is_flag=True, help=f"Print a JSON {text}.")
 
 
 def _use_storage(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -124,7 +118,7 @@ def ui(**options: Any) -> None:
 @click.argument(
     "pictures", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path)
 )
-@json_option("array with an object per file")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object per file.")
 def predict(pictures: tuple[Path, ...], as_json: bool) -> None:
     """Recognize the digits, or other things, in picture FILES.
 
@@ -141,15 +135,14 @@ def predict(pictures: tuple[Path, ...], as_json: bool) -> None:
 
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@json_option("object")
-def inspect(path: Path, as_json: bool) -> None:
+def inspect(path: Path) -> None:
     """Show what is in the data set at PATH, a directory or file.
 
     The exit code is 1 if a run could not use it.
     """
     with machine.importing():
         from mnist_pipeline.cli.inspect import print_findings
-    raise SystemExit(print_findings(path, as_json))
+    raise SystemExit(print_findings(path))
 
 
 @main.command()
@@ -184,12 +177,11 @@ def verify() -> None:
 @main.command()
 @storage_option
 @click.argument("model", required=False)
-@json_option("array with an object per version")
-def history(model: str | None, as_json: bool) -> None:
+def history(model: str | None) -> None:
     """List the stored versions of all models, or of MODEL."""
     from mnist_pipeline.cli.history import print_history
 
-    print_history(model, as_json=as_json)
+    print_history(model)
 
 
 @main.command()

@@ -1,6 +1,5 @@
 """`history`, `restore` and `verify` after two runs with different settings."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,9 @@ import numpy as np
 import pytest
 from support.graph_fixtures import copy_storage, environment, invoke, made_once, materialized
 
+from mnist_pipeline.cli.history import ModelVersion, model_versions
 from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.runtime.storage.storage import Storage, current
 
 
 @pytest.fixture(scope="module")
@@ -51,20 +51,21 @@ def storage_of_two(
     return Storage(str(tmp_path / "own"))
 
 
-def versions(model: str = "") -> list[dict[str, Any]]:
-    return list(json.loads(invoke("history", *filter(None, [model]), "--json")))
+def versions(model: str | None = None) -> list[ModelVersion]:
+    found = model_versions(current())
+    return [version for version in found if model in (None, version.model)]
 
 
 def test_every_version_of_a_model_is_listed_with_its_result(storage_of_two: Storage) -> None:
     newest, oldest = versions("softmax")
-    assert newest["version"] == storage_of_two.current("softmax_predictions")
-    assert newest["time"] > oldest["time"]
+    assert newest.version == storage_of_two.current("softmax_predictions")
+    assert newest.time > oldest.time
     wrong = (
         storage_of_two.read("softmax_predictions").labels
         != storage_of_two.read("test_digits").labels
     )
-    assert newest["accuracy"] == 1 - np.mean(wrong)
-    assert {version["model"] for version in versions()} == set(MODELS)
+    assert newest.accuracy == 1 - np.mean(wrong)
+    assert {version.model for version in versions()} == set(MODELS)
     listed = invoke("history").splitlines()
     (served,) = [line for line in listed if line.endswith("in service")]
     assert served.startswith(storage_of_two.read("champion").model_version[:12])
@@ -78,8 +79,8 @@ def test_a_former_champion_is_put_back_into_service(storage_of_two: Storage) -> 
     invoke("restore", first.model_version[:12])
     assert storage_of_two.read("champion") == first
     assert storage_of_two.read("recognizer").champion.tobytes().decode() == first.model
-    (served,) = [each for each in versions() if each["in_service"]]
-    assert served["version"] == first.model_version
+    (served,) = [each for each in versions() if each.in_service]
+    assert served.version == first.model_version
     again = materialized(invoke("run", "--changed"))
     assert "evaluation_report" in again
     assert not {"champion", "recognizer"} & again
@@ -91,13 +92,13 @@ def test_a_name_that_begins_no_version_is_answered_with_all_versions(
     name: str, storage_of_two: Storage
 ) -> None:
     refused = invoke("restore", name, code=1)
-    assert all(version["version"][:12] in refused for version in versions())
+    assert all(version.version[:12] in refused for version in versions())
 
 
 def test_a_model_that_never_served_predictions_is_not_restored(storage_of_two: Storage) -> None:
-    never = next(each for each in versions() if not each["champion"])
+    never = next(each for each in versions() if not each.champion)
     before = storage_of_two.current("champion")
-    assert never["version"][:12] in invoke("restore", never["version"], code=1)
+    assert never.version[:12] in invoke("restore", never.version, code=1)
     assert storage_of_two.current("champion") == before
 
 

@@ -1,6 +1,5 @@
 """The command that shows what is in a data set."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -29,12 +28,9 @@ def test_classes_and_counts_are_shown(animals: Path) -> None:
 
 
 def test_a_set_that_a_run_could_not_use_has_exit_code_1_and_the_reason(animals: Path) -> None:
-    assert json.loads(invoke("inspect", "--json", str(animals)))["usable"]
+    assert "can be used" in invoke("inspect", str(animals))
     (animals / "dog" / "broken.png").write_bytes(b"<html>")
     assert "dog/broken.png" in invoke("inspect", str(animals), code=1)
-    document = json.loads(invoke("inspect", "--json", str(animals), code=1))
-    assert not document["usable"]
-    assert "dog/broken.png" in document["problems"][0]
 
 
 def test_letters_that_no_font_has_are_named_once(
@@ -44,6 +40,7 @@ def test_letters_that_no_font_has_are_named_once(
     (animals / "dog").rename(animals / "собака")
     monkeypatch.setattr(encoding, "findSystemFonts", list)
     encoding.fallback_fonts.cache_clear()
-    (warning,) = json.loads(invoke("inspect", "--json", str(animals)))["warnings"]
+    lines = invoke("inspect", str(animals)).splitlines()
+    (warning,) = [line for line in lines if "no font" in line]
     assert "猫" in warning
     assert "с" not in warning  # Matplotlib's own font has it
