@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from mnist_pipeline.runtime.graph.results import EPOCH, HEADLINE
+from mnist_pipeline.runtime.graph.results import HEADLINE
 from mnist_pipeline.utils.printable import printable
 
 NAME = Column(no_wrap=True, overflow="ellipsis", max_width=32)
@@ -83,7 +83,7 @@ class Display(logging.Handler):
             self._show_event(event, step)
 
     def _show_message(self, step: str, message: str, level: int) -> None:
-        """Show a message. On a terminal, epochs are a bar, and only a warning gets a line."""
+        """Show a message. On a terminal, only a warning gets a line."""
         if level not in (logging.INFO, logging.WARNING):
             return
         if not self._is_terminal:
@@ -91,15 +91,13 @@ class Display(logging.Handler):
         elif level == logging.WARNING:
             self._print(f"! {step}: {message}", "yellow")
         if self._running is not None:
-            epoch = EPOCH.fullmatch(message)
-            completed, total = map(int, epoch.group(1, 2)) if epoch else (None, None)
-            self._view.update(self._running, text=message, completed=completed, total=total)
+            self._view.update(self._running, text=message)
 
     def _show_event(self, event: dg.DagsterEvent, step: str) -> None:
         kind = event.event_type
         if kind == dg.DagsterEventType.STEP_START:
             _hold_interrupts(False)  # the processes that copy output run
-            self._running = self._view.add_task(f"{step:<{self._width}}", total=1, text="")
+            self._running = self._view.add_task(f"{step:<{self._width}}", total=None, text="")
             self._headline = ""
         elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
             headline = event.step_materialization_data.materialization.metadata.get(HEADLINE)

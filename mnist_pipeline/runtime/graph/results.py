@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import math
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -41,7 +40,6 @@ CHECKSUM = "checksum"  # metadata of `raw_mnist`: the SHA-256 of the checksums o
 DIRECTORY = "directory"  # metadata of `raw_mnist`: where its files are
 SECONDS = "seconds"  # metadata: the wall time of the method
 ROW_COUNT = "dagster/row_count"  # Dagster plots this metadata over time
-EPOCH = re.compile(r"epoch (\d+)/(\d+): (.*)")  # the message of `progress`
 MAX_TABLE_ROWS = 20
 MAX_MESSAGES = 5  # of a training
 
