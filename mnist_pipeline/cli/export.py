@@ -8,15 +8,15 @@ import click
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.methods.networks.method import NetworkMethod
 from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import directories
 from mnist_pipeline.utils.printable import unknown
 
 
-def export_model(name: str, onnx: Path, *, force: bool) -> None:
-    """Write a stored network as an ONNX file, with `force` over a file that exists."""
-    check_output(onnx, force=force)
+def export_model(name: str, onnx: Path) -> None:
+    """Write a stored network as an ONNX file, over no file that exists."""
+    if onnx.exists():
+        raise CommandError(f"{onnx} exists; name another file to write")
     if name not in MODELS:
         raise CommandError(unknown(name, "a model", MODELS))
     model, stored = MODELS[name], storage.current()
@@ -35,15 +35,3 @@ def export_model(name: str, onnx: Path, *, force: bool) -> None:
     content = onnx_file(method.kind, fitted, data_set)
     onnx.write_bytes(content)
     click.echo(f"{onnx}: {model.title}, {len(content) / 1e6:.1f} MB")
-
-
-def check_output(path: Path, *, force: bool) -> None:
-    """Refuse to write into the data set, and without `force` to replace a file."""
-    data = settings.load().data
-    # A link in a data set may lead to a folder of pictures elsewhere.
-    read = [data, *(entry for entry in data.rglob("*") if entry.is_symlink())]
-    target = path.resolve()
-    if any(target.is_relative_to(source.resolve()) for source in read):
-        raise CommandError(f"{path} is in the data set; name another file")
-    if path.is_file() and not force:
-        raise CommandError(f"{path} exists; name another file to write, or add --force")

@@ -204,10 +204,9 @@ def restore(version: str) -> None:
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="The file to write; other programs run it, for example with onnxruntime.",
+    help="A new file; other programs run it, for example with onnxruntime.",
 )
-@click.option("--force", is_flag=True, help="Replace a file that exists.")
-def export(model: str, onnx: Path, force: bool) -> None:
+def export(model: str, onnx: Path) -> None:
     """Write the stored network MODEL, cnn or mlp, into an ONNX file.
 
     It takes images, uint8 (n, 28, 28), white on black, and returns labels, calibrated
@@ -215,4 +214,4 @@ def export(model: str, onnx: Path, force: bool) -> None:
     """
     with machine.importing():
         from mnist_pipeline.cli.export import export_model
-    export_model(model, onnx, force=force)
+    export_model(model, onnx)
