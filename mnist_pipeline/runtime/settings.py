@@ -6,7 +6,6 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -42,8 +41,6 @@ def local_path(value: Any, base: Path = Path()) -> Path:
 
 def storage_address(value: str, base: Path = Path()) -> str:
     """A local directory, or an address with `://` whose library is installed. Raises ValueError."""
-    if value.startswith("file://"):
-        value = unquote(value.removeprefix("file://"))
     scheme, separator, path = value.partition("://")
     if not separator:
         return str(local_path(value, base))

@@ -56,12 +56,6 @@ def test_a_storage_in_a_bucket_has_local_directories_of_its_own(
     assert not re.search("[%?]", "".join(map(str, homes)))  # SQLAlchemy's addresses
 
 
-def test_an_address_of_a_local_directory_is_that_directory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", "file:///x/my%20results/")
-    assert settings.load().storage == "/x/my results"
-    assert settings.load().dagster_home == Path("/x/my results/dagster")
-
-
 @pytest.mark.parametrize(
     ("name", "is_refused"),
     [("100% mine, #1 ü", False), ("100%25 mine", True), ("feature%2Fnew", True), ("new?", True)],
