@@ -223,8 +223,3 @@ def curves(table: pd.DataFrame) -> list[Curve]:
             sizes, accuracies = by_size.index.tolist(), by_size.tolist()
             several.append(Curve(str(model), str(settings), sizes, accuracies))
     return sorted(several, key=lambda curve: -curve.means[-1])
-
-
-def smallest_gain(curves: list[Curve]) -> float:
-    """The smallest gain in accuracy from the fewest to the most images; 0 without curves."""
-    return float(min((curve.means[-1] - curve.means[0] for curve in curves), default=0.0))
