@@ -94,10 +94,9 @@ def experiment_summary(
     with stopwatch():
         table = experiments.summarize(sweep(), experiment_trials, train_digits, test_digits)
         curves = experiments.curves(table)
-    within = int((table["verdict"] == experiments.WITHIN_NOISE).sum())
     return result(
         table,
-        f"{table['trial'][0]} is best of {len(table)}, {within} within its noise",
+        f"{table['trial'][0]} is best of {len(table)}",
         tables={"trials": table},
         figures={"accuracy_by_size": figures.accuracy_by_size(curves, len(test_digits.labels))},
     )

@@ -32,7 +32,6 @@ MIN_SIZE = 10  # an image of each digit
 MAX_TRIALS = 1_000
 DEFAULTS = "default"  # the settings of a trial that only has defaults
 MINUS = "minus"  # in the key of a trial
-WITHIN_NOISE = "within its noise"  # of the best trial
 Value = str | int | float | bool | None  # a trial refuses a bool
 Grids = TypeAdapter(list[dict[str, Value | list[Value]]])
 
@@ -163,7 +162,7 @@ def summarize(
 
     `labels` has the result of `run` by the key of the trial. `behind` is the difference to the best
     trial on the same held-out images, with its 95% interval. A trial is within the noise of the
-    best unless the interval excludes 0.
+    best if the interval contains 0.
     """
     kept, held_out = split(train.labels)
     true = train.labels[held_out]
@@ -187,7 +186,6 @@ def summarize(
                 "behind": (only_this - only_best) / len(held_out),
                 "behind_low": low,
                 "behind_high": high,
-                "verdict": "best" if key == best else WITHIN_NOISE if high >= 0 else "worse",
                 "test_accuracy": accuracy(test.labels, labels[key]["test"]),
             }
         )
