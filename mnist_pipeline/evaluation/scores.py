@@ -151,18 +151,6 @@ def most_frequent_share(labels: np.ndarray) -> float:
     return int(np.bincount(labels).max()) / len(labels)
 
 
-def useful_accuracy(labels: np.ndarray) -> float:
-    """The accuracy below which a model is useless: a tenth of the way from naming the most frequent
-    class to naming every class correctly.
-
-    Examples
-    --------
-    >>> useful_accuracy(np.array([0, 1]))
-    0.55
-    """
-    return 0.9 * most_frequent_share(labels) + 0.1
-
-
 def accuracy(true_labels: np.ndarray, predicted_labels: np.ndarray) -> float:
     """Correct ÷ total.
 
