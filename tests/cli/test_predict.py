@@ -110,9 +110,3 @@ def test_an_answer_is_printed_before_the_next_picture_is_read(
 def test_a_probability_is_not_rounded_up_to_certainty() -> None:
     shown = [percent(share) for share in (0.5, 0.9994, 0.9996, 1.0)]
     assert shown == ["50.0%", "99.9%", ">99.9%", ">99.9%"]
-
-
-def test_without_a_recognizer_the_error_is_one_line(storage: Path, line: Path) -> None:
-    result = invoke(line)
-    assert result.exit_code == 1
-    assert len(result.output.splitlines()) == 1

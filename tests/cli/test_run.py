@@ -209,14 +209,3 @@ def test_a_signal_ends_a_run_without_a_traceback_and_the_next_one_continues(
             assert "--changed" in errors
     invoke("verify")
     assert "projections" in materialized(invoke("run", "--select", FEW, "--changed"))
-
-
-@pytest.mark.slow
-def test_a_pipe_that_closes_ends_a_run_without_a_word(storage: Path, slice_directory: Path) -> None:
-    with started(storage, slice_directory, "--select", FEW) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert any("train_digits" in line for line in process.stdout)
-        process.stdout.close()
-        assert process.wait(60) in (0, 1)
-        assert not process.stderr.read()

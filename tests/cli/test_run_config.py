@@ -10,46 +10,20 @@ from mnist_pipeline.cli.selection import select_assets
 
 # The asset or resource, the setting, the value, and the words in the message if these differ.
 REFUSED = """
-softmax_model epochs -5
 softmax_model epochs 0 0 1
 softmax_model epochs 10001 10001 10000
 softmax_model epochs true True
 softmax_model epochs 2.5
 softmax_model epochs {env:NEGATIVE} -3
 softmax_model learning_rate .nan nan
-softmax_model learning_rate .inf inf
-softmax_model learning_rate 0
-softmax_model learning_rate true True
 softmax_model learning_rate '3'
-softmax_model learning_rate 10.5
-mlp_model epochs -5
-mlp_model epochs 1001
 mlp_model epochs 1000000000000000000000000000000
-mlp_model hidden_size 0
-mlp_model hidden_size 16385
-cnn_model batch_size 0
-cnn_model batch_size 65537
-cnn_model learning_rate -.inf -inf
-cnn_model learning_rate 0.0000001 1e-07
 cnn_model recipe SLOW
-knn_model num_neighbors 0
-knn_model num_neighbors 1001
-knn_model num_neighbors true True
-projections num_components 1
-projections num_components 785
 reconstructions num_components []
 reconstructions num_components [2,0] 0
-reconstructions num_components [785] 785
-harris_corners kappa 0
 harris_corners kappa 0.25
-harris_corners kappa .nan nan
-harris_corners relative_threshold -0.1
-harris_corners relative_threshold false False
-robustness num_images 0
 robustness num_images 10001
-seed value -1
 seed value 4294967296
-seed value true True
 seed value {env:NEGATIVE} -3
 """
 
@@ -85,15 +59,12 @@ def test_a_value_out_of_range_is_refused_by_asset_setting_and_value(
         ("ops: {knn_model: {config: {num_neighbors: 3}}}", "knn_model"),  # it is not selected
         ("ops: {raw_mnist: {config: {}}}", "raw_mnist"),
         ("ops: {softmax_model: {config: {epoch: 3}}}", "epoch"),
-        ("ops: {softmax_model: 3}", "softmax_model"),
         ("ops: {softmax_model: {config: {epochs: {env: NOT_SET}}}}", "NOT_SET"),
         ("resources: {sead: {config: {value: 1}}}", "seed"),
         ("resources: {stored_results: {config: {value: 1}}}", "stored_results"),
         ("op: {softmax_model: {config: {epochs: 3}}}", "op is unknown"),
-        ("loggers: {console: {}}", "loggers is unknown"),
         ("ops: 3", "ops is 3"),
         ("ops: {1: {config: {epochs: 3}}}", "1"),
-        ("ops: {softmax_model: null}", "softmax_model is None"),
     ],
 )
 def test_what_nothing_reads_is_refused(config: str, named: str) -> None:

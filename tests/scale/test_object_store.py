@@ -4,12 +4,9 @@
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 from support.servers import example, machine, shell
 
 boto3 = pytest.importorskip("boto3", reason="pip install 'mnist-dagster[test-scale]'")
@@ -56,29 +53,3 @@ def environ(lines: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 def test_nothing_runs_again_and_values_are_intact(lines: str, environ: dict[str, str]) -> None:
     assert "Materializing" not in shell(lines.replace(RUN, f"{RUN.strip()} --changed"), environ)
     shell(lines.replace(RUN, "mnist-pipeline verify"), environ)
-
-
-def test_another_machine_reads_the_results(
-    lines: str, environ: dict[str, str], tmp_path: Path
-) -> None:
-    other = machine(tmp_path)
-    Image.fromarray(np.full((90, 90), 255, np.uint8)).save(tmp_path / "photo.jpg")
-    assert "photo.jpg" in shell(lines.replace(RUN, "mnist-pipeline predict photo.jpg"), other)
-
-
-def test_storages_whose_names_begin_alike_do_not_meet(
-    lines: str, environ: dict[str, str], bucket: Any
-) -> None:
-    before, longer = files(bucket, "p"), "p-2 100%25 ü#1"
-    few = lines.replace(RUN, "mnist-pipeline run --select +key:data_mean")
-    shell(few.replace("s3://digits/p", f"'s3://digits/{longer}'"), environ)
-    keys = {file.split("/")[0] for file in files(bucket, longer)}
-    assert keys == {"data_mean", "raw_mnist", "train_digits"}
-    assert files(bucket, "p") == before
-
-
-def files(bucket: Any, prefix: str) -> set[str]:
-    """The files below a prefix."""
-    start = f"{prefix}/"
-    found = bucket.objects.filter(Prefix=start)
-    return {item.key.removeprefix(start) for item in found}
