@@ -14,7 +14,7 @@ from assets.definitions import defs
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import component
-from mnist_pipeline.runtime.project import PROJECT, GraphError
+from mnist_pipeline.runtime.project import GraphError
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 
 PLAIN = defs.resolve_asset_graph()
@@ -77,9 +77,6 @@ def test_the_names_of_instances_do_not_meet(
             node.code_version == PLAIN.get(dg.AssetKey(node.key.path[-1])).code_version
             for node in own
         )
-    assert len(graph.asset_check_keys) > len(
-        {(key.asset_key.path[-1], key.name) for key in graph.asset_check_keys}
-    )
     assert {job.name for job in repository.get_all_jobs()} == {"__ASSET_JOB", *found}
     assert [each.name for each in repository.schedule_defs] == ["web_my_shoes_schedule"]
     assert [each.name for each in repository.sensor_defs] == ["web_my_shoes_automation"]
@@ -95,7 +92,6 @@ def test_the_names_of_instances_do_not_meet(
     ("instances", "words"),
     [
         ({"photos": "data: ''"}, ("photos", "data", "''")),
-        ({"photos": "{data: ., storage: 'gone://b'}"}, ("photos", "storage", "'gone://b'")),
         ({"photos": "{data: ., background: paper}"}, ("photos", "'paper'")),
         ({"photos": "{data: ., seed: -1}"}, ("photos", "seed", "-1")),
         (
@@ -118,20 +114,6 @@ def test_an_instance_that_cannot_run_is_one_line_when_definitions_load(
     assert isinstance(reason, GraphError)
     assert "\n" not in str(reason)
     assert all(word in str(reason) for word in words)
-
-
-def test_owners_automation_and_variables_are_set_as_the_documentation_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = (PROJECT / "docs" / "own-project.md").read_text()
-    _, _, text = page.partition('```yaml title="src/shop/defs/photos/defs.yaml"\n')
-    package = project(tmp_path, photos="data: .")
-    (package / "defs" / "photos" / "defs.yaml").write_text(text.partition("```")[0])
-    monkeypatch.setenv("PHOTOS", ".")
-    specs = load(package, monkeypatch).resolve_all_asset_specs()
-    assert all(spec.owners == ["team:photos", "ann@example.com"] for spec in specs)
-    groups = {spec.group_name for spec in specs if spec.automation_condition}
-    assert groups == {"photos_evaluation"}
 
 
 def test_a_step_whose_bucket_does_not_answer_runs_again(

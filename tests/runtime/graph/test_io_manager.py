@@ -87,16 +87,6 @@ def test_the_figures_of_a_result_are_stored_with_its_value_whatever_the_step_doe
     assert (event.tags or {})["dagster/data_version"] == version
 
 
-def test_figures_of_a_value_that_another_io_manager_stores_are_left_out(storage: Path) -> None:
-    @dg.asset(io_manager_key="io_manager")
-    def elsewhere(drawn):  # type: ignore[no-untyped-def]
-        return result(drawn, "", figures={"plot": Image.new("L", (3, 2))})
-
-    run(drawn, elsewhere, io_manager=dg.InMemoryIOManager())
-    assert stored.current().keys() == ["drawn"]
-    assert not (storage / "elsewhere").exists()
-
-
 def test_a_step_reads_and_records_the_versions_that_were_current_when_its_attempt_began(
     storage: Path,
 ) -> None:

@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 from support.browser import PATIENCE, serious_findings
 from support.drawing import MIDDLE, encoded, picture, placed, serving
 
@@ -173,24 +173,13 @@ def test_a_large_picture_is_reduced_before_it_is_sent(
     assert len(content) < 2**20
 
 
-def test_the_browser_reads_a_digit_without_a_server_and_a_picture_waits_for_it(view: View) -> None:
-    page = view.page
-    page.context.set_offline(True)
+def test_the_browser_reads_a_digit_without_a_server(view: View) -> None:
+    view.page.context.set_offline(True)
     view.draw("3")
     expect(view.digit).to_have_text("3")
     view.page.get_by_role("button", name="Clear").click()
     view.draw("scribble")
     expect(view.digit).to_have_text("?")
-    page.context.set_offline(False)
-    held: list[Route] = []
-    with page.expect_request(f"**{draw.READ}"):
-        page.route(f"**{draw.READ}", lambda route: held.append(route))
-        view.transfer("drop", "one.png", picture(("1", MIDDLE)))
-    expect(view.waiting).to_have_text("Reading …")
-    expect(view.digit).to_be_hidden()  # the former answer
-    held[0].continue_()
-    expect(view.digit).to_have_text("1")
-    page.unroute(f"**{draw.READ}")
 
 
 def test_without_a_report_the_server_reads_what_is_drawn(view_without_report: View) -> None:
