@@ -41,20 +41,6 @@ class Commands(click.Group):
             raise SystemExit(reported.exit_code) from error
 
 
-def _use_storage(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    if value:
-        os.environ["MNIST_PIPELINE_STORAGE"] = value
-
-
-storage_option = click.option(
-    "--storage",
-    metavar="DIRECTORY",
-    expose_value=False,
-    callback=_use_storage,
-    help="Directory or address of the results, in place of MNIST_PIPELINE_STORAGE.",
-)
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name=directories.DISTRIBUTION, message="%(prog)s %(version)s")
 @click.pass_context
@@ -114,7 +100,6 @@ def ui(**options: Any) -> None:
 
 
 @main.command()
-@storage_option
 @click.argument(
     "pictures", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path)
 )
@@ -146,7 +131,6 @@ def inspect(path: Path) -> None:
 
 
 @main.command()
-@storage_option
 @click.option("--open", "opens", is_flag=True, help="Open it in the browser.")
 def report(opens: bool) -> None:
     """Print the path of the report, or open it."""
@@ -162,7 +146,6 @@ def report(opens: bool) -> None:
 
 
 @main.command()
-@storage_option
 def verify() -> None:
     """Check stored results against checksums and Dagster's records.
 
@@ -175,7 +158,6 @@ def verify() -> None:
 
 
 @main.command()
-@storage_option
 @click.argument("model", required=False)
 def history(model: str | None) -> None:
     """List the stored versions of all models, or of MODEL."""
@@ -197,7 +179,6 @@ def restore(version: str) -> None:
 
 
 @main.command()
-@storage_option
 @click.argument("model")
 @click.option(
     "--onnx",

@@ -216,5 +216,6 @@ def test_an_instance_has_a_report_a_schedule_and_the_commands(
     (event,) = result.asset_materializations_for_node("evaluation_report")
     page = Path(str(event.metadata["report"].value))
     assert page.read_text() == Storage(str(storage)).read("evaluation_report").html
-    assert invoke("report", "--storage", str(storage)).strip() == str(page)
-    assert all(model in invoke("history", "--storage", str(storage)) for model in MODELS)
+    variables = {"MNIST_PIPELINE_STORAGE": str(storage)}
+    assert invoke("report", env=variables).strip() == str(page)
+    assert all(model in invoke("history", env=variables) for model in MODELS)
