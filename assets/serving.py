@@ -1,6 +1,5 @@
 """The model in service, and what it needs to recognize the pictures of users."""
 
-from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -44,9 +43,6 @@ CHECKS = {
     kinds={"numpy"},
     ins=of_all_models("predictions"),
     check_specs=checks("champion", CHECKS),
-    freshness_policy=dg.FreshnessPolicy.time_window(
-        fail_window=timedelta(days=90), warn_window=timedelta(days=30)
-    ),
 )
 def champion(
     held_out_labels: pd.DataFrame,
