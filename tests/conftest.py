@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--fuzz-cases", type=int, default=1_000, metavar="N", help="Cases in all; 1,000 by default."
     )
     parser.addoption(
-        "--odd-sets", type=int, default=4, metavar="N", help="Whole runs in all; 4 by default."
+        "--odd-sets", type=int, default=5, metavar="N", help="Whole runs in all; 5 by default."
     )
 
 

@@ -3,7 +3,6 @@ it does.
 """
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +13,10 @@ import yaml
 from assets.definitions import defs
 from mnist_pipeline.runtime.project import (
     CODE_LOCATION,
-    DRAW,
     EVERYTHING,
     GRAPH,
     ON_REQUEST,
     PROJECT,
-    REPORT,
 )
 
 MODELS = ("knn", "softmax", "mlp", "cnn")
@@ -65,15 +62,6 @@ def test_the_test_images_train_tune_and_choose_nothing() -> None:
 
 def test_only_the_reader_depends_on_the_list_of_files() -> None:
     assert ASSETS.get(dg.AssetKey("data_directory")).child_keys == {dg.AssetKey("raw_mnist")}
-
-
-def test_the_report_and_the_job_link_to_the_pages_of_the_server() -> None:
-    (report,) = (key for key in ASSETS.get_all_asset_keys() if key.path[-1] == "evaluation_report")
-    for text in (
-        defs.resolve_job_def(EVERYTHING).description,
-        ASSETS.get(report).description,
-    ):
-        assert {REPORT, DRAW} == set(re.findall(r"\]\((.*?)\)", str(text)))
 
 
 def test_assets_have_a_kind_and_a_link_to_their_source() -> None:

@@ -11,14 +11,12 @@ from PIL import Image
 from support.graph_fixtures import environment, invoke, made_once, networks_config
 from support.shapes import write_shapes
 
-from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.runtime.storage.storage import Storage
 
 pytestmark = pytest.mark.slow
 
 RENAMED = {"square": "long $name$ of a class", "star": "b_$"}
 NAMES = ("b_$", "circle", "long $name$ of a class")
-MANY = 100
 
 
 @pytest.fixture(scope="session")
@@ -72,26 +70,3 @@ def test_predict_recognizes_a_whole_picture_by_the_name_of_its_class(
         assert NAMES[reading["digit"]] == reading["class"]
         right.append(reading["class"] == Path(file).parent.name)
     assert np.mean(right) > 0.6
-
-
-def test_a_hundred_classes_run_to_their_report(train: DigitSet, tmp_path: Path) -> None:
-    generator = np.random.default_rng(0)
-    arrays = {}
-    for split, count in (("train", 12), ("test", 3)):
-        labels = np.tile(np.arange(MANY), count)
-        tens, ones = (
-            [generator.choice(np.flatnonzero(train.labels == d)) for d in part]
-            for part in divmod(labels, 10)
-        )
-        arrays[f"x_{split}"] = np.concatenate([train.images[tens], train.images[ones]], axis=2)
-        arrays[f"y_{split}"] = labels
-    np.savez(tmp_path / "pairs.npz", **arrays)
-    config = networks_config(tmp_path / "run.yaml", epochs=1)
-    invoke("run", "--config", config, env=environment(tmp_path / "pairs.npz", tmp_path / "storage"))
-    storage = Storage(str(tmp_path / "storage"))
-    document = storage.read("evaluation_report").document
-    assert document["data"]["class_names"] == [str(number) for number in range(MANY)]
-    assert all(
-        np.shape(found["confusion_matrix"]) == (MANY, MANY) for found in document["models"].values()
-    )
-    assert len(storage.read("evaluation_report").html) < 4_000_000

@@ -90,12 +90,6 @@ def test_the_champion_gives_way_only_to_fewer_errors_or_as_many_with_a_lower_log
     assert (champion is present) == stays
 
 
-def test_that_a_later_training_does_not_replace_the_champion_is_part_of_the_reason() -> None:
-    present = in_service(30)
-    assert "31" in elected({"first": 31, "other": 40}, present)[1]
-    assert elected({"first": 30}, present)[1] == elected({"first": 30})[1]
-
-
 def exchanged() -> tuple[DigitSet, DigitSet]:
     """The sets after the last training image and the first test image, which have the same label,
     have changed places.

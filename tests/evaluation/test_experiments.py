@@ -67,7 +67,6 @@ def test_the_key_of_a_trial_is_a_file_name_and_tells_it_from_other_trials() -> N
     ("text", "place"),
     [
         ("[", ""),
-        ("model: knn", ""),
         ("", ""),
         ("- {model: svm, size: 100}", "grid 1: model"),
         (
@@ -80,7 +79,6 @@ def test_the_key_of_a_trial_is_a_file_name_and_tells_it_from_other_trials() -> N
         ("- {model: knn, size: 100, num_neighbors: [1, 1001]}", "grid 1: num_neighbors"),
         ("- {model: softmax, size: 100, epochs: [3, true]}", "grid 1: epochs is True"),
         ("- {model: softmax, size: true}", "grid 1: size is True"),
-        ("- {model: softmax, size: 100, seed: true}", "grid 1: seed is True"),
         ("- {model: softmax, size: 100, seed: -1}", "grid 1: seed is -1"),
         ("- {model: cnn, size: 100, recipe: slow}", "grid 1: recipe"),
         (f"- {{model: knn, size: 100, seed: {list(range(1_001))}}}", "1,001 trials"),
@@ -104,8 +102,6 @@ def test_the_default_sweep_and_the_example_of_the_page_are_valid(sweep: Path) ->
     (example,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     sweep.write_text(example)
     assert {each.model for each in read_sweep(sweep).values()} == set(MODELS)
-    rows = dict(re.findall(r"^\| `(\w+)` \| `(.*)` \|$", page, re.MULTILINE))
-    assert rows == {model.name: "`, `".join(model.settings) for model in MODELS.values()}
 
 
 def test_a_trial_learns_from_no_held_out_image_and_no_test_label(

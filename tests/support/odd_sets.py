@@ -12,10 +12,6 @@ from PIL import Image, ImageDraw
 Write = Callable[[Path, np.random.Generator], Path]
 Pictures = Sequence[Image.Image]
 PER_CLASS = 8
-FORMATS = (
-    *(("1", "png"), ("RGBA", "png"), ("LA", "png"), ("L", "jpg")),
-    *(("RGB", "webp"), ("RGB", "bmp"), ("CMYK", "tif"), ("P", "gif")),
-)
 
 
 def picture(
@@ -44,18 +40,8 @@ def write(root: Path, classes: Mapping[str, Pictures]) -> Path:
     return root
 
 
-def mixed(root: Path, rng: np.random.Generator) -> Path:
-    """Pictures of many formats, modes and sizes in one folder."""
-    for label, name in enumerate("ab"):
-        (root / name).mkdir()
-        for number, (mode, suffix) in enumerate(FORMATS):
-            image = picture(rng, label, (20 + 30 * number, 90 - 9 * number), mode)
-            image.save(root / name / f"{number}.{suffix}")
-    return root
-
-
 def many_classes(root: Path, rng: np.random.Generator) -> Path:
-    return write(root, {f"class {number}": pictures(rng, number, 3) for number in range(256)})
+    return write(root, {f"class {number}": pictures(rng, number, 3) for number in range(100)})
 
 
 def transparent(rng: np.random.Generator, label: int) -> Image.Image:
@@ -108,8 +94,7 @@ ODD_SETS: dict[str, Write] = {
     "two pictures per class": two_per_class,
     "one training image per class": one_for_training,
     "strokes on nothing, names in bytes": byte_names,
+    "100 classes": many_classes,
     "white": white,
     "names that programs interpret": names_for_programs,
-    "256 classes": many_classes,
-    "many formats": mixed,
 }
