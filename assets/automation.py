@@ -45,19 +45,3 @@ def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | 
 
 
 automation = sensor("automation", whole_graph | dg.AssetSelection.assets(DATA_DIRECTORY))
-
-
-@dg.run_failure_sensor(
-    description="Log which run failed, and why. Edit it to send a mail or a message, for example "
-    "to Slack."
-)
-def failed_runs(context: dg.RunFailureSensorContext) -> None:
-    """Log the job and the id of a run that failed, with the error of each step that failed."""
-    steps = context.get_step_failure_events()
-    errors = [
-        f"{step.step_key}: {error.to_string()}"
-        for step in steps
-        if (error := step.step_failure_data.error)
-    ]
-    run, message = context.dagster_run, context.failure_event.message
-    context.log.error("\n".join([f"{run.job_name} {run.run_id}: {message}", *errors]))

@@ -142,25 +142,3 @@ def test_a_schedule_requests_what_is_not_up_to_date_unless_its_assets_are_runnin
             else:
                 assert run.run_id in outcome.skip_message
             instance.report_run_canceled(run)
-
-
-def test_a_failed_run_is_logged_with_its_error(
-    instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
-) -> None:
-    @dg.op
-    def divide() -> None:
-        raise ZeroDivisionError("no digits")
-
-    @dg.job
-    def failing() -> None:
-        divide()
-
-    outcome = failing.execute_in_process(instance=instance, raise_on_error=False)
-    context = dg.build_run_status_sensor_context(
-        "failed_runs", outcome.get_run_failure_event(), instance, outcome.dagster_run
-    )
-    capfd.readouterr()
-    automation.failed_runs(context.for_run_failure())
-    logged = capfd.readouterr().err
-    for part in (f"failing {outcome.run_id}", "divide", "ZeroDivisionError: no digits"):
-        assert part in logged
