@@ -10,7 +10,6 @@ import pytest
 from support.drawing import handwritten
 from support.recognizing import recognizer_of
 
-from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.handwriting.doubt import Reading, text_of
 from mnist_pipeline.handwriting.finder.search import Page, find_digits
@@ -19,8 +18,6 @@ from mnist_pipeline.methods.networks import training
 from mnist_pipeline.methods.networks.modules import CNN
 
 NUM_TRAINING, NUM_HELD_OUT = 10_000, 1_000
-NUM_CORRUPTED = 20
-ENLARGED = np.ones((4, 4), np.uint8)
 pytestmark = pytest.mark.full
 
 
@@ -46,30 +43,6 @@ def test_handwritten_digits_are_read_in_order(kind: str, recognizer: Recognizer)
     letters = zip_longest("|".join(texts), "|".join(found))
     num_wrong = sum(expected != found for expected, found in letters)
     assert num_wrong <= 1, dict(zip(texts, found))
-
-
-def test_corrupted_digits_are_read_in_pictures_and_few_are_marked(
-    recognizer: Recognizer, train: DigitSet
-) -> None:
-    others = slice(NUM_TRAINING, NUM_TRAINING + NUM_CORRUPTED)
-    accuracies, num_marked, num_right = [], 0, 0
-    for name in CORRUPTIONS:
-        pictures = [np.kron(255 - image, ENLARGED) for image in corrupt(train.images[others], name)]
-        answers = [
-            [reading.recognition for reading in readings] for readings in read(recognizer, pictures)
-        ]
-        right = [
-            answer
-            for found, label in zip(answers, train.labels[others], strict=True)
-            for answer in found
-            if answer.digit == label
-        ]
-        accuracies.append(len(right) / NUM_CORRUPTED)
-        num_right += len(right)
-        num_marked += sum(not answer.looks_like_digit for answer in right)
-    assert min(accuracies) >= 0.5, dict(zip(CORRUPTIONS, accuracies))
-    assert np.mean(accuracies) >= 0.85
-    assert num_marked <= 0.2 * num_right
 
 
 def test_letters_and_pictures_without_a_digit_are_marked(recognizer: Recognizer) -> None:

@@ -41,15 +41,13 @@ def with_marks(digits: list, marks: list[Stroke], pen: int = 7) -> np.ndarray:
     ("digits", "marks"),
     [
         (DIGIT, [ring(0.4, 0.75, 360)]),
-        (DIGIT, [ring(0.4, 0.75, 380)]),
         (DIGIT, [ring(0.4, 0.75, 345)]),
         (NUMBER, [ring(0.8, 0.85, 360)]),
         (DIGIT, [[(0.35, 0.78), (0.65, 0.76)]]),
         (NUMBER, [[(0.2, 0.76), (0.5, 0.78), (0.8, 0.75)]]),
-        (NUMBER, [[(0.2, 0.72), (0.8, 0.76)], [(0.22, 0.8), (0.8, 0.84)]]),
         (NUMBER, [[(0.2, 0.69), (0.8, 0.71)]]),
     ],
-    ids=["circle", "overlap", "gap", "oval", "line of one", "wave", "double", "touching"],
+    ids=["circle", "gap", "oval", "line of one", "wave", "touching"],
 )
 def test_circles_and_lines_below_are_no_part_of_digits(digits: list, marks: list[Stroke]) -> None:
     expected = find_digits(with_marks(digits, []))
@@ -65,12 +63,11 @@ def test_circles_and_lines_below_are_no_part_of_digits(digits: list, marks: list
     [
         (ZERO, [[(0.5, 0.48), (0.5, 0.52)]]),
         (ZERO, [[(0.43, 0.65), (0.57, 0.35)]]),
-        (ZERO, [[(0.41, 0.5), (0.59, 0.5)]]),
         ([("2", (0.3, 0.1, 0.4, 0.8))], []),
         ([("1", (0.3, 0.1, 0.4, 0.8))], [[(0.4, 0.9), (0.6, 0.9)]]),
         ([("scribble", (0.3, 0.1, 0.4, 0.8))], [[(0.4, 0.06), (0.6, 0.06)]]),
     ],
-    ids=["dotted zero", "slashed zero", "barred zero", "base of a 2", "foot of a 1", "bar above"],
+    ids=["dotted zero", "slashed zero", "base of a 2", "foot of a 1", "bar above"],
 )
 def test_strokes_of_a_digit_stay(digits: list, marks: list[Stroke]) -> None:
     picture = with_marks(digits, marks, pen=11)
@@ -105,3 +102,18 @@ def test_two_slashes_lean_more_than_the_digits_around_them(
     ]
     line.sort(key=lambda glyph: glyph.x)
     assert list(np.flatnonzero(signs(line, strokes))) == expected
+
+
+def test_a_small_low_shape_within_a_line_is_a_comma() -> None:
+    boxes = [
+        (10, 20, 20, 60),
+        (40, 70, 8, 20),
+        (60, 20, 20, 60),
+        (90, 10, 8, 20),
+        (110, 20, 20, 60),
+    ]
+    strokes = np.zeros((100, 140), np.int32)
+    for number, (x, y, width, height) in enumerate(boxes, 1):
+        strokes[y : y + height, x : x + width] = number
+    line = [Glyph(np.array([number]), *box) for number, box in enumerate(boxes, 1)]
+    assert list(np.flatnonzero(signs(line, strokes))) == [1]

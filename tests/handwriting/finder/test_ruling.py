@@ -1,0 +1,33 @@
+"""Printed frames are removed, and the strokes written into them stay."""
+
+import numpy as np
+
+from mnist_pipeline.handwriting.finder.ruling import remove_frames
+from mnist_pipeline.handwriting.finder.scan import Owner, Scan
+
+
+def framed(top: int, bottom: int, left: int, right: int, *columns: int, filled: int = 1) -> Scan:
+    """A frame with or without a stroke inside, and lines from its top to its bottom."""
+    ink = np.zeros((140, 240), np.float32)
+    ink[[top, top + 1, bottom, bottom + 1], left : right + 2] = 1
+    for column in (left, right, *columns):
+        ink[top : bottom + 2, column : column + 2] = 1
+    ink[55:85, 170:176] = filled
+    return remove_frames(Scan(ink, ink=ink, light=np.ones_like(ink)))
+
+
+def test_lines_that_divide_a_frame_evenly_go_and_other_long_strokes_stay() -> None:
+    scan = framed(20, 118, 20, 218, 119, 60)
+    assert scan.ink[70, [20, 119, 218]].max() == 0
+    assert scan.ink[70, [60, 172]].min() == 1
+    assert scan.owners[70, 119] == Owner.FRAME
+
+
+def test_lines_across_the_whole_picture_are_no_frame() -> None:
+    across = framed(0, 138, 0, 238)
+    assert across.ink.sum() == across.grey.sum()
+
+
+def test_an_empty_frame_may_be_a_digit_and_stays() -> None:
+    empty = framed(20, 118, 20, 218, filled=0)
+    assert empty.ink.sum() == empty.grey.sum()
