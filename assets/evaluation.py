@@ -27,6 +27,10 @@ EVALUATED = {
 }
 CHECKS = {
     **{model.evaluation_asset: EVALUATED for model in MODELS.values()},
+    "held_out_labels": {
+        "better_than_guessing": "A model that surely does worse on held-out images than naming "
+        "the most frequent class is broken. Least upper end of a 95% interval of an accuracy."
+    },
     "robustness": {
         "small_disturbances": "Things are seldom exactly centred and upright, and a model must "
         "still recognize them. Mean accuracy of the model that does best; at least 90% of its "
@@ -40,6 +44,7 @@ CHECKS = {
     group_name=GROUP,
     kinds={"pandas"},
     ins=of_all_models("model"),
+    check_specs=checks("held_out_labels", CHECKS),
 )
 def held_out_labels(train_digits: DigitSet, **by_asset: Any):
     """The labels and log losses of each model on the training images held out of its training.
@@ -56,10 +61,12 @@ def held_out_labels(train_digits: DigitSet, **by_asset: Any):
             answer = method.held_out_answer(fitted, images[held_out], held_out)
             columns[name] = answer.labels
             columns[f"{name}_loss"] = scores.log_losses(true, answer.probabilities)
+    highest = min(scores.accuracy_interval(true, columns[name])[1] for name in MODELS)
     return result(
         pd.DataFrame({"index": held_out, "label": true, **columns}),
         f"{len(MODELS)} models on {len(true):,} images",
         numbers={name: scores.accuracy(true, columns[name]) for name in MODELS},
+        checks={"better_than_guessing": at_least(highest, scores.most_frequent_share(true))},
     )
 
 
