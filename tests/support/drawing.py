@@ -1,6 +1,5 @@
 """Pictures of digits, drawn or stored, and the drawing page served in this process."""
 
-import base64
 import contextlib
 import io
 import math
@@ -29,19 +28,13 @@ def arc(x: float, y: float, radii: tuple[float, float], degrees: tuple[float, fl
     return [(x + radii[0] * math.cos(angle), y + radii[1] * math.sin(angle)) for angle in angles]
 
 
-# Within the unit square, from the top left.
+# Of digits and of a scribble, within the unit square, from the top left.
 STROKES: dict[str, list[Stroke]] = {
     "0": [arc(0.5, 0.5, (0.3, 0.42), (-90, 270))],
     "1": [[(0.5, 0.05), (0.5, 0.95)]],
     "2": [[*arc(0.5, 0.3, (0.28, 0.22), (-170, 40)), (0.2, 0.92), (0.8, 0.92)]],
     "3": [arc(0.45, 0.28, (0.25, 0.2), (-150, 80)) + arc(0.45, 0.7, (0.3, 0.22), (-80, 150))],
-    "4": [[(0.6, 0.05), (0.2, 0.6), (0.85, 0.6)], [(0.62, 0.35), (0.6, 0.97)]],
-    "5": [[(0.75, 0.08), (0.35, 0.08), (0.3, 0.45), *arc(0.47, 0.65, (0.28, 0.26), (-110, 150))]],
-    "6": [[(0.65, 0.05), (0.35, 0.4), *arc(0.48, 0.68, (0.26, 0.24), (200, 560))]],
-    "7": [[(0.2, 0.1), (0.8, 0.1), (0.4, 0.95)], [(0.35, 0.5), (0.7, 0.5)]],
-    "8": [arc(0.5, 0.28, (0.22, 0.2), (90, 450)) + arc(0.5, 0.7, (0.27, 0.23), (-90, 270))],
-    "9": [[*arc(0.5, 0.3, (0.25, 0.22), (0, 360)), (0.75, 0.3), (0.65, 0.95)]],
-    "scribble": [[(x / 9, (x * 7 % 10) / 9) for x in (0, 9, 1, 8, 2, 7, 3, 6, 9, 0, 5, 4)]],
+    "~": [[(x / 9, (x * 7 % 10) / 9) for x in (0, 9, 1, 8, 2, 7, 3, 6, 9, 0, 5, 4)]],
 }
 MIDDLE = (0.3, 0.2, 0.4, 0.6)  # of the sheet: left, top, width, height
 
@@ -102,10 +95,6 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
-
-
-def uri(data: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
 @contextlib.contextmanager

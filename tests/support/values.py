@@ -10,18 +10,11 @@ from mnist_pipeline.data import values
 from mnist_pipeline.data.catalogue import FASHION_MNIST
 from mnist_pipeline.data.values import DigitSet, RawData, RawFile
 from mnist_pipeline.evaluation import scores
-from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.report.document import Report
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 10, 40).astype(np.uint8)
-GUESSES = np.where(RNG.random(40) < 0.3, RNG.integers(0, 10, 40), LABELS).astype(np.uint8)
 PROBABILITIES = RNG.dirichlet(np.ones(10), 40).astype(np.float32)
-EVALUATIONS = {
-    "knn": scores.evaluate(LABELS, GUESSES, PROBABILITIES),
-    "cnn": scores.evaluate(LABELS, LABELS, PROBABILITIES),
-}
-COMPARISON = scores.compare(LABELS, {"knn": GUESSES, "cnn": LABELS}, EVALUATIONS)
 
 ARRAYS = {
     "bytes": RNG.integers(0, 256, (3, 28, 28)).astype(np.uint8),
@@ -38,22 +31,6 @@ NAMED = {
         RNG.random((4, 10)).astype(np.float32),
         {"indices": RNG.integers(0, 99, (4, 10)), "labels": RNG.integers(0, 9, (4, 10))},
     ),
-    "Recognizer": Recognizer(
-        champion=np.frombuffer(b"cnn", np.uint8),
-        states={
-            "knn.images": ARRAYS["bytes"],
-            "knn.labels": LABELS[:3],
-            "softmax.weights": RNG.random((10, 784)),
-            "cnn.conv1.weight": RNG.random((32, 1, 5, 5)).astype(np.float32),
-            "cnn.temperature": np.array(0.8),
-        },
-        mean=RNG.random(784),
-        components=RNG.random((784, 50)).astype(np.float32),
-        calibration=np.array([0.1, 0.2]),
-        weights={"cnn": np.array(5.1)},
-        tested=np.array([3, 1]),
-        novelty={"means": RNG.random((10, 200)).astype(np.float32)},
-    ),
     "a dict of empty arrays": {"images": ARRAYS["no rows"]},
     "a dict of every type": {dtype: np.arange(3).astype(dtype) for dtype in (*"?bBhHiIlLqQefdF",)},
 }
@@ -66,7 +43,7 @@ TABLE = pd.DataFrame(
 )
 PLAIN = {
     "RawData": RawData((RawFile("images.gz", 3, "ab"),), FASHION_MNIST),
-    "Comparison": COMPARISON,
+    "Evaluation": scores.evaluate(LABELS, LABELS, PROBABILITIES),
 }
 REPORT = Report(
     "<html>übersicht – 7 → 1</html>", {"models": {"cnn": {"accuracy": 0.99, "seconds": None}}}
