@@ -125,6 +125,11 @@ def written(name: str, rng: np.random.Generator) -> list[np.ndarray]:
     ]
 
 
+def scribbled(_: str, rng: np.random.Generator) -> list[np.ndarray]:
+    """Strokes that are no digit."""
+    return [wobbly(stroke, rng) for stroke in STROKES["scribble"]]
+
+
 def wobbly(stroke: Sequence[tuple[float, float]], rng: np.random.Generator) -> np.ndarray:
     """A stroke as an unsteady hand draws it."""
     return np.array(stroke) + rng.normal(0, 0.012, (len(stroke), 2))

@@ -111,7 +111,7 @@ def test_digits_are_read_in_reading_order_and_one_can_be_chosen(view: View) -> N
 
 def test_doubt_is_shown_and_an_accessibility_checker_finds_nothing_serious(view: View) -> None:
     assert serious_findings(view.page) == []
-    view.transfer("drop", "digits.png", picture(("1", LEFT), ("~", RIGHT)))
+    view.transfer("drop", "digits.png", picture(("1", LEFT), ("scribble", RIGHT)))
     expect(view.chips).to_have_text(["1", "?"])
     view.chips.last.click()
     expect(view.digit).to_have_text("?")
@@ -178,7 +178,7 @@ def test_the_browser_reads_a_digit_without_a_server(view: View) -> None:
     view.draw("3")
     expect(view.digit).to_have_text("3")
     view.page.get_by_role("button", name="Clear").click()
-    view.draw("~")
+    view.draw("scribble")
     expect(view.digit).to_have_text("?")
 
 
