@@ -17,7 +17,6 @@ SMALLEST_FRAME = 16  # pixels per side
 MOST_INK = 0.5  # share of a frame's box
 STEEPEST = 1 / 12  # slope of a frame's lines
 LEAST_FILLED = 0.9  # share of a frame's side that a line covers
-UNEVEN = 0.1  # share of a cell by which a line may be displaced
 AT_EDGE = 2  # pixels between a frame and the edge of the picture that it reaches
 LEAST_CONTENT = 8  # pixels, the height of ink inside a frame
 
@@ -67,8 +66,7 @@ def _lines_across(own: Mask) -> Mask:
     """Pixels of the nearly horizontal lines across a mask.
 
     Of many slopes, the one whose lines concentrate most ink is taken. An upright digit may be as
-    long as a line. Between the first and the last line, it is thicker than these, or it is not
-    where a line would divide the frame into equal cells.
+    long as a line. Between the first and the last line, it is thicker than these.
     """
     rows, columns = own.shape
     # A line is a pixel wider on both sides, as its edges are soft and its slope is between two.
@@ -85,21 +83,9 @@ def _lines_across(own: Mask) -> Mask:
     is_line = scipy.ndimage.maximum(filled, labels, numbers) >= LEAST_FILLED
     outer = thickness[[0, -1]].max() if count else 0
     is_line[1:-1] &= thickness[1:-1] <= 1.5 * outer + 1
-    places = np.asarray(scipy.ndimage.median(np.arange(len(filled)), labels, numbers))
-    is_line[is_line] = _divides_evenly(places[is_line])
     pixels = np.append(False, is_line)[labels]
     y, x = np.mgrid[:rows, :columns]
     return np.asarray(pixels[_level(y, x, slope, columns)])
-
-
-def _divides_evenly(places: NDArray[np.floating]) -> Mask:
-    """Which lines divide the frame into the most equal cells; all of them if no lines do."""
-    for num_cells in range(len(places) - 1, 1, -1):
-        even = np.linspace(places[0], places[-1], num_cells + 1)
-        distances = np.abs(places[:, np.newaxis] - even)
-        if distances.min(axis=0).max() <= UNEVEN * (even[1] - even[0]):
-            return np.isin(np.arange(len(places)), distances.argmin(axis=0))
-    return np.ones(len(places), bool)
 
 
 def _level(
