@@ -53,15 +53,17 @@ def image_grid(
     if channels:
         mosaic = np.clip(np.nan_to_num(mosaic, nan=255) / 255, 0, 1)
     axes.imshow(mosaic, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
-    axes.set_axis_off()
+    style.hide_axis(axes)
     axes.set_title(title)
     font_size = min(10.0, 9.0 * inches / columns)
     length = max(8, round(11 * inches / columns))
     for place, caption in enumerate(captions):
+        if not caption:
+            continue
         x = step_x * (place % columns) + (width - 1) / 2
         y = step_y * (place // columns) + height + gap * 0.45
         text = "\n".join(style.plain(line, length) for line in caption.split("\n"))
-        axes.text(x, y, text, ha="center", va="center", fontsize=font_size)
+        axes.text(x, y, text, fontsize=font_size, **style.INSIDE)
     return figure
 
 

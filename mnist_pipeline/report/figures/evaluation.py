@@ -40,11 +40,10 @@ def confusion_matrix(counts: np.ndarray, title: str, names: Sequence[str]) -> Fi
                 column,
                 row,
                 f"{counts[row, column]:,}",
-                ha="center",
-                va="center",
                 fontsize=8,
                 color="white" if is_dark[row, column] else style.INK,
                 fontweight="bold" if row == column else "normal",
+                **style.INSIDE,
             )
         labels = [style.plain(name, 16) for name in names]
         axes.set_xticks(range(len(names)), labels, fontsize=size, **rotated)

@@ -24,7 +24,7 @@ def harris_corners(images: np.ndarray, corners: np.ndarray) -> Figure:
         axes.imshow(np.concatenate(list(images), axis=1), cmap="gray_r", vmin=0, vmax=255)
         axes.plot(x + image * width, y, "o", color=style.COLORS[2], markersize=4, fillstyle="none")
         axes.set_title("Harris corners")
-        axes.set_axis_off()
+        style.hide_axis(axes)
 
     return style.side_by_side(
         draw, size=(10.0, 10.0 * height / (width * len(images)) + style.TITLE)

@@ -65,6 +65,8 @@ STYLE: Any = {
 }
 MAX_COLUMNS = 10  # images of classes side by side; of more classes, the first ones are drawn
 MANY_CLASSES = 20  # above this number, tables and legends get another form
+# Of a text at the middle of a place inside the axes, which needs no space around them.
+INSIDE: Any = {"ha": "center", "va": "center", "in_layout": False}
 SHORT_NAME = 3  # characters of a class name that fit into the space of a digit
 Panel = Callable[[Axes], None]
 
@@ -93,6 +95,12 @@ def side_by_side(*panels: Panel, size: tuple[float, float] = PANEL) -> Figure:
         height += LINE * -(-len(labels) // ncols)
         figure.legend(handles, labels, loc="outside lower center", ncols=ncols)
     figure.set_size_inches(width, height)
+def hide_axis(axes: Axes) -> None:
+    """Show an image without axes; ticks that nobody sees would be made and laid out."""
+    axes.set_axis_off()
+    axes.set(xticks=[], yticks=[])
+
+
     return figure
 
 
