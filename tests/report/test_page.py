@@ -1,5 +1,5 @@
-"""The page contains all that it needs, escapes names, and reads well with other data and rare
-values.
+"""The page contains all that it needs, escapes names, has the stored numbers, and reads well with
+other data and rare values.
 """
 
 import base64
@@ -19,8 +19,7 @@ from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
 from mnist_pipeline.data.values import CLASS_NAMES, RawData
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.methods import harris
-from mnist_pipeline.methods.networks.training import RECIPES
-from mnist_pipeline.methods.table import MODELS, by_model
+from mnist_pipeline.methods.table import MODELS, assets_of_models, by_model
 from mnist_pipeline.report import arrays, assembly, page
 from mnist_pipeline.report.content import Values
 from mnist_pipeline.report.topics.errors import topic as misread
@@ -110,20 +109,6 @@ def test_the_page_states_the_settings_of_the_corners(values: Values, text_of: Re
     assert "45%" in text[text.index("0.123 (λ₁ + λ₂)²") :]
 
 
-@pytest.mark.usefixtures("without_charts")
-def test_deformations_are_named_only_if_the_training_made_them(
-    values: Values, text_of: Read
-) -> None:
-    for name, deforms in (("default", True), ("notebook", False)):
-        origin = {
-            **values["origins"]["cnn_model"],
-            "recipe": dataclasses.asdict(RECIPES["cnn"][name]),
-        }
-        text = text_of(render({**values, "origins": {**values["origins"], "cnn_model": origin}}))
-        assert ("resembles these" in text) == deforms
-        assert ("made no such images" in text) != deforms
-
-
 def test_a_page_with_many_misread_images_contains_as_many_as_fit(
     composed: dict[str, Any], values: Values, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,16 +158,22 @@ def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> N
     assert not re.search(r"\bnan\b", text_of(flawless))
 
 
-@pytest.mark.usefixtures("without_charts")
-def test_the_headline_names_the_champion_if_another_model_does_best_on_the_test_images(
-    values: Values, text_of: Read
+def test_tables_have_the_numbers_of_the_stored_values(
+    html: str, values: Values, text_of: Read
 ) -> None:
-    *_, last = values["model_comparison"].models
-    champion = dataclasses.replace(values["champion"], model=last, errors=321)
-    text = text_of(render({**values, "champion": champion}))
-    headline = text.partition("Results")[0]
-    phrase, num_test = MODELS[last].phrase, len(values["test_digits"].labels)
-    assert phrase in headline
-    assert f"reads {num_test - 321:,} of {num_test:,}" in headline
-    assert not any(MODELS[name].phrase in headline for name in MODELS if name != last)
-    assert f"{phrase} misses" in text
+    text = text_of(html)
+    for found in by_model(values, "evaluation").values():
+        low, high = (f"{100 * end:.2f}" for end in found.interval)
+        assert f" {found.total - found.errors:,} {low}– {high}% " in text
+        for k, measures in enumerate(zip(found.precision, found.recall, found.f1)):
+            assert f" {k} " + " ".join(f"{100 * measure:.1f}" for measure in measures) in text
+
+
+def test_a_class_that_is_never_predicted_leaves_no_nan(values: Values) -> None:
+    one_sided = scores.evaluate(np.arange(10), np.zeros(10, int), np.eye(10)[np.zeros(10, int)])
+    json.dumps(
+        assembly.merged(
+            "numbers", {**values, **dict.fromkeys(assets_of_models("evaluation"), one_sided)}
+        ),
+        allow_nan=False,
+    )

@@ -69,16 +69,15 @@ def choose(page: Page, name: str) -> None:
     expect(page.locator("#figure-draw .truth")).to_have_text(f"True class: {name}")
 
 
-def draw(page: Page, *columns: int) -> None:
-    """Draw vertical lines on the sheet."""
+def draw(page: Page) -> None:
+    """Draw a vertical line on the sheet."""
     page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
     page.get_by_role("button", name="Clear").click()
-    for column in columns:
-        sheet = page.locator(".sheet")
-        sheet.hover(position={"x": column, "y": 40})
-        page.mouse.down()
-        sheet.hover(position={"x": column + 20, "y": 200})
-        page.mouse.up()
+    sheet = page.locator(".sheet")
+    sheet.hover(position={"x": 200, "y": 40})
+    page.mouse.down()
+    sheet.hover(position={"x": 220, "y": 200})
+    page.mouse.up()
     expect(page.locator("#figure-draw .truth")).to_contain_class("empty")
     expect(page.locator("#figure-draw .heard")).not_to_contain_text("Draw")
 
@@ -111,8 +110,7 @@ def change_figures(page: Page) -> None:
 
 STATES: dict[str, Callable[[Page], Any]] = {
     "a test digit": lambda page: choose(page, "7"),
-    "a drawing": lambda page: draw(page, 200),
-    "two digits": lambda page: draw(page, 100, 300),
+    "a drawing": draw,
     "figures": change_figures,
     "a section": lambda page: go_to(page, "corners"),
     "a misread digit": open_misread,

@@ -1,5 +1,5 @@
-"""The figures of the networks on the page: kernels, and how the parts of a digit add up to the
-score.
+"""The figures of softmax regression and of the networks on the page: training, kernels, shuffled
+pixels, and how the parts of a digit add up to the score.
 """
 
 import re
@@ -11,6 +11,8 @@ from playwright.sync_api import Page, expect
 from support.browser import choose, expect_painted, painted
 
 from mnist_pipeline.methods.networks.method import cnn_logits, weights_of
+from mnist_pipeline.methods.shuffling import shuffle
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report.content import Values
 
 pytestmark = pytest.mark.browser
@@ -33,6 +35,12 @@ MAPS = """([levels, kernels]) => loaded.then(({ models: { cnn } }) => {
   });
 })"""
 
+NUM_UNAWARE = 3  # k-NN, softmax and MLP; the CNN is the last of the run's models
+SHUFFLED_ANSWER = """async (images) => {
+  const { arrays } = await loaded;
+  const { answer } = createCnn(arrays, "shuffled");
+  return images.map((image) => [...answer(image).probabilities]);
+}"""
 # As a link restores a field.
 RESTORE = """(input, value) => {
   input.value = value;
@@ -51,33 +59,6 @@ def test_what_each_feature_adds_sums_to_the_score_of_its_class(page: Page, value
     assert found["count"] == 1_024
     np.testing.assert_allclose(found["sums"], found["scores"], atol=1e-4)
     np.testing.assert_allclose(found["scores"], cnn_logits(stored, image[None])[0], atol=0.02)
-
-
-def test_a_hidden_unit_explains_what_it_adds_to_the_answer(page: Page) -> None:
-    figure = page.locator("#figure-units")
-    choose(figure, "3")
-    unit = figure.locator(".units button").nth(1)
-    unit.focus()
-    added = unit.locator("strong").inner_text().removeprefix("= ")
-    assert re.match(r"[+−]\d", added)
-    expect(figure.locator(".message strong")).to_have_text(f"adds {added}")
-
-
-def test_a_kernel_slides_until_it_is_stopped_and_shows_its_products(page: Page) -> None:
-    figure = page.locator("#figure-kernels")
-    button, message = figure.locator(".slide"), figure.locator(".message")
-    choose(figure, "4")
-    expect(message).to_contain_text("Sum")
-    figure.get_by_label("Kernel 2", exact=True).check()
-    products = figure.locator(".taps span").all_inner_texts()
-    said, *_ = signed(message.inner_text())
-    assert sum(map(sum, map(signed, products))) == pytest.approx(said, abs=0.13)
-    button.click()
-    expect(button).to_have_text("Stop")
-    expect(message).to_have_attribute("aria-live", "off")
-    button.click()
-    expect(button).to_have_text("Slide")
-    expect(message).to_have_attribute("aria-live", "polite")
 
 
 def test_a_kernel_is_painted_by_pointer_and_keys_and_restored_from_its_text(page: Page) -> None:
@@ -144,3 +125,59 @@ def test_a_removed_part_moves_the_scores_until_it_is_put_back(page: Page) -> Non
     figure.get_by_role("button", name="Reset").click()
     expect(scores).to_have_text(before, use_inner_text=True)
     expect(figure.locator(".place")).not_to_have_text(place)  # the point has moved
+
+
+def test_only_the_cnn_notices_that_the_pixels_are_shuffled(page: Page) -> None:
+    figure = page.locator("#figure-shuffled")
+    figure.scroll_into_view_if_needed()
+    box, rows = figure.locator("input"), figure.locator(".run .row")
+    message = figure.locator(".message").first
+    for label in (0, 3, 8):
+        button = figure.locator(".choose button").nth(label)
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "true")
+        before = rows.all_inner_texts()
+        box.check()
+        expect(message).to_contain_text("hanged")
+        after = rows.all_inner_texts()
+        assert after[:NUM_UNAWARE] == before[:NUM_UNAWARE]
+        assert after[NUM_UNAWARE] != before[NUM_UNAWARE]
+        box.uncheck()
+        expect(message).not_to_contain_text("hanged")
+        assert rows.all_inner_texts() == before
+
+
+def test_the_network_that_learned_from_shuffled_images_answers_as_in_python(
+    page: Page, values: Values
+) -> None:
+    trained = values["shuffled_cnn"]
+    images = shuffle(values["test_digits"].images[:50], trained["permutation"])
+    expected = MODELS["cnn"].method().answer(trained, images).probabilities
+    found = page.evaluate(SHUFFLED_ANSWER, images.reshape(len(images), -1).tolist())
+    np.testing.assert_allclose(found, expected, rtol=0, atol=0.005)
+
+
+def test_few_digits_are_learned_by_heart_and_an_infinite_loss_is_explained(page: Page) -> None:
+    figure = page.locator("#figure-scores")
+    scores = figure.locator(".classes span")
+    choose(figure, "4")
+    stored = scores.all_inner_texts()
+    _, right, learned, loss = (figure.locator(".learned b").nth(place) for place in range(4))
+    rate, images = figure.locator("[name=rate]"), figure.locator("[name=images]")
+    images.focus()
+    page.keyboard.press("Home")
+    figure.get_by_role("button", name="Start").click()
+    expect(learned).to_have_text("10 of 10")
+    figure.get_by_role("button", name="Stop").click()
+    expect(figure.get_by_role("button", name="Start")).to_be_visible()
+    assert scores.all_inner_texts() != stored
+    count, _, total = right.inner_text().partition(" of ")
+    assert int(count) < 0.9 * int(total)
+    expect(figure.locator(".infinite")).to_be_hidden()
+    rate.focus()
+    page.keyboard.press("End")
+    figure.get_by_role("button", name="Start").click()
+    expect(loss).to_contain_text("∞")
+    expect(figure.locator(".infinite")).to_be_visible()
+    figure.get_by_role("button", name="Weights of the run").click()
+    expect(scores).to_have_text(stored, use_inner_text=True)

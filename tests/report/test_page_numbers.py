@@ -146,12 +146,6 @@ def test_a_digit_is_rebuilt_from_its_components(page: Page, values: Values) -> N
     np.testing.assert_allclose(rebuilt, expected, atol=1e-3 * 255)
 
 
-def test_a_pixel_adds_its_weight_times_its_ink_to_a_score(page: Page, values: Values) -> None:
-    weights, image = values["softmax_model"]["weights"], values["test_digits"].images[0]
-    added = called(page, "contributionsTo(4, models.softmax, image)", image)
-    np.testing.assert_allclose(added, weights[4] * image.ravel() / 255, atol=1e-6)
-
-
 CORNERS = """(image) => loaded.then(({ arrays }) => {
   const { kappa, threshold } = arrays.facts.corners;
   const pixels = analysePixels(image, kappa);
@@ -303,15 +297,6 @@ def test_models_answer_to_colors_as_in_python(page_in_color: Page, in_color: Val
     for image, neighbors in zip(images, answers["neighbors"]):
         distances = np.square(image - sample.astype(float)).sum(axis=(1, 2, 3))
         np.testing.assert_array_equal(distances[neighbors], np.sort(distances)[:3])
-
-
-def test_components_of_a_picture_in_color_are_those_of_its_grey_levels(
-    page_in_color: Page, in_color: Values
-) -> None:
-    image, vectors = in_color["test_digits"].images[:1], in_color["eigendecomposition"].eigenvectors
-    expected = pca.project(grey(image), in_color["data_mean"], vectors[:, :5])[0]
-    found = called(page_in_color, "models.pca.coordinatesOf(image, 5)", image)
-    np.testing.assert_allclose(found, expected, atol=0.5)
 
 
 def test_corners_have_the_settings_of_the_run(page_in_color: Page, in_color: Values) -> None:

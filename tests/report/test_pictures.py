@@ -15,15 +15,6 @@ def _image(uri: str) -> Image.Image:
     return Image.open(io.BytesIO(content))
 
 
-def _levels(uri: str) -> np.ndarray:
-    return np.asarray(_image(uri).convert("L"))
-
-
-def test_levels_are_rounded_and_clipped_with_ink_drawn_black() -> None:
-    image = np.array([[-40.0, -0.2, 0.4], [127.6, 254.7, 300.0]])
-    assert _levels(pictures.picture(image)).tolist() == [[255, 255, 255], [127, 0, 0]]
-
-
 def test_photos_are_drawn_in_their_grey_levels_or_colors() -> None:
     rows, columns = np.mgrid[:28, :28] * 9
     grey = rows.astype(np.uint8)
@@ -44,8 +35,3 @@ def test_signed_values_are_red_above_zero_transparent_at_zero_and_blue_below() -
     assert (negative[3], zero[3], positive[3]) == (255, 0, 255)
     assert positive[0] > 2 * positive[2]
     assert negative[2] > 2 * negative[0]
-
-
-def test_a_scale_that_is_larger_than_the_values_makes_their_colours_weaker() -> None:
-    (pixel,) = np.asarray(_image(pictures.diverging(np.array([[1.0]]), 2.0)).convert("RGBA"))[0]
-    assert 120 < pixel[3] < 135

@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from support.browser import choose, serious_findings
 
-from mnist_pipeline.methods.table import MODELS, by_model
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report.content import Values
 
 EMPTY = re.compile("^Draw a digit")
@@ -114,42 +114,6 @@ def test_the_window_of_a_corner_moves_by_pointer_and_arrow_keys(page: Page) -> N
         expect(figure.locator(".response")).to_have_css("--at", share)
 
 
-def test_a_disturbed_digit_is_misread_until_it_is_reset(page: Page) -> None:
-    figure = page.locator("#figure-disturb")
-    choose(figure, "8")
-    for name, amount in (("turned", "45"), ("blurred", "3"), ("noisy", "0.5")):
-        figure.locator(f"[name={name}]").fill(amount)
-    expect(figure.locator(".message")).to_contain_text("Wrong")
-    figure.get_by_role("button", name="Reset").click()
-    expect(figure.locator(".message")).not_to_contain_text("MLP")
-
-
-def test_a_misread_digit_opens_with_the_stored_answers_and_can_be_turned(
-    page: Page, values: Values
-) -> None:
-    button = page.locator(".openable button").first
-    expect(button).to_be_enabled()
-    expect(page.locator("[data-index]:disabled")).to_have_count(0)
-    index = int(button.get_attribute("data-index") or "-1")
-    button.focus()
-    page.keyboard.press("Enter")
-    dialog = page.locator("#opened")
-    answers = dialog.locator(".says strong")
-    stored = [str(found.labels[index]) for found in by_model(values, "predictions").values()]
-    expect(answers).to_have_text(stored)
-    neighbors = "all => all.map((canvas) => canvas.toDataURL())"
-    near = dialog.locator(".near canvas")
-    expect(near).to_have_count(3)
-    before = near.evaluate_all(neighbors)
-    page.keyboard.press("End")  # the slider has the focus
-    expect(dialog.locator(".message")).to_contain_text("Changed")  # 45 degrees are a lot
-    expect(near).to_have_count(3)
-    assert near.evaluate_all(neighbors) != before
-    page.keyboard.press("Escape")
-    expect(dialog).to_be_hidden()
-    expect(button).to_be_focused()
-
-
 def test_the_models_answer_a_drawing_while_it_is_drawn(page: Page) -> None:
     figure = page.locator("#figure-draw")
     sheet, answers = figure.locator(".sheet"), figure.locator(".answers .row")
@@ -186,33 +150,6 @@ def test_a_digit_that_appears_makes_room_for_one_that_is_chosen_meanwhile(page: 
     expect(figure.locator(".truth")).to_have_text("True class: 7")
 
 
-def test_the_neighbors_vote_and_change_with_the_subtraction(page: Page) -> None:
-    figure = page.locator("#figure-neighbors")
-    choose(figure, "4")
-    neighbors, voters = figure.locator(".ranked li"), figure.locator(".ranked .votes")
-    expect(voters).to_have_count(3)
-    figure.locator("input[type=range]").focus()
-    page.keyboard.press("End")
-    expect(voters).to_have_count(25)
-    before = neighbors.all_inner_texts()
-    figure.get_by_label("Subtract in bytes").focus()
-    page.keyboard.press("Space")
-    expect(neighbors.first).not_to_have_text(before[0], use_inner_text=True)
-    sample = page.evaluate("loaded.then(({ arrays }) => arrays.facts.testSample.length)")
-    tested, right, right_in_bytes = (figure.locator(".measured b").nth(place) for place in range(3))
-    expect(tested).to_have_text(str(sample))
-    assert 0 < int(right_in_bytes.inner_text()) <= sample
-    assert 0 < int(right.inner_text()) <= sample
-
-
-def test_a_pixel_adds_to_scores(page: Page) -> None:
-    figure = page.locator("#figure-scores")
-    choose(figure, "4")
-    expect(figure.locator(".message")).to_contain_text("adds +")
-    figure.locator(".pixels svg").hover(position={"x": 3, "y": 3})
-    expect(figure.locator(".message")).to_contain_text("empty")
-
-
 def test_a_chosen_picture_is_read_and_another_file_is_named(page: Page, values: Values) -> None:
     figure = page.locator("#figure-draw")
     figure.scroll_into_view_if_needed()
@@ -226,17 +163,6 @@ def test_a_chosen_picture_is_read_and_another_file_is_named(page: Page, values: 
     expect(answer).to_have_text(str(values["cnn_predictions"].labels[0]))
     file.set_input_files({**picture, "name": "notes.txt", "buffer": b"no picture"})
     expect(figure.get_by_role("status")).to_contain_text("notes.txt")
-
-
-def test_a_cell_of_a_confusion_matrix_opens_its_digits(page: Page) -> None:
-    cell = page.locator('.confusion[data-model="softmax"] button').first
-    cell.focus()
-    page.keyboard.press("Enter")
-    dialog = page.locator("#confused")
-    expect(dialog.locator("li canvas")).to_have_count(int(cell.inner_text()))
-    page.keyboard.press("Escape")
-    expect(dialog).to_be_hidden()
-    expect(cell).to_be_focused()
 
 
 def test_an_accessibility_checker_finds_nothing_serious(page: Page) -> None:
