@@ -95,13 +95,13 @@ def side_by_side(*panels: Panel, size: tuple[float, float] = PANEL) -> Figure:
         height += LINE * -(-len(labels) // ncols)
         figure.legend(handles, labels, loc="outside lower center", ncols=ncols)
     figure.set_size_inches(width, height)
+    return figure
+
+
 def hide_axis(axes: Axes) -> None:
     """Show an image without axes; ticks that nobody sees would be made and laid out."""
     axes.set_axis_off()
     axes.set(xticks=[], yticks=[])
-
-
-    return figure
 
 
 def plain(name: str, length: int) -> str:
