@@ -56,7 +56,11 @@ def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
     pixels = flatten(images)
     mean = checked("mean", mean, shape=pixels.shape[1:])
     centered = np.empty(pixels.shape, np.float32)
-    mean = mean.astype(np.float32)  # of bytes, it is off by at most 2⁻¹⁷ grey levels
+    if pixels.dtype == np.uint8:
+        # Bytes are at most 255, so a float32 mean is off by at most 2⁻¹⁷ grey levels. The mean of
+        # other data may be large compared with its deviations: there the difference is taken in
+        # float64, and rounded afterwards.
+        mean = mean.astype(np.float32)
     with np.errstate(all="ignore"):  # overflow is found below
         for rows, block in row_blocks(pixels, BLOCK_ROWS):
             np.subtract(block, mean, out=centered[rows])
@@ -66,9 +70,9 @@ def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
 def covariance(centered: np.ndarray) -> np.ndarray:
     """Sample covariance C = Xᵀ X / (N − 1) of centred data, float64 (n_features, n_features).
 
-    The product of each block of rows is formed in the type of the data, and the blocks are added in
-    float64. Memory beyond the result does not grow with N. Raises a ValueError for a single sample,
-    and for data whose products overflow.
+    The product of each block of rows is formed in float32 for float32 data, else in float64, and
+    the blocks are added in float64. Memory beyond the result does not grow with N. Raises a
+    ValueError for a single sample, and for data whose products overflow.
 
     Examples
     --------
@@ -83,7 +87,8 @@ def covariance(centered: np.ndarray) -> np.ndarray:
         )
     products = np.zeros((num_features, num_features))
     with np.errstate(all="ignore"):  # overflow is found below
-        for _, block in row_blocks(centered, BLOCK_ROWS):
+        for _, rows in row_blocks(centered, BLOCK_ROWS):
+            block = np.asarray(rows, None if rows.dtype == np.float32 else np.float64)
             products += block.T @ block  # exactly symmetric: NumPy computes one triangle
     checked("the largest square of centered", products.max())
     return products / (num_samples - 1)

@@ -69,6 +69,13 @@ def test_the_covariance_of_all_training_images_agrees_with_a_float64_reference(
     assert np.abs(full.eigenvalues - reference).max() < 1e-6 * reference[0]
 
 
+def test_integers_do_not_wrap_around_and_a_large_mean_costs_no_precision() -> None:
+    deviations = np.tile(np.array([[-100], [100]], np.int16), (2, 3))
+    np.testing.assert_allclose(pca.covariance(deviations), np.cov(deviations.T))
+    images = deviations + 1e9
+    np.testing.assert_array_equal(pca.center(images, pca.mean(images)), deviations)
+
+
 @pytest.mark.parametrize("block_rows", [1, 7, 299, 300, 10**6])
 def test_the_size_of_a_block_changes_nothing(
     block_rows: int, window: Analysis, monkeypatch: pytest.MonkeyPatch
