@@ -194,7 +194,7 @@ class Recognizer(NamedTuple):
         ]
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
-        """Recognise each image on its own; uint8 (n, 28, 28), as `find_digits` returns them, or in
+        """Recognise each image on its own; uint8 (n, 28, 28), as `page_of` returns them, or in
         colour (n, 28, 28, 3).
         """
         if not len(digits):

@@ -116,11 +116,6 @@ def _contrast(levels: NDArray[np.uint8] | Grey) -> float:
     return float(np.ptp(np.percentile(small, (0.5, 99.5))))
 
 
-def find_digits(picture: NDArray[np.uint8] | Grey) -> Sequence[Found]:
-    """Find the digits of a picture in reading order, see `page_of`."""
-    return page_of(picture).digits
-
-
 def page_of(picture: NDArray[np.uint8] | Grey) -> Page:
     """Find the digits of a picture in reading order, and convert each to MNIST's form.
 

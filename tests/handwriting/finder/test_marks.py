@@ -11,7 +11,7 @@ from support.drawing import picture as drawn
 
 from mnist_pipeline.handwriting.finder.marks import signs
 from mnist_pipeline.handwriting.finder.scan import Glyph
-from mnist_pipeline.handwriting.finder.search import find_digits
+from mnist_pipeline.handwriting.finder.search import page_of
 
 SIZE = (400, 300)
 NUMBER = [
@@ -50,8 +50,8 @@ def with_marks(digits: list, marks: list[Stroke], pen: int = 7) -> np.ndarray:
     ids=["circle", "gap", "oval", "line of one", "wave", "touching"],
 )
 def test_circles_and_lines_below_are_no_part_of_digits(digits: list, marks: list[Stroke]) -> None:
-    expected = find_digits(with_marks(digits, []))
-    found = find_digits(with_marks(digits, marks))
+    expected = page_of(with_marks(digits, [])).digits
+    found = page_of(with_marks(digits, marks)).digits
     assert len(found) == len(expected) == len(digits)
     for digit, alone in zip(found, expected):
         np.testing.assert_allclose(digit.box, alone.box, atol=9)
@@ -71,7 +71,7 @@ def test_circles_and_lines_below_are_no_part_of_digits(digits: list, marks: list
 )
 def test_strokes_of_a_digit_stay(digits: list, marks: list[Stroke]) -> None:
     picture = with_marks(digits, marks, pen=11)
-    (found,) = find_digits(picture)
+    (found,) = page_of(picture).digits
     rows, columns = np.nonzero(picture < 128)
     box = columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1
     np.testing.assert_allclose(found.box, box, atol=4)

@@ -16,7 +16,7 @@ from mnist_pipeline.data.decoding import GREY, WHOLE, Draft
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.finder.scan import Box
-from mnist_pipeline.handwriting.finder.search import Found, find_digits
+from mnist_pipeline.handwriting.finder.search import Found
 
 LINE = [(x, 0.25, 0.2, 0.5) for x in (0.1, 0.4, 0.7)]
 
@@ -26,6 +26,10 @@ def written() -> np.ndarray:
     """3, 5 and 8 in black on white, without noise, as grey levels."""
     content = drawn(*zip("358", LINE, strict=True), size=(240, 180))
     return np.asarray(Image.open(io.BytesIO(content)))
+
+
+def find_digits(picture: np.ndarray) -> list[Found]:
+    return list(search.page_of(picture).digits)
 
 
 @pytest.fixture(scope="module")
