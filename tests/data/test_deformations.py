@@ -20,18 +20,6 @@ from mnist_pipeline.data.deformations_kernel import sample
 
 
 @pytest.fixture(scope="module")
-def images() -> np.ndarray:
-    """Smooth blobs that fade towards the border."""
-    generator = np.random.default_rng(0)
-    rows, columns = np.mgrid[:28, :28]
-    blobs = np.zeros((60, 28, 28))
-    for blob in blobs:
-        for row, column in generator.uniform(8, 19, (4, 2)):
-            blob += np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / 6)
-    return np.rint(255 * np.clip(blobs, 0, 1)).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
 def noise() -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (40, 28, 28), np.uint8)
 
@@ -82,12 +70,12 @@ def test_a_map_of_any_numbers_is_computed_or_refused(other_process, images, lay_
             call.result()
 
 
-def test_each_image_takes_its_own_parameters(images: np.ndarray) -> None:
+def test_each_image_takes_its_own_parameters(noise: np.ndarray) -> None:
     amount, rotation = np.array([0.5, -0.5, 1.7]), np.array([0, 10, -30])
     shift = np.array([[0, 1], [1.5, 0], [-2, 0.25]])
-    together = affine(thicken(images[:3], amount), rotation=rotation, shift=shift)
+    together = affine(thicken(noise[:3], amount), rotation=rotation, shift=shift)
     for i in range(3):
-        thickened = thicken(images[i : i + 1], amount[i])
+        thickened = thicken(noise[i : i + 1], amount[i])
         alone = affine(thickened, rotation=rotation[i], shift=shift[i])
         np.testing.assert_array_equal(together[i], alone[0])
 
@@ -105,9 +93,9 @@ def test_a_pixel_on_each_side_is_the_largest_or_smallest_of_five(noise: np.ndarr
     np.testing.assert_array_equal(thicken(noise, 2), thicken(thicken(noise, 1), 1))
 
 
-def test_low_resolution_keeps_large_shapes_and_loses_small_ones(images: np.ndarray) -> None:
+def test_low_resolution_keeps_large_shapes_and_loses_small_ones(noise: np.ndarray) -> None:
     fine = np.zeros((1, 28, 28), np.uint8)
     fine[:, :, ::2] = 255
     assert low_resolution(fine, 7).std() < 8
-    kept = low_resolution(images, 8)
-    np.testing.assert_allclose(kept.mean(axis=(1, 2)), images.mean(axis=(1, 2)), rtol=0.02)
+    kept = low_resolution(noise, 8)
+    np.testing.assert_allclose(kept.mean(axis=(1, 2)), noise.mean(axis=(1, 2)), rtol=0.02)

@@ -2,17 +2,14 @@
 images.
 """
 
-import contextlib
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.odd_sets import ODD_SETS
 from support.sources import NAMES, write_folders, write_npz
 
 from mnist_pipeline.data import findings
-from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.findings import Findings
 from mnist_pipeline.data.values import DigitSet
 
@@ -49,13 +46,9 @@ def test_good_images_have_counts_and_no_findings(few: dict[str, DigitSet], tmp_p
             lambda images, labels: (images[[0, 0, *range(398)]], labels[[0, 1, *range(398)]]),
             "1 images equal an image with another label",
         ),
-        (
-            lambda images, labels: (images // np.r_[255, np.ones(399, int)][:, None, None], labels),
-            "1 images have little contrast",
-        ),
-        (lambda images, labels: (images[np.argsort(labels)], np.sort(labels)), "sorted by class"),
         (lambda images, labels: (images[labels > 0], labels[labels > 0]), "class 0"),
         (lambda images, labels: (images // 3, labels), "grey level 85"),
+        (lambda images, labels: (images * 0, labels), "all training images are equal"),
     ],
 )
 def test_what_harms_the_models_is_found(
@@ -116,10 +109,3 @@ def test_near_duplicates_in_train_and_test_are_named(
     for place, label in enumerate(labels[:2]):
         assert f"test/{label}/{400 + place:05}.png" in warning
         assert f"train/{label}/{place:05}.png" in warning
-
-
-@pytest.mark.parametrize("kind", ODD_SETS)
-def test_odd_data_sets_have_findings_or_are_refused(kind: str, tmp_path: Path) -> None:
-    with contextlib.suppress(DatasetError):
-        found = findings.inspect(ODD_SETS[kind](tmp_path, np.random.default_rng(0)))
-        assert all(len(counts) == len(found.class_names) for counts in found.counts.values())

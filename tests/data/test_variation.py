@@ -8,7 +8,6 @@ import pytest
 from mnist_pipeline.data import variation
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.data.variation import Variation, vary
-from mnist_pipeline.utils import blocks
 
 HANDS = Variation(
     rotation=20, scale=0.2, shear=0.2, shift=2, stroke=0.8, noise=0.2, far=3, foreign=0.2
@@ -28,10 +27,6 @@ def bars() -> np.ndarray:
     return bars
 
 
-def test_without_limits_nothing_changes(images: np.ndarray) -> None:
-    np.testing.assert_array_equal(vary(images, Variation(), seed=3), images)
-
-
 def test_a_seed_decides_how_each_image_varies(
     images: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -42,17 +37,6 @@ def test_a_seed_decides_how_each_image_varies(
     assert all((a != b).any() for a, b in zip(varied, other))
     same = np.broadcast_to(images[0], images.shape)
     assert len({image.tobytes() for image in vary(same, HANDS)}) == len(images)
-
-
-def test_the_number_of_threads_changes_nothing(
-    images: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(variation, "IMAGES_PER_BLOCK", 7)
-    varied = []
-    for threads in (1, 3):
-        monkeypatch.setattr(blocks, "num_threads", lambda threads=threads: threads)
-        varied.append(vary(images, HANDS, seed=3))
-    np.testing.assert_array_equal(*varied)
 
 
 def test_one_image_in_five_gets_noise_up_to_the_limit() -> None:
