@@ -28,7 +28,9 @@ def test_classes_and_counts_are_shown(animals: Path) -> None:
 
 
 def test_a_set_that_a_run_could_not_use_has_exit_code_1_and_the_reason(animals: Path) -> None:
-    assert "can be used" in invoke("inspect", str(animals))
+    output = invoke("inspect", str(animals))
+    assert "can be used" in output
+    assert "no test set" in output
     (animals / "dog" / "broken.png").write_bytes(b"<html>")
     assert "dog/broken.png" in invoke("inspect", str(animals), code=1)
 

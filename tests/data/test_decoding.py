@@ -25,7 +25,6 @@ LOSSLESS: dict[str, dict[str, Any]] = {
     "GIF": {},
     "WEBP": {"lossless": True},
 }
-ALL = {**LOSSLESS, "JPEG": {"quality": 95}}
 
 
 @pytest.mark.parametrize(
@@ -140,24 +139,12 @@ def test_the_paper_of_a_card_continues_beyond_its_transparent_corners() -> None:
     np.testing.assert_array_equal(read(stored(picture)), levels)
 
 
-@pytest.mark.parametrize(
-    ("orientation", "turned"),
-    [(2, Image.Transpose.FLIP_LEFT_RIGHT), (6, Image.Transpose.ROTATE_90)],
-)
-def test_a_rotated_picture_is_read_upright(orientation: int, turned: Image.Transpose) -> None:
+def test_a_rotated_picture_is_read_upright() -> None:
     exif = Image.Exif()
-    exif[0x0112] = orientation
-    image = Image.fromarray(LEVELS).transpose(turned)
+    exif[0x0112] = 6  # stored lying on its side
+    image = Image.fromarray(np.rot90(LEVELS))
     upright = read(stored(image, "JPEG", exif=exif, quality=100))
     np.testing.assert_allclose(upright.astype(int), LEVELS, atol=2)
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_a_picture_cut_off_is_refused(kind: str) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (40, 60), np.uint8)
-    content = stored(Image.fromarray(noise), kind, **ALL[kind])
-    for share in (0.3, 0.8):
-        assert "damaged" in refusal(content[: int(share * len(content))])
 
 
 @pytest.mark.parametrize(
@@ -165,10 +152,9 @@ def test_a_picture_cut_off_is_refused(kind: str) -> None:
     [
         (b"", "empty"),
         (b"seven\n", "PNG, JPEG, WebP, TIFF, BMP or GIF"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a PNG"),
         (of_size(30_000, 30_000), "pixels"),
     ],
-    ids=["empty", "text", "another format", "too many pixels"],
+    ids=["empty", "text", "too many pixels"],
 )
 def test_a_file_that_is_no_picture_is_refused_with_its_name_the_problem_and_the_remedy(
     tmp_path: Path, content: bytes, reason: str
@@ -180,12 +166,6 @@ def test_a_file_that_is_no_picture_is_refused_with_its_name_the_problem_and_the_
     assert reason in problem
     assert remedy
     assert reason in refusal(content)
-
-
-@pytest.mark.parametrize("name", [".", "missing.png", "loop.png", "x" * 300])
-def test_a_path_that_can_not_be_opened_is_refused(name: str, tmp_path: Path) -> None:
-    (tmp_path / "loop.png").symlink_to("loop.png")
-    assert "opened" in refusal(tmp_path / name)
 
 
 def test_strokes_of_several_shades_on_nothing_get_white_paper() -> None:

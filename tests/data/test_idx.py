@@ -6,7 +6,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from support.idx import encode_idx, write_idx
+from support.idx import write_idx
 from support.sources import Sets, assert_digits, assert_refused
 
 from mnist_pipeline.data import reader
@@ -28,18 +28,6 @@ def embedded_copy(data_directory: Path, tmp_path: Path, monkeypatch: pytest.Monk
 
 def written(directory: Path, few: Sets, compress: bool = True) -> Path:
     return write_idx(directory, few["train"], few["test"], compress)
-
-
-def test_plain_files_and_gzip_files_of_several_members_are_read_together(
-    few: Sets, tmp_path: Path
-) -> None:
-    content = encode_idx(few["train"].images)
-    path = written(tmp_path, few, compress=False) / TRAIN_IMAGES
-    path.unlink()
-    path.with_suffix(".gz").write_bytes(
-        gzip.compress(content[:999]) + gzip.compress(content[999:]) + bytes(512)
-    )
-    assert_digits(tmp_path, "train", few["train"])
 
 
 @pytest.mark.parametrize("compress", [False, True])

@@ -8,10 +8,8 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.sources import (
@@ -34,19 +32,14 @@ from mnist_pipeline.data.split import SPLITS
 BLANK = encoded(np.zeros((28, 28), np.uint8))
 
 
-@pytest.mark.parametrize("values", [("10", "9", "100"), ("owl", "None", "nan"), (2**40, 3, 12)])
-def test_labels_without_names_are_sorted_and_are_the_names(
-    values: tuple[Any, ...], tmp_path: Path
-) -> None:
-    pictures = [encoded(np.full((28, 28), level, np.uint8)) for level in range(60)]
-    labels = [values[row % 3] for row in range(60)]
-    pq.write_table(pa.table({"image": pictures, "label": labels}), tmp_path / "all.parquet")
-    expected = sorted(values, key=lambda value: int(value) if str(value).isdecimal() else value)
-    assert reader_of(tmp_path).class_names == tuple(map(str, expected))
+def test_labels_without_names_are_sorted_and_are_the_names(tmp_path: Path) -> None:
+    images = np.arange(60, dtype=np.uint8).repeat(28 * 28).reshape(60, 28, 28)
+    np.savez(tmp_path / "a.npz", images=images, labels=np.array([10, 9, 100] * 20))
+    assert reader_of(tmp_path).class_names == ("9", "10", "100")
     for split in SPLITS:
         found = load_digits(tmp_path, split)
-        for level, label in zip(found.images[:, 0, 0].tolist(), found.labels.tolist(), strict=True):
-            assert expected[label] == labels[level]
+        expected = [[1, 0, 2][level % 3] for level in found.images[:, 0, 0].tolist()]
+        assert found.labels.tolist() == expected
 
 
 @pytest.mark.parametrize("names", [None, [1, 2], [None, *"bcdefghij"]])
@@ -83,11 +76,8 @@ def test_training_images_decide_for_both_splits_whether_dark_digits_are_inverted
     train, test = few["train"], few["test"]
     mixed = {"train": train._replace(images=255 - train.images), "test": test}
     root = write_npz(tmp_path / "a.npz", mixed)
-    inverted = test._replace(images=255 - test.images)
     assert_digits(root, "train", train)
-    assert_digits(root, "test", inverted)
-    for part, expected in zip(reader_of(root).read(*SPLITS), (train, inverted), strict=True):
-        np.testing.assert_array_equal(part.images, expected.images)
+    assert_digits(root, "test", test._replace(images=255 - test.images))
     (tmp_path / "dataset.yaml").write_text("noun: sign\n")
     assert_digits(root, "train", mixed["train"])
 
@@ -127,11 +117,9 @@ def test_labels_that_are_texts_are_places_in_classes_txt(few: Sets, tmp_path: Pa
     assert load_digits(tmp_path, "train").labels.tolist() == [2, 0, 0] * 20
 
 
-@pytest.mark.parametrize("end", ["", "\n", "\n\n", "\r\n \r\n"])
-def test_classes_txt_may_end_with_blank_lines(end: str, few: Sets, tmp_path: Path) -> None:
+def test_classes_txt_may_end_with_blank_lines(few: Sets, tmp_path: Path) -> None:
     root = write_npz(tmp_path / "a.npz", few)
-    newline = "\r\n" if "\r" in end else "\n"
-    content = "\ufeff" + newline.join(["no entry", *"bcdefghij"]) + end
+    content = "\ufeff" + "\r\n".join(["no entry", *"bcdefghij"]) + "\r\n \r\n"
     (tmp_path / "classes.txt").write_text(content, newline="")
     assert reader_of(root).class_names == ("no entry", *"bcdefghij")
 
@@ -185,13 +173,6 @@ FOLDERS: dict[str, tuple[Spoil, str]] = {
         "test/7",
     ),
     "a picture outside of the class folders": (_write("train/a.png", ""), "train/a.png.*0, 1, 2"),
-    "classes beside a split": (
-        lambda root: [
-            *(path.rename(root / path.name) for path in (root / "test").iterdir()),
-            (root / "test").rmdir(),
-        ],
-        "train.*0, 1, 2",
-    ),
     "pictures without classes for testing": (
         lambda root: [
             shutil.rmtree(root / "test"),
@@ -241,22 +222,6 @@ def test_unsuitable_arrays_are_refused_by_name_and_shape(
         arrays = {**archive, name: array}
     np.savez(path, **arrays)
     assert_refused(path, f"digits.npz.*{named}")
-
-
-LABELS: list[list[Any]] = [
-    ["a", "b", None],
-    [0.0, 1.0, float("nan")],
-    [[0, 1], [1, 0], [1, 0]],
-    [10, 11, 12],
-]
-
-
-@pytest.mark.parametrize("labels", LABELS, ids=["missing", "floats", "one-hot", "outside"])
-def test_unsuitable_labels_are_refused(labels: list[Any], few: Sets, tmp_path: Path) -> None:
-    root = write_parquet(tmp_path, few)
-    table = picture_table(few["train"]).set_column(1, "label", pa.array(labels * 20))
-    pq.write_table(table, root / "train-00000-of-00001.parquet")
-    assert_refused(root, "label")
 
 
 def test_a_missing_library_is_named_with_the_extra(
