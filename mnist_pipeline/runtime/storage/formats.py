@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save
 
 from mnist_pipeline.utils import stored_types
 
@@ -82,7 +81,7 @@ def encode(value: Any) -> dict[str, Blocks]:
     if dataclasses.is_dataclass(type(value)):
         return {"value.json": [to_json(dataclasses.asdict(value))]}
     arrays = _flattened(value if isinstance(value, dict) else value._asdict())
-    return {"value.safetensors": [save(arrays)]}
+    return {"value.safetensors": _safetensors(arrays)}
 
 
 def decode(entries: Mapping[str, Any], paths: Mapping[str, Path]) -> Any:
@@ -117,6 +116,27 @@ def _npy(array: np.ndarray) -> Blocks:
     np.lib.format.write_array_header_1_0(header, entries)
     in_order = array.T if entries["fortran_order"] else array
     return [header.getvalue(), in_order.reshape(-1).view(np.uint8).data]
+
+
+def _safetensors(arrays: Mapping[str, np.ndarray]) -> Blocks:
+    """What `safetensors.numpy.save` writes, without a copy of the arrays: `_mapped` has the format.
+
+    A value is described twice in a run, and the library copies each array several times.
+    """
+    header, end = dict[str, Any](), 0
+    # The largest elements first, so that each array begins at a multiple of their size.
+    ordered = sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0]))
+    for name, array in ordered:
+        kind, begin, end = array.dtype, end, end + array.nbytes
+        if kind.kind not in "biuf" and kind != np.complex64:
+            raise TypeError(f"{name} has the type {kind}; arrays of numbers have a storage format")
+        dtype = "BOOL" if kind.kind == "b" else f"{kind.kind.upper()}{8 * kind.itemsize}"
+        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": (begin, end)}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    little = [array.astype(array.dtype.newbyteorder("<"), copy=False) for _, array in ordered]
+    contents = [array.reshape(-1).view(np.uint8).data for array in little]
+    return [len(text).to_bytes(8, "little"), text, *contents]
 
 
 def _decode(kind: type[Any] | None, paths: Mapping[str, Path]) -> Any:

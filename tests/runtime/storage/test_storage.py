@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from support.values import EVERY_KIND, REPORT, assert_same_values, leaves
 
 from mnist_pipeline import read
@@ -78,7 +79,23 @@ def test_stored_arrays_are_mapped_and_read_only(value: Any, local: Storage) -> N
         assert isinstance(array, mmap.mmap)
 
 
-@pytest.mark.parametrize("value", [object(), np.array([{}])])
+def test_the_safetensors_library_reads_what_is_stored_for_arrays(local: Storage) -> None:
+    arrays = {
+        "odd": np.arange(7, dtype=np.uint8).reshape(7, 1).T,
+        "truth": np.array([True, False]),
+        "big-endian": np.arange(3, dtype=">f4"),
+        "half": np.ones((2, 2), np.float16)[:, ::2],
+        "none": np.zeros((0, 4)),
+        "scalar": np.array(-1),
+    }
+    local.write("value", arrays)
+    content = local.main_file("value").read_bytes()
+    for stored_arrays in (safetensors.numpy.load(content), local.read("value")):
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(stored_arrays[name], array, strict=name != "big-endian")
+
+
+@pytest.mark.parametrize("value", [object(), np.array([{}]), {"texts": np.array(["a"])}])
 def test_a_value_without_a_format_is_refused(value: object, local: Storage) -> None:
     with pytest.raises(TypeError):
         local.write("value", value)
