@@ -15,7 +15,7 @@ from mnist_pipeline.data.split import Names
 from mnist_pipeline.utils.printable import one_line, shortened
 from mnist_pipeline.utils.yaml_files import read_yaml
 
-DESCRIPTION, CLASSES = "dataset.yaml", "classes.txt"  # beside the images
+DESCRIPTION, CLASSES = "dataset.yaml", "classes.txt"  # next to the images
 MAX_CLASSES = 256  # a label is a byte
 
 

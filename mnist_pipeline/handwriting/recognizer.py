@@ -1,7 +1,7 @@
 """Recognise a person's own digits: the stored recognizer, how it is assembled, and its answers.
 
 A `Recognizer` holds all arrays that an answer needs. It imports neither torch nor Dagster, so a
-command can answer at once. `doubt` has what is said about the answers.
+command can answer at once. `doubt` judges the answers, and has the words for it.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What is said about the answers for a picture, from answers that are made up."""
+"""Judgements of made-up answers for a picture, and their words."""
 
 from typing import Any
 
