@@ -27,7 +27,7 @@ def whole_graph(definitions: dg.Definitions) -> AbstractSet[dg.AssetKey]:
 def report_ignored(
     stored: Storage, definitions: dg.Definitions, echo: Callable[[str], object]
 ) -> list[str]:
-    """Print which stored assets the graph no longer has, for example of an earlier release; return
+    """Print which stored assets the graph no longer has, such as one of a former release; return
     the keys of all other values.
     """
     known = {key.path[-1] for key in definitions.resolve_asset_graph().get_all_asset_keys()}

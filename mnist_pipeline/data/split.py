@@ -56,7 +56,8 @@ def arranged(order: NDArray[np.intp], labels: NDArray[np.uint8]) -> NDArray[np.i
     """The rows of training images, arranged so that the smallest checksums of each class choose.
 
     `held_out.split` chooses by place, so the first rows of each class get the places that it
-    chooses. `order` has the rows in the order of their checksums, and `labels` the labels of all images.
+    chooses. `order` has the rows in the order of their checksums, and `labels` the labels of all
+    images.
     """
     own = labels[order]
     places = np.concatenate(held_out_split(own)[::-1])  # those held out come first
