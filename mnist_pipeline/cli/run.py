@@ -136,7 +136,7 @@ def _runs(
                 below = dg.AssetSelection.assets(key).downstream().resolve(graph)
                 due = due | (selected & below)  # a new set: the caller's does not change
         else:
-            names = node.partitions_def.get_partition_keys()
+            names = node.partitions_def.get_partition_keys(dynamic_partitions_store=instance)
         for name in names:
             yield {key}, name
     if waiting:

@@ -70,7 +70,7 @@ def recorded_values(instance: dg.DagsterInstance, definitions: dg.Definitions) -
     recorded = dict[str, str]()
     for key in graph.materializable_asset_keys:
         definition: Any = graph.get(key).partitions_def
-        names = definition and definition.get_partition_keys()
+        names = definition and definition.get_partition_keys(dynamic_partitions_store=instance)
         for name in [None] if names is None else names:
             if version := latest(instance, [key], name)[key].version:
                 recorded[stored_key(key.path[-1], name)] = version

@@ -48,7 +48,7 @@ def due_partitions(
     node, recorded = cast("Any", graph.get(key)), latest(instance, [*graph.get_all_asset_keys()])
     return [
         name
-        for name in node.partitions_def.get_partition_keys()
+        for name in node.partitions_def.get_partition_keys(dynamic_partitions_store=instance)
         if _is_due(graph, key, latest(instance, [key], name)[key], recorded, name)
     ]
 

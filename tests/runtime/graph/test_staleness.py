@@ -2,7 +2,8 @@
 
 import dagster as dg
 
-from mnist_pipeline.runtime.graph.staleness import due_assets
+from mnist_pipeline.runtime.graph.event_log import recorded_values
+from mnist_pipeline.runtime.graph.staleness import due_assets, due_partitions
 
 
 def test_an_asset_is_due_after_an_observation_of_another_version(
@@ -27,3 +28,15 @@ def test_an_asset_is_due_after_an_observation_of_another_version(
         job.execute_in_process(asset_selection=[reader.key], instance=instance)
         due.append(bool(due_assets(instance, graph)))
     assert due == [True, False, False, False, True, False]
+
+
+def test_an_asset_of_a_user_may_have_dynamic_partitions() -> None:
+    @dg.asset(partitions_def=dg.DynamicPartitionsDefinition(name="own"))
+    def own() -> int:
+        return 1
+
+    definitions = dg.Definitions(assets=[own])
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("own", ["a"])
+        assert recorded_values(instance, definitions) == {}
+        assert due_partitions(instance, definitions, own.key) == ["a"]
