@@ -269,7 +269,7 @@ class Reader:
         return fitted(levels, fit), kind
 
     def _read_pictures(self, split: Split) -> None:
-        """Read the picture files among which are those of a split, and convert them.
+        """Read the picture files from which a split is chosen, and convert them.
 
         The recorded paths name the pictures of the split; without these, all are converted.
         """
