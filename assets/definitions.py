@@ -30,9 +30,9 @@ defs = dg.Definitions.merge(
                     **dict.fromkeys(("champion", "recognizer")),
                 }
             ),
-            "data_set": DataSetResource(),
-            "seed": Seed(),
-            "stored_results": StoredResults(),
+            "mnist_data": DataSetResource(),
+            "mnist_seed": Seed(),
+            "mnist_stored_results": StoredResults(),
         },
     ),
 )

@@ -60,9 +60,9 @@ CHECKS = dict.fromkeys(("train_digits", "test_digits"), LOADED)
         )
     ]
 )
-def data_directory(data_set: dg.ResourceParam[DataSetResource]):
+def data_directory(mnist_data: dg.ResourceParam[DataSetResource]):
     """Observe the version of the files."""
-    with data_set.open() as path:
+    with mnist_data.open() as path:
         version = checksum(datasets.reader_of(path).files())
     return dg.ObserveResult(
         data_version=dg.DataVersion(version), metadata=file_metadata(path, version)
@@ -70,15 +70,15 @@ def data_directory(data_set: dg.ResourceParam[DataSetResource]):
 
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"file"}, deps=[DATA_DIRECTORY])
-def raw_mnist(data_set: dg.ResourceParam[DataSetResource]):
+def raw_mnist(mnist_data: dg.ResourceParam[DataSetResource]):
     """The validated files with their SHA-256 checksums, what the images are called, and how they
     are shown to the models.
 
     Folders have one row per split. Everything that names the data set, its classes or a picture
     reads the names from here.
     """
-    with data_set.open() as path, stopwatch():
-        raw = catalogue.read_raw(path, data_set.choices)
+    with mnist_data.open() as path, stopwatch():
+        raw = catalogue.read_raw(path, mnist_data.choices)
     files = pd.DataFrame(raw.files)
     return result(
         raw,
@@ -90,7 +90,7 @@ def raw_mnist(data_set: dg.ResourceParam[DataSetResource]):
             "color": raw.data_set.color,
         },
         tables={"files": files},
-    )._replace(tags=data_set.observe(path, raw.checksum))
+    )._replace(tags=mnist_data.observe(path, raw.checksum))
 
 
 def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
@@ -104,9 +104,9 @@ def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
         description=description,
         check_specs=checks(name, CHECKS, *findings.PROBLEMS),
     )
-    def digits(raw_mnist: RawData, data_set: dg.ResourceParam[DataSetResource]):
+    def digits(raw_mnist: RawData, mnist_data: dg.ResourceParam[DataSetResource]):
         names = raw_mnist.class_names
-        with data_set.open() as path, stopwatch():
+        with mnist_data.open() as path, stopwatch():
             loaded = datasets.load_digits(path, split, recorded=raw_mnist)
         judged = findings.judge(
             loaded, names, raw_mnist.paths.get(split, ()), raw_mnist.data_set.handwritten

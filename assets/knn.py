@@ -36,7 +36,7 @@ def knn_model(
     data_mean: np.ndarray,
     eigendecomposition: Eigendecomposition,
     config: KNNConfig,  # type: ignore[valid-type]  # made from the entry
-    seed: Seed,
+    mnist_seed: Seed,
 ):
     """The training images with their leading principal components, k, and the vote's smoothing.
 
@@ -49,7 +49,7 @@ def knn_model(
             images,
             labels,
             settings_of(config),
-            seed=seed.number,
+            seed=mnist_seed.number,
             mean=data_mean if is_grey else None,
             eigenvectors=eigendecomposition.eigenvectors if is_grey else None,
         )
@@ -59,7 +59,7 @@ def knn_model(
         f"k = {fitted['num_neighbors']}, {len(labels):,} images, {size / 1e6:.0f} MB",
         numbers={ROW_COUNT: len(labels), "smoothing": float(fitted["smoothing"])},
         config=config,
-        seed=seed,
+        seed=mnist_seed,
     )
 
 

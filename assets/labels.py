@@ -16,7 +16,7 @@ def labels_to_check(
     raw_mnist: RawData,
     train_digits: DigitSet,
     test_digits: DigitSet,
-    seed: Seed,
+    mnist_seed: Seed,
 ):
     """Are some labels wrong? Materialize this asset, and look at the images that it lists.
 
@@ -26,7 +26,7 @@ def labels_to_check(
     """
     splits = {"train": train_digits, "test": test_digits}
     with stopwatch():
-        found = checking.find(raw_mnist, splits, seed.number)
+        found = checking.find(raw_mnist, splits, mnist_seed.number)
     table = found.table
     drawn = {}
     if len(table):
@@ -36,5 +36,5 @@ def labels_to_check(
         f"{len(table):,} labels are contradicted, {table['confident'].sum():,} confidently",
         tables={"labels": table},
         figures=drawn,
-        seed=seed,
+        seed=mnist_seed,
     )

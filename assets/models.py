@@ -34,19 +34,20 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
         description=f"{model.title}, fitted on the training images that are not held out. "
         f"{model.summary}",
     )
-    def fitted(train_digits: DigitSet, config: Config, seed: Seed):  # type: ignore[valid-type]  # made from the entry
+    def fitted(train_digits: DigitSet, config: Config, mnist_seed: Seed):  # type: ignore[valid-type]  # made from the entry
         images, labels = train_digits
         settings = settings_of(config)
         kept, _ = split(labels)
         with stopwatch():
-            arrays = model.method().fit(images[kept], labels[kept], settings, seed=seed.number)
+            number = mnist_seed.number
+            arrays = model.method().fit(images[kept], labels[kept], settings, seed=number)
         count = sum(array.size for array in arrays.values())
         return result(
             arrays,
             f"{count:,} numbers from {len(kept):,} images",
             numbers={"count": count},
             config=config,
-            seed=seed,
+            seed=mnist_seed,
         )
 
     return fitted

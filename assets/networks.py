@@ -47,7 +47,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         train_digits: DigitSet,
         raw_mnist: RawData,
         config: Config,  # type: ignore[valid-type]  # made from the entry
-        seed: Seed,
+        mnist_seed: Seed,
     ):
         with machine.importing():
             from mnist_pipeline.methods.networks import modules, training
@@ -58,7 +58,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
                 train_digits,
                 name,
                 settings_of(config),
-                seed=seed.number,
+                seed=mnist_seed.number,
                 on_epoch=_log_epoch,
             )
         value = training.stored(network, history)
@@ -86,7 +86,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
                 )
             },
             config=config,
-            seed=seed,
+            seed=mnist_seed,
             checks={
                 "loss_falls": loss_falls(value["loss"], train_digits.num_classes),
             },

@@ -25,7 +25,7 @@ from .models import inputs
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
-    stored_results: dg.ResourceParam[StoredResults],
+    mnist_stored_results: dg.ResourceParam[StoredResults],
     **by_asset: Any,
 ):
     """One self-contained HTML page with the results of all assets, and every number on it as
@@ -42,15 +42,15 @@ def evaluation_report(
         values = {
             **by_asset,
             "run": _run(context, by_asset["raw_mnist"].data_set),
-            "origins": stored_results.storage.origins(names),
-            **{name: stored_results.up_to_date(name) for name in assembly.ON_REQUEST},
+            "origins": mnist_stored_results.storage.origins(names),
+            **{name: mnist_stored_results.up_to_date(name) for name in assembly.ON_REQUEST},
         }
         composed = assembly.merged("numbers", values)
         html = page.render(composed, values)
     return result(
         document.Report(html, composed),
         f"{champion.model} {champion.accuracy:.2%}, {count(champion.errors, 'error')}",
-        numbers={"report": stored_results.report},
+        numbers={"report": mnist_stored_results.report},
     )
 
 

@@ -48,7 +48,7 @@ def champion(
     held_out_labels: pd.DataFrame,
     train_digits: DigitSet,
     test_digits: DigitSet,
-    stored_results: dg.ResourceParam[StoredResults],
+    mnist_stored_results: dg.ResourceParam[StoredResults],
     **by_asset: Any,
 ):
     """The model in service: it has the fewest errors on the held-out images.
@@ -58,7 +58,7 @@ def champion(
     """
     predictions = by_model(by_asset, "predictions")
     with stopwatch():
-        present = _champion_in_service(stored_results.storage)
+        present = _champion_in_service(mnist_stored_results.storage)
         elected, reason = elect(
             held_out_labels,
             train_digits,
@@ -113,7 +113,7 @@ def recognizer(
     eigendecomposition: Eigendecomposition,
     test_digits: DigitSet,
     raw_mnist: RawData,
-    stored_results: dg.ResourceParam[StoredResults],
+    mnist_stored_results: dg.ResourceParam[StoredResults],
     **by_asset: Any,
 ):
     """All models with their calibration, as they answer users.
@@ -122,7 +122,7 @@ def recognizer(
     """
     predictions = by_asset[f"{champion.model}_predictions"]
     with stopwatch():
-        present = _kept(champion, predictions, stored_results.storage)
+        present = _kept(champion, predictions, mnist_stored_results.storage)
         if present:
             models = present.of(raw_mnist.data_set)
         else:

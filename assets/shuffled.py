@@ -25,19 +25,19 @@ CHECKS = {
     pool=POOL,
     check_specs=checks("shuffled_cnn", CHECKS),
 )
-def shuffled_cnn(train_digits: DigitSet, test_digits: DigitSet, seed: Seed):
+def shuffled_cnn(train_digits: DigitSet, test_digits: DigitSet, mnist_seed: Seed):
     """A small training of the convolutional network on images whose pixels are all shuffled in the
     same way, and the accuracy of the same training without the shuffle.
 
     Both learn from the number of images that the metadata `trained_on` says.
     """
     with stopwatch():
-        value = shuffling.fit(train_digits, test_digits, seed=seed.number)
+        value = shuffling.fit(train_digits, test_digits, seed=mnist_seed.number)
     unshuffled, shuffled = value["correct"] / len(test_digits.labels)
     return result(
         value,
         f"{shuffled:.2%} with shuffled pixels, {unshuffled:.2%} without the shuffle",
         numbers={"trained_on": int(value["trained_on"])},
-        seed=seed,
+        seed=mnist_seed,
         checks={"loss_falls": loss_falls(value["loss"], train_digits.num_classes)},
     )

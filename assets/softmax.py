@@ -33,7 +33,7 @@ def softmax_model(
     train_digits: DigitSet,
     raw_mnist: RawData,
     config: SoftmaxConfig,  # type: ignore[valid-type]  # made from the entry
-    seed: Seed,
+    mnist_seed: Seed,
 ):
     """Weights W (classes, 784) and bias b (classes,) of the softmax regression y = softmax(W x +
     b).
@@ -49,7 +49,7 @@ def softmax_model(
         progress(epoch, settings["epochs"], loss=loss, accuracy=accuracy)
 
     with stopwatch():
-        fitted = method.fit(images, labels, settings, seed=seed.number, on_epoch=on_epoch)
+        fitted = method.fit(images, labels, settings, seed=mnist_seed.number, on_epoch=on_epoch)
     loss, accuracy = fitted["loss"], fitted["accuracy"]
     return result(
         fitted,
@@ -65,7 +65,7 @@ def softmax_model(
             "learning": figures.learning_curves(loss, {"training": accuracy}, "Softmax regression"),
         },
         config=config,
-        seed=seed,
+        seed=mnist_seed,
         checks={
             "gradient": at_most(float(fitted["gradient_error"]), 1e-5),
             "loss_falls": loss_falls(loss, len(fitted["bias"])),

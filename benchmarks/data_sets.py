@@ -53,7 +53,7 @@ def _reports(bench: Bench, data: Path) -> list[dict[str, Any]]:
         configuration = root / "run.yaml"
         settings = {
             "ops": {"robustness": {"config": {"num_images": NUM_DISTURBED}}},
-            "resources": {"seed": {"config": {"value": seed}}},
+            "resources": {"mnist_seed": {"config": {"value": seed}}},
         }
         configuration.write_text(yaml.safe_dump(settings), encoding="utf-8")
         variables = {"MNIST_PIPELINE_DATA": str(data)}

@@ -20,14 +20,14 @@ READERS = {"train": digits.train_digits, "test": digits.test_digits}
 @pytest.fixture
 def raw(storage: Path) -> RawData:
     """The value of raw_mnist for the slice."""
-    return digits.raw_mnist(data_set=DATA_SET).value
+    return digits.raw_mnist(mnist_data=DATA_SET).value
 
 
 def test_the_embedded_files_are_recognized_as_mnist(
     storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MNIST_PIPELINE_DATA")
-    assert digits.raw_mnist(data_set=DATA_SET).value.data_set == MNIST
+    assert digits.raw_mnist(mnist_data=DATA_SET).value.data_set == MNIST
 
 
 @pytest.mark.parametrize("split", READERS)
@@ -35,8 +35,8 @@ def test_digits_are_those_of_the_files_and_counted_by_class(
     split: str, raw: RawData, small_train: DigitSet, small_test: DigitSet
 ) -> None:
     with pytest.raises(DatasetError, match="run --changed"):
-        READERS[split](dataclasses.replace(raw, files=raw.files[1:]), data_set=DATA_SET)
-    result = READERS[split](raw, data_set=DATA_SET)
+        READERS[split](dataclasses.replace(raw, files=raw.files[1:]), mnist_data=DATA_SET)
+    result = READERS[split](raw, mnist_data=DATA_SET)
     found: DigitSet = result.value
     expected = {"train": small_train, "test": small_test}[split]
     np.testing.assert_array_equal(found.images, expected.images, strict=True)

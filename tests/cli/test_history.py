@@ -25,7 +25,8 @@ def two_runs(
         storage = copy_storage(finished_run[1], directory / "storage")
         file = directory / "run.yaml"
         file.write_text(
-            "ops: {softmax_model: {config: {epochs: 3}}}\nresources: {seed: {config: {value: 1}}}"
+            "ops: {softmax_model: {config: {epochs: 3}}}\n"
+            "resources: {mnist_seed: {config: {value: 1}}}"
         )
         variables = environment(slice_directory, storage)
         invoke(

@@ -23,8 +23,8 @@ reconstructions num_components []
 reconstructions num_components [2,0] 0
 harris_corners kappa 0.25
 robustness num_images 10001
-seed value 4294967296
-seed value {env:NEGATIVE} -3
+mnist_seed value 4294967296
+mnist_seed value {env:NEGATIVE} -3
 """
 
 
@@ -45,7 +45,7 @@ def test_a_value_out_of_range_is_refused_by_asset_setting_and_value(
 ) -> None:
     monkeypatch.setenv("NEGATIVE", "-3")
     name, setting, value, *shown = row.split(" ")
-    part = "resources" if name == "seed" else "ops"
+    part = "resources" if name == "mnist_seed" else "ops"
     value = value.replace("NEGATIVE", " NEGATIVE")
     line = refusal(f"{part}: {{{name}: {{config: {{{setting}: {value}}}}}}}")
     for word in (name, setting, *(shown or [value])):
@@ -60,8 +60,8 @@ def test_a_value_out_of_range_is_refused_by_asset_setting_and_value(
         ("ops: {raw_mnist: {config: {}}}", "raw_mnist"),
         ("ops: {softmax_model: {config: {epoch: 3}}}", "epoch"),
         ("ops: {softmax_model: {config: {epochs: {env: NOT_SET}}}}", "NOT_SET"),
-        ("resources: {sead: {config: {value: 1}}}", "seed"),
-        ("resources: {stored_results: {config: {value: 1}}}", "stored_results"),
+        ("resources: {mnist_sead: {config: {value: 1}}}", "mnist_seed"),
+        ("resources: {mnist_stored_results: {config: {value: 1}}}", "mnist_stored_results"),
         ("op: {softmax_model: {config: {epochs: 3}}}", "op is unknown"),
         ("ops: 3", "ops is 3"),
         ("ops: {1: {config: {epochs: 3}}}", "1"),
@@ -78,7 +78,7 @@ def test_values_in_range_of_variables_too_are_accepted(monkeypatch: pytest.Monke
           softmax_model: {config: {epochs: {env: FIVE}, learning_rate: 1}}
           cnn_model: {config: {recipe: NOTEBOOK, epochs: null}}
           reconstructions: {config: {num_components: [2, 784]}}
-        resources: {seed: {config: {value: {env: FIVE}}}}
+        resources: {mnist_seed: {config: {value: {env: FIVE}}}}
         execution: {config: {retries: {disabled: {}}}}
     """
     check_config(yaml.safe_load(config), defs, select_assets(defs, "*"))

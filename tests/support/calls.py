@@ -40,6 +40,6 @@ def call(
     assert not given, f"{key} does not read {', '.join(given)}"
     if "config" in parameters:
         inputs["config"] = parameters["config"].annotation(**(config or {}))
-    if "seed" in parameters:
-        inputs["seed"] = Seed(value=seed)
+    if "mnist_seed" in parameters:
+        inputs["mnist_seed"] = Seed(value=seed)
     return asset(context, **inputs) if context and "context" in parameters else asset(**inputs)
