@@ -93,10 +93,11 @@ def identify(reader: Reader) -> DataSet:
         data_set = DataSet(title=root.name)
     else:
         data_set = DataSet(
-            title=own.title or root.name,
+            title=root.name,
             class_names=reader.class_names,
             noun=own.noun,
             handwritten=own.fit == "mnist",
             whole_pictures=own.fit == "whole",
         )
-    return replace(data_set, color=color, ground=ground, inverted=inverted)
+    title = own.title or data_set.title
+    return replace(data_set, title=title, color=color, ground=ground, inverted=inverted)

@@ -111,8 +111,9 @@ class Reader:
 
     @property
     def shows_digits(self) -> bool:
-        """Whether the classes are 0 to 9, and dataset.yaml does not describe other images."""
-        return self.class_names == CLASS_NAMES and self.description == Description()
+        """Whether the classes are 0 to 9, and dataset.yaml says no more than a title."""
+        untitled = self.description._replace(title="")
+        return self.class_names == CLASS_NAMES and untitled == Description()
 
     @property
     def shows_pictures(self) -> bool:

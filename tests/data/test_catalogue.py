@@ -46,6 +46,21 @@ def test_a_data_set_of_ones_own_has_its_own_classes_and_words(few: Sets, tmp_pat
     )
 
 
+def test_names_and_a_title_change_neither_the_kind_of_images_nor_the_images(
+    few: Sets, tmp_path: Path
+) -> None:
+    digits = write_idx(tmp_path / "digits", few["train"], few["test"])
+    letters = write_folders(tmp_path / "letters", few, tuple("abcdefghij"))
+    for root, names in ((digits, tuple(map(str, range(10)))), (letters, tuple("klmnopqrst"))):
+        known, images = identify(root), load_digits(root, "train").images
+        (root / "dataset.yaml").write_text("title: Other titles\n")
+        (root / "classes.txt").write_text("\n".join(names))
+        renamed = identify(root)
+        assert (renamed.title, renamed.class_names) == ("Other titles", names)
+        assert renamed.handwritten == known.handwritten
+        np.testing.assert_array_equal(load_digits(root, "train").images, images)
+
+
 @pytest.mark.parametrize(
     "content",
     ["title:\nnoun:\n", "title: ''\nnoun: ' '\nfit: ''\n", "title: null\n", "\ufefftitle:\r\n"],
