@@ -4,7 +4,7 @@ import dagster as dg
 
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import project
-from mnist_pipeline.runtime.graph.automation import rerun, sensor
+from mnist_pipeline.runtime.graph.automation import continuation, rerun, sensor
 from mnist_pipeline.runtime.graph.event_log import DATA_DIRECTORY
 
 whole_graph = dg.AssetSelection.all() - dg.AssetSelection.groups(*project.ON_REQUEST)
@@ -44,4 +44,5 @@ def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | 
     return rerun(context.instance, project.graph(), within=whole_graph)
 
 
+weekly_continuation = continuation(everything, project.graph, whole_graph)
 automation = sensor("automation", whole_graph | dg.AssetSelection.assets(DATA_DIRECTORY))

@@ -4,7 +4,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.values import DigitSet, Predictions, RawData
+from mnist_pipeline.data.values import DataSet, DigitSet, Predictions, RawData
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
@@ -31,11 +31,13 @@ def cnn_kernels(cnn_model: dict[str, np.ndarray]):
 
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"pandas"})
-def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, raw_mnist: RawData):
+def cnn_errors(
+    cnn_predictions: Predictions, test_digits: DigitSet, raw_mnist: RawData, data_set: DataSet
+):
     """Every test image that the convolutional network misclassifies, the most confident error
     first.
     """
-    (images, labels), names = test_digits, raw_mnist.class_names
+    (images, labels), names = test_digits, data_set.class_names
     with stopwatch():
         rows = scores.misclassified(labels, cnn_predictions.labels, cnn_predictions.probabilities)
         errors = pd.DataFrame({**rows, **raw_mnist.files_of("test", rows["index"])})
@@ -46,7 +48,7 @@ def cnn_errors(cnn_predictions: Predictions, test_digits: DigitSet, raw_mnist: R
     if captions:
         title = "The most confident errors: true → predicted"
         drawn["errors"] = figures.image_grid(
-            raw_mnist.data_set.shown(images[shown["index"]]), 10, captions, title
+            data_set.shown(images[shown["index"]]), 10, captions, title
         )
     return result(
         errors,

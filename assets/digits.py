@@ -7,7 +7,7 @@ import pandas as pd
 from mnist_pipeline.data import catalogue, datasets, findings
 from mnist_pipeline.data.appearance import LEAST_CONTRAST
 from mnist_pipeline.data.split import Split
-from mnist_pipeline.data.values import DigitSet, RawData, checksum
+from mnist_pipeline.data.values import DigitSet, ImageKind, RawData, checksum
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.automation import OBSERVATION
 from mnist_pipeline.runtime.graph.checks import checks
@@ -21,6 +21,7 @@ from mnist_pipeline.runtime.graph.results import (
     result,
     stopwatch,
 )
+from mnist_pipeline.runtime.graph.staleness import READER
 from mnist_pipeline.utils.printable import count
 
 GROUP = "digits"
@@ -69,13 +70,15 @@ def data_directory(mnist_data: dg.ResourceParam[DataSetResource]):
     )
 
 
-@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"file"}, deps=[DATA_DIRECTORY])
+@dg.asset(
+    io_manager_key=STORAGE, group_name=GROUP, kinds={"file"}, tags=READER, deps=[DATA_DIRECTORY]
+)
 def raw_mnist(mnist_data: dg.ResourceParam[DataSetResource]):
-    """The validated files with their SHA-256 checksums, what the images are called, and how they
-    are shown to the models.
+    """The validated files with their SHA-256 checksums, the path of each picture, and what was
+    decided when they were read.
 
-    Folders have one row per split. Everything that names the data set, its classes or a picture
-    reads the names from here.
+    Folders have one row per split. Only the readers of the images depend on it, and what names a
+    file.
     """
     with mnist_data.open() as path, stopwatch():
         raw = catalogue.read_raw(path, mnist_data.choices)
@@ -86,11 +89,42 @@ def raw_mnist(mnist_data: dg.ResourceParam[DataSetResource]):
         numbers={
             DIRECTORY: dg.MetadataValue.path(str(path)),
             CHECKSUM: raw.checksum,
-            "title": raw.data_set.title,
-            "color": raw.data_set.color,
         },
         tables={"files": files},
     )._replace(tags=mnist_data.observe(path, raw.checksum))
+
+
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"file"}, tags=READER)
+def data_set(raw_mnist: RawData):
+    """What people see of the data set: its title, the names of its classes, what an image shows,
+    and how the images are shown to the models.
+
+    Everything that names the data set or its classes reads the names from here.
+    """
+    with stopwatch():
+        known = raw_mnist.data_set
+    return result(
+        known,
+        f"{known.title}, {len(known.class_names)} classes",
+        numbers={
+            "title": known.title,
+            "noun": known.noun,
+            "classes": ", ".join(known.class_names),
+            "color": known.color,
+        },
+    )
+
+
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"file"}, tags=READER)
+def image_kind(raw_mnist: RawData):
+    """Whether the images show handwriting, and whether they are MNIST's.
+
+    What trains or draws without names reads this asset, so that a new title retrains nothing.
+    """
+    with stopwatch():
+        kind = raw_mnist.data_set.kind
+    name = "MNIST" if kind.is_mnist else "handwriting" if kind.handwritten else "pictures"
+    return result(kind, name)
 
 
 def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
@@ -101,16 +135,16 @@ def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
         io_manager_key=STORAGE,
         group_name=GROUP,
         kinds={"numpy"},
+        tags=READER,
         description=description,
         check_specs=checks(name, CHECKS, *findings.PROBLEMS),
     )
     def digits(raw_mnist: RawData, mnist_data: dg.ResourceParam[DataSetResource]):
-        names = raw_mnist.class_names
+        known, names = raw_mnist.data_set, raw_mnist.data_set.class_names
         with mnist_data.open() as path, stopwatch():
             loaded = datasets.load_digits(path, split, recorded=raw_mnist)
-        judged = findings.judge(
-            loaded, names, raw_mnist.paths.get(split, ()), raw_mnist.data_set.handwritten
-        )
+        paths = raw_mnist.paths.get(split, ())
+        judged = findings.judge(loaded, names, paths, known.handwritten)
         images, labels = loaded
         counts = np.bincount(labels, minlength=len(names))
         return result(
@@ -120,7 +154,7 @@ def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
             tables={"classes": pd.DataFrame({"class": names, "count": counts})},
             figures={
                 "sample": figures.image_grid(
-                    raw_mnist.data_set.shown(images[:40]),
+                    known.shown(images[:40]),
                     columns=10,
                     title=f"The first {split} images",
                 )
@@ -144,12 +178,22 @@ test_digits = _digits_asset(
 )
 
 
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"}, tags=READER)
+def test_images(test_digits: DigitSet):
+    """The test images without their labels, uint8 (N, 28, 28) or, in colour, (N, 28, 28, 3).
+
+    What answers to them, or measures only their pixels, does not run again for a corrected label.
+    """
+    with stopwatch():
+        images = test_digits.images
+    return result(images, f"{len(images):,} images", numbers={ROW_COUNT: len(images)})
+
+
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
-def digit_images(train_digits: DigitSet, raw_mnist: RawData):
+def digit_images(train_digits: DigitSet, image_kind: ImageKind):
     """The first training image of each class, uint8 (n_classes, 28, 28) or, in colour,
     (n_classes, 28, 28, 3).
     """
-    names, shown = raw_mnist.class_names, raw_mnist.data_set.shown
     with stopwatch():
         images = datasets.first_of_each_class(train_digits)
     columns = min(10, len(images))
@@ -158,7 +202,10 @@ def digit_images(train_digits: DigitSet, raw_mnist: RawData):
         f"{len(images)} classes",
         figures={
             "digits": figures.image_grid(
-                shown(images), columns, names, "The first training image of each class"
+                image_kind.shown(images),
+                columns,
+                train_digits.class_numbers,
+                "The first training image of each class",
             )
         },
     )

@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import Field
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.values import DigitSet, Predictions, RawData
+from mnist_pipeline.data.values import DataSet, DigitSet, Predictions
 from mnist_pipeline.evaluation import robustness as disturbed
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.methods.table import MODELS, Model, by_model
@@ -82,8 +82,8 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
         ins={"predictions": dg.AssetIn(model.predictions_asset)},
         check_specs=checks(model.evaluation_asset, CHECKS),
     )
-    def evaluation(predictions: Predictions, test_digits: DigitSet, raw_mnist: RawData):
-        true, names = test_digits.labels, raw_mnist.class_names
+    def evaluation(predictions: Predictions, test_digits: DigitSet, data_set: DataSet):
+        true, names = test_digits.labels, data_set.class_names
         with stopwatch():
             evaluated = scores.evaluate(true, predictions.labels, predictions.probabilities)
         counts = np.array(evaluated.confusion_matrix)

@@ -5,7 +5,7 @@ import numpy as np
 from pydantic import Field
 
 from mnist_pipeline.data.color import grey
-from mnist_pipeline.data.values import RawData
+from mnist_pipeline.data.values import ImageKind
 from mnist_pipeline.methods import harris
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import at_least, at_most, checks
@@ -43,7 +43,7 @@ class HarrisConfig(Config):
     kinds={"numpy"},
     check_specs=checks("harris_corners", CHECKS),
 )
-def harris_corners(digit_images: np.ndarray, raw_mnist: RawData, config: HarrisConfig):
+def harris_corners(digit_images: np.ndarray, image_kind: ImageKind, config: HarrisConfig):
     """Harris corners of the digit images in grey levels.
 
     They are where the response det M − κ (tr M)² is large. M, the structure tensor, is the Gram
@@ -62,9 +62,7 @@ def harris_corners(digit_images: np.ndarray, raw_mnist: RawData, config: HarrisC
         corners,
         f"{num_corners} corners; M differs from GᵀG by {difference:.1g}",
         figures={
-            "corners": figures.harris_corners(
-                raw_mnist.data_set.shown(digit_images), corners.corners
-            ),
+            "corners": figures.harris_corners(image_kind.shown(digit_images), corners.corners),
             "responses": figures.image_grid(
                 np.cbrt(corners.response), 10, title="Cube root of the response", signed=True
             ),

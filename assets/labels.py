@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from mnist_pipeline.data.values import DigitSet, RawData
+from mnist_pipeline.data.values import DataSet, DigitSet, RawData
 from mnist_pipeline.evaluation import labels_to_check as checking
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.resources import Seed
@@ -14,6 +14,7 @@ GROUP = "labels"  # a group of its own, which the job `everything` leaves out
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"torch"})
 def labels_to_check(
     raw_mnist: RawData,
+    data_set: DataSet,
     train_digits: DigitSet,
     test_digits: DigitSet,
     mnist_seed: Seed,
@@ -26,11 +27,11 @@ def labels_to_check(
     """
     splits = {"train": train_digits, "test": test_digits}
     with stopwatch():
-        found = checking.find(raw_mnist, splits, mnist_seed.number)
+        found = checking.find(raw_mnist, data_set, splits, mnist_seed.number)
     table = found.table
     drawn = {}
     if len(table):
-        drawn["labels"] = figures.labels_to_check(table, splits, raw_mnist.data_set)
+        drawn["labels"] = figures.labels_to_check(table, splits, data_set)
     return result(
         found,
         f"{len(table):,} labels are contradicted, {table['confident'].sum():,} confidently",

@@ -10,7 +10,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.values import DigitSet, RawData
+from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import checks, loss_falls
@@ -45,7 +45,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
     )
     def model(
         train_digits: DigitSet,
-        raw_mnist: RawData,
+        image_kind: ImageKind,
         config: Config,  # type: ignore[valid-type]  # made from the entry
         mnist_seed: Seed,
     ):
@@ -54,7 +54,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
 
         with stopwatch():
             network, recipe, history = training.train_on(
-                raw_mnist.data_set,
+                image_kind,
                 train_digits,
                 name,
                 settings_of(config),

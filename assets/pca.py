@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mnist_pipeline.data.color import grey
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.data.values import DigitSet, RawData, Reconstructions
+from mnist_pipeline.data.values import DigitSet, ImageKind, Reconstructions
 from mnist_pipeline.methods import pca
 from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.report import figures
@@ -71,7 +71,7 @@ class ReconstructionsConfig(Config):
     group_name=GROUP,
     kinds={"numpy"},
 )
-def data_mean(train_digits: DigitSet, raw_mnist: RawData):
+def data_mean(train_digits: DigitSet, image_kind: ImageKind):
     """Mean of each pixel over the training images, m = Σ xᵢ / N, float64 (784,)."""
     with stopwatch():
         mean = pca.mean(train_digits.grey)
@@ -81,7 +81,7 @@ def data_mean(train_digits: DigitSet, raw_mnist: RawData):
         f"grey level {mean.mean():.2f} on average",
         figures={
             "mean": figures.image_grid(
-                raw_mnist.data_set.shown(image), 1, title="Mean of the training images"
+                image_kind.shown(image), 1, title="Mean of the training images"
             )
         },
     )
@@ -168,7 +168,6 @@ def projections(
     centered_data: np.ndarray,
     eigendecomposition: Eigendecomposition,
     train_digits: DigitSet,
-    raw_mnist: RawData,
     config: ProjectionsConfig,
 ):
     """Coordinates of the training images on the leading components, P = (X − m) V_k, float32 (N,
@@ -184,7 +183,7 @@ def projections(
         numbers={"explained_share": float(share)},
         figures={
             "scatter": figures.class_scatter(
-                coordinates[:, :2], train_digits.labels, raw_mnist.class_names
+                coordinates[:, :2], train_digits.labels, train_digits.class_numbers
             )
         },
         config=config,
@@ -205,10 +204,10 @@ def projections(
 )
 def reconstructions(
     digit_images: np.ndarray,
-    test_digits: DigitSet,
+    test_images: np.ndarray,
     data_mean: np.ndarray,
     eigendecomposition: Eigendecomposition,
-    raw_mnist: RawData,
+    image_kind: ImageKind,
     config: ReconstructionsConfig,
 ):
     """The digit images from k components, x̂ = m + V_k V_kᵀ (x − m), and the RMS error on the test
@@ -224,8 +223,8 @@ def reconstructions(
         ]
         images = np.reshape(rows, (len(ks), *originals.shape))
         shares = pca.explained_share(values)[np.array(ks) - 1]
-        errors = pca.reconstruction_rmse(test_digits.grey, data_mean, vectors, ks)
-    shown = raw_mnist.data_set.shown
+        errors = pca.reconstruction_rmse(grey(test_images), data_mean, vectors, ks)
+    shown = image_kind.shown
     value = Reconstructions(np.array(ks), images.astype(np.float32), shares, errors)
     return result(
         value,

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
-from mnist_pipeline.data.values import DigitSet, Predictions
+from mnist_pipeline.data.values import Predictions
 from mnist_pipeline.methods.table import MODELS, Model
 from mnist_pipeline.runtime.graph.results import ROW_COUNT, STORAGE, result, stopwatch
 
@@ -21,9 +21,9 @@ def predictions_asset(model: Model) -> dg.AssetsDefinition:
         description=f"The label and the class probabilities of each test image by {model.phrase}.",
         ins={"fitted": dg.AssetIn(model.model_asset)},
     )
-    def predictions(fitted: dict[str, Any], test_digits: DigitSet):
+    def predictions(fitted: dict[str, Any], test_images: np.ndarray):
         with stopwatch():
-            answer = model.method().answer(fitted, test_digits.images)
+            answer = model.method().answer(fitted, test_images)
         labels, probabilities, nearest = answer
         return result(
             Predictions(

@@ -41,7 +41,7 @@ def evaluation_report(
     with stopwatch():
         values = {
             **by_asset,
-            "run": _run(context, by_asset["raw_mnist"].data_set),
+            "run": _run(context, by_asset["data_set"]),
             "origins": mnist_stored_results.storage.origins(names),
             **{name: mnist_stored_results.up_to_date(name) for name in assembly.ON_REQUEST},
         }

@@ -6,7 +6,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.values import DigitSet, Predictions, RawData
+from mnist_pipeline.data.values import DataSet, DigitSet, Predictions
 from mnist_pipeline.evaluation.champion import Champion, elect
 from mnist_pipeline.evaluation.scores import accuracy_interval, compared_with_guessing
 from mnist_pipeline.handwriting import recognizer as recognition
@@ -111,8 +111,8 @@ def recognizer(
     held_out_labels: pd.DataFrame,
     data_mean: np.ndarray,
     eigendecomposition: Eigendecomposition,
-    test_digits: DigitSet,
-    raw_mnist: RawData,
+    test_images: np.ndarray,
+    data_set: DataSet,
     mnist_stored_results: dg.ResourceParam[StoredResults],
     **by_asset: Any,
 ):
@@ -124,18 +124,18 @@ def recognizer(
     with stopwatch():
         present = _kept(champion, predictions, mnist_stored_results.storage)
         if present:
-            models = present.of(raw_mnist.data_set)
+            models = present.of(data_set)
         else:
             models = recognition.assemble(
                 champion.model,
                 by_model(by_asset, "model"),
-                raw_mnist.data_set,
+                data_set,
                 mean=data_mean,
                 eigenvectors=eigendecomposition.eigenvectors,
                 predicted={name: held_out_labels[name].to_numpy() for name in MODELS},
                 tested=(len(champion.labels), champion.errors),
             )
-    answers = models.recognize(test_digits.images[:NUM_CHECKED])
+    answers = models.recognize(test_images[:NUM_CHECKED])
     agreement = np.mean([answer.digit == label for answer, label in zip(answers, champion.labels)])
     return result(
         models,

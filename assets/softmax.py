@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from mnist_pipeline.data.values import DigitSet, RawData
+from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods.softmax import method
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures
@@ -31,7 +31,6 @@ SoftmaxConfig = config_of(MODELS["softmax"])
 )
 def softmax_model(
     train_digits: DigitSet,
-    raw_mnist: RawData,
     config: SoftmaxConfig,  # type: ignore[valid-type]  # made from the entry
     mnist_seed: Seed,
 ):
@@ -60,7 +59,7 @@ def softmax_model(
                 fitted["weights"],
                 method.pixel_deviations(images),
                 images.shape[1:],
-                raw_mnist.class_names,
+                train_digits.class_numbers,
             ),
             "learning": figures.learning_curves(loss, {"training": accuracy}, "Softmax regression"),
         },

@@ -28,7 +28,7 @@ def export_model(name: str, onnx: Path) -> None:
         )
     if find_spec("onnxscript") is None:
         raise CommandError(f"the extra onnx is missing: {directories.pip_install('onnxscript')}")
-    fitted, data_set = stored.read(model.model_asset), stored.read("raw_mnist").data_set
+    fitted, data_set = stored.read(model.model_asset), stored.read("data_set")
     # Importing torch takes two seconds.
     from mnist_pipeline.methods.networks.onnx_file import onnx_file
 

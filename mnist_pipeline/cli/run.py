@@ -23,7 +23,12 @@ from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime.graph.event_log import latest
 from mnist_pipeline.runtime.graph.results import CHECKSUM, DIRECTORY
-from mnist_pipeline.runtime.graph.staleness import due_assets, due_partitions, observe_raw_files
+from mnist_pipeline.runtime.graph.staleness import (
+    READERS,
+    due_assets,
+    due_partitions,
+    observe_raw_files,
+)
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import machine
 from mnist_pipeline.utils.printable import count, one_line, printable
@@ -66,8 +71,7 @@ def run_assets(
             report_ignored(storage.current(), definitions, echo)
             is_default = changed and select is None
             _check_data(instance, configured, version, selected, is_default=is_default)
-            due = selected & due_assets(instance, definitions) if changed else selected
-            runs = _runs(instance, definitions, due, selected, changed=changed)
+            runs = _runs(instance, definitions, selected, changed=changed)
             failures = _execute(definitions, instance, display, run_config, echo, runs)
             if changed and not failures:
                 echo("Everything is in sync." if select is None else "The selection is in sync.")
@@ -112,15 +116,21 @@ def _check_data(
 def _runs(
     instance: dg.DagsterInstance,
     definitions: dg.Definitions,
-    due: AbstractSet[dg.AssetKey],
     selected: AbstractSet[dg.AssetKey],
     *,
     changed: bool,
 ) -> Iterator[tuple[AbstractSet[dg.AssetKey], str | None]]:
     """The runs that materialize assets, each after what it reads: one per partition of an asset
     with partitions, and one for all assets without partitions before, between and after those.
+
+    Of assets that are due, the readers run first. Then the values that they have stored say what
+    else is due.
     """
     graph = definitions.resolve_asset_graph()
+    due = due_assets(instance, definitions, selected) if changed else selected
+    if changed and due and due <= READERS.resolve(graph):
+        yield due, None
+        due = due_assets(instance, definitions, selected)
     waiting = set[dg.AssetKey]()
     for key in graph.toposorted_asset_keys:
         node: Any = graph.get(key)
@@ -134,7 +144,7 @@ def _runs(
             names = due_partitions(instance, definitions, key)
             if names:
                 below = dg.AssetSelection.assets(key).downstream().resolve(graph)
-                due = due | (selected & below)  # a new set: the caller's does not change
+                due = due | (selected & below)
         else:
             names = node.partitions_def.get_partition_keys(dynamic_partitions_store=instance)
         for name in names:

@@ -24,9 +24,33 @@ class RawFile(NamedTuple):
     sha256: str
 
 
+@stored_type
+@dataclass(frozen=True)
+class ImageKind:
+    """What kind of images a data set has.
+
+    It decides how networks are trained and how images are drawn. No name changes it.
+    """
+
+    handwritten: bool = True
+    is_mnist: bool = False  # whether the files are those of MNIST
+
+    def shown(self, images: np.ndarray) -> np.ndarray:
+        """Images as all pictures, figures and pages draw them.
+
+        Grey levels are drawn as ink on paper, colours as they are. So photos in grey levels get
+        colours; else they would be drawn as negatives.
+        """
+        return images if self.handwritten else colored(images)
+
+
+@stored_type
 @dataclass(frozen=True)
 class DataSet:
-    """A data set of labelled images."""
+    """A data set of labelled images: what people see of it.
+
+    Everything that names the data set or its classes reads them from here.
+    """
 
     name: str = "own"  # in settings and commands: lower case, digits and hyphens
     title: str = ""  # in sentences
@@ -46,24 +70,18 @@ class DataSet:
         return (IMAGE_SIDE, IMAGE_SIDE, *[3] * self.color)
 
     def shown(self, images: np.ndarray) -> np.ndarray:
-        """Images as all pictures, figures and pages draw them.
+        """Images as all pictures, figures and pages draw them."""
+        return self.kind.shown(images)
 
-        Grey levels are drawn as ink on paper, colours as they are. So photos in grey levels get
-        colours; else they would be drawn as negatives.
-        """
-        return images if self.handwritten else colored(images)
+    @property
+    def kind(self) -> ImageKind:
+        """What kind of images they are."""
+        return ImageKind(self.handwritten, self.is_mnist)
 
     @property
     def is_mnist(self) -> bool:
         """Whether the files are those of MNIST."""
         return self.name == "mnist"
-
-    @property
-    def with_drawn_digits(self) -> bool:
-        """Whether trainings add digits in shapes that the images lack, see `drawn_digits`. These
-        have MNIST's form.
-        """
-        return self.is_mnist
 
     @property
     def nouns(self) -> str:
@@ -84,10 +102,7 @@ def checksum(files: Iterable[RawFile]) -> str:
 @stored_type
 @dataclass(frozen=True)
 class RawData:
-    """The files that images are read from, and what the images are called.
-
-    Everything that names the data set or its classes reads them from here.
-    """
+    """The files that images are read from, and what was decided when they were read."""
 
     files: tuple[RawFile, ...]
     data_set: DataSet
@@ -99,11 +114,6 @@ class RawData:
     def checksum(self) -> str:
         """The SHA-256 of the checksums of the files."""
         return checksum(self.files)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The name of each class, by label."""
-        return self.data_set.class_names
 
     def path_of(self, split: str, index: int) -> str:
         """The relative path of an image; empty if it is not a file of its own."""
@@ -130,6 +140,11 @@ class DigitSet(NamedTuple):
     def num_classes(self) -> int:
         """Number of classes, if each has an image."""
         return int(self.labels.max()) + 1
+
+    @property
+    def class_numbers(self) -> list[str]:
+        """The classes as texts, for figures of assets that do not depend on names."""
+        return [*map(str, range(self.num_classes))]
 
     @property
     def grey(self) -> np.ndarray:

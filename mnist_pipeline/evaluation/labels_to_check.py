@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.values import DigitSet, RawData
+from mnist_pipeline.data.values import DataSet, DigitSet, RawData
 from mnist_pipeline.methods.networks.recipes import ONE_PASS
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.stored_types import stored_type
@@ -52,13 +52,15 @@ class LabelsToCheck(NamedTuple):
         return cls(pd.read_csv(io.BytesIO(files[FILE]), dtype=TEXTS, keep_default_na=False))
 
 
-def find(raw: RawData, splits: Mapping[str, DigitSet], seed: int) -> LabelsToCheck:
+def find(
+    raw: RawData, data_set: DataSet, splits: Mapping[str, DigitSet], seed: int
+) -> LabelsToCheck:
     """Let networks answer each image of all splits without having seen it, and compare."""
     images, labels = (np.concatenate(arrays) for arrays in zip(*splits.values()))
-    probabilities = unseen_probabilities(images, labels, seed, handwritten=raw.data_set.handwritten)
+    probabilities = unseen_probabilities(images, labels, seed, handwritten=data_set.handwritten)
     table = contradicted(probabilities, labels)
     for column in ("label", "suggestion"):
-        table[column] = [raw.class_names[label] for label in table[column]]
+        table[column] = [data_set.class_names[label] for label in table[column]]
     places = [(split, i) for split, digits in splits.items() for i in range(len(digits.labels))]
     shown = pd.DataFrame([places[row] for row in table.index], columns=["split", "index"])
     shown.insert(0, "file", [raw.path_of(split, i) for split, i in shown.to_numpy()])

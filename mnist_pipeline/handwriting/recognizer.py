@@ -304,7 +304,7 @@ def assemble(
     if not known.whole_pictures:
         asked = vary(asked, votes.HANDS, seed=0)
     members = levels[kept], labels[kept]
-    if known.with_drawn_digits:
+    if known.is_mnist:
         members = drawn_digits.add(*members, seed=0)
     return Recognizer(
         champion=_encoded(champion),

@@ -30,7 +30,7 @@ def shuffle(images: NDArray[np.uint8], permutation: NDArray[np.int64]) -> NDArra
     return pixels[:, permutation].reshape(images.shape)
 
 
-def fit(train: DigitSet, test: DigitSet, *, seed: int) -> dict[str, NDArray[Any]]:
+def fit(train: DigitSet, test_images: NDArray[np.uint8], *, seed: int) -> dict[str, NDArray[Any]]:
     """Train the same small network on images as they are, and on shuffled images.
 
     Both trainings have the same images, initial weights and order, so that only the places of the
@@ -42,8 +42,8 @@ def fit(train: DigitSet, test: DigitSet, *, seed: int) -> dict[str, NDArray[Any]
         - the network that was trained on shuffled images, as `training.stored` returns it;
         - `permutation` (784,) of the shuffle;
         - `trained_on` (), how many images each network learned from, without those held out;
-        - `correct` (2,), how many test images are classified correctly: as they are by the first
-          network, and shuffled by the second.
+        - `answers` (2, n_test), the answers to the test images: of the first network as they are,
+          and of the second to shuffled images.
     """
     # Imported here, because torch is slow to import.
     from mnist_pipeline.methods.networks import modules, training
@@ -57,7 +57,7 @@ def fit(train: DigitSet, test: DigitSet, *, seed: int) -> dict[str, NDArray[Any]
     # A pass over less than a batch takes as long as one over a batch.
     recipe = replace(recipe, epochs=math.ceil(num_views / max(len(images), recipe.batch_size)))
     permutation = np.random.default_rng(seed).permutation(NUM_PIXELS)
-    correct = []
+    answers = []
     for order in (np.arange(NUM_PIXELS), permutation):
         network = training.build(
             modules.construct, "cnn", train.num_classes, images.shape[1:], seed=seed
@@ -70,11 +70,11 @@ def fit(train: DigitSet, test: DigitSet, *, seed: int) -> dict[str, NDArray[Any]
             seed=seed,
             validation_size=num_held_out,
         )
-        answer = training.predict_probabilities(network, shuffle(test.images, order))
-        correct.append(np.count_nonzero(answer.argmax(axis=1) == test.labels))
+        probabilities = training.predict_probabilities(network, shuffle(test_images, order))
+        answers.append(probabilities.argmax(axis=1).astype(np.uint8))
     return {
         **training.stored(network, history),
         "permutation": permutation,
         "trained_on": np.array(len(images) - num_held_out),
-        "correct": np.array(correct),
+        "answers": np.array(answers),
     }

@@ -25,7 +25,7 @@ def render(document: Document, values: Values) -> str:
     """The page of a document, the numbers of all topics, with drawings of the values."""
     data = document["data"]
     environment = words.environment(tex=_tex, many_classes=figures.MANY_CLASSES)
-    page_data = scripts.page_data(values["raw_mnist"].data_set)
+    page_data = scripts.page_data(values["data_set"])
     return environment.get_template("page.html.j2").render(
         **document,
         **assembly.merged("context", document, values),
@@ -41,7 +41,7 @@ def render(document: Document, values: Values) -> str:
         charts={name: Markup(svg) for name, svg in draw_charts(document, values).items()},
         pictures=assembly.merged("pictures", document, values),
         atlas=pictures.Atlas(
-            values["raw_mnist"].data_set.shown(values["test_digits"].images),
+            values["data_set"].shown(values["test_digits"].images),
             assembly.sprites(document),
         ),
         code_of={

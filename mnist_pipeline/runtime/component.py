@@ -10,9 +10,10 @@ from PIL import ImageColor
 from pydantic import Field
 
 from mnist_pipeline.runtime import project, settings
-from mnist_pipeline.runtime.graph.automation import rerun, sensor
+from mnist_pipeline.runtime.graph.automation import automated, continuation, rerun, sensor
 from mnist_pipeline.runtime.graph.event_log import DATA_DIRECTORY
 from mnist_pipeline.runtime.graph.resources import PLACE
+from mnist_pipeline.runtime.graph.staleness import is_reader
 from mnist_pipeline.utils.validation import NUM_SEEDS
 
 RETRY_SECONDS = 30  # until a failed step on a bucket runs again; s3fs retries for less long
@@ -91,7 +92,7 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             op_retry_policy=retry if "://" in self._storage else None,
             description=f"Materialize everything about {self.data}, from the files to the report.",
         )
-        schedules = []
+        schedules, sensors = [], list[dg.SensorDefinition]()
         if self.schedule:
             schedule = dg.ScheduleDefinition(
                 name=f"{name}_schedule",
@@ -102,12 +103,15 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
                 execution_fn=lambda context: rerun(context.instance, definitions, selection),
             )
             schedules.append(schedule)
+            sensors.append(continuation(job, lambda: definitions, selection))
+        if self.automation:
+            sensors.append(sensor(f"{name}_automation", selection | files))
         definitions: dg.Definitions = dg.Definitions(
             _instance_of_graph(name, place, automation=self.automation),
             jobs=[job],
             resources=project.graph().resources,
             schedules=schedules,
-            sensors=[sensor(f"{name}_automation", selection | files)] if self.automation else [],
+            sensors=sensors,
         )
         return definitions
 
@@ -138,14 +142,16 @@ def _instance_of_graph(
     """The assets of the graph under a prefix, each with its place in its metadata."""
     plain = {spec.key.path[-1]: spec for spec in project.graph().resolve_all_asset_specs()}
     choices = place["choices"].items()
+    readers = [spec.key.with_prefix(name) for spec in plain.values() if is_reader(spec)]
 
     def placed(spec: dg.AssetSpec) -> dg.AssetSpec:
         original = plain[spec.key.path[-1]]
+        condition = automated(spec, readers).automation_condition if automation else None
         return spec.replace_attributes(
             key=original.key.with_prefix(name),
             group_name=f"{name}_{original.group_name}",
             metadata={**original.metadata, PLACE: place},
-            automation_condition=original.automation_condition if automation else None,
+            automation_condition=condition,
             # Another choice makes the stored values stale, as a change of the code does.
             code_version=" ".join([original.code_version or "", *map(str, choices)]),
         )

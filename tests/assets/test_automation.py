@@ -8,10 +8,12 @@ import pytest
 
 from assets import automation
 from assets.definitions import defs
-from mnist_pipeline.runtime.graph.automation import COMPUTATION
+from mnist_pipeline.runtime.graph.automation import automated
+from mnist_pipeline.runtime.graph.staleness import READER
 from mnist_pipeline.runtime.storage import storage as stored
 
 FILES = dg.AssetKey("data_directory")
+READS = ["data_directory"]  # of a reader
 
 
 def names(keys: Any) -> set[str]:
@@ -29,39 +31,9 @@ def test_everything_that_starts_runs_by_itself_is_off() -> None:
     assert {each.default_status for each in repository.schedule_defs} == {
         dg.DefaultScheduleStatus.STOPPED
     }
-    assert {each.default_status for each in repository.sensor_defs} == {
-        dg.DefaultSensorStatus.STOPPED
-    }
-
-
-def test_new_values_of_the_files_run_everything_below_them_in_one_tick(
-    own_copy: tuple[Path, Path],
-) -> None:
-    cursor = None
-
-    def requested() -> set[str]:
-        nonlocal cursor
-        tick = dg.evaluate_automation_conditions(defs, instance, cursor=cursor)
-        cursor = tick.cursor
-        keys = [spec.key for spec in defs.resolve_all_asset_specs()]
-        return names(key for key in keys if tick.get_num_requested(key))
-
-    def observe() -> None:
-        job = defs.resolve_implicit_global_asset_job_def()
-        job.execute_in_process(asset_selection=[FILES], instance=instance)
-
-    graph = defs.resolve_asset_graph()
-    with dg.DagsterInstance.get() as instance:
-        assert requested() == set()
-        observe()
-        assert requested() == set()
-        data, _ = own_copy
-        (data / "dataset.yaml").write_text("title: Other digits")
-        assert requested() == set()  # nobody has observed it yet
-        observe()
-        whole_graph = automation.whole_graph.resolve(graph) - {FILES}
-        assert requested() == names(whole_graph)
-        assert requested() == set()
+    running = dg.DefaultSensorStatus.RUNNING
+    on = {each.name for each in repository.sensor_defs if each.default_status == running}
+    assert on == {"everything_continuation"}  # it only follows a run that a schedule has requested
 
 
 def test_a_run_without_the_observation_records_the_files_that_it_read(
@@ -74,9 +46,54 @@ def test_a_run_without_the_observation_records_the_files_that_it_read(
         assert everything.execute_in_process(asset_selection=[raw], instance=instance).success
         observations = instance.fetch_observations(FILES, limit=10).records
         due = names(tick(instance).asset_selection)
-        assert "train_digits" in due
-        assert "raw_mnist" not in due
+        assert due == {"data_set", "image_kind", "train_digits", "test_digits", "test_images"}
         assert instance.fetch_observations(FILES, limit=10).records == observations
+
+
+class Graph:
+    """A small graph with the conditions of the real one, and what a tick requests of it."""
+
+    def __init__(self, instance: dg.DagsterInstance, compute: Any, **parents: list[str]) -> None:
+        self.instance, self.version, self.cursor = instance, "0", None
+
+        @dg.multi_observable_source_asset(specs=[dg.AssetSpec(FILES)])
+        def files() -> dg.ObserveResult:
+            return dg.ObserveResult(data_version=dg.DataVersion(self.version))
+
+        readers = [dg.AssetKey(name) for name, deps in parents.items() if deps == READS]
+        assets = [
+            dg.asset(compute, name=name, deps=deps, tags=READER if deps == READS else {})
+            for name, deps in parents.items()
+        ]
+        own = dg.map_asset_specs(lambda spec: automated(spec, readers), assets)
+        self.definitions = dg.Definitions([files, *own])
+
+    def requested(self) -> set[str]:
+        tick = dg.evaluate_automation_conditions(
+            self.definitions, self.instance, cursor=self.cursor
+        )
+        self.cursor = tick.cursor
+        keys = self.definitions.resolve_asset_graph().get_all_asset_keys()
+        return names(key for key in keys if tick.get_num_requested(key))
+
+    def run(self, *selected: str) -> None:
+        """Run assets, which may fail."""
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        keys = [dg.AssetKey(name) for name in selected]
+        job.execute_in_process(asset_selection=keys, instance=self.instance, raise_on_error=False)
+
+    def observe(self, version: str) -> None:
+        self.version = version
+        self.run("data_directory")
+
+    def settle(self) -> list[set[str]]:
+        """Run what each tick requests; return the requests."""
+        runs = []
+        for _ in range(5):
+            if due := self.requested():
+                runs.append(due)
+                self.run(*due)
+        return runs
 
 
 @pytest.mark.parametrize("failing", ["reader", "model"])
@@ -84,38 +101,42 @@ def test_a_run_without_the_observation_records_the_files_that_it_read(
 def test_a_run_that_failed_or_was_canceled_is_requested_again_after_a_change_only(
     instance: dg.DagsterInstance, failing: str, is_canceled: bool
 ) -> None:
-    cursor, during = None, []
-
-    @dg.multi_observable_source_asset(specs=[dg.AssetSpec(FILES)])
-    def files() -> dg.ObserveResult:
-        return dg.ObserveResult(data_version=dg.DataVersion(version))
+    during: list[set[str]] = []
 
     def compute(context: dg.AssetExecutionContext) -> None:
-        during.extend([requested(), requested()])
+        during.extend([graph.requested(), graph.requested()])
         if context.op_execution_context.op.name == failing:
             if is_canceled:
                 instance.report_run_canceling(context.run)
                 raise KeyboardInterrupt
             raise ValueError
 
-    reader = dg.asset(compute, name="reader", deps=[FILES], automation_condition=COMPUTATION)
-    model = dg.asset(compute, name="model", deps=[reader], automation_condition=COMPUTATION)
-    graph = dg.Definitions([files, reader, model])
-    job = graph.resolve_implicit_global_asset_job_def()
-    both = [reader.key, model.key]
+    graph = Graph(instance, compute, reader=READS, model=["reader"])
+    assert graph.settle() == []
+    graph.observe("1")
+    assert graph.settle() == [{"reader", "model"}]  # both are missing
+    graph.observe("2")
+    assert graph.settle() == [{"reader"}, {"model"}][: 1 if failing == "reader" else 2]
+    assert not any(during)
 
-    def requested() -> int:
-        nonlocal cursor
-        tick = dg.evaluate_automation_conditions(graph, instance, cursor=cursor)
-        cursor = tick.cursor
-        return sum(map(tick.get_num_requested, both))
 
-    requested()
-    for version in ("1", "2"):  # noqa: B007
-        job.execute_in_process(asset_selection=[FILES], instance=instance)
-        assert requested() == 2
-        job.execute_in_process(asset_selection=both, instance=instance, raise_on_error=False)
-        assert not any([*during, requested(), requested(), requested()])
+def test_an_asset_waits_for_all_readers_also_for_those_that_it_does_not_read(
+    instance: dg.DagsterInstance,
+) -> None:
+    during: list[set[str]] = []
+
+    def compute(context: dg.AssetExecutionContext) -> None:
+        if context.op_execution_context.op.name == "second":
+            during.append(graph.requested())
+
+    graph = Graph(
+        instance, compute, first=READS, second=READS, upper=["second"], lower=["first", "upper"]
+    )
+    graph.observe("1")
+    graph.settle()
+    graph.observe("2")
+    assert graph.settle() == [{"first", "second"}, {"upper", "lower"}]
+    assert during == [set(), set()]
 
 
 def test_a_schedule_requests_what_is_not_up_to_date_unless_its_assets_are_running(

@@ -51,7 +51,7 @@ def test_digits_are_those_of_the_files_and_counted_by_class(
 
 
 def test_digit_images_are_the_first_of_each_class(raw: RawData, small_train: DigitSet) -> None:
-    images = digits.digit_images(small_train, raw).value
+    images = digits.digit_images(small_train, raw.data_set.kind).value
     assert (images.shape, images.dtype) == ((10, 28, 28), np.uint8)
     for label, image in enumerate(images):
         first = small_train.labels.tolist().index(label)

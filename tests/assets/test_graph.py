@@ -23,7 +23,10 @@ MODELS = ("knn", "softmax", "mlp", "cnn")
 FITTED = {f"{model}_model" for model in MODELS}
 # The keys name what is stored, and what `report.json` has.
 KEYS = {
-    "digits": {"data_directory", "raw_mnist", "train_digits", "test_digits", "digit_images"},
+    "digits": {
+        *("data_directory", "raw_mnist", "data_set", "image_kind"),
+        *("train_digits", "test_digits", "test_images", "digit_images"),
+    },
     "pca": {
         *("data_mean", "centered_data", "covariance", "eigendecomposition"),
         *("projections", "reconstructions"),

@@ -24,7 +24,7 @@ def test_training_digits_are_their_own_neighbours_and_are_counted(small_train: D
     images[25:] -= images[25:] // 10  # another light
     same = DigitSet(images, small_train.labels[:50])
     model = call("knn_model", config={"num_neighbors": 1}).value
-    predictions = call("knn_predictions", knn_model=model, test_digits=same).value
+    predictions = call("knn_predictions", knn_model=model, test_images=images).value
     np.testing.assert_array_equal(predictions.nearest["indices"][:, 0], np.arange(50))
     votes = call("knn_votes", knn_model=model, knn_predictions=predictions, test_digits=same)
     (check,) = (check for check in votes.check_results if check.check_name == "not_in_training")

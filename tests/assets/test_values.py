@@ -17,7 +17,7 @@ from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods.pca import mean
 from mnist_pipeline.runtime.graph.results import STORAGE
 
-KEYS = ["raw_mnist", "train_digits", "data_mean"]
+KEYS = ["raw_mnist", "image_kind", "train_digits", "data_mean"]
 
 
 def in_a_new_context(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -28,7 +28,7 @@ def in_a_new_context(function: Callable[..., Any], *arguments: Any, **options: A
 
 
 def run(**resources: Any) -> dg.ExecuteInProcessResult:
-    """Materialize three assets in a process without a Dagster instance."""
+    """Materialize four assets in a process without a Dagster instance."""
     return in_a_new_context(
         dg.materialize,
         list(defs.assets or ()),

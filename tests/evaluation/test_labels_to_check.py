@@ -63,8 +63,8 @@ def test_most_wrong_labels_are_found_with_their_files_and_come_back_from_storage
     }
     files = [f"{label}/{number}.png" for number, label in enumerate(labels)]
     paths = {"train": tuple(files[:480]), "test": tuple(files[480:])}
-    raw = RawData((), replace(MNIST, class_names=NAMES), paths)
-    found = checking.find(raw, splits, seed=0)
+    known = replace(MNIST, class_names=NAMES)
+    found = checking.find(RawData((), known, paths), known, splits, seed=0)
     first = found.table[: 2 * len(wrong)].set_index("file")
     hits = [files[row] for row in wrong if files[row] in first.index]
     assert len(hits) >= 0.7 * len(wrong)

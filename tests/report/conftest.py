@@ -5,7 +5,6 @@ of a page.
 import html as markup
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def values(finished_run: tuple[Any, Path]) -> Values:
     read = Storage(str(finished_run[1])).read
     return {
         **{name: read(name) for name in reads()},
-        "raw_mnist": replace(read("raw_mnist"), data_set=MNIST),
+        "data_set": MNIST,
         "run": {
             "id": "0f3a" * 9,
             "started": "2026-03-04T05:06:07+00:00",

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
-from mnist_pipeline.data.values import CLASS_NAMES, RawData
+from mnist_pipeline.data.values import CLASS_NAMES
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.methods import harris
 from mnist_pipeline.methods.table import MODELS, assets_of_models, by_model
@@ -57,7 +57,7 @@ def test_names_from_outside_cannot_become_markup(
 ) -> None:
     names = ("</script><b>", *CLASS_NAMES[1:])
     hostile = render(
-        {**values, "raw_mnist": RawData((), dataclasses.replace(MNIST, class_names=names))},
+        {**values, "data_set": dataclasses.replace(MNIST, class_names=names)},
         run={**composed["run"], "source": HOSTILE, "id": HOSTILE},
         files=[{"name": HOSTILE, "size": 1, "sha256": HOSTILE}],
         machine={**composed["machine"], "processor": HOSTILE},
@@ -92,7 +92,7 @@ def test_each_sprite_shows_the_image_that_its_label_names(html: str, values: Val
 def test_the_page_of_another_data_set_says_what_its_images_show(
     values: Values, text_of: Read
 ) -> None:
-    text = text_of(render({**values, "raw_mnist": RawData((), FASHION_MNIST)}))
+    text = text_of(render({**values, "data_set": FASHION_MNIST}))
     assert all(name in text for name in (FASHION_MNIST.heading, *FASHION_MNIST.class_names))
     of_handwriting = (
         r"notebook|digit|stroke|writer|written|misread|\b(?:paper|ink|inked|hands?|pens?|reads?)\b"

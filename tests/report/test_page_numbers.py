@@ -2,7 +2,6 @@
 
 import base64
 import io
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -270,7 +269,7 @@ def in_color(values: Values) -> Values:
         "digit_images": digits,
         "harris_corners": harris.find_corners(grey(digits), KAPPA, THRESHOLD),
         "recognizer": values["recognizer"].of(known),
-        "raw_mnist": replace(values["raw_mnist"], data_set=known),
+        "data_set": known,
     }
 
 

@@ -14,6 +14,7 @@ from assets.definitions import defs
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import component
+from mnist_pipeline.runtime.graph.staleness import READERS
 from mnist_pipeline.runtime.project import GraphError
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 
@@ -79,7 +80,8 @@ def test_the_names_of_instances_do_not_meet(
         )
     assert {job.name for job in repository.get_all_jobs()} == {"__ASSET_JOB", *found}
     assert [each.name for each in repository.schedule_defs] == ["web_my_shoes_schedule"]
-    assert [each.name for each in repository.sensor_defs] == ["web_my_shoes_automation"]
+    sensors = {each.name for each in repository.sensor_defs}
+    assert sensors == {"web_my_shoes_automation", "web_my_shoes_continuation"}
     automated = {key for key in graph.get_all_asset_keys() if graph.get(key).automation_condition}
     on_request = dg.AssetKey(["web_my_shoes", "labels_to_check"])
     assert automated == found["web_my_shoes"] - {on_request}
@@ -203,8 +205,8 @@ def test_an_instance_has_a_report_a_schedule_and_the_commands(
         with dg.build_schedule_context(instance=instance) as context:
             return schedule.evaluate_tick(context)
 
-    ((request,), keys) = tick().run_requests, loaded.resolve_asset_graph().materializable_asset_keys
-    assert set(request.asset_selection) == keys - {dg.AssetKey(["few", "labels_to_check"])}
+    ((request,), graph) = tick().run_requests, loaded.resolve_asset_graph()
+    assert set(request.asset_selection) == READERS.resolve(graph)
     short = {"config": {"recipe": "NOTEBOOK", "epochs": 1}}
     settings = {"softmax_model": {"config": {"epochs": 2}}, "mlp_model": short, "cnn_model": short}
     result = run(loaded, "few", instance, ops=settings)

@@ -43,6 +43,8 @@ TABLE = pd.DataFrame(
 )
 PLAIN = {
     "RawData": RawData((RawFile("images.gz", 3, "ab"),), FASHION_MNIST),
+    "DataSet": FASHION_MNIST,
+    "ImageKind": FASHION_MNIST.kind,
     "Evaluation": scores.evaluate(LABELS, LABELS, PROBABILITIES),
 }
 REPORT = Report(

@@ -19,7 +19,7 @@ from torch.optim.adam import adam
 
 from mnist_pipeline.data import drawn_digits
 from mnist_pipeline.data.held_out import held_out_size, split
-from mnist_pipeline.data.values import DataSet, DigitSet
+from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.methods.networks.devices import (
     arithmetic,
@@ -152,7 +152,7 @@ def from_settings(
 
 
 def train_on(
-    data_set: DataSet,
+    image_kind: ImageKind,
     digits: DigitSet,
     kind: str,
     settings: Mapping[str, Any],
@@ -160,10 +160,11 @@ def train_on(
     seed: int,
     on_epoch: OnEpoch | None = None,
 ) -> Trained:
-    """Train the network "mlp" or "cnn" of the pipeline on the training images of a data set that
-    are not held out.
+    """Train the network "mlp" or "cnn" of the pipeline on the training images that are not held
+    out.
 
-    The default recipe was chosen on MNIST with `data.drawn_digits`; it adapts to other data sets.
+    The default recipe was chosen on MNIST with `data.drawn_digits`, which have MNIST's form; it
+    adapts to other images.
     """
     images, labels = digits
     num_held_out = held_out_size(labels)
@@ -174,7 +175,7 @@ def train_on(
         seed=seed,
         num_images=len(images) - num_held_out,
         shape=images.shape[1:],
-        handwritten=None if data_set.is_mnist else data_set.handwritten,
+        handwritten=None if image_kind.is_mnist else image_kind.handwritten,
     )
     history = train(
         network,
@@ -183,7 +184,7 @@ def train_on(
         recipe,
         seed=seed,
         validation_size=num_held_out,
-        drawn=data_set.with_drawn_digits and settings["recipe"] == "default",
+        drawn=image_kind.is_mnist and settings["recipe"] == "default",
         on_epoch=on_epoch,
     )
     return Trained(network, recipe, history)

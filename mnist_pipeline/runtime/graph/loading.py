@@ -10,6 +10,7 @@ import dagster as dg
 
 from mnist_pipeline.runtime.graph.automation import automated
 from mnist_pipeline.runtime.graph.code_versions import GRAPH_DIRECTORY, code_versions
+from mnist_pipeline.runtime.graph.staleness import is_reader
 from mnist_pipeline.utils import directories
 
 
@@ -36,11 +37,12 @@ def load_package(directory: Path, name: str) -> dg.Definitions:
             if isinstance(asset, dg.AssetsDefinition) and asset.is_executable
         ]
         linked: Any = dg.with_source_code_references(executable)
+    readers = [spec.key for asset in linked for spec in asset.specs if is_reader(spec)]
     modules = {spec.key: _module(spec.metadata) for asset in linked for spec in asset.specs}
     versions = code_versions({key.path[-1]: file for key, file in modules.items() if file})
 
     def versioned(spec: dg.AssetSpec) -> dg.AssetSpec:
-        spec = automated(spec)
+        spec = automated(spec, readers)
         if spec.code_version or modules[spec.key] is None:
             return spec
         return spec.replace_attributes(code_version=versions[spec.key.path[-1]])

@@ -1,6 +1,11 @@
-"""What must run again: assets that are missing, stale or damaged, and everything below them."""
+"""What must run again: assets that are missing, stale or damaged, and everything below them.
+
+The readers run first, in a run of their own. So what only reads values that stay the same does not
+run again.
+"""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from itertools import compress
 from typing import Any, cast
@@ -23,21 +28,38 @@ from mnist_pipeline.runtime.graph.event_log import (
 from mnist_pipeline.runtime.graph.resources import PLACE, data_at, storage_at
 from mnist_pipeline.runtime.storage.storage import stored_key
 
+# The tag of the readers: assets that pass on parts of the files, and take no time to compute.
+READER = {"mnist-pipeline/reader": "true"}
+READERS = dg.AssetSelection.tag("mnist-pipeline/reader", "true")
 
-def due_assets(instance: dg.DagsterInstance, definitions: dg.Definitions) -> set[dg.AssetKey]:
-    """The unpartitioned assets that must run again, with all unpartitioned assets below them.
 
-    An asset must run again if it is missing, if its code version or the version of an input has
-    changed since it was computed, if its value failed a blocking check, or if the stored value is
-    damaged. If only `current` is, it gets the recorded version, and the asset need not run.
+def is_reader(spec: dg.AssetSpec) -> bool:
+    """Whether an asset has the tag of the readers."""
+    return READER.items() <= spec.tags.items()
+
+
+def due_assets(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, within: AbstractSet[dg.AssetKey]
+) -> set[dg.AssetKey]:
+    """The unpartitioned assets of a selection that must run next: readers if any is due, else
+    everything else that is due, with all unpartitioned assets below.
+
+    An asset is due if it is missing, if its code version or the version of an input has changed
+    since it was computed, if its value failed a blocking check, or if the stored value is damaged.
+    If only `current` is, it gets the recorded version, and the asset need not run.
     """
     graph = definitions.resolve_asset_graph()
     keys = [key for key in graph.materializable_asset_keys if not graph.get(key).is_partitioned]
     recorded = latest(instance, [*graph.get_all_asset_keys()])
     with ThreadPoolExecutor() as threads:  # checksums of files release the interpreter's lock
         due = threads.map(lambda key: _is_due(graph, key, recorded[key], recorded), keys)
-        first = list(compress(keys, due))
-    return set(keys) & dg.AssetSelection.assets(*first).downstream().resolve(graph)
+        first = set(compress(keys, due))
+    readers = READERS.resolve(graph)
+
+    def with_below(starts: AbstractSet[dg.AssetKey]) -> set[dg.AssetKey]:
+        return {*keys} & within & dg.AssetSelection.assets(*starts).downstream().resolve(graph)
+
+    return with_below(first & readers) & readers or with_below(first - readers)
 
 
 def due_partitions(

@@ -12,7 +12,7 @@ from torch import nn
 from mnist_pipeline.data import drawn_digits
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.held_out import held_out_size, split
-from mnist_pipeline.data.values import DataSet, DigitSet
+from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.methods.networks import devices, modules, prediction, recipes, training
 from mnist_pipeline.methods.networks.modules import CNN, MLP
@@ -174,22 +174,28 @@ def test_a_rule_chooses_the_deformations_and_the_passes_for_other_images_than_mn
 
 
 @pytest.mark.parametrize(
-    ("data_set", "recipe", "drawn", "later", "distorted"),
+    ("image_kind", "recipe", "drawn", "later", "distorted"),
     [
-        (MNIST, "default", True, 0.3, False),
-        (MNIST, "notebook", False, 1.0, False),
-        (DataSet(handwritten=True), "default", False, 1.0, False),
-        (DataSet(handwritten=False), "default", False, 1.0, True),
+        (MNIST.kind, "default", True, 0.3, False),
+        (MNIST.kind, "notebook", False, 1.0, False),
+        (ImageKind(handwritten=True), "default", False, 1.0, False),
+        (ImageKind(handwritten=False), "default", False, 1.0, True),
     ],
 )
 def test_only_the_default_training_on_mnist_has_drawn_digits_and_leaves_learned_images_out(
-    data_set: DataSet, recipe: str, drawn: bool, later: float, distorted: bool, few, monkeypatch
+    image_kind: ImageKind,
+    recipe: str,
+    drawn: bool,
+    later: float,
+    distorted: bool,
+    few,
+    monkeypatch,
 ) -> None:
     given = {}
     monkeypatch.setattr(
         training, "train", lambda _model, _images, _labels, recipe, **rest: given.update(rest)
     )
-    trained = training.train_on(data_set, DigitSet(*few), "cnn", {"recipe": recipe}, seed=0)
+    trained = training.train_on(image_kind, DigitSet(*few), "cnn", {"recipe": recipe}, seed=0)
     assert given["drawn"] == drawn
     assert (trained.recipe.later, trained.recipe.distorted) == (later, distorted)
     assert given["validation_size"] == held_out_size(few[1])

@@ -21,12 +21,12 @@ def test_an_asset_is_due_after_an_observation_of_another_version(
 
     graph = dg.Definitions([observed, reader, dg.AssetSpec("never_observed")])
     job = graph.resolve_implicit_global_asset_job_def()
-    due = []
+    due, everything = [], {reader.key}
     for version in ("first", "first", "second"):  # noqa: B007
         job.execute_in_process(asset_selection=[dg.AssetKey("observed")], instance=instance)
-        due.append(due_assets(instance, graph) == {reader.key})
+        due.append(due_assets(instance, graph, everything) == {reader.key})
         job.execute_in_process(asset_selection=[reader.key], instance=instance)
-        due.append(bool(due_assets(instance, graph)))
+        due.append(bool(due_assets(instance, graph, everything)))
     assert due == [True, False, False, False, True, False]
 
 

@@ -19,7 +19,7 @@ from mnist_pipeline.report.content import (
 )
 
 READS = (
-    *("raw_mnist", "train_digits", "digit_images", "data_mean", "covariance"),
+    *("data_set", "train_digits", "digit_images", "data_mean", "covariance"),
     *("eigendecomposition", "projections", "reconstructions"),
 )
 STORY = Part(50, "components", "Components", "components/story.html.j2")
@@ -81,7 +81,7 @@ def charts(document: Document, values: Values) -> Named:
     scatter = figures.class_scatter(
         values["projections"][:, :2],
         values["train_digits"].labels,
-        values["raw_mnist"].class_names,
+        values["data_set"].class_names,
     )
     return {
         **{name: figures.side_by_side(panel) for name, panel in panels.items()},
@@ -93,7 +93,7 @@ def pictures(document: Document, values: Values) -> Named:
     """The mean, the covariance, the eigenvectors, and the images from k components."""
     mean, covariance = values["data_mean"], values["covariance"]
     originals = grey(values["digit_images"])
-    shown = values["raw_mnist"].data_set.shown
+    shown = values["data_set"].shown
     side, half = originals.shape[-1], len(covariance) // 2
     halved = covariance.reshape(half, 2, half, 2).mean(axis=(1, 3))
     covariances = covariance.reshape(side, side, side, side)

@@ -7,14 +7,14 @@ from mnist_pipeline.data.held_out import held_out_size
 from mnist_pipeline.report import pictures as drawn
 from mnist_pipeline.report.content import Arrays, Document, Images, Named, Packed, Part, Values
 
-READS = ("raw_mnist", "train_digits", "test_digits", "digit_images", "data_mean")
+READS = ("data_set", "train_digits", "test_digits", "digit_images", "data_mean")
 APPENDIX = (Part(10, "data", "The data", "data/appendix.html.j2"),)
 
 
 def numbers(values: Values) -> Named:
     """Counts, and what the images are called."""
     splits = {name: values[f"{name}_digits"].labels for name in ("train", "test")}
-    data_set, mean = values["raw_mnist"].data_set, values["data_mean"]
+    data_set, mean = values["data_set"], values["data_mean"]
     num_classes = len(data_set.class_names)
     return {
         "data": {
@@ -40,7 +40,7 @@ def numbers(values: Values) -> Named:
 
 def pictures(document: Document, values: Values) -> Named:
     """One image of each class, and the mean image of each class."""
-    shown = values["raw_mnist"].data_set.shown
+    shown = values["data_set"].shown
     means = datasets.class_means(values["train_digits"])
     return {
         "digits": [drawn.picture(image) for image in shown(values["digit_images"])],

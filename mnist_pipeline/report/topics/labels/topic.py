@@ -3,7 +3,7 @@
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.content import Document, Named, Part, Values
 
-READS = ("raw_mnist", "train_digits", "test_digits")
+READS = ("data_set", "train_digits", "test_digits")
 APPENDIX = (
     Part(15, "labels", "Labels to check", "labels/appendix.html.j2", needs="labels_to_check"),
 )
@@ -21,4 +21,4 @@ def charts(document: Document, values: Values) -> Named:
         return {}
     splits = {name: values[f"{name}_digits"] for name in ("train", "test")}
     table = values["labels_to_check"].table
-    return {"labels": figures.labels_to_check(table, splits, values["raw_mnist"].data_set)}
+    return {"labels": figures.labels_to_check(table, splits, values["data_set"])}

@@ -17,7 +17,7 @@ from mnist_pipeline.report.content import (
     Values,
 )
 
-READS = ("raw_mnist", "knn_model", "knn_predictions", "train_digits", "test_digits")
+READS = ("data_set", "knn_model", "knn_predictions", "train_digits", "test_digits")
 STORY = Part(20, "neighbors", "Neighbours", "neighbors/story.html.j2")
 APPENDIX = (Part(40, "knn", "Nearest neighbours", "neighbors/appendix.html.j2", models=("knn",)),)
 NUM_MISLED_SHOWN = 12
@@ -49,7 +49,7 @@ def pictures(document: Document, values: Values) -> Named:
     size of each difference as numbers and in unsigned bytes, with the lengths of these as vectors.
     """
     images = values["train_digits"].images
-    shown = values["raw_mnist"].data_set.shown
+    shown = values["data_set"].shown
     misled = document["knn"]["misled"]["neighbors"][:NUM_MISLED_SHOWN]
     nearest = images[values["knn_predictions"].nearest["indices"][0, :NUM_NEIGHBORS_SHOWN]]
     test = values["test_digits"].images[:1].astype(np.int64)

@@ -12,7 +12,7 @@ from mnist_pipeline.report.content import Document, Named, Part, Values
 from mnist_pipeline.report.words import recipe_in_words
 
 READS = (
-    *("raw_mnist", "train_digits", "test_digits", "model_comparison", "champion"),
+    *("data_set", "train_digits", "test_digits", "model_comparison", "champion"),
     *STORED,  # of the models, only versions and seconds are shown
 )
 STORY = Part(10, "results", "Results", "results/story.html.j2")
@@ -64,7 +64,7 @@ def _model(values: Values, name: str) -> Named:
 
 def _accuracy_without_doubted(values: Values, name: str) -> float:
     labels = values["test_digits"].labels
-    kept = np.setdiff1d(np.arange(len(labels)), values["raw_mnist"].data_set.doubted_labels)
+    kept = np.setdiff1d(np.arange(len(labels)), values["data_set"].doubted_labels)
     return accuracy(labels[kept], values[f"{name}_predictions"].labels[kept])
 
 
@@ -78,7 +78,7 @@ def _surely_better_than_guessing(values: Values) -> bool:
 
 def _notebook(values: Values) -> Named:
     """The results of the course notebook that the project grew from; it was on MNIST."""
-    if not values["raw_mnist"].data_set.is_mnist:
+    if not values["data_set"].is_mnist:
         return {}
     return {
         name: dataclasses.asdict(model.notebook) for name, model in MODELS.items() if model.notebook

@@ -17,7 +17,7 @@ from mnist_pipeline.report.content import (
     rounded_weights,
 )
 
-READS = ("raw_mnist", "softmax_model", "train_digits")
+READS = ("data_set", "softmax_model", "train_digits")
 STORY = Part(30, "scores", "Scores", "scores/story.html.j2")
 APPENDIX = (
     Part(50, "softmax", "Softmax regression", "scores/appendix.html.j2", models=("softmax",)),
@@ -54,6 +54,6 @@ def arrays(values: Values, images: Images) -> Arrays:
     packed = {
         f"softmax.{name}": Packed(model[name].astype(np.float32)) for name in ("weights", "bias")
     }
-    if values["raw_mnist"].data_set.color:
+    if values["data_set"].color:
         packed["softmax.weights"] = rounded_weights(model["weights"])
     return packed

@@ -18,7 +18,7 @@ from mnist_pipeline.report.content import (
     rounded_weights,
 )
 
-READS = ("raw_mnist", "shuffled_cnn", "digit_images", "test_digits")
+READS = ("data_set", "shuffled_cnn", "digit_images", "test_digits")
 STORY = Part(45, "shuffled", "Shuffled", "shuffled/story.html.j2")
 NUM_SHOWN = 10  # images
 LEVELS = 2**9  # of a weight, per sign: the probabilities are right to 0.5%
@@ -26,8 +26,8 @@ LEVELS = 2**9  # of a weight, per sign: the probabilities are right to 0.5%
 
 def numbers(values: Values) -> Named:
     """The accuracy of the training without the shuffle, and of that on shuffled images."""
-    trained, total = values["shuffled_cnn"], len(values["test_digits"].labels)
-    correct = trained["correct"].tolist()
+    trained, labels = values["shuffled_cnn"], values["test_digits"].labels
+    correct, total = (trained["answers"] == labels).sum(axis=1).tolist(), len(labels)
     return {
         "shuffled": {
             "trained_on": int(trained["trained_on"]),
@@ -39,7 +39,7 @@ def numbers(values: Values) -> Named:
 
 def pictures(document: Document, values: Values) -> Named:
     """An image of each class, or of some, and the same images with shuffled pixels."""
-    images = values["raw_mnist"].data_set.shown(values["digit_images"][:NUM_SHOWN])
+    images = values["data_set"].shown(values["digit_images"][:NUM_SHOWN])
     shuffled = shuffle(images, values["shuffled_cnn"]["permutation"])
     return {"shuffled": [drawn.strip(images), drawn.strip(shuffled)]}
 
@@ -48,7 +48,7 @@ def arrays(values: Values, images: Images) -> Arrays:
     """The permutation and the weights, rounded; the weights for many classes would not fit."""
     trained = values["shuffled_cnn"]
     permutation = {"shuffled.permutation": Packed(trained["permutation"].astype(np.int16))}
-    if len(values["raw_mnist"].class_names) > figures.MANY_CLASSES:
+    if len(values["data_set"].class_names) > figures.MANY_CLASSES:
         return permutation
     weights = weights_of(trained)
     for name in ("linear.weight", "linear.bias"):

@@ -19,7 +19,7 @@ from mnist_pipeline.report.content import (
 )
 
 READS = (
-    *("raw_mnist", "test_digits", "robustness", "champion", "recognizer"),
+    *("data_set", "test_digits", "robustness", "champion", "recognizer"),
     *assets_of_models("evaluation"),
 )
 STORY = Part(80, "trust", "Trust", "trust/story.html.j2")
@@ -84,7 +84,7 @@ def pictures(document: Document, values: Values) -> Named:
     """
     measured = document["robustness"]
     labels = measured["shown"]["labels"]
-    shown_as = values["raw_mnist"].data_set.shown
+    shown_as = values["data_set"].shown
     undisturbed = values["test_digits"].images[measured["shown"]["indices"]]
     by_disturbance = {}
     for name, disturbance in measured["disturbances"].items():

@@ -1,0 +1,110 @@
+"""Only what changed runs: with `run --changed`, with the sensor and with the schedule.
+
+The tests execute the readers only. What follows is requested, and would take long.
+"""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from assets import automation
+from assets.definitions import defs
+from mnist_pipeline.cli import run as cli_run
+from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.runtime.graph.staleness import READERS
+
+GRAPH = defs.resolve_asset_graph()
+WHOLE = automation.whole_graph.resolve(GRAPH)
+EVALUATIONS = {model.evaluation_asset for model in MODELS.values()}
+SHOWS_NAMES = {
+    *EVALUATIONS,
+    *("cnn_errors", "model_comparison", "recognizer", "evaluation_report"),
+}
+READS_TEST_LABELS = {*SHOWS_NAMES, "knn_votes", "robustness", "champion"}
+
+
+def names(keys: Any) -> set[str]:
+    return {key.to_user_string() for key in keys}
+
+
+ALL_READERS = names(READERS.resolve(GRAPH))
+EVERYTHING_ELSE = names(WHOLE) - ALL_READERS
+
+
+def change_bytes(file: Path, start: int, new: bytes) -> None:
+    content = bytearray(gzip.decompress(file.read_bytes()))
+    content[start : start + len(new)] = new
+    file.write_bytes(gzip.compress(content))
+
+
+def change_three_test_labels(data: Path) -> None:
+    change_bytes(data / "t10k-labels-idx1-ubyte.gz", 8, bytes([1, 1, 3]))
+
+
+def change_a_training_image(data: Path) -> None:
+    change_bytes(data / "train-images-idx3-ubyte.gz", 16 + 300, bytes([200]))
+
+
+def change_title(data: Path) -> None:
+    (data / "dataset.yaml").write_text("title: Other digits")
+
+
+def touch(data: Path) -> None:
+    for file in data.iterdir():
+        file.touch()
+
+
+CHANGES = {
+    change_three_test_labels: READS_TEST_LABELS,
+    change_a_training_image: EVERYTHING_ELSE,
+    change_title: SHOWS_NAMES,
+    touch: set(),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"), CHANGES.items(), ids=[change.__name__ for change in CHANGES]
+)
+def test_only_what_reads_a_changed_value_runs(
+    change: Callable[[Path], None], expected: set[str], own_copy: tuple[Path, Path]
+) -> None:
+    cursor = None
+    everything = defs.resolve_job_def("everything")
+    all_assets = defs.resolve_implicit_global_asset_job_def()
+
+    def requested_by_sensor() -> set[str]:
+        nonlocal cursor
+        tick = dg.evaluate_automation_conditions(defs, instance, cursor=cursor)
+        cursor = tick.cursor
+        return names(key for key in GRAPH.get_all_asset_keys() if tick.get_num_requested(key))
+
+    with dg.DagsterInstance.get() as instance:
+        assert requested_by_sensor() == set()
+        change(own_copy[0])
+        observed = [dg.AssetKey("data_directory")]
+        assert all_assets.execute_in_process(asset_selection=observed, instance=instance).success
+        with dg.build_schedule_context(instance=instance) as context:
+            scheduled: Any = automation.weekly_retraining(context)
+        by_command = cli_run._runs(instance, defs, WHOLE, changed=True)
+        first = names(next(by_command, ((), None))[0])
+        assert first == (ALL_READERS if expected else set())
+        assert requested_by_sensor() == first
+        if not expected:
+            assert isinstance(scheduled, dg.SkipReason)
+            return
+        assert names(scheduled.asset_selection) == first
+        done = everything.execute_in_process(
+            asset_selection=scheduled.asset_selection, instance=instance, tags=scheduled.tags
+        )
+        with dg.build_run_status_sensor_context(
+            "everything_continuation", done.get_run_success_event(), instance, done.dagster_run
+        ) as context:
+            rest: Any = automation.weekly_continuation(context)
+        assert names(rest.asset_selection) == expected
+        assert names(next(by_command)[0]) == expected
+        assert requested_by_sensor() == expected
+        assert requested_by_sensor() == set()
