@@ -13,12 +13,12 @@ from mnist_pipeline.evaluation import robustness as disturbed
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.methods.table import MODELS, Model, by_model
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph.checks import at_least, checks, warning
+from mnist_pipeline.runtime.graph.checks import at_least, checks, same_inputs, warning
 from mnist_pipeline.runtime.graph.configs import Config
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.utils.printable import count
 
-from .models import of_all_models
+from .models import DIGITS, SAME_INPUTS, of_all_models
 
 GROUP = "evaluation"
 EVALUATED = {
@@ -31,6 +31,7 @@ CHECKS = {
         "better_than_guessing": "A model that surely does worse on held-out images than naming "
         "the most frequent class is broken. Least upper end of a 95% interval of an accuracy."
     },
+    "model_comparison": SAME_INPUTS,
     "robustness": {
         "small_disturbances": "Things are seldom exactly centred and upright, and a model must "
         "still recognize them. Mean accuracy of the model that does best; at least 90% of its "
@@ -127,6 +128,7 @@ evaluation_assets = [_evaluation_asset(model) for model in MODELS.values()]
     group_name=GROUP,
     kinds={"scipy"},
     ins=of_all_models("predictions", "evaluation"),
+    check_specs=checks("model_comparison", CHECKS, *SAME_INPUTS),
 )
 def model_comparison(test_digits: DigitSet, **by_asset: Any):
     """The models side by side, with the exact McNemar test for each pair, and the images that all
@@ -151,6 +153,7 @@ def model_comparison(test_digits: DigitSet, **by_asset: Any):
             "pairs": pd.DataFrame(comparison.pairs),
         },
         figures={"accuracies": figures.accuracies(comparison.models)},
+        checks={"same_inputs": same_inputs(*DIGITS)},
     )
 
 

@@ -11,6 +11,13 @@ from mnist_pipeline.runtime.graph.configs import config_of, settings_of
 from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
+DIGITS = ("train_digits", "test_digits")
+# The check of what combines models: it asks Dagster about the inputs of its asset.
+SAME_INPUTS = {
+    "same_inputs": "Results on different images must not stand side by side. Number of inputs, "
+    "direct or not, that were computed from former training or test images.",
+}
+
 
 def inputs(names: Iterable[str]) -> dict[str, dg.AssetIn]:
     """Inputs with the names of their assets; an asset takes them as `**by_asset`."""

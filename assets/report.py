@@ -8,11 +8,14 @@ import dagster as dg
 
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.report import assembly
+from mnist_pipeline.runtime.graph.checks import checks, same_inputs
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.utils.printable import count
 
-from .models import inputs
+from .models import DIGITS, SAME_INPUTS, inputs
+
+CHECKS = {"evaluation_report": SAME_INPUTS}
 
 
 @dg.asset(
@@ -22,6 +25,7 @@ from .models import inputs
     # The report names their versions and seconds.
     deps=["centered_data", "cnn_errors", "held_out_labels", "knn_votes"],
     ins=inputs(assembly.reads()),
+    check_specs=checks("evaluation_report", CHECKS, *SAME_INPUTS),
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
@@ -51,6 +55,7 @@ def evaluation_report(
         document.Report(html, composed),
         f"{champion.model} {champion.accuracy:.2%}, {count(champion.errors, 'error')}",
         numbers={"report": mnist_stored_results.report},
+        checks={"same_inputs": same_inputs(*DIGITS)},
     )
 
 

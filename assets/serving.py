@@ -12,17 +12,18 @@ from mnist_pipeline.evaluation.scores import accuracy_interval, compared_with_gu
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.methods.table import MODELS, by_model
-from mnist_pipeline.runtime.graph.checks import at_least, checks, warning
+from mnist_pipeline.runtime.graph.checks import at_least, checks, same_inputs, warning
 from mnist_pipeline.runtime.graph.resources import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError, version_of
 
-from .models import of_all_models
+from .models import DIGITS, SAME_INPUTS, of_all_models
 
 GROUP = "serving"
 NUM_CHECKED = 200
 CHECKS = {
     "champion": {
+        **SAME_INPUTS,
         "better_than_guessing": "With few held-out images, nobody can tell whether a model is "
         "better than naming the most frequent class. Lower end of the 95% interval of the "
         "champion's accuracy.",
@@ -42,7 +43,7 @@ CHECKS = {
     group_name=GROUP,
     kinds={"numpy"},
     ins=of_all_models("predictions"),
-    check_specs=checks("champion", CHECKS),
+    check_specs=checks("champion", CHECKS, *SAME_INPUTS),
 )
 def champion(
     held_out_labels: pd.DataFrame,
@@ -85,6 +86,7 @@ def champion(
             "reason": reason,
         },
         checks={
+            "same_inputs": same_inputs(*DIGITS),
             "better_than_guessing": warning(
                 at_least(
                     *compared_with_guessing(

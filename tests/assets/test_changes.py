@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from support.graph_fixtures import invoke
 
 from assets import automation
 from assets.definitions import defs
@@ -108,3 +109,25 @@ def test_only_what_reads_a_changed_value_runs(
         assert names(next(by_command)[0]) == expected
         assert requested_by_sensor() == expected
         assert requested_by_sensor() == set()
+
+
+def test_results_on_two_test_sets_fail_a_check_that_names_what_to_run(
+    own_copy: tuple[Path, Path],
+) -> None:
+    change_three_test_labels(own_copy[0])
+    invoke("run", "--select", "key:raw_mnist or key:test_digits")
+    job = defs.resolve_job_def("softmax")
+    with dg.DagsterInstance.get() as instance:
+        mixed = job.execute_in_process(instance=instance, raise_on_error=False)
+        assert not mixed.success
+        failed = {
+            check.asset_key.to_user_string(): check.description or ""
+            for check in mixed.get_asset_check_evaluations()
+            if check.check_name == "same_inputs" and not check.passed
+        }
+        assert {"model_comparison", "champion"} <= failed.keys()
+        named = {name for name in names(WHOLE) if name in failed["model_comparison"]}
+        assert named >= EVALUATIONS
+        assert not named & {model.model_asset for model in MODELS.values()}
+    again = {*named, "model_comparison", "champion"}
+    invoke("run", "--select", " or ".join(f"key:{name}" for name in sorted(again)))

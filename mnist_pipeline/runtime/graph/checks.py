@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 import numpy as np
 
+from mnist_pipeline.runtime.graph.event_log import computed_from_others
+from mnist_pipeline.runtime.graph.resources import step_context
 from mnist_pipeline.utils.measured import Measured, at_least, at_most, exactly, warning
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "exactly",
     "loss_falls",
     "rounded",
+    "same_inputs",
     "warning",
 ]
 
@@ -24,6 +27,22 @@ __all__ = [
 def loss_falls(loss: Sequence[float] | np.ndarray, num_classes: int) -> Measured:
     """The last loss, at most the first loss, or after a single epoch the loss of guessing."""
     return at_most(loss[-1], loss[0] if len(loss) > 1 else math.log(num_classes))
+
+
+def same_inputs(*sources: str) -> Measured:
+    """How many inputs of the asset that runs, direct or not, were computed from another version of
+    these assets than Dagster has recorded last.
+
+    It is 0 in a function that is called directly.
+    """
+    others: list[dg.AssetKey] = []
+    if context := step_context():
+        keys = [dep.asset_key for spec in context.assets_def.specs for dep in spec.deps]
+        others = computed_from_others(context.instance, keys, sources)
+    names = ", ".join(key.to_user_string() for key in others)
+    return exactly(
+        len(others), 0, f"computed from former {' or '.join(sources)}; run {names}, and then this"
+    )
 
 
 def checks(

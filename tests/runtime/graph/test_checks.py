@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import dagster as dg
 import numpy as np
 import pytest
 from support.calls import call
@@ -65,10 +66,12 @@ def test_a_check_that_fails_is_an_error_or_a_warning() -> None:
     assert not any(check.passed for check in found)
 
 
-def test_digits_that_mean_nothing_stop_what_is_downstream_and_a_poor_model_does_not() -> None:
+def test_bad_digits_and_mixed_inputs_stop_what_is_downstream_and_a_poor_model_does_not() -> None:
     blocking = {key for key in GRAPH.asset_check_keys if GRAPH.get_check_spec(key).blocking}
-    digits = {"train_digits", "test_digits"}
-    assert {key.asset_key.to_user_string() for key in blocking} == digits
+    combining = {key.asset_key.to_user_string() for key in blocking if key.name == "same_inputs"}
+    assert combining == {"model_comparison", "champion", "evaluation_report"}
+    others = {key.asset_key.to_user_string() for key in blocking if key.name != "same_inputs"}
+    assert others == {"train_digits", "test_digits"}
 
 
 def test_every_check_passes_on_a_slice_of_the_digits(finished_run: tuple[Outcome, Path]) -> None:
@@ -84,3 +87,44 @@ def test_an_index_of_other_images_fails_its_check() -> None:
     outcome = call("knn_votes", knn_model=other)
     passed = {found.check_name: found.passed for found in outcome.check_results}
     assert passed["equals_brute_force"] is False
+
+
+def test_same_inputs_names_what_was_computed_from_a_former_version_and_nothing_else(
+    instance: dg.DagsterInstance,
+) -> None:
+    versions = {"digits": "1", "other": "1"}
+    failed: list[str | None] = []
+
+    def read_files(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        version = dg.DataVersion(versions[context.asset_key.path[-1]])
+        return dg.MaterializeResult(data_version=version)
+
+    digits = dg.asset(read_files, name="digits", key_prefix="own")
+    other = dg.asset(read_files, name="other", key_prefix="own")
+    direct = dg.asset(lambda: None, name="direct", deps=[digits.key, other.key])
+    below = dg.asset(lambda: None, name="below", deps=["direct"])
+
+    @dg.asset(deps=[digits.key, below, other.key])
+    def combined() -> None:
+        found = checks.same_inputs("digits")
+        failed.append(None if found.passed else found.reason)
+
+    assets = [digits, other, direct, below, combined]
+    job = dg.Definitions(assets).resolve_implicit_global_asset_job_def()
+
+    def run(*selected: dg.AssetsDefinition) -> None:
+        keys = [asset.key for asset in selected]
+        assert job.execute_in_process(asset_selection=keys, instance=instance).success
+
+    assert checks.same_inputs("digits").passed  # a function that is called directly
+    run(combined)  # nothing has a record
+    run(*assets)
+    versions.update(other="2", digits="2")
+    for asset in (other, digits, direct, below):
+        run(asset)
+        run(combined)
+    *passed, first, second, last = failed
+    assert {*passed, last} == {None}  # also after a change of an asset that is not a source
+    assert "run below, direct," in str(first)
+    assert "run below," in str(second)
+    assert "direct" not in str(second)
