@@ -9,7 +9,7 @@ import numpy as np
 
 from mnist_pipeline.data.decoding import FILE_NAME, decode
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.names import by_number
+from mnist_pipeline.data.names import MAX_CLASSES, by_number, check_names
 from mnist_pipeline.data.source import WITHOUT_LABELS, Loaded, Source
 from mnist_pipeline.data.split import Names, Split, by_split, part_of
 
@@ -33,6 +33,8 @@ def find(root: Path) -> Source | None:
             "other"
         )
     names = sorted(classes[0], key=by_number)
+    if len(names) > MAX_CLASSES:  # refused before the folders are listed, which can take a minute
+        check_names(names, root)
     return Source(
         TITLE,
         [],

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.sources import (
@@ -19,6 +20,7 @@ from support.sources import (
     assert_refused,
     encoded,
     picture_table,
+    pixel_table,
     write_folders,
     write_npz,
     write_parquet,
@@ -28,6 +30,7 @@ from mnist_pipeline.data import findings
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.split import SPLITS
+from mnist_pipeline.data.values import DigitSet
 
 BLANK = encoded(np.zeros((28, 28), np.uint8))
 
@@ -135,6 +138,28 @@ def test_all_pictures_that_can_not_be_read_are_counted_and_the_first_ten_are_nam
         read_raw(root)
     assert len(paths) > 10
     assert sum(str(path) in str(caught.value) for path in paths) == 10
+
+
+def test_too_many_class_folders_are_refused_before_a_picture_is_read(tmp_path: Path) -> None:
+    for number in range(257):
+        (tmp_path / "folders" / str(number)).mkdir(parents=True)
+        (tmp_path / "folders" / str(number) / "a.png").touch()
+    with pytest.raises(DatasetError, match="257"):
+        reader_of(tmp_path / "folders")
+
+
+@pytest.mark.parametrize("suffix", ["npz", "csv", "parquet"])
+def test_too_many_labels_are_refused_with_their_number(suffix: str, tmp_path: Path) -> None:
+    images, labels = np.zeros((514, 28, 28), np.uint8), np.arange(257).repeat(2)
+    sets = DigitSet(images, labels)
+    if suffix == "npz":
+        write_npz(tmp_path / "train.npz", {"": sets})
+    elif suffix == "csv":
+        pixel_table(sets).to_csv(tmp_path / "train.csv", index=False)
+    else:
+        table = pa.table({"image": [BLANK] * len(labels), "label": labels})
+        pq.write_table(table, tmp_path / "train.parquet")
+    assert_refused(tmp_path, "257")
 
 
 def test_a_class_may_have_the_name_of_a_split(few: Sets, tmp_path: Path) -> None:
