@@ -6,8 +6,8 @@ import dagster as dg
 
 from mnist_pipeline.methods.table import STORED
 from mnist_pipeline.runtime.graph import loading
-from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
-from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, StoredResults
+from mnist_pipeline.runtime.graph.io_manager import StorageIOManager, StoredResults
+from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, variable
 from mnist_pipeline.runtime.graph.results import STORAGE
 
 # The modules whose assets an instance of the component has too, for other images.
@@ -24,13 +24,14 @@ defs = dg.Definitions.merge(
         executor=dg.in_process_executor,
         resources={
             STORAGE: StorageIOManager(
+                storage=variable("MNIST_PIPELINE_STORAGE"),
                 # Every version that served predictions stays, so that it can be restored.
                 keep={
                     **dict.fromkeys(STORED, KEPT_VERSIONS),
                     **dict.fromkeys(("champion", "recognizer")),
-                }
+                },
             ),
-            "mnist_data": DataSetResource(),
+            "mnist_data": DataSetResource(data=variable("MNIST_PIPELINE_DATA")),
             "mnist_seed": Seed(),
             "mnist_stored_results": StoredResults(),
         },

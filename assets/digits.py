@@ -61,7 +61,7 @@ CHECKS = dict.fromkeys(("train_digits", "test_digits"), LOADED)
         )
     ]
 )
-def data_directory(mnist_data: dg.ResourceParam[DataSetResource]):
+def data_directory(mnist_data: DataSetResource):
     """Observe the version of the files."""
     with mnist_data.open() as path:
         version = checksum(datasets.reader_of(path).files())
@@ -73,7 +73,7 @@ def data_directory(mnist_data: dg.ResourceParam[DataSetResource]):
 @dg.asset(
     io_manager_key=STORAGE, group_name=GROUP, kinds={"file"}, tags=READER, deps=[DATA_DIRECTORY]
 )
-def raw_mnist(mnist_data: dg.ResourceParam[DataSetResource]):
+def raw_mnist(mnist_data: DataSetResource):
     """The validated files with their SHA-256 checksums, the path of each picture, and what was
     decided when they were read.
 
@@ -139,7 +139,7 @@ def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
         description=description,
         check_specs=checks(name, CHECKS, *findings.PROBLEMS),
     )
-    def digits(raw_mnist: RawData, mnist_data: dg.ResourceParam[DataSetResource]):
+    def digits(raw_mnist: RawData, mnist_data: DataSetResource):
         known, names = raw_mnist.data_set, raw_mnist.data_set.class_names
         with mnist_data.open() as path, stopwatch():
             loaded = datasets.load_digits(path, split, recorded=raw_mnist)

@@ -9,7 +9,7 @@ import dagster as dg
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.report import assembly
 from mnist_pipeline.runtime.graph.checks import checks, same_inputs
-from mnist_pipeline.runtime.graph.resources import StoredResults
+from mnist_pipeline.runtime.graph.io_manager import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.utils.printable import count
 
@@ -29,7 +29,7 @@ CHECKS = {"evaluation_report": SAME_INPUTS}
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
-    mnist_stored_results: dg.ResourceParam[StoredResults],
+    mnist_stored_results: StoredResults,
     **by_asset: Any,
 ):
     """One self-contained HTML page with the results of all assets, and every number on it as
@@ -46,7 +46,7 @@ def evaluation_report(
         values = {
             **by_asset,
             "run": _run(context, by_asset["data_set"]),
-            "origins": mnist_stored_results.storage.origins(names),
+            "origins": mnist_stored_results.stored.origins(names),
             **{name: mnist_stored_results.up_to_date(name) for name in assembly.ON_REQUEST},
         }
         composed = assembly.merged("numbers", values)

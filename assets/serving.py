@@ -13,7 +13,7 @@ from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.methods.table import MODELS, by_model
 from mnist_pipeline.runtime.graph.checks import at_least, checks, same_inputs, warning
-from mnist_pipeline.runtime.graph.resources import StoredResults
+from mnist_pipeline.runtime.graph.io_manager import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError, version_of
 
@@ -49,7 +49,7 @@ def champion(
     held_out_labels: pd.DataFrame,
     train_digits: DigitSet,
     test_digits: DigitSet,
-    mnist_stored_results: dg.ResourceParam[StoredResults],
+    mnist_stored_results: StoredResults,
     **by_asset: Any,
 ):
     """The model in service: it has the fewest errors on the held-out images.
@@ -59,7 +59,7 @@ def champion(
     """
     predictions = by_model(by_asset, "predictions")
     with stopwatch():
-        present = _champion_in_service(mnist_stored_results.storage)
+        present = _champion_in_service(mnist_stored_results.stored)
         elected, reason = elect(
             held_out_labels,
             train_digits,
@@ -115,7 +115,7 @@ def recognizer(
     eigendecomposition: Eigendecomposition,
     test_images: np.ndarray,
     data_set: DataSet,
-    mnist_stored_results: dg.ResourceParam[StoredResults],
+    mnist_stored_results: StoredResults,
     **by_asset: Any,
 ):
     """All models with their calibration, as they answer users.
@@ -124,7 +124,7 @@ def recognizer(
     """
     predictions = by_asset[f"{champion.model}_predictions"]
     with stopwatch():
-        present = _kept(champion, predictions, mnist_stored_results.storage)
+        present = _kept(champion, predictions, mnist_stored_results.stored)
         if present:
             models = present.of(data_set)
         else:

@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import BaseModel, ValidationError
 
 from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.configs import ConfigError
 from mnist_pipeline.utils.printable import one_line, shortened, unknown
 from mnist_pipeline.utils.validation import first_problem
@@ -58,6 +59,13 @@ def check_config(
     try:
         parts = _RunConfig.model_validate(config)
         entries = {**parts.ops, **parts.resources}
+        for name, resource in parts.resources.items():
+            # The command itself reads the data and the storage, before and after the run.
+            for setting in resource.config.keys() & {"data", "storage"}:
+                variable = settings.PREFIX + setting.upper()
+                raise CommandError(
+                    f"--config: {name}: the command takes no {setting}; set {variable}"
+                )
         for name, entry in entries.items():
             if name not in classes:
                 kind = "a resource or a selected asset with settings"

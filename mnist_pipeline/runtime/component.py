@@ -1,5 +1,6 @@
 """The graph for other images, in any Dagster project: a component, one `defs.yaml` per data set."""
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from pydantic import Field
 from mnist_pipeline.runtime import project, settings
 from mnist_pipeline.runtime.graph.automation import automated, continuation, rerun, sensor
 from mnist_pipeline.runtime.graph.event_log import DATA_DIRECTORY
-from mnist_pipeline.runtime.graph.resources import PLACE
+from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
+from mnist_pipeline.runtime.graph.resources import IO_MANAGER, PLACE, DataSetResource
+from mnist_pipeline.runtime.graph.results import STORAGE
 from mnist_pipeline.runtime.graph.staleness import is_reader
 from mnist_pipeline.utils.validation import NUM_SEEDS
 
@@ -64,6 +67,12 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
         description="Whether a sensor runs what is missing or has new inputs, once switched on.",
     )
 
+    io_manager: str | None = Field(
+        default=None,
+        description="Key of an IO manager of your project that stores the values, in place of "
+        "`storage`.",
+    )
+
     # What no other instance of the project may have; empty until the definitions are built.
     _name: str = ""
     _storage: str = ""
@@ -92,6 +101,9 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             op_retry_policy=retry if "://" in self._storage else None,
             description=f"Materialize everything about {self.data}, from the files to the report.",
         )
+        assets = _instance_of_graph(name, place, automation=self.automation)
+        # What is due does not depend on resources, which this project may define elsewhere.
+        compared = dg.Definitions(assets, jobs=[job], resources=project.graph().resources)
         schedules, sensors = [], list[dg.SensorDefinition]()
         if self.schedule:
             schedule = dg.ScheduleDefinition(
@@ -100,20 +112,19 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
                 cron_schedule=self.schedule,
                 execution_timezone="UTC",
                 description="Run the assets that are missing or stale, and what depends on them.",
-                execution_fn=lambda context: rerun(context.instance, definitions, selection),
+                execution_fn=lambda context: rerun(context.instance, compared, selection),
             )
             schedules.append(schedule)
-            sensors.append(continuation(job, lambda: definitions, selection))
+            sensors.append(continuation(job, lambda: compared, selection))
         if self.automation:
             sensors.append(sensor(f"{name}_automation", selection | files))
-        definitions: dg.Definitions = dg.Definitions(
-            _instance_of_graph(name, place, automation=self.automation),
+        return dg.Definitions(
+            assets,
             jobs=[job],
-            resources=project.graph().resources,
+            resources=_resources(self.io_manager),
             schedules=schedules,
             sensors=sensors,
         )
-        return definitions
 
     def _place(self, name: str, root: Path) -> dict[str, Any]:
         """Where the instance reads and writes, and its seed; raises GraphError."""
@@ -133,7 +144,27 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             "storage": address,
             "seed": self.seed,
             "choices": self.model_dump(include={"color", "background"}, exclude_none=True),
+            IO_MANAGER: self.io_manager,
         }
+
+
+@functools.cache  # Dagster refuses two resources with one key
+def _resources(io_manager: str | None) -> dict[str, Any]:
+    """The resources that all instances share; the project defines `io_manager`.
+
+    Those of the graph name environment variables, which do not affect an instance.
+    """
+    resources = dict(project.graph().resources)
+    resources["mnist_data"] = DataSetResource()
+    own = resources.pop(STORAGE)
+    if io_manager is None:
+        resources[STORAGE] = StorageIOManager(keep=own.keep)
+    elif io_manager != STORAGE:
+        resources[STORAGE] = dg.IOManagerDefinition(
+            lambda context: getattr(context.resources, io_manager),
+            required_resource_keys={io_manager},
+        )
+    return resources
 
 
 def _instance_of_graph(
@@ -141,7 +172,7 @@ def _instance_of_graph(
 ) -> list[dg.AssetsDefinition]:
     """The assets of the graph under a prefix, each with its place in its metadata."""
     plain = {spec.key.path[-1]: spec for spec in project.graph().resolve_all_asset_specs()}
-    choices = place["choices"].items()
+    choices = [*place["choices"].items(), *filter(None, [place[IO_MANAGER]])]
     readers = [spec.key.with_prefix(name) for spec in plain.values() if is_reader(spec)]
 
     def placed(spec: dg.AssetSpec) -> dg.AssetSpec:

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import dagster as dg
 import numpy as np
 import pytest
 
@@ -10,8 +11,11 @@ from assets import digits
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.data.values import DigitSet, RawData
-from mnist_pipeline.runtime.graph.resources import DataSetResource
-from mnist_pipeline.runtime.graph.results import ROW_COUNT
+from mnist_pipeline.runtime.graph.configs import ConfigError
+from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
+from mnist_pipeline.runtime.graph.resources import DataSetResource, variable
+from mnist_pipeline.runtime.graph.results import ROW_COUNT, STORAGE
+from mnist_pipeline.runtime.storage.storage import Storage
 
 DATA_SET = DataSetResource()
 READERS = {"train": digits.train_digits, "test": digits.test_digits}
@@ -48,6 +52,34 @@ def test_digits_are_those_of_the_files_and_counted_by_class(
         check.check_name: check.metadata["measured"].value for check in result.check_results
     }
     assert measured["pixel_mean"] == pytest.approx(found.images.mean(dtype=np.float64), rel=1e-5)
+
+
+def test_a_run_and_a_direct_call_read_the_data_set_that_a_test_names(
+    slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(tmp_path / "absent"))
+    small = DataSetResource(data=str(slice_directory))
+    raw = digits.raw_mnist(mnist_data=small).value
+    resources = {"mnist_data": small, STORAGE: StorageIOManager(storage=str(tmp_path / "run"))}
+    run = dg.materialize([digits.raw_mnist], resources=resources)
+    assert run.asset_value("raw_mnist") == raw == Storage(str(tmp_path / "run")).read("raw_mnist")
+
+
+@pytest.mark.parametrize("data", ["~/photos", " ", "nowhere://photos"])
+def test_a_resource_refuses_what_is_no_address_in_one_line(data: str) -> None:
+    with pytest.raises(ConfigError, match=f"^data is '{data}'.*"):
+        DataSetResource(data=data)
+
+
+def test_a_resource_may_name_a_variable_which_a_run_replaces(
+    slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert variable("PHOTOS") is None
+    monkeypatch.setenv("PHOTOS", str(tmp_path))
+    named = DataSetResource(data=variable("PHOTOS"))
+    monkeypatch.setenv("PHOTOS", str(slice_directory))
+    with named.process_config_and_initialize().open() as path:
+        assert path == slice_directory
 
 
 def test_digit_images_are_the_first_of_each_class(raw: RawData, small_train: DigitSet) -> None:

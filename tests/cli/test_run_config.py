@@ -25,6 +25,8 @@ harris_corners kappa 0.25
 robustness num_images 10001
 mnist_seed value 4294967296
 mnist_seed value {env:NEGATIVE} -3
+mnist_data data photos MNIST_PIPELINE_DATA
+mnist_storage storage results MNIST_PIPELINE_STORAGE
 """
 
 
@@ -45,7 +47,7 @@ def test_a_value_out_of_range_is_refused_by_asset_setting_and_value(
 ) -> None:
     monkeypatch.setenv("NEGATIVE", "-3")
     name, setting, value, *shown = row.split(" ")
-    part = "resources" if name == "mnist_seed" else "ops"
+    part = "resources" if name.startswith("mnist_") else "ops"
     value = value.replace("NEGATIVE", " NEGATIVE")
     line = refusal(f"{part}: {{{name}: {{config: {{{setting}: {value}}}}}}}")
     for word in (name, setting, *(shown or [value])):
@@ -61,7 +63,7 @@ def test_a_value_out_of_range_is_refused_by_asset_setting_and_value(
         ("ops: {softmax_model: {config: {epoch: 3}}}", "epoch"),
         ("ops: {softmax_model: {config: {epochs: {env: NOT_SET}}}}", "NOT_SET"),
         ("resources: {mnist_sead: {config: {value: 1}}}", "mnist_seed"),
-        ("resources: {mnist_stored_results: {config: {value: 1}}}", "mnist_stored_results"),
+        ("resources: {mnist_stored_results: {config: {path: a}}}", "path"),
         ("op: {softmax_model: {config: {epochs: 3}}}", "op is unknown"),
         ("ops: 3", "ops is 3"),
         ("ops: {1: {config: {epochs: 3}}}", "1"),

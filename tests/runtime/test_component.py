@@ -1,6 +1,7 @@
 """The component: instances of the graph in a Dagster project of their own."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from assets.definitions import defs
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import component
+from mnist_pipeline.runtime.graph.results import STORAGE
 from mnist_pipeline.runtime.graph.staleness import READERS
-from mnist_pipeline.runtime.project import GraphError
+from mnist_pipeline.runtime.project import PROJECT, GraphError
 from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 
 PLAIN = defs.resolve_asset_graph()
+PAGE = (PROJECT / "docs" / "own-project.md").read_text(encoding="utf-8")
 YAML = "type: mnist_pipeline.ImageClassification\nattributes:\n"
 
 
@@ -221,3 +224,74 @@ def test_an_instance_has_a_report_a_schedule_and_the_commands(
     variables = {"MNIST_PIPELINE_STORAGE": str(storage)}
     assert invoke("report", env=variables).strip() == str(page)
     assert all(model in invoke("history", env=variables) for model in MODELS)
+
+
+def host(directory: Path, key: str, **instances: str) -> Path:
+    """A project with the resources of the page, one of them the IO manager `key`, which stores
+    pickles in `warehouse`.
+    """
+    package = project(directory, **instances)
+    (text,) = re.findall('^```python title=".*/resources.py"\n(.*?)^```', PAGE, re.M | re.S)
+    assert "seed" in text
+    (package / "defs" / "resources.py").write_text(text.replace('"warehouse": ', f'"{key}": '))
+    return package
+
+
+@pytest.mark.slow
+def test_a_host_project_stores_an_instance_with_its_own_io_manager(
+    slice_directory: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    instance: dg.DagsterInstance,
+) -> None:
+    few = f"data: '{slice_directory}'"
+    package = host(
+        tmp_path, "warehouse", few=f"{{{few}, io_manager: warehouse, schedule: '@daily'}}"
+    )
+    monkeypatch.chdir(tmp_path)
+    loaded = load(package, monkeypatch)
+    short = {"config": {"recipe": "NOTEBOOK", "epochs": 1}}
+    settings = {"softmax_model": {"config": {"epochs": 2}}, "mlp_model": short, "cnn_model": short}
+    assert run(loaded, "few", instance, ops=settings).success
+    # Without a champion in service, a model is chosen anew.
+    assert run(loaded, "few", instance, "champion", "recognizer", "evaluation_report").success
+    assert not (tmp_path / "storage").exists()
+    stored = {path.name for path in (tmp_path / "warehouse" / "few").iterdir()}
+    assert {"raw_mnist", "champion", "evaluation_report"} <= stored
+    report = loaded.load_asset_value(["few", "evaluation_report"], instance=instance)
+    assert "<html" in report.html
+    assert report.document["assets"]["knn_model"]["data_version"] is None
+    (schedule,) = loaded.get_repository_def().schedule_defs
+    with dg.build_schedule_context(instance=instance) as context:
+        assert schedule.evaluate_tick(context).skip_message
+
+
+def test_a_host_project_may_define_the_io_manager_of_all_instances(
+    slice_directory: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    instance: dg.DagsterInstance,
+) -> None:
+    few = f"{{data: '{slice_directory}', io_manager: {STORAGE}}}"
+    loaded = load(host(tmp_path, STORAGE, few=few), monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    assert run(loaded, "few", instance, "raw_mnist").success
+    assert (tmp_path / "warehouse" / "few" / "raw_mnist").is_file()
+    assert not (tmp_path / "storage").exists()
+
+
+def test_a_resource_that_a_run_sets_comes_before_the_attribute_of_the_instance(
+    slice_directory: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    instance: dg.DagsterInstance,
+) -> None:
+    loaded = load(project(tmp_path, few="{data: absent, seed: 3}"), monkeypatch)
+    resources = {
+        "mnist_data": {"config": {"data": str(slice_directory)}},
+        STORAGE: {"config": {"storage": str(tmp_path / "other")}},
+    }
+    assert run(loaded, "few", instance, "raw_mnist", resources=resources).success
+    assert Storage(str(tmp_path / "other")).keys() == ["raw_mnist"]
+    with pytest.raises(DatasetError, match=r"^instance few: .*absent does not exist"):
+        run(loaded, "few", instance, "raw_mnist")

@@ -1,17 +1,30 @@
-"""The IO manager, which stores the values of assets and loads them as inputs."""
+"""The IO manager, which stores the values of assets and loads them as inputs, and the stored
+results that an asset reads without an input.
+"""
 
 import contextlib
 import gc
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from mnist_pipeline.report import document
 from mnist_pipeline.runtime import settings
+from mnist_pipeline.runtime.graph.configs import Checked
 from mnist_pipeline.runtime.graph.event_log import VERSION, latest
-from mnist_pipeline.runtime.graph.resources import PLACE, step_context, storage_at
-from mnist_pipeline.runtime.storage.storage import stored_key
+from mnist_pipeline.runtime.graph.resources import (
+    PLACE,
+    Address,
+    place_of_step,
+    step_context,
+    storage_at,
+)
+from mnist_pipeline.runtime.project import REPORT
+from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 
+EMPTY = "memory://empty"  # the address of a storage to which nobody writes
 OUTPUT = "result"  # Dagster's name for the output of an asset
 # Figures, tables and links are not part of the record of a run.
 PLAIN = (
@@ -23,9 +36,14 @@ PLAIN = (
 )
 
 
-class StorageIOManager(dg.ConfigurableIOManager):
+class StorageIOManager(Checked, dg.ConfigurableIOManager):
     """Stores one value per asset, or per partition of an asset."""
 
+    storage: Address = Field(
+        default=None,
+        description="Directory or address of the results. By default that of the component, or "
+        "MNIST_PIPELINE_STORAGE.",
+    )
     keep: dict[str, int | None] = Field(
         default={},
         description="Number of latest versions to keep, by asset, null for all; by default 1. "
@@ -40,11 +58,9 @@ class StorageIOManager(dg.ConfigurableIOManager):
         """Limit the threads of a process that Dagster started: nothing else does there."""
         settings.limit_threads()
 
-    @classmethod
-    def stores(cls, context: dg.AssetExecutionContext) -> bool:
-        """Whether an IO manager of this class stores what the asset returns."""
-        output = context.op_execution_context.op_def.output_dict[OUTPUT]
-        return isinstance(getattr(context.resources, output.io_manager_key), cls)
+    def storage_of(self, place: Mapping[str, Any]) -> Storage:
+        """The storage of the assets of a place."""
+        return Storage(self.storage) if self.storage else storage_at(place)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store the value of an asset, record its version and its file, and delete old versions
@@ -70,7 +86,7 @@ class StorageIOManager(dg.ConfigurableIOManager):
         key = stored_key(
             context.asset_key.path[-1], context.partition_key if context.has_partition_key else None
         )
-        storage = storage_at(context.definition_metadata.get(PLACE, {}))
+        storage = self.storage_of(context.definition_metadata.get(PLACE, {}))
         version = storage.write(key, obj, record)
         storage.prune(key, self.keep)
         path = storage.main_file(key, version)
@@ -106,7 +122,7 @@ class StorageIOManager(dg.ConfigurableIOManager):
             with contextlib.suppress(dg.DagsterInvariantViolationError):
                 version = latest(context.instance, [asset], partition)[asset].version
         key = stored_key(asset.path[-1], partition)
-        return storage_at(metadata.get(PLACE, {})).read(key, version)
+        return self.storage_of(metadata.get(PLACE, {})).read(key, version)
 
     def _input_versions(self) -> dict[dg.AssetKey, str | None]:
         """The versions of the inputs that Dagster had recorded when this attempt of the step began.
@@ -124,3 +140,52 @@ class StorageIOManager(dg.ConfigurableIOManager):
             self._attempt = attempt
             self._inputs = {key: recorded[key].version for key in keys}
         return self._inputs
+
+
+def storage_of_step() -> Storage | None:
+    """The storage of the asset that runs; None if another IO manager stores its value.
+
+    In a function called directly, it is the storage that the settings name.
+    """
+    if (context := step_context()) is None:
+        return storage_at({})
+    output = context.op_execution_context.op_def.output_dict[OUTPUT]
+    manager = getattr(context.resources, output.io_manager_key)
+    is_own = isinstance(manager, StorageIOManager)
+    return manager.storage_of(place_of_step()) if is_own else None
+
+
+class StoredResults(Checked, dg.ConfigurableResource["StoredResults"]):
+    """Stored results that an asset reads without an input, because they may not exist yet."""
+
+    storage: Address = Field(
+        default=None,
+        description="Directory or address of the results. By default that of the IO manager.",
+    )
+
+    @property
+    def stored(self) -> Storage:
+        """The storage of the asset that runs, an empty one if it has another IO manager."""
+        return Storage(self.storage) if self.storage else storage_of_step() or Storage(EMPTY)
+
+    @property
+    def report(self) -> dg.MetadataValue[Any]:
+        """Where people find the report: its page in the server of this project, or its file."""
+        if storage_of_step() is None:
+            return dg.MetadataValue.text("the attribute html of the value")
+        if not place_of_step():
+            return dg.MetadataValue.url(REPORT)
+        return dg.MetadataValue.path(str(document.latest_page(self.stored.path)))
+
+    def up_to_date(self, name: str) -> Any:
+        """The value of an asset; None if it is not stored, or was computed from other inputs.
+
+        Inputs with partitions are not compared: they are not stored under the name of the asset.
+        """
+        storage = self.stored
+        if storage.fault(name):
+            return None
+        recorded, stored = storage.origin(name).get("inputs", {}), storage.keys()
+        inputs = {key: version for key, version in recorded.items() if key in stored}
+        is_current = all(storage.current(key) == version for key, version in inputs.items())
+        return storage.read(name) if is_current else None

@@ -1,28 +1,28 @@
-"""What assets need besides their inputs: the seed, the files of the data set, stored results.
+"""What assets need besides their inputs: the seed and the files of the data set.
 
 All instances of the component share these resources. An instance writes its data, storage and seed
-into the metadata `place` of its assets, where the resources find them.
+into the metadata `place` of its assets, where the resources find them. A value that a run
+configuration or the constructor of a resource sets comes first, then the place, then the settings.
 """
 
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import dagster as dg
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.report import document
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.data_copy import local_copy
 from mnist_pipeline.runtime.graph.configs import Checked
 from mnist_pipeline.runtime.graph.event_log import DATA_DIRECTORY, INPUT_VERSION_TAG, observe
-from mnist_pipeline.runtime.project import REPORT
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.utils.validation import NUM_SEEDS
 
 PLACE = "place"  # metadata of the assets of an instance: its data, storage and seed
+IO_MANAGER = "io_manager"  # of a place: the key of the IO manager of the host project, or None
 
 
 def step_context() -> dg.AssetExecutionContext | None:
@@ -54,6 +54,22 @@ def data_at(place: Mapping[str, Any]) -> Path:
     return local_copy(place.get("data") or settings.load().data)
 
 
+def variable(name: str) -> dg.EnvVar | None:
+    """An environment variable, which Dagster's UI shows by name; None if it is not set."""
+    found = dg.EnvVar(name)
+    return found if found.get_value() else None
+
+
+def _address(value: object) -> object:
+    """A directory or address; Dagster replaces a variable when a run starts."""
+    if value is None or isinstance(value, dg.EnvVar):
+        return value
+    return settings.storage_address(str(value))
+
+
+Address = Annotated[str | None, BeforeValidator(_address)]
+
+
 class Seed(Checked, dg.ConfigurableResource["Seed"]):
     """Seeds every random draw. On the same machine, the same seed gives the same bytes."""
 
@@ -71,19 +87,27 @@ class Seed(Checked, dg.ConfigurableResource["Seed"]):
         return int(place_of_step().get("seed", 0)) if self.value is None else self.value
 
 
-class DataSetResource:
-    """The files that the graph reads. The component or MNIST_PIPELINE_DATA names them."""
+class DataSetResource(Checked, dg.ConfigurableResource["DataSetResource"]):
+    """The files that the graph reads."""
+
+    data: Address = Field(
+        default=None,
+        description="Directory, file or address of labelled images. By default that of the "
+        "component, or MNIST_PIPELINE_DATA.",
+    )
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Path]:
         """The directory or file of the images. Errors name the instance, and its own address."""
-        place = place_of_step()
+        place = dict(place_of_step())
+        if self.data:
+            place["data"] = self.data
         path = place.get("data")
         try:
             path = data_at(place)
             yield path
         except DatasetError as error:
-            if not place:
+            if "name" not in place:
                 raise
             reason = str(error).replace(str(path), place["data"])
             raise DatasetError(f"instance {place['name']}: {reason}") from None
@@ -105,32 +129,3 @@ class DataSetResource:
     def choices(self) -> dict[str, Any]:
         """What the component says in place of the file dataset.yaml."""
         return dict(place_of_step().get("choices", {}))
-
-
-class StoredResults:
-    """Stored results that an asset reads without an input, because they may not exist yet."""
-
-    @property
-    def storage(self) -> Storage:
-        """The storage of the asset that runs."""
-        return storage_at(place_of_step())
-
-    @property
-    def report(self) -> dg.MetadataValue[Any]:
-        """Where people find the report: its page in the server of this project, or its file."""
-        if not place_of_step():
-            return dg.MetadataValue.url(REPORT)
-        return dg.MetadataValue.path(str(document.latest_page(self.storage.path)))
-
-    def up_to_date(self, name: str) -> Any:
-        """The value of an asset; None if it is not stored, or was computed from other inputs.
-
-        Inputs with partitions are not compared: they are not stored under the name of the asset.
-        """
-        storage = self.storage
-        if storage.fault(name):
-            return None
-        recorded, stored = storage.origin(name).get("inputs", {}), storage.keys()
-        inputs = {key: version for key, version in recorded.items() if key in stored}
-        is_current = all(storage.current(key) == version for key, version in inputs.items())
-        return storage.read(name) if is_current else None

@@ -25,7 +25,7 @@ from mnist_pipeline.runtime.graph.event_log import (
     latest,
     observe,
 )
-from mnist_pipeline.runtime.graph.resources import PLACE, data_at, storage_at
+from mnist_pipeline.runtime.graph.resources import IO_MANAGER, PLACE, data_at, storage_at
 from mnist_pipeline.runtime.storage.storage import stored_key
 
 # The tag of the readers: assets that pass on parts of the files, and take no time to compute.
@@ -103,8 +103,11 @@ def _is_due(
             is_newer = version != recorded[source].tags.get(DATA_VERSION_TAG)
         if is_newer:
             return True
+    place = node.metadata.get(PLACE, {})
+    if place.get(IO_MANAGER):
+        return False
     # Whether the version that Dagster recorded last can be read.
-    storage, version = storage_at(node.metadata.get(PLACE, {})), own.version
+    storage, version = storage_at(place), own.version
     return bool(version and storage.mend(stored_key(key.path[-1], partition), version))
 
 
