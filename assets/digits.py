@@ -4,13 +4,12 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data import catalogue, datasets, findings
-from mnist_pipeline.data.appearance import LEAST_CONTRAST
+from mnist_pipeline.data import catalogue, datasets, problems
 from mnist_pipeline.data.split import Split
 from mnist_pipeline.data.values import DigitSet, ImageKind, RawData, checksum
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.automation import OBSERVATION
-from mnist_pipeline.runtime.graph.checks import checks
+from mnist_pipeline.runtime.graph.checks import blocking_checks
 from mnist_pipeline.runtime.graph.event_log import DATA_DIRECTORY, file_metadata
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import (
@@ -25,28 +24,14 @@ from mnist_pipeline.runtime.graph.staleness import READER
 from mnist_pipeline.utils.printable import count
 
 GROUP = "digits"
-LOADED = {
+REQUIRED = {
     "as_many_labels_as_images": "A missing image or label would shift all labels after it. Number "
     "of labels.",
     "full_range_of_pixels": "Images that were scaled to 0–1 lose their grey levels as bytes. "
     "Largest grey level.",
     "every_class_present": "A class without images can be neither learned nor evaluated. Classes "
     "with images.",
-    "classes_balanced": "Accuracy means little if one class dominates. Smallest class ÷ largest "
-    "class.",
-    "pixel_mean": "Images that are nearly all black or nearly all white show nothing. Mean grey "
-    "level.",
-    "pixel_deviation": "Images without contrast can't be recognized. Standard deviation of the "
-    "grey levels.",
-    "no_duplicates": "A repeated image counts twice. Images that equal an earlier one.",
-    "one_label_per_image": "An image with two labels can't be right twice. Different images with "
-    "several labels.",
-    "not_empty": "An image without contrast shows nothing. Images with a contrast of less than "
-    f"{LEAST_CONTRAST} levels; pictures, of less than {findings.LEAST_OF_PICTURES}.",
-    "classes_mixed": "Softmax regression learns from one image after the other, and would forget "
-    "classes that do not come again. 1 if the images are sorted by class.",
 }
-CHECKS = dict.fromkeys(("train_digits", "test_digits"), LOADED)
 
 
 @dg.multi_observable_source_asset(  # type: ignore[untyped-decorator]  # Dagster's has no types
@@ -137,14 +122,12 @@ def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
         kinds={"numpy"},
         tags=READER,
         description=description,
-        check_specs=checks(name, CHECKS, *findings.PROBLEMS),
+        check_specs=blocking_checks(name, REQUIRED),
     )
     def digits(raw_mnist: RawData, mnist_data: DataSetResource):
         known, names = raw_mnist.data_set, raw_mnist.data_set.class_names
         with mnist_data.open() as path, stopwatch():
             loaded = datasets.load_digits(path, split, recorded=raw_mnist)
-        paths = raw_mnist.paths.get(split, ())
-        judged = findings.judge(loaded, names, paths, known.handwritten)
         images, labels = loaded
         counts = np.bincount(labels, minlength=len(names))
         return result(
@@ -159,7 +142,7 @@ def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
                     title=f"The first {split} images",
                 )
             },
-            checks=judged,
+            checks=problems.of_split(loaded, names),
         )
 
     return digits

@@ -13,7 +13,7 @@ from mnist_pipeline.evaluation import robustness as disturbed
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.methods.table import MODELS, Model, by_model
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph.checks import at_least, checks, same_inputs, warning
+from mnist_pipeline.runtime.graph.checks import blocking_checks, same_inputs
 from mnist_pipeline.runtime.graph.configs import Config
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from mnist_pipeline.utils.printable import count
@@ -21,23 +21,6 @@ from mnist_pipeline.utils.printable import count
 from .models import DIGITS, SAME_INPUTS, of_all_models
 
 GROUP = "evaluation"
-EVALUATED = {
-    "better_than_guessing": "A model that may only name the most frequent class is broken, or the "
-    "test images are too few to tell. Lower end of the 95% interval of the accuracy.",
-}
-CHECKS = {
-    **{model.evaluation_asset: EVALUATED for model in MODELS.values()},
-    "held_out_labels": {
-        "better_than_guessing": "A model that surely does worse on held-out images than naming "
-        "the most frequent class is broken. Least upper end of a 95% interval of an accuracy."
-    },
-    "model_comparison": SAME_INPUTS,
-    "robustness": {
-        "small_disturbances": "Things are seldom exactly centred and upright, and a model must "
-        "still recognize them. Mean accuracy of the model that does best; at least 90% of its "
-        "accuracy without.",
-    },
-}
 
 
 @dg.asset(
@@ -45,7 +28,6 @@ CHECKS = {
     group_name=GROUP,
     kinds={"pandas"},
     ins=of_all_models("model"),
-    check_specs=checks("held_out_labels", CHECKS),
 )
 def held_out_labels(train_digits: DigitSet, **by_asset: Any):
     """The labels and log losses of each model on the training images held out of its training.
@@ -62,12 +44,10 @@ def held_out_labels(train_digits: DigitSet, **by_asset: Any):
             answer = method.held_out_answer(fitted, images[held_out], held_out)
             columns[name] = answer.labels
             columns[f"{name}_loss"] = scores.log_losses(true, answer.probabilities)
-    highest = min(scores.accuracy_interval(true, columns[name])[1] for name in MODELS)
     return result(
         pd.DataFrame({"index": held_out, "label": true, **columns}),
         f"{len(MODELS)} models on {len(true):,} images",
         numbers={name: scores.accuracy(true, columns[name]) for name in MODELS},
-        checks={"better_than_guessing": at_least(highest, scores.most_frequent_share(true))},
     )
 
 
@@ -81,7 +61,6 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
         "total) with Wilson's 95% interval; precision, recall and F1 of each class; confusion "
         "matrix.",
         ins={"predictions": dg.AssetIn(model.predictions_asset)},
-        check_specs=checks(model.evaluation_asset, CHECKS),
     )
     def evaluation(predictions: Predictions, test_digits: DigitSet, data_set: DataSet):
         true, names = test_digits.labels, data_set.class_names
@@ -89,7 +68,6 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
             evaluated = scores.evaluate(true, predictions.labels, predictions.probabilities)
         counts = np.array(evaluated.confusion_matrix)
         low, high = evaluated.interval
-        num_correct = evaluated.total - evaluated.errors
         measures = ("precision", "recall", "f1")
         by_class = {"class": names, **{name: getattr(evaluated, name) for name in measures}}
         return result(
@@ -106,15 +84,6 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
                 "confusion": figures.confusion_matrix(counts, f"{model.title}: confusion", names),
                 "reliability": figures.reliability(evaluated.calibration, model.title),
             },
-            checks={
-                "better_than_guessing": warning(
-                    at_least(
-                        *scores.compared_with_guessing(num_correct, true),
-                        f"{num_correct:,} of {evaluated.total:,} test "
-                        "images are classified correctly, which may be guessing",
-                    )
-                ),
-            },
         )
 
     return evaluation
@@ -128,7 +97,7 @@ evaluation_assets = [_evaluation_asset(model) for model in MODELS.values()]
     group_name=GROUP,
     kinds={"scipy"},
     ins=of_all_models("predictions", "evaluation"),
-    check_specs=checks("model_comparison", CHECKS, *SAME_INPUTS),
+    check_specs=blocking_checks("model_comparison", SAME_INPUTS),
 )
 def model_comparison(test_digits: DigitSet, **by_asset: Any):
     """The models side by side, with the exact McNemar test for each pair, and the images that all
@@ -170,7 +139,6 @@ class RobustnessConfig(Config):
     group_name=GROUP,
     kinds={"numba"},
     ins=of_all_models("model"),
-    check_specs=checks("robustness", CHECKS),
 )
 def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any):
     """Accuracy of each model on test images that are shifted, rotated, resized, thickened or
@@ -181,9 +149,9 @@ def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any)
     with stopwatch():
         measured = disturbed.measure(by_model(by_asset, "model"), images, labels)
     curves = disturbed.curves(measured)
-    summaries = {name: disturbed.summary(curves, name) for name in MODELS}
-    best = max(summaries, key=lambda name: summaries[name]["small_mean"])
-    small, error = summaries[best]["small_mean"], summaries[best]["corruption_error"]
+    best = disturbed.best(curves)
+    summary = disturbed.summary(curves, best)
+    small, error = summary["small_mean"], summary["corruption_error"]
     means = measured.groupby("model", sort=False)["accuracy"].agg(["mean", "min"]).reset_index()
     return result(
         measured,
@@ -193,5 +161,4 @@ def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any)
         tables={"models": means},
         figures={"robustness": figures.robustness(curves, len(labels), best)},
         config=config,
-        checks={"small_disturbances": at_least(small, 0.9 * summaries[best]["undisturbed"])},
     )

@@ -13,20 +13,13 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.evaluation import experiments
 from mnist_pipeline.evaluation.experiments import SweepError, Trial
-from mnist_pipeline.evaluation.scores import accuracy, most_frequent_share
+from mnist_pipeline.evaluation.scores import accuracy
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime import settings
-from mnist_pipeline.runtime.graph.checks import at_least, checks
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 GROUP = "experiments"
 DEFAULT_SWEEP = Path(__file__).with_suffix(".yaml")
-CHECKS = {
-    "experiment_trials": {
-        "better_than_guessing": "A model that learned something beats naming the most frequent "
-        "class. Accuracy on the held-out images.",
-    },
-}
 
 
 @functools.cache
@@ -52,7 +45,6 @@ def partitions() -> list[str]:
     group_name=GROUP,
     kinds={"torch"},
     partitions_def=dg.StaticPartitionsDefinition(partitions()),
-    check_specs=checks("experiment_trials", CHECKS),
 )
 def experiment_trials(
     context: dg.AssetExecutionContext, train_digits: DigitSet, test_digits: DigitSet
@@ -78,7 +70,6 @@ def experiment_trials(
             "held_out_accuracy": scores["held_out"],
             "test_accuracy": scores["test"],
         },
-        checks={"better_than_guessing": at_least(scores["held_out"], most_frequent_share(true))},
     )
 
 

@@ -13,7 +13,6 @@ import pandas as pd
 from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph.checks import checks, loss_falls
 from mnist_pipeline.runtime.graph.configs import config_of, settings_of
 from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import STORAGE, progress, result, stopwatch
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
 
 GROUP = "networks"
 POOL = "training"  # one of Dagster's pools, without a limit by default; see docs/deploy.md
-TRAINED = {
-    "loss_falls": "If the loss does not fall, the network has not learned. Last loss.",
-}
-CHECKS = dict.fromkeys(("mlp_model", "cnn_model"), TRAINED)
 
 
 def _model_asset(name: str) -> dg.AssetsDefinition:
@@ -41,7 +36,6 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         pool=POOL,
         description=f"{MODELS[name].title}, trained on the training images that are not held out. "
         f"{MODELS[name].summary}",
-        check_specs=checks(f"{name}_model", CHECKS),
     )
     def model(
         train_digits: DigitSet,
@@ -87,9 +81,6 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
             },
             config=config,
             seed=mnist_seed,
-            checks={
-                "loss_falls": loss_falls(value["loss"], train_digits.num_classes),
-            },
         )
 
     return model

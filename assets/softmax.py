@@ -6,20 +6,11 @@ from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods.softmax import method
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph.checks import at_most, checks, loss_falls
 from mnist_pipeline.runtime.graph.configs import config_of, settings_of
 from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import STORAGE, progress, result, stopwatch
 
 GROUP = "softmax"
-CHECKS = {
-    "softmax_model": {
-        "gradient": "The derived gradient must agree with finite differences. Largest relative "
-        "difference at the fitted weights.",
-        "loss_falls": "If the loss does not fall, the learning rate is too large or the gradient "
-        "has the wrong sign.",
-    },
-}
 SoftmaxConfig = config_of(MODELS["softmax"])
 
 
@@ -27,7 +18,6 @@ SoftmaxConfig = config_of(MODELS["softmax"])
     io_manager_key=STORAGE,
     group_name=GROUP,
     kinds={"numba"},
-    check_specs=checks("softmax_model", CHECKS),
 )
 def softmax_model(
     train_digits: DigitSet,
@@ -65,8 +55,4 @@ def softmax_model(
         },
         config=config,
         seed=mnist_seed,
-        checks={
-            "gradient": at_most(float(fitted["gradient_error"]), 1e-5),
-            "loss_falls": loss_falls(loss, len(fitted["bias"])),
-        },
     )

@@ -1,9 +1,12 @@
 """The links of the documentation lead somewhere, and its examples run."""
 
+import ast
 import importlib.util
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
-from support.servers import configure
+from support.servers import configure, unset
 
 from assets.definitions import defs
 from mnist_pipeline.cli.main import main as commands
@@ -25,6 +28,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 BLOCK = re.compile(
     r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL
 )  # blocks with a title are files, tested elsewhere
+FILE = re.compile(r'^```python title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^(?:[A-Z_]+=\S* )*mnist-pipeline (?!COMMAND)(.+)$", re.MULTILINE)
 TESTED_ELSEWHERE = re.compile("mlflow|onnxruntime")
 
@@ -69,6 +73,29 @@ def test_every_example_in_python_runs_in_any_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "docs", "exec"), {})
+
+
+@pytest.mark.slow
+def test_the_files_of_an_asset_pass_their_tests_and_lint_in_a_copy(tmp_path: Path) -> None:
+    for package in ("assets", "mnist_pipeline"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(PROJECT / package, tmp_path / package, ignore=ignored)
+    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
+    files = dict(FILE.findall((DOCS / "add-an-asset.md").read_text(encoding="utf-8")))
+    for name, code in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(code, encoding="utf-8")
+    (test,) = (name for name in files if name.startswith("tests/"))
+    functions = [node for node in ast.parse(files[test]).body if isinstance(node, ast.FunctionDef)]
+    sizes = [node.end_lineno - node.lineno + 1 for node in functions if node.end_lineno]
+    assert max(sizes) <= 8
+    variables = unset() | {"PYTHONPATH": str(tmp_path)}
+    for command in ("pytest -q -p no:cacheprovider", "ruff check", "ruff format --check"):
+        line = [sys.executable, "-m", *command.split(), *files.keys()]
+        done = subprocess.run(
+            line, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

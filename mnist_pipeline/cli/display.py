@@ -46,8 +46,8 @@ class Display(logging.Handler):
 
     @contextlib.contextmanager
     def showing(self, names: Collection[str]) -> Iterator[None]:
-        """Show a run of these steps."""
-        self._num_steps, self._num_finished, self._width = len(names), 0, max(map(len, names))
+        """Show a run of these assets. The steps of checks get no line, unless one fails."""
+        self._names, self._num_finished, self._width = names, 0, max(map(len, names))
         self._view = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False, table_column=NAME),
@@ -126,8 +126,10 @@ class Display(logging.Handler):
         if self._running is not None:
             self._view.remove_task(self._running)
             self._running = None
+        if step not in self._names and not style:
+            return
         self._num_finished += 1
-        count = f"{self._num_finished} of {self._num_steps} steps"
+        count = f"{self._num_finished} of {len(self._names)} steps"
         self._view.update(self._total, description=count, completed=self._num_finished)
         self._print(f"{mark if self._is_terminal else ' '} {step:<{self._width}} {text}", style)
 

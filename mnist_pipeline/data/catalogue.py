@@ -6,9 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mnist_pipeline.data import folders
+from mnist_pipeline.data import folders, problems
 from mnist_pipeline.data.datasets import DatasetError, reader_of
-from mnist_pipeline.data.findings import problems
 from mnist_pipeline.data.reader import Reader
 from mnist_pipeline.data.split import SPLITS
 from mnist_pipeline.data.values import DataSet, RawData
@@ -63,7 +62,7 @@ def read_raw(root: Path, choices: Mapping[str, Any] = MappingProxyType({})) -> R
     reader = reader_of(root, choices)
     if not reader.is_mnist:
         parts = dict(zip(SPLITS, reader.read(*SPLITS)))
-        if found := problems(reader, parts):
+        if found := problems.of_files(reader, parts):
             raise DatasetError(f"{root}: {'; '.join(found)}")
         paths = {str(split): part.paths for split, part in parts.items() if part.paths}
         return RawData(tuple(reader.files()), identify(reader), paths)

@@ -1,26 +1,24 @@
 """What would harm the models in a data set, found before anything is computed from it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mnist_pipeline.data import duplicates
+from mnist_pipeline.data import duplicates, problems
 from mnist_pipeline.data.appearance import LEAST_CONTRAST, contrast
 from mnist_pipeline.data.datasets import reader_of
 from mnist_pipeline.data.held_out import split as divide
-from mnist_pipeline.data.reader import MAX_NAMES, Part, Reader
+from mnist_pipeline.data.reader import MAX_NAMES, Part
 from mnist_pipeline.data.split import SPLITS, Split
 from mnist_pipeline.data.values import DigitSet
-from mnist_pipeline.utils.measured import Measured, Number, at_least, at_most, exactly, warning
+from mnist_pipeline.utils.measured import Measured, Number, at_least, at_most, warning
 
 LEAST_OF_PICTURES = 8  # levels of contrast; thin lines lose most of theirs in 28×28 pixels
 MIN_PER_SORTED_CLASS = 10  # images; fewer may be in the order of their classes by chance
 NUM_NAMED = 5  # images that a warning names
-# With findings of these names, results would mean nothing.
-PROBLEMS = ("as_many_labels_as_images", "full_range_of_pixels", "every_class_present")
 
 
 @dataclass(frozen=True)
@@ -50,12 +48,13 @@ def inspect(root: Path) -> Findings:
     if skipped := reader.source.skipped():
         shown = ", ".join(skipped[:MAX_NAMES])
         warnings.append(f"files and folders that are skipped: {len(skipped):,}, such as {shown}")
-    found = problems(reader, parts)
+    found = problems.of_files(reader, parts)
     for split, part in parts.items():
-        judged = judge(part.digits, names, part.paths, not reader.shows_pictures)
-        for name, check in judged.items():
-            if not check.passed:
-                (found if name in PROBLEMS else warnings).append(f"{split}: {check.reason}")
+        required = problems.of_split(part.digits, names).values()
+        found += [f"{split}: {check.reason}" for check in required if not check.passed]
+        measures = judge(part.digits, names, part.paths, not reader.shows_pictures).values()
+        judged = [measure() for measure in measures]
+        warnings += [f"{split}: {check.reason}" for check in judged if not check.passed]
     labels = sets["train"].labels
     return Findings(
         layout=reader.title,
@@ -70,24 +69,6 @@ def inspect(root: Path) -> Findings:
         problems=found,
         notes=reader.notes,
     )
-
-
-def problems(reader: Reader, parts: Mapping[Split, Part]) -> list[str]:
-    """Everything that the assets require of a data set, and that this one does not have.
-
-    The checks in `PROBLEMS` are not among it: they are checks of assets, which show them.
-    """
-    names, found = reader.class_names, []
-    for name in [*names, *(path for part in parts.values() for path in part.paths)]:
-        try:
-            name.encode()
-        except UnicodeEncodeError:  # bytes that are not UTF-8 became surrogates
-            found.append(f"the name {name!r} is not UTF-8 and can't be stored; rename it")
-            break
-    images = parts["train"].digits.images
-    if (images == images[0]).all():
-        found.append("all training images are equal, so there is nothing to learn; add others")
-    return found
 
 
 def _in_both(train: Part, test: Part) -> list[str]:
@@ -118,24 +99,15 @@ def judge(
     class_names: Sequence[str],
     paths: Sequence[str] = (),
     is_handwriting: bool = True,
-) -> dict[str, Measured]:
-    """Measure everything about a split that would harm the models.
+) -> dict[str, Callable[[], Measured]]:
+    """What would harm the models in a split, by name; each is measured when it is called.
 
     `paths` has the path of each image, if the images are files.
     """
     images, labels = digits
     counts = np.bincount(labels, minlength=len(class_names))
-    absent = [name for name, count in zip(class_names, counts) if not count]
-    lightest = int(images.max())
-    mean, deviation = mean_and_deviation(images)
-    repeated, ambiguous = _repetitions(digits)
     least = LEAST_CONTRAST if is_handwriting else LEAST_OF_PICTURES
-    empty = np.flatnonzero(contrast(images) < least).tolist()
     advice = "; come closer, or use more light" if is_handwriting else ""
-    num_runs = np.count_nonzero(np.diff(labels)) + 1  # of images of the same class
-    num_present = np.count_nonzero(counts)
-    is_long = len(labels) >= MIN_PER_SORTED_CLASS * num_present
-    is_sorted = bool(is_long and num_runs == num_present)
 
     def none_of(indices: Sequence[int], reason: str) -> Measured:
         named = [paths[index] for index in indices[:NUM_NAMED]] if paths else []
@@ -144,37 +116,41 @@ def judge(
         return _absent(len(indices), f"{len(indices):,} {reason.format(files)}")
 
     return {
-        "as_many_labels_as_images": exactly(
-            len(labels), len(images), f"there are {len(labels):,} labels for {len(images):,} images"
-        ),
-        "full_range_of_pixels": at_least(
-            lightest,
-            128,
-            f"the lightest pixel has grey level {lightest} of 255; save grey levels up to 255",
-        ),
-        "every_class_present": exactly(
-            len(class_names) - len(absent),
-            len(class_names),
-            f"there is no image of class {', '.join(absent[:5])}; add some, or remove the class",
-        ),
-        "classes_balanced": at_least(
+        "classes_balanced": lambda: at_least(
             counts.min() / counts.max(),
             0.5,
             f"the smallest class has {counts.min():,} images, and the largest {counts.max():,}",
         ),
-        "pixel_mean": Measured(mean, 5, 250, reason=f"the mean grey level is {mean:.0f}"),
-        "pixel_deviation": Measured(
-            deviation, 20, 127, reason=f"the standard deviation of grey levels is {deviation:.0f}"
+        "pixel_mean": lambda: _between(mean_and_deviation(images)[0], 5, 250, "mean grey level"),
+        "pixel_deviation": lambda: _between(
+            mean_and_deviation(images)[1], 20, 127, "standard deviation of grey levels"
         ),
-        "no_duplicates": none_of(repeated, "images{} equal an earlier one"),
-        "one_label_per_image": none_of(ambiguous, "images{} equal an image with another label"),
-        "not_empty": none_of(empty, f"images{{}} have little contrast{advice}"),
-        "classes_mixed": _absent(
-            is_sorted,
+        "no_duplicates": lambda: none_of(_repetitions(digits)[0], "images{} equal an earlier one"),
+        "one_label_per_image": lambda: none_of(
+            _repetitions(digits)[1], "images{} equal an image with another label"
+        ),
+        "not_empty": lambda: none_of(
+            np.flatnonzero(contrast(images) < least).tolist(),
+            f"images{{}} have little contrast{advice}",
+        ),
+        "classes_mixed": lambda: _absent(
+            _is_sorted(labels),
             "the images are sorted by class; softmax regression learns poorly from sorted images, "
             "so shuffle them",
         ),
     }
+
+
+def _is_sorted(labels: np.ndarray) -> bool:
+    """Whether each class comes once, which is no chance."""
+    num_runs = np.count_nonzero(np.diff(labels)) + 1  # of images of the same class
+    num_present = len(np.unique(labels))
+    is_long = len(labels) >= MIN_PER_SORTED_CLASS * num_present
+    return bool(is_long and num_runs == num_present)
+
+
+def _between(number: float, low: float, high: float, name: str) -> Measured:
+    return Measured(number, low, high, reason=f"the {name} is {number:.0f}")
 
 
 def _absent(number: Number, reason: str) -> Measured:

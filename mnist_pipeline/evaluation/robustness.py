@@ -202,6 +202,11 @@ def summary(measured: Mapping[str, Curves], model: str) -> dict[str, float]:
     }
 
 
+def best(measured: Mapping[str, Curves]) -> str:
+    """The model with the highest accuracy under small disturbances."""
+    return max(MODELS, key=lambda model: summary(measured, model)["small_mean"])
+
+
 def answers(measured: pd.DataFrame, model: str) -> dict[str, list[list[int]]]:
     """A model's answers to the first `SHOWN` images, by disturbance and amount."""
     of_model = measured[measured["model"] == model].groupby("disturbance", sort=False)["answers"]

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from mnist_pipeline.runtime import project, settings
 from mnist_pipeline.runtime.graph.automation import automated, continuation, rerun, sensor
+from mnist_pipeline.runtime.graph.checks import standalone_checks
 from mnist_pipeline.runtime.graph.event_log import DATA_DIRECTORY
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.graph.resources import IO_MANAGER, PLACE, DataSetResource
@@ -120,6 +121,7 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             sensors.append(sensor(f"{name}_automation", selection | files))
         return dg.Definitions(
             assets,
+            asset_checks=standalone_checks(assets),
             jobs=[job],
             resources=_resources(self.io_manager),
             schedules=schedules,

@@ -85,6 +85,7 @@ def test_each_job_selects_what_it_is_for() -> None:
     on_request = {asset for group in ON_REQUEST for asset in KEYS[group]} | {"data_directory"}
     whole_graph = {asset for group in KEYS.values() for asset in group} - on_request
     assert jobs.pop(EVERYTHING) == whole_graph
+    assert jobs.pop("checks") == set()
     assert jobs.pop("sweep") == {"experiment_trials"}
     assert jobs.keys() == set(MODELS)
     for model, assets in jobs.items():

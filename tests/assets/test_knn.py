@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from support.calls import call
 
+from assets.checks.methods import not_in_training
 from mnist_pipeline import read
 from mnist_pipeline.data.values import DigitSet
 
@@ -14,7 +15,7 @@ def test_the_configured_number_of_neighbours_votes_and_at_least_ten_are_kept() -
     model = call("knn_model", config={"num_neighbors": 12}).value
     predictions = call("knn_predictions", knn_model=model).value
     assert predictions.nearest["indices"].shape == (500, 12)
-    votes = call("knn_votes", knn_model=model, knn_predictions=predictions).value
+    votes = call("knn_votes", knn_predictions=predictions).value
     right = predictions.labels == read("test_digits").labels
     assert votes["nearest"][11] == right.mean()
 
@@ -22,10 +23,8 @@ def test_the_configured_number_of_neighbours_votes_and_at_least_ten_are_kept() -
 def test_training_digits_are_their_own_neighbours_and_are_counted(small_train: DigitSet) -> None:
     images = small_train.images[:50].copy()
     images[25:] -= images[25:] // 10  # another light
-    same = DigitSet(images, small_train.labels[:50])
     model = call("knn_model", config={"num_neighbors": 1}).value
     predictions = call("knn_predictions", knn_model=model, test_images=images).value
     np.testing.assert_array_equal(predictions.nearest["indices"][:, 0], np.arange(50))
-    votes = call("knn_votes", knn_model=model, knn_predictions=predictions, test_digits=same)
-    (check,) = (check for check in votes.check_results if check.check_name == "not_in_training")
-    assert (check.passed, check.metadata["measured"].value) == (False, 50)
+    check = not_in_training(predictions, read("train_digits"), images)
+    assert (check.passed, check.value) == (False, 50)

@@ -72,17 +72,17 @@ def test_the_balance_of_classes_and_the_levels_of_images_are_judged(small_train:
         "pixel_mean": dark,
         "pixel_deviation": dark,
     }.items():
-        assert good[name].passed
-        assert not bad[name].passed
+        assert good[name]().passed
+        assert not bad[name]().passed
     faint = DigitSet(np.minimum(images, 30), labels)
-    assert not findings.judge(faint, NAMES)["not_empty"].passed
-    assert findings.judge(faint, NAMES, is_handwriting=False)["not_empty"].passed
+    assert not findings.judge(faint, NAMES)["not_empty"]().passed
+    assert findings.judge(faint, NAMES, is_handwriting=False)["not_empty"]().passed
 
 
 def test_a_few_images_may_be_sorted_by_chance(small_train: DigitSet) -> None:
     for per_class in (9, 10):
         digits = DigitSet(small_train.images[: 2 * per_class], np.repeat([0, 1], per_class))
-        assert findings.judge(digits, "ab")["classes_mixed"].passed == (per_class < 10)
+        assert findings.judge(digits, "ab")["classes_mixed"]().passed == (per_class < 10)
 
 
 def test_test_images_that_are_training_images_are_counted(

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,15 @@ def test_the_names_of_instances_do_not_meet(
     automated = {key for key in graph.get_all_asset_keys() if graph.get(key).automation_condition}
     on_request = dg.AssetKey(["web_my_shoes", "labels_to_check"])
     assert automated == found["web_my_shoes"] - {on_request}
-    steps = {node.name for node in repository.get_job("2024").nodes}
+    checks = {(key.asset_key, key.name) for key in graph.asset_check_keys}
+    assert checks == {
+        (key.asset_key.with_prefix(name), key.name)
+        for name in found
+        for key in PLAIN.asset_check_keys
+        if key.asset_key.with_prefix(name) in found[name]
+    }
+    nodes = {node.name for node in repository.get_job("2024").nodes}
+    steps = {name for name in nodes if not name.endswith("__checks")}
     others = {"data_directory", "labels_to_check"}
     assert steps == {key.path[1] for key in found["2024"]} - others
 
@@ -190,6 +199,22 @@ def test_the_colours_of_an_instance_are_those_of_its_attributes(
     graph = loaded.resolve_asset_graph()
     keys = [dg.AssetKey([name, "raw_mnist"]) for name in ("grey", "navy")]
     assert len({graph.get(key).code_version for key in keys}) == 2
+
+
+def test_a_failed_check_of_an_instance_is_shown_at_its_asset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+) -> None:
+    pictures = write_shapes(tmp_path / "pictures", per_class=8)
+    for file in [*pictures.glob("*/*")]:
+        shutil.copy(file, file.with_stem(f"{file.stem}-again"))
+    loaded = load(project(tmp_path, few=f"data: '{pictures}'"), monkeypatch)
+    outcome = run(loaded, "few", instance, "raw_mnist", "train_digits")
+    failed = {
+        evaluation.check_name: evaluation.asset_key
+        for evaluation in outcome.get_asset_check_evaluations()
+        if not evaluation.passed
+    }
+    assert failed["no_duplicates"] == dg.AssetKey(["few", "train_digits"])
 
 
 @pytest.mark.slow

@@ -1,32 +1,24 @@
-"""Checks of assets, as Dagster records them."""
+"""Checks of assets, as Dagster records them.
 
+Most checks need only stored values. They stand in modules of their own, `assets/checks`, and each
+can be launched alone: an edit of a limit changes no code version of an asset. Checks that must stop
+what is downstream are computed by their asset, which returns them in its `result`.
+"""
+
+import inspect
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import dagster as dg
-import numpy as np
 
+from mnist_pipeline.methods.table import assets_of_models
 from mnist_pipeline.runtime.graph.event_log import computed_from_others
 from mnist_pipeline.runtime.graph.resources import step_context
-from mnist_pipeline.utils.measured import Measured, at_least, at_most, exactly, warning
+from mnist_pipeline.utils.measured import Measured, exactly
 
-__all__ = [
-    "Measured",
-    "at_least",
-    "at_most",
-    "check_results",
-    "checks",
-    "exactly",
-    "loss_falls",
-    "rounded",
-    "same_inputs",
-    "warning",
-]
-
-
-def loss_falls(loss: Sequence[float] | np.ndarray, num_classes: int) -> Measured:
-    """The last loss, at most the first loss, or after a single epoch the loss of guessing."""
-    return at_most(loss[-1], loss[0] if len(loss) > 1 else math.log(num_classes))
+Measure = Callable[..., Measured]
+_checks: dict[str, dict[str, tuple[str, Measure]]] = {}  # reason and measure by asset and name
 
 
 def same_inputs(*sources: str) -> Measured:
@@ -45,17 +37,92 @@ def same_inputs(*sources: str) -> Measured:
     )
 
 
-def checks(
-    asset: str, why: Mapping[str, Mapping[str, str]], *blocking: str
-) -> list[dg.AssetCheckSpec]:
-    """The specifications of an asset's checks, from their reasons by asset and name.
-
-    The blocking checks stop the assets downstream if they fail.
+def blocking_checks(asset: str, reasons: Mapping[str, str]) -> list[dg.AssetCheckSpec]:
+    """The checks that an asset computes itself, from their reasons by name. If one fails, the
+    assets downstream do not run.
     """
     return [
-        dg.AssetCheckSpec(name, asset=asset, description=reason, blocking=name in blocking)
-        for name, reason in why[asset].items()
+        dg.AssetCheckSpec(name, asset=asset, description=reason, blocking=True)
+        for name, reason in reasons.items()
     ]
+
+
+def check_of(
+    *assets: str, name: str | None = None, reason: str | None = None
+) -> Callable[[Measure], Measure]:
+    """Decorate a function that measures stored values: it becomes a check of these assets.
+
+    The check has the name of the function, and its docstring as the reason. The parameter `value`
+    gets the value of the asset, every other one the value of the asset with its name, and
+    `**predictions` those of all models.
+    """
+
+    def register(measure: Measure) -> Measure:
+        text = reason or " ".join((measure.__doc__ or "").split())
+        for asset in assets:
+            _checks.setdefault(asset, {})[name or measure.__name__] = text, measure
+        return measure
+
+    return register
+
+
+def standalone_checks(assets: Iterable[dg.AssetsDefinition]) -> list[dg.AssetChecksDefinition]:
+    """The checks of assets that `check_of` has registered: those of an asset are one step."""
+    return [
+        _checks_of(key, asset.partitions_def)
+        for asset in assets
+        for key in asset.keys
+        if key.path[-1] in _checks
+    ]
+
+
+def _checks_of(
+    key: dg.AssetKey, partitions: dg.PartitionsDefinition[Any] | None
+) -> dg.AssetChecksDefinition:
+    """The checks of an asset. Like the asset, they read assets with its prefix.
+
+    Dagster could add the prefix to the asset of a check, but not to the others that it reads.
+    """
+    *prefix, asset = key.path
+    checks = _checks[asset]
+    reads = {name: _reads(asset, measure) for name, (_, measure) in checks.items()}
+    names = {read for of_check in reads.values() for read in of_check.values()}
+    specs = [
+        dg.AssetCheckSpec(
+            name,
+            asset=key,
+            description=reason,
+            additional_deps=[[*prefix, read] for read in names - {asset}],
+            partitions_def=partitions,
+        )
+        for name, (reason, _) in checks.items()
+    ]
+
+    @dg.multi_asset_check(
+        name="__".join([*key.path, "checks"]),
+        specs=specs,
+        can_subset=True,
+        ins={read: dg.AssetKey([*prefix, read]) for read in names},
+    )
+    def compute(
+        context: dg.AssetCheckExecutionContext, **values: Any
+    ) -> Iterator[dg.AssetCheckResult]:
+        for name in sorted(check.name for check in context.selected_asset_check_keys):
+            arguments = {parameter: values[read] for parameter, read in reads[name].items()}
+            yield from check_results({name: checks[name][1](**arguments)})
+
+    return compute
+
+
+def _reads(asset: str, measure: Measure) -> dict[str, str]:
+    """The assets that a check reads, by parameter."""
+    reads = dict[str, str]()
+    for parameter in inspect.signature(measure).parameters.values():
+        if parameter.kind == parameter.VAR_KEYWORD:
+            reads |= {name: name for name in assets_of_models(parameter.name)}
+        else:
+            reads[parameter.name] = asset if parameter.name == "value" else parameter.name
+    return reads
 
 
 def check_results(measured: Mapping[str, Measured]) -> Iterator[dg.AssetCheckResult]:

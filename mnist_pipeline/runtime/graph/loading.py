@@ -2,13 +2,14 @@
 
 import importlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from mnist_pipeline.runtime.graph.automation import automated
+from mnist_pipeline.runtime.graph.checks import standalone_checks
 from mnist_pipeline.runtime.graph.code_versions import GRAPH_DIRECTORY, code_versions
 from mnist_pipeline.runtime.graph.staleness import is_reader
 from mnist_pipeline.utils import directories
@@ -37,6 +38,7 @@ def load_package(directory: Path, name: str) -> dg.Definitions:
             if isinstance(asset, dg.AssetsDefinition) and asset.is_executable
         ]
         linked: Any = dg.with_source_code_references(executable)
+        checks = standalone_checks(executable)  # those of assets with partitions are a preview
     readers = [spec.key for asset in linked for spec in asset.specs if is_reader(spec)]
     modules = {spec.key: _module(spec.metadata) for asset in linked for spec in asset.specs}
     versions = code_versions({key.path[-1]: file for key, file in modules.items() if file})
@@ -50,7 +52,24 @@ def load_package(directory: Path, name: str) -> dg.Definitions:
     others = [asset for asset in assets if asset not in executable]
     attributes = {name: getattr(loaded, name) for name in dg.Definitions.__annotations__}
     attributes["assets"] = [*dg.map_asset_specs(versioned, linked), *others]
+    attributes["asset_checks"] = [*(loaded.asset_checks or []), *checks]
+    attributes["jobs"] = [*(loaded.jobs or []), _job_of_checks(checks)]
     return dg.Definitions(**attributes)
+
+
+def _job_of_checks(definitions: Sequence[dg.AssetChecksDefinition]) -> Any:
+    """The job `checks`. The checks of assets with partitions are left out: a run has one."""
+    plain = [
+        checks
+        for checks in definitions
+        if not any(spec.partitions_def for spec in checks.check_specs)
+    ]
+    return dg.define_asset_job(
+        "checks",
+        dg.AssetSelection.checks(*plain),
+        description="Evaluate the checks of stored values again, for example after an edit of a "
+        "limit.",
+    )
 
 
 def _module(metadata: Mapping[str, Any]) -> Path | None:

@@ -19,12 +19,13 @@ import pandas as pd
 from PIL.Image import Image
 
 from mnist_pipeline.report import figures
-from mnist_pipeline.runtime.graph.checks import Measured, check_results, rounded
+from mnist_pipeline.runtime.graph.checks import check_results, rounded
 from mnist_pipeline.runtime.graph.event_log import FAILED_CHECK
 from mnist_pipeline.runtime.graph.io_manager import OUTPUT, storage_of_step
 from mnist_pipeline.runtime.graph.resources import Seed, step_context
 from mnist_pipeline.runtime.project import FIGURES
 from mnist_pipeline.runtime.storage.storage import stored_key, version_of
+from mnist_pipeline.utils.measured import Measured
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,13 +8,14 @@ from pathlib import Path
 import dagster as dg
 import numpy as np
 import pytest
-from support.calls import call
 from support.graph_fixtures import Outcome
 
 from assets.definitions import defs
 from mnist_pipeline import read
 from mnist_pipeline.runtime.graph import checks
 from mnist_pipeline.runtime.graph.results import result
+from mnist_pipeline.runtime.project import EVERYTHING
+from mnist_pipeline.utils import measured
 
 GRAPH = defs.resolve_asset_graph()
 ON_REQUEST = "experiment"
@@ -23,16 +24,16 @@ ON_REQUEST = "experiment"
 @pytest.mark.parametrize(
     ("limit", "inside", "outside", "limits"),
     [
-        (lambda value: checks.at_most(value, 2), 2, 2.1, ["2"]),
-        (lambda value: checks.at_least(value, np.float32(2)), 2, 1.9, ["2"]),
-        (lambda value: checks.Measured(value, 2, 3), 3, 3.1, ["2", "3"]),
-        (lambda value: checks.exactly(value, np.int64(2)), 2, 1.9, ["2"]),
-        (checks.Measured, math.inf, math.nan, []),
+        (lambda value: measured.at_most(value, 2), 2, 2.1, ["2"]),
+        (lambda value: measured.at_least(value, np.float32(2)), 2, 1.9, ["2"]),
+        (lambda value: measured.Measured(value, 2, 3), 3, 3.1, ["2", "3"]),
+        (lambda value: measured.exactly(value, np.int64(2)), 2, 1.9, ["2"]),
+        (measured.Measured, math.inf, math.nan, []),
     ],
     ids=["at_most", "at_least", "a range", "exactly", "no limit"],
 )
 def test_a_value_in_the_range_passes_and_the_result_records_it_with_the_finite_limits(
-    limit: Callable[[float], checks.Measured], inside: float, outside: float, limits: list[str]
+    limit: Callable[[float], measured.Measured], inside: float, outside: float, limits: list[str]
 ) -> None:
     for value, passed in ((inside, True), (outside, False), (math.nan, False)):
         (check,) = result(0, "", checks={"limit": limit(value)}).check_results
@@ -43,31 +44,21 @@ def test_a_value_in_the_range_passes_and_the_result_records_it_with_the_finite_l
         assert re.findall(r"\d+", str(check.metadata["expected"].value)) == limits
 
 
-@pytest.mark.parametrize(
-    ("loss", "passed"),
-    [
-        ([1.0, 0.5], True),
-        ([0.5, 1.0], False),
-        ([2.302], True),
-        ([2.303], False),
-        ([1.0, math.nan], False),
-    ],
-)
-def test_the_last_loss_is_compared_with_the_first_and_with_guessing_after_one_epoch(
-    loss: list[float], passed: bool
-) -> None:
-    assert checks.loss_falls(loss, 10).passed is passed
-
-
 def test_a_check_that_fails_is_an_error_or_a_warning() -> None:
-    failing = checks.at_most(3, 2)
-    found = result(0, "", checks={"a": failing, "b": checks.warning(failing)}).check_results
+    failing = measured.at_most(3, 2)
+    found = result(0, "", checks={"a": failing, "b": measured.warning(failing)}).check_results
     assert [check.severity.value for check in found] == ["ERROR", "WARN"]
     assert not any(check.passed for check in found)
 
 
-def test_bad_digits_and_mixed_inputs_stop_what_is_downstream_and_a_poor_model_does_not() -> None:
+def test_only_the_checks_that_stop_what_is_downstream_need_a_run_of_their_asset() -> None:
+    with_asset = {
+        key
+        for key in GRAPH.asset_check_keys
+        if GRAPH.get_execution_set_asset_and_check_keys(key) != {key}
+    }
     blocking = {key for key in GRAPH.asset_check_keys if GRAPH.get_check_spec(key).blocking}
+    assert with_asset == blocking
     combining = {key.asset_key.to_user_string() for key in blocking if key.name == "same_inputs"}
     assert combining == {"model_comparison", "champion", "evaluation_report"}
     others = {key.asset_key.to_user_string() for key in blocking if key.name != "same_inputs"}
@@ -78,15 +69,6 @@ def test_every_check_passes_on_a_slice_of_the_digits(finished_run: tuple[Outcome
     assets = [key.asset_key.to_user_string() for key in GRAPH.asset_check_keys]
     count = sum(not asset.startswith(ON_REQUEST) for asset in assets)
     assert f"Checks: {count} passed" in finished_run[0].output.splitlines()
-
-
-@pytest.mark.usefixtures("finished")
-def test_an_index_of_other_images_fails_its_check() -> None:
-    index = read("knn_model")
-    other = {**index, "images": np.roll(index["images"], 1, axis=0)}
-    outcome = call("knn_votes", knn_model=other)
-    passed = {found.check_name: found.passed for found in outcome.check_results}
-    assert passed["equals_brute_force"] is False
 
 
 def test_same_inputs_names_what_was_computed_from_a_former_version_and_nothing_else(
@@ -128,3 +110,29 @@ def test_same_inputs_names_what_was_computed_from_a_former_version_and_nothing_e
     assert "run below, direct," in str(first)
     assert "run below," in str(second)
     assert "direct" not in str(second)
+
+
+def test_a_check_alone_computes_itself_and_reads_the_stored_values(
+    own_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = dg.AssetCheckKey(dg.AssetKey("covariance"), "symmetric")
+    monkeypatch.setattr(np.linalg, "eigvalsh", None)  # of another check of this asset
+    job = defs.resolve_implicit_global_asset_job_def()
+    alone = job.get_subset(asset_selection=set(), asset_check_selection={key})
+    with dg.DagsterInstance.get() as instance:
+        outcome = alone.execute_in_process(instance=instance)
+    (evaluation,) = outcome.get_asset_check_evaluations()
+    assert (evaluation.asset_check_key, evaluation.passed) == (key, True)
+    stored = read("covariance")
+    assert evaluation.metadata["measured"].value == np.abs(stored - stored.T).max()
+
+
+def test_every_job_evaluates_the_checks_of_its_assets() -> None:
+    jobs = {job.name: job.selection for job in defs.jobs or ()}
+    alone = jobs.pop("checks").resolve_checks(GRAPH)
+    for selection in jobs.values():
+        assets = selection.resolve(GRAPH)
+        expected = {key for key in GRAPH.asset_check_keys if key.asset_key in assets}
+        assert selection.resolve_checks(GRAPH) == expected
+    whole = jobs[EVERYTHING].resolve_checks(GRAPH)
+    assert alone == {key for key in whole if not GRAPH.get_check_spec(key).blocking}

@@ -94,6 +94,15 @@ def test_versions_do_not_depend_on_the_place_of_the_project(project: Copy) -> No
         ),
         pytest.param(
             {
+                "assets/checks/methods.py": ("1e-3", "1e-2"),
+                "mnist_pipeline/data/findings.py": ("0.5,", "0.6,"),
+            },
+            set(),
+            ASSETS.keys(),
+            id="the limits of checks",
+        ),
+        pytest.param(
+            {
                 "mnist_pipeline/methods/table.py": ('title="', 'title="~'),
                 "mnist_pipeline/report/figures/style.py": STATEMENT,
                 "mnist_pipeline/report/templates/style.css": ("}", ";}"),

@@ -1,0 +1,51 @@
+"""With what a data set can't be used: results would mean nothing."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mnist_pipeline.data.reader import Part, Reader
+from mnist_pipeline.data.split import Split
+from mnist_pipeline.data.values import DigitSet
+from mnist_pipeline.utils.measured import Measured, at_least, exactly
+
+
+def of_files(reader: Reader, parts: Mapping[Split, Part]) -> list[str]:
+    """Everything that the assets require of a data set, and that this one does not have.
+
+    What `of_split` measures is not among it: these are checks of assets, which show them.
+    """
+    names, found = reader.class_names, []
+    for name in [*names, *(path for part in parts.values() for path in part.paths)]:
+        try:
+            name.encode()
+        except UnicodeEncodeError:  # bytes that are not UTF-8 became surrogates
+            found.append(f"the name {name!r} is not UTF-8 and can't be stored; rename it")
+            break
+    images = parts["train"].digits.images
+    if (images == images[0]).all():
+        found.append("all training images are equal, so there is nothing to learn; add others")
+    return found
+
+
+def of_split(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured]:
+    """Measure what the images and labels of a split must have."""
+    images, labels = digits
+    counts = np.bincount(labels, minlength=len(class_names))
+    absent = [name for name, count in zip(class_names, counts) if not count]
+    lightest = int(images.max())
+    return {
+        "as_many_labels_as_images": exactly(
+            len(labels), len(images), f"there are {len(labels):,} labels for {len(images):,} images"
+        ),
+        "full_range_of_pixels": at_least(
+            lightest,
+            128,
+            f"the lightest pixel has grey level {lightest} of 255; save grey levels up to 255",
+        ),
+        "every_class_present": exactly(
+            len(class_names) - len(absent),
+            len(class_names),
+            f"there is no image of class {', '.join(absent[:5])}; add some, or remove the class",
+        ),
+    }

@@ -1,0 +1,131 @@
+"""Each check of stored values fails on values that are wrong: called as a function."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from assets.checks import methods, models
+from mnist_pipeline import read
+from mnist_pipeline.data.values import DigitSet
+from mnist_pipeline.methods.table import MODELS, assets_of_models
+from mnist_pipeline.utils.measured import Measured
+
+pytestmark = pytest.mark.usefixtures("finished")
+
+
+def changed(name: str, **changes: Callable[[Any], Any]) -> Any:
+    """A stored value of which some fields are other values, made from the stored ones."""
+    value = read(name)
+    fields = {field: change(getattr(value, field)) for field, change in changes.items()}
+    is_dataclass = dataclasses.is_dataclass(value)
+    return dataclasses.replace(value, **fields) if is_dataclass else value._replace(**fields)
+
+
+def other(labels: Any) -> np.ndarray:
+    """A wrong label in place of each."""
+    return (np.asarray(labels) + 1) % 10
+
+
+def index_of_other_images() -> dict[str, np.ndarray]:
+    index = read("knn_model")
+    return {**index, "images": np.roll(index["images"], 1, axis=0)}
+
+
+def useless_under_disturbances() -> pd.DataFrame:
+    table: pd.DataFrame = read("robustness")
+    return table.assign(accuracy=table["accuracy"].where(table["amount"] == 0, 0))
+
+
+def held_out_labels(answer: Callable[[Any], Any]) -> pd.DataFrame:
+    """The table in which all models give this answer to a true label."""
+    table: pd.DataFrame = read("held_out_labels")
+    return table.assign(**dict.fromkeys(MODELS, answer(table["label"])))
+
+
+def darker_training_images() -> dict[str, Any]:
+    """Values of k-nearest neighbours with darker training images as the test images."""
+    images, labels = read("train_digits")
+    nearest = {"indices": np.arange(10)[:, np.newaxis], "squared_distances": np.ones((10, 1))}
+    predictions = read("knn_predictions")._replace(nearest=nearest)
+    return {
+        "knn_predictions": predictions,
+        "train_digits": DigitSet(images, labels),
+        "test_images": images[:10] - images[:10] // 10,
+    }
+
+
+FAILING: dict[str, Callable[[], Measured]] = {
+    "mean_zero": lambda: methods.mean_zero(read("centered_data") + 1),
+    "symmetric": lambda: methods.symmetric(np.triu(read("covariance"))),
+    "positive_semidefinite": lambda: methods.positive_semidefinite(-read("covariance")),
+    "diagonal": lambda: methods.diagonal(2 * read("covariance"), read("centered_data")),
+    "trace": lambda: methods.trace(read("eigendecomposition"), 2 * read("covariance")),
+    "orthonormal": lambda: methods.orthonormal(
+        changed("eigendecomposition", eigenvectors=lambda vectors: 2 * vectors)
+    ),
+    "variance_is_eigenvalue": lambda: methods.variance_is_eigenvalue(
+        2 * read("projections"), read("eigendecomposition")
+    ),
+    "error_is_left_out": lambda: methods.error_is_left_out(
+        2 * read("projections"), read("centered_data"), read("eigendecomposition")
+    ),
+    "error_falls": lambda: methods.error_falls(
+        changed("reconstructions", test_rmse=lambda errors: errors[::-1])
+    ),
+    "equals_pca": lambda: methods.equals_pca(
+        changed("harris_corners", gram_difference=lambda difference: difference + 1e-9)
+    ),
+    "corners_found": lambda: methods.corners_found(
+        changed("harris_corners", corners=np.zeros_like)
+    ),
+    "equals_brute_force": lambda: methods.equals_brute_force(
+        index_of_other_images(), read("knn_predictions"), read("test_images")
+    ),
+    "not_in_training": lambda: methods.not_in_training(**darker_training_images()),
+    "gradient": lambda: methods.gradient({"gradient_error": np.array(1e-4)}),
+    "held_out_labels": lambda: models.held_out_better_than_guessing(held_out_labels(other)),
+    "evaluation": lambda: models.better_than_guessing(
+        changed("cnn_evaluation", errors=lambda errors: 450), read("test_digits")
+    ),
+    "small_disturbances": lambda: models.small_disturbances(useless_under_disturbances()),
+    "champion": lambda: models.champion_better_than_guessing(
+        changed("champion", num_held_out=lambda number: number // 10), read("held_out_labels")
+    ),
+    "test_as_held_out": lambda: models.test_as_held_out(
+        held_out_labels(np.array),
+        read("test_digits"),
+        **{name: changed(name, labels=other) for name in assets_of_models("predictions")},
+    ),
+    "agrees_with_predictions": lambda: models.agrees_with_predictions(
+        read("recognizer"), changed("champion", labels=other), read("test_images")
+    ),
+    "experiment_trials": lambda: models.trial_better_than_guessing(
+        {"held_out": np.full(len(read("held_out_labels")), 11)}, read("train_digits")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_a_check_fails_on_values_that_are_wrong(name: str) -> None:
+    assert not FAILING[name]().passed
+
+
+@pytest.mark.parametrize(
+    ("loss", "passed"),
+    [
+        ([1.0, 0.5], True),
+        ([0.5, 1.0], False),
+        ([2.302], True),
+        ([2.303], False),
+        ([1.0, np.nan], False),
+    ],
+)
+def test_the_last_loss_is_compared_with_the_first_and_with_guessing_after_one_epoch(
+    loss: list[float], passed: bool
+) -> None:
+    ten_classes = DigitSet(np.zeros((10, 28, 28), np.uint8), np.arange(10, dtype=np.uint8))
+    assert methods.loss_falls({"loss": np.array(loss)}, ten_classes).passed is passed
