@@ -26,7 +26,7 @@ def print_faults() -> None:
             f"nothing is stored in {stored.root}; check MNIST_PIPELINE_STORAGE, or run "
             "mnist-pipeline run"
         )
-    instances.prepare()
+    instances.prepare(read_only=True)
     with dg.DagsterInstance.get() as instance:
         recorded = recorded_values(instance, definitions)
     updated = {key.path[-1] for key in whole_graph(definitions)}

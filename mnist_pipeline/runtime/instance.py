@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import platform
@@ -31,8 +32,12 @@ class InstanceError(ReportedError, RuntimeError):
     """The Dagster instance can't be used; the message names its directory and a remedy."""
 
 
-def prepare() -> Settings:
-    """Load the settings, and create the instance that they name, if it is missing."""
+def prepare(*, read_only: bool = False) -> Settings:
+    """Load the settings, and create the instance that they name, if it is missing.
+
+    With `read_only`, an instance that can't be written is replaced by a copy until this process
+    ends: SQLite and Dagster also write when they read.
+    """
     configured = settings.load()
     os.environ["DAGSTER_HOME"] = home = str(configured.dagster_home)
     if "?" in home or unquote(home) != home:
@@ -46,12 +51,27 @@ def prepare() -> Settings:
             shutil.copyfile(CONFIGURATION, file)
         tempfile.TemporaryFile(dir=home).close()  # SQLite makes files there
     except OSError as error:
+        if read_only:
+            os.environ["DAGSTER_HOME"] = _copied(configured.dagster_home)
+            return prepare()
         raise InstanceError(
             f"{home} can't be written ({error.strerror}); make it writable, or set "
             "MNIST_PIPELINE_STORAGE to another directory"
         ) from error
     settings.limit_threads()
     return configured
+
+
+def _copied(home: Path) -> str:
+    """A temporary copy of a directory, with new permissions."""
+    copy = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    for file in home.rglob("*"):
+        if file.is_file():
+            target = copy / file.relative_to(home)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+    return str(copy)
 
 
 @contextlib.contextmanager

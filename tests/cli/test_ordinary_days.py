@@ -17,6 +17,10 @@ from mnist_pipeline.runtime.storage.storage import Storage
 COMMAND = [sys.executable, "-m", "mnist_pipeline.cli"]
 
 
+# Root can write everywhere, unless it gives up this capability.
+AS_USER = "" if os.geteuid() else "setpriv --bounding-set=-dac_override"
+
+
 def shell(command: str, storage: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a shell command in which `$M` is the command line."""
     env = {
@@ -36,11 +40,17 @@ def test_a_storage_that_can_not_be_written_is_one_line(tmp_path: Path) -> None:
     shutil.copy(CONFIGURATION, home)
     Storage(str(home.parent)).write("data_mean", np.zeros(784))
     home.chmod(0o500)
-    as_user = "" if os.geteuid() else "setpriv --bounding-set=-dac_override"
-    done = shell(f"{as_user} $M run", home.parent)
+    done = shell(f"{AS_USER} $M run", home.parent)
     assert done.returncode == 1
     assert done.stderr.startswith(f"Error: {home}")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_results_that_can_only_be_read_are_verified(storage: Path) -> None:
+    invoke("run", "--select", "raw_mnist")
+    subprocess.run(["chmod", "-R", "a-w", storage], check=True)
+    done = shell(f"{AS_USER} $M verify", storage)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
