@@ -9,18 +9,14 @@ import click
 
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.runtime import instance
-from mnist_pipeline.runtime.project import CODE_LOCATION, DRAW, EVERYTHING, PROJECT, REPORT
+from mnist_pipeline.runtime.project import DRAW, PROJECT, REPORT
 from mnist_pipeline.runtime.web import LOCALHOST
 from mnist_pipeline.utils import machine
-
-# The page of the job that materializes the whole graph: *Materialize all* of the lineage would
-# train every trial of the experiments too.
-JOB = f"/locations/{CODE_LOCATION}/jobs/{EVERYTHING}"
 
 
 def serve(port: int, read_only: bool) -> None:
     """Serve the UI until a signal arrives."""
-    instance.prepare()
+    instance.prepare(read_only=read_only)
     # The code server, the daemon and their runs import as this process does, and nothing from the
     # current directory.
     paths = [str(PROJECT), os.environ.get("PYTHONPATH")]
@@ -30,7 +26,7 @@ def serve(port: int, read_only: bool) -> None:
         signal.signal(signal.SIGHUP, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), _listening(port) as listening:
         url = f"http://{LOCALHOST}:{port}"
-        click.echo(f"Dagster UI: {url}{JOB}\nReport: {url}{REPORT}\nDraw a picture: {url}{DRAW}")
+        click.echo(f"Dagster UI: {url}\nReport: {url}{REPORT}\nDraw a picture: {url}{DRAW}")
         with machine.importing():
             from mnist_pipeline.runtime.web import draw, results, server
         server.serve(listening, read_only, [*draw.routes(), *results.ROUTES])

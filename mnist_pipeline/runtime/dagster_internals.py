@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -26,23 +26,29 @@ if TYPE_CHECKING:
 
 INDEX = "index"  # the file of the events of all assets
 BUSY_SECONDS = 30  # that a process waits for another one that writes, as in Dagster's own log
+CODE_SERVER_SECONDS = 60  # for a code server to answer
 CHECK_FAILED = "dagster._core.errors.DagsterAssetCheckFailedError"  # a blocking check
 
 
 @contextlib.contextmanager
 def code_server(
     instance: dg.DagsterInstance, log_level: str
-) -> Iterator[Sequence[Mapping[str, Any]]]:
-    """Start a code server for the graph; yield it as the `load_from` of a workspace file.
+) -> Iterator[tuple[Sequence[Mapping[str, Any]], Callable[[], None]]]:
+    """Start a code server for the graph; yield it as the `load_from` of a workspace file, and a
+    function that restarts it if it has ended.
 
     Modules are imported from the project first: the current directory may have such packages, too.
 
     Private: `ProxyServerManager`, with which the web server and the daemon share one code server.
-    Otherwise each starts its own, and the daemon starts another every minute. A public
-    `dagster code-server start` that restarts itself and prints its address would replace it.
+    Otherwise each starts its own, and the daemon starts another every minute. It restarts its own
+    process, but not the one below that has the definitions, so `DagsterGrpcClient` asks for that.
+    A public `dagster code-server start` that restarts itself and prints its address would replace
+    both.
     """
     from dagster._cli.proxy_server_manager import ProxyServerManager
+    from dagster._core.errors import DagsterUserCodeUnreachableError
     from dagster._core.workspace.load_target import ModuleTarget
+    from dagster._grpc.client import DagsterGrpcClient
 
     target = ModuleTarget(
         project.GRAPH,
@@ -51,7 +57,17 @@ def code_server(
         location_name=project.CODE_LOCATION,
     )
     with ProxyServerManager(instance, target, log_level) as servers:
-        yield servers.get_code_server_specs()
+        (specification,) = load_from = servers.get_code_server_specs()
+        client = DagsterGrpcClient(socket=specification["grpc_server"]["socket"])
+
+        def restart_if_ended() -> None:
+            try:
+                client.get_server_id(CODE_SERVER_SECONDS)
+            except DagsterUserCodeUnreachableError:
+                with contextlib.suppress(DagsterUserCodeUnreachableError):
+                    client.reload_code(CODE_SERVER_SECONDS)
+
+        yield load_from, restart_if_ended
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """`mnist-pipeline ui` in a process of its own."""
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -11,6 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
+from dagster_graphql import DagsterGraphQLClient
+
 from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.web import LOCALHOST
 from support.servers import RUN_SECONDS, free_port, until
@@ -18,15 +20,7 @@ from support.servers import RUN_SECONDS, free_port, until
 # Python's `-m` would import from the current directory.
 PROGRAM = (sys.executable, Path(sys.executable).with_name("mnist-pipeline"))
 STOP_SECONDS = 30
-LAUNCH = """mutation { launchRun(executionParams: {
-  selector: {
-    repositoryName: "__repository__", repositoryLocationName: "mnist-pipeline",
-    jobName: "everything",
-    assetSelection: [{path: ["raw_mnist"]}]
-  }
-  runConfigData: {loggers: {console: {config: {log_level: "ERROR"}}}}
-}) { __typename } }"""
-RUNS = "{ runsOrError { ... on Runs { results { status } } } }"
+SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 
 
 def accept_hangup() -> None:
@@ -43,6 +37,8 @@ def served_ui(
     *options: str,
     stop: signal.Signals = signal.SIGTERM,
     is_awaited: bool = True,
+    code: int = 0,
+    error: str | None = None,
     program: Sequence[str | Path] = PROGRAM,
     cwd: Path = PROJECT,
     variables: Mapping[str, str] | None = None,
@@ -50,8 +46,8 @@ def served_ui(
     """Serve the UI over a storage directory until the context ends with a signal; yields the
     address of its pages.
 
-    If `is_awaited`, the UI serves its first page before. At the end, it must leave no process and
-    no message behind.
+    If `is_awaited`, the UI serves its first page before. At the end, it must leave no process
+    behind, and no message but one line with `error`, after which it ends without a signal.
     """
     address = f"http://{LOCALHOST}:{free_port()}"
     environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"} | {
@@ -68,25 +64,54 @@ def served_ui(
         if is_awaited:
             urllib.request.urlopen(address, timeout=RUN_SECONDS).close()
         yield address
-    finally:
-        process.send_signal(stop)
+        if error is None:
+            process.send_signal(stop)
         _, errors = process.communicate(
             timeout=STOP_SECONDS
         )  # until all processes that have these pipes have ended
-    assert (process.returncode, errors) == (0, "")
+    finally:
+        process.kill()
+    assert process.returncode == code, errors
+    assert len(errors.splitlines()) == (error is not None), errors
+    assert (error or "") in errors
 
 
-def query(address: str, document: str) -> Any:
-    """The data of the answer to a GraphQL document."""
-    headers = {"Content-Type": "application/json", "Origin": address}
-    request = urllib.request.Request(
-        f"{address}/graphql", json.dumps({"query": document}).encode(), headers
+def process_of(address: str, name: str) -> int:
+    """The ID of the process of a server that has a text in its command, once there is one."""
+    until(lambda: bool(_processes(address, name)))
+    return _processes(address, name)[0]
+
+
+def _processes(address: str, name: str) -> list[int]:
+    listing = subprocess.check_output(["ps", "-wweo", "pid=,ppid=,args="], text=True)
+    processes = [line.split(None, 2) for line in listing.splitlines()]
+    port = f"--port {address.rpartition(':')[2]}"
+    found = {pid for pid, _, command in processes if port in command}
+    while below := {pid for pid, parent, _ in processes if parent in found} - found:
+        found |= below
+    return [int(pid) for pid, _, command in processes if pid in found and name in command]
+
+
+def client_of(address: str) -> DagsterGraphQLClient:
+    """Dagster's own client of a server."""
+    return DagsterGraphQLClient(LOCALHOST, int(address.rpartition(":")[2]))
+
+
+def launch_raw_mnist(client: DagsterGraphQLClient) -> str:
+    """Put a run of the first asset into the queue."""
+    quiet = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+    return client.submit_job_execution(
+        "everything", run_config=quiet, asset_selection=["raw_mnist"]
     )
-    with urllib.request.urlopen(request) as response:
-        return json.load(response)["data"]
+
+
+def await_run(client: DagsterGraphQLClient, run: str) -> None:
+    """Wait until a run has succeeded."""
+    until(lambda: client.get_run_status(run) in (SUCCESS, FAILURE))
+    assert client.get_run_status(run) == SUCCESS
 
 
 def run_raw_mnist(address: str) -> None:
-    """Launch a run of the first asset as the UI does, and wait until it has succeeded."""
-    assert query(address, LAUNCH) == {"launchRun": {"__typename": "LaunchRunSuccess"}}
-    until(lambda: query(address, RUNS)["runsOrError"]["results"] == [{"status": "SUCCESS"}])
+    """Launch a run of the first asset, and wait until it has succeeded."""
+    client = client_of(address)
+    await_run(client, launch_raw_mnist(client))

@@ -4,6 +4,8 @@ daemon.
 
 import contextlib
 import json
+import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -11,14 +13,23 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster_graphql import DagsterGraphQLClientError
 from playwright.sync_api import expect
 from starlette.routing import Mount
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from support.browser import launch_browser
-from support.served import run_raw_mnist, served_ui
+from support.served import (
+    await_run,
+    client_of,
+    launch_raw_mnist,
+    process_of,
+    run_raw_mnist,
+    served_ui,
+)
+from support.servers import until
 
-from mnist_pipeline.cli.ui import JOB
-from mnist_pipeline.runtime import dagster_internals
+from mnist_pipeline.cli.selection import whole_graph
+from mnist_pipeline.runtime import dagster_internals, project
 from mnist_pipeline.runtime.project import FIGURES, PROJECT, REPORT
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.runtime.web import LOCALHOST, draw, results
@@ -80,7 +91,8 @@ def test_a_host_that_is_not_this_machine_is_refused(host: str, ui: TestClient) -
             {"Origin": origin}
             for origin in (EVIL, "null", "", "http://127.0.0.1:8888", "http://localhost:3000")
         ),
-        {},  # browsers always send an origin
+        CROSS_SITE,
+        {"Sec-Fetch-Mode": "no-cors"},
         {"Origin": OWN, **CROSS_SITE},
         {"Origin": OWN, "Sec-Fetch-Site": "same-site"},
     ],
@@ -97,6 +109,14 @@ def test_a_change_is_refused_that_a_page_of_another_origin_sends(
     ):
         pass
     assert refused.value.status_code == 403
+
+
+def test_a_program_that_sends_no_headers_of_a_browser_is_answered(ui: TestClient) -> None:
+    assert ui.post("/graphql", json={"query": "{ version }"}).status_code == 200
+    headers = {"Host": OWN.removeprefix("http://")}
+    with ui.websocket_connect("/graphql", ["graphql-ws"], headers=headers) as socket:
+        socket.send_json({"type": "connection_init"})
+        assert socket.receive_json()["type"] == "connection_ack"
 
 
 def test_another_site_can_link_to_pages_but_not_embed_them_or_run_queries(ui: TestClient) -> None:
@@ -183,8 +203,11 @@ def test_dagsters_ui_works_in_a_browser_and_its_daemon_starts_queued_runs(
     ):
         page = browser.new_page()
         with page.expect_websocket() as socket:
-            page.goto(f"{address}{JOB}")
-        expect(page.get_by_role("button", name="Materialize all").first).to_be_enabled()
+            page.goto(address)
+        # The lineage of what `mnist-pipeline run` computes: without the trials of the experiments.
+        count = len(whole_graph(project.graph()))
+        button = page.get_by_role("button", name=f"Materialize all ({count})")
+        expect(button).to_be_enabled()
         run_raw_mnist(address)
         assert not socket.value.is_closed()
 
@@ -195,3 +218,56 @@ def test_a_server_that_has_not_answered_yet_ends_with_its_terminal_without_a_mes
 ) -> None:
     with served_ui(slice_directory, tmp_path, "--read-only", stop=signal.SIGHUP, is_awaited=False):
         pass
+
+
+@pytest.mark.slow
+def test_the_ui_ends_with_its_daemon_and_continues_with_queued_runs(
+    slice_directory: Path, tmp_path: Path
+) -> None:
+    with served_ui(slice_directory, tmp_path, code=1, error="daemon ended (-9)") as address:
+        daemon = process_of(address, "/dagster-daemon")
+        os.kill(daemon, signal.SIGSTOP)
+        run = launch_raw_mnist(client_of(address))
+        os.kill(daemon, signal.SIGKILL)
+    with served_ui(slice_directory, tmp_path) as address:
+        await_run(client_of(address), run)
+
+
+@pytest.mark.slow
+def test_a_code_server_that_is_killed_starts_again(slice_directory: Path, tmp_path: Path) -> None:
+    with served_ui(slice_directory, tmp_path) as address:
+        killed = process_of(address, "dagster api grpc")
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: process_of(address, "dagster api grpc") != killed)
+        until(lambda: can_launch(address))
+
+
+def can_launch(address: str) -> bool:
+    """Whether a run is launched and succeeds; Dagster's client raises KeyError while the graph
+    loads.
+    """
+    with contextlib.suppress(DagsterGraphQLClientError, KeyError):
+        run_raw_mnist(address)
+        return True
+    return False
+
+
+@pytest.mark.slow
+def test_the_daemon_ends_when_the_ui_is_killed(slice_directory: Path, tmp_path: Path) -> None:
+    with served_ui(slice_directory, tmp_path, code=-signal.SIGKILL) as address:
+        names = ("mnist-pipeline", "/dagster-daemon", "code-server start", "dagster api grpc")
+        ui, daemon, *code_servers = (process_of(address, name) for name in names)
+        os.kill(ui, signal.SIGKILL)
+        until(lambda: not Path(f"/proc/{daemon}").exists())
+        for code_server in code_servers:  # they would wait for a minute
+            os.kill(code_server, signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_the_ui_ends_with_one_line_if_its_instance_is_moved_away(
+    slice_directory: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "storage" / "dagster"
+    with served_ui(slice_directory, home.parent, code=1, error=f"{home}") as address:
+        run_raw_mnist(address)
+        shutil.move(home, tmp_path / "moved")

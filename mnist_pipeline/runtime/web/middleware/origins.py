@@ -12,9 +12,10 @@ GRAPHQL = "/graphql"  # Dagster runs mutations sent by GET, too
 class OriginsMiddleware:
     """Refuse requests from pages of other origins, whose mutations Dagster would run.
 
-    Browsers send Origin with each POST and WebSocket handshake, so both require it. Wherever it is
-    sent, it must be the origin of this server, and Sec-Fetch-Site must agree. Links from other
-    sites to a page of the UI work. Nobody can send a mutation by GET, which needs no Origin.
+    Browsers send Origin with each POST and WebSocket handshake. It must be the origin of this
+    server, and Sec-Fetch-Site must agree. Links from other sites to a page of the UI work. Nobody
+    can send a mutation by GET, which needs no Origin. Programs such as Dagster's GraphQL clients
+    send neither Origin nor Sec-Fetch headers.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -32,7 +33,8 @@ def _problem(scope: Scope) -> str | None:
     is_graphql = scope["path"].startswith(GRAPHQL)  # a route also matches a path with a newline
     own = f"http://{headers['host']}"
     origins = headers.getlist("origin")
-    if not origins and not is_get:
+    is_browser = any(name.startswith("sec-fetch-") for name in headers)
+    if is_browser and not origins and not is_get:
         return f"The Origin header is missing; it must be {own}"
     if set(origins) - {own}:
         return f"The origin {', '.join(origins)} is not {own}"
