@@ -235,7 +235,8 @@ def test_the_ui_ends_with_its_daemon_and_continues_with_queued_runs(
 
 @pytest.mark.slow
 def test_a_code_server_that_is_killed_starts_again(slice_directory: Path, tmp_path: Path) -> None:
-    with served_ui(slice_directory, tmp_path) as address:
+    quiet = {"PYTHONWARNINGS": "ignore"}  # Dagster may warn that it can't load the graph meanwhile
+    with served_ui(slice_directory, tmp_path, variables=quiet) as address:
         killed = process_of(address, "dagster api grpc")
         os.kill(killed, signal.SIGKILL)
         until(lambda: process_of(address, "dagster api grpc") != killed)
