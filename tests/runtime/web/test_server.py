@@ -254,6 +254,21 @@ def can_launch(address: str) -> bool:
 
 
 @pytest.mark.slow
+def test_a_run_whose_process_is_killed_starts_once_more(
+    slice_directory: Path, tmp_path: Path
+) -> None:
+    with served_ui(slice_directory, tmp_path) as address:
+        client = client_of(address)
+        run = launch_raw_mnist(client)
+        os.kill(process_of(address, "spawn_main"), signal.SIGKILL)
+        until(lambda: client.get_run_status(run) == dg.DagsterRunStatus.FAILURE)
+        records = tmp_path / "dagster" / "history" / "runs"
+        until(lambda: len(list(records.glob("*-*.db"))) == 2)  # a file per run
+        (again,) = {file.stem for file in records.glob("*-*.db")} - {run}
+        await_run(client, again)
+
+
+@pytest.mark.slow
 def test_the_daemon_ends_when_the_ui_is_killed(slice_directory: Path, tmp_path: Path) -> None:
     with served_ui(slice_directory, tmp_path, code=-signal.SIGKILL) as address:
         names = ("mnist-pipeline", "/dagster-daemon", "code-server start", "dagster api grpc")
