@@ -4,8 +4,11 @@ Names of pictures, such as `play draw`, take only these. Chromium must be instal
 """
 
 import contextlib
+import gzip
 import math
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +25,7 @@ DOCS = Path(__file__).parent
 PROJECT = DOCS.parent
 sys.path.insert(0, str(PROJECT / "tests"))
 from support.browser import launch_browser  # noqa: E402
-from support.served import served_ui  # noqa: E402
+from support.served import query, served_ui  # noqa: E402
 from support.servers import free_port, until  # noqa: E402
 from support.shapes import write_shapes  # noqa: E402
 
@@ -34,6 +37,20 @@ WIDTH = 790  # pixels of a column of pieces
 GROUPS = ("digits", "pca", "harris")  # in a picture of the graph
 # Whether nothing on a page moves.
 SETTLED = "document.getAnimations().every(({ playState }) => playState !== 'running')"
+# Of Dagster's GraphQL API.
+HERE = 'repositoryName: "__repository__", repositoryLocationName: "mnist-pipeline"'
+SENSOR = f'sensorSelector: {{{HERE}, sensorName: "automation"}}'
+START_SENSOR = f"mutation {{ startSensor({SENSOR}) {{ __typename }} }}"
+SENSOR_TICKS = (
+    f"{{ sensorOrError({SENSOR}) {{ ... on Sensor {{ sensorState {{ ticks {{ status }} }} }} }} }}"
+)
+SENSOR_RUNS = """{ runsOrError(
+  filter: {tags: [{key: "dagster/sensor_name", value: "automation"}]}
+) { ... on Runs { results { status } } } }"""
+OBSERVE = f"""mutation {{ launchRun(executionParams: {{
+  selector: {{{HERE}, jobName: "__ASSET_JOB", assetSelection: [{{path: ["data_directory"]}}]}} }})
+  {{ __typename }} }}"""
+REQUESTED = re.compile("^[1-9][0-9]* materializations requested")
 Points = list[tuple[float, float]]
 
 
@@ -233,6 +250,37 @@ def take_own_project(browser: Browser, scratch: Path) -> None:
         save(shot(page), "own-project-schedule")
 
 
+def take_changes(browser: Browser, scratch: Path) -> None:
+    """The second tick of the sensor after three test labels changed."""
+    storage, data = scratch / "changes", scratch / "digits"
+    shutil.copytree(PROJECT / "data", data)
+    command("mnist-pipeline", "run", MNIST_PIPELINE_DATA=data, MNIST_PIPELINE_STORAGE=storage)
+    with served_ui(data, storage) as address:
+
+        def runs() -> list[str]:
+            found = query(address, SENSOR_RUNS)["runsOrError"]["results"]
+            return [run["status"] for run in found]
+
+        def has_ticked() -> bool:
+            state = query(address, SENSOR_TICKS)["sensorOrError"]["sensorState"]
+            return any(tick["status"] == "SKIPPED" for tick in state["ticks"])
+
+        query(address, START_SENSOR)
+        until(has_ticked)
+        labels = data / "t10k-labels-idx1-ubyte.gz"
+        content = bytearray(gzip.decompress(labels.read_bytes()))
+        content[8:11] = 1, 1, 3
+        labels.write_bytes(gzip.compress(content))
+        query(address, OBSERVE)
+        until(lambda: runs() == ["SUCCESS"] * 2)
+        page = browser.new_page(viewport={"width": 1300, "height": 760})
+        page.goto(f"{address}/locations/mnist-pipeline/sensors/automation")
+        page.get_by_text(REQUESTED).nth(1).click()  # in the column of results
+        page.get_by_role("dialog").get_by_role("link", name="evaluation_report").wait_for()
+        until(lambda: bool(page.evaluate(SETTLED)))
+        save(shot(page.get_by_role("dialog")), "changes")
+
+
 SERVED: dict[str, Callable[[Browser, str], None]] = {
     "play": take_play,
     "draw": take_draw,
@@ -242,7 +290,7 @@ SERVED: dict[str, Callable[[Browser, str], None]] = {
 
 def main(*names: str) -> None:
     """Take the pictures of these names, or all."""
-    chosen = set(names or [*SERVED, "experiments", "own-project"])
+    chosen = set(names or [*SERVED, "changes", "experiments", "own-project"])
     with tempfile.TemporaryDirectory() as directory, launch_browser() as browser:
         scratch = Path(directory)
         storage = scratch / "storage"
@@ -255,6 +303,8 @@ def main(*names: str) -> None:
             with served_ui(data, storage) as address:
                 for name in sorted(chosen & set(SERVED)):
                     SERVED[name](browser, address)
+        if "changes" in chosen:
+            take_changes(browser, scratch)
         if "own-project" in chosen:
             take_own_project(browser, scratch)
 

@@ -16,6 +16,7 @@ from assets import automation
 from assets.definitions import defs
 from mnist_pipeline.cli import run as cli_run
 from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.runtime.graph.automation import SCHEDULED
 from mnist_pipeline.runtime.graph.staleness import READERS
 
 GRAPH = defs.resolve_asset_graph()
@@ -99,7 +100,9 @@ def test_only_what_reads_a_changed_value_runs(
             return
         assert names(scheduled.asset_selection) == first
         done = everything.execute_in_process(
-            asset_selection=scheduled.asset_selection, instance=instance, tags=scheduled.tags
+            asset_selection=scheduled.asset_selection,
+            instance=instance,
+            tags={SCHEDULED: "weekly_retraining"},
         )
         with dg.build_run_status_sensor_context(
             "everything_continuation", done.get_run_success_event(), instance, done.dagster_run

@@ -17,6 +17,7 @@ from mnist_pipeline.runtime.graph.staleness import READERS, due_assets, is_reade
 from mnist_pipeline.runtime.instance import unfinished_runs
 from mnist_pipeline.runtime.project import ON_REQUEST
 
+SCHEDULED = "dagster/schedule_name"  # the tag of runs that a schedule has requested
 condition: Any = dg.AutomationCondition
 # The files are observed every hour.
 OBSERVATION = condition.cron_tick_passed("0 * * * *") & ~condition.in_progress()
@@ -34,8 +35,6 @@ HAS_CHANGED = (
     & condition.data_version_changed()
     & ~condition.executed_with_root_target()
 )
-# The tag of a scheduled run of the readers, which another run follows.
-FIRST_OF_TWO = {"mnist-pipeline/first-of-two": "true"}
 CHANGED_DEPS = condition.any_deps_match(HAS_CHANGED)
 REQUESTED_DEPS = condition.any_deps_match(condition.will_be_requested())
 
@@ -104,11 +103,11 @@ def continuation(
         request_job=job,
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="After the first run of a schedule, which reads the files, run what is due by "
-        "the values that it has stored. It reacts to no other run.",
+        description="After a run that a schedule has requested, run what is due by the values "
+        "that it has stored. It reacts to no other run.",
     )
     def continued(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
-        if not FIRST_OF_TWO.items() <= context.dagster_run.tags.items():
+        if SCHEDULED not in context.dagster_run.tags:
             return dg.SkipReason("no schedule has requested the run")
         loaded = definitions()
         selected = within.resolve(loaded.resolve_asset_graph())
@@ -120,9 +119,5 @@ def continuation(
 def _request(
     instance: dg.DagsterInstance, definitions: dg.Definitions, selected: AbstractSet[dg.AssetKey]
 ) -> dg.RunRequest | dg.SkipReason:
-    """The next run of what is due in a selection. If it runs readers only, it has a tag."""
     due = due_assets(instance, definitions, selected)
-    if not due:
-        return dg.SkipReason("nothing is due")
-    are_readers = due <= READERS.resolve(definitions.resolve_asset_graph())
-    return dg.RunRequest(asset_selection=sorted(due), tags=FIRST_OF_TWO if are_readers else {})
+    return dg.RunRequest(asset_selection=sorted(due)) if due else dg.SkipReason("nothing is due")

@@ -15,7 +15,7 @@ FAILED_CHECK = "failed_check"  # metadata: the blocking checks that the value fa
 DATA_VERSION_TAG = "dagster/data_version"
 INPUT_VERSION_TAG = "dagster/input_data_version/{}"
 CODE_VERSION_TAG = "dagster/code_version"
-NUM_FORMER = 50  # materializations of an asset, among which a former value is searched
+NUM_FORMER = 10  # materializations of an asset, among which a former value is searched
 
 
 class Recorded(NamedTuple):
@@ -57,14 +57,11 @@ def latest(
         if key.path[-1] != DATA_DIRECTORY:
             records = instance.fetch_materializations(wanted, limit=1).records
         for record in records or instance.fetch_observations(wanted, limit=1).records:
-            recorded[key] = _content(record.event_log_entry)
+            event = record.event_log_entry
+            content: Any = event.asset_materialization or event.asset_observation
+            metadata = {name: entry.value for name, entry in content.metadata.items()}
+            recorded[key] = Recorded(metadata, content.tags or {}, event.timestamp)
     return recorded
-
-
-def _content(event: dg.EventLogEntry) -> Recorded:
-    content: Any = event.asset_materialization or event.asset_observation
-    metadata = {name: entry.value for name, entry in content.metadata.items()}
-    return Recorded(metadata, content.tags or {}, event.timestamp)
 
 
 def computed_from_others(
@@ -75,37 +72,34 @@ def computed_from_others(
 
     The tags of materializations name the inputs. What has no record counts as up to date.
     """
-    others = set[dg.AssetKey]()
+    others, prefix = set[dg.AssetKey](), INPUT_VERSION_TAG.format("")
 
     @functools.cache
     def is_other(key: dg.AssetKey, version: str | None) -> bool:
-        last = latest(instance, [key])[key]
-        is_last = version in (None, last.tags.get(DATA_VERSION_TAG))
-        if key.path[-1] in sources or not last.time:
-            return bool(last.time) and not is_last
-        tags = last.tags if is_last else _tags_of_former(instance, key, version)
-        inputs = {
-            dg.AssetKey.from_user_string(tag.removeprefix(INPUT_VERSION_TAG.format(""))): value
+        records = instance.fetch_materializations(key, limit=NUM_FORMER).records
+        events: list[Any] = [record.event_log_entry.asset_materialization for record in records]
+        versions = [(event.tags or {}).get(DATA_VERSION_TAG) for event in events]
+        if not versions:
+            return False
+        last, *_ = versions  # the latest first
+        version = version or last
+        if key.path[-1] in sources:
+            return version != last
+        if version not in versions:
+            return False
+        tags = events[versions.index(version)].tags or {}
+        found = [
+            is_other(dg.AssetKey.from_user_string(tag.removeprefix(prefix)), value)
             for tag, value in tags.items()
-            if tag.startswith(INPUT_VERSION_TAG.format(""))
-        }
-        found = [is_other(*read) for read in inputs.items()]  # all of them, to name them all
-        if any(found) and is_last:
+            if tag.startswith(prefix)
+        ]  # all of them, to name them all
+        if any(found) and version == last:
             others.add(key)
         return any(found)
 
     for key in keys:
         is_other(key, None)
     return sorted(others)
-
-
-def _tags_of_former(
-    instance: dg.DagsterInstance, key: dg.AssetKey, version: str | None
-) -> Mapping[str, str]:
-    """The tags of the latest materialization with a data version; empty if it was long ago."""
-    events = instance.fetch_materializations(key, limit=NUM_FORMER).records
-    former = (_content(record.event_log_entry).tags for record in events)
-    return next((tags for tags in former if tags.get(DATA_VERSION_TAG) == version), {})
 
 
 def recorded_values(instance: dg.DagsterInstance, definitions: dg.Definitions) -> dict[str, str]:
