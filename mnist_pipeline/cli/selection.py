@@ -2,7 +2,6 @@
 
 import contextlib
 import warnings
-from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -10,8 +9,6 @@ import dagster as dg
 
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.runtime.project import EVERYTHING
-from mnist_pipeline.runtime.storage.storage import Storage
-from mnist_pipeline.utils.printable import printable, unknown
 
 EXAMPLES = "Examples: 'group:pca', '+key:cnn_model', or 'key:covariance or key:projections'"
 
@@ -22,19 +19,6 @@ def whole_graph(definitions: dg.Definitions) -> AbstractSet[dg.AssetKey]:
     (selection,) = (job.selection for job in jobs if job.name == EVERYTHING)
     graph = definitions.resolve_asset_graph()
     return selection.resolve(graph) & graph.materializable_asset_keys
-
-
-def report_ignored(
-    stored: Storage, definitions: dg.Definitions, echo: Callable[[str], object]
-) -> list[str]:
-    """Print which stored assets the graph no longer has, such as one of a former release; return
-    the keys of all other values.
-    """
-    known = {key.path[-1] for key in definitions.resolve_asset_graph().get_all_asset_keys()}
-    keys = stored.keys()
-    if ignored := sorted({key.partition("-")[0] for key in keys} - known):
-        echo(printable(f"Ignored: {', '.join(ignored)}: no asset of this graph"))
-    return [key for key in keys if key.partition("-")[0] not in ignored]
 
 
 def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg.AssetKey]:
@@ -53,9 +37,5 @@ def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg
         selected = dg.AssetSelection.from_string(selection).resolve(graph)
     selected = selected & graph.materializable_asset_keys
     if not selected:
-        known = set[str]()
-        for key in graph.materializable_asset_keys:
-            known |= {key.to_user_string(), f"group:{graph.get(key).group_name}"}
-        problem = unknown(selection, "a selection that matches an asset", known)
-        raise CommandError(f"--select: {problem} {EXAMPLES}")
+        raise CommandError(f"--select: {selection!a} matches no asset. {EXAMPLES}")
     return selected

@@ -6,7 +6,7 @@ import click
 import dagster as dg
 
 from mnist_pipeline.cli.errors import CommandError
-from mnist_pipeline.cli.selection import report_ignored, whole_graph
+from mnist_pipeline.cli.selection import whole_graph
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime import project
 from mnist_pipeline.runtime.graph.event_log import recorded_values
@@ -21,7 +21,7 @@ def print_faults() -> None:
     """
     stored = storage.current()
     definitions = project.graph()
-    if not (keys := report_ignored(stored, definitions, click.echo)):
+    if not (keys := stored.keys()):
         raise CommandError(
             f"nothing is stored in {stored.root}; check MNIST_PIPELINE_STORAGE, or run "
             "mnist-pipeline run"
