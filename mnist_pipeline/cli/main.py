@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
-import errno
 import gc
 import os
 import sys
@@ -13,7 +11,7 @@ from typing import Any
 
 import click
 
-from mnist_pipeline.cli.errors import Errors, explained
+from mnist_pipeline.cli.errors import explained
 from mnist_pipeline.utils import directories, machine
 
 
@@ -23,17 +21,13 @@ class Commands(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; an error that a person can act on becomes one line and exit code 1."""
         try:
-            with contextlib.redirect_stderr(Errors(sys.stderr)):
-                super().main(*args, **kwargs | {"standalone_mode": False})
+            super().main(*args, **kwargs | {"standalone_mode": False})
             sys.stdout and sys.stdout.flush()
         except click.Abort:
             raise KeyboardInterrupt from None
         except BrokenPipeError:
             raise
         except Exception as error:
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                # When Python ends, it flushes the output once more.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             reported = error if isinstance(error, click.ClickException) else explained(error)
             if reported is None:
                 raise

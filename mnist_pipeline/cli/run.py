@@ -14,9 +14,9 @@ import click
 import dagster as dg
 
 from mnist_pipeline.cli.display import PROGRESS, Display, is_interruption, open_output
-from mnist_pipeline.cli.errors import CommandError, of_database
+from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.cli.run_config import check_config, read_config
-from mnist_pipeline.cli.selection import report_ignored, select_assets, whole_graph
+from mnist_pipeline.cli.selection import select_assets, whole_graph
 from mnist_pipeline.methods.table import STORED, model_seconds
 from mnist_pipeline.report.document import latest_page
 from mnist_pipeline.runtime import dagster_internals, project, settings
@@ -68,7 +68,6 @@ def run_assets(
             instances.fail_abandoned_runs(instance)
             version = observe_raw_files(instance, definitions)
             echo(f"Data:    {configured.data}\nStorage: {configured.storage}")
-            report_ignored(storage.current(), definitions, echo)
             is_default = changed and select is None
             _check_data(instance, configured, version, selected, is_default=is_default)
             runs = _runs(instance, definitions, selected, changed=changed)
@@ -230,8 +229,6 @@ def _reason(error: Any) -> str:
         error = error.cause
     if error.message.startswith(PLAIN_ERRORS):
         return one_line(error.message.partition(": ")[2])
-    if error.message.startswith("sqlite3"):
-        return of_database(error.message)
     line = f" ({one_line(error.stack[-1])})" if error.stack else ""
     return one_line(error.message) + line
 

@@ -69,8 +69,8 @@ def test_a_mistake_in_dagster_yaml_is_one_line(lines: str, named: str, storage: 
     assert named in line
 
 
-def test_output_that_can_not_be_written_is_at_most_one_line(tmp_path: Path) -> None:
-    for output, code, lines in ((">/dev/full", 1, 1), (">&-", 0, 0), ("| true", 1, 0)):
+def test_output_that_nobody_reads_is_no_error(tmp_path: Path) -> None:
+    for output, code, lines in ((">&-", 0, 0), ("| true", 1, 0)):
         done = shell(f"$M history {output}; exit ${{PIPESTATUS[0]}}", tmp_path)
         assert (done.returncode, len(done.stderr.splitlines())) == (code, lines), done.stderr
 
