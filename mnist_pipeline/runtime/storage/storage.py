@@ -293,19 +293,11 @@ class Storage:
         return time.time() - times[-1] > DAY_SECONDS
 
     def _write(self, path: Path, *blocks: bytes | memoryview) -> None:
-        """Write a file completely or not at all; it replaces an existing one.
-
-        A directory of its name, or anything else in place of its folder, is moved aside.
-        """
+        """Write a file completely or not at all; it replaces an existing one."""
         if _is_remote(path):
             remote: Any = path
             remote.fs.pipe_file(remote.path, b"".join(blocks))
             return
-        for entry in (path, *path.parents):
-            is_there = entry.exists() or entry.is_symlink()  # a link may lead nowhere
-            is_wrong = is_there and entry.is_dir() == (entry == path)
-            if is_wrong and self.path in entry.parents:
-                entry.rename(entry.with_name(f"{entry.name}.{uuid.uuid4().hex}.aside"))
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
         try:

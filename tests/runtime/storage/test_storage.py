@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import mmap
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -270,6 +271,11 @@ def test_every_damage_to_every_kind_of_file_is_found_and_mended(
     path = stored.path / FILES[name].replace("KEY", "value").replace("VERSION", version)
     DAMAGE[damage](path)
     module._verified.clear()
+    if damage == "directory":
+        assert stored.fault("value") is not None
+        with pytest.raises(StorageError, match=path.name):
+            write_report(stored)
+        shutil.rmtree(path)
     if name in ("a value", "a manifest", "current"):
         with pytest.raises(StorageError, match=r"run --changed --select \+key:value"):
             stored.read("value")
