@@ -81,9 +81,8 @@ const ask = async (canvas, format) => {
     const body = await new Promise((resolve) => canvas.toBlob(resolve, format, QUALITY));
     const limited = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
     const response = await fetch(data.read, { method: "POST", body, signal: limited });
-    const content = await response.json().catch(() => ({}));
-    const message = content.errors?.[0].message ?? `The server failed (${response.status}).`;
-    if (!response.ok) throw new Error(message);
+    if (!response.ok) throw new Error(await response.text());
+    const content = await response.json();
     showDigits(content.digits.map(readingFrom));
     alert.textContent = content.warnings.map(sentenceOf).join(" ");
   } catch (error) {

@@ -28,6 +28,7 @@ from mnist_pipeline.runtime.web import results
 
 READ = f"{DRAW}/read"
 MAX_DIGITS = 100
+MAX_BYTES = 10_000_000  # of a picture; the page makes it smaller
 SCRIPT = scripts.join(Path(__file__).with_name("draw.js"))
 CHECKSUM = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 POLICY = (  # no other script, and no request to another host
@@ -112,11 +113,15 @@ def routes() -> list[Route]:
         return await results.respond(_page, "text/html", POLICY)
 
     async def read(request: Request) -> Response:
-        content = await request.body()
+        content = bytearray()
+        async for block in request.stream():
+            content += block
+            if len(content) > MAX_BYTES:
+                raise HTTPException(413, f"The picture has more than {MAX_BYTES:,} bytes.")
         async with lock:
             if await request.is_disconnected():
                 raise ClientDisconnect
-            return JSONResponse(await run_in_threadpool(_answer, content))
+            return JSONResponse(await run_in_threadpool(_answer, bytes(content)))
 
     return [Route(DRAW, page), Route(READ, read, methods=["POST"])]
 

@@ -8,7 +8,6 @@ import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import Any
 from urllib.parse import quote
 
 import dagster as dg
@@ -16,17 +15,15 @@ import uvicorn
 import yaml
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from mnist_pipeline.runtime import dagster_internals, settings
 from mnist_pipeline.runtime.instance import CONFIGURATION, InstanceError
 from mnist_pipeline.runtime.project import ON_REQUEST
 from mnist_pipeline.runtime.web import LOCALHOST
-from mnist_pipeline.runtime.web.middleware.bodies import BodiesMiddleware
 from mnist_pipeline.runtime.web.middleware.headers import HeadersMiddleware
 from mnist_pipeline.runtime.web.middleware.origins import OriginsMiddleware
 
@@ -50,15 +47,8 @@ def application(routes: Sequence[BaseRoute]) -> Starlette:
         # Against DNS rebinding.
         Middleware(TrustedHostMiddleware, allowed_hosts=[LOCALHOST, "localhost"]),
         Middleware(OriginsMiddleware),
-        Middleware(BodiesMiddleware),
     ]
-    handlers = {HTTPException: _refuse}
-    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
-
-
-async def _refuse(_: Any, error: Any) -> JSONResponse:
-    """Respond with a GraphQL error, which the pages show."""
-    return JSONResponse({"errors": [{"message": error.detail}]}, error.status_code, error.headers)
+    return Starlette(routes=routes, middleware=middleware)
 
 
 def serve(listening: socket.socket, read_only: bool, routes: Sequence[BaseRoute]) -> None:

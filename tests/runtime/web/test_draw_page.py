@@ -192,7 +192,7 @@ def test_without_a_report_the_server_reads_what_is_drawn(view_without_report: Vi
 def test_an_error_is_shown_until_there_is_an_answer(view: View) -> None:
     view.page.route(
         f"**{draw.READ}",
-        lambda route: route.fulfill(status=503, json={"errors": [{"message": "no!"}]}),
+        lambda route: route.fulfill(status=503, body="no!"),
     )
     view.transfer("drop", "three.png", picture(("3", MIDDLE)))
     expect(view.alert).to_have_text("no!")
