@@ -16,16 +16,25 @@ def of_files(reader: Reader, parts: Mapping[Split, Part]) -> list[str]:
     What `of_split` measures is not among it: these are checks of assets, which show them.
     """
     names, found = reader.class_names, []
-    for name in [*names, *(path for part in parts.values() for path in part.paths)]:
-        try:
-            name.encode()
-        except UnicodeEncodeError:  # bytes that are not UTF-8 became surrogates
-            found.append(f"the name {name!r} is not UTF-8 and can't be stored; rename it")
-            break
+    paths = [path for part in parts.values() for path in part.paths]
+    files = [file.name for file in (reader.root, *reader.source.files)]
+    bad = [name for name in (*names, *paths, *files) if not _is_storable(name)]
+    if bad:
+        found.append(
+            f"the name {bad[0]!r} is not UTF-8 or has a carriage return, and can't be stored; "
+            "rename it"
+        )
     images = parts["train"].digits.images
     if (images == images[0]).all():
         found.append("all training images are equal, so there is nothing to learn; add others")
     return found
+
+
+def _is_storable(name: str) -> bool:
+    """Whether a name is the same in UTF-8, where bytes that are not text became surrogates, and in
+    a table, whose reader takes a carriage return for the end of a row.
+    """
+    return "\r" not in name and name.encode(errors="ignore").decode() == name
 
 
 def of_split(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured]:

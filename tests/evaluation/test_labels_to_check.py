@@ -2,17 +2,26 @@
 found.
 """
 
+import json
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis.strategies as st
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given, settings
 
+from mnist_pipeline.data import problems
 from mnist_pipeline.data.catalogue import MNIST
+from mnist_pipeline.data.reader import Part
 from mnist_pipeline.data.values import Answer, DigitSet, RawData
 from mnist_pipeline.evaluation import labels_to_check as checking
 from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.runtime.storage import formats
 
 NAMES = ("007", "None", "größe, in cm", "NA", "4", "5", "6", "7", "8", "9")
 
@@ -45,6 +54,26 @@ def test_the_only_image_of_a_class_is_not_judged() -> None:
     probabilities = np.array([[0.9, 0.1, 0], [0.8, 0.2, 0], [0.6, 0.4, 0], [0.7, 0.3, 0]])
     found = checking.contradicted(probabilities, np.array([0, 1, 1, 2]))
     assert found.index.tolist() == [1, 2]
+
+
+@settings(derandomize=True)
+@given(st.text(st.characters(exclude_categories=())) | st.text('\r\n\0\u2028 \t,"N', max_size=5))
+def test_a_name_is_stored_and_read_back_or_it_is_refused(name: str) -> None:
+    known = replace(MNIST, class_names=("a", name))
+    digits = DigitSet(np.arange(2), np.arange(2))
+    reader: Any = SimpleNamespace(
+        root=Path("a"), source=SimpleNamespace(files=()), class_names=known.class_names
+    )
+    if problems.of_files(reader, {"train": Part(*digits, Counter(), (name, "a"))}):
+        assert "\r" in name or any(0xD800 <= ord(letter) < 0xE000 for letter in name)
+        return
+    raw = RawData((), known, {"train": (name, "a"), "test": ()})
+    (content,) = formats.encode(raw).values()
+    assert json.loads(b"".join(content))["paths"]["train"] == [name, "a"]
+    columns = {"file": [name, "a"], "split": "train", "label": [name, "a"], "suggestion": name}
+    found = checking.LabelsToCheck(pd.DataFrame(columns))
+    again = checking.LabelsToCheck.from_files(found.to_files())
+    assert again.table.equals(found.table)
 
 
 @pytest.mark.slow
