@@ -107,3 +107,7 @@ def test_the_number_of_threads_reaches_the_libraries(monkeypatch: pytest.MonkeyP
         settings.limit_threads()
         assert {os.environ[name] for name in settings.THREAD_VARIABLES} == {"3"}
         assert num_threads() == 3
+        monkeypatch.delenv("MNIST_PIPELINE_THREADS")
+        monkeypatch.setenv("NUMBA_NUM_THREADS", "x")
+        with pytest.raises(SettingsError, match="NUMBA_NUM_THREADS is 'x'"):
+            settings.limit_threads()
