@@ -1,5 +1,7 @@
 """A link restores what one sees."""
 
+import base64
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -142,6 +144,22 @@ def test_a_link_that_is_pasted_into_the_open_page_restores_as_well(pages: Pages)
     move(reader, "figure-rebuild", components=99)
     reader.evaluate("link => { location.href = link; }", link)
     expect_the_same(author, reader, link)
+
+
+def test_a_long_link_is_not_inflated(pages: Pages, address: str) -> None:
+    image = base64.urlsafe_b64encode(zlib.compress(bytes(4_000_000))).decode()
+    page = pages.reader
+    page.goto("about:blank")
+    page.add_init_script("""const { arrayBuffer } = Blob.prototype; window.sizes = [];
+        Blob.prototype.arrayBuffer = function () {
+          window.sizes.push(this.size);
+          return arrayBuffer.call(this);
+        };""")
+    page.goto(f"{address}#image={image}")
+    page.locator("#figure-draw .hint").wait_for()
+    sizes = page.evaluate("sizes")
+    assert sizes
+    assert 4_000_000 not in sizes
 
 
 @pytest.mark.parametrize(

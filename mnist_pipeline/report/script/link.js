@@ -4,7 +4,7 @@
 import { deflate, inflate } from "./arrays.js";
 import { loaded } from "./start.js";
 
-const LONGEST = 2000; // characters of an image in a link
+const LONGEST = 2000; // characters of an image in a link; more could inflate to any size
 const CONFIRMED = 2000; // milliseconds
 const FIGURE = "[id^='figure-'], dialog[open]";
 
@@ -49,7 +49,8 @@ const readDigit = async (state, { arrays, reader }) => {
     const place = arrays["test.indices"].indexOf(Number(state.get("test")));
     return place < 0 ? undefined : reader.digitAt(place);
   }
-  const image = await inflate(state.get("image") ?? "").catch(() => []);
+  const encoded = state.get("image") ?? "";
+  const image = encoded.length <= LONGEST ? await inflate(encoded).catch(() => []) : [];
   if (image.length !== reader.digitAt(0).image.length) return undefined;
   return { image, label: null, place: null, several: state.has("several") };
 };
