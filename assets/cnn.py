@@ -52,7 +52,7 @@ def cnn_errors(
         )
     return result(
         errors,
-        f"{len(errors)} errors of {len(labels):,}",
+        f"errors: {len(errors)} of {len(labels):,}",
         tables={"worst": errors},
         figures=drawn,
     )

@@ -51,7 +51,7 @@ def harris_corners(digit_images: np.ndarray, image_kind: ImageKind, config: Harr
     difference = corners.gram_difference.max()
     return result(
         corners,
-        f"{num_corners} corners; M differs from GᵀG by {difference:.1g}",
+        f"corners: {num_corners}; M differs from GᵀG by {difference:.1g}",
         figures={
             "corners": figures.harris_corners(image_kind.shown(digit_images), corners.corners),
             "responses": figures.image_grid(

@@ -26,6 +26,8 @@ def labels_to_check(
     your data, and run `mnist-pipeline run --changed`. The job `everything` leaves this asset out.
     """
     splits = {"train": train_digits, "test": test_digits}
+    num_networks = checking.ROUNDS * checking.FOLDS
+    dg.get_dagster_logger().info(f"training {num_networks} networks, which may take minutes")
     with stopwatch():
         found = checking.find(raw_mnist, data_set, splits, mnist_seed.number)
     table = found.table
@@ -34,7 +36,7 @@ def labels_to_check(
         drawn["labels"] = figures.labels_to_check(table, splits, data_set)
     return result(
         found,
-        f"{len(table):,} labels are contradicted, {table['confident'].sum():,} confidently",
+        f"contradicted labels: {len(table):,}, confidently {table['confident'].sum():,}",
         tables={"labels": table},
         figures=drawn,
         seed=mnist_seed,

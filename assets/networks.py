@@ -61,7 +61,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         last = history.epochs[-1]
         return result(
             value,
-            f"held-out accuracy {last.validation_accuracy:.2%} after {last.num_epochs} epochs",
+            f"held-out accuracy {last.validation_accuracy:.2%}, epochs: {last.num_epochs}",
             numbers={
                 "loss": last.loss,
                 "training_accuracy": last.accuracy,

@@ -42,7 +42,7 @@ def softmax_model(
     loss, accuracy = fitted["loss"], fitted["accuracy"]
     return result(
         fitted,
-        f"loss {loss[-1]:.4f} after {len(loss)} epochs",
+        f"loss {loss[-1]:.4f}, epochs: {len(loss)}",
         numbers={"loss": float(loss[-1]), "training_accuracy": float(accuracy[-1])},
         figures={
             "templates": figures.templates(

@@ -15,6 +15,7 @@ from mnist_pipeline.data.reader import MAX_NAMES, Part
 from mnist_pipeline.data.split import SPLITS, Split
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.utils.measured import Measured, Number, at_least, at_most, warning
+from mnist_pipeline.utils.printable import count
 
 LEAST_OF_PICTURES = 8  # levels of contrast; thin lines lose most of theirs in 28×28 pixels
 MIN_PER_SORTED_CLASS = 10  # images; fewer may be in the order of their classes by chance
@@ -77,7 +78,8 @@ def _in_both(train: Part, test: Part) -> list[str]:
     known = set(map(bytes, train.digits.images))
     if shared := sum(image in known for image in map(bytes, test.digits.images)):
         warnings.append(
-            f"{shared:,} test images are training images too; accuracy would be too optimistic"
+            f"{count(shared, 'test image')} also among the training images; accuracy would be too "
+            "optimistic"
         )
     images, others = test.digits.images[: duplicates.NUM_COMPARED], train.digits.images
     pairs = [
@@ -87,9 +89,10 @@ def _in_both(train: Part, test: Part) -> list[str]:
     ]
     if pairs:
         warnings.append(
-            f"of the first {len(images)} test images, {len(pairs)} nearly equal a training image "
-            f"({'; '.join(pairs[:NUM_NAMED])}); if they are photos of one object, accuracy would "
-            "be too optimistic: put all photos of an object into train, or all into test"
+            f"{count(len(pairs), 'test image')} nearly equal to a training image, of the first "
+            f"{len(images)} ({'; '.join(pairs[:NUM_NAMED])}); if they are photos of one object, "
+            "accuracy would be too optimistic: put all photos of an object into train, or all into "
+            "test"
         )
     return warnings
 
@@ -113,25 +116,26 @@ def judge(
         named = [paths[index] for index in indices[:NUM_NAMED]] if paths else []
         more = ", …" * (len(indices) > len(named))
         files = f" ({', '.join(named)}{more})" if named else ""
-        return _absent(len(indices), f"{len(indices):,} {reason.format(files)}")
+        return _absent(len(indices), f"{count(len(indices), 'image')}{files} {reason}")
 
     return {
         "classes_balanced": lambda: at_least(
             counts.min() / counts.max(),
             0.5,
-            f"the smallest class has {counts.min():,} images, and the largest {counts.max():,}",
+            f"the smallest class has {count(counts.min(), 'image')}, and the largest "
+            f"{counts.max():,}",
         ),
         "pixel_mean": lambda: _between(mean_and_deviation(images)[0], 5, 250, "mean grey level"),
         "pixel_deviation": lambda: _between(
             mean_and_deviation(images)[1], 20, 127, "standard deviation of grey levels"
         ),
-        "no_duplicates": lambda: none_of(_repetitions(digits)[0], "images{} equal an earlier one"),
+        "no_duplicates": lambda: none_of(_repetitions(digits)[0], "equal to an earlier one"),
         "one_label_per_image": lambda: none_of(
-            _repetitions(digits)[1], "images{} equal an image with another label"
+            _repetitions(digits)[1], "equal to an image with another label"
         ),
         "not_empty": lambda: none_of(
             np.flatnonzero(contrast(images) < least).tolist(),
-            f"images{{}} have little contrast{advice}",
+            f"with little contrast{advice}",
         ),
         "classes_mixed": lambda: _absent(
             _is_sorted(labels),

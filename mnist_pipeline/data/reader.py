@@ -226,8 +226,9 @@ class Reader:
         items, own_labels = self._load(self.source.groups[group])
         if len(items) != len(own_labels) or not len(items):
             raise DatasetError(
-                f"{self.root} has {len(items):,} images and {len(own_labels):,} labels in "
-                f"{group}; each image needs a label, and each split an image"
+                f"{self.root} has {count(len(items), 'image')} and "
+                f"{count(len(own_labels), 'label')} in {group}; each image needs a label, and each "
+                "split an image"
             )
         are_listed = bool(self._listed_names)
         labels = as_indices(own_labels, self.class_names, are_listed, self.root)

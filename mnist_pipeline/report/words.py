@@ -14,8 +14,8 @@ from mnist_pipeline.utils.printable import count
 
 # The phrase for each setting of a recipe, in this order. An empty phrase omits the setting.
 RECIPE = {
-    "num_neighbors": "{} nearest images vote",
-    "epochs": "{} passes over the images",
+    "num_neighbors": "k = {}",
+    "epochs": "passes over the images: {}",
     "batch_size": "{} images per update",
     "learning_rate": "learning rate {:g}",
     "schedule": "rising first and then falling to zero",

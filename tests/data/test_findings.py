@@ -40,11 +40,11 @@ def test_good_images_have_counts_and_no_findings(few: dict[str, DigitSet], tmp_p
     [
         (
             lambda images, labels: (images[[0, 0, *range(398)]], labels[[0, 0, *range(398)]]),
-            "train: 2 images equal",
+            r"train: 2 images\b",
         ),
         (
             lambda images, labels: (images[[0, 0, *range(398)]], labels[[0, 1, *range(398)]]),
-            "1 images equal an image with another label",
+            r"train: 1 image\b.*another label",
         ),
         (lambda images, labels: (images[labels > 0], labels[labels > 0]), "class 0"),
         (lambda images, labels: (images // 3, labels), "grey level 85"),
