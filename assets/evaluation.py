@@ -115,7 +115,7 @@ def model_comparison(test_digits: DigitSet, **by_asset: Any):
     columns = ["model", "accuracy", "interval_low", "interval_high", "errors"]
     return result(
         comparison,
-        f"{rows[0][0]} is the most accurate; all miss "
+        f"highest accuracy {rows[0][1]:.2%}; all miss "
         + count(len(comparison.missed_by_all), "image"),
         tables={
             "models": pd.DataFrame(rows, columns=columns),

@@ -106,11 +106,14 @@ def _reason(champion: Champion, contestants: Sequence[Champion]) -> str:
         for contestant in contestants
         if contestant.held_out_errors == champion.held_out_errors
     )
-    fewest = f"the fewest errors of all models, {champion.held_out_errors} of "
-    fewest += f"{champion.num_held_out:,}"
-    reason = f"{champion.model} has {fewest}"
+    errors = f"{champion.held_out_errors} of {champion.num_held_out:,}"
+    reason = f"{champion.model} has the fewest errors of all models, {errors}"
     if len(tied) > 1:
-        reason = f"{' and '.join(tied)} have {fewest}, and {champion.model} the lowest log loss"
+        *others, last = tied
+        names = f"{', '.join(others)} and {last} have the fewest errors of all models"
+        if len(tied) == len({contestant.model for contestant in contestants}):
+            names = "all models have as many errors"
+        reason = f"{names}, {errors}, and {champion.model} has the lowest log loss"
     for contestant in contestants:
         if contestant.model == champion.model and contestant != champion:
             reason += (

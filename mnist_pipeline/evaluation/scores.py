@@ -28,6 +28,17 @@ class Calibration:
     accuracy: list[float]  # likewise
     expected_error: float  # mean of |accuracy − confidence| over the bins, weighted by their counts
 
+    @property
+    def error_by_chance(self) -> float:
+        """About the `expected_error` of a perfectly calibrated model with this confidence.
+
+        The number of correct samples of a bin is nearly normal, so its mean distance from the
+        expected number is √(2/π) σ.
+        """
+        counts, confidence = np.array(self.counts), np.array(self.confidence)
+        variance = counts * confidence * (1 - confidence)
+        return float(np.sqrt(2 / np.pi * variance).sum() / counts.sum())
+
 
 @stored_type
 @dataclass(frozen=True)

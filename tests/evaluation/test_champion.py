@@ -75,6 +75,8 @@ def test_the_lowest_log_loss_breaks_a_tie_and_then_the_order_and_the_reason_name
     assert "first" in reason
     assert "second" in reason
     assert "third" not in reason
+    _, reason = elected({"first": 0, "second": 0, "third": 0}, third=0.5)
+    assert [name for name in ("first", "second", "third") if name in reason] == ["third"]
 
 
 @pytest.mark.parametrize(

@@ -178,3 +178,16 @@ def test_bins_hold_every_sample_once_and_their_weighted_means_are_those_of_all(
     )
     gaps = np.abs(np.array(found.accuracy) - found.confidence)
     assert found.expected_error == pytest.approx(counts @ gaps / total)
+
+
+@pytest.mark.parametrize("num_samples", [40, 2_000])
+def test_a_calibrated_model_has_the_calibration_error_of_chance(num_samples: int) -> None:
+    generator = np.random.default_rng(0)
+    errors, by_chance = [], []
+    for _ in range(200):
+        confidence = generator.uniform(0.5, 1, num_samples)
+        labels = (generator.random(num_samples) > confidence).astype(int)
+        found = scores.calibrate(labels, np.stack([confidence, 1 - confidence], axis=1))
+        errors.append(found.expected_error)
+        by_chance.append(found.error_by_chance)
+    assert np.mean(by_chance) == pytest.approx(np.mean(errors), rel=0.1)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.evaluation.scores import accuracy, compared_with_guessing
+from mnist_pipeline.evaluation.scores import accuracy, compared_with_guessing, intervals
 from mnist_pipeline.methods.table import MODELS, STORED, model_seconds
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.content import Document, Named, Part, Values
@@ -47,9 +47,13 @@ def sprites(document: Document) -> list[int]:
 
 
 def context(document: Document, values: Values) -> Named:
-    """The largest share of a class that a model misclassifies."""
-    shares = document["comparison"]["by_class"]["models"].values()
-    return {"most_missed": max(map(max, shares)) or 1}
+    """The largest share of a class that a model misclassifies, and whether classes differ."""
+    by_class = document["comparison"]["by_class"]
+    low, high = intervals(by_class["mean"], document["data"]["class_counts"]["test"])
+    return {
+        "most_missed": max(map(max, by_class["models"].values())) or 1,
+        "classes_differ": low.max() > high.min(),
+    }
 
 
 def _model(values: Values, name: str) -> Named:

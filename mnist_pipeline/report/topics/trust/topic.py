@@ -107,9 +107,11 @@ def pictures(document: Document, values: Values) -> Named:
 
 
 def context(document: Document, values: Values) -> Named:
-    """The titles of the corruptions of MNIST-C."""
+    """The titles of the corruptions of MNIST-C, and the calibration errors that chance makes."""
     titles = {key: name.replace("_", " ").capitalize() for key, name in CORRUPTED.items()}
-    return {"corrupted": titles}
+    evaluations = by_model(values, "evaluation").items()
+    by_chance = {name: evaluation.calibration.error_by_chance for name, evaluation in evaluations}
+    return {"corrupted": titles, "calibrated_by_chance": by_chance}
 
 
 def arrays(values: Values, images: Images) -> Arrays:
