@@ -6,9 +6,10 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.values import DataSet, DigitSet, Predictions
+from mnist_pipeline.data.values import DataSet, DigitSet, ImageKind, Predictions
 from mnist_pipeline.evaluation.champion import Champion, elect
 from mnist_pipeline.handwriting import recognizer as recognition
+from mnist_pipeline.handwriting.novelty import Novelty, fit_held_out
 from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.methods.table import MODELS, by_model
 from mnist_pipeline.runtime.graph.checks import blocking_checks, same_inputs
@@ -66,6 +67,17 @@ def champion(
     )
 
 
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
+def novelty(train_digits: DigitSet, image_kind: ImageKind):
+    """How far an image lies from all training images, so that a scribble is not read as a digit.
+
+    It ranks an image among the held-out images, whatever the models answer.
+    """
+    with stopwatch():
+        fitted = fit_held_out(train_digits, image_kind)
+    return result(fitted, f"ranks among {len(fitted.reference):,} held-out images")
+
+
 @dg.asset(
     io_manager_key=STORAGE,
     group_name=GROUP,
@@ -77,6 +89,7 @@ def recognizer(
     held_out_labels: pd.DataFrame,
     data_mean: np.ndarray,
     eigendecomposition: Eigendecomposition,
+    novelty: Novelty,
     test_images: np.ndarray,
     data_set: DataSet,
     mnist_stored_results: StoredResults,
@@ -98,6 +111,7 @@ def recognizer(
                 data_set,
                 mean=data_mean,
                 eigenvectors=eigendecomposition.eigenvectors,
+                novelty=novelty,
                 predicted={name: held_out_labels[name].to_numpy() for name in MODELS},
                 tested=(len(champion.labels), champion.errors),
             )

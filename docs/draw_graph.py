@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from pathlib import Path
+from statistics import median
 
 import dagster as dg
 
@@ -41,12 +42,12 @@ def draw(definitions: dg.Definitions) -> str:
     for key in sorted(levels):
         members[str(graph.get(key).group_name)].append(key)
     group_of = {key: group for group, keys in members.items() for key in keys}
-    depth = {group: sum(levels[key] for key in keys) / len(keys) for group, keys in members.items()}
+    depth = {group: median(levels[key] for key in keys) for group, keys in members.items()}
     read = {
         (group_of[parent], group_of[key]) for key in levels for parent in graph.get(key).parent_keys
     }
-    # Two groups may read each other. Then the arrow leads from the group that is earlier on
-    # average.
+    # Two groups may read each other. Then the arrow leads from the group whose median level is
+    # lower.
     edges = without_shortcuts({(a, b) for a, b in read if depth[a] < depth[b]})
     columns = defaultdict(list)
     for group in sorted(members, key=lambda group: (depth[group], group)):

@@ -4,11 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mnist_pipeline.data import drawn_digits
+from mnist_pipeline.data.color import grey
 from mnist_pipeline.data.conversion import IMAGE_SIDE
+from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.handwriting import outliers
 from mnist_pipeline.methods import pca
 from mnist_pipeline.utils.blocks import in_blocks
+from mnist_pipeline.utils.stored_types import stored_type
 
 POINT = 98.5  # above this percentile of the reference digits, an image does not look like a digit
 DOUBTED = 95.0  # the stricter percentile if the answer has a probability below `UNCERTAIN`
@@ -45,6 +50,7 @@ SEED = 3  # of 0 to 3, it marked the most letters and symbols among development 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
+@stored_type
 class Novelty(NamedTuple):
     """The distance of images from the training digits, ranked among reference digits.
 
@@ -131,6 +137,18 @@ class Novelty(NamedTuple):
         odds = _log_odds(image_edges, self.hidden_weight, self.hidden_bias, self.output_weight)
         scores = _scores(distances, odds, self.scales)
         return np.asarray(100 * np.searchsorted(self.reference, scores) / len(self.reference))
+
+
+def fit_held_out(digits: DigitSet, kind: ImageKind) -> Novelty:
+    """The novelty of images among the training images, of which the held-out ones are the
+    reference.
+    """
+    levels = grey(digits.images)
+    kept, held_out = split(digits.labels)
+    members = levels[kept], digits.labels[kept]
+    if kind.is_mnist:
+        members = drawn_digits.add(*members, seed=0)
+    return Novelty.fit(*members, levels[held_out])
 
 
 def _fit_subspaces(images: np.ndarray, labels: np.ndarray) -> Arrays:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_pipeline.data import drawn_digits
 from mnist_pipeline.data.color import grey
 from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted, on_ground
 from mnist_pipeline.data.decoding import SMALL, WHOLE, named
@@ -285,27 +284,24 @@ def assemble(
     *,
     mean: np.ndarray,
     eigenvectors: np.ndarray,
+    novelty: Novelty,
     predicted: Mapping[str, np.ndarray],
     tested: tuple[int, int],
 ) -> Recognizer:
     """Build a recognizer from the fitted models by name, for the data set that they have learned.
 
-    `mean` (784,) and `eigenvectors` (784, n) come from the PCA of the training images. `predicted`
-    are the labels of each model for the held-out images, (n_held_out,). `tested` counts the test
-    images, and the champion's errors on them.
+    `mean` (784,) and `eigenvectors` (784, n) come from the PCA of the training images, `novelty`
+    from `novelty.fit_held_out`. `predicted` are the labels of each model for the held-out images,
+    (n_held_out,). `tested` counts the test images, and the champion's errors on them.
     """
     index = states[INDEX]
     labels = index["labels"]
     images = index["images"].reshape(-1, *known.shape)
-    levels = grey(images)
-    kept, held_out = split(labels)
+    _, held_out = split(labels)
     sample = np.random.default_rng(0).permutation(held_out)[: votes.NUM_IMAGES]
     asked = images[sample]
     if not known.whole_pictures:
         asked = vary(asked, votes.HANDS, seed=0)
-    members = levels[kept], labels[kept]
-    if known.is_mnist:
-        members = drawn_digits.add(*members, seed=0)
     return Recognizer(
         champion=_encoded(champion),
         states={
@@ -315,7 +311,7 @@ def assemble(
         },
         mean=mean,
         components=eigenvectors[:, :NUM_COMPONENTS].astype(np.float32),
-        novelty=Novelty.fit(*members, levels[held_out])._asdict(),
+        novelty=novelty._asdict(),
         weights={model: votes.weight(labels[held_out], predicted[model]) for model in states},
         tested=np.array(tested),
         classes=_encoded_classes(known),

@@ -42,7 +42,7 @@ KEYS = {
         *(f"{model}_evaluation" for model in MODELS),
         *("held_out_labels", "model_comparison", "robustness", "evaluation_report"),
     },
-    "serving": {"champion", "recognizer"},
+    "serving": {"champion", "novelty", "recognizer"},
     "labels": {"labels_to_check"},
     "experiments": {"experiment_trials", "experiment_summary"},
 }

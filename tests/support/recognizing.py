@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.values import DataSet, DigitSet
+from mnist_pipeline.data.values import DataSet, DigitSet, ImageKind
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.doubt import Recognition
+from mnist_pipeline.handwriting.novelty import fit_held_out
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.methods import pca
 from mnist_pipeline.methods.knn import KNNClassifier
@@ -68,6 +69,7 @@ def recognizer_of(train: DigitSet, champion: str, **trained: Arrays) -> Recogniz
         DataSet(),
         mean=mean,
         eigenvectors=vectors,
+        novelty=fit_held_out(train, ImageKind()),
         predicted=predicted,
         tested=(240, 10),
     )
