@@ -11,16 +11,12 @@ from typing import TextIO
 
 import dagster as dg
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Column
+from rich.text import Text
 
 from mnist_pipeline.runtime.graph.results import HEADLINE
-from mnist_pipeline.utils.printable import printable
+from mnist_pipeline.utils.printable import printable, shortened
 
-NAME = Column(no_wrap=True, overflow="ellipsis", max_width=32)
 INTERRUPTIONS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
-REST_OF_THE_LINE = Column(no_wrap=True, overflow="ellipsis", ratio=1)
-
 
 # The events and messages of runs, which Dagster passes on to the display.
 LOGGER = logging.getLogger("mnist_pipeline.run")
@@ -32,8 +28,8 @@ PROGRESS = dg.LoggerDefinition(lambda _: LOGGER, description="Progress on the te
 class Display(logging.Handler):
     """Prints finished steps and failed checks as lines, and counts the checks.
 
-    On a terminal, a view below the lines shows the running steps. Elsewhere, each message of a step
-    is a line. As a handler, it gets the events and messages of a run from Dagster's loggers.
+    On a terminal, a line below them shows the running step. Elsewhere, each message of a step is a
+    line. As a handler, it gets the events and messages of a run from Dagster's loggers.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -41,32 +37,25 @@ class Display(logging.Handler):
         self.num_passed = 0
         self.failed_checks: list[str] = []
         self._is_terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
-        self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
-        self._running: TaskID | None = None  # the step that runs: a run computes one at a time
+        self._console = Console(
+            file=stream,
+            force_terminal=self._is_terminal,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
 
     @contextlib.contextmanager
     def showing(self, names: Collection[str]) -> Iterator[None]:
         """Show a run of these assets. The steps of checks get no line, unless one fails."""
         self._names, self._num_finished, self._width = names, 0, max(map(len, names))
-        self._view = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False, table_column=NAME),
-            BarColumn(10),
-            TextColumn("{task.fields[text]}", "dim", markup=False, table_column=REST_OF_THE_LINE),
-            TimeElapsedColumn(),
-            console=self._console,
-            refresh_per_second=5,
-            transient=True,
-            expand=True,
-            disable=not self._is_terminal,
-        )
-        self._total = self._view.add_task(f"0 of {len(names)} steps", total=len(names), text="")
+        self._running = self._console.status("", refresh_per_second=5)
         LOGGER.addHandler(self)
         # The processes that Dagster starts to copy output ignore Ctrl-C if the thread that starts
         # them does; otherwise each prints a traceback.
         _hold_interrupts(True)
         try:
-            with self._view:
+            with self._running:
                 yield
         finally:
             LOGGER.removeHandler(self)
@@ -90,15 +79,14 @@ class Display(logging.Handler):
             self._print(f"  {step:<{self._width}} {message}")
         elif level == logging.WARNING:
             self._print(f"! {step}: {message}", "yellow")
-        if self._running is not None:
-            self._view.update(self._running, text=message)
+        self._show_running(step, message)
 
     def _show_event(self, event: dg.DagsterEvent, step: str) -> None:
         kind = event.event_type
         if kind == dg.DagsterEventType.STEP_START:
             _hold_interrupts(False)  # the processes that copy output run
-            self._running = self._view.add_task(f"{step:<{self._width}}", total=None, text="")
             self._headline = ""
+            self._show_running(step)
         elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
             headline = event.step_materialization_data.materialization.metadata.get(HEADLINE)
             self._headline = str(headline.value) if headline else ""
@@ -123,15 +111,15 @@ class Display(logging.Handler):
 
     def _finish(self, step: str, text: str, mark: str, style: str = "") -> None:
         """Print the line of a step that ended."""
-        if self._running is not None:
-            self._view.remove_task(self._running)
-            self._running = None
         if step not in self._names and not style:
             return
         self._num_finished += 1
-        count = f"{self._num_finished} of {len(self._names)} steps"
-        self._view.update(self._total, description=count, completed=self._num_finished)
         self._print(f"{mark if self._is_terminal else ' '} {step:<{self._width}} {text}", style)
+
+    def _show_running(self, step: str, message: str = "") -> None:
+        """On a terminal, show the step that runs, and its last message."""
+        text = f"{self._num_finished} of {len(self._names)} steps, {step} {message}"
+        self._running.update(Text(shortened(text, self._console.width - 3)))
 
     def _print(self, text: str, style: str = "") -> None:
         """Print a line. On a terminal, it is shortened to the width."""
