@@ -100,15 +100,10 @@ def _check_data(
         return
     if RAW in selected and (is_same_directory or not is_default):
         return
-    if is_same_directory:
-        raise CommandError(
-            f"{configured.data} has changed since its results were stored; update them with "
-            "mnist-pipeline run --changed"
-        )
     raise CommandError(
         f"MNIST_PIPELINE_DATA is {configured.data}, but the results in {configured.storage} are of "
-        f"{recorded[DIRECTORY]}; name these files, or another storage, or replace all results: "
-        "mnist-pipeline run"
+        f"{'its former files' if is_same_directory else recorded[DIRECTORY]}; name the files of "
+        "the results, or another storage, or update all results with mnist-pipeline run"
     )
 
 
@@ -267,5 +262,4 @@ def _show_summary(echo: Callable[..., None], display: Display, seconds: float) -
     if display.num_passed or failed:
         counts = f"{display.num_passed} passed" + (f", {len(failed)} failed" if failed else "")
         echo("\n  ".join([f"Checks: {counts}", *failed]), fg="yellow" if failed else None)
-    minutes, rest = divmod(round(seconds), 60)
-    echo(f"Time:   {minutes} min {rest} s" if minutes else f"Time:   {seconds:.1f} s")
+    echo(f"Time:   {seconds:.1f} s")
