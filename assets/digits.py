@@ -48,8 +48,8 @@ REQUIRED = {
 )
 def data_directory(mnist_data: DataSetResource):
     """Observe the version of the files."""
-    with mnist_data.open() as path:
-        version = checksum(datasets.reader_of(path).files())
+    path = mnist_data.path
+    version = checksum(datasets.reader_of(path).files())
     return dg.ObserveResult(
         data_version=dg.DataVersion(version), metadata=file_metadata(path, version)
     )
@@ -65,7 +65,8 @@ def raw_mnist(mnist_data: DataSetResource):
     Folders have one row per split. Only the readers of the images depend on it, and what names a
     file.
     """
-    with mnist_data.open() as path, stopwatch():
+    path = mnist_data.path
+    with stopwatch():
         raw = catalogue.read_raw(path, mnist_data.choices)
     files = pd.DataFrame(raw.files)
     return result(
@@ -126,7 +127,8 @@ def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
     )
     def digits(raw_mnist: RawData, mnist_data: DataSetResource):
         known, names = raw_mnist.data_set, raw_mnist.data_set.class_names
-        with mnist_data.open() as path, stopwatch():
+        path = mnist_data.path
+        with stopwatch():
             loaded = datasets.load_digits(path, split, recorded=raw_mnist)
         images, labels = loaded
         counts = np.bincount(labels, minlength=len(names))

@@ -20,8 +20,6 @@ from mnist_pipeline.runtime.graph.results import STORAGE
 from mnist_pipeline.runtime.graph.staleness import is_reader
 from mnist_pipeline.utils.validation import NUM_SEEDS
 
-RETRY_SECONDS = 30  # until a failed step on a bucket runs again; s3fs retries for less long
-
 
 class Scaffold(dg.Scaffolder):
     """Writes a `defs.yaml` for the images in the directory with the name of the instance."""
@@ -75,7 +73,6 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
     )
 
     # What no other instance of the project may have; empty until the definitions are built.
-    _name: str = ""
     _storage: str = ""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
@@ -83,15 +80,14 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
         parts = context.component_path.file_path.relative_to(context.defs_module_path).parts
         name = re.sub(r"\W", "_", "_".join(parts), flags=re.ASCII)  # as Dagster requires
         place = self._place(name, context.project_root)
-        self._name, self._storage = name, place["storage"]
+        self._storage = place["storage"]
         for other in context.component_tree.get_all_components(ImageClassification):
-            if other is not self and (other._name == name or other._storage == self._storage):
+            if other is not self and other._storage == self._storage:
                 raise project.GraphError(
-                    f"instance {name} with data {self.data!r}: instance {other._name} with data "
-                    f"{other.data!r} has the same name or storage {other._storage!r}; move the "
-                    "defs.yaml to a directory with another name, or name another storage"
+                    f"instance {name} with data {self.data!r}: the instance with data "
+                    f"{other.data!r} has the same storage {other._storage!r}; move the defs.yaml "
+                    "to a directory with another name, or name another storage"
                 )
-        retry = dg.RetryPolicy(max_retries=2, delay=RETRY_SECONDS)
         on_request = (f"{name}_{group}" for group in project.ON_REQUEST)
         selection = dg.AssetSelection.key_prefixes(name) - dg.AssetSelection.groups(*on_request)
         files = dg.AssetSelection.assets([name, DATA_DIRECTORY])
@@ -99,7 +95,6 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             name,
             selection,
             executor_def=dg.in_process_executor,
-            op_retry_policy=retry if "://" in self._storage else None,
             description=f"Materialize everything about {self.data}, from the files to the report.",
         )
         assets = _instance_of_graph(name, place, automation=self.automation)
@@ -141,7 +136,6 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             message = f"instance {name} with data {self.data!r} and storage {storage!r}: {error}"
             raise project.GraphError(message) from None
         return {
-            "name": name,
             "data": data,
             "storage": address,
             "seed": self.seed,

@@ -82,8 +82,7 @@ def test_a_resource_may_name_a_variable_which_a_run_replaces(
     monkeypatch.setenv("PHOTOS", str(tmp_path))
     named = DataSetResource(data=variable("PHOTOS"))
     monkeypatch.setenv("PHOTOS", str(slice_directory))
-    with named.process_config_and_initialize().open() as path:
-        assert path == slice_directory
+    assert named.process_config_and_initialize().path == slice_directory
 
 
 def test_digit_images_are_the_first_of_each_class(raw: RawData, small_train: DigitSet) -> None:

@@ -5,15 +5,13 @@ into the metadata `place` of its assets, where the resources find them. A value 
 configuration or the constructor of a resource sets comes first, then the place, then the settings.
 """
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import dagster as dg
 from pydantic import BeforeValidator, Field
 
-from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.data_copy import local_copy
 from mnist_pipeline.runtime.graph.configs import Checked
@@ -96,21 +94,10 @@ class DataSetResource(Checked, dg.ConfigurableResource["DataSetResource"]):
         "component, or MNIST_PIPELINE_DATA.",
     )
 
-    @contextlib.contextmanager
-    def open(self) -> Iterator[Path]:
-        """The directory or file of the images. Errors name the instance, and its own address."""
-        place = dict(place_of_step())
-        if self.data:
-            place["data"] = self.data
-        path = place.get("data")
-        try:
-            path = data_at(place)
-            yield path
-        except DatasetError as error:
-            if "name" not in place:
-                raise
-            reason = str(error).replace(str(path), place["data"])
-            raise DatasetError(f"instance {place['name']}: {reason}") from None
+    @property
+    def path(self) -> Path:
+        """The directory or file of the images; raises DatasetError if its address can't be read."""
+        return data_at({"data": self.data} if self.data else place_of_step())
 
     def observe(self, path: Path, version: str) -> dict[str, str]:
         """Record the version of the files that the step has read, if it is new; return the tag
