@@ -1,7 +1,5 @@
 """Checks of the models: they beat guessing, withstand disturbances, and serve as evaluated."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -10,6 +8,7 @@ from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import (
+    Comparison,
     Evaluation,
     accuracy,
     accuracy_interval,
@@ -17,7 +16,7 @@ from mnist_pipeline.evaluation.scores import (
     most_frequent_share,
 )
 from mnist_pipeline.handwriting.recognizer import Recognizer
-from mnist_pipeline.methods.table import MODELS, assets_of_models, by_model
+from mnist_pipeline.methods.table import MODELS, assets_of_models
 from mnist_pipeline.runtime.graph.checks import check_of
 from mnist_pipeline.utils.measured import Measured, at_least, warning
 
@@ -75,17 +74,14 @@ def champion_better_than_guessing(value: Champion, held_out_labels: pd.DataFrame
 
 
 @check_of("champion")
-def test_as_held_out(
-    held_out_labels: pd.DataFrame, test_digits: DigitSet, **predictions: Any
-) -> Measured:
+def test_as_held_out(held_out_labels: pd.DataFrame, model_comparison: Comparison) -> Measured:
     """If a model does worse on the test images than on the held-out ones, they are of another kind,
     or it has seen the latter. Least overlap of the 95% intervals of the two accuracies of a model.
     """
     true_held_out = held_out_labels["label"].to_numpy()
     overlap = min(
-        accuracy_interval(test_digits.labels, answer.labels)[1]
-        - accuracy_interval(true_held_out, held_out_labels[name].to_numpy())[0]
-        for name, answer in by_model(predictions, "predictions").items()
+        score.interval[1] - accuracy_interval(true_held_out, held_out_labels[name].to_numpy())[0]
+        for name, score in model_comparison.models.items()
     )
     return warning(at_least(overlap, 0))
 

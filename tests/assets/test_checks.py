@@ -11,7 +11,8 @@ import pytest
 from assets.checks import methods, models
 from mnist_pipeline import read
 from mnist_pipeline.data.values import DigitSet
-from mnist_pipeline.methods.table import MODELS, assets_of_models
+from mnist_pipeline.evaluation.scores import Score
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.measured import Measured
 
 pytestmark = pytest.mark.usefixtures("finished")
@@ -44,6 +45,11 @@ def held_out_labels(answer: Callable[[Any], Any]) -> pd.DataFrame:
     """The table in which all models give this answer to a true label."""
     table: pd.DataFrame = read("held_out_labels")
     return table.assign(**dict.fromkeys(MODELS, answer(table["label"])))
+
+
+def useless(scores: dict[str, Score]) -> dict[str, Score]:
+    """Scores of models that hardly read a digit."""
+    return {name: dataclasses.replace(score, interval=[0, 0.1]) for name, score in scores.items()}
 
 
 def darker_training_images() -> dict[str, Any]:
@@ -97,8 +103,7 @@ FAILING: dict[str, Callable[[], Measured]] = {
     ),
     "test_as_held_out": lambda: models.test_as_held_out(
         held_out_labels(np.array),
-        read("test_digits"),
-        **{name: changed(name, labels=other) for name in assets_of_models("predictions")},
+        changed("model_comparison", models=useless),
     ),
     "agrees_with_predictions": lambda: models.agrees_with_predictions(
         read("recognizer"), changed("champion", labels=other), read("test_images")

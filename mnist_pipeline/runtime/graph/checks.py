@@ -12,7 +12,6 @@ from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline.methods.table import assets_of_models
 from mnist_pipeline.runtime.graph.event_log import computed_from_others
 from mnist_pipeline.runtime.graph.resources import step_context
 from mnist_pipeline.utils.measured import Measured, exactly
@@ -53,8 +52,7 @@ def check_of(
     """Decorate a function that measures stored values: it becomes a check of these assets.
 
     The check has the name of the function, and its docstring as the reason. The parameter `value`
-    gets the value of the asset, every other one the value of the asset with its name, and
-    `**predictions` those of all models.
+    gets the value of the asset, and every other one the value of the asset with its name.
     """
 
     def register(measure: Measure) -> Measure:
@@ -116,13 +114,8 @@ def _checks_of(
 
 def _reads(asset: str, measure: Measure) -> dict[str, str]:
     """The assets that a check reads, by parameter."""
-    reads = dict[str, str]()
-    for parameter in inspect.signature(measure).parameters.values():
-        if parameter.kind == parameter.VAR_KEYWORD:
-            reads |= {name: name for name in assets_of_models(parameter.name)}
-        else:
-            reads[parameter.name] = asset if parameter.name == "value" else parameter.name
-    return reads
+    parameters = inspect.signature(measure).parameters
+    return {name: asset if name == "value" else name for name in parameters}
 
 
 def check_results(measured: Mapping[str, Measured]) -> Iterator[dg.AssetCheckResult]:

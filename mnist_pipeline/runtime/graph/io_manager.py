@@ -10,7 +10,6 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
-from mnist_pipeline.report import document
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.configs import Checked
 from mnist_pipeline.runtime.graph.event_log import VERSION, latest
@@ -21,7 +20,6 @@ from mnist_pipeline.runtime.graph.resources import (
     step_context,
     storage_at,
 )
-from mnist_pipeline.runtime.project import REPORT
 from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 
 EMPTY = "memory://empty"  # the address of a storage to which nobody writes
@@ -167,15 +165,6 @@ class StoredResults(Checked, dg.ConfigurableResource["StoredResults"]):
     def stored(self) -> Storage:
         """The storage of the asset that runs, an empty one if it has another IO manager."""
         return Storage(self.storage) if self.storage else storage_of_step() or Storage(EMPTY)
-
-    @property
-    def report(self) -> dg.MetadataValue[Any]:
-        """Where people find the report: its page in the server of this project, or its file."""
-        if storage_of_step() is None:
-            return dg.MetadataValue.text("the attribute html of the value")
-        if not place_of_step():
-            return dg.MetadataValue.url(REPORT)
-        return dg.MetadataValue.path(str(document.latest_page(self.stored.path)))
 
     def up_to_date(self, name: str) -> Any:
         """The value of an asset; None if it is not stored, or was computed from other inputs.
