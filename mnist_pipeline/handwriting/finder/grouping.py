@@ -8,9 +8,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_pipeline.handwriting.finder.marks import signs
 from mnist_pipeline.handwriting.finder.measures import boxes_of
 from mnist_pipeline.handwriting.finder.scan import Box, Boxed, Glyph, Mask, Owner, Scan
+from mnist_pipeline.handwriting.finder.signs import with_signs
 
 Shape = TypeVar("Shape", bound=Boxed)
 
@@ -40,10 +40,7 @@ def find_digits(scan: Scan) -> Scan:
     large = [shape for shape in shapes if _size(shape) >= smallest]
     digits = [shape for shape in large if shape.labels[0] not in in_rows]
     unread += [[shape] for shape in digits[MAX_FINDINGS:]]
-    lines = [
-        [glyph._replace(is_sign=flag) for glyph, flag in zip(line, signs(line, scan.strokes))]
-        for line in in_lines(digits[:MAX_FINDINGS])
-    ]
+    lines = with_signs(in_lines(digits[:MAX_FINDINGS]), scan)
     owner = np.full(len(scan.cells) + 1, Owner.SPECK)
     owner[0] = Owner.NOTHING
     for shape in itertools.chain(*unread):

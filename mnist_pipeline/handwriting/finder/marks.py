@@ -1,6 +1,5 @@
-"""Fifth stage: marks around digits and between them, which are circles, lines and slashes."""
+"""Fifth stage: marks around digits and below them, which are circles and lines."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +7,8 @@ import scipy
 from numpy.typing import NDArray
 
 from mnist_pipeline.handwriting.finder.ink import numbered
-from mnist_pipeline.handwriting.finder.measures import boxes_of
-from mnist_pipeline.handwriting.finder.scan import Glyph, Mask, Owner, Scan
+from mnist_pipeline.handwriting.finder.measures import boxes_of, lean_and_slimness
+from mnist_pipeline.handwriting.finder.scan import Mask, Owner, Scan
 
 Boxes = NDArray[np.intp]  # (..., 4): left, top, right, bottom
 
@@ -18,18 +17,20 @@ NUM_ANGLES = 36  # of a circle
 CLOSED = 0.85  # least share of the angles at which a circle has ink
 UNEVEN = 0.15  # of its radius, by which a circle is wider somewhere than elsewhere
 CONTENT = 0.3  # least height of a digit, as a share of its circle's; the dot of a zero is smaller
+SMALLEST_INSIDE = 0.03  # height of a stroke within an oval or a frame, as a share of its height
+MOST_INK = 0.3  # share of the box of an oval or a frame
+FILLED = 0.4  # least share of both sides of an oval or a frame that the strokes inside fill
+DEEPEST = 1.5  # removed ink of an oval or a frame, as a factor of the usual depth on a side
 STEEPEST = 0.25  # rise of a line to the side
 BENT = 0.06  # most height of a line's arc, as a share of its length
 TALLEST = 1.1  # height of a digit, as a share of the length of the line below it, at most
 BELOW = (-0.3, 0.5)  # distance of a line from the feet of digits, as a share of their height
-SLIM = 5  # least length of a straight stroke, as a factor of its scatter to the sides
+STRAIGHT = 5  # least slimness of a stroke that crosses a zero
 CROSSING = 0.4  # least lean of a stroke that crosses a zero: shift to the side per height
-TALLER = 1.1  # height of a single slash, as a factor of the height of the digits around it
-LEANING = 0.2  # lean of a slash, more than the lean of the digits around it
 
 
 def remove_marks(scan: Scan) -> Scan:
-    """Remove circles around digits, and lines below them, from the strokes."""
+    """Remove circles, ovals and frames around digits, and lines below them, from the strokes."""
     strokes, cells = scan.strokes.copy(), scan.cells
     marks = np.zeros(strokes.shape, np.uint8)
     boxes = boxes_of(strokes)
@@ -37,10 +38,16 @@ def remove_marks(scan: Scan) -> Scan:
         left, top, right, bottom = boxes[stroke - 1]
         place = slice(top, bottom), slice(left, right)
         own = strokes[place] == stroke
-        is_circle = _is_circle(stroke, boxes, scan.strokes[place])
-        mark = own if is_circle else _line_below(own, np.delete(boxes, stroke - 1, 0), left, top)
+        owner = Owner.CIRCLE
+        if _is_circle(stroke, boxes, scan.strokes[place]):
+            mark = own
+        elif _encloses(own, boxes, boxes[stroke - 1]):
+            mark = _outermost(own)
+        else:
+            owner = Owner.UNDERLINE
+            mark = _line_below(own, np.delete(boxes, stroke - 1, 0), left, top)
         if mark.any():
-            marks[place] |= mark * np.uint8(Owner.CIRCLE if is_circle else Owner.UNDERLINE)
+            marks[place] |= mark * np.uint8(owner)
             rest, count = scipy.ndimage.label(own & ~mark, np.ones((3, 3)))
             strokes[place][own] = np.where(rest > 0, len(cells) + rest, 0)[own]
             cells = np.append(cells, np.repeat(cells[stroke - 1], count))
@@ -69,8 +76,32 @@ def _is_circle(stroke: np.intp, boxes: Boxes, part: NDArray[np.int32]) -> bool:
     is_even = np.quantile(widths, 0.95) < np.median(widths) + UNEVEN
     if len(widths) < CLOSED * NUM_ANGLES or not is_even:
         return False
-    shapes = [_lean(part == number) for number in 1 + np.flatnonzero(is_inside)]
-    return any(abs(lean) < CROSSING or not is_straight for lean, is_straight in shapes)
+    shapes = [lean_and_slimness(part == number) for number in 1 + np.flatnonzero(is_inside)]
+    return any(abs(lean) < CROSSING or slimness < STRAIGHT for lean, slimness in shapes)
+
+
+def _encloses(own: Mask, boxes: Boxes, box: NDArray[np.intp]) -> bool:
+    """Whether thin ink surrounds several strokes that fill much of its box."""
+    size = box[2:] - box[:2]
+    is_inside = (boxes[:, :2] > box[:2]).all(axis=1) & (boxes[:, 2:] < box[2:]).all(axis=1)
+    is_inside &= boxes[:, 3] - boxes[:, 1] >= SMALLEST_INSIDE * size[1]
+    inside = boxes[is_inside]
+    if len(inside) < 2 or own.mean() > MOST_INK:
+        return False
+    filled = inside[:, 2:].max(axis=0) - inside[:, :2].min(axis=0)
+    return bool((filled >= FILLED * size).all())
+
+
+def _outermost(own: Mask) -> Mask:
+    """The first ink that is met from each of four sides, about as deep as it usually is there."""
+    mark = np.zeros_like(own)
+    for turn in range(4):
+        ink = np.rot90(own, turn)
+        row = np.arange(len(ink))[:, np.newaxis]
+        first = ink.argmax(axis=0)
+        end = (~ink & (row > first)).argmax(axis=0)
+        mark |= np.rot90(ink & (row < first + DEEPEST * np.median(end - first) + 2), -turn)
+    return mark
 
 
 def _line_below(own: Mask, others: Boxes, left: int, top: int) -> Mask:
@@ -100,36 +131,3 @@ def _line_below(own: Mask, others: Boxes, left: int, top: int) -> Mask:
     distances = (top + path.mean() - boxes[:, 3]) / heights
     is_digit &= (BELOW[0] < distances) & (distances < BELOW[1])
     return line if is_digit.sum() > (own & ~line).any() else np.zeros_like(own)
-
-
-def signs(line: Sequence[Glyph], strokes: NDArray[np.int32]) -> list[bool]:
-    """Which shapes of a line are slashes or commas.
-
-    Slashes are straight, and lean more than the digits around them; as many a 1 does that, a date
-    has two of them, or they are taller. Commas are small and low.
-    """
-    shapes = []
-    for glyph in line:
-        part = strokes[glyph.y : glyph.y + glyph.height, glyph.x : glyph.x + glyph.width]
-        shapes.append(_lean(np.isin(part, glyph.labels)))
-    height = np.median([glyph.height for glyph in line])
-    middle = np.median([glyph.y + glyph.height / 2 for glyph in line])
-    slashes, commas = [], []
-    for place in range(1, len(line) - 1):
-        lean, is_straight = shapes[place]
-        others = [other for other, _ in shapes[:place] + shapes[place + 1 :]]
-        if is_straight and lean > LEANING + float(np.median(others)):
-            slashes.append(place)
-        if line[place].height < height / 2 and line[place].y > middle:
-            commas.append(place)
-    if len(slashes) == 1 and line[slashes[0]].height < TALLER * height:
-        slashes = []
-    return [place in slashes + commas for place in range(len(line))]
-
-
-def _lean(own: Mask) -> tuple[float, bool]:
-    """How far a shape shifts to the right per height, from its foot, and whether it is straight."""
-    y, x = np.nonzero(own)
-    covariance = np.cov(x, y)
-    across, along = np.sqrt(np.maximum(np.linalg.eigvalsh(covariance), 0))
-    return float(-covariance[0, 1] / max(covariance[1, 1], 1e-9)), bool(SLIM * across <= along)

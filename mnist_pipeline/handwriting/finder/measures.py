@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_pipeline.data.decoding import Grey
+from mnist_pipeline.handwriting.finder.scan import Mask
 
 NUM_BINS = 128  # of the histogram whose classes are separated
 
@@ -50,6 +51,17 @@ def boxes_of(labels: NDArray[Any]) -> NDArray[np.intp]:
 def stroke_width(depths: Grey) -> float:
     """Mean stroke width from depths of pixels: a strip of width w has the mean depth (w + 2)/4."""
     return max(1.0, 4 * float(depths.mean()) - 2)
+
+
+def lean_and_slimness(own: Mask) -> tuple[float, float]:
+    """How far a shape shifts to the right per height, from its foot, and its length per thickness.
+
+    Both come from the covariance of its pixels.
+    """
+    y, x = np.nonzero(own)
+    covariance = np.cov(x, y)
+    across, along = np.sqrt(np.maximum(np.linalg.eigvalsh(covariance), 1e-9))
+    return float(-covariance[0, 1] / max(covariance[1, 1], 1e-9)), float(along / across)
 
 
 def reduced(picture: NDArray[np.uint8] | Grey, factor: int) -> Grey:

@@ -48,7 +48,7 @@ class Glyph(NamedTuple):
     y: int
     width: int
     height: int
-    is_sign: bool = False  # a slash or a comma
+    is_sign: bool = False  # a slash, a comma, or a bar that is unlike a 1
 
     @property
     def box(self) -> Box:

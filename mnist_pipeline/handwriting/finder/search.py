@@ -46,7 +46,7 @@ class Found:
     # (28, 28), in MNIST's form: light ink on 0, within 20×20, centre of mass in the middle.
     image: NDArray[np.uint8]
     line: int = 1  # the number of its line, from the top
-    is_sign: bool = False  # a slash or a comma
+    is_sign: bool = False  # a slash, a comma, or a bar that is unlike a 1
 
 
 class Page(NamedTuple):

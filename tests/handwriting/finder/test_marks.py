@@ -1,16 +1,13 @@
-"""Circles and lines drawn around digits are no part of them, and a slash is no 1."""
+"""Circles, ovals, frames and lines drawn around digits are no part of them."""
 
 import io
 
 import numpy as np
 import pytest
-import scipy
 from PIL import Image, ImageDraw
 from support.drawing import Stroke, arc
 from support.drawing import picture as drawn
 
-from mnist_pipeline.handwriting.finder.marks import signs
-from mnist_pipeline.handwriting.finder.scan import Glyph
 from mnist_pipeline.handwriting.finder.search import page_of
 
 SIZE = (400, 300)
@@ -20,6 +17,9 @@ NUMBER = [
     ("0", (0.6, 0.3, 0.15, 0.4)),
 ]
 DIGIT = [("3", (0.42, 0.3, 0.15, 0.4))]
+TWO_LINES = [
+    (name, (x, y, 0.12, 0.26)) for y in (0.2, 0.58) for name, x in zip("438", (0.3, 0.46, 0.62))
+]
 ZERO = [("0", (0.3, 0.1, 0.4, 0.8))]
 
 
@@ -46,8 +46,9 @@ def with_marks(digits: list, marks: list[Stroke], pen: int = 7) -> np.ndarray:
         (DIGIT, [[(0.35, 0.78), (0.65, 0.76)]]),
         (NUMBER, [[(0.2, 0.76), (0.5, 0.78), (0.8, 0.75)]]),
         (NUMBER, [[(0.2, 0.69), (0.8, 0.71)]]),
+        (TWO_LINES, [[(0.287, 0.1), (0.83, 0.12), (0.8, 0.95), (0.29, 0.9), (0.287, 0.1)]]),
     ],
-    ids=["circle", "gap", "oval", "line of one", "wave", "touching"],
+    ids=["circle", "gap", "oval", "line of one", "wave", "touching", "touching frame"],
 )
 def test_circles_and_lines_below_are_no_part_of_digits(digits: list, marks: list[Stroke]) -> None:
     expected = page_of(with_marks(digits, [])).digits
@@ -75,45 +76,3 @@ def test_strokes_of_a_digit_stay(digits: list, marks: list[Stroke]) -> None:
     rows, columns = np.nonzero(picture < 128)
     box = columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1
     np.testing.assert_allclose(found.box, box, atol=4)
-
-
-@pytest.mark.parametrize(
-    ("leans", "expected"),
-    [
-        ((0.0, 0.4, 0.05, 0.4, 0.0, -0.05), [1, 3]),
-        ((0.0, 0.05, 0.4, 0.0, -0.05), []),
-        ((0.3, 0.35, 0.25, 0.3, 0.35), []),
-        ((0.4, 0.0, 0.0, 0.0, 0.4), []),
-    ],
-    ids=["two slashes", "a leaning one", "slanted ones", "at the ends"],
-)
-def test_two_slashes_lean_more_than_the_digits_around_them(
-    leans: tuple[float, ...], expected: list[int]
-) -> None:
-    image = Image.new("L", SIZE)
-    pencil = ImageDraw.Draw(image)
-    for place, lean in enumerate(leans):
-        foot = 60 + 60 * place
-        pencil.line((foot, 200, foot + 100 * lean, 100), 255, 8)
-    strokes, _ = scipy.ndimage.label(np.asarray(image))
-    line = [
-        Glyph(np.array([label]), x.start, y.start, x.stop - x.start, y.stop - y.start)
-        for label, (y, x) in enumerate(scipy.ndimage.find_objects(strokes), 1)
-    ]
-    line.sort(key=lambda glyph: glyph.x)
-    assert list(np.flatnonzero(signs(line, strokes))) == expected
-
-
-def test_a_small_low_shape_within_a_line_is_a_comma() -> None:
-    boxes = [
-        (10, 20, 20, 60),
-        (40, 70, 8, 20),
-        (60, 20, 20, 60),
-        (90, 10, 8, 20),
-        (110, 20, 20, 60),
-    ]
-    strokes = np.zeros((100, 140), np.int32)
-    for number, (x, y, width, height) in enumerate(boxes, 1):
-        strokes[y : y + height, x : x + width] = number
-    line = [Glyph(np.array([number]), *box) for number, box in enumerate(boxes, 1)]
-    assert list(np.flatnonzero(signs(line, strokes))) == [1]

@@ -1,0 +1,110 @@
+"""Shapes that are signs rather than digits: slashes, commas, and bars that are unlike a 1."""
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import scipy
+
+from mnist_pipeline.handwriting.finder.measures import lean_and_slimness, stroke_width
+from mnist_pipeline.handwriting.finder.scan import Glyph, Mask, Owner, Scan
+
+STRAIGHT = 5  # least slimness of a slash
+LEANING = 0.2  # lean of a slash, more than the lean of the digits around it
+TALLER = 1.1  # height of a single slash, as a factor of the height of the digits around it
+BAR = 2.5  # least slimness of a bar, which may be a 1
+FEWEST, MOSTLY = 4, 0.9  # so many shapes, of which so many are bars, are a pattern
+TALLEST, THINNEST = 1.4, 0.65  # height and width of a 1's stroke, as factors of other digits'
+LONGEST = 0.85  # a stroke alone, as a share of the picture
+AT_EDGE = 0.01  # distance from the edge, as a share of the picture's larger side
+AROUND = 0.25  # how far the surroundings of a bar reach, as a share of its larger side
+EVEN = 0.55  # least ratio of the light around a 1, between its 5% and its 95% quantile
+
+
+class Shape(NamedTuple):
+    """A glyph with its measures."""
+
+    glyph: Glyph
+    own: Mask  # its pixels within its box
+    lean: float
+    slimness: float
+
+    @property
+    def is_bar(self) -> bool:
+        """Whether it is so slim that it may be a 1."""
+        return self.slimness >= BAR
+
+    @property
+    def thickness(self) -> float:
+        """Width of its strokes in pixels."""
+        depths = scipy.ndimage.distance_transform_edt(np.pad(self.own, 1))
+        return stroke_width(depths[depths > 0])
+
+
+def with_signs(lines: Sequence[Sequence[Glyph]], scan: Scan) -> list[list[Glyph]]:
+    """The lines, with each shape marked that is a slash, a comma, or a bar unlike a 1."""
+    measured = [[_measured(glyph, scan) for glyph in line] for line in lines]
+    shapes = list(itertools.chain(*measured))
+    num_bars = sum(shape.is_bar for shape in shapes)
+    is_pattern = len(shapes) >= FEWEST and num_bars >= MOSTLY * len(shapes)
+    marked = []
+    for line in measured:
+        signs = _slashes_and_commas(line)
+        compared = line if len(line) > 1 else shapes
+        for place, shape in enumerate(line):
+            if shape.is_bar and (is_pattern or _is_unlike_one(shape, compared, scan)):
+                signs.add(place)
+        marked.append([s.glyph._replace(is_sign=p in signs) for p, s in enumerate(line)])
+    return marked
+
+
+def _measured(glyph: Glyph, scan: Scan) -> Shape:
+    part = scan.strokes[glyph.y : glyph.y + glyph.height, glyph.x : glyph.x + glyph.width]
+    own = np.isin(part, glyph.labels)
+    return Shape(glyph, own, *lean_and_slimness(own))
+
+
+def _slashes_and_commas(line: Sequence[Shape]) -> set[int]:
+    """Places of the slashes and commas in a line.
+
+    Slashes are straight, and lean more than the digits around them; as many a 1 does that, a date
+    has two of them, or they are taller. Commas are small and low.
+    """
+    height = np.median([shape.glyph.height for shape in line])
+    middle = np.median([shape.glyph.y + shape.glyph.height / 2 for shape in line])
+    leans = [shape.lean for shape in line if not shape.is_bar] or [shape.lean for shape in line]
+    slashes, commas = set(), set()
+    for place, shape in enumerate(line[1:-1], 1):
+        if shape.slimness >= STRAIGHT and shape.lean > LEANING + np.median(leans):
+            slashes.add(place)
+        if shape.glyph.height < height / 2 and shape.glyph.y > middle:
+            commas.add(place)
+    if all(line[place].glyph.height < TALLER * height for place in slashes) and len(slashes) == 1:
+        slashes.clear()
+    return slashes | commas
+
+
+def _is_unlike_one(bar: Shape, shapes: Sequence[Shape], scan: Scan) -> bool:
+    """Whether a bar is too tall or too thin for a 1 among these shapes, alone and as long as the
+    picture, or at the edge of the picture or of something dark.
+    """
+    rows, columns = scan.grey.shape
+    x, y, width, height = bar.glyph.box
+    heights = [shape.glyph.height for shape in shapes if not shape.is_bar]
+    if heights and height > TALLEST * np.median(heights):
+        return True
+    widths = [shape.thickness for shape in shapes if shape is not bar]
+    if widths and bar.thickness < THINNEST * np.median(widths):
+        return True
+    if len(shapes) == 1 and max(width / columns, height / rows) > LONGEST:
+        return True
+    if min(x, y, columns - x - width, rows - y - height) <= AT_EDGE * max(rows, columns):
+        return True
+    reach = round(AROUND * max(width, height))
+    around = (
+        slice(max(0, y - reach), y + height + reach),
+        slice(max(0, x - reach), x + width + reach),
+    )
+    darkest, lightest = np.quantile(scan.light[around], (0.05, 0.95))
+    return bool(darkest < EVEN * lightest or (scan.owners[around] == Owner.TABLE).any())
