@@ -34,8 +34,8 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         group_name=GROUP,
         kinds={"torch"},
         pool=POOL,
-        description=f"{MODELS[name].title}, trained on the training images that are not held out. "
-        f"{MODELS[name].summary}",
+        description=f"{MODELS[name].title}, trained on the training images that are not held out, "
+        f"and then again on all of a small set. {MODELS[name].summary}",
     )
     def model(
         train_digits: DigitSet,
@@ -47,7 +47,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
             from mnist_pipeline.methods.networks import modules, training
 
         with stopwatch():
-            network, recipe, history = training.train_on(
+            network, recipe, history, judged = training.train_on(
                 image_kind,
                 train_digits,
                 name,
@@ -55,7 +55,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
                 seed=mnist_seed.number,
                 on_epoch=_log_epoch,
             )
-        value = training.stored(network, history)
+        value = training.stored(network, history) | judged
         losses = [np.round(record.losses, 5).tolist() for record in history.epochs]
         curves = {"training": value["accuracy"], "held-out": value["validation_accuracy"]}
         last = history.epochs[-1]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mnist_pipeline.data.values import Answer, Fitted
+from mnist_pipeline.methods.networks.recipes import HELD_OUT
 from mnist_pipeline.methods.softmax import softmax
 
 TEMPERATURE = "temperature"  # the name of the temperature among the arrays of a fitted network
@@ -21,7 +22,11 @@ FEW = 100  # images for which NumPy takes less time than importing torch
 
 def weights_of(fitted: Fitted) -> dict[str, np.ndarray]:
     """The weights of a stored network; only their names have a dot."""
-    return {name: array for name, array in fitted.items() if "." in name}
+    return {
+        name: array
+        for name, array in fitted.items()
+        if "." in name and not name.startswith(HELD_OUT)
+    }
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,15 @@ class NetworkMethod:
         return Answer(probabilities.argmax(axis=1), probabilities)
 
     def held_out_answer(self, fitted: Fitted, images: np.ndarray, held_out: np.ndarray) -> Answer:
-        """The same answer, but for the temperature: it is fitted on the held-out images."""
-        return self.answer(fitted, images)
+        """The answer of the network that has not seen the held-out images; its temperature is
+        fitted on them.
+        """
+        judged = {
+            name.removeprefix(HELD_OUT): array
+            for name, array in fitted.items()
+            if name.startswith(HELD_OUT)
+        }
+        return self.answer({**fitted, **judged}, images)
 
 
 def mlp_logits(weights: Fitted, images: np.ndarray) -> np.ndarray:

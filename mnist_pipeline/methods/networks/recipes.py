@@ -13,6 +13,10 @@ MIN_UPDATES = 300
 MIN_UPDATES_OF_PICTURES = 1_000
 # Up to this number of grey pictures, training without the compiled network takes few seconds.
 FEW_IMAGES = 3_000
+# Up to this number of training images, a network is trained again on all of them once it is judged.
+# The held-out images are up to a sixth of a small set, and a twelfth of a larger one.
+MOST_REFITTED = 3_000
+HELD_OUT = "held_out_"  # begins the names of the weights that answer to the held-out images
 RISING_SHARE = 0.25  # of the updates of a "one-cycle" schedule
 
 

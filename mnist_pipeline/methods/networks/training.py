@@ -37,6 +37,8 @@ from mnist_pipeline.methods.networks.prediction import (
     weights,
 )
 from mnist_pipeline.methods.networks.recipes import (
+    HELD_OUT,
+    MOST_REFITTED,
     RECIPES,
     Recipe,
     adapt,
@@ -103,6 +105,8 @@ class Trained(NamedTuple):
     network: Network
     recipe: Recipe
     history: History
+    # The weights by name that answer to the held-out images, if the network was trained on these.
+    judged: dict[str, NDArray[Any]]
 
 
 def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **named: Any) -> Model:
@@ -161,33 +165,40 @@ def train_on(
     on_epoch: OnEpoch | None = None,
 ) -> Trained:
     """Train the network "mlp" or "cnn" of the pipeline on the training images that are not held
-    out.
+    out, and again on all if there are at most `MOST_REFITTED`.
 
-    The default recipe was chosen on MNIST with `data.drawn_digits`, which have MNIST's form; it
-    adapts to other images.
+    Recipe, history and temperature are those of the first training. The default recipe was chosen
+    on MNIST with `data.drawn_digits`, which have MNIST's form; it adapts to other images.
     """
     images, labels = digits
-    num_held_out = held_out_size(labels)
-    network, recipe = from_settings(
-        kind,
-        settings,
-        num_classes=digits.num_classes,
-        seed=seed,
-        num_images=len(images) - num_held_out,
-        shape=images.shape[1:],
-        handwritten=None if image_kind.is_mnist else image_kind.handwritten,
-    )
-    history = train(
-        network,
-        images,
-        labels,
-        recipe,
-        seed=seed,
-        validation_size=num_held_out,
-        drawn=image_kind.is_mnist and settings["recipe"] == "default",
-        on_epoch=on_epoch,
-    )
-    return Trained(network, recipe, history)
+
+    def fit(num_held_out: int, on_epoch: OnEpoch | None) -> Trained:
+        network, recipe = from_settings(
+            kind,
+            settings,
+            num_classes=digits.num_classes,
+            seed=seed,
+            num_images=len(images) - num_held_out,
+            shape=images.shape[1:],
+            handwritten=None if image_kind.is_mnist else image_kind.handwritten,
+        )
+        history = train(
+            network,
+            images,
+            labels,
+            recipe,
+            seed=seed,
+            validation_size=num_held_out,
+            drawn=image_kind.is_mnist and settings["recipe"] == "default",
+            on_epoch=on_epoch,
+        )
+        return Trained(network, recipe, history, {})
+
+    first = fit(held_out_size(labels), on_epoch)
+    if len(images) > MOST_REFITTED:
+        return first
+    judged = {HELD_OUT + name: array for name, array in weights(first.network).items()}
+    return first._replace(network=fit(0, None).network, judged=judged)
 
 
 def train(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -192,6 +193,7 @@ def test_only_the_default_training_on_mnist_has_drawn_digits_and_leaves_learned_
     monkeypatch,
 ) -> None:
     given = {}
+    monkeypatch.setattr(training, "MOST_REFITTED", 0)
     monkeypatch.setattr(
         training, "train", lambda _model, _images, _labels, recipe, **rest: given.update(rest)
     )
@@ -199,6 +201,30 @@ def test_only_the_default_training_on_mnist_has_drawn_digits_and_leaves_learned_
     assert given["drawn"] == drawn
     assert (trained.recipe.later, trained.recipe.distorted) == (later, distorted)
     assert given["validation_size"] == held_out_size(few[1])
+
+
+def test_few_images_all_train_the_network_once_another_has_answered_the_held_out_ones(
+    few, monkeypatch
+) -> None:
+    images, labels = few
+    settings = {"recipe": "notebook", "epochs": 2}
+    train_on = partial(training.train_on, ImageKind(), DigitSet(*few), "mlp", settings, seed=0)
+    network, recipe, history, judged = train_on()
+    alone = build(modules.construct, "mlp", 10)
+    train(alone, images, labels, recipe)
+    assert all(map(torch.equal, network.parameters(), alone.parameters()))
+    _, held_out = split(labels)
+    answer = (
+        MODELS["mlp"]
+        .method()
+        .held_out_answer(training.stored(network, history) | judged, images[held_out], held_out)
+    )
+    accuracy = np.mean(answer.labels == labels[held_out])
+    assert accuracy == history.epochs[-1].validation_accuracy
+    monkeypatch.setattr(training, "MOST_REFITTED", len(images) - 1)
+    unseen, *_, judged = train_on()
+    assert not judged
+    assert not torch.equal(unseen.output.bias, network.output.bias)
 
 
 def test_repeats_multiply_the_updates_of_the_method(few) -> None:
