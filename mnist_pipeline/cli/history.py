@@ -5,11 +5,9 @@ from typing import NamedTuple
 
 import click
 
-from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.storage.storage import Storage
-from mnist_pipeline.utils.printable import unknown
 
 CHAMPION = "champion"
 DIGITS = 12  # of a version, as people see it
@@ -56,13 +54,9 @@ def model_versions(stored: Storage) -> list[ModelVersion]:
     ]
 
 
-def print_history(model: str | None) -> None:
-    """Print the versions of all models or of one, the latest first."""
-    if model is not None and model not in MODELS:
-        raise CommandError(unknown(model, "a model", MODELS))
-    versions = [
-        version for version in model_versions(storage.current()) if model in (None, version.model)
-    ]
+def print_history() -> None:
+    """Print the versions of all models, the latest first."""
+    versions = model_versions(storage.current())
     click.echo(TABLE.format("version", "model", "accuracy", "computed (UTC)", "").rstrip())
     for version in versions:
         former = "former champion" if version.champion else ""

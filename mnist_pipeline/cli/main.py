@@ -152,12 +152,11 @@ def verify() -> None:
 
 
 @main.command()
-@click.argument("model", required=False)
-def history(model: str | None) -> None:
-    """List the stored versions of all models, or of MODEL."""
+def history() -> None:
+    """List the stored versions of all models."""
     from mnist_pipeline.cli.history import print_history
 
-    print_history(model)
+    print_history()
 
 
 @main.command()
