@@ -8,7 +8,6 @@ damaged. Both run the readers first, and then what reads values that have change
 import functools
 import operator
 from collections.abc import Callable, Iterable
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 import dagster as dg
@@ -75,8 +74,9 @@ def sensor(name: str, assets: dg.AssetSelection) -> dg.AutomationConditionSensor
 def rerun(
     instance: dg.DagsterInstance, definitions: dg.Definitions, within: dg.AssetSelection
 ) -> dg.RunRequest | dg.SkipReason:
-    """The request of a schedule: run what is due in a selection, if none of it is running; readers
-    first, see `continuation`.
+    """The request of a schedule: run what is due in a selection, if none of it is running.
+
+    It requests the readers first, and when they have run, `continuation` requests the rest.
     """
     selected = within.resolve(definitions.resolve_asset_graph())
     jobs = {job.name for job in definitions.jobs or ()}
@@ -85,7 +85,8 @@ def rerun(
         if selected & run.asset_selection if run.asset_selection else run.job_name in jobs:
             return dg.SkipReason(f"run {run.run_id} of {run.job_name} is unfinished")
     observe_raw_files(instance, definitions)
-    return _request(instance, definitions, selected)
+    due = due_assets(instance, definitions, selected)
+    return dg.RunRequest(asset_selection=sorted(due)) if due else dg.SkipReason("nothing is due")
 
 
 def continuation(
@@ -109,15 +110,6 @@ def continuation(
     def continued(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
         if SCHEDULED not in context.dagster_run.tags:
             return dg.SkipReason("no schedule has requested the run")
-        loaded = definitions()
-        selected = within.resolve(loaded.resolve_asset_graph())
-        return _request(context.instance, loaded, selected)
+        return rerun(context.instance, definitions(), within)
 
     return continued
-
-
-def _request(
-    instance: dg.DagsterInstance, definitions: dg.Definitions, selected: AbstractSet[dg.AssetKey]
-) -> dg.RunRequest | dg.SkipReason:
-    due = due_assets(instance, definitions, selected)
-    return dg.RunRequest(asset_selection=sorted(due)) if due else dg.SkipReason("nothing is due")
