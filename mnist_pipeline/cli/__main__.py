@@ -3,8 +3,6 @@
 import os
 import signal
 
-INTERRUPTED = 130  # the exit code, as in a shell
-
 
 def main() -> None:
     """Run the command that the arguments name.
@@ -18,7 +16,7 @@ def main() -> None:
 
         cli.main()
     except KeyboardInterrupt:
-        os._exit(INTERRUPTED)
+        os._exit(130)  # as in a shell
     except BrokenPipeError:  # `mnist-pipeline history | head -1` reads no more
         os._exit(0)
 

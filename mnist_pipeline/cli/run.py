@@ -164,8 +164,7 @@ def _execute(
         text = f", {printable(partition)}" if partition else ""
         echo(f"\nMaterializing {count(len(keys), 'asset')}{text}")
         names = {"__".join(key.path) for key in keys}
-        ops = {name: values for name, values in config.get("ops", {}).items() if name in names}
-        run_config = {**config, "ops": ops, "loggers": {"progress": {}}}
+        run_config = {**config, "loggers": {"progress": {}}}
         tags = {**instances.RUN_TAGS, **REPOSITORY_TAG}
         with display.showing(names):
             if keys <= everything:  # this way drops each value once it is stored

@@ -41,11 +41,9 @@ def local_path(value: Any, base: Path = Path()) -> Path:
 
 def storage_address(value: str, base: Path = Path()) -> str:
     """A local directory, or an address with `://` whose library is installed. Raises ValueError."""
-    scheme, separator, path = value.partition("://")
+    scheme, separator, _ = value.partition("://")
     if not separator:
         return str(local_path(value, base))
-    if not scheme or not path.strip("/"):
-        raise ValueError("it is not a whole address; write one such as s3://BUCKET/PREFIX")
     import fsspec  # imported here, because it takes 0.1 s
 
     try:

@@ -83,7 +83,6 @@ def test_a_directory_that_sqlalchemy_takes_for_another_one_is_refused_in_one_lin
         ("MNIST_PIPELINE_DATA", "~/photos", "MNIST_PIPELINE_DATA"),
         ("MNIST_PIPELINE_DAT", "photos", "MNIST_PIPELINE_DATA"),
         ("MNIST_PIPELINE_STORAGE", "s3://bucket", "mnist-dagster[s3]"),
-        ("MNIST_PIPELINE_STORAGE", "://bucket", "s3://BUCKET"),
     ],
 )
 def test_a_wrong_or_misspelt_setting_is_one_line_that_names_the_right_one(

@@ -6,8 +6,6 @@ run again.
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
-from itertools import compress
 from typing import Any, cast
 
 import dagster as dg
@@ -51,9 +49,7 @@ def due_assets(
     graph = definitions.resolve_asset_graph()
     keys = [key for key in graph.materializable_asset_keys if not graph.get(key).is_partitioned]
     recorded = latest(instance, [*graph.get_all_asset_keys()])
-    with ThreadPoolExecutor() as threads:  # checksums of files release the interpreter's lock
-        due = threads.map(lambda key: _is_due(graph, key, recorded[key], recorded), keys)
-        first = set(compress(keys, due))
+    first = {key for key in keys if _is_due(graph, key, recorded[key], recorded)}
     readers = READERS.resolve(graph)
 
     def with_below(starts: AbstractSet[dg.AssetKey]) -> set[dg.AssetKey]:
