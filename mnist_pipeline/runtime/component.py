@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import yaml
 from PIL import ImageColor
 from pydantic import Field
 
@@ -26,10 +25,7 @@ class Scaffold(dg.Scaffolder):
 
     def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
         """Write the file; `dg scaffold defs` has made its directory."""
-        attributes = {"data": f"{request.target_path.name}/"}
-        document = {"type": request.type_name, "attributes": attributes}
-        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-        (request.target_path / "defs.yaml").write_text(text, encoding="utf-8")
+        dg.scaffold_component(request, {"data": f"{request.target_path.name}/"})
 
 
 @dg.scaffold_with(Scaffold)
