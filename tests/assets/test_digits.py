@@ -3,7 +3,6 @@
 import dataclasses
 from pathlib import Path
 
-import dagster as dg
 import numpy as np
 import pytest
 
@@ -12,10 +11,8 @@ from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.datasets import DatasetError
 from mnist_pipeline.data.values import DigitSet, RawData
 from mnist_pipeline.runtime.graph.configs import ConfigError
-from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
 from mnist_pipeline.runtime.graph.resources import DataSetResource, variable
-from mnist_pipeline.runtime.graph.results import ROW_COUNT, STORAGE
-from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.runtime.graph.results import ROW_COUNT
 
 DATA_SET = DataSetResource()
 READERS = {"train": digits.train_digits, "test": digits.test_digits}
@@ -56,17 +53,6 @@ def test_digits_are_those_of_the_files_and_counted_by_class(
         "full_range_of_pixels": 255,
         "every_class_present": 10,
     }
-
-
-def test_a_run_and_a_direct_call_read_the_data_set_that_a_test_names(
-    slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MNIST_PIPELINE_DATA", str(tmp_path / "absent"))
-    small = DataSetResource(data=str(slice_directory))
-    raw = digits.raw_mnist(mnist_data=small).value
-    resources = {"mnist_data": small, STORAGE: StorageIOManager(storage=str(tmp_path / "run"))}
-    run = dg.materialize([digits.raw_mnist], resources=resources)
-    assert run.asset_value("raw_mnist") == raw == Storage(str(tmp_path / "run")).read("raw_mnist")
 
 
 @pytest.mark.parametrize("data", ["~/photos", " ", "nowhere://photos"])

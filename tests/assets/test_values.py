@@ -1,6 +1,4 @@
-"""What assets return, with the storage of the project, with another IO manager, and outside a
-run.
-"""
+"""What assets return outside a run."""
 
 import contextvars
 from collections.abc import Callable
@@ -15,7 +13,6 @@ from assets.definitions import defs
 from mnist_pipeline import read
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods.pca import mean
-from mnist_pipeline.runtime.graph.results import STORAGE
 
 KEYS = ["raw_mnist", "image_kind", "train_digits", "data_mean"]
 
@@ -27,34 +24,20 @@ def in_a_new_context(function: Callable[..., Any], *arguments: Any, **options: A
     return contextvars.Context().run(function, *arguments, **options)
 
 
-def run(**resources: Any) -> dg.ExecuteInProcessResult:
-    """Materialize four assets in a process without a Dagster instance."""
-    return in_a_new_context(
-        dg.materialize,
-        list(defs.assets or ()),
-        selection=KEYS,
-        resources={**(defs.resources or {}), **resources},
-        instance=dg.DagsterInstance.ephemeral(),
-    )
-
-
 def test_a_notebook_reads_stored_values_without_an_instance(
     storage: Path, small_train: DigitSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DAGSTER_HOME")
-    run()
+    in_a_new_context(
+        dg.materialize,
+        list(defs.assets or ()),
+        selection=KEYS,
+        resources=defs.resources,
+        instance=dg.DagsterInstance.ephemeral(),
+    )
     found = in_a_new_context(defs.load_asset_value, "data_mean")
     np.testing.assert_array_equal(found, mean(small_train.images))
     np.testing.assert_array_equal(found, read("data_mean"))
     digits = in_a_new_context(defs.load_asset_value, "train_digits")
     assert isinstance(digits, DigitSet)
     np.testing.assert_array_equal(digits.images, small_train.images)
-
-
-def test_another_io_manager_stores_the_same_values_and_nothing_is_in_the_storage(
-    storage: Path, tmp_path: Path, small_train: DigitSet
-) -> None:
-    other = dg.FilesystemIOManager(base_dir=str(tmp_path / "pickles"))
-    found = run(**{STORAGE: other}).asset_value("data_mean")
-    np.testing.assert_array_equal(found, mean(small_train.images))
-    assert not storage.exists()

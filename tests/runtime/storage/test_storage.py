@@ -123,13 +123,6 @@ def test_a_value_that_comes_back_is_the_newest_again_and_knows_all_its_runs(
     assert stored.keys() == ["value"]
 
 
-def test_the_report_also_has_an_address_that_stays_the_same(stored: Storage) -> None:
-    stored.write("evaluation_report", REPORT)
-    page = stored.path / "report" / "index.html"
-    assert page.read_bytes() == stored.main_file("evaluation_report").read_bytes()
-    assert stored.keys() == ["evaluation_report"]
-
-
 def test_a_partition_is_a_key_of_its_own_whatever_its_name_contains() -> None:
     keys = {stored_key("asset", name) for name in ("a", "a/b", "a-b", "..")}
     assert len(keys) == 4
