@@ -34,6 +34,7 @@ SMALL: Draft = (None, (560, 560))  # at least 20 pixels for each pixel of 28
 SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 MAX_SCANS = 100  # as in libtiff; encoders write about ten, and each takes time for all pixels
 LONGEST_SIDE = 20_000  # a picture of few pixels may be long, and its sides take time and memory
+MAX_PIXELS = 8_192 * 6_144  # of large photos of phones; they take up to 12 bytes each
 
 
 def read(source: Path | bytes) -> Levels:
@@ -44,13 +45,8 @@ def read(source: Path | bytes) -> Levels:
 
     Raises an ImageError as `decode` does, which names the picture.
     """
-    return grey_levels(named(source, GREY)[0])
-
-
-def named(source: Path | bytes, *drafts: Draft) -> list[Image.Image]:
-    """`decode` a picture in each of these drafts; an error names the picture."""
     with opened(source) as content:
-        return [decode(content, draft)[0] for draft in drafts]
+        return grey_levels(decode(content, GREY)[0])
 
 
 @contextmanager
@@ -100,7 +96,10 @@ def decode(source: Path | bytes, draft: Draft = WHOLE) -> tuple[Image.Image, str
         warnings.simplefilter("ignore")
         try:
             with Image.open(io.BytesIO(content), formats=formats) as image:
-                if max(image.size) > LONGEST_SIDE:
+                # WebP, and levels of more than eight bits, take twice as many bytes.
+                is_heavy = image.format == "WEBP" or image.mode.startswith(("I", "F"))
+                num_pixels = image.width * image.height * (1 + is_heavy)
+                if max(image.size) > LONGEST_SIDE or num_pixels > MAX_PIXELS:
                     raise Image.DecompressionBombError
                 kind = f"{image.width}×{image.height} {image.mode}"
                 image.draft(*draft)
@@ -147,11 +146,11 @@ def upright(image: Image.Image) -> Image.Image:
     """A picture of any mode, turned as its file says: RGB, RGBA, or L and F for grey levels in
     [0, 255].
     """
-    image = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I;16"):
         return Image.fromarray(np.asarray(image).astype(np.float32) / 257)
     if image.mode in ("I", "F"):
-        return Image.fromarray(_stretched(np.asarray(image, np.float64)))
+        return Image.fromarray(_stretched(np.array(image, np.float64)))
     if image.has_transparency_data:
         return image.convert("RGBA")
     return image if image.mode == "L" else image.convert("L" if image.mode == "1" else "RGB")
@@ -165,9 +164,13 @@ def grey_levels(image: Image.Image) -> Levels:
 
 
 def _stretched(levels: NDArray[np.float64]) -> Grey:
-    """Scale levels without a nominal range to [0, 255]; NaN and infinite levels count as 0."""
-    levels = np.nan_to_num(levels, posinf=0, neginf=0)
-    return (255 * (levels - levels.min()) / max(np.ptp(levels), 1e-300)).astype(np.float32)
+    """Scale levels without a nominal range to [0, 255], in place; NaN and infinite levels count as
+    0.
+    """
+    np.nan_to_num(levels, copy=False, posinf=0, neginf=0)
+    levels -= levels.min()
+    levels *= 255 / max(levels.max(), 1e-300)
+    return levels.astype(np.float32)
 
 
 def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
@@ -176,15 +179,14 @@ def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
     Strokes on a transparent background get paper of the opposite brightness. An opaque card, for
     example one with round corners, is paper already; its own colour continues.
     """
-    grey = np.asarray(image.convert("L"))
-    opacity = np.asarray(image.getchannel("A"))
-    opaque = opacity > 127
+    grey, opacity = image.convert("L"), image.getchannel("A")
+    opaque = np.asarray(opacity) > 127
     if not opaque.any():
-        return np.full(grey.shape, 255, np.uint8)
-    levels = grey[opaque]
+        return np.full(opaque.shape, 255, np.uint8)
+    levels = np.asarray(grey)[opaque]
     low, middle, high = np.percentile(levels, (1, 50, 99))
     is_card = opaque.mean() > 0.6 and high - low > 50
     opposite = 255.0 if levels.mean() < 128 else 0.0
     paper = middle if is_card else opposite
-    share = opacity.astype(np.float32) / 255
-    return np.rint(grey * share + np.float32(paper) * (1 - share)).astype(np.uint8)
+    ground = Image.new("L", image.size, round(paper))
+    return np.asarray(Image.composite(grey, ground, opacity))

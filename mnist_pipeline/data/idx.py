@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.decoding import decode_array
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.source import Source, damage_named, read_file
+from mnist_pipeline.data.source import LARGEST, Source, damage_named, read_file
 from mnist_pipeline.data.values import CLASS_NAMES
 
 FILE_NAMES = (
@@ -25,7 +25,6 @@ FILE_NAMES = (
 )
 ITEMS = {3: "images", 1: "labels"}  # by the number of dimensions of their array
 UNSIGNED_BYTE = 8  # the type of the numbers
-LARGEST = 2**32  # bytes; a compressed file may decompress to a thousand times its size
 
 
 def find(root: Path) -> Source | None:

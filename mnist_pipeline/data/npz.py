@@ -38,6 +38,12 @@ def find(root: Path) -> source.Source | None:
     path = paths[0]
     with source.damage_named(path, FORM), np.load(path) as archive:
         present = {*archive.files}
+        size = sum(entry.file_size for entry in archive.zip.infolist())
+    if size > source.LARGEST:
+        raise DatasetError(
+            f"{path} has {size:,} bytes of arrays, more than {source.LARGEST:,}; keep fewer or "
+            "smaller images"
+        )
     pairs = {images: labels for images, labels in PAIRS.items() if present & {images, labels}}
     missing = {*pairs, *pairs.values()} - present if pairs else {"images"}
     if missing:

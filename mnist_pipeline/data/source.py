@@ -19,6 +19,7 @@ WITHOUT_LABELS = (
     "if these images have no labels, remove them: test images are then drawn from the training "
     "images, and mnist-pipeline predict answers pictures"
 )
+LARGEST = 2**32  # bytes; a compressed file may decompress to a thousand times its size
 
 Loaded = tuple[Sequence[Any] | NDArray[Any], NDArray[Any]]  # images, and labels: integers or texts
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from mnist_pipeline.data.color import grey
 from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted, on_ground
-from mnist_pipeline.data.decoding import SMALL, WHOLE, named
+from mnist_pipeline.data.decoding import SMALL, decode, opened
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.data.variation import vary
@@ -129,10 +129,11 @@ class Recognizer(NamedTuple):
         known = self.known
         if not known.whole_pictures:
             return search.read_page(source)
-        whole, small = map(np.asarray, named(source, WHOLE, SMALL))
-        picture = np.rint(whole).astype(np.uint8)
-        image = fitted(small, "whole")
-        return _as_a_whole(*on_ground([picture, image], known.ground, color=known.color))
+        with opened(source) as content:
+            width, height = decode(content)[0].size
+            image = fitted(np.asarray(decode(content, SMALL)[0]), "whole")
+        (shown,) = on_ground([image], known.ground, color=known.color)
+        return Page(image, [Found((0, 0, width, height), shown)])
 
     def read_pages(self, pages: Sequence[Page]) -> list[list[Reading]]:
         """Recognise the digits of each page in reading order, or each picture as a whole."""
@@ -334,9 +335,3 @@ def _calibration(
     }
     shares = votes.disagreement(answers, champion)
     return votes.fit(answers[champion].probabilities, shares, labels)
-
-
-def _as_a_whole(picture: np.ndarray, image: np.ndarray) -> Page:
-    """A picture with one thing, whose image is the whole picture."""
-    height, width = picture.shape[:2]
-    return Page(picture, [Found((0, 0, width, height), image)])

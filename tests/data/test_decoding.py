@@ -4,6 +4,7 @@ import io
 import os
 import struct
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 from support.sources import encoded
 
-from mnist_pipeline.data.decoding import LONGEST_SIDE, MAX_SCANS, read
+from mnist_pipeline.data.decoding import LONGEST_SIDE, MAX_PIXELS, MAX_SCANS, read
 from mnist_pipeline.data.errors import ImageError
 
 LEVELS = np.add.outer(np.arange(40), 3 * np.arange(60)).astype(np.uint8)  # smooth, from 0 to 216
@@ -100,10 +101,11 @@ def refusal(source: Path | bytes) -> str:
     return message
 
 
-def of_size(width: int, height: int) -> bytes:
-    """A BMP whose header claims a size, with one pixel."""
-    content = stored(Image.new("L", (1, 1)), "BMP")
-    return content[:18] + struct.pack("<ii", width, height) + content[26:]
+def of_size(width: int, height: int, kind: type = np.uint8) -> bytes:
+    """A PNG whose header claims a size, with one pixel."""
+    content = encoded(np.zeros((1, 1), kind))
+    header = b"IHDR" + struct.pack(">ii", width, height) + content[24:29]
+    return content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
 
 
 @pytest.mark.parametrize(
@@ -153,8 +155,11 @@ def test_a_rotated_picture_is_read_upright() -> None:
         (b"", "empty"),
         (b"seven\n", "PNG, JPEG, WebP, TIFF, BMP or GIF"),
         (of_size(30_000, 30_000), "pixels"),
+        (of_size(10_000, 1 + MAX_PIXELS // 10_000), "pixels"),
+        (of_size(10_000, MAX_PIXELS // 10_000), "damaged"),
+        (of_size(10_000, 1 + MAX_PIXELS // 20_000, np.uint16), "pixels"),
+        (of_size(10_000, MAX_PIXELS // 20_000, np.uint16), "damaged"),
     ],
-    ids=["empty", "text", "too many pixels"],
 )
 def test_a_file_that_is_no_picture_is_refused_with_its_name_the_problem_and_the_remedy(
     tmp_path: Path, content: bytes, reason: str

@@ -26,7 +26,7 @@ from support.sources import (
     write_parquet,
 )
 
-from mnist_pipeline.data import findings
+from mnist_pipeline.data import findings, source
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.split import SPLITS
@@ -247,6 +247,14 @@ def test_unsuitable_arrays_are_refused_by_name_and_shape(
         arrays = {**archive, name: array}
     np.savez(path, **arrays)
     assert_refused(path, f"digits.npz.*{named}")
+
+
+def test_an_archive_that_inflates_to_more_than_a_limit_is_refused(
+    few: Sets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_npz(tmp_path / "digits.npz", few)
+    monkeypatch.setattr(source, "LARGEST", 100 * 28**2)  # fewer than with labels and headers
+    assert_refused(path, f"more than {source.LARGEST:,}")
 
 
 def test_a_missing_library_is_named_with_the_extra(
