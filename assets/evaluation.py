@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.values import DataSet, DigitSet, Predictions
 from mnist_pipeline.evaluation import robustness as disturbed
 from mnist_pipeline.evaluation import scores
@@ -37,7 +36,7 @@ def held_out_labels(train_digits: DigitSet, **by_asset: Any):
     """
     images, labels = train_digits
     with stopwatch():
-        _, held_out = split(labels)
+        _, held_out = train_digits.divided()
         true, columns = labels[held_out], {}
         for name, fitted in by_model(by_asset, "model").items():
             method = MODELS[name].method()

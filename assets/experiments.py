@@ -9,7 +9,6 @@ from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.evaluation import experiments
 from mnist_pipeline.evaluation.experiments import SweepError, Trial
@@ -57,7 +56,7 @@ def experiment_trials(
     trial = sweep()[context.partition_key]
     with stopwatch():
         labels = experiments.run(trial, train_digits, test_digits)
-    true = train_digits.labels[split(train_digits.labels)[1]]
+    true = train_digits.labels[train_digits.divided()[1]]
     scores = {
         "held_out": accuracy(true, labels["held_out"]),
         "test": accuracy(test_digits.labels, labels["test"]),

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods.table import MODELS, Model, assets_of_models
 from mnist_pipeline.runtime.graph.configs import config_of, settings_of
@@ -44,7 +43,7 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
     def fitted(train_digits: DigitSet, config: Config, mnist_seed: Seed):  # type: ignore[valid-type]  # made from the entry
         images, labels = train_digits
         settings = settings_of(config)
-        kept, _ = split(labels)
+        kept, _ = train_digits.divided()
         with stopwatch():
             number = mnist_seed.number
             arrays = model.method().fit(images[kept], labels[kept], settings, seed=number)

@@ -112,6 +112,7 @@ def recognizer(
                 mean=data_mean,
                 eigenvectors=eigendecomposition.eigenvectors,
                 novelty=novelty,
+                held_out=held_out_labels["index"].to_numpy(),
                 predicted={name: held_out_labels[name].to_numpy() for name in MODELS},
                 tested=(len(champion.labels), champion.errors),
             )

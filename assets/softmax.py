@@ -38,7 +38,9 @@ def softmax_model(
         progress(epoch, settings["epochs"], loss=loss, accuracy=accuracy)
 
     with stopwatch():
-        fitted = method.fit(images, labels, settings, seed=mnist_seed.number, on_epoch=on_epoch)
+        kept, _ = train_digits.divided()
+        seed = mnist_seed.number
+        fitted = method.fit(images, labels, settings, seed=seed, kept=kept, on_epoch=on_epoch)
     loss, accuracy = fitted["loss"], fitted["accuracy"]
     return result(
         fitted,

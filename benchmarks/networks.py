@@ -25,7 +25,6 @@ from benchmarks.bench import Bench
 from benchmarks.table import Table, mean_with_range, seconds, with_range
 from benchmarks.timing import timed
 from mnist_pipeline.data.datasets import DigitSet
-from mnist_pipeline.data.held_out import held_out_size
 from mnist_pipeline.methods.networks import devices, modules, training
 
 NUM_SEEDS = 5
@@ -53,13 +52,13 @@ def _trained_row(
 ) -> tuple[str, str, str, str]:
     """The trainings with the default recipe, in a precision."""
     recipe = replace(training.RECIPES[network]["default"], precision=precision)
-    held_out = held_out_size(bench.train.labels)
+    _, held_out = bench.train.divided()
     walls = []
     accuracies = []
     for seed in range(NUM_SEEDS):
         model = training.build(NETWORKS[network], seed=seed)
         train = partial(training.train, model, *bench.train, recipe, drawn=True)
-        wall, history = timed(partial(train, seed=seed, validation_size=held_out))
+        wall, history = timed(partial(train, seed=seed, held_out=held_out))
         predicted = training.predict_probabilities(model, bench.test.images).argmax(axis=1)
         accuracy = float(np.mean(predicted == bench.test.labels))
         bench.say(f"  {network.upper()}, seed {seed}: {accuracy:.2%} in {wall:.1f} s")

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.evaluation.champion import Champion
@@ -103,5 +102,5 @@ def trial_better_than_guessing(value: dict[str, np.ndarray], train_digits: Digit
     """A model that learned something beats naming the most frequent class. Accuracy on the held-out
     images.
     """
-    true = train_digits.labels[split(train_digits.labels)[1]]
+    true = train_digits.labels[train_digits.divided()[1]]
     return at_least(accuracy(true, value["held_out"]), most_frequent_share(true))

@@ -38,8 +38,12 @@ def _lines(path: Path, findings: Findings) -> list[str]:
     lines.append(f"  {'class':<{width}}{'train':>10}{'choose':>10}{'test':>10}")
     held_out = findings.held_out
     kept = [total - chosen for total, chosen in zip(train, held_out, strict=True)]
-    rows = [*zip(names, kept, held_out, test, strict=True)][:MAX_LINES]
-    rows.append((f"all {len(names)} classes", sum(kept), sum(held_out), sum(test)))
+    columns = [kept, held_out, test]
+    if sum(findings.groups) < total:
+        lines[-1] += f"{'groups':>10}"
+        columns.append(findings.groups)
+    rows = [*zip(names, *columns, strict=True)][:MAX_LINES]
+    rows.append((f"all {len(names)} classes", *map(sum, columns)))
     lines += [f"  {name:<{width}}{''.join(f'{n:>10,}' for n in counts)}" for name, *counts in rows]
     lines += ["", f"  sizes and colours: {_kinds(findings.kinds)}", ""]
     lines += [f"  note: {note}" for note in findings.notes]

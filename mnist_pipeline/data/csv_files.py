@@ -5,6 +5,7 @@ The columns have names: `label` and a column per pixel, as in Kaggle's MNIST, or
 
 import functools
 import math
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,13 @@ def find(root: Path) -> source.Source | None:
 
 def _load(directory: Path, is_list: bool, names: Names) -> source.Loaded:
     with source.damage_named(directory):
-        parts, labels = zip(*[_read(directory / name, is_list) for name in names])
-        images = [path for part in parts for path in part] if is_list else np.concatenate(parts)
-        return images, np.concatenate(labels)
+        parts, labels, groups = zip(*[_read(directory / name, is_list) for name in names])
+        images = [*chain(*parts)] if is_list else np.concatenate(parts)
+        return source.Loaded(images, np.concatenate(labels), [*chain(*groups)])
 
 
 def _read(path: Path, is_list: bool) -> source.Loaded:
-    """The paths or the pixels of the images that a file lists, and their labels."""
+    """The paths or the pixels of the images that a file lists, their labels and groups."""
     import pandas as pd
 
     with source.damage_named(path):
@@ -55,14 +56,15 @@ def _read(path: Path, is_list: bool) -> source.Loaded:
                 "commas, and name them label, pixel0, pixel1, … with an image per row, or file "
                 f"and label with a picture per row; {source.WITHOUT_LABELS}"
             )
-        labels = np.array(table["label"].tolist())
+        labels, groups = np.array(table["label"].tolist()), list[str]()
         if is_list:
             if any("\0" in name for name in table["file"]):
                 raise DatasetError(f"{path}: column file has a null byte; write paths of pictures")
             images: Any = [path.parent / name for name in table["file"]]
+            groups = [*table.get("group", [""] * len(table))]
         else:
             images = _pixels(path, table.drop(columns="label"))
-    return images, source.check_labels(labels, f"{path}: column label")
+    return source.Loaded(images, source.check_labels(labels, f"{path}: column label"), groups)
 
 
 def _pixels(path: Path, table: Any) -> Any:

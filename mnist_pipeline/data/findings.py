@@ -10,7 +10,6 @@ import numpy as np
 from mnist_pipeline.data import duplicates, problems
 from mnist_pipeline.data.appearance import LEAST_CONTRAST, contrast
 from mnist_pipeline.data.datasets import reader_of
-from mnist_pipeline.data.held_out import split as divide
 from mnist_pipeline.data.reader import MAX_NAMES, Part
 from mnist_pipeline.data.split import SPLITS, Split
 from mnist_pipeline.data.values import DigitSet
@@ -30,6 +29,7 @@ class Findings:
     class_names: tuple[str, ...]
     counts: dict[Split, list[int]]  # images per class
     held_out: list[int]  # of the training images, per class: those that choose between the models
+    groups: list[int]  # per class; a group is at least an image
     kinds: dict[str, int]  # images by their original size and colours, the most frequent first
     warnings: list[str]
     problems: list[str]
@@ -64,7 +64,11 @@ def inspect(root: Path) -> Findings:
             split: np.bincount(digits.labels, minlength=len(names)).tolist()
             for split, digits in sets.items()
         },
-        held_out=np.bincount(labels[divide(labels)[1]], minlength=len(names)).tolist(),
+        held_out=np.bincount(labels[sets["train"].divided()[1]], minlength=len(names)).tolist(),
+        groups=[
+            len({key for part in parts.values() for key in part.keys[part.labels == label]})
+            for label in range(len(names))
+        ],
         kinds=dict((parts["train"].kinds + parts["test"].kinds).most_common()),
         warnings=warnings + _in_both(parts["train"], parts["test"]),
         problems=found,
@@ -91,8 +95,8 @@ def _in_both(train: Part, test: Part) -> list[str]:
         warnings.append(
             f"{count(len(pairs), 'test image')} nearly equal to a training image, of the first "
             f"{len(images)} ({'; '.join(pairs[:NUM_NAMED])}); if they are photos of one object, "
-            "accuracy would be too optimistic: put all photos of an object into train, or all into "
-            "test"
+            "accuracy would be too optimistic: put the photos of an object into a folder of their "
+            "own within their class folder"
         )
     return warnings
 

@@ -1,4 +1,6 @@
-"""Reading folders of pictures: a folder per class, maybe within `train/` and `test/`."""
+"""Reading folders of pictures: a folder per class, maybe within `train/` and `test/`, and maybe a
+folder per group in it.
+"""
 
 import functools
 from collections.abc import Mapping
@@ -117,28 +119,37 @@ class _Tree:
         return folders
 
     def load(self, names: list[str], splits: Names) -> Loaded:
-        """The paths of the pictures, and the numbers of their folders.
+        """The paths of the pictures, the numbers of their class folders, and the names of the
+        folders in these, which are groups.
 
-        Raises a DatasetError if a class folder has no pictures, or has folders.
+        Raises a DatasetError if a class folder has no pictures, or a group has folders.
         """
         paths: list[Path] = []
+        labels: list[int] = []
+        groups: list[str] = []
         for folder in self.class_folders(splits):
-            content = self.listed(folder)
-            if content.folders:
-                raise DatasetError(
-                    f"{content.folders[0]} is a folder in a class folder; move its pictures into "
-                    f"{folder}, and remove it"
-                )
-            if not content.pictures:
+            pictures = dict.fromkeys(self.listed(folder).pictures, "")
+            for group in self.listed(folder).folders:
+                if inner := self.listed(group).folders:
+                    raise DatasetError(
+                        f"{inner[0]} is a folder in a group of class {folder.name}; move its "
+                        f"pictures into {group}, and remove it"
+                    )
+                pictures |= dict.fromkeys(self.listed(group).pictures, group.name)
+            if not pictures:
                 raise DatasetError(
                     f"{folder} has no pictures (PNG, JPEG, WebP, TIFF, BMP, GIF or HEIC); add "
                     "some, or remove the folder"
                 )
-            paths += content.pictures
-        return paths, np.array([names.index(path.parent.name) for path in paths])
+            paths += pictures
+            labels += [names.index(folder.name)] * len(pictures)
+            groups += pictures.values()
+        return Loaded(paths, np.array(labels), groups)
 
     def skipped(self, groups: Mapping[Split, Names]) -> list[str]:
         """The files in class folders that are not pictures, without those that systems add."""
         folders = self.class_folders(sum(groups.values(), ()))
-        others = [path for folder in folders for path in self.listed(folder).others]
+        folders += [group for folder in folders for group in self.listed(folder).folders]
+        found = [path for folder in folders for path in self.listed(folder).others]
+        others = [path for path in found if path not in folders]
         return [str(path.relative_to(self.root)) for path in others]

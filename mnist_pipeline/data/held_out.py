@@ -27,15 +27,12 @@ def held_out_size(labels: NDArray[np.integer]) -> int:
     return max(round(SHARE * len(labels)), least, int(np.count_nonzero(counts > 1)), 1)
 
 
-def split(
-    labels: NDArray[np.integer], num_held_out: int | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split(labels: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Divide samples with these labels into indices to train on and indices held out, both in
     increasing order.
 
-    The first `num_held_out` samples of a fixed stratified order are held out, by default as many as
-    `held_out_size` returns. So each class is held out in proportion, and a larger number holds out
-    the same samples and others.
+    The first samples of a fixed stratified order are held out, as many as `held_out_size` returns.
+    So each class is held out in proportion.
 
     Examples
     --------
@@ -43,11 +40,7 @@ def split(
     >>> len(kept), len(held_out)
     (55000, 5000)
     """
-    count = held_out_size(labels) if num_held_out is None else num_held_out
-    if not 0 <= count < len(labels):
-        raise ValueError(
-            f"{count} samples can't be held out; expected at least 0 and fewer than {len(labels)}."
-        )
+    count = held_out_size(labels)
     order = stratified_order(labels, SEED)
     return np.sort(order[count:]), np.sort(order[:count])
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.decoding import decode_array
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.source import LARGEST, Source, damage_named, read_file
+from mnist_pipeline.data.source import LARGEST, Loaded, Source, damage_named, read_file
 from mnist_pipeline.data.values import CLASS_NAMES
 
 FILE_NAMES = (
@@ -49,7 +49,7 @@ def find(root: Path) -> Source | None:
         "IDX files",
         [paths[name] for name in FILE_NAMES],
         {"train": FILE_NAMES[:2], "test": FILE_NAMES[2:]},
-        lambda names: (_read(paths[names[0]], 3), _read(paths[names[1]], 1)),
+        lambda names: Loaded(_read(paths[names[0]], 3), _read(paths[names[1]], 1)),
         decode_array,
         CLASS_NAMES,
     )

@@ -72,7 +72,7 @@ def _load(path: Path, pairs: Mapping[str, str], names: Names) -> source.Loaded:
             all_images = [_checked(path, name, archive[name]) for name in pairs]
             largest = max(array.max() for array in all_images) or 1
             images = np.rint(images * (255 / largest)).astype(np.uint8)
-    return images, np.concatenate(labels)
+    return source.Loaded(images, np.concatenate(labels))
 
 
 def _checked(path: Path, name: str, images: NDArray[Any]) -> NDArray[Any]:

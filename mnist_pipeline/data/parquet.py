@@ -57,7 +57,7 @@ def _load(directory: Path, names: Names) -> source.Loaded:
         table = pq.read_table([directory / name for name in names], columns=["image", "label"])
         labels = np.array(table["label"].to_pylist())
     pictures = [_content(cell) for cell in table["image"].to_pylist()]
-    return pictures, source.check_labels(labels, f"{first}: label")
+    return source.Loaded(pictures, source.check_labels(labels, f"{first}: label"))
 
 
 def _content(cell: Any) -> bytes:

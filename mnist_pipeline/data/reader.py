@@ -4,8 +4,9 @@ import functools
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ from mnist_pipeline.data.names import (
     read_description,
 )
 from mnist_pipeline.data.source import Source, describe
-from mnist_pipeline.data.split import Split, arranged, drawn_for_testing, part_of
+from mnist_pipeline.data.split import Split, drawn_for_choosing, drawn_for_testing, part_of
 from mnist_pipeline.data.values import CLASS_NAMES, DigitSet, RawData, RawFile
 from mnist_pipeline.utils.directories import EMBEDDED_DATA
 from mnist_pipeline.utils.printable import count
@@ -44,11 +45,13 @@ class Part(NamedTuple):
     labels: NDArray[np.uint8]
     kinds: Counter[str]  # sizes and colours of the original images, such as `640×480 RGB`
     paths: tuple[str, ...]  # of the images within the data set; empty if they are not files
+    keys: Any = ()  # by which images are drawn for testing: the same in a group, (n,)
+    held_out: NDArray[np.intp] | None = None  # see `DigitSet`
 
     @property
     def digits(self) -> DigitSet:
         """The images and labels."""
-        return DigitSet(self.images, self.labels)
+        return DigitSet(self.images, self.labels, self.held_out)
 
     def name_of(self, index: int) -> str | int:
         """The path of an image, or its index."""
@@ -223,7 +226,7 @@ class Reader:
     def _read_content(self, split: Split) -> Part:
         group = self._group(split)
         items: Any
-        items, own_labels = self._load(self.source.groups[group])
+        items, own_labels, groups = self._load(self.source.groups[group])
         if len(items) != len(own_labels) or not len(items):
             raise DatasetError(
                 f"{self.root} has {count(len(items), 'image')} and "
@@ -233,11 +236,11 @@ class Reader:
         are_listed = bool(self._listed_names)
         labels = as_indices(own_labels, self.class_names, are_listed, self.root)
         self._read_pictures(split)
-        rows = self._rows(split, items, labels)
+        rows, keys, held_out = self._rows(split, items, labels, groups)
         are_fitted = isinstance(items, np.ndarray) and items.shape[1:] == (IMAGE_SIDE, IMAGE_SIDE)
         if are_fitted and self.description.fit == "whole":
             kinds = Counter({f"{IMAGE_SIDE}×{IMAGE_SIDE} L": len(rows)})
-            return Part(items[rows], labels[rows], kinds, ())
+            return Part(items[rows], labels[rows], kinds, (), keys, held_out)
         images, kinds = [], Counter[str]()
         for row in rows.tolist():
             item = items[row]
@@ -249,7 +252,7 @@ class Reader:
                 numbered = f"{self.root}: image {row:,} of {group}"
                 self._unreadable[str(item) if self._are_files else numbered] = error
         paths = [self._relative(items[row]) for row in rows.tolist() if self._are_files]
-        return Part(images, labels[rows], kinds, tuple(paths))
+        return Part(images, labels[rows], kinds, tuple(paths), keys, held_out)
 
     def _image(self, item: Any) -> Image:
         """An image fitted into 28×28, and its original size and mode."""
@@ -296,22 +299,34 @@ class Reader:
             self._files.setdefault(path, error)
             self._images[path] = error
 
-    def _rows(self, split: Split, items: Any, labels: NDArray[np.uint8]) -> NDArray[np.intp]:
-        """The rows of a split, in its order."""
+    def _rows(
+        self, split: Split, items: Any, labels: NDArray[np.uint8], groups: Sequence[str]
+    ) -> tuple[NDArray[np.intp], NDArray[Any], NDArray[np.intp] | None]:
+        """The rows of a split, in its order; their keys; and the places that are held out."""
         if self._is_split and isinstance(items, np.ndarray):
-            return np.arange(len(labels))  # arrays have an order, and parts that somebody chose
-        digests = np.array([self._digest(item) for item in items])
-        if self._is_split:
-            return arranged(np.argsort(digests, kind="stable"), labels)
-        counts = np.bincount(labels)
-        if 1 in counts:
-            name = self.class_names[counts.tolist().index(1)]
-            raise DatasetError(
-                f"{self.root} has a single image of class {name}; a class needs 2, one to train "
-                "on and one to test with"
-            )
-        train, test = drawn_for_testing(digests, labels)
-        return arranged(train, labels) if split == "train" else test
+            # Arrays have an order, and parts that somebody chose.
+            return np.arange(len(labels)), np.arange(len(labels)), None
+        digests = [self._digest(item) for item in items]
+        named = enumerate(zip_longest(digests, groups, fillvalue=""))
+        keys = np.array(
+            [
+                hashlib.sha256(os.fsencode(group)).hexdigest() if group else f"{digest} {row}"
+                for row, (digest, group) in named
+            ]
+        )
+        rows = np.argsort(digests, kind="stable")
+        if not self._is_split:
+            for label, name in enumerate(self.class_names):
+                if len({*keys[labels == label]}) == 1:
+                    raise DatasetError(
+                        f"{self.root} has a single image of class {name}, or a single group of its "
+                        "images; a class needs 2, one to train on and one to test with"
+                    )
+            is_for_test = drawn_for_testing(keys, labels)
+            rows = rows[is_for_test[rows] == (split == "test")]
+        held_out = np.flatnonzero(drawn_for_choosing(keys[rows], labels[rows]))
+        # With a single group, or an image per class, `DigitSet` chooses.
+        return rows, keys[rows], held_out if split == "train" and len(held_out) else None
 
     def _digest(self, item: Any) -> str:
         """The SHA-256 of a picture: of its file, of its encoded bytes, or of its pixels."""

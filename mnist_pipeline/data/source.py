@@ -21,7 +21,13 @@ WITHOUT_LABELS = (
 )
 LARGEST = 2**32  # bytes; a compressed file may decompress to a thousand times its size
 
-Loaded = tuple[Sequence[Any] | NDArray[Any], NDArray[Any]]  # images, and labels: integers or texts
+
+class Loaded(NamedTuple):
+    """The images of a group of names, in the order of the files."""
+
+    images: Sequence[Any] | NDArray[Any]
+    labels: NDArray[Any]  # integers or texts
+    groups: Sequence[str] = ()  # the name of each image's group; empty if it has none
 
 
 class Source(NamedTuple):

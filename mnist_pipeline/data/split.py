@@ -1,8 +1,9 @@
 """Which images are for training, and which for testing.
 
 Files, folders and arrays may say it in their names. Otherwise it follows from the content: of each
-class, the images with the smallest checksums are for testing, and the next ones for choosing. So an
-image that is added, removed or renamed moves no other image, but for the rounding of a class by
+class, the images with the smallest checksums are for testing, and the next ones for choosing. In
+place of a checksum, the images of a group have that of its name, so they stay together. An image
+that is added, removed or renamed moves no other image or group, but for the rounding of a class by
 one.
 """
 
@@ -40,28 +41,37 @@ def by_split(names: Collection[str]) -> dict[Split, Names]:
     return {"train": train or test or tuple(names)}
 
 
-def drawn_for_testing(
-    digests: NDArray[Any], labels: NDArray[np.uint8]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The rows of images for training and for testing, each in the order of their checksums."""
-    order = np.argsort(digests, kind="stable")
-    is_for_test = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        rows = order[labels[order] == label]
-        is_for_test[rows[: max(1, round(TEST_SHARE * len(rows)))]] = True
-    return order[~is_for_test[order]], order[is_for_test[order]]
+def drawn_for_testing(keys: NDArray[Any], labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which images are for testing, see `_drawn`."""
+    return _drawn(keys, labels, np.maximum(1, np.rint(TEST_SHARE * np.bincount(labels))))
 
 
-def arranged(order: NDArray[np.intp], labels: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """The rows of training images, arranged so that the smallest checksums of each class choose.
+def drawn_for_choosing(keys: NDArray[Any], labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which training images are held out to choose the model, see `_drawn`."""
+    _, held_out = held_out_split(labels)
+    return _drawn(keys, labels, np.bincount(labels[held_out], minlength=int(labels.max()) + 1))
 
-    `held_out.split` chooses by place, so the first rows of each class get the places that it
-    chooses. `order` has the rows in the order of their checksums, and `labels` the labels of all
-    images.
+
+def _drawn(
+    keys: NDArray[Any], labels: NDArray[np.uint8], counts: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """Draw about `counts` images of each class: the images with the smallest keys, bool (n,).
+
+    Images with the same key are a group. A group is drawn as a whole, if this brings the numbers of
+    images closer to `counts`. Each class with several groups gives and keeps at least one.
     """
-    own = labels[order]
-    places = np.concatenate(held_out_split(own)[::-1])  # those held out come first
-    rows = np.empty_like(order)
-    for label in np.unique(own):
-        rows[places[own[places] == label]] = order[own == label]
-    return rows
+    _, group_of = np.unique(keys, return_inverse=True)  # in the order of the keys
+    sizes = np.zeros((group_of.max() + 1, len(counts)))  # (n_groups, n_classes)
+    np.add.at(sizes, (group_of, labels), 1)
+    is_drawn = np.zeros(len(sizes), bool)
+    missing, kept = counts.copy(), sizes.sum(axis=0)
+    for gives_none in (False, True):
+        for group in np.flatnonzero(~is_drawn):
+            size = sizes[group]
+            is_useful = np.abs(missing - size).sum() < np.abs(missing).sum()
+            if gives_none:
+                is_useful = (size[missing == counts] > 0).any()
+            if is_useful and (kept > size)[size > 0].all():
+                is_drawn[group] = True
+                missing, kept = missing - size, kept - size
+    return is_drawn[group_of]

@@ -10,6 +10,7 @@ import numpy as np
 
 from mnist_pipeline.data.color import colored, grey
 from mnist_pipeline.data.conversion import IMAGE_SIDE, WHITE
+from mnist_pipeline.data.held_out import split
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 CLASS_NAMES = tuple(map(str, range(10)))  # of digits
@@ -127,14 +128,40 @@ class RawData:
         return {"file": [self.path_of(split, index) for index in indices]}
 
 
-@stored_type
-class DigitSet(NamedTuple):
-    """Images with their labels."""
-
+class _LabelledImages(NamedTuple):
     # uint8 (n_samples, 28, 28); grey levels, 0 (paper) to 255 (ink). In colour there is a last axis
     # of red, green and blue.
     images: np.ndarray
     labels: np.ndarray  # uint8 (n_samples,); the class of each image, from 0
+
+
+@stored_type
+class DigitSet(_LabelledImages):
+    """Images with their labels.
+
+    `held_out` has the indices of the training images that are held out, in increasing order, if
+    their content or their group chose them.
+    """
+
+    held_out: np.ndarray | None = None
+
+    def __new__(
+        cls, images: np.ndarray, labels: np.ndarray, held_out: np.ndarray | None = None
+    ) -> "DigitSet":
+        """All three fields; as a tuple, the first two."""
+        digits = super().__new__(cls, images, labels)
+        digits.held_out = held_out
+        return digits
+
+    def _asdict(self) -> dict[str, np.ndarray]:
+        chosen = {} if self.held_out is None else {"held_out": self.held_out}
+        return super()._asdict() | chosen
+
+    def divided(self) -> tuple[np.ndarray, np.ndarray]:
+        """The indices of the images to train on, and of those held out."""
+        if self.held_out is None:
+            return split(self.labels)
+        return np.delete(np.arange(len(self.labels)), self.held_out), self.held_out
 
     @property
     def num_classes(self) -> int:

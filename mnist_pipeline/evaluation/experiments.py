@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
-from mnist_pipeline.data.held_out import split, stratified_order
+from mnist_pipeline.data.held_out import stratified_order
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.evaluation.scores import (
     accuracy,
@@ -132,7 +132,7 @@ def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
     A training on few images makes as many updates as a training on all images. Otherwise, the
     number of updates would limit it, not the number of images. If it diverges, all labels are 0.
     """
-    kept, held_out = split(train.labels)
+    kept, held_out = train.divided()
     if (trial.size or 0) > len(kept):
         raise SweepError(
             f"{trial.key}: only {len(kept):,} training images are not held out; write a sweep with "
@@ -164,7 +164,7 @@ def summarize(
     trial on the same held-out images, with its 95% interval. A trial is within the noise of the
     best if the interval contains 0.
     """
-    kept, held_out = split(train.labels)
+    kept, held_out = train.divided()
     true = train.labels[held_out]
     right = {key: predicted["held_out"] == true for key, predicted in labels.items()}
     ranked = sorted(labels, key=lambda key: (-np.count_nonzero(right[key]), key))

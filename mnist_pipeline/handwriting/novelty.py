@@ -7,7 +7,6 @@ import numpy as np
 from mnist_pipeline.data import drawn_digits
 from mnist_pipeline.data.color import grey
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.handwriting import outliers
@@ -144,7 +143,7 @@ def fit_held_out(digits: DigitSet, kind: ImageKind) -> Novelty:
     reference.
     """
     levels = grey(digits.images)
-    kept, held_out = split(digits.labels)
+    kept, held_out = digits.divided()
     members = levels[kept], digits.labels[kept]
     if kind.is_mnist:
         members = drawn_digits.add(*members, seed=0)

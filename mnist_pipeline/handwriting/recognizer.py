@@ -15,7 +15,6 @@ import numpy as np
 from mnist_pipeline.data.color import grey
 from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted, on_ground
 from mnist_pipeline.data.decoding import SMALL, decode, opened
-from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.handwriting import votes
@@ -286,19 +285,20 @@ def assemble(
     mean: np.ndarray,
     eigenvectors: np.ndarray,
     novelty: Novelty,
+    held_out: np.ndarray,
     predicted: Mapping[str, np.ndarray],
     tested: tuple[int, int],
 ) -> Recognizer:
     """Build a recognizer from the fitted models by name, for the data set that they have learned.
 
     `mean` (784,) and `eigenvectors` (784, n) come from the PCA of the training images, `novelty`
-    from `novelty.fit_held_out`. `predicted` are the labels of each model for the held-out images,
-    (n_held_out,). `tested` counts the test images, and the champion's errors on them.
+    from `novelty.fit_held_out`. `held_out` are the indices of the held-out images, (n_held_out,),
+    and `predicted` the labels of each model for these. `tested` counts the test images, and the
+    champion's errors on them.
     """
     index = states[INDEX]
     labels = index["labels"]
     images = index["images"].reshape(-1, *known.shape)
-    _, held_out = split(labels)
     sample = np.random.default_rng(0).permutation(held_out)[: votes.NUM_IMAGES]
     asked = images[sample]
     if not known.whole_pictures:

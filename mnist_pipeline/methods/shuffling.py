@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.data.held_out import held_out_size, stratified_order
+from mnist_pipeline.data.held_out import split, stratified_order
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods.networks.recipes import FEW_IMAGES, ONE_PASS, PICTURES
 
@@ -50,7 +50,7 @@ def fit(train: DigitSet, test_images: NDArray[np.uint8], *, seed: int) -> dict[s
 
     chosen = stratified_order(train.labels, seed)[:MAX_IMAGES]
     images, labels = train.images[chosen], train.labels[chosen]
-    num_held_out = held_out_size(labels)
+    _, held_out = split(labels)
     recipe, num_views = replace(ONE_PASS, batch_size=BATCH_SIZE), NUM_VIEWS
     if images.ndim == 4 or len(images) <= FEW_IMAGES:  # in colour, or few
         recipe, num_views = replace(PICTURES, distorted=False), NUM_VIEWS_NORMALIZED
@@ -68,13 +68,13 @@ def fit(train: DigitSet, test_images: NDArray[np.uint8], *, seed: int) -> dict[s
             labels,
             recipe,
             seed=seed,
-            validation_size=num_held_out,
+            held_out=held_out,
         )
         probabilities = training.predict_probabilities(network, shuffle(test_images, order))
         answers.append(probabilities.argmax(axis=1).astype(np.uint8))
     return {
         **training.stored(network, history),
         "permutation": permutation,
-        "trained_on": np.array(len(images) - num_held_out),
+        "trained_on": np.array(len(images) - len(held_out)),
         "answers": np.array(answers),
     }

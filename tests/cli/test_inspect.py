@@ -27,6 +27,17 @@ def test_classes_and_counts_are_shown(animals: Path) -> None:
         assert sum(map(int, counts[name])) == len(list((animals / name).iterdir()))
 
 
+def test_the_groups_of_each_class_are_counted_if_there_are_some(animals: Path) -> None:
+    assert invoke("inspect", str(animals)).splitlines()[2].split()[-1] == "test"
+    _, *others = sorted((animals / "cat").iterdir())
+    (animals / "cat" / "one cat").mkdir()
+    for path in others:
+        path.rename(animals / "cat" / "one cat" / path.name)
+    cats, dogs = [line.split() for line in invoke("inspect", str(animals)).splitlines()[3:5]]
+    assert cats[-1] == "2"
+    assert int(dogs[-1]) == sum(map(int, dogs[1:-1]))
+
+
 def test_a_set_that_a_run_could_not_use_has_exit_code_1_and_the_reason(animals: Path) -> None:
     output = invoke("inspect", str(animals))
     assert "can be used" in output

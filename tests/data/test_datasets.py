@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from support.idx import write_idx
 from support.sources import (
@@ -25,7 +26,6 @@ from mnist_pipeline.data import datasets, findings
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.findings import mean_and_deviation
-from mnist_pipeline.data.held_out import split as divide
 from mnist_pipeline.data.split import SPLITS
 from mnist_pipeline.data.values import DigitSet, RawFile
 
@@ -131,11 +131,34 @@ def test_a_step_lists_each_folder_and_reads_each_picture_once(
 
 def parts_of(root: Path) -> dict[bytes, str]:
     """The part of each image: train, choose or test."""
-    train, test = (load_digits(root, split).images for split in SPLITS)
-    _, held_out = divide(load_digits(root, "train").labels)
-    chosen = set(held_out.tolist())
-    parts = {bytes(image): "choose" if i in chosen else "train" for i, image in enumerate(train)}
-    return parts | dict.fromkeys(map(bytes, test), "test")
+    train, test = (load_digits(root, split) for split in SPLITS)
+    kept, held_out = train.divided()
+    drawn = {"train": train.images[kept], "choose": train.images[held_out], "test": test.images}
+    return {bytes(image): part for part, images in drawn.items() for image in images}
+
+
+@pytest.mark.parametrize("layout", ["folders", "listing"])
+def test_pictures_in_a_folder_of_a_class_folder_or_with_a_group_in_a_listing_stay_together(
+    layout: str, train: DigitSet, tmp_path: Path
+) -> None:
+    digits = DigitSet(train.images[:300], train.labels[:300])
+    groups = [f"group {number % 40}" for number in range(300)]
+    if layout == "listing":
+        table = pd.read_csv(write_listing(tmp_path, {"": digits}) / "all.csv")
+        table.assign(group=groups).to_csv(tmp_path / "all.csv", index=False)
+    else:
+        for number, (image, label) in enumerate(zip(*digits)):
+            folder = tmp_path / NAMES[label] / groups[number]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number}.png").write_bytes(encoded(image))
+    parts = parts_of(tmp_path)
+    pairs = {(group, parts[bytes(image)]) for group, image in zip(groups, digits.images)}
+    assert len(pairs) == 40
+    assert {part for _, part in pairs} == {"train", "choose", "test"}
+    expected = {*zip(digits.labels.tolist(), groups)}
+    found = findings.inspect(tmp_path)
+    assert found.groups == [sum(label == number for label, _ in expected) for number in range(10)]
+    assert not any("skipped" in warning for warning in found.warnings)
 
 
 def test_added_removed_and_renamed_pictures_move_no_other_picture(

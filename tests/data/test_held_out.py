@@ -9,12 +9,10 @@ from mnist_pipeline.data.values import DigitSet
 LABELS = np.random.default_rng(0).integers(0, 10, 240)
 
 
-def test_the_split_is_a_fixed_partition_and_a_larger_one_holds_out_more() -> None:
-    kept, held_out = split(LABELS, 90)
+def test_the_split_is_a_fixed_partition() -> None:
+    kept, held_out = split(LABELS)
     assert sorted([*kept, *held_out]) == list(range(240))
-    assert len(held_out) == 90
-    assert list(split(LABELS, 90)[1]) == list(held_out)
-    assert set(split(LABELS)[1]) < set(held_out)
+    assert list(split(LABELS)[1]) == list(held_out)
 
 
 def test_every_prefix_of_the_order_has_each_class_in_proportion(train: DigitSet) -> None:
@@ -45,9 +43,3 @@ def test_a_single_image_of_a_class_is_trained_on() -> None:
     labels = np.array([0] * 20 + [1])
     assert 20 in split(labels)[0]
     assert held_out_size(np.array([0, 1])) == 1  # models can't be compared on fewer
-
-
-@pytest.mark.parametrize("size", [-1, 240])
-def test_a_size_that_leaves_nothing_is_refused(size: int) -> None:
-    with pytest.raises(ValueError, match=str(size)):
-        split(LABELS, size)

@@ -210,7 +210,10 @@ FOLDERS: dict[str, tuple[Spoil, str]] = {
         lambda root: (root / "test" / "7").rename(root / "test" / "8a"),
         "'7'",
     ),
-    "a folder in a class folder": (lambda root: (root / "train" / "7" / "more").mkdir(), "train/7"),
+    "a folder in a group": (
+        lambda root: (root / "train" / "7" / "group" / "more").mkdir(parents=True),
+        "7/group/more",
+    ),
     "one class": (_classes("only"), r"is 1 \(only\)"),
     "one picture per class": (_classes("a", "b"), "single image of class a"),
     "classes.txt with a name too few": (

@@ -17,7 +17,7 @@ from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.methods.networks import training
 from mnist_pipeline.methods.networks.modules import CNN
 
-NUM_TRAINING, NUM_HELD_OUT = 10_000, 1_000
+NUM_TRAINING = 10_000
 pytestmark = pytest.mark.full
 
 
@@ -26,7 +26,8 @@ def recognizer(train: DigitSet) -> Recognizer:
     """The convolutional network of the default recipe as champion."""
     digits = DigitSet(train.images[:NUM_TRAINING], train.labels[:NUM_TRAINING])
     recipe, cnn = training.RECIPES["cnn"]["default"], training.build(CNN, seed=0)
-    history = training.train(cnn, *digits, recipe, validation_size=NUM_HELD_OUT, drawn=True)
+    _, held_out = digits.divided()
+    history = training.train(cnn, *digits, recipe, held_out=held_out, drawn=True)
     state = {**training.weights(cnn), "temperature": np.array(history.temperature)}
     return recognizer_of(digits, "cnn", cnn=state)
 

@@ -70,6 +70,7 @@ def recognizer_of(train: DigitSet, champion: str, **trained: Arrays) -> Recogniz
         mean=mean,
         eigenvectors=vectors,
         novelty=fit_held_out(train, ImageKind()),
+        held_out=held_out,
         predicted=predicted,
         tested=(240, 10),
     )

@@ -18,7 +18,6 @@ from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 from torch.optim.adam import adam
 
 from mnist_pipeline.data import drawn_digits
-from mnist_pipeline.data.held_out import held_out_size, split
 from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.methods.networks.devices import (
@@ -63,6 +62,7 @@ __all__ = [
     "train_on",
     "weights",
 ]
+NONE = np.array([], np.int64)  # no image is held out
 PARTS = 20  # of an epoch, whose losses are recorded
 # Of the entries of an affine map [A t], in units of half a side: A turns, scales and slants by up
 # to an eighth, and t shifts by up to three pixels.
@@ -172,13 +172,13 @@ def train_on(
     """
     images, labels = digits
 
-    def fit(num_held_out: int, on_epoch: OnEpoch | None) -> Trained:
+    def fit(held_out: NDArray[np.integer], on_epoch: OnEpoch | None) -> Trained:
         network, recipe = from_settings(
             kind,
             settings,
             num_classes=digits.num_classes,
             seed=seed,
-            num_images=len(images) - num_held_out,
+            num_images=len(images) - len(held_out),
             shape=images.shape[1:],
             handwritten=None if image_kind.is_mnist else image_kind.handwritten,
         )
@@ -188,17 +188,17 @@ def train_on(
             labels,
             recipe,
             seed=seed,
-            validation_size=num_held_out,
+            held_out=held_out,
             drawn=image_kind.is_mnist and settings["recipe"] == "default",
             on_epoch=on_epoch,
         )
         return Trained(network, recipe, history, {})
 
-    first = fit(held_out_size(labels), on_epoch)
+    first = fit(digits.divided()[1], on_epoch)
     if len(images) > MOST_REFITTED:
         return first
     judged = {HELD_OUT + name: array for name, array in weights(first.network).items()}
-    return first._replace(network=fit(0, None).network, judged=judged)
+    return first._replace(network=fit(NONE, None).network, judged=judged)
 
 
 def train(
@@ -208,7 +208,7 @@ def train(
     recipe: Recipe,
     *,
     seed: int = 0,
-    validation_size: int = 0,
+    held_out: NDArray[np.integer] = NONE,
     drawn: bool = False,
     on_epoch: OnEpoch | None = None,
 ) -> History:
@@ -217,9 +217,9 @@ def train(
     The model maps pixels in [0, 1], shape (N, 28, 28), to logits (N, num_classes). Afterwards it is
     in evaluation mode, on the device where it was. The images are (num_samples, rows, columns) or
     (num_samples, num_features), uint8 or floating in [0, 1], with integer labels (num_samples,).
-    `validation_size` of the images are held out, see `data.held_out`: they are scored after each
-    epoch, and the temperature is fitted on them. `drawn` adds `data.drawn_digits` to the others,
-    which have MNIST's form and classes.
+    The images with the indices `held_out` are scored after each epoch, and the temperature is
+    fitted on them. `drawn` adds `data.drawn_digits` to the others, which have MNIST's form and
+    classes.
 
     The seed determines the order of the images and their deformations. The same seed on the same
     machine with the same number of threads gives the same weights to the byte.
@@ -236,11 +236,10 @@ def train(
     """
     images, labels = np.asarray(images), np.asarray(labels)
     device = default_device()
-    held_out = None
-    if validation_size:
-        kept, validation = split(labels, validation_size)
-        held_out = _tensors(images[validation], labels[validation], device)
-        images, labels = images[kept], labels[kept]
+    validation = None
+    if len(held_out):
+        validation = _tensors(images[held_out], labels[held_out], device)
+        images, labels = np.delete(images, held_out, axis=0), np.delete(labels, held_out)
     if drawn:
         images, labels = drawn_digits.add(images, labels, seed)
     scores = torch.empty(0)  # the last logits of the held-out images
@@ -254,9 +253,9 @@ def train(
         for epoch in range(1, recipe.epochs + 1):
             loss, accuracy, parts = run.train_epoch(images, labels)
             validation_accuracy = math.nan
-            if held_out:
-                scores = logits(network, held_out[0], precision)
-                is_right = scores.argmax(dim=1) == held_out[1]
+            if validation:
+                scores = logits(network, validation[0], precision)
+                is_right = scores.argmax(dim=1) == validation[1]
                 validation_accuracy = float(is_right.double().mean())
             records.append(
                 EpochRecord(epoch, recipe.epochs, loss, accuracy, validation_accuracy, parts)
@@ -267,8 +266,8 @@ def train(
     if recipe.batch_norm:
         fold_batch_norm(model)
     temperature = 1.0
-    if held_out:
-        temperature = fit_temperature(scores.cpu().numpy(), held_out[1].cpu().numpy())
+    if validation:
+        temperature = fit_temperature(scores.cpu().numpy(), validation[1].cpu().numpy())
     return History(tuple(records), precision, device.type, temperature)
 
 

@@ -170,11 +170,13 @@ def fit(
     seed: int,
     repeats: float = 1.0,
     handwritten: bool | None = None,
+    kept: NDArray[np.integer] | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Fit weights to all images by `sgd`, and other weights without the held-out images.
 
-    Both are fitted at the same time, since one fit computes on one core.
+    Both are fitted at the same time, since one fit computes on one core. `kept` has the indices of
+    the images that are not held out, by default those of `data.held_out`.
 
     Returns
     -------
@@ -200,7 +202,7 @@ def fit(
         _fit, _entries(samples), labels, (W, b), settings["learning_rate"], epochs
     )
     with ThreadPoolExecutor(1) as threads:
-        without_held_out = threads.submit(fit_rows, split(labels)[0])
+        without_held_out = threads.submit(fit_rows, split(labels)[0] if kept is None else kept)
         W, b = fit_rows(np.arange(len(images)), record)
     held_out_weights, held_out_bias = without_held_out.result()
     return {

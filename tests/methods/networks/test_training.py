@@ -69,9 +69,9 @@ def test_a_seed_decides_the_weights_to_the_byte(
     torch.set_num_threads(threads)
     digits = few[0][:120], few[1][:120]
     recipe = replace(SHORT, epochs=1, precision=precision, variation=VARIATION)
-    first = fitted(digits, recipe, construct, seed=3, validation_size=20)
-    assert same_bytes(first, fitted(digits, recipe, construct, seed=3, validation_size=20))
-    assert not same_bytes(first, fitted(digits, recipe, construct, seed=4, validation_size=20))
+    first = fitted(digits, recipe, construct, seed=3, held_out=np.arange(20))
+    assert same_bytes(first, fitted(digits, recipe, construct, seed=3, held_out=np.arange(20)))
+    assert not same_bytes(first, fitted(digits, recipe, construct, seed=4, held_out=np.arange(20)))
 
 
 def test_the_plain_recipe_is_the_usual_loop_over_batches_with_adam(few) -> None:
@@ -121,7 +121,11 @@ def test_the_default_recipe_learns_digits_and_the_temperature_corrects_low_confi
     images, labels = digits
     model = build(construct, seed=0)
     history = train(
-        model, images[:5_000], labels[:5_000], RECIPES[name]["default"], validation_size=1_000
+        model,
+        images[:5_000],
+        labels[:5_000],
+        RECIPES[name]["default"],
+        held_out=np.arange(0, 5_000, 5),
     )
     losses = [record.loss for record in history.epochs]
     assert losses == sorted(losses, reverse=True)
@@ -200,7 +204,7 @@ def test_only_the_default_training_on_mnist_has_drawn_digits_and_leaves_learned_
     trained = training.train_on(image_kind, DigitSet(*few), "cnn", {"recipe": recipe}, seed=0)
     assert given["drawn"] == drawn
     assert (trained.recipe.later, trained.recipe.distorted) == (later, distorted)
-    assert given["validation_size"] == held_out_size(few[1])
+    assert len(given["held_out"]) == held_out_size(few[1])
 
 
 def test_few_images_all_train_the_network_once_another_has_answered_the_held_out_ones(
@@ -285,12 +289,12 @@ def test_each_pass_deforms_the_training_and_drawn_images_anew_and_never_the_held
     few, monkeypatch
 ) -> None:
     images, labels = few
-    kept, held_out = split(labels, 40)
+    kept, held_out = split(labels)
     passes: list[np.ndarray] = []
     monkeypatch.setattr(training, "vary", lambda *args: passes.append(vary(*args)) or passes[-1])
     model = build(MLP, 784, 8, 10, seed=0)
     recipe = replace(SHORT, variation=VARIATION)
-    history = train(model, images, labels, recipe, seed=1, validation_size=40, drawn=True)
+    history = train(model, images, labels, recipe, seed=1, held_out=held_out, drawn=True)
     trained, _ = drawn_digits.add(images[kept], labels[kept], seed=1)
     assert [varied.shape for varied in passes] == [trained.shape] * SHORT.epochs
     assert not np.array_equal(*passes)

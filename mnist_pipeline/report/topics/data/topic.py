@@ -3,7 +3,6 @@
 import numpy as np
 
 from mnist_pipeline.data import datasets
-from mnist_pipeline.data.held_out import held_out_size
 from mnist_pipeline.report import pictures as drawn
 from mnist_pipeline.report.content import Arrays, Document, Images, Named, Packed, Part, Values
 
@@ -19,7 +18,7 @@ def numbers(values: Values) -> Named:
     return {
         "data": {
             **{split: len(labels) for split, labels in splits.items()},
-            "held_out": held_out_size(splits["train"]),
+            "held_out": len(values["train_digits"].divided()[1]),
             "class_names": list(data_set.class_names),
             "class_counts": {
                 split: np.bincount(labels, minlength=num_classes).tolist()

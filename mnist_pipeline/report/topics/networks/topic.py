@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from mnist_pipeline.data.held_out import held_out_size
 from mnist_pipeline.methods.networks.method import TEMPERATURE, cnn_maps, weights_of
 from mnist_pipeline.methods.networks.recipes import HELD_OUT
 from mnist_pipeline.report import learning
@@ -45,16 +44,15 @@ def _network(values: Values, name: str) -> Named:
     # Imported here, because torch is slow to import.
     from mnist_pipeline.methods.networks import modules
 
-    model, labels = values[f"{name}_model"], values["train_digits"].labels
+    model, (kept, held_out) = values[f"{name}_model"], values["train_digits"].divided()
     layers = modules.layer_rows(modules.of_weights(name, weights_of(model)))
-    not_held_out = len(labels) - held_out_size(labels)
     is_refitted = any(part.startswith(HELD_OUT) for part in model)
     return {
         **learning.curves(model),
         "layers": layers,
         "parameters": sum(layer["parameters"] for layer in layers),
-        "trained_on": len(labels) if is_refitted else not_held_out,
-        "judged_on": not_held_out,
+        "trained_on": len(kept) + is_refitted * len(held_out),
+        "judged_on": len(kept),
     }
 
 

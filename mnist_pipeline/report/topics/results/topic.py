@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 
-from mnist_pipeline.data.held_out import split
 from mnist_pipeline.evaluation.scores import accuracy, compared_with_guessing, intervals
 from mnist_pipeline.methods.table import MODELS, STORED, model_seconds
 from mnist_pipeline.report import figures
@@ -74,9 +73,9 @@ def _accuracy_without_doubted(values: Values, name: str) -> float:
 
 def _surely_better_than_guessing(values: Values) -> bool:
     """Whether the held-out images show that the champion does more than guess."""
-    champion, labels = values["champion"], values["train_digits"].labels
+    champion, digits = values["champion"], values["train_digits"]
     right = champion.num_held_out - champion.held_out_errors
-    low, guessing = compared_with_guessing(right, labels[split(labels)[1]])
+    low, guessing = compared_with_guessing(right, digits.labels[digits.divided()[1]])
     return low > guessing
 
 
