@@ -1,7 +1,7 @@
 """Wrong labels: how many are found of 5% that are made wrong on purpose, and of MNIST's known ones.
 
-Each set has at most 600 images, with the labels of 5% replaced by others at random. As many rows of
-the list are read as twice their number. The known labels of MNIST are the 15 test
+Each set has at most 600 images, with the labels of 5% replaced by others at random. Of the list, at
+most twice as many rows are read. The known labels of MNIST are the 15 test
 labels that most of five reviewers rejected; all 70,000 images are answered.
 """
 
@@ -58,12 +58,13 @@ def _row(name: str, images: np.ndarray, true: np.ndarray) -> tuple[str, ...]:
     answer = partial(checking.unseen_probabilities, images, labels, SEED)
     wall, probabilities = timed(partial(answer, handwritten=name == "MNIST"))
     table = checking.contradicted(probabilities, labels)
-    hits = int(table.index[: 2 * num_wrong].isin(wrong).sum())
+    read = table.index[: 2 * num_wrong]
+    hits = int(read.isin(wrong).sum())
     return (
         f"{name}, {len(true)} images in {num_classes} classes",
         str(num_wrong),
         share(hits, num_wrong),
-        f"{hits / (2 * num_wrong):.0%}",
+        f"{hits / len(read):.0%}",
         str(len(table)),
         str(table["confident"].sum()),
         seconds(wall),
