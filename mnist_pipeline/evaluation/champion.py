@@ -100,20 +100,16 @@ def elect(
 
 
 def _reason(champion: Champion, contestants: Sequence[Champion]) -> str:
-    """Why the champion was chosen, with the models that have as few errors."""
-    tied = dict.fromkeys(
+    """Why the champion was chosen."""
+    errors = f"the fewest errors, {champion.held_out_errors} of {champion.num_held_out:,}"
+    tied = {
         contestant.model
         for contestant in contestants
         if contestant.held_out_errors == champion.held_out_errors
-    )
-    errors = f"{champion.held_out_errors} of {champion.num_held_out:,}"
-    reason = f"{champion.model} has the fewest errors of all models, {errors}"
+    }
+    reason = f"{champion.model} has {errors}"
     if len(tied) > 1:
-        *others, last = tied
-        names = f"{', '.join(others)} and {last} have the fewest errors of all models"
-        if len(tied) == len({contestant.model for contestant in contestants}):
-            names = "all models have as many errors"
-        reason = f"{names}, {errors}, and {champion.model} has the lowest log loss"
+        reason = f"{champion.model} has the lowest log loss of the {len(tied)} models with {errors}"
     for contestant in contestants:
         if contestant.model == champion.model and contestant != champion:
             reason += (
