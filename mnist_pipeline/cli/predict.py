@@ -58,11 +58,6 @@ def print_digits(files: Sequence[Path], as_json: bool) -> int:
     return int(failed)
 
 
-def percent(share: float) -> str:
-    """A share in percent with one decimal, never rounded up to certainty."""
-    return ">99.9%" if share >= 0.9995 else f"{share:.1%}"
-
-
 def _model(recognizer: Recognizer) -> dict[str, Any]:
     """The champion, with its accuracy on the test images."""
     total, errors = recognizer.tested.tolist()
@@ -102,7 +97,7 @@ def _lines(
         row = (
             LEAST_CERTAIN if reading.least_certain else " ",
             names[answer.digit],
-            percent(answer.probability),
+            f"{answer.claim:.1%}",
             " ".join(f"{names[digit]:<{width}}" for digit in answer.digits.values()),
             f"{box_width}×{height} at {x},{y}",
             " ".join(names[neighbor.digit] for neighbor in answer.neighbors),

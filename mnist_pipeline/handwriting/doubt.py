@@ -36,11 +36,17 @@ class Recognition:
     digits: dict[str, int]  # the answer of each model
     models_disagree: bool  # whether the votes for other answers outweigh the champion's vote
     is_certain: bool  # whether `probability` is high
-    probabilities: dict[str, np.ndarray]  # of each class, by model; float64 (n_classes,)
+    # Of each class, by model, float64 (n_classes,); the champion's are at most the largest claim.
+    probabilities: dict[str, np.ndarray]
     neighbors: list[Neighbor]  # the three nearest training digits, the nearest first
     novelty: float  # percentile, 0–100, of its distance from all digits; see `novelty.Novelty`
     looks_like_digit: bool  # by `novelty` and `probability`; in a picture, all findings count
     reconstruction: np.ndarray  # from 50 components, not clipped; float32 (28, 28)
+
+    @property
+    def claim(self) -> float:
+        """The probability that people see: no more than held-out answers allow to claim."""
+        return float(self.probabilities[self.champion][self.digit])
 
     @property
     def text(self) -> str:
@@ -92,7 +98,7 @@ class Reading(NamedTuple):
         return {
             "digit": answer.digit,
             "class": answer.name,
-            "probability": round(answer.probability, 6),
+            "probability": round(answer.claim, 6),
             "headline": answer.headline(known.noun),
             "line": self.line,
             "least_certain": self.least_certain,

@@ -56,7 +56,6 @@ CERTAIN = 0.99  # a lower probability lets the recognizer read the whole picture
 # What answers need of the data set.
 OF_DATA_SET = ("class_names", "noun", "handwritten", "whole_pictures", "color", "ground")
 SOFT_EDGE = 3  # pixels of paler ink around a digit
-SHOWN = (50, 80, 90, 95, 98, 99, 99.5, 99.9)  # percentiles of the novelty, to people
 
 
 def _encoded(text: str) -> np.ndarray:
@@ -88,6 +87,8 @@ class Recognizer(NamedTuple):
     classes: np.ndarray = _encoded_classes(DataSet())
     # Of the champion's probabilities for pictures; float64 (2,).
     calibration: np.ndarray = votes.NONE
+    # The share of right answers that held-out answers allow to claim; float64 ().
+    largest_claim: np.ndarray = np.array(0.999)
 
     @property
     def champion_name(self) -> str:
@@ -209,6 +210,8 @@ class Recognizer(NamedTuple):
         voters = votes.voters(answers, champion)
         shares = votes.disagreement(answers, champion)
         probabilities[champion] = votes.tempered(probabilities[champion], shares, self.calibration)
+        claims = np.minimum(probabilities[champion], self.largest_claim)
+        shown = {**probabilities, champion: claims}
         levels = grey(digits)
         coordinates = pca.project(levels, self.mean, self.components)
         reconstructions = pca.reconstruct(coordinates, self.mean, self.components)
@@ -235,7 +238,7 @@ class Recognizer(NamedTuple):
                 digits=labels,
                 models_disagree=bool(dissent > self.weights[champion]),
                 is_certain=probability >= self._probable,
-                probabilities={name: shares[i] for name, shares in probabilities.items()},
+                probabilities={name: shares[i] for name, shares in shown.items()},
                 neighbors=neighbors,
                 novelty=float(novelty[i]),
                 looks_like_digit=looks_like_digit(novelty[i], probabilities[champion][i].max()),
@@ -246,7 +249,11 @@ class Recognizer(NamedTuple):
 
     @property
     def _probable(self) -> float:
-        """The least probability of an answer without doubt."""
+        """The least probability of an answer without doubt; more than 1 if held-out answers are too
+        few to allow any.
+        """
+        if self.largest_claim < PROBABLE:
+            return 2.0
         by_hand = {} if self.known.whole_pictures else PROBABLE_BY_HAND
         return by_hand.get(self.champion_name, PROBABLE)
 
@@ -254,11 +261,9 @@ class Recognizer(NamedTuple):
         """How answers are doubted, as plain JSON values, for a page that computes without Python.
 
         `highestScores` are the largest novelty scores that still count as a digit: for a probable
-        answer, and for one with a probability below `uncertain`. `scores` are those at some
-        `percentiles` of the reference digits.
+        answer, and for one with a probability below `uncertain`.
         """
         scores = self.novelty["reference"]
-        highest = {p: scores[int(len(scores) * p / 100)] for p in (POINT, DOUBTED, *SHOWN)}
         return {
             "champion": self.champion_name,
             "calibration": self.calibration.tolist(),
@@ -266,9 +271,8 @@ class Recognizer(NamedTuple):
             "even": EVEN,
             "uncertain": UNCERTAIN,
             "weights": {model: float(weight) for model, weight in self.weights.items()},
-            "highestScores": [highest[POINT], highest[DOUBTED]],
-            "percentiles": list(SHOWN),
-            "scores": [highest[p] for p in SHOWN],
+            "largestClaim": float(self.largest_claim),
+            "highestScores": [scores[int(len(scores) * p / 100)] for p in (POINT, DOUBTED)],
             "whole": self.known.whole_pictures,
         }
 
@@ -316,15 +320,15 @@ def assemble(
         weights={model: votes.weight(labels[held_out], predicted[model]) for model in states},
         tested=np.array(tested),
         classes=_encoded_classes(known),
-        calibration=_calibration(champion, states, asked, labels[sample], sample),
+        **_calibration(champion, states, asked, labels[sample], sample),
     )
 
 
 def _calibration(
     champion: str, states: States, images: np.ndarray, labels: np.ndarray, sample: np.ndarray
-) -> np.ndarray:
-    """Fit the temperature of the champion's probabilities on held-out images. Handwriting comes
-    deformed at random, as other people write.
+) -> dict[str, np.ndarray]:
+    """Fit the temperature of the champion's probabilities on held-out images, and measure the
+    `largest_claim`. Handwriting comes deformed at random, as other people write.
 
     `sample` has their indices among the training images. All answers are from models that were
     fitted without them.
@@ -334,4 +338,8 @@ def _calibration(
         for name in (champion, *votes.voters(states, champion))
     }
     shares = votes.disagreement(answers, champion)
-    return votes.fit(answers[champion].probabilities, shares, labels)
+    probabilities = answers[champion].probabilities
+    calibration = votes.fit(probabilities, shares, labels)
+    claimed = votes.tempered(probabilities, shares, calibration).max(axis=1)
+    largest = votes.largest_claim(claimed, answers[champion].labels == labels)
+    return {"calibration": calibration, "largest_claim": largest}

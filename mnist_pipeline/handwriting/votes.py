@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.values import Answer
 from mnist_pipeline.data.variation import Variation
-from mnist_pipeline.evaluation.scores import LOWEST, log_losses
+from mnist_pipeline.evaluation.scores import LOWEST, intervals, log_losses
 
 Floats = NDArray[np.float64]
 
@@ -73,6 +73,22 @@ def tempered(probabilities: Floats, shares: Floats, weights: Floats) -> Floats:
     logits = np.log(np.maximum(probabilities, LOWEST)) / temperatures[:, np.newaxis]
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def largest_claim(probabilities: Floats, is_correct: NDArray[np.bool_]) -> Floats:
+    """The largest share of right answers that these answers (n,) allow to claim, float64 ().
+
+    It is the lower end of the 95% interval of those that are at least as probable as one of them.
+
+    Examples
+    --------
+    >>> largest_claim(np.full(8, 0.99), np.ones(8, bool)).round(3)  # all eight are right
+    np.float64(0.676)
+    """
+    are_as_sure = probabilities >= probabilities[:, np.newaxis]
+    totals = are_as_sure.sum(axis=1)
+    low, _ = intervals((are_as_sure & is_correct).sum(axis=1) / totals, totals)
+    return np.asarray(low.max())
 
 
 def fit(probabilities: Floats, shares: Floats, labels: NDArray[np.integer]) -> Floats:

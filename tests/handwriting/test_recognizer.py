@@ -28,10 +28,10 @@ def test_each_model_answers_with_its_most_probable_digit_and_the_champion_counts
         for answer in served.recognize(small_test.images[:20]):
             for name, shares in answer.probabilities.items():
                 assert shares[answer.digits[name]] == shares.max()
-                assert math.isclose(shares.sum(), 1)
+                assert name == model or math.isclose(shares.sum(), 1)
             own = answer.probabilities[model]
             assert (answer.champion, answer.digit) == (model, answer.digits[model])
-            assert answer.probability == own[answer.digit]
+            assert answer.claim == min(answer.probability, served.largest_claim)
             assert own[int(answer.runner_up)] == np.delete(own, answer.digit).max()
 
 
@@ -59,9 +59,24 @@ def test_the_models_disagree_if_their_votes_outweigh_the_champions(
 def test_a_picture_needs_less_certainty_than_a_handwritten_digit(
     small_recognizer: Recognizer,
 ) -> None:
-    by_hand = small_recognizer._replace(champion=np.frombuffer(b"cnn", np.uint8))
+    by_hand = small_recognizer._replace(
+        champion=np.frombuffer(b"cnn", np.uint8), largest_claim=np.array(1.0)
+    )
     photos = by_hand.of(DataSet(whole_pictures=True))
     assert (by_hand.rules()["probable"], photos.rules()["probable"]) == (0.98, 0.9)
+
+
+def test_no_more_is_claimed_than_held_out_answers_show_and_of_few_nothing_without_doubt(
+    small_recognizer: Recognizer, small_test: DigitSet
+) -> None:
+    for largest in (0.95, 0.7):
+        served = small_recognizer._replace(
+            calibration=np.array([-1.5, 0]), largest_claim=np.array(largest)
+        )
+        answers = served.recognize(small_test.images[:50])
+        assert max(answer.claim for answer in answers) == largest
+        assert {answer.probability > largest for answer in answers} == {True, False}
+        assert any(answer.is_certain for answer in answers) == (largest > 0.9)
 
 
 def test_a_sign_does_not_look_like_a_digit(

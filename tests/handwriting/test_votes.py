@@ -40,3 +40,14 @@ def test_a_vote_weighs_more_if_its_model_errs_less_and_never_everything() -> Non
     right, true = np.zeros(98), np.zeros(98)
     assert votes.weight(true, right) == pytest.approx(np.log(100))
     assert votes.weight(true, np.arange(98) < 49) == pytest.approx(np.log(2))
+
+
+def test_the_largest_claim_holds_for_new_answers_of_the_same_kind() -> None:
+    generator, holds = np.random.default_rng(0), []
+    for num_answers in (8, 40, 400):
+        for _ in range(100):
+            probabilities = generator.choice([0.5, 0.8, 0.99], num_answers)
+            is_correct = generator.random(num_answers) < 0.8 * probabilities  # too sure
+            claim = votes.largest_claim(probabilities, is_correct)
+            holds.append(claim <= 0.8 * 0.99)
+    assert np.mean(holds) > 0.9

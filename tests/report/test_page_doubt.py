@@ -46,7 +46,9 @@ SHOW = """(image) => loaded.then(({ reader }) =>
 def few(values: Values) -> Values:
     """The values of the run with another champion, which k-NN contradicts at times."""
     recognizer = values["recognizer"]._replace(
-        champion=np.frombuffer(b"mlp", np.uint8), calibration=np.array([0.1, 1.0])
+        champion=np.frombuffer(b"mlp", np.uint8),
+        calibration=np.array([0.1, 1.0]),
+        largest_claim=np.array(0.97),
     )
     return {**values, "recognizer": recognizer}
 
@@ -81,7 +83,7 @@ def test_the_verdict_does_not_depend_on_the_neighbors_that_the_page_has(
     assert np.mean(same) >= 0.98
     np.testing.assert_allclose(
         [found["probability"] for found in judged],
-        [answer.probability for answer in expected],
+        [answer.claim for answer in expected],
         atol=0.03,
     )
 

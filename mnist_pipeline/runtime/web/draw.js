@@ -159,7 +159,7 @@ const sentenceOf = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 // How sure the answer is, unless there is nothing to be sure of.
 const certaintyOf = ({ label, rows, champion, probability, looksLikeDigit }) => {
   if (!looksLikeDigit) return "";
-  const share = formatPercent(probability).replace(">", "more than ").replace("<", "less than ");
+  const share = formatPercent(probability);
   const sure = sentenceOf(`${share} probable, according to ${data.phrases[champion]}`);
   const others = rows.filter((row) => row.label !== label);
   const answers = others.map((row) => `${data.phrases[row.name]} ${data.names[row.label]}`);

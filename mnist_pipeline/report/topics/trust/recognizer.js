@@ -42,12 +42,12 @@ export const createJudge = (arrays) => {
     if (probability < doubt.even) guess = `unsure: ${name} or ${names[runnerUp]}`;
     const headline = looksLikeDigit ? guess : unlike;
     const verdict = looksLikeDigit ? guess : `This ${unlike}`;
-    const percentile = doubt.percentiles.findLast((_, place) => doubt.scores[place] < score) ?? 0;
-    // The answer has the probabilities that `predict` prints.
-    const shown = rows.map((row) => (row === answer ? { ...answer, shares: probabilities } : row));
+    // The answer has the probabilities that `predict` prints: held-out answers allow no more.
+    const claims = probabilities.map((share) => Math.min(share, doubt.largestClaim));
+    const shown = rows.map((row) => (row === answer ? { ...answer, shares: claims } : row));
     const causesOf = () => novelty.causesOf(image);
     const doubts = { looksLikeDigit, areOutvoted, isDoubtful: headline !== name };
-    const answers = { label, runnerUp, probability, rows: shown };
-    return { ...doubts, ...answers, headline, verdict, percentile, causesOf };
+    const answers = { label, runnerUp, probability: claims[label], rows: shown };
+    return { ...doubts, ...answers, headline, verdict, causesOf };
   };
 };

@@ -3,22 +3,20 @@
 import { describeSample, trainingFace } from "../../script/answers.js";
 import { createFace, paintSigned } from "../../script/painting.js";
 import { data, element } from "../../script/page.js";
-import { formatPercent, rounded } from "../../script/numbers.js";
+import { formatPercent } from "../../script/numbers.js";
 
 const sentenceOf = (judgement, { rows }) => {
-  const { names, noun, nouns, short } = data;
-  const { looksLikeDigit, areOutvoted, isDoubtful, label, runnerUp, percentile } = judgement;
+  const { names, noun, short } = data;
+  const { looksLikeDigit, areOutvoted, isDoubtful, label, runnerUp } = judgement;
   if (!looksLikeDigit) {
-    const worse = `only ${rounded(100 - percentile)}% of real ${nouns} fit worse`;
-    const fit = `The edges here fit none: ${worse}. Red shows where.`;
-    return `A model can only name one of its classes. ${fit}`;
+    return "A model can only name one of its classes. The edges here fit none. Red shows where.";
   }
   const answers = rows.map((row) => `${short[row.name]} says ${names[row.label]}`);
   if (areOutvoted) return `The models disagree: ${answers.join(", ")}.`;
   const cases = `${formatPercent(judgement.probability)} of all cases`;
   if (!isDoubtful) return `No doubt: an answer like this is right in ${cases}.`;
   const choice = `${names[label]}, or perhaps ${names[runnerUp]}`;
-  return `It looks like a ${noun}, but an answer like this is right in only ${cases}: ${choice}.`;
+  return `It looks like a ${noun}, but an answer like this is known to be right in only ${cases}: ${choice}.`;
 };
 
 // Explain in an element why `models.judge` doubts an image, or why not. `answers` is the result of
