@@ -37,18 +37,6 @@ LONGEST_SIDE = 20_000  # a picture of few pixels may be long, and its sides take
 MAX_PIXELS = 8_192 * 6_144  # of large photos of phones; they take up to 12 bytes each
 
 
-def read(source: Path | bytes) -> Levels:
-    """Read a picture, a file or its content, as upright grey levels (rows, columns).
-
-    They are uint8, or float32 in [0, 255] if the file has more than eight bits per pixel.
-    Transparent areas count as paper.
-
-    Raises an ImageError as `decode` does, which names the picture.
-    """
-    with opened(source) as content:
-        return grey_levels(decode(content, GREY)[0])
-
-
 @contextmanager
 def opened(source: Path | bytes) -> Iterator[bytes]:
     """The content of a picture; an ImageError in this context gets the picture's name."""

@@ -40,10 +40,7 @@ def find(root: Path) -> source.Source | None:
         present = {*archive.files}
         size = sum(entry.file_size for entry in archive.zip.infolist())
     if size > source.LARGEST:
-        raise DatasetError(
-            f"{path} has {size:,} bytes of arrays, more than {source.LARGEST:,}; keep fewer or "
-            "smaller images"
-        )
+        raise DatasetError(f"{path} has more than {source.LARGEST:,} bytes; keep fewer images")
     pairs = {images: labels for images, labels in PAIRS.items() if present & {images, labels}}
     missing = {*pairs, *pairs.values()} - present if pairs else {"images"}
     if missing:

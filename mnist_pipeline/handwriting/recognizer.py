@@ -51,7 +51,7 @@ NUM_COMPONENTS = 50  # of the reconstruction
 # An answer of a lower probability is in doubt. With 0.98 for the CNN, 0.2% of the handwritten
 # digits in pictures made for development were wrong without doubt, and 0.5% with 0.9.
 PROBABLE = 0.9
-PROBABLE_BY_HAND = {CNN: 0.98}
+PROBABLE_BY_HAND = 0.98
 CERTAIN = 0.99  # a lower probability lets the recognizer read the whole picture too
 # What answers need of the data set.
 OF_DATA_SET = ("class_names", "noun", "handwritten", "whole_pictures", "color", "ground")
@@ -209,9 +209,8 @@ class Recognizer(NamedTuple):
         probabilities = {name: answer.probabilities for name, answer in answers.items()}
         voters = votes.voters(answers, champion)
         shares = votes.disagreement(answers, champion)
-        probabilities[champion] = votes.tempered(probabilities[champion], shares, self.calibration)
-        claims = np.minimum(probabilities[champion], self.largest_claim)
-        shown = {**probabilities, champion: claims}
+        tempered = votes.tempered(probabilities[champion], shares, self.calibration)
+        probabilities[champion] = np.minimum(tempered, self.largest_claim)
         levels = grey(digits)
         coordinates = pca.project(levels, self.mean, self.components)
         reconstructions = pca.reconstruct(coordinates, self.mean, self.components)
@@ -220,7 +219,7 @@ class Recognizer(NamedTuple):
         for i in range(len(digits)):
             labels = {name: int(answer.labels[i]) for name, answer in answers.items()}
             digit = labels[champion]
-            others = probabilities[champion][i].copy()
+            others = tempered[i].copy()
             probability = float(others[digit])
             others[digit] = -1
             dissent = sum(self.weights[name] for name in voters if labels[name] != digit)
@@ -238,10 +237,10 @@ class Recognizer(NamedTuple):
                 digits=labels,
                 models_disagree=bool(dissent > self.weights[champion]),
                 is_certain=probability >= self._probable,
-                probabilities={name: shares[i] for name, shares in shown.items()},
+                probabilities={name: shares[i] for name, shares in probabilities.items()},
                 neighbors=neighbors,
                 novelty=float(novelty[i]),
-                looks_like_digit=looks_like_digit(novelty[i], probabilities[champion][i].max()),
+                looks_like_digit=looks_like_digit(novelty[i], tempered[i].max()),
                 reconstruction=reconstructions[i].astype(np.float32).reshape(SHAPE),
             )
             recognitions.append(recognition)
@@ -254,8 +253,8 @@ class Recognizer(NamedTuple):
         """
         if self.largest_claim < PROBABLE:
             return 2.0
-        by_hand = {} if self.known.whole_pictures else PROBABLE_BY_HAND
-        return by_hand.get(self.champion_name, PROBABLE)
+        is_by_hand = self.champion_name == CNN and not self.known.whole_pictures
+        return PROBABLE_BY_HAND if is_by_hand else PROBABLE
 
     def rules(self) -> dict[str, Any]:
         """How answers are doubted, as plain JSON values, for a page that computes without Python.

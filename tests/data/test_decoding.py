@@ -13,9 +13,9 @@ import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
-from support.sources import encoded
+from support.sources import encoded, read_levels
 
-from mnist_pipeline.data.decoding import LONGEST_SIDE, MAX_PIXELS, MAX_SCANS, read
+from mnist_pipeline.data.decoding import LONGEST_SIDE, MAX_PIXELS, MAX_SCANS
 from mnist_pipeline.data.errors import ImageError
 
 LEVELS = np.add.outer(np.arange(40), 3 * np.arange(60)).astype(np.uint8)  # smooth, from 0 to 216
@@ -37,21 +37,21 @@ def test_special_files_are_refused_without_opening_them(
     path = tmp_path / "7.png"
     make(path)
     with pytest.raises(ImageError, match=str(path)):
-        read(path)
+        read_levels(path)
 
 
 def test_a_pipe_that_a_shell_opened_is_read() -> None:
     end, start = os.pipe()
     os.write(start, encoded(np.zeros((2, 3), np.uint8)))
     os.close(start)
-    assert read(Path(f"/dev/fd/{end}")).shape == (2, 3)
+    assert read_levels(Path(f"/dev/fd/{end}")).shape == (2, 3)
     os.close(end)
 
 
 def test_a_picture_with_a_very_long_side_is_refused_before_it_is_decoded() -> None:
-    assert read(encoded(np.zeros((1, LONGEST_SIDE), np.uint8))).shape == (1, LONGEST_SIDE)
+    assert read_levels(encoded(np.zeros((1, LONGEST_SIDE), np.uint8))).shape == (1, LONGEST_SIDE)
     with pytest.raises(ImageError, match=f"{LONGEST_SIDE:,}"):
-        read(encoded(np.zeros((LONGEST_SIDE + 1, 1), np.uint8)))
+        read_levels(encoded(np.zeros((LONGEST_SIDE + 1, 1), np.uint8)))
 
 
 def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded() -> None:
@@ -61,9 +61,9 @@ def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded() -> None:
     start, end = picture.rindex(b"\xff\xda"), len(picture) - 2
     repeated = picture[:end] + picture[start:end] * (MAX_SCANS - picture.count(b"\xff\xda"))
     video = b"\xff\xda" * MAX_SCANS  # phones append one
-    assert read(repeated + picture[end:] + video).shape == (64, 64)
+    assert read_levels(repeated + picture[end:] + video).shape == (64, 64)
     with pytest.raises(ImageError, match=f"{MAX_SCANS} scans"):
-        read(repeated + picture[start:])
+        read_levels(repeated + picture[start:])
 
 
 def test_heic_is_read_upright(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_heic_is_read_upright(tmp_path: Path) -> None:
     Image.fromarray(levels).convert("RGB").save(stored, "HEIF", exif=exif.tobytes(), quality=90)
     path = tmp_path / "1.HEIC"
     path.write_bytes(stored.getvalue())
-    np.testing.assert_allclose(read(path), np.rot90(levels, -1), atol=16)
+    np.testing.assert_allclose(read_levels(path), np.rot90(levels, -1), atol=16)
 
 
 def test_the_error_of_a_heic_picture_without_its_library_names_the_extra(
@@ -84,7 +84,7 @@ def test_the_error_of_a_heic_picture_without_its_library_names_the_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(ImageError, match=r"extra heic.*pip install"):
-        read(b"\0\0\0\x18ftypheic")
+        read_levels(b"\0\0\0\x18ftypheic")
 
 
 def stored(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -95,7 +95,7 @@ def stored(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 
 def refusal(source: Path | bytes) -> str:
     with pytest.raises(ImageError) as error:
-        read(source)
+        read_levels(source)
     message = str(error.value)
     assert message.isprintable()
     return message
@@ -113,22 +113,24 @@ def of_size(width: int, height: int, kind: type = np.uint8) -> bytes:
     [("PNG", "P"), ("TIFF", "CMYK"), ("BMP", "RGB"), ("GIF", "L"), ("WEBP", "RGBA"), ("PNG", "LA")],
 )
 def test_formats_and_modes_read_as_the_same_levels(kind: str, mode: str) -> None:
-    levels = read(stored(Image.fromarray(LEVELS).convert(mode), kind, **LOSSLESS[kind]))
+    levels = read_levels(stored(Image.fromarray(LEVELS).convert(mode), kind, **LOSSLESS[kind]))
     assert levels.dtype == np.uint8
     np.testing.assert_array_equal(levels, LEVELS)
 
 
 def test_levels_of_sixteen_bits_are_scaled_and_colours_become_their_brightness() -> None:
-    np.testing.assert_allclose(read(encoded(LEVELS * np.uint16(257))), LEVELS)
+    np.testing.assert_allclose(read_levels(encoded(LEVELS * np.uint16(257))), LEVELS)
     colored = stored(Image.fromarray(LEVELS).convert("RGB"), "JPEG", quality=95)
-    np.testing.assert_allclose(read(colored).astype(int), LEVELS, atol=4)
+    np.testing.assert_allclose(read_levels(colored).astype(int), LEVELS, atol=4)
 
 
 @pytest.mark.parametrize("ink", [0, 255])
 def test_ink_on_nothing_gets_paper_of_the_opposite_brightness(ink: int) -> None:
     picture = Image.new("RGBA", (60, 40), (ink, ink, ink))
     picture.putalpha(Image.fromarray(LEVELS))
-    np.testing.assert_array_equal(read(stored(picture)), 255 - LEVELS if ink == 0 else LEVELS)
+    np.testing.assert_array_equal(
+        read_levels(stored(picture)), 255 - LEVELS if ink == 0 else LEVELS
+    )
 
 
 def test_the_paper_of_a_card_continues_beyond_its_transparent_corners() -> None:
@@ -138,14 +140,14 @@ def test_the_paper_of_a_card_continues_beyond_its_transparent_corners() -> None:
     opacity[:8, :8] = 0
     picture = Image.fromarray(levels).convert("RGBA")
     picture.putalpha(Image.fromarray(opacity))
-    np.testing.assert_array_equal(read(stored(picture)), levels)
+    np.testing.assert_array_equal(read_levels(stored(picture)), levels)
 
 
 def test_a_rotated_picture_is_read_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # stored lying on its side
     image = Image.fromarray(np.rot90(LEVELS))
-    upright = read(stored(image, "JPEG", exif=exif, quality=100))
+    upright = read_levels(stored(image, "JPEG", exif=exif, quality=100))
     np.testing.assert_allclose(upright.astype(int), LEVELS, atol=2)
 
 
@@ -177,4 +179,4 @@ def test_strokes_of_several_shades_on_nothing_get_white_paper() -> None:
     levels = np.tile(np.linspace(0, 100, 40).astype(np.uint8), (40, 1))
     strokes = np.dstack([levels, levels, levels, np.zeros_like(levels)])
     strokes[10:20, :, 3] = 255
-    assert read(encoded(strokes))[0, 0] == 255
+    assert read_levels(encoded(strokes))[0, 0] == 255

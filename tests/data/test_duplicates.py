@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 from PIL import Image
-from support.sources import encoded
+from support.sources import encoded, read_levels
 
 from mnist_pipeline.data import duplicates
 from mnist_pipeline.data.conversion import fitted
-from mnist_pipeline.data.decoding import read
 from mnist_pipeline.data.values import DigitSet
 
 NUM_IMAGES = 100
@@ -25,7 +24,9 @@ def twice(test: DigitSet) -> tuple[np.ndarray, np.ndarray]:
         moved = np.roll(large, rng.integers(-5, 6, 2), axis=(0, 1))
         light = np.clip(moved * rng.uniform(0.9, 1.1) + rng.uniform(-10, 10), 0, 255)
         second = encoded(light.astype(np.uint8), "JPEG", quality=int(rng.integers(60, 95)))
-        photos.append([fitted(read(encoded(large)), "whole"), fitted(read(second), "whole")])
+        photos.append(
+            [fitted(read_levels(encoded(large)), "whole"), fitted(read_levels(second), "whole")]
+        )
     first, second = np.stack(photos, axis=1)
     return first, second
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits
+from mnist_pipeline.data.decoding import GREY, Levels, decode, grey_levels, opened
 from mnist_pipeline.data.split import Split
 from mnist_pipeline.data.values import DigitSet
 
@@ -48,6 +49,12 @@ def encoded(image: np.ndarray, file_format: str = "PNG", **options: object) -> b
     file = io.BytesIO()
     Image.fromarray(image).save(file, file_format, **options)
     return file.getvalue()
+
+
+def read_levels(source: Path | bytes) -> Levels:
+    """The grey levels of a picture, a file or its content."""
+    with opened(source) as content:
+        return grey_levels(decode(content, GREY)[0])
 
 
 def write_folders(root: Path, sets: Sets, names: tuple[str, ...] = NAMES) -> Path:

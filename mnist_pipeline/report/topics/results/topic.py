@@ -57,8 +57,10 @@ def context(document: Document, values: Values) -> Named:
 
 def _model(values: Values, name: str) -> Named:
     model, origins = MODELS[name], values["origins"]
+    evaluation = values[model.evaluation_asset]
     return {
-        **dataclasses.asdict(values[model.evaluation_asset]),
+        **dataclasses.asdict(evaluation),
+        "calibrated_by_chance": evaluation.calibration.error_by_chance,
         "accuracy_without_doubted": _accuracy_without_doubted(values, name),
         "seconds": model_seconds(origins, name),
         "settings": recipe_in_words(origins[model.model_asset]),

@@ -107,11 +107,9 @@ def pictures(document: Document, values: Values) -> Named:
 
 
 def context(document: Document, values: Values) -> Named:
-    """The titles of the corruptions of MNIST-C, and the calibration errors that chance makes."""
+    """The titles of the corruptions of MNIST-C."""
     titles = {key: name.replace("_", " ").capitalize() for key, name in CORRUPTED.items()}
-    evaluations = by_model(values, "evaluation").items()
-    by_chance = {name: evaluation.calibration.error_by_chance for name, evaluation in evaluations}
-    return {"corrupted": titles, "calibrated_by_chance": by_chance}
+    return {"corrupted": titles}
 
 
 def arrays(values: Values, images: Images) -> Arrays:
