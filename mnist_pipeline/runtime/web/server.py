@@ -5,10 +5,9 @@ import logging
 import os
 import socket
 import subprocess
-import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from urllib.parse import quote
 
 import dagster as dg
@@ -101,10 +100,11 @@ def serve(listening: socket.socket, read_only: bool, routes: Sequence[BaseRoute]
 @contextlib.contextmanager
 def _daemon(workspace: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run the daemon that schedules, sensors, backfills and queued runs need."""
-    program = str(Path(sys.executable).with_name("dagster-daemon"))
-    command = [program, "run", "--workspace", workspace, "--log-level", LOG_LEVEL]
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+    daemon = ["dagster-daemon", "run", "--workspace", workspace, "--log-level", LOG_LEVEL]
     process = subprocess.Popen(
-        ["sh", "-c", WITH_THIS_PROCESS, "sh", *command],
+        ["sh", "-c", WITH_THIS_PROCESS, "sh", *daemon],
+        env={**os.environ, "PATH": path},
         stdin=subprocess.PIPE,
         # Ctrl-C in a terminal reaches only this process, which then stops the daemon.
         start_new_session=True,
