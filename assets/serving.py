@@ -36,10 +36,10 @@ def champion(
     mnist_stored_results: StoredResults,
     **by_asset: Any,
 ):
-    """The model in service: it has the fewest errors on the held-out images.
+    """The model in service: the convolutional network, unless another model is surely better on the
+    held-out images.
 
-    If several models have as few errors, the model with the lowest log loss is chosen. The present
-    champion takes part with the results that it was chosen for.
+    The present champion takes part with the results that it was chosen for.
     """
     predictions = by_model(by_asset, "predictions")
     with stopwatch():

@@ -12,6 +12,7 @@ from mnist_pipeline.utils.bisection import crossing
 NUM_NEAREST = 10  # nearest training images that an answer has, if there are as many
 NUM_NEIGHBORS_SHOWN = 3  # of an answer, to people
 SMOOTHINGS = (1e-4, 10.0)  # range in which the smoothing of the vote is searched
+LARGE = 20_000  # training images, of which a second index would take seconds
 NUM_HELD_OUT = 2_000  # training images whose neighbours among the others calibrate the vote
 
 
@@ -123,8 +124,18 @@ def fit_smoothing(neighbor_labels: np.ndarray, labels: np.ndarray, num_classes: 
 def held_out_answer(
     fitted: Mapping[str, np.ndarray], images: np.ndarray, held_out: np.ndarray
 ) -> Answer:
-    """The answer to each of these images, without the training image that it was made from."""
-    neighbor_labels = _labels_of_others(fitted, int(fitted["num_neighbors"]), images, held_out)
+    """The answer to each of these images, without the training images that they were made from.
+
+    In a large set, it is without the image's own training image only.
+    """
+    num_neighbors, labels = int(fitted["num_neighbors"]), fitted["labels"]
+    if len(labels) > LARGE:
+        neighbor_labels = _labels_of_others(fitted, num_neighbors, images, held_out)
+    else:
+        others = np.delete(labels, held_out)
+        classifier = KNNClassifier(min(num_neighbors, len(others)))
+        classifier.fit(np.delete(fitted["images"], held_out, axis=0), others)
+        neighbor_labels = others[classifier.kneighbors(images)[1]]
     probabilities = vote_probabilities(
         neighbor_labels, float(fitted["smoothing"]), _num_classes(fitted)
     )

@@ -35,10 +35,18 @@ def test_the_fitted_smoothing_calibrates_the_vote_on_digits_it_has_not_seen(
     )
 
 
-def test_no_held_out_digit_is_its_own_neighbour() -> None:
+def test_the_held_out_images_of_a_set_that_is_not_large_are_no_neighbours_of_one_another() -> None:
+    images, labels = np.array([[0], [1], [200]], np.uint8), np.array([0, 1, 2], np.uint8)
+    fitted = method.fit(images, labels, {"num_neighbors": 3}, seed=0)
+    found = method.held_out_answer(fitted, images[:2], np.array([0, 1]))
+    assert found.labels.tolist() == [2, 2]
+
+
+def test_no_held_out_digit_of_a_large_set_is_its_own_neighbour(monkeypatch) -> None:
     """Four copies of each of three images: an image that votes for itself would get its own
     label.
     """
+    monkeypatch.setattr(method, "LARGE", 0)
     images = np.repeat(np.array([[0, 0], [0, 90], [90, 0]], np.uint8), 4, axis=0)
     labels = np.arange(12)
     fitted = {
@@ -62,7 +70,8 @@ def test_of_fewer_images_than_neighbours_all_vote() -> None:
     np.testing.assert_array_equal(held_out.probabilities, expected)
 
 
-def test_a_held_out_digit_behind_its_copies_has_the_first_of_them_as_neighbour() -> None:
+def test_a_held_out_digit_behind_its_copies_has_the_first_of_them_as_neighbour(monkeypatch) -> None:
+    monkeypatch.setattr(method, "LARGE", 0)
     images, labels = np.zeros((3, 4), np.uint8), np.array([0, 1, 2])
     fitted = {
         **KNNClassifier(1).fit(images, labels).to_arrays(),
