@@ -186,6 +186,26 @@ def log_losses(true_labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray
     return np.asarray(-np.log(np.maximum(likelihoods, LOWEST)))
 
 
+def balanced_accuracy(counts: np.ndarray) -> tuple[float, bool]:
+    """The mean over the classes of the share that is correct, from a confusion matrix, and whether
+    it differs from the accuracy by more than chance.
+
+    The accuracy gives a class the weight of its share of the samples. Each class needs a sample.
+
+    Examples
+    --------
+    >>> share, differs = balanced_accuracy(np.array([[90, 0], [9, 1]]))
+    >>> round(share, 2), differs
+    (0.55, True)
+    """
+    totals, correct = counts.sum(axis=1), np.diag(counts)
+    balanced = float(np.mean(correct / totals))
+    weights = 1 / len(counts) - totals / totals.sum()
+    probable = (correct + 1) / (totals + 2)  # neither 0 nor 1, whose deviation is 0
+    deviation = math.sqrt((weights**2 * probable * (1 - probable) / totals).sum())
+    return balanced, bool(abs(balanced - correct.sum() / totals.sum()) > Z * deviation)
+
+
 def accuracy_interval(true_labels: np.ndarray, predicted_labels: np.ndarray) -> tuple[float, float]:
     """95% Wilson score interval of the accuracy."""
     correct = int(np.count_nonzero(true_labels == predicted_labels))

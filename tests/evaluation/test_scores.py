@@ -191,3 +191,20 @@ def test_a_calibrated_model_has_the_calibration_error_of_chance(num_samples: int
         errors.append(found.expected_error)
         by_chance.append(found.error_by_chance)
     assert np.mean(by_chance) == pytest.approx(np.mean(errors), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("shares", "least", "most"), [((0.4,) * 3, 0, 0.1), ((0.6, 0.1, 0.3), 0.7, 1)]
+)
+def test_balanced_accuracy_differs_if_classes_of_other_sizes_are_harder(
+    shares: tuple[float, ...], least: float, most: float
+) -> None:
+    rng, totals, differs = np.random.default_rng(0), np.array([115, 18, 40]), []
+    for _ in range(400):
+        correct = rng.binomial(totals, shares)
+        counts = np.diag(correct)
+        counts[np.arange(3), [1, 2, 0]] = totals - correct
+        balanced, is_different = scores.balanced_accuracy(counts)
+        assert balanced == pytest.approx(np.mean(correct / totals))
+        differs.append(is_different)
+    assert least <= np.mean(differs) <= most

@@ -158,6 +158,17 @@ def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> N
     assert not re.search(r"\bnan\b", text_of(flawless))
 
 
+def test_the_story_names_a_class_that_the_best_model_misses(
+    html: str, values: Values, text_of: Read
+) -> None:
+    best, labels = next(iter(values["model_comparison"].models)), values["test_digits"].labels
+    missing = np.where(labels == 3, 8, labels)
+    evaluation = scores.evaluate(labels, missing, np.eye(10)[missing])
+    text = text_of(render({**values, f"{best}_evaluation": evaluation}))
+    assert f"class 3 correctly: 0 of {np.count_nonzero(labels == 3)}" in text
+    assert "class 3 correctly" not in text_of(html)
+
+
 def test_tables_have_the_numbers_of_the_stored_values(
     html: str, values: Values, text_of: Read
 ) -> None:

@@ -4,7 +4,12 @@ import dataclasses
 
 import numpy as np
 
-from mnist_pipeline.evaluation.scores import accuracy, compared_with_guessing, intervals
+from mnist_pipeline.evaluation.scores import (
+    accuracy,
+    balanced_accuracy,
+    compared_with_guessing,
+    intervals,
+)
 from mnist_pipeline.methods.table import MODELS, STORED, model_seconds
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.content import Document, Named, Part, Values
@@ -58,8 +63,16 @@ def context(document: Document, values: Values) -> Named:
 def _model(values: Values, name: str) -> Named:
     model, origins = MODELS[name], values["origins"]
     evaluation = values[model.evaluation_asset]
+    counts = np.array(evaluation.confusion_matrix)
+    balanced, differs = balanced_accuracy(counts)
+    recall = np.array(evaluation.recall)
+    _, highest = intervals(recall, counts.sum(axis=1))
+    is_missed = (highest < evaluation.accuracy) & (recall < evaluation.accuracy / 4)
     return {
         **dataclasses.asdict(evaluation),
+        "balanced_accuracy": balanced,
+        "balanced_differs": differs,
+        "missed_classes": np.flatnonzero(is_missed).tolist(),
         "calibrated_by_chance": evaluation.calibration.error_by_chance,
         "accuracy_without_doubted": _accuracy_without_doubted(values, name),
         "seconds": model_seconds(origins, name),
