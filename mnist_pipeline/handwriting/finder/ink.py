@@ -21,7 +21,6 @@ FAINTEST_INK = 0.1  # the faintest stroke absorbs this share of the paper's ligh
 DARKEST_PAPER = 0.2  # share of full brightness; below it, contrast is not amplified further
 # Share of the variance that two levels explain, in a picture of ink and paper only.
 TWO_LEVELS = 0.8
-EDGE = 0.04  # width of a picture's edge, as a share of its smaller side; a frame is thinner
 STEP = 0.2  # least change of the light at the edge of a shadow, within two coarse pixels
 STEP_WIDTH = 4  # coarse pixels on both sides of such an edge
 COARSE_SIDE = 256  # the paper is estimated on a picture of at most this many pixels per side
@@ -86,14 +85,10 @@ def _steps(light: Grey) -> Mask:
 def _ink_is_dark(grey: Grey) -> bool:
     """Whether ink is darker than paper.
 
-    If the picture has two levels and its edge has one of them, that level is the paper. Otherwise,
-    ink covers less than half of its surroundings, so the deviations from the local mean are skewed
+    Ink covers less than half of its surroundings, so the deviations from the local mean are skewed
     towards the ink. Of several window sizes, the one with the largest skew decides: small windows
     for thin strokes, large windows for a digit that fills the picture.
     """
-    is_light = _edge_is_light(grey)
-    if is_light is not None:
-        return is_light
     skews = []
     for share in (24, 12, 6, 3):
         window = 1 + 2 * (max(grey.shape) // (2 * share))
@@ -104,21 +99,15 @@ def _ink_is_dark(grey: Grey) -> bool:
     return max(skews, key=abs) <= 0
 
 
-def _edge_is_light(grey: Grey) -> bool | None:
-    """Whether the edge of a picture has the lighter of two levels; None if it has both levels, or
-    the picture has more levels than two.
-    """
+def two_levels(grey: Grey) -> Mask | None:
+    """Which pixels have the lighter of two levels; None if a picture has one, or more than two."""
     is_light = grey > otsu_threshold(grey)
     share = is_light.mean()
     if not 0 < share < 1:
         return None
     step = grey[is_light].mean() - grey[~is_light].mean()
-    width = max(1, round(EDGE * min(grey.shape)))
-    at_edge = np.ones(grey.shape, bool)
-    at_edge[width:-width, width:-width] = False
-    edge = is_light[at_edge].mean()
     has_two_levels = share * (1 - share) * step**2 > TWO_LEVELS * grey.var()
-    return bool(edge > 0.5) if has_two_levels and not 0.05 < edge < 0.95 else None
+    return is_light if has_two_levels else None
 
 
 def _closing(grey: Grey, window: int) -> Grey:

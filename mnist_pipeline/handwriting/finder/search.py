@@ -14,13 +14,14 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 from numpy.typing import NDArray
+from PIL import Image
 
 from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, extent
 from mnist_pipeline.data.decoding import GREY, WHOLE, Grey, decode, grey_levels, opened
 from mnist_pipeline.handwriting.finder import grouping
-from mnist_pipeline.handwriting.finder.ink import find_ink
+from mnist_pipeline.handwriting.finder.ink import find_ink, two_levels
 from mnist_pipeline.handwriting.finder.marks import remove_marks
-from mnist_pipeline.handwriting.finder.measures import reduced
+from mnist_pipeline.handwriting.finder.measures import reduced, resized
 from mnist_pipeline.handwriting.finder.mnist_form import image_of
 from mnist_pipeline.handwriting.finder.paper import find_paper
 from mnist_pipeline.handwriting.finder.ruling import remove_frames, remove_ruling
@@ -33,7 +34,12 @@ SAME_KIND = np.log((2, 1.5))  # ratios of height and ink between digits of the s
 INK_ON_PLATE = 0.3  # least share of the light that ink absorbs on a plate on a wall
 LEAST_CONTRAST = 60  # grey levels; with less, the channels of a picture in colour may show more
 CLEARER = 1.5  # how much more contrast a channel must have
-COARSE_SIDE = 512  # pixels per side, for the contrast
+COARSE_SIDE = 512  # pixels per side, for the contrast and for what fills a picture
+MARGIN = 0.5  # around a tight crop, as a share of its larger side
+FILLED = 0.25  # least share of a tight crop that has ink
+CUT = 0.3  # share of the edge of a tight crop that has ink, at most
+SMALL = 30  # pixels, the height of digits that are read in an enlarged picture
+LARGEST_ZOOM = 3.0
 STEEPEST = 0.2  # slope of a line of digits
 
 
@@ -154,10 +160,33 @@ def page_of(picture: NDArray[np.uint8] | Grey) -> Page:
 
 
 def _search(picture: NDArray[np.uint8] | Grey) -> tuple[list[Found], list[Box]]:
-    """The digits of a picture, and ink that may be small digits, in reading order."""
+    """The digits of a picture, and ink that may be small digits, in reading order.
+
+    A picture with small digits, or without any, is enlarged and read again, unless it has the size
+    of MNIST's.
+    """
     factor = int(np.ceil(np.sqrt(picture.size / WORKING_PIXELS)))
-    whole = Scan(reduced(picture, factor))
+    found, unread = _read(reduced(picture, factor), factor, picture.shape)
+    zoom = min(LARGEST_ZOOM, np.sqrt(WORKING_PIXELS / picture.size))
+    is_small = not found or np.median([digit.box[3] for digit in found]) < SMALL
+    if is_small and zoom > 1 and picture.shape != (IMAGE_SIDE, IMAGE_SIDE):
+        shape = tuple(round(zoom * length) for length in picture.shape)
+        enlarged = resized(picture.astype(np.float32), shape, Image.Resampling.BICUBIC)
+        again, still_unread = _read(np.clip(enlarged, 0, 255), 1 / zoom, picture.shape)
+        if again:
+            return again, still_unread
+    return found, unread
+
+
+def _read(grey: Grey, scale: float, shape: tuple[int, ...]) -> tuple[list[Found], list[Box]]:
+    """The digits of grey levels, and ink that may be small digits.
+
+    Boxes are in pixels of the picture with this shape; `scale` is how many of them a pixel is wide.
+    """
+    whole = Scan(grey)
     paper = find_paper(whole)
+    if paper is None:
+        whole = _with_margin(grey)
     scan = read_scan(whole if paper is None else paper)
     if paper is not None:
         everything = read_scan(whole)
@@ -169,12 +198,31 @@ def _search(picture: NDArray[np.uint8] | Grey) -> tuple[list[Found], list[Box]]:
         if inks and np.median(inks) > INK_ON_PLATE:
             scan = plate
     found: list[Found] = []
-    place = functools.partial(_placed, scan=scan, factor=factor, shape=picture.shape)
+    place = functools.partial(_placed, scan=scan, scale=scale, shape=shape)
     for glyph in itertools.chain(*scan.lines):
         image = image_of(glyph, scan)
         if image is not None:
             found.append(Found(place(glyph.box), image, is_sign=glyph.is_sign))
     return found, [place(box) for box in scan.unread]
+
+
+def _with_margin(grey: Grey) -> Scan:
+    """The scan of a picture, with blank paper around if ink fills it but hardly touches its edge.
+
+    The picture must have two levels. Thick strokes without paper around them look like paper.
+    """
+    is_light = two_levels(reduced(grey, -(-max(grey.shape) // COARSE_SIDE)))
+    if is_light is None:
+        return Scan(grey)
+    at_edge = np.ones(is_light.shape, bool)
+    at_edge[1:-1, 1:-1] = False
+    is_ink = is_light != (is_light[at_edge].mean() > 0.5)
+    if is_ink[at_edge].mean() > CUT or is_ink.mean() < FILLED:
+        return Scan(grey)
+    margin = round(MARGIN * max(grey.shape))
+    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    padded = np.pad(grey, margin, constant_values=np.median(edge))
+    return Scan(padded, -margin, -margin)
 
 
 def read_scan(scan: Scan, *, inverted: bool = False) -> Scan:
@@ -248,11 +296,10 @@ def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
     return Found(box, levels) if max(box[2:]) == DIGIT_SIDE and is_centred else None
 
 
-def _placed(box: Box, scan: Scan, factor: int, shape: tuple[int, ...]) -> Box:
-    """A box of a scan in pixels of the original picture."""
+def _placed(box: Box, scan: Scan, scale: float, shape: tuple[int, ...]) -> Box:
+    """A box of a scan in pixels of the original picture, within the picture."""
     x, y, width, height = box
-    left = factor * (scan.left + x)
-    top = factor * (scan.top + y)
-    width = min(factor * width, shape[1] - left)
-    height = min(factor * height, shape[0] - top)
-    return left, top, width, height
+    corners = np.add([(x, y), (x + width, y + height)], (scan.left, scan.top))
+    corners = np.clip(np.rint(scale * corners).astype(int), 0, shape[::-1])
+    (left, top), (right, bottom) = corners.tolist()
+    return left, top, right - left, bottom - top

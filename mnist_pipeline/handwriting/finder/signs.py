@@ -11,10 +11,10 @@ from mnist_pipeline.handwriting.finder.measures import lean_and_slimness, stroke
 from mnist_pipeline.handwriting.finder.scan import Glyph, Mask, Owner, Scan
 
 STRAIGHT = 5  # least slimness of a slash
-LEANING = 0.2  # lean of a slash, more than the lean of the digits around it
+LEANING = 0.18  # lean of a slash, more than the lean of the digits around it
 TALLER = 1.1  # height of a single slash, as a factor of the height of the digits around it
 BAR = 2.5  # least slimness of a bar, which may be a 1
-FEWEST, MOSTLY = 4, 0.9  # so many shapes, of which so many are bars, are a pattern
+FEWEST, MOSTLY = 4, 0.8  # so many shapes, of which so many are bars, are a pattern
 TALLEST, THINNEST = 1.4, 0.65  # height and width of a 1's stroke, as factors of other digits'
 LONGEST = 0.85  # a stroke alone, as a share of the picture
 AT_EDGE = 0.01  # distance from the edge, as a share of the picture's larger side
@@ -45,18 +45,19 @@ class Shape(NamedTuple):
 def with_signs(lines: Sequence[Sequence[Glyph]], scan: Scan) -> list[list[Glyph]]:
     """The lines, with each shape marked that is a slash, a comma, or a bar unlike a 1."""
     measured = [[_measured(glyph, scan) for glyph in line] for line in lines]
+    signs = [_slashes_and_commas(line) for line in measured]
     shapes = list(itertools.chain(*measured))
-    num_bars = sum(shape.is_bar for shape in shapes)
+    num_bars = sum(shape.is_bar for shape in shapes) - sum(map(len, signs))
     is_pattern = len(shapes) >= FEWEST and num_bars >= MOSTLY * len(shapes)
-    marked = []
-    for line in measured:
-        signs = _slashes_and_commas(line)
+    for line, own in zip(measured, signs):
         compared = line if len(line) > 1 else shapes
         for place, shape in enumerate(line):
             if shape.is_bar and (is_pattern or _is_unlike_one(shape, compared, scan)):
-                signs.add(place)
-        marked.append([s.glyph._replace(is_sign=p in signs) for p, s in enumerate(line)])
-    return marked
+                own.add(place)
+    return [
+        [shape.glyph._replace(is_sign=place in own) for place, shape in enumerate(line)]
+        for line, own in zip(measured, signs)
+    ]
 
 
 def _measured(glyph: Glyph, scan: Scan) -> Shape:

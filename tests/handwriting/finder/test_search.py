@@ -102,6 +102,33 @@ def test_scale_light_and_squared_paper_change_nothing(
     np.testing.assert_allclose(boxes, 14 * np.array([found.box for found in expected]), atol=28)
 
 
+@pytest.mark.parametrize("digit", "0456789")
+def test_the_margin_around_a_digit_of_a_thick_pen_changes_nothing(digit: str) -> None:
+    content = drawn((digit, (0.3, 0.3, 0.4, 0.4)), size=(80, 80))
+    ink = np.asarray(Image.open(io.BytesIO(content)).resize((320, 320))) < 128
+    ink = ndimage.binary_dilation(ink, ndimage.generate_binary_structure(2, 1), 5)
+    rows, columns = (slice(*np.flatnonzero(ink.any(axis))[[0, -1]] + (0, 1)) for axis in (1, 0))
+    tight = 255 - 200 * ink[rows, columns].astype(np.uint8)
+    expected = find_digits(np.pad(tight, len(tight), constant_values=255))
+    for share in (0.02, 0.05, 0.1, 0.2, 0.4, 0.7):
+        margin = round(share * len(tight))
+        found = find_digits(np.pad(tight, margin, constant_values=255))
+        assert difference(found, expected) < 3, share
+        box = margin, margin, *tight.shape[::-1]
+        np.testing.assert_allclose(found[0].box, box, atol=2)
+
+
+def test_digits_of_a_screen_are_read_in_an_enlarged_picture(
+    written: np.ndarray, expected: list[Found]
+) -> None:
+    rows, columns = written.shape
+    small = Image.fromarray(written).resize((columns // 6, rows // 6), Image.Resampling.BOX)
+    found = find_digits(np.asarray(small))
+    assert difference(found, expected) < 10
+    boxes = 6 * np.array([digit.box for digit in found])
+    np.testing.assert_allclose(boxes, [digit.box for digit in expected], atol=8)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (28, 28), (200, 300)])
 def test_blank_paper_contains_no_digit(shape: tuple[int, int]) -> None:
     for level in (0, 128, 255):

@@ -54,7 +54,7 @@ def test_a_bar_at_the_rim_of_something_dark_is_a_sign() -> None:
 
 
 def test_several_bars_without_digits_are_signs() -> None:
-    bars = [(x, 40, PEN, 60) for x in range(40, 160, 30)]
+    bars = [(x, 40, PEN, 60) for x in range(240, 360, 30)]
     assert signs(*bars) == bars
     assert signs(*bars[1:]) == signs(*DIGITS, *bars) == []
 
