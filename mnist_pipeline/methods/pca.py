@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_pipeline.utils.arguments import checked
-from mnist_pipeline.utils.blocks import row_blocks, slices
+from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.stored_types import stored_type
 
 BLOCK_ROWS = 4096  # 12 MB of float32 at 784 pixels: the memory that a pass needs, whatever N is
@@ -62,8 +62,8 @@ def center(images: np.ndarray, mean: np.ndarray) -> np.ndarray:
         # float64, and rounded afterwards.
         mean = mean.astype(np.float32)
     with np.errstate(all="ignore"):  # overflow is found below
-        for rows, block in row_blocks(pixels, BLOCK_ROWS):
-            np.subtract(block, mean, out=centered[rows])
+        for rows in slices(len(pixels), BLOCK_ROWS):
+            np.subtract(pixels[rows], mean, out=centered[rows])
     return checked("the deviations of images", centered)
 
 
@@ -87,8 +87,8 @@ def covariance(centered: np.ndarray) -> np.ndarray:
         )
     products = np.zeros((num_features, num_features))
     with np.errstate(all="ignore"):  # overflow is found below
-        for _, rows in row_blocks(centered, BLOCK_ROWS):
-            block = np.asarray(rows, None if rows.dtype == np.float32 else np.float64)
+        for rows in slices(num_samples, BLOCK_ROWS):
+            block = np.asarray(centered[rows], None if centered.dtype == np.float32 else np.float64)
             products += block.T @ block  # exactly symmetric: NumPy computes one triangle
     checked("the largest square of centered", products.max())
     return products / (num_samples - 1)
@@ -135,7 +135,8 @@ def project(images: np.ndarray, mean: np.ndarray | None, components: np.ndarray)
     pixels = flatten(images)
     components = components.astype(np.float32)
     projections = np.empty((len(pixels), components.shape[1]), np.float32)
-    for rows, block in row_blocks(pixels, BLOCK_ROWS):
+    for rows in slices(len(pixels), BLOCK_ROWS):
+        block = pixels[rows]
         centered = np.asarray(block, np.float32) if mean is None else center(block, mean)
         np.matmul(centered, components, out=projections[rows])
     return checked("the projections of images", projections)
@@ -224,8 +225,8 @@ def left_out_error(centered: np.ndarray, projections: np.ndarray, eigenvalues: n
     0.1
     """
     total = 0.0
-    for _, block in row_blocks(centered, BLOCK_ROWS):
-        total += float(np.vdot(block, block))
+    for rows in slices(len(centered), BLOCK_ROWS):
+        total += float(np.vdot(centered[rows], centered[rows]))
     captured = float(np.einsum("ij,ij->", projections, projections, dtype=np.float64))
     error = (total - captured) / (len(centered) - 1)
     omitted = eigenvalues[projections.shape[1] :].sum()

@@ -1,9 +1,8 @@
 """Work on many rows, a block of them at a time, on several threads."""
 
 import functools
-import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,23 +15,6 @@ from mnist_pipeline.utils.machine import num_threads
 def slices(count: int, size: int) -> list[slice]:
     """Slices of `size` rows that cover `count` rows; the last may be shorter."""
     return [slice(first, first + size) for first in range(0, count, size)]
-
-
-def row_blocks(array: NDArray[Any], size: int) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Slices of `size` rows with the rows of an array, which may be a read-only memory map.
-
-    After each block, the pages of the file leave the memory of this process: of a large file, only
-    a block is in it at a time. The system reads a page again when it is needed.
-    """
-    source: Any = array
-    while isinstance(source, np.ndarray):
-        source = source.base
-    # Writable pages may have changes that are not in the file.
-    is_mapped = isinstance(source, mmap.mmap) and not array.flags.writeable
-    for rows in slices(len(array), size):
-        yield rows, array[rows]
-        if is_mapped and hasattr(source, "madvise"):
-            source.madvise(mmap.MADV_DONTNEED)
 
 
 def in_blocks(work: Callable[[slice], object], count: int, size: int) -> None:

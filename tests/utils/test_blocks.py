@@ -1,14 +1,11 @@
 """Work shared by threads, a block of rows at a time."""
 
 import threading
-from pathlib import Path
-from typing import Any, Literal
 
-import numpy as np
 import pytest
 
 from mnist_pipeline.utils import blocks
-from mnist_pipeline.utils.blocks import in_blocks, row_blocks
+from mnist_pipeline.utils.blocks import in_blocks
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -36,17 +33,3 @@ def test_blocks_are_worked_on_side_by_side_and_an_error_in_any_thread_is_raised(
 
     with pytest.raises(ArithmeticError, match="no block"):
         in_blocks(work, 2, 1)
-
-
-@pytest.mark.parametrize("mode", ["r", "r+", "c"])
-def test_the_rows_of_a_mapped_file_and_changes_to_them_stay(
-    mode: Literal["r", "r+", "c"], tmp_path: Path
-) -> None:
-    expected: Any = np.arange(60_000).reshape(-1, 4)
-    np.save(tmp_path / "rows.npy", expected)
-    mapped = np.load(tmp_path / "rows.npy", mmap_mode=mode)
-    if mode != "r":
-        mapped[7] = expected[7] = -1
-    for _ in range(2):
-        read = [block.copy() for _, block in row_blocks(mapped.view(np.ndarray), 1_000)]
-        np.testing.assert_array_equal(np.concatenate(read), expected)

@@ -138,13 +138,8 @@ class PrincipalComponentIndex:
         """The residual norms and coordinates of points, and (1 − μ)/2 of their squared norms."""
         from mnist_pipeline.methods.knn.kernel import project
 
-        num_features = X.shape[1]
-        num_components = min(self.components.shape[1], DEPTHS[-1])
-        _check_array("mean", self.mean, np.float64, (num_features,))
-        _check_array("components", self.components, np.float32, (num_features, num_components))
-        checked("scale", self.scale, low=1)
         points = read_only(X)
-        columns = np.zeros((num_features, DEPTHS[-1]), np.float32)
+        columns = np.zeros((X.shape[1], DEPTHS[-1]), np.float32)
         columns[:, : self.components.shape[1]] = self.components
         fixed = read_only(self.mean), read_only(columns), 1 / self.scale, self._margins()
         coordinates = np.empty((len(X), len(DEPTHS) + DEPTHS[-1]), np.float32)
@@ -155,18 +150,6 @@ class PrincipalComponentIndex:
 
         in_blocks(project_block, len(X), _BLOCK)
         return coordinates, half_norms
-
-    def _check_points(self, train: np.ndarray) -> None:
-        """Refuse an index that is not of these points."""
-        num_points = len(self.order)
-        num_tiles = -(-num_points // LANES)
-        _check_array("train", train, np.uint8, (num_points, len(self.mean)))
-        checked("order", self.order, 0, num_points - 1, kinds="iu")
-        tile_shape = num_tiles, COORDINATE_ROW + DEPTHS[-1], LANES
-        _check_array("tiles", self.tiles, np.float32, tile_shape)
-        padding = self.tiles[-1, :, 1 + (num_points - 1) % LANES :]
-        if (padding[0] != np.float32(_NO_POINT)).any() or padding[1:].any():
-            raise ValueError("the padding of tiles has points; expected none")
 
     def _margins(self) -> tuple[float, float]:
         """η and μ of the notes."""
@@ -183,9 +166,6 @@ class PrincipalComponentIndex:
         """Squared distances and indices of neighbours, as `KNNClassifier.kneighbors` returns."""
         from mnist_pipeline.methods.knn.kernel import scan_tiles
 
-        # Compiled code would read beyond an array of another size.
-        checked("num_neighbors", num_neighbors, 1, len(train), shape=(), kinds="iu")
-        self._check_points(train)
         coordinates, half_norms = self.project(queries)
         # Close queries follow one another, because they are compared with the same points, which
         # are then in the cache.
@@ -216,14 +196,6 @@ class PrincipalComponentIndex:
         in_blocks(scan, len(queries), _QUERIES_PER_BLOCK)
         places = np.argsort(order)
         return squared_distances[places], indices[places]
-
-
-def _check_array(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ...]) -> None:
-    if array.dtype != dtype or array.shape != shape:
-        raise ValueError(
-            f"{name} has shape {array.shape} and type {array.dtype}; expected {dtype.__name__} of "
-            f"shape {shape}"
-        )
 
 
 def _orthonormality_defect(components: np.ndarray) -> float:

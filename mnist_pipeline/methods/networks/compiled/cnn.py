@@ -96,7 +96,6 @@ class _Parameters:
     def __init__(self, network: CompiledCNN) -> None:
         conv1, conv2, linear = network.conv1, network.conv2, network.linear
         self.parameters = list(network.parameters())  # weights and biases, layer by layer
-        _check_layers(conv1, conv2)
         self.trains_first = conv1.weight.requires_grad
         self.taps = conv1.weight.flatten(1).t().contiguous().numpy()  # (25, 32)
         by_tap = conv2.weight.permute(2, 3, 1, 0).reshape(len(self.taps), -1)  # (25, 32 · 64)
@@ -124,18 +123,6 @@ class _Parameters:
                 parameter.grad = torch.empty_like(parameter).copy_(
                     gradient.reshape(parameter.shape)
                 )
-
-
-def _check_layers(conv1: nn.Conv2d, conv2: nn.Conv2d) -> None:
-    """Raise a ValueError for other layers than those for which the kernels are compiled."""
-    for layer, num_kernels, num_channels in (
-        (conv1, convolution.CHANNELS, 1),
-        (conv2, winograd.CHANNELS_OUT, convolution.CHANNELS),
-    ):
-        shapes = (num_kernels, num_channels, convolution.SIDE, convolution.SIDE), (num_kernels,)
-        found = [(tuple(array.shape), array.dtype) for array in layer.parameters()]
-        if found != [(shape, torch.float32) for shape in shapes]:
-            raise ValueError(f"{layer} has arrays {found}; expected float32 of the shapes {shapes}")
 
 
 def _forward(images: Array, parameters: _Parameters) -> tuple[Pooled, Pooled, Tensor]:
@@ -179,11 +166,6 @@ def _backward(
 
 
 def _pixels(x: Tensor) -> Array:
-    if x.dtype != torch.float32 or x.shape[1:].numel() != SIDE**2:
-        raise ValueError(
-            f"the images have shape {tuple(x.shape)} and type {x.dtype}; expected float32 images "
-            f"of {SIDE}×{SIDE} pixels"
-        )
     return x.reshape(len(x), SIDE, SIDE).contiguous().numpy()
 
 
