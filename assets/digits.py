@@ -25,8 +25,6 @@ from mnist_pipeline.utils.printable import count
 
 GROUP = "digits"
 REQUIRED = {
-    "as_many_labels_as_images": "A missing image or label would shift all labels after it. Number "
-    "of labels.",
     "full_range_of_pixels": "Images that were scaled to 0–1 lose their grey levels as bytes. "
     "Largest grey level.",
     "every_class_present": "A class without images can be neither learned nor evaluated. Classes "

@@ -10,10 +10,6 @@ from mnist_pipeline.utils.measured import Measured
 REASONS = {
     "classes_balanced": "Accuracy means little if one class dominates. Smallest class ÷ largest "
     "class.",
-    "pixel_mean": "Images that are nearly all black or nearly all white show nothing. Mean grey "
-    "level.",
-    "pixel_deviation": "Images without contrast can't be recognized. Standard deviation of the "
-    "grey levels.",
     "no_duplicates": "A repeated image counts twice. Images that equal an earlier one.",
     "one_label_per_image": "An image with two labels can't be right twice. Different images with "
     "several labels.",

@@ -29,10 +29,6 @@ OPEN_PIPES = ("/dev/stdin", "/dev/fd/")  # pipes that a shell opened; a program 
 WHOLE: Draft = (None, None)
 GREY: Draft = ("L", None)  # the brightness only
 SMALL: Draft = (None, (560, 560))  # at least 20 pixels for each pixel of 28
-# How a scan of a JPEG begins: marker, length, number of components. In other data, such as the
-# video in a phone's picture, the marker alone occurs by chance.
-SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
-MAX_SCANS = 100  # as in libtiff; encoders write about ten, and each takes time for all pixels
 LONGEST_SIDE = 20_000  # a picture of few pixels may be long, and its sides take time and memory
 MAX_PIXELS = 8_192 * 6_144  # of large photos of phones; they take up to 12 bytes each
 
@@ -71,14 +67,11 @@ def decode(source: Path | bytes, draft: Draft = WHOLE) -> tuple[Image.Image, str
     read. A draft of a JPEG takes less time.
 
     Raises an ImageError, which does not name the picture, if the file does not exist, is a pipe or
-    a device, has another format, is damaged, has more pixels than Pillow decodes, or is a JPEG of
-    many scans.
+    a device, has another format, is damaged, or has more pixels than Pillow decodes.
     """
     content = source if isinstance(source, bytes) else read_content(source)
     if not content:
         raise ImageError("is empty; save or copy the picture again")
-    if content.startswith(b"\xff\xd8") and len(SCAN.findall(content)) > MAX_SCANS:
-        raise ImageError(f"is a JPEG of more than {MAX_SCANS} scans; save it again as a PNG")
     formats = _formats(content)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,6 +1,5 @@
 """What would harm the models in a data set, found before anything is computed from it."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,10 +128,6 @@ def judge(
             f"the smallest class has {count(counts.min(), 'image')}, and the largest "
             f"{counts.max():,}",
         ),
-        "pixel_mean": lambda: _between(mean_and_deviation(images)[0], 5, 250, "mean grey level"),
-        "pixel_deviation": lambda: _between(
-            mean_and_deviation(images)[1], 20, 127, "standard deviation of grey levels"
-        ),
         "no_duplicates": lambda: none_of(_repetitions(digits)[0], "equal to an earlier one"),
         "one_label_per_image": lambda: none_of(
             _repetitions(digits)[1], "equal to an image with another label"
@@ -157,10 +152,6 @@ def _is_sorted(labels: np.ndarray) -> bool:
     return bool(is_long and num_runs == num_present)
 
 
-def _between(number: float, low: float, high: float, name: str) -> Measured:
-    return Measured(number, low, high, reason=f"the {name} is {number:.0f}")
-
-
 def _absent(number: Number, reason: str) -> Measured:
     """A check of a number that should be 0; another number is a warning."""
     return warning(at_most(number, 0, reason))
@@ -173,12 +164,3 @@ def _repetitions(digits: DigitSet) -> tuple[list[int], list[int]]:
     firsts = [first.setdefault(bytes(image), index) for index, image in enumerate(digits.images)]
     repeated = [index for index, earlier in enumerate(firsts) if earlier != index]
     return repeated, [index for index in repeated if labels[index] != labels[firsts[index]]]
-
-
-def mean_and_deviation(images: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of all pixels of uint8 images, in grey levels."""
-    levels = images.reshape(-1)
-    mean = float(levels.mean())
-    # The sum of squares is an integer below 2⁵³, so it is exact.
-    squares = float(np.einsum("i,i->", levels, levels, dtype=np.float64))
-    return mean, math.sqrt(max(0.0, squares / len(levels) - mean**2))

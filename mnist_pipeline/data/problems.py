@@ -44,9 +44,6 @@ def of_split(digits: DigitSet, class_names: Sequence[str]) -> dict[str, Measured
     absent = [name for name, count in zip(class_names, counts) if not count]
     lightest = int(images.max())
     return {
-        "as_many_labels_as_images": exactly(
-            len(labels), len(images), f"there are {len(labels):,} labels for {len(images):,} images"
-        ),
         "full_range_of_pixels": at_least(
             lightest,
             128,

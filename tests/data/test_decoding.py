@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from support.sources import encoded, read_levels
 
-from mnist_pipeline.data.decoding import LONGEST_SIDE, MAX_PIXELS, MAX_SCANS
+from mnist_pipeline.data.decoding import LONGEST_SIDE, MAX_PIXELS
 from mnist_pipeline.data.errors import ImageError
 
 LEVELS = np.add.outer(np.arange(40), 3 * np.arange(60)).astype(np.uint8)  # smooth, from 0 to 216
@@ -52,18 +52,6 @@ def test_a_picture_with_a_very_long_side_is_refused_before_it_is_decoded() -> No
     assert read_levels(encoded(np.zeros((1, LONGEST_SIDE), np.uint8))).shape == (1, LONGEST_SIDE)
     with pytest.raises(ImageError, match=f"{LONGEST_SIDE:,}"):
         read_levels(encoded(np.zeros((LONGEST_SIDE + 1, 1), np.uint8)))
-
-
-def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded() -> None:
-    stored = io.BytesIO()
-    Image.fromarray(np.eye(64, dtype=np.uint8)).save(stored, "JPEG", progressive=True)
-    picture = stored.getvalue()
-    start, end = picture.rindex(b"\xff\xda"), len(picture) - 2
-    repeated = picture[:end] + picture[start:end] * (MAX_SCANS - picture.count(b"\xff\xda"))
-    video = b"\xff\xda" * MAX_SCANS  # phones append one
-    assert read_levels(repeated + picture[end:] + video).shape == (64, 64)
-    with pytest.raises(ImageError, match=f"{MAX_SCANS} scans"):
-        read_levels(repeated + picture[start:])
 
 
 def test_heic_is_read_upright(tmp_path: Path) -> None:

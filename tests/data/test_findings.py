@@ -66,14 +66,8 @@ def test_the_balance_of_classes_and_the_levels_of_images_are_judged(small_train:
     images, labels = small_train
     good = findings.judge(small_train, NAMES)
     lopsided = findings.judge(DigitSet(images, np.minimum(labels, 1)), "ab")
-    dark = findings.judge(DigitSet(images // 20, labels), NAMES)
-    for name, bad in {
-        "classes_balanced": lopsided,
-        "pixel_mean": dark,
-        "pixel_deviation": dark,
-    }.items():
-        assert good[name]().passed
-        assert not bad[name]().passed
+    assert good["classes_balanced"]().passed
+    assert not lopsided["classes_balanced"]().passed
     faint = DigitSet(np.minimum(images, 30), labels)
     assert not findings.judge(faint, NAMES)["not_empty"]().passed
     assert findings.judge(faint, NAMES, is_handwriting=False)["not_empty"]().passed

@@ -194,7 +194,8 @@ def fit(
     def record(epoch: int, mean_loss: float, accuracy: float) -> None:
         losses.append(mean_loss)
         accuracies.append(accuracy)
-        _report(on_epoch, epoch, mean_loss, accuracy)
+        if on_epoch is not None:
+            on_epoch(epoch, mean_loss, accuracy)
 
     epochs = max(1, round(settings["epochs"] * repeats))
     samples, labels, W, b = _prepare(images, labels, int(labels.max()) + 1, seed, None)
@@ -247,7 +248,6 @@ def sgd(
     epochs: int = 20,
     seed: int = 0,
     initial: Parameters | None = None,
-    on_epoch: OnEpoch | None = None,
 ) -> Parameters:
     """Fit softmax regression by gradient descent, one sample per update, in the data's order.
 
@@ -265,9 +265,6 @@ def sgd(
         Seed of the initial weights and biases, uniform in [−0.5, 0.5).
     initial : tuple of ndarray, optional
         Weights and biases to start from instead; not modified.
-    on_epoch : callable, optional
-        Called after each epoch with its number, its mean cross-entropy in nats, and its accuracy.
-        Each sample is scored just before its update.
 
     Returns
     -------
@@ -290,7 +287,7 @@ def sgd(
     """
     samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
     rows = np.arange(len(labels))
-    return _fit(_entries(samples), labels, (W, b), learning_rate, epochs, rows, on_epoch)
+    return _fit(_entries(samples), labels, (W, b), learning_rate, epochs, rows)
 
 
 def _entries(samples: NDArray[Any]) -> tuple[Any, ...]:
@@ -324,7 +321,14 @@ def _fit(
     y = np.empty((len(blocks), LANES))
     for epoch in range(1, epochs + 1):
         total, correct = run_epoch(*entries, labels, rows, blocks, b, y, learning_rate)
-        _report(on_epoch, epoch, total / len(rows), correct / len(rows))
+        mean_loss = total / len(rows)
+        if not np.isfinite(mean_loss):
+            raise FloatingPointError(
+                f"the loss is {mean_loss} after epoch {epoch}: training diverged. Lower "
+                "learning_rate."
+            )
+        if on_epoch is not None:
+            on_epoch(epoch, mean_loss, correct / len(rows))
     W = blocks.transpose(0, 2, 1).reshape(-1, num_features)[:num_classes]
     return np.ascontiguousarray(W), b
 
@@ -338,7 +342,6 @@ def sgd_reference(
     epochs: int = 20,
     seed: int = 0,
     initial: Parameters | None = None,
-    on_epoch: OnEpoch | None = None,
 ) -> Parameters:
     """Fit softmax regression in plain NumPy: the reference in the tests of `sgd`.
 
@@ -353,17 +356,11 @@ def sgd_reference(
     samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
     pixels = _pixels(samples)
     one_hot = np.eye(num_classes)
-    scores = np.empty((len(labels), num_classes))
-    for epoch in range(1, epochs + 1):
-        for i, (x, label) in enumerate(zip(pixels, labels, strict=True)):
-            z = scores[i] = W @ x + b
-            if not np.isfinite(z).all():
-                break  # diverged: the mean loss is NaN
-            difference = softmax(z) - one_hot[label]
+    for _ in range(epochs):
+        for x, label in zip(pixels, labels, strict=True):
+            difference = softmax(W @ x + b) - one_hot[label]
             W -= learning_rate * np.outer(difference, x)
             b -= learning_rate * difference
-        mean_loss = float(np.mean(_cross_entropy(scores, one_hot[labels])))
-        _report(on_epoch, epoch, mean_loss, float(np.mean(scores.argmax(axis=1) == labels)))
     return W, b
 
 
@@ -409,13 +406,3 @@ def _samples(
     """Lay out one sample or a batch as a matrix, and its labels as one-hot rows."""
     rows = _pixels(_matrix(x if np.ndim(y_true) else np.reshape(x, (1, -1))))
     return rows, np.eye(len(W))[np.atleast_1d(y_true)]
-
-
-def _report(on_epoch: OnEpoch | None, epoch: int, mean_loss: float, accuracy: float) -> None:
-    """Raise an error if a run has diverged; otherwise pass on the measurements of the epoch."""
-    if not np.isfinite(mean_loss):
-        raise FloatingPointError(
-            f"the loss is {mean_loss} after epoch {epoch}: training diverged. Lower learning_rate."
-        )
-    if on_epoch is not None:
-        on_epoch(epoch, mean_loss, accuracy)
