@@ -21,7 +21,7 @@ from mnist_pipeline.data import catalogue
 from mnist_pipeline.data.datasets import DigitSet, load_digits
 from mnist_pipeline.evaluation import labels_to_check as checking
 
-NAMES = ("clocks", "hearts", "icons", "letters", "shapes", "textures")
+NAMES = ("cards", "clocks", "emoji", "icons", "letters", "stamps")
 NUM_IMAGES = 600
 WRONG_SHARE = 0.05
 SEED = 2_026

@@ -1,4 +1,4 @@
-"""Colours, outlines, noise and photographs, which the sets share.
+"""Colours and outlines, which the drawn sets share.
 
 Places are in units in which a picture extends from -1 to 1, with y downwards.
 """
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 T = TypeVar("T")
 Rng = np.random.Generator
@@ -55,32 +55,6 @@ def box(left: float, top: float, right: float, bottom: float) -> Field:
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
 
 
-def _heart() -> Field:
-    turn = np.linspace(0, 2 * np.pi, 60)
-    lobes = 13 * np.cos(turn) - 5 * np.cos(2 * turn) - 2 * np.cos(3 * turn) - np.cos(4 * turn)
-    return np.stack([np.sin(turn) ** 3, -(lobes + 2.5) / 16], axis=1)
-
-
-def _bar(quarters: int) -> Field:
-    """One of the four bars of a cross."""
-    angle = quarters * np.pi / 2
-    turn = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
-    return np.array([(-0.3, -0.3), (-0.3, -1), (0.3, -1), (0.3, -0.3)]) @ turn
-
-
-OUTLINES: dict[str, Field] = {
-    "circle": arc(0, 1),
-    "triangle": polygon(3),
-    "square": box(-0.8, -0.8, 0.8, 0.8),
-    "star": polygon(5, 0.42),
-    "ring": np.concatenate([arc(0, 1), arc(1, 0, 0.55)]),
-    "cross": np.concatenate([_bar(turn) for turn in range(4)]),
-    "heart": _heart(),
-    "crescent": np.concatenate([arc(0.1, 0.9), arc(0.8, 0.2, 0.62, (0, -0.62))]),
-    "hexagon": polygon(6),
-}
-
-
 class Sketch:
     """A square picture in which a thing has a place, a size and an angle."""
 
@@ -121,37 +95,6 @@ class Sketch:
 def side(rng: Rng, least: int = 64, most: int = 192) -> int:
     """The side of a picture, in pixels."""
     return int(rng.integers(least, most + 1))
-
-
-def noise(rng: Rng, shape: tuple[int, int], power: float) -> Field:
-    """Noise in [0, 1] whose spectrum falls with a power of the frequency."""
-    frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None])
-    frequency[0, 0] = np.inf
-    field = np.fft.irfft2(np.fft.rfft2(rng.standard_normal(shape)) / frequency**power, shape)
-    return np.clip(0.5 + field / field.std() / 5, 0, 1)
-
-
-def blend(first: Color, second: Color, amount: Field) -> Field:
-    """Light (rows, columns, 3) in [0, 1]: the first colour where the amount is 0."""
-    low, high = np.array(first[:3]) / 255, np.array(second[:3]) / 255
-    return low + (high - low) * amount[..., None]
-
-
-def grid(rows: int, columns: int) -> tuple[Field, Field]:
-    """x and y of each pixel."""
-    y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
-    return x, y
-
-
-def photograph(light: Field, rng: Rng, blur: tuple[float, float] = (0.3, 1.2)) -> Image.Image:
-    """A scene in uneven light, out of focus, with the noise of a camera."""
-    x, y = grid(*light.shape[:2])
-    angle = rng.uniform(0, 2 * np.pi)
-    falling = 1 + rng.uniform(0, 0.3) * (np.cos(angle) * x + np.sin(angle) * y)
-    tint = rng.uniform(0.92, 1.08, 3) * rng.uniform(0.75, 1.15)
-    scene = picture(light * falling[..., None] * tint)
-    blurred = np.asarray(scene.filter(ImageFilter.GaussianBlur(rng.uniform(*blur)))) / 255
-    return picture(blurred + rng.normal(0, rng.uniform(0.005, 0.03), light.shape))
 
 
 def picture(light: Field) -> Image.Image:

@@ -1,4 +1,7 @@
-"""Sets of labelled pictures, with a folder of files per class, as a person has them."""
+"""Sets of labelled pictures, with a folder of files per class, as a person has them.
+
+Six sets are real, from packages; scripts draw four.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from benchmarks.pictures import diagrams, objects, scenes
+from benchmarks.pictures import diagrams, packages
 
 SEED = 2_026
 
@@ -17,39 +20,38 @@ class PictureSet(NamedTuple):
 
     draw: Callable[[str, np.random.Generator], Image.Image]
     classes: tuple[str, ...]
-    counts: tuple[int, ...]  # of the pictures of each class, in turn
-    suffix: str = "png"
+    count: int  # of the pictures of each class
 
 
-SHAPES = ("circle", "triangle", "square", "star", "ring", "cross", "crescent", "hexagon")
-SETS = {
-    "hearts": PictureSet(objects.heart, tuple(objects.HEART_COLORS), (50,)),
-    "flags": PictureSet(scenes.flag, scenes.FLAGS, (30,), "jpg"),
-    "emoji": PictureSet(objects.emoji, tuple(objects.MAKERS), (300,)),
-    "icons": PictureSet(objects.icon, objects.ICONS, (175,), "webp"),
-    "textures": PictureSet(scenes.texture, scenes.TEXTURES, (60,), "jpg"),
-    "clocks": PictureSet(diagrams.clock, diagrams.HOURS, (60,)),
-    "plots": PictureSet(diagrams.plot, diagrams.PLOTS, (60,)),
-    "letters": PictureSet(diagrams.letter, diagrams.LETTERS, (40,)),
-    "shapes": PictureSet(objects.shape, SHAPES, (50, 44, 40, 36, 50, 40, 30, 10), "jpg"),
-    "spectrograms": PictureSet(diagrams.spectrogram, diagrams.SOUNDS, (60,)),
+DRAWN = {
+    "clocks": PictureSet(diagrams.clock, diagrams.HOURS, 60),
+    "plots": PictureSet(diagrams.plot, diagrams.PLOTS, 60),
+    "letters": PictureSet(diagrams.letter, diagrams.LETTERS, 40),
+    "spectrograms": PictureSet(diagrams.spectrogram, diagrams.SOUNDS, 60),
 }
+SETS = (*packages.SETS, *DRAWN)
+LARGEST_SIDE = 128  # pixels of a stored picture
 
 
-def write(name: str, directory: Path, seed: int = SEED, limit: int | None = None) -> Path:
-    """Write a set into a folder of its name, with at most `limit` pictures per class.
+def write(name: str, directory: Path) -> Path:
+    """Write a set into a folder of its name.
 
-    A picture depends only on the seed, its set, its class and its number.
+    A picture that is drawn depends only on its set, its class and its number.
     """
-    chosen = SETS[name]
-    for label, kind in enumerate(chosen.classes):
-        folder = directory / name / kind
+    root = directory / name
+    pictures = packages.SETS[name]() if name in packages.SETS else _drawn(name)
+    for number, (kind, group, picture) in enumerate(pictures):
+        folder = root / kind / group
         folder.mkdir(parents=True, exist_ok=True)
-        count = chosen.counts[label % len(chosen.counts)]
-        for number in range(min(count, limit or count)):
-            rng = np.random.default_rng((seed, *name.encode(), label, number))
-            picture = chosen.draw(kind, rng)
-            picture.save(
-                folder / f"{number:03}.{chosen.suffix}", lossless=True, quality=90, method=0
-            )
-    return directory / name
+        small = picture.convert("RGBA")
+        small.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+        small.save(folder / f"{number:04}.png")
+    return root
+
+
+def _drawn(name: str) -> packages.Labelled:
+    chosen = DRAWN[name]
+    for label, kind in enumerate(chosen.classes):
+        for number in range(chosen.count):
+            rng = np.random.default_rng((SEED, *name.encode(), label, number))
+            yield kind, "", chosen.draw(kind, rng)
