@@ -137,7 +137,6 @@ def take_play(browser: Browser, address: str) -> None:
     page.locator("#figure-draw .clear").click()
     draw(page, sheet, [THREE])
     neighbors, kernels = page.locator("#figure-neighbors"), page.locator("#figure-kernels")
-    neighbors.get_by_label("Subtract in bytes").check()
     scores.get_by_role("button", name="Start").click()
     learned = scores.locator(".learned b").first
     until(lambda: int((learned.text_content() or "0").replace(",", "")) > LEARNED)

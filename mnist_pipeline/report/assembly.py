@@ -46,11 +46,8 @@ def reads() -> list[str]:
 
 def story(document: Document) -> list[Part]:
     """The parts of the story, in their order."""
-    return _shown(_story(), document)
-
-
-def _story() -> list[Part]:
-    return sorted(topic.STORY for topic in all_topics() if hasattr(topic, "STORY"))
+    parts = sorted(topic.STORY for topic in all_topics() if hasattr(topic, "STORY"))
+    return _shown(parts, document)
 
 
 def appendix(document: Document) -> list[Part]:
@@ -68,13 +65,8 @@ def _shown(parts: list[Part], document: Document) -> list[Part]:
 
 
 def scripts() -> list[Path]:
-    """The scripts, of each topic `script.js` first, in the order of the story."""
-    folders = [(TOPICS / part.template).parent for part in _story()]
-    return [
-        path
-        for folder in folders
-        for path in sorted(folder.glob("*.js"), key=lambda path: (path.stem != "script", path))
-    ]
+    """The scripts of all topics."""
+    return sorted(TOPICS.glob("*/*.js"))
 
 
 def sprites(document: Document) -> list[int]:

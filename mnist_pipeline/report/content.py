@@ -19,7 +19,7 @@ class Part(NamedTuple):
 
     place: int  # parts are in the order of their places
     id: str
-    title: str  # of a part of the story, in the contents
+    title: str  # in the contents; without one, a part of the story continues the part before it
     template: str
     models: tuple[str, ...] = ()  # that it describes; every other model gets a part of its own
     needs: str = ""  # an entry of the document, without which the part is left out

@@ -102,19 +102,17 @@ def go_to(page: Page, section: str) -> None:
 
 def change_figures(page: Page) -> None:
     move(page, "figure-neighbors", k=7)
-    page.locator("[name=bytes]").check()
     move(page, "figure-rebuild", components=40)
     page.locator("[name=mean]").check()
     page.locator("#figure-kernels [type=radio]").nth(4).check()
     move(page, "figure-disturb", turned=-20, noisy=0.2)
-    page.locator(".corrupted [value=stripe]").click()
 
 
 STATES: dict[str, Callable[[Page], Any]] = {
     "a test digit": lambda page: choose(page, "7"),
     "a drawing": draw,
     "figures": change_figures,
-    "a section": lambda page: go_to(page, "corners"),
+    "a section": lambda page: go_to(page, "components"),
     "a misread digit": open_misread,
 }
 

@@ -303,6 +303,7 @@ def test_corners_have_the_settings_of_the_run(page_in_color: Page, in_color: Val
     corners = harris.corners(responses, THRESHOLD)
     page_in_color.locator("#figure-draw .hint").wait_for()
     page_in_color.evaluate(SHOWN, in_color["test_digits"].images[0].ravel().tolist())
+    page_in_color.locator("#harris summary").first.click()
     figure = page_in_color.locator("#figure-corner")
     figure.scroll_into_view_if_needed()
     found = figure.locator(".found circle")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from support.browser import choose, expect_painted, painted
+from support.browser import choose
 
 from mnist_pipeline.data.corruptions import corrupt
 from mnist_pipeline.report.content import Values
@@ -35,17 +35,6 @@ def test_corruptions_have_the_formulas_of_the_pipeline(
     ).reshape(28, 28)
     assert np.abs(shown - image).max() > 50
     assert np.abs(corrupted - shown).max(axis=(1, 2)).min() <= 1
-
-
-def test_a_picture_of_a_corruption_spoils_the_digit_of_the_reader(page: Page) -> None:
-    figure, stripe = page.locator("#figure-disturb"), page.locator(".corrupted [value=stripe]")
-    result = figure.locator(".result")
-    choose(figure, "3")
-    before = painted(result)
-    stripe.click()
-    expect_painted(result, before, same=False)
-    stripe.click()
-    expect_painted(result, before, same=True)
 
 
 def test_a_disturbance_that_fools_the_cnn_is_kept_as_a_card(page: Page) -> None:

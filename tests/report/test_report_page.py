@@ -54,9 +54,6 @@ def test_the_sheet_and_the_answers_fit_the_first_screen(page: Page) -> None:
     expect(answers.locator(".row")).to_have_count(len(MODELS))
     bottom = answers.evaluate("answers => answers.getBoundingClientRect().bottom")
     assert bottom <= page.evaluate("innerHeight")
-    if page.evaluate("innerWidth") == 1280:
-        screens = 1 + page.locator(".story").count()
-        assert page.evaluate("document.getElementById('appendix').offsetTop") <= 1030 * screens
 
 
 def test_the_slider_rebuilds_the_chosen_digit_from_more_components(page: Page) -> None:

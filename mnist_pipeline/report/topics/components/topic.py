@@ -22,7 +22,7 @@ READS = (
     *("data_set", "train_digits", "digit_images", "data_mean", "covariance"),
     *("eigendecomposition", "projections", "reconstructions"),
 )
-STORY = Part(50, "components", "Components", "components/story.html.j2")
+STORY = Part(50, "components", "Rebuild", "components/story.html.j2")
 APPENDIX = (Part(20, "pca", "Principal components", "components/appendix.html.j2"),)
 SHARES = (0.8, 0.9, 0.95)
 PIXELS = range(4, 28, 5)  # rows and columns of the pixels whose covariances are shown

@@ -8,7 +8,6 @@ from mnist_pipeline.report import figures
 from mnist_pipeline.report.content import Code, Document, Named, Part, Values
 
 READS = ("digit_images", "harris_corners")
-STORY = Part(60, "corners", "Corners", "corners/story.html.j2")
 APPENDIX = (Part(30, "harris", "Harris corners", "corners/appendix.html.j2"),)
 
 

@@ -17,7 +17,7 @@ from mnist_pipeline.report.content import (
 )
 
 READS = ("raw_mnist", "test_digits", *assets_of_models("predictions"))
-STORY = Part(70, "errors", "Errors", "errors/story.html.j2")
+STORY = Part(70, "errors", "", "errors/story.html.j2")
 NUM_SHOWN = 84  # in the story
 MAX_SHOWN = 200  # images of each model in the appendix
 NUM_CONFUSIONS_SHOWN = 30

@@ -1,8 +1,6 @@
-// The nearest training digits of the reader's digit, their votes, and what happens if pixels are
-// subtracted as bytes.
+// The nearest training digits of the reader's digit, and their votes.
 import { entryAt } from "../../script/algebra.js";
 import { explainTie, showAnswers, trainingFace } from "../../script/answers.js";
-import { paintImage } from "../../script/painting.js";
 import { data, element, openFigure } from "../../script/page.js";
 import { formatCount } from "../../script/numbers.js";
 import { loaded } from "../../script/start.js";
@@ -11,14 +9,36 @@ const MOST = 25; // neighbours
 const CHUNK = 4; // milliseconds of a step of the measurement
 const PAUSE = 16; // milliseconds between two steps
 
+// How many test digits k-NN reads, measured in short steps to keep the page responsive, with a
+// report after each; idle callbacks may be rare.
+export const createTest = ({ facts: { testSample }, ...arrays }, knn, inBytes, report) => {
+  const tested = []; // the neighbours of each test digit
+  let isStarted = false;
+  const measure = () => {
+    const end = performance.now() + CHUNK;
+    while (tested.length < testSample.length && performance.now() < end) {
+      const test = entryAt(arrays["test.images"], testSample[tested.length]);
+      tested.push(knn.neighborsOf(test, MOST, inBytes));
+    }
+    report();
+    if (tested.length < testSample.length) setTimeout(measure, PAUSE);
+  };
+  const start = () => {
+    if (!isStarted) setTimeout(measure, PAUSE);
+    isStarted = true;
+  };
+  const isRight = (neighbors, at, k) =>
+    knn.vote(neighbors.slice(0, k)).label === arrays["test.labels"][testSample[at]];
+  const countRight = (k) => tested.filter((neighbors, at) => isRight(neighbors, at, k)).length;
+  return { start, report, countRight, count: () => tested.length };
+};
+
 loaded.then(({ arrays, models: { knn }, reader }) => {
-  const { sample, numNeighbors, testSample } = arrays.facts;
+  const { sample, numNeighbors } = arrays.facts;
   const { figure, find, findAll } = openFigure("figure-neighbors");
-  const [slider, inBytes] = findAll("input");
+  const slider = find("input");
   const counts = findAll(".measured b");
-  const differences = findAll(".differences .face");
   const most = Math.min(MOST, sample);
-  let image = null;
   let nearest = [];
   Object.assign(slider, { max: most, value: numNeighbors });
 
@@ -35,52 +55,17 @@ loaded.then(({ arrays, models: { knn }, reader }) => {
   };
   const itemOf = ({ position, distance }) =>
     element("li", {}, trainingFace(position, arrays), element("span", {}, formatCount(distance)));
-  // The difference from the nearest digit at each pixel, by both kinds of subtraction.
-  const showDifferences = () => {
-    const partner = entryAt(arrays["train.images"], nearest[0].position);
-    const between = Array.from(image, (level, pixel) => Math.round(level) - partner[pixel]);
-    const bytes = between.map((value) => value & 255);
-    [between.map(Math.abs), bytes].forEach((levels, i) => {
-      const [canvas, caption] = differences[i].children;
-      paintImage(canvas, levels);
-      const distance = formatCount(Math.hypot(...levels));
-      caption.textContent = `${["as numbers", "in bytes"][i]}: ${distance}`;
-      differences[i].classList.toggle("used", inBytes.checked === Boolean(i));
-    });
-  };
-
-  // How many test digits k-NN reads with either subtraction, measured in short steps to keep the
-  // page responsive; idle callbacks may be rare.
-  const tested = []; // for each test digit its neighbours as numbers, and in bytes
-  const reportTested = () => {
-    const isRight = (neighbors, at) => {
-      const { label } = knn.vote(neighbors.slice(0, slider.value));
-      return label === arrays["test.labels"][testSample[at]];
-    };
-    const right = [0, 1].map((way) => tested.filter((both, at) => isRight(both[way], at)).length);
-    [tested.length, ...right, sample].forEach((count, place) => {
+  const test = createTest(arrays, knn, false, () => {
+    [test.countRight(slider.value), test.count(), sample].forEach((count, place) => {
       counts[place].textContent = formatCount(count);
     });
-  };
-  const measure = () => {
-    const end = performance.now() + CHUNK;
-    while (tested.length < testSample.length && performance.now() < end) {
-      const test = entryAt(arrays["test.images"], testSample[tested.length]);
-      tested.push([false, true].map((bytes) => knn.neighborsOf(test, most, bytes)));
-    }
-    reportTested();
-    if (tested.length < testSample.length) setTimeout(measure, PAUSE);
-  };
-  const update = (digit) => {
-    if (!image) setTimeout(measure, PAUSE);
-    image = digit.image;
-    nearest = knn.neighborsOf(image, most, inBytes.checked);
-    find(".ranked").replaceChildren(...nearest.map(itemOf));
-    showDifferences();
-    showVote();
-  };
+  });
   slider.addEventListener("input", showVote);
-  slider.addEventListener("input", reportTested);
-  inBytes.addEventListener("change", () => update(reader.current()));
-  reader.follow(figure, update);
+  slider.addEventListener("input", test.report);
+  reader.follow(figure, ({ image }) => {
+    test.start();
+    nearest = knn.neighborsOf(image, most);
+    find(".ranked").replaceChildren(...nearest.map(itemOf));
+    showVote();
+  });
 });

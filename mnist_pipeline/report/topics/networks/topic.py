@@ -29,7 +29,7 @@ READS = (
     "data_mean",
     "covariance",
 )
-STORY = Part(40, "layers", "Networks", "networks/story.html.j2")
+STORY = Part(40, "patterns", "Patterns", "networks/story.html.j2")
 APPENDIX = (Part(60, "networks", "The networks", "networks/appendix.html.j2", models=NETWORKS),)
 NUM_SHOWN = 10  # kernels without scripts and on paper
 FAINT = 25.5  # grey levels; pixels with less ink have the same step as pixels with this ink

@@ -19,7 +19,6 @@ READS = (
     *("data_set", "train_digits", "test_digits", "model_comparison", "champion"),
     *STORED,  # of the models, only versions and seconds are shown
 )
-STORY = Part(10, "results", "Results", "results/story.html.j2")
 APPENDIX = (Part(70, "comparison", "Comparison", "results/appendix.html.j2"),)
 OF_CHAMPION = ("model", "accuracy", "errors", "num_held_out")
 SIGNIFICANCE = 0.05

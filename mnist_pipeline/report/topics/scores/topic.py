@@ -18,7 +18,7 @@ from mnist_pipeline.report.content import (
 )
 
 READS = ("data_set", "softmax_model", "train_digits")
-STORY = Part(30, "scores", "Scores", "scores/story.html.j2")
+STORY = Part(30, "weights", "Weights", "scores/story.html.j2")
 APPENDIX = (
     Part(50, "softmax", "Softmax regression", "scores/appendix.html.j2", models=("softmax",)),
 )

@@ -19,7 +19,7 @@ from mnist_pipeline.report.content import (
 )
 
 READS = ("data_set", "shuffled_cnn", "digit_images", "test_digits")
-STORY = Part(45, "shuffled", "Shuffled", "shuffled/story.html.j2")
+STORY = Part(45, "shuffled", "", "shuffled/story.html.j2")
 NUM_SHOWN = 10  # images
 LEVELS = 2**9  # of a weight, per sign: the probabilities are right to 0.5%
 

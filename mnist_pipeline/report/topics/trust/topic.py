@@ -22,7 +22,7 @@ READS = (
     *("data_set", "test_digits", "robustness", "champion", "recognizer"),
     *assets_of_models("evaluation"),
 )
-STORY = Part(80, "trust", "Trust", "trust/story.html.j2")
+STORY = Part(60, "trust", "Fool it", "trust/story.html.j2")
 NUM_CORRUPTED_SHOWN = 8  # images of each corruption
 # Of a weight of the novelty, per sign: 1 in 1,000 of MNIST's test digits is doubted differently.
 LEVELS = 2**8
