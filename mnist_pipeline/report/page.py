@@ -35,7 +35,9 @@ def render(document: Document, values: Values) -> str:
         story=assembly.story(document),
         appendix=assembly.appendix(document),
         script=scripts.join(
-            SCRIPTS / "draw.js", *assembly.scripts(), SCRIPTS / "contents.js", SCRIPTS / "link.js"
+            SCRIPTS / "draw.js",
+            *assembly.scripts(),
+            *map(SCRIPTS.joinpath, ("contents.js", "rows.js", "link.js")),
         ),
         long_names=figures.are_long(data["class_names"]),
         charts={name: Markup(svg) for name, svg in draw_charts(document, values).items()},

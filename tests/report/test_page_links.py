@@ -66,7 +66,7 @@ def expect_the_same(author: Page, reader: Page, link: str) -> None:
 
 
 def choose(page: Page, name: str) -> None:
-    page.locator("#figure-neighbors .choose").get_by_role("button", name=name, exact=True).click()
+    page.locator("nav .choose").get_by_role("button", name=name, exact=True).click()
     page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
     expect(page.locator("#figure-draw .truth")).to_have_text(f"True class: {name}")
 

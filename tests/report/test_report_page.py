@@ -56,6 +56,30 @@ def test_the_sheet_and_the_answers_fit_the_first_screen(page: Page) -> None:
     assert bottom <= page.evaluate("innerHeight")
 
 
+STOPS = """() => {
+  const end = document.getElementById("appendix");
+  const isStop = (each) => each.tabIndex >= 0 && !each.disabled && each.checkVisibility()
+    && each.compareDocumentPosition(end) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const all = [...document.querySelectorAll("a, button, input, summary, [tabindex]")];
+  const radios = (each) => each.type === "radio" ? each.name : each;
+  return new Set(all.filter(isStop).map(radios)).size;
+}"""
+MOST_STOPS = 60
+
+
+def test_a_row_of_choices_is_one_stop_of_the_keyboard(page: Page) -> None:
+    assert page.evaluate(STOPS) <= MOST_STOPS
+    digits = page.locator("nav .choose button")
+    digits.nth(0).focus()
+    for key, place in (("ArrowRight", 1), ("ArrowLeft", 0), ("ArrowLeft", 0), ("ArrowDown", 1)):
+        page.keyboard.press(key)
+        expect(digits.nth(place)).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("nav .choose :focus")).to_have_count(0)
+    page.keyboard.press("Shift+Tab")
+    expect(digits.nth(1)).to_be_focused()
+
+
 def test_the_slider_rebuilds_the_chosen_digit_from_more_components(page: Page) -> None:
     figure = page.locator("#figure-rebuild")
     slider, point = figure.locator("input"), figure.locator(".curve .point")
@@ -137,7 +161,7 @@ def test_the_models_answer_a_drawing_while_it_is_drawn(page: Page) -> None:
 
 CHOSEN_MEANWHILE = """(figure) => {
   figure.querySelector(".another").click();
-  document.querySelectorAll("#figure-neighbors .choose button")[7].click();
+  document.querySelectorAll("nav .choose button")[7].click();
 }"""
 
 

@@ -22,6 +22,8 @@ ARGUMENTS = (
     "--disable-sync",
 )
 PATIENCE = 90_000  # milliseconds, on a busy machine
+NEXT_FRAME = """() => new Promise((resolve) =>
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => resolve(true)))))"""
 PAINTED = "canvas => canvas.toDataURL()"
 AXE = Path(sys.prefix) / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -46,7 +48,10 @@ def browser() -> Iterator[Browser]:
 
 def choose(figure: Locator, name: str) -> None:
     """Choose the test digit of a class, and wait until the figure shows it."""
-    button = figure.get_by_role("button", name=name, exact=True)
+    figure.scroll_into_view_if_needed()
+    figure.page.wait_for_function(NEXT_FRAME)  # figures on the screen follow the digit
+    chooser = figure.page.locator("nav .choose")
+    button = chooser.get_by_role("button", name=name, exact=True)
     button.click()
     expect(button).to_have_attribute("aria-pressed", "true")
 
