@@ -130,10 +130,12 @@ class _Tree:
         for folder in self.class_folders(splits):
             pictures = dict.fromkeys(self.listed(folder).pictures, "")
             for group in self.listed(folder).folders:
-                if inner := self.listed(group).folders:
+                inner = self.listed(group).folders
+                if inner or part_of(group.name):
                     raise DatasetError(
-                        f"{inner[0]} is a folder in a group of class {folder.name}; move its "
-                        f"pictures into {group}, and remove it"
+                        f"{[*inner, group][0]} is no group of pictures of class {folder.name}; "
+                        f"move its pictures into {folder} or a folder in it; class folders belong "
+                        "into train and test"
                     )
                 pictures |= dict.fromkeys(self.listed(group).pictures, group.name)
             if not pictures:

@@ -214,6 +214,7 @@ FOLDERS: dict[str, tuple[Spoil, str]] = {
         lambda root: (root / "train" / "7" / "group" / "more").mkdir(parents=True),
         "7/group/more",
     ),
+    "a split in a class folder": (lambda root: (root / "train" / "7" / "test").mkdir(), "7/test"),
     "one class": (_classes("only"), r"is 1 \(only\)"),
     "one picture per class": (_classes("a", "b"), "single image of class a"),
     "classes.txt with a name too few": (
