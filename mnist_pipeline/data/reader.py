@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -307,13 +306,10 @@ class Reader:
             # Arrays have an order, and parts that somebody chose.
             return np.arange(len(labels)), np.arange(len(labels)), None
         digests = [self._digest(item) for item in items]
-        named = enumerate(zip_longest(digests, groups, fillvalue=""))
-        keys = np.array(
-            [
-                hashlib.sha256(os.fsencode(group)).hexdigest() if group else f"{digest} {row}"
-                for row, (digest, group) in named
-            ]
-        )
+        keys = np.array([f"{digest} {row}" for row, digest in enumerate(digests)])
+        for row, group in enumerate(groups):
+            if group:
+                keys[row] = hashlib.sha256(os.fsencode(group)).hexdigest()
         rows = np.argsort(digests, kind="stable")
         if not self._is_split:
             for label, name in enumerate(self.class_names):

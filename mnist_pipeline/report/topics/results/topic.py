@@ -69,8 +69,7 @@ def _model(values: Values, name: str) -> Named:
     is_missed = (highest < evaluation.accuracy) & (recall < evaluation.accuracy / 4)
     return {
         **dataclasses.asdict(evaluation),
-        "balanced_accuracy": balanced,
-        "balanced_differs": differs,
+        "balanced_accuracy": balanced if differs else None,
         "missed_classes": np.flatnonzero(is_missed).tolist(),
         "calibrated_by_chance": evaluation.calibration.error_by_chance,
         "accuracy_without_doubted": _accuracy_without_doubted(values, name),
