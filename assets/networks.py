@@ -59,6 +59,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         losses = [np.round(record.losses, 5).tolist() for record in history.epochs]
         curves = {"training": value["accuracy"], "held-out": value["validation_accuracy"]}
         last = history.epochs[-1]
+        panels = figures.learning_panels(value["loss"], curves, MODELS[name].short_title, losses)
         return result(
             value,
             f"held-out accuracy {last.validation_accuracy:.2%}, epochs: {last.num_epochs}",
@@ -74,11 +75,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
                 "parameters": modules.num_parameters(network),
             },
             tables={"layers": pd.DataFrame(modules.layer_rows(network))},
-            figures={
-                "learning": figures.learning_curves(
-                    value["loss"], curves, MODELS[name].short_title, losses
-                )
-            },
+            figures={"learning": figures.side_by_side(*panels.values())},
             config=config,
             seed=mnist_seed,
         )

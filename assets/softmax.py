@@ -42,6 +42,7 @@ def softmax_model(
         seed = mnist_seed.number
         fitted = method.fit(images, labels, settings, seed=seed, kept=kept, on_epoch=on_epoch)
     loss, accuracy = fitted["loss"], fitted["accuracy"]
+    panels = figures.learning_panels(loss, {"training": accuracy}, "Softmax regression")
     return result(
         fitted,
         f"loss {loss[-1]:.4f}, epochs: {len(loss)}",
@@ -53,7 +54,7 @@ def softmax_model(
                 images.shape[1:],
                 train_digits.class_numbers,
             ),
-            "learning": figures.learning_curves(loss, {"training": accuracy}, "Softmax regression"),
+            "learning": figures.side_by_side(*panels.values()),
         },
         config=config,
         seed=mnist_seed,

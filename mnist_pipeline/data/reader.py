@@ -4,7 +4,7 @@ import functools
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,8 +31,6 @@ from mnist_pipeline.data.split import Split, drawn_for_choosing, drawn_for_testi
 from mnist_pipeline.data.values import CLASS_NAMES, DigitSet, RawData, RawFile
 from mnist_pipeline.utils.directories import EMBEDDED_DATA
 from mnist_pipeline.utils.printable import count
-
-Image = tuple[NDArray[np.uint8], str]  # fitted into 28×28; its original size and mode
 
 MAX_NAMES = 10  # in a message
 
@@ -62,8 +60,6 @@ class Reader:
 
     `choices` has values for fields of dataset.yaml, and wins over the file. With `recorded`, what
     was read before, the files must not have changed, and the images appear as then.
-
-    Each picture file is read once: `read` computes its checksum and converts it from one reading.
     """
 
     def __init__(
@@ -81,8 +77,7 @@ class Reader:
         self._content = functools.cache(self._read_content)
         # The path of a file within the data set, with slashes.
         self._relative = functools.cache(self._path_within)
-        self._files: dict[Path, RawFile | ImageError] = {}
-        self._images: dict[Path, Image | ImageError] = {}
+        self._file = functools.cache(describe)
         self._unreadable: dict[str, ImageError] = {}
 
     # Names
@@ -132,7 +127,8 @@ class Reader:
         Pictures have one entry per split. Its checksum is the SHA-256 of the lines that `sha256sum`
         prints for them in the order of their paths.
         """
-        described = self._files_besides_pictures()
+        texts = map(self._directory.joinpath, (DESCRIPTION, CLASSES))
+        described = [describe(path) for path in [*self.source.files, *filter(Path.is_file, texts)]]
         for split, group in self.source.groups.items() if self._are_files else ():
             paths: Any = self._load(group)[0]
             files = {self._relative(path): self._file(path) for path in paths}
@@ -142,19 +138,6 @@ class Reader:
             described.append(RawFile(f"{split}: {len(files):,} pictures", size, digest))
         return described
 
-    def _files_besides_pictures(self) -> list[RawFile]:
-        texts = map(self._directory.joinpath, (DESCRIPTION, CLASSES))
-        return [describe(path) for path in [*self.source.files, *filter(Path.is_file, texts)]]
-
-    def _file(self, path: Path) -> RawFile:
-        """Name, size and SHA-256 of a picture file."""
-        if path not in self._files:
-            self._read_picture(path, converts=False)
-        file = self._files[path]
-        if isinstance(file, ImageError):
-            raise DatasetError(f"{path} {file}") from file
-        return file
-
     @property
     def _are_files(self) -> bool:
         """Whether each image is a file of its own, and not a part of an array, which takes time to
@@ -162,14 +145,9 @@ class Reader:
         """
         return self.source.decode is decoding.decode
 
-    def _check_unchanged(self, recorded: RawData, splits: Collection[Split]) -> None:
+    def _check_unchanged(self, recorded: RawData) -> None:
         """Raise a DatasetError if a file is not the recorded one."""
-        changed = {*self._files_besides_pictures()} - {*recorded.files}
-        if not changed:
-            for split in splits:
-                self._read_pictures(split)
-            changed = {*self.files()} ^ {*recorded.files}
-        if changed:
+        if changed := {*self.files()} ^ {*recorded.files}:
             raise DatasetError(
                 f"{Path(self.root, min(changed).name)} has changed since its checksum was "
                 "recorded; update everything that depends on it with mnist-pipeline run --changed"
@@ -183,7 +161,7 @@ class Reader:
     def read(self, *splits: Split) -> list[Part]:
         """Read and convert the images of splits; a DatasetError names all that can't be read."""
         if self._recorded:
-            self._check_unchanged(self._recorded, splits)
+            self._check_unchanged(self._recorded)
         parts = [self._content(split) for split in splits]
         if unreadable := sorted(self._unreadable):
             raise DatasetError(
@@ -218,12 +196,8 @@ class Reader:
         """Whether the data set has a test set of its own."""
         return len(self.source.groups) > 1
 
-    def _group(self, split: Split) -> Split:
-        """The group that has the images of a split."""
-        return split if self._is_split else "train"
-
     def _read_content(self, split: Split) -> Part:
-        group = self._group(split)
+        group = split if self._is_split else "train"
         items: Any
         items, own_labels, groups = self._load(self.source.groups[group])
         if len(items) != len(own_labels) or not len(items):
@@ -234,7 +208,6 @@ class Reader:
             )
         are_listed = bool(self._listed_names)
         labels = as_indices(own_labels, self.class_names, are_listed, self.root)
-        self._read_pictures(split)
         rows, keys, held_out = self._rows(split, items, labels, groups)
         are_fitted = isinstance(items, np.ndarray) and items.shape[1:] == (IMAGE_SIDE, IMAGE_SIDE)
         if are_fitted and self.description.fit == "whole":
@@ -244,7 +217,7 @@ class Reader:
         for row in rows.tolist():
             item = items[row]
             try:
-                image, kind = self._image(item)
+                image, kind = self._converted(item)
                 images.append(image)
                 kinds[kind] += 1
             except ImageError as error:
@@ -253,50 +226,14 @@ class Reader:
         paths = [self._relative(items[row]) for row in rows.tolist() if self._are_files]
         return Part(images, labels[rows], kinds, tuple(paths), keys, held_out)
 
-    def _image(self, item: Any) -> Image:
+    def _converted(self, item: Any) -> tuple[NDArray[np.uint8], str]:
         """An image fitted into 28×28, and its original size and mode."""
-        if not isinstance(item, Path):
-            return self._converted(item)
-        if item not in self._images:
-            self._read_picture(item, converts=True)
-        image = self._images[item]
-        if isinstance(image, ImageError):
-            raise image
-        return image
-
-    def _converted(self, content: Any) -> Image:
         fit: Any = self.description.fit
         is_whole = self.shows_pictures
         draft = decoding.SMALL if is_whole else decoding.GREY
-        picture, kind = self.source.decode(content, draft)
+        picture, kind = self.source.decode(item, draft)
         levels = np.asarray(picture) if is_whole else decoding.grey_levels(picture)
         return fitted(levels, fit), kind
-
-    def _read_pictures(self, split: Split) -> None:
-        """Read the picture files from which a split is chosen, and convert them.
-
-        The recorded paths name the pictures of the split; without these, all are converted.
-        """
-        if not self._are_files:
-            return
-        paths: Any = self._load(self.source.groups[self._group(split)])[0]
-        recorded = {*self._recorded.paths.get(split, ())} if self._recorded else None
-        for path in paths:
-            if path not in self._files:
-                converts = recorded is None or self._relative(path) in recorded
-                self._read_picture(path, converts)
-
-    def _read_picture(self, path: Path, converts: bool) -> None:
-        """Compute the checksum of a picture file, and maybe convert it, from one reading."""
-        try:
-            content = decoding.read_content(path)
-            digest = hashlib.sha256(content).hexdigest()
-            self._files[path] = RawFile(path.name, len(content), digest)
-            if converts:
-                self._images[path] = self._converted(content)
-        except ImageError as error:
-            self._files.setdefault(path, error)
-            self._images[path] = error
 
     def _rows(
         self, split: Split, items: Any, labels: NDArray[np.uint8], groups: Sequence[str]
@@ -327,7 +264,9 @@ class Reader:
     def _digest(self, item: Any) -> str:
         """The SHA-256 of a picture: of its file, of its encoded bytes, or of its pixels."""
         if isinstance(item, Path):
-            file = self._files[item]  # `read` names all pictures that can't be read
-            return "" if isinstance(file, ImageError) else file.sha256
+            try:
+                return self._file(item).sha256
+            except DatasetError:  # `read` names all pictures that can't be read
+                return ""
         content = item.tobytes() if isinstance(item, np.ndarray) else item
         return hashlib.sha256(content).hexdigest()

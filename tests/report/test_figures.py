@@ -55,7 +55,9 @@ def drawn(composed: dict[str, Any], values: Values) -> dict[str, Figure]:
         "corners": figures.harris_corners(digits, values["harris_corners"].corners),
         "templates": figures.templates(weights, np.ones(784), (28, 28), NAMES),
         "confusion": figures.confusion_matrix(np.array(counts), "Confusion", NAMES),
-        "learning": figures.learning_curves([2, 1], {"training": [0.7, 0.8]}, "Softmax regression"),
+        "learning": figures.side_by_side(
+            *figures.learning_panels([2, 1], {"training": [0.7, 0.8]}, "Softmax").values()
+        ),
         "by_size": figures.accuracy_by_size(BY_SIZE, 10_000),
     }
 

@@ -6,8 +6,7 @@ one thread, without the interpreter lock. `index` divides the queries into block
 threads, and results do not depend on their number.
 
 Two loops take most of the time and use explicit vectors: the bounds of a tile's 32 points for one
-query after another, with the tile in registers, and the projection of rows. The exact comparison
-waits for memory, so rows are prefetched while others are compared.
+query after another, with the tile in registers, and the projection of rows.
 """
 
 from typing import Any
@@ -24,7 +23,6 @@ from mnist_pipeline.methods.knn.kernel_layout import (
     SUMMED_FEATURES,
 )
 from mnist_pipeline.utils.compiled import (
-    BYTE,
     INT32,
     INT64,
     Array,
@@ -39,8 +37,7 @@ _RESIDUAL_ROW = 1
 _NUM_ROWS = COORDINATE_ROW + DEPTHS[-1]
 _FIRST_COORDINATE = len(DEPTHS)  # in a row of a query, after its residual norms
 _NUM_COLUMNS = _FIRST_COORDINATE + DEPTHS[-1]
-_FETCHED = 32  # rows that are prefetched before they are compared
-_CACHE_LINE = 64
+_COMPARED = 32  # pairs compared in a batch: the processor loads their rows side by side
 _PROJECTED_ROWS = 3  # rows projected together: their sums fill 21 of 32 registers
 
 
@@ -172,17 +169,6 @@ def _lowest(e: Emitter, mask: Any) -> Any:
 
 
 @intrinsic(Emitter)
-def _fetch(e: Emitter, points: Array, row: Any) -> None:
-    """Prefetch a row into the cache."""
-    item_size = e.context.get_abi_sizeof(e.context.get_data_type(points.dtype))
-    length = e.multiply(points.shape[1], item_size)
-    start = e.at(e.builder.bitcast(points.data, BYTE.as_pointer()), e.multiply(row, length))
-    to_read_data_and_keep_it = INT32(0), INT32(3), INT32(1)
-    with e.loop(0, length, _CACHE_LINE) as (k, _):
-        e.call("llvm.prefetch.p0", ir.VoidType(), e.at(start, k), *to_read_data_and_keep_it)
-
-
-@intrinsic(Emitter)
 def _multiply(
     e: Emitter, rows: Array, matrix: Array, first: Any, count: Any, products: Array
 ) -> None:
@@ -281,15 +267,12 @@ def scan_tiles(
     masks = np.empty(num_queries, np.uint32)
     sums = np.empty(num_queries * LANES, np.float32)
     # Pairs to compare: at most all pairs of a tile, and pairs left over from an incomplete batch.
-    query_of = np.empty(num_queries * LANES + _FETCHED, np.int64)
+    query_of = np.empty(num_queries * LANES + _COMPARED, np.int64)
     rows = np.empty(query_of.size, np.int64)
     for query in range(num_queries):
         seeds[query] = _nearest(centroids, coordinates[query, _FIRST_COORDINATE:])
         first = seeds[query] * SEED_TILES * LANES
-        near = order[first : first + SEED_TILES * LANES]
-        for row in near:
-            _fetch(train, row)
-        for row in near:
+        for row in order[first : first + SEED_TILES * LANES]:
             distance = _squared_distance(queries, query, train, row)
             _offer(distances[query], indices[query], distance, row)
         cuts[query] = _cut(half_norms[query], distances[query, -1], factor)
@@ -302,10 +285,9 @@ def scan_tiles(
                 continue
             while mask:
                 query_of[pending], rows[pending] = query, order[tile * LANES + _lowest(mask)]
-                _fetch(train, rows[pending])
                 mask &= mask - np.uint32(1)
                 pending += 1
-        if pending >= _FETCHED or tile == num_tiles - 1:
+        if pending >= _COMPARED or tile == num_tiles - 1:
             for i in range(pending):
                 query, row = query_of[i], rows[i]
                 distance = _squared_distance(queries, query, train, row)

@@ -136,21 +136,12 @@ def robustness(measured: Mapping[str, Curves], num_images: int, champion: str) -
     return style.side_by_side(*panels)
 
 
-def learning_curves(
-    loss: Numbers,
-    accuracies: Mapping[str, Numbers],
-    title: str,
-    parts: Sequence[Numbers] = (),
-) -> Figure:
-    """Training loss by epoch or by part, and named accuracies by epoch, shares in 0–1."""
-    panels = learning_panels(loss, accuracies, title, parts)
-    return style.side_by_side(*panels.values())
-
-
 def learning_panels(
-    loss: Numbers, accuracies: Mapping[str, Numbers], title: str, parts: Sequence[Numbers]
+    loss: Numbers, accuracies: Mapping[str, Numbers], title: str, parts: Sequence[Numbers] = ()
 ) -> dict[str, style.Panel]:
-    """The panels of `learning_curves`; losses by parts of epochs show the first epoch too."""
+    """Training loss by epoch or by part of an epoch, which shows the first epoch too, and named
+    accuracies by epoch, shares in 0–1.
+    """
 
     def draw_loss(axes: Axes) -> None:
         if parts:
