@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_pipeline.utils.arguments import checked
 from mnist_pipeline.utils.blocks import in_blocks, read_only, slices
 
 Images = NDArray[np.uint8]
@@ -19,7 +18,6 @@ Images = NDArray[np.uint8]
 MAX_INK = 255
 IMAGES_PER_BLOCK = 1_024
 _FLOATING_IMAGES_PER_BLOCK = 128  # their floating values fit the cache
-_LARGEST = 1e100  # of a number in a map: positions computed from such numbers are finite
 
 
 def affine(
@@ -35,8 +33,8 @@ def affine(
     Pixels are interpolated bilinearly; outside the image there is paper. `rotation` is in degrees,
     counter-clockwise as seen; `shear` is in pixels to the right for each pixel up, as italics lean;
     both are numbers or of shape (n,). `scale` has the factors of heights and of widths, and `shift`
-    the pixels down and to the right; both are numbers, or of shape (2,) or (n, 2). Raises a
-    ValueError if the map that they make is not finite, as with a scale of 0.
+    the pixels down and to the right; both are numbers, or of shape (2,) or (n, 2). A scale is not
+    0.
     """
     from mnist_pipeline.data.deformations_kernel import sample
 
@@ -49,23 +47,19 @@ def affine(
     # A pixel is read from the inverse of the map: with p = (row, column) from the centre, p = R S D
     # q + t and D = diag(heights, widths), S = [1 0; −slant 1], R = [cos −sin; sin cos] acting on
     # (row, column). (a, b, c, d, e, f) is the map in the form of `sample_reference`.
-    with np.errstate(all="ignore"):  # what is not finite is refused below
-        cos = np.cos(angle)
-        sin = np.sin(angle)
-        a = cos / heights
-        b = sin / heights
-        d = (slant * cos - sin) / widths
-        e = (slant * sin + cos) / widths
-        middle_row = (height - 1) / 2
-        middle_column = (width - 1) / 2
-        from_row = middle_row + down
-        from_column = middle_column + right
-        c = middle_row - a * from_row - b * from_column
-        f = middle_column - d * from_row - e * from_column
+    cos = np.cos(angle)
+    sin = np.sin(angle)
+    a = cos / heights
+    b = sin / heights
+    d = (slant * cos - sin) / widths
+    e = (slant * sin + cos) / widths
+    middle_row = (height - 1) / 2
+    middle_column = (width - 1) / 2
+    from_row = middle_row + down
+    from_column = middle_column + right
+    c = middle_row - a * from_row - b * from_column
+    f = middle_column - d * from_row - e * from_column
     maps = np.stack([a, b, c, d, e, f], axis=1)
-    # The compiled code would read at the place that a NaN becomes as an integer.
-    checked("the map of rotation, scale, shear and shift", maps, -_LARGEST, _LARGEST)
-
     output = np.empty_like(images)
 
     def deform(block: slice) -> None:

@@ -67,9 +67,9 @@ def structure_tensor(image: np.ndarray) -> np.ndarray:
     """
     horizontal, vertical = gradients(image)
     tensor = np.empty((*image.shape, 2, 2))
-    tensor[..., 0, 0] = _windows(horizontal * horizontal).sum(axis=(-2, -1))
-    tensor[..., 0, 1] = tensor[..., 1, 0] = _windows(horizontal * vertical).sum(axis=(-2, -1))
-    tensor[..., 1, 1] = _windows(vertical * vertical).sum(axis=(-2, -1))
+    tensor[..., 0, 0] = _box_sum(horizontal * horizontal)
+    tensor[..., 0, 1] = tensor[..., 1, 0] = _box_sum(horizontal * vertical)
+    tensor[..., 1, 1] = _box_sum(vertical * vertical)
     return tensor
 
 
@@ -87,7 +87,10 @@ def window_gradients(image: np.ndarray) -> np.ndarray:
            [0., 0.]])
     """
     field = np.stack(gradients(image), axis=-1)  # (H, W, 2)
-    return np.moveaxis(_windows(field), 2, -1).reshape(*image.shape, WINDOW * WINDOW, 2)
+    padded = np.pad(field, ((1, 1), (1, 1), (0, 0)))
+    size = (WINDOW, WINDOW)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, size, (0, 1))  # (H, W, 2, 3, 3)
+    return np.moveaxis(windows, 2, -1).reshape(*image.shape, WINDOW * WINDOW, 2)
 
 
 def corner_response(image: np.ndarray, kappa: float = KAPPA) -> np.ndarray:
@@ -123,8 +126,9 @@ def corners(response: np.ndarray, relative_threshold: float = RELATIVE_THRESHOLD
     >>> np.argwhere(corners(corner_response(square)))
     array([[4, 4]])
     """
-    # Zero beyond the border is no larger than the response of a corner.
-    is_maximum = response >= _windows(response).max(axis=(-2, -1))
+    padded = np.pad(response, 1, constant_values=-np.inf)
+    neighborhoods = np.lib.stride_tricks.sliding_window_view(padded, (WINDOW, WINDOW))
+    is_maximum = response >= neighborhoods.max(axis=(-2, -1))
     return is_maximum & (response > relative_threshold * response.max())
 
 
@@ -243,9 +247,8 @@ def clearest_places(images: np.ndarray, responses: np.ndarray) -> tuple[int, dic
     return index, places
 
 
-def _windows(values: np.ndarray) -> np.ndarray:
-    """The 3×3 box around each pixel (height, width, …), zero beyond the border: (height, width, …,
-    3, 3).
-    """
-    padded = np.pad(values, [(1, 1), (1, 1), *[(0, 0)] * (values.ndim - 2)])
-    return np.lib.stride_tricks.sliding_window_view(padded, (WINDOW, WINDOW), (0, 1))
+def _box_sum(values: np.ndarray) -> np.ndarray:
+    """Sum over the 3×3 box around each pixel, zero beyond the border; rows first, then columns."""
+    padded = np.pad(values, 1)
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    return rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]

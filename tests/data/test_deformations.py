@@ -7,8 +7,7 @@ import pytest
 import scipy.ndimage
 from hypothesis import example, given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-from support.arrays import FEW, LAYOUTS
+from support.arrays import FEW
 
 from mnist_pipeline.data.deformations import (
     affine,
@@ -51,23 +50,6 @@ def test_the_compiled_code_gives_the_bytes_of_its_plain_twin(noise: np.ndarray) 
     output = np.empty_like(noise)
     sample(noise, maps, np.zeros(30 * 30, np.float32), output)
     np.testing.assert_array_equal(output, sample_reference(noise, maps))
-
-
-PARAMETERS = st.sampled_from(["rotation", "scale", "shear", "shift"])
-NUMBERS = st.sampled_from([0, 1e-320, 1e300, np.inf, np.nan]) | st.floats()
-SETS = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=3, max_dims=3, min_side=0, max_side=9))
-
-
-@FEW
-@given(SETS, st.sampled_from(LAYOUTS), st.dictionaries(PARAMETERS, NUMBERS, max_size=2))
-def test_a_map_of_any_numbers_is_computed_or_refused(other_process, images, lay_out, parameters):
-    images = lay_out(images)
-    call = other_process.submit(affine, images, **parameters)
-    if call.exception() is None:
-        assert call.result().shape == images.shape
-    else:
-        with pytest.raises(ValueError, match=r"map.*(nan|inf|e\+)"):
-            call.result()
 
 
 def test_each_image_takes_its_own_parameters(noise: np.ndarray) -> None:
