@@ -22,12 +22,12 @@ ALIKE = 2.0  # ratio of the heights in a row of small digits, at most
 
 
 def find_digits(scan: Scan) -> Scan:
-    """Group strokes of the same cell into digits, and these into lines.
+    """Group strokes into digits, and these into lines.
 
     Shapes that are too small for a digit are specks: dust, dots and commas. Several of them in a
     row may be small digits, so nothing claims these; nor digits beyond the largest 256.
     """
-    groups, typical = _grouped(scan.strokes, scan.cells)
+    groups, typical = _grouped(scan.strokes)
     shapes = [shape for shape in groups if shape.width < 6 * shape.height]  # others are dashes
     dust = max(SMALLEST, 0.012 * max(scan.strokes.shape))
     smallest = max(dust, 0.3 * typical)
@@ -41,7 +41,7 @@ def find_digits(scan: Scan) -> Scan:
     digits = [shape for shape in large if shape.labels[0] not in in_rows]
     unread += [[shape] for shape in digits[MAX_FINDINGS:]]
     lines = with_signs(in_lines(digits[:MAX_FINDINGS]), scan)
-    owner = np.full(len(scan.cells) + 1, Owner.SPECK)
+    owner = np.full(scan.strokes.max() + 1, Owner.SPECK)
     owner[0] = Owner.NOTHING
     for shape in itertools.chain(*unread):
         owner[shape.labels] = Owner.NOTHING
@@ -83,20 +83,19 @@ def _around(shapes: list[Glyph]) -> Box:
     return left, top, right - left, bottom - top
 
 
-def _grouped(strokes: NDArray[np.int32], cells: NDArray[np.floating]) -> tuple[list[Glyph], float]:
-    """Group strokes of the same cell, the largest first, and their typical size."""
+def _grouped(strokes: NDArray[np.int32]) -> tuple[list[Glyph], float]:
+    """Group strokes, the largest first, and their typical size."""
     boxes = boxes_of(strokes)
     sizes = _sizes(boxes)
     largest = np.argsort(-sizes, kind="stable")[: 4 * MAX_FINDINGS]
     # Strokes of at least this size make up half of the total length, so specks do not lower it.
     total = np.cumsum(sizes[largest])
     typical = float(sizes[largest][np.searchsorted(total, total[-1] / 2)]) if len(sizes) else 0.0
-    cells = cells[largest]
     merged = boxes[largest]
     places = np.arange(len(merged))
     owners = places.copy()
     for i, box in enumerate(merged):
-        is_host = (owners[:i] == places[:i]) & (cells[:i] == cells[i])
+        is_host = owners[:i] == places[:i]
         hosts = np.flatnonzero(is_host & _belongs(box, merged[:i], typical))
         if len(hosts):
             owners[i] = hosts[0]

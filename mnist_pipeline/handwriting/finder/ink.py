@@ -26,15 +26,12 @@ STEP_WIDTH = 4  # coarse pixels on both sides of such an edge
 COARSE_SIDE = 256  # the paper is estimated on a picture of at most this many pixels per side
 
 
-def find_ink(scan: Scan, *, inverted: bool = False) -> Scan:
-    """Estimate the light of the paper by a grey closing, and divide it out.
-
-    `inverted` takes what looks like paper for ink.
-    """
+def find_ink(scan: Scan) -> Scan:
+    """Estimate the light of the paper by a grey closing, and divide it out."""
     grey = scan.grey
     light = grey / 255
     coarse = reduced(light, max(1, round(max(grey.shape) / COARSE_SIDE)))
-    if _ink_is_dark(coarse) == inverted:
+    if not _ink_is_dark(coarse):
         light, coarse = 1 - light, 1 - coarse
     # The window must be wider than the widest stroke, and no wider than necessary, so that it
     # follows shadows.

@@ -31,7 +31,7 @@ CROSSING = 0.4  # least lean of a stroke that crosses a zero: shift to the side 
 
 def remove_marks(scan: Scan) -> Scan:
     """Remove circles, ovals and frames around digits, and lines below them, from the strokes."""
-    strokes, cells = scan.strokes.copy(), scan.cells
+    strokes = scan.strokes.copy()
     marks = np.zeros(strokes.shape, np.uint8)
     boxes = boxes_of(strokes)
     for stroke in 1 + np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).max(axis=1) > 2 * SMALLEST):
@@ -48,12 +48,10 @@ def remove_marks(scan: Scan) -> Scan:
             mark = _line_below(own, np.delete(boxes, stroke - 1, 0), left, top)
         if mark.any():
             marks[place] |= mark * np.uint8(owner)
-            rest, count = scipy.ndimage.label(own & ~mark, np.ones((3, 3)))
-            strokes[place][own] = np.where(rest > 0, len(cells) + rest, 0)[own]
-            cells = np.append(cells, np.repeat(cells[stroke - 1], count))
-    kept = np.bincount(strokes.ravel(), minlength=len(cells) + 1) > 0
-    strokes = numbered(strokes, kept)
-    return replace(scan.claimed(marks), strokes=strokes, cells=cells[kept[1:]])
+            rest, _ = scipy.ndimage.label(own & ~mark, np.ones((3, 3)))
+            strokes[place][own] = np.where(rest > 0, strokes.max() + rest, 0)[own]
+    strokes = numbered(strokes, np.bincount(strokes.ravel()) > 0)
+    return replace(scan.claimed(marks), strokes=strokes)
 
 
 def _is_circle(stroke: np.intp, boxes: Boxes, part: NDArray[np.int32]) -> bool:
@@ -61,17 +59,14 @@ def _is_circle(stroke: np.intp, boxes: Boxes, part: NDArray[np.int32]) -> bool:
 
     The slash of a zero is not enough.
     """
-    rows, columns = part.shape
+    rows = len(part)
     box = boxes[stroke - 1]
     shares = (boxes[:, 3] - boxes[:, 1]) / rows
     is_inside = (boxes[:, :2] > box[:2]).all(axis=1) & (boxes[:, 2:] < box[2:]).all(axis=1)
     is_inside &= shares >= max(CONTENT, SMALLEST / rows)
     if not is_inside.any():
         return False
-    y, x = np.nonzero(part == stroke)
-    across, down = 2 * x / (columns - 1) - 1, 2 * y / (rows - 1) - 1
-    angles = np.int_(NUM_ANGLES * (np.arctan2(down, across) / (2 * np.pi) + 0.5)) % NUM_ANGLES
-    radii = np.hypot(across, down)
+    angles, radii = _around(part == stroke)
     widths = np.array([np.ptp(radii[angles == angle]) for angle in np.unique(angles)])
     is_even = np.quantile(widths, 0.95) < np.median(widths) + UNEVEN
     if len(widths) < CLOSED * NUM_ANGLES or not is_even:
@@ -81,7 +76,7 @@ def _is_circle(stroke: np.intp, boxes: Boxes, part: NDArray[np.int32]) -> bool:
 
 
 def _encloses(own: Mask, boxes: Boxes, box: NDArray[np.intp]) -> bool:
-    """Whether thin ink surrounds several strokes that fill much of its box."""
+    """Whether thin ink all around surrounds several strokes that fill much of its box."""
     size = box[2:] - box[:2]
     is_inside = (boxes[:, :2] > box[:2]).all(axis=1) & (boxes[:, 2:] < box[2:]).all(axis=1)
     is_inside &= boxes[:, 3] - boxes[:, 1] >= SMALLEST_INSIDE * size[1]
@@ -89,7 +84,19 @@ def _encloses(own: Mask, boxes: Boxes, box: NDArray[np.intp]) -> bool:
     if len(inside) < 2 or own.mean() > MOST_INK:
         return False
     filled = inside[:, 2:].max(axis=0) - inside[:, :2].min(axis=0)
-    return bool((filled >= FILLED * size).all())
+    angles, _ = _around(own)
+    is_closed = len(np.unique(angles)) >= CLOSED * NUM_ANGLES
+    return is_closed and bool((filled >= FILLED * size).all())
+
+
+def _around(own: Mask) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Angle of each pixel around the middle of its box, in steps, and its distance from there."""
+    rows, columns = own.shape
+    y, x = np.nonzero(own)
+    across, down = 2 * x / (columns - 1) - 1, 2 * y / (rows - 1) - 1
+    turns = np.arctan2(down, across) / (2 * np.pi) + 0.5
+    angles = (NUM_ANGLES * turns).astype(np.intp) % NUM_ANGLES
+    return angles, np.hypot(across, down)
 
 
 def _outermost(own: Mask) -> Mask:

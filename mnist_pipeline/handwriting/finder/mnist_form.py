@@ -18,8 +18,6 @@ from mnist_pipeline.handwriting.finder.scan import Glyph, Mask, Scan
 
 CONTOUR_SIDE = 64  # the larger side of a digit while its outline is computed
 FAINTEST_SHARE = 0.2  # of full ink, in a stroke
-# Share of a digit's pixels that are neither paper nor full ink, in a blurred or tiny picture.
-SOFT = 0.4
 THINNEST = 0.7  # share of full ink that a thin stroke has, at least
 MARGIN = 2  # pixels around the strokes of a digit that hold the soft edge of its ink
 
@@ -39,13 +37,10 @@ def image_of(glyph: Glyph, scan: Scan) -> NDArray[np.uint8] | None:
     inside = outline < 0
     if not inside.any():
         return None
-    inked = strength > FAINTEST_SHARE
-    num_soft = np.count_nonzero(inked & (strength < 1 - FAINTEST_SHARE))
-    is_soft = num_soft > SOFT * np.count_nonzero(inked)
     side = max(extent(inside)[2:])
     stroke = stroke_width(0.5 - outline[inside])
-    if is_soft and stroke * DIGIT_SIDE > STROKE_WIDTHS[0] * side:
-        image = centred_part(strength, inked)
+    if stroke * DIGIT_SIDE > STROKE_WIDTHS[0] * side:
+        image = centred_part(strength, strength > FAINTEST_SHARE)
         return np.rint(image * (255 / image.max())).astype(np.uint8)
     wanted = float(np.clip(stroke * DIGIT_SIDE / side, *STROKE_WIDTHS))
     # Moving the outline outwards by d makes the stroke wanted = (stroke + 2d) · 20 / (side + 2d).

@@ -71,7 +71,6 @@ class Scan:
     ink: Grey = field(default_factory=_nothing)
     light: Grey = field(default_factory=_nothing)  # of the paper, in [0, 1]
     strokes: NDArray[np.int32] = field(default_factory=_nothing)  # numbers of connected strokes
-    cells: NDArray[np.floating] = field(default_factory=_nothing)  # of a form, for each stroke
     lines: Sequence[Sequence[Glyph]] = ()  # digits in reading order
     faint: Sequence[Box] = ()  # connected ink that is too pale for a stroke
     unread: Sequence[Box] = ()  # ink that no stage claimed, and that may be digits

@@ -25,13 +25,11 @@ from mnist_pipeline.handwriting.finder.measures import reduced, resized
 from mnist_pipeline.handwriting.finder.mnist_form import image_of
 from mnist_pipeline.handwriting.finder.paper import find_paper
 from mnist_pipeline.handwriting.finder.ruling import remove_frames, remove_ruling
-from mnist_pipeline.handwriting.finder.scan import Box, Glyph, Owner, Scan
+from mnist_pipeline.handwriting.finder.scan import Box, Scan
 from mnist_pipeline.handwriting.finder.strokes import find_strokes
 
 WORKING_PIXELS = 2_000_000  # larger pictures are reduced to this size before strokes are searched
 MAX_ROWS = 20  # of small shapes, which are searched again
-SAME_KIND = np.log((2, 1.5))  # ratios of height and ink between digits of the same kind
-INK_ON_PLATE = 0.3  # least share of the light that ink absorbs on a plate on a wall
 LEAST_CONTRAST = 60  # grey levels; with less, the channels of a picture in colour may show more
 CLEARER = 1.5  # how much more contrast a channel must have
 COARSE_SIDE = 512  # pixels per side, for the contrast and for what fills a picture
@@ -183,20 +181,12 @@ def _read(grey: Grey, scale: float, shape: tuple[int, ...]) -> tuple[list[Found]
 
     Boxes are in pixels of the picture with this shape; `scale` is how many of them a pixel is wide.
     """
-    whole = Scan(grey)
-    paper = find_paper(whole)
+    paper = find_paper(Scan(grey))
     if paper is None:
-        whole = _with_margin(grey)
-    scan = read_scan(whole if paper is None else paper)
-    if paper is not None:
-        everything = read_scan(whole)
-        if not (scan.lines or scan.unread) or _goes_on(scan, everything):
-            scan = everything
-    if not scan.lines and not scan.unread:
-        plate = read_scan(whole, inverted=True)
-        inks = [_looks(glyph, plate)[1] for glyph in itertools.chain(*plate.lines)]
-        if inks and np.median(inks) > INK_ON_PLATE:
-            scan = plate
+        scan = read_scan(_with_margin(grey))
+    else:  # more digits outside: it is the part of a larger paper that lies in the light
+        both = read_scan(paper), read_scan(Scan(grey))
+        scan = max(both, key=lambda scan: sum(map(len, scan.lines)))
     found: list[Found] = []
     place = functools.partial(_placed, scan=scan, scale=scale, shape=shape)
     for glyph in itertools.chain(*scan.lines):
@@ -225,36 +215,10 @@ def _with_margin(grey: Grey) -> Scan:
     return Scan(padded, -margin, -margin)
 
 
-def read_scan(scan: Scan, *, inverted: bool = False) -> Scan:
+def read_scan(scan: Scan) -> Scan:
     """The scan after the stages from ink to digits."""
-    scan = remove_ruling(remove_frames(find_ink(scan, inverted=inverted)))
+    scan = remove_ruling(remove_frames(find_ink(scan)))
     return grouping.find_digits(remove_marks(find_strokes(scan)))
-
-
-def _goes_on(paper: Scan, whole: Scan) -> bool:
-    """Whether there are similar digits outside the paper that was found.
-
-    Then it is not paper on a table, but the part of a larger paper that lies in the light.
-    """
-    outside: list[tuple[float, float]] = []
-    on_paper: list[tuple[float, float]] = []
-    for glyph in itertools.chain(*whole.lines):
-        column, row = map(int, np.subtract(_middle(glyph.box), (paper.left, paper.top)))
-        rows, columns = paper.grey.shape
-        is_inside = 0 <= row < rows and 0 <= column < columns
-        is_on_paper = is_inside and paper.owners[row, column] != Owner.TABLE
-        (on_paper if is_on_paper else outside).append(_looks(glyph, whole))
-    if not outside or not on_paper:
-        return False
-    ratios = np.abs(np.log(outside) - np.log(np.median(on_paper, axis=0)))
-    return bool((ratios < SAME_KIND).all(axis=1).mean() > 0.5)
-
-
-def _looks(glyph: Glyph, scan: Scan) -> tuple[float, float]:
-    """The height of a digit, and the ink of its strokes."""
-    box = slice(glyph.y, glyph.y + glyph.height), slice(glyph.x, glyph.x + glyph.width)
-    own = np.isin(scan.strokes[box], glyph.labels)
-    return glyph.height, max(float(np.median(scan.ink[box][own])), 0.01)
 
 
 def _closer(picture: NDArray[np.uint8] | Grey, box: Box) -> list[Found]:

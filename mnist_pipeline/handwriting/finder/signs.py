@@ -14,11 +14,12 @@ STRAIGHT = 5  # least slimness of a slash
 LEANING = 0.18  # lean of a slash, more than the lean of the digits around it
 TALLER = 1.1  # height of a single slash, as a factor of the height of the digits around it
 BAR = 2.5  # least slimness of a bar, which may be a 1
+LINE = 4  # least slimness of a line in a pattern
 FEWEST, MOSTLY = 4, 0.8  # so many shapes, of which so many are bars, are a pattern
 TALLEST, THINNEST = 1.4, 0.65  # height and width of a 1's stroke, as factors of other digits'
 LONGEST = 0.85  # a stroke alone, as a share of the picture
 AT_EDGE = 0.01  # distance from the edge, as a share of the picture's larger side
-AROUND = 0.25  # how far the surroundings of a bar reach, as a share of its larger side
+AROUND = 0.1  # how far the surroundings of a bar reach, as a share of its larger side
 EVEN = 0.55  # least ratio of the light around a 1, between its 5% and its 95% quantile
 
 
@@ -47,7 +48,7 @@ def with_signs(lines: Sequence[Sequence[Glyph]], scan: Scan) -> list[list[Glyph]
     measured = [[_measured(glyph, scan) for glyph in line] for line in lines]
     signs = [_slashes_and_commas(line) for line in measured]
     shapes = list(itertools.chain(*measured))
-    num_bars = sum(shape.is_bar for shape in shapes) - sum(map(len, signs))
+    num_bars = sum(shape.slimness >= LINE for shape in shapes) - sum(map(len, signs))
     is_pattern = len(shapes) >= FEWEST and num_bars >= MOSTLY * len(shapes)
     for line, own in zip(measured, signs):
         compared = line if len(line) > 1 else shapes

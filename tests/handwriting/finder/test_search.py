@@ -167,12 +167,6 @@ def test_a_digit_is_found_once_although_it_is_searched_twice(
     assert page.unread == []
 
 
-def test_light_digits_on_a_plate_on_a_light_wall_are_found(written: np.ndarray) -> None:
-    plate = np.pad(255 - written // 2, 4, constant_values=250)
-    wall = np.pad(255 - plate, 60, constant_values=190)
-    assert len(find_digits(wall)) == 3
-
-
 @pytest.mark.parametrize(
     ("kind", "mode", "drafts", "num_digits"),
     [

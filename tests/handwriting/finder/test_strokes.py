@@ -14,12 +14,3 @@ def test_ink_in_three_corners_is_the_table() -> None:
     assert scan.owners[2, 2] == Owner.TABLE
     assert set(scan.strokes[ink > 0].tolist()) == {0, 1}
     assert scan.strokes[55, 52] == 1
-
-
-def test_squared_paper_does_not_divide_strokes() -> None:
-    ink = np.zeros((100, 120), np.float32)
-    ink[20:80, 30:34] = ink[20:80, 80:84] = 1
-    squares = np.zeros(ink.shape, np.uint8)
-    squares[::20] = squares[:, ::20] = Owner.FRAME
-    scan = Scan(ink, ink=ink, light=np.ones_like(ink), owners=squares)
-    assert find_strokes(scan).strokes.max() == 2
