@@ -24,7 +24,7 @@ help:  ## List the targets
 
 run: $(VENV)/installed  ## Materialize the whole graph; ARGS="--select group:pca" for less
 	@$(BIN)/mnist-pipeline run $(ARGS)
-	@echo "Next:   open the report, or run make ui for the graph and a page to draw on"
+	@echo "Next:   $(VENV)/bin/mnist-pipeline report --open, or make ui for the graph and a page to draw on"
 
 ui: $(VENV)/installed  ## Serve the Dagster UI on http://127.0.0.1:3000; ARGS="--port 3001" for another
 	@$(BIN)/mnist-pipeline ui $(ARGS)

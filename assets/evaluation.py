@@ -154,8 +154,7 @@ def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any)
     means = measured.groupby("model", sort=False)["accuracy"].agg(["mean", "min"]).reset_index()
     return result(
         measured,
-        f"{MODELS[best].short_title} {small:.1%} under small disturbances of {len(labels)} images, "
-        f"mean error {error:.1%} under {len(disturbed.CORRUPTED)} corruptions of MNIST-C",
+        f"{MODELS[best].short_title} {small:.1%} under small disturbances",
         numbers={"small_disturbances": small, "corruption_error": error},
         tables={"models": means},
         figures={"robustness": figures.robustness(curves, len(labels), best)},

@@ -102,8 +102,7 @@ def eigendecomposition(covariance: np.ndarray):
     panels = figures.eigenvalue_panels(values, pca.explained_share(values))
     return result(
         decomposition,
-        f"{pca.components_for_share(values, 0.9)} of {len(values)} components explain 90% of the "
-        "variance",
+        f"90% of the variance: {pca.components_for_share(values, 0.9)} of {len(values)} components",
         figures={
             "eigenvalues": figures.side_by_side(*panels.values()),
             "eigenvectors": figures.eigenvectors(values, vectors, IMAGE_SIDE),
@@ -173,7 +172,7 @@ def reconstructions(
     value = Reconstructions(np.array(ks), images.astype(np.float32), shares, errors)
     return result(
         value,
-        f"k = {ks[-1]}: error {errors[-1]:.1f} grey levels on the test images",
+        f"error {errors[-1]:.1f} grey levels with {ks[-1]} components",
         tables={"table": pd.DataFrame({"k": ks, "explained_share": shares, "test_rmse": errors})},
         figures={"reconstructions": figures.reconstructions(shown(originals), shown(images), ks)},
         config=config,

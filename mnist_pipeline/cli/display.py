@@ -122,11 +122,8 @@ class Display(logging.Handler):
         self._running.update(Text(shortened(text, self._console.width - 3)))
 
     def _print(self, text: str, style: str = "") -> None:
-        """Print a line. On a terminal, it is shortened to the width."""
-        soft_wrap = not self._is_terminal
-        self._console.print(
-            text, style=style, no_wrap=True, overflow="ellipsis", soft_wrap=soft_wrap
-        )
+        """Print a line, which the terminal wraps."""
+        self._console.print(text, style=style, soft_wrap=True)
 
 
 def _hold_interrupts(held: bool) -> None:

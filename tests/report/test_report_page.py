@@ -4,6 +4,7 @@ import io
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -182,6 +183,12 @@ def test_a_chosen_picture_is_read_and_another_file_is_named(page: Page, values: 
     # The digit that appears has a true class. Half of a 2 may be read as a 7 too.
     expect(figure.locator(".truth")).to_contain_class("empty")
     expect(answer).to_have_text(str(values["cnn_predictions"].labels[0]))
+    digits = Image.fromarray(np.hstack(values["test_digits"].images[:3]))
+    content = io.BytesIO()
+    digits.save(content, "PNG")
+    file.set_input_files({**picture, "buffer": content.getvalue()})
+    names = " ".join(map(str, values["cnn_predictions"].labels[:3]))
+    expect(figure.get_by_role("status")).to_contain_text(names)
     file.set_input_files({**picture, "name": "notes.txt", "buffer": b"no picture"})
     expect(figure.get_by_role("status")).to_contain_text("notes.txt")
 

@@ -52,7 +52,8 @@ export const explainTie = ({ name, shares, label }) =>
 // The models for which isOther(row, place) is true, as a sentence.
 export const describeOthers = (rows, isOther, state = "Changed") => {
   const names = rows.filter(isOther).map(({ name }) => data.short[name]);
-  return names.length ? `${state}: ${names.join(", ")}.` : `No answer is ${state.toLowerCase()}.`;
+  const none = state === "Wrong" ? "All answers are still right." : "No answer has changed.";
+  return names.length ? `${state}: ${names.join(", ")}.` : none;
 };
 // The bars of a row: of all classes next to each other, or, if names are long, of the likeliest
 // below each other.

@@ -2,7 +2,7 @@
 // reader's.
 
 import { greyLevels, NUM_PIXELS, SIDE } from "./images.js";
-import { showAnswers } from "./answers.js";
+import { answersTo, showAnswers } from "./answers.js";
 import { createDrawing, offerUndo } from "./canvas.js";
 import { data, element, openFigure, perFrame } from "./page.js";
 import { paintImage } from "./painting.js";
@@ -13,7 +13,6 @@ import { showWhy } from "../topics/trust/why.js";
 
 const PEN = 36;
 const DURATION = 1500; // milliseconds in which a test digit appears
-const SEVERAL = { verdict: `several ${data.nouns}? Try one at a time`, isDoubtful: true };
 const WATCHING = { verdict: `a test ${data.noun} appears`, isDoubtful: false };
 const INVITATION = data.handwritten
   ? `draw a ${data.noun} with mouse, finger, pen or keys`
@@ -65,13 +64,20 @@ loaded.then(({ arrays, models, reader }) => {
     if (digit !== shown) return present(digit); // another figure chose it
     const judgement = models.judge(digit.image, rows);
     const { verdict, isDoubtful } =
-      (playing && WATCHING) || (digit.several && SEVERAL) || judgement;
+      (playing && WATCHING) || (digit.several && judgeSeveral(digit)) || judgement;
     showAnswers(find(".answers"), judgement.rows);
     find(".answers").classList.remove("empty");
     const isWhole = !playing && !digit.several && !drawing.isDrawing();
     find(".why").classList.toggle("empty", !isWhole);
     if (isWhole) showWhy(find(".why"), judgement, digit.image, answers, arrays);
     say(verdict, isDoubtful, digit.label === null ? "" : `True class: ${data.names[digit.label]}`);
+  };
+  // Of several digits, the figures show the first.
+  const judgeSeveral = ({ parts }) => {
+    if (drawing.isDrawing()) return { verdict: `several ${data.nouns}`, isDoubtful: true };
+    const answers = parts().map((image) => models.judge(image, answersTo(image, models).rows));
+    const names = answers.map(({ label }) => data.names[label]).join(" ");
+    return { verdict: `${names}. The figures show the first`, isDoubtful: false };
   };
   // The digit that the canvas shows now: that of its picture, or of its strokes.
   const currentDigit = () => {
@@ -89,6 +95,7 @@ loaded.then(({ arrays, models, reader }) => {
     const digit = currentDigit();
     cleared = digit ? null : reader.current();
     if (picture?.isPainted) paintImage(picture.image, digit.image); // whole, if it still appeared
+    if (digit?.several && !drawing.isDrawing()) return show({ ...digit, image: digit.parts()[0] });
     if (digit) return show(digit);
     find(".answers").classList.add("empty");
     find(".why").classList.add("empty");

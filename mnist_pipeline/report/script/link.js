@@ -6,6 +6,7 @@ import { loaded } from "./start.js";
 
 const LONGEST = 2000; // characters of an image in a link; more could inflate to any size
 const CONFIRMED = 2000; // milliseconds
+const LOCAL = ["", "localhost", "127.0.0.1"]; // hosts of pages that nobody else can open
 const FIGURE = "[id^='figure-'], dialog[open]";
 
 const valueOf = ({ type, checked, value }) => (type === "checkbox" ? String(checked) : value);
@@ -31,14 +32,13 @@ const setInput = (key, value) => {
 };
 
 const writeState = async ({ arrays, reader }) => {
-  const { image, place, several } = reader.current();
+  const { image, place } = reader.current();
   const state = new URLSearchParams();
   const section = document.querySelector("nav [aria-current='true']");
   if (section) state.set("section", section.hash.slice(1));
   if (place === null) {
     const encoded = await deflate(Uint8Array.from(image));
     if (encoded.length <= LONGEST) state.set("image", encoded);
-    if (several) state.set("several", true);
   } else state.set("test", arrays["test.indices"][place]);
   for (const [key, value] of readInputs()) if (first.get(key) !== value) state.set(key, value);
   return state;
@@ -52,7 +52,7 @@ const readDigit = async (state, { arrays, reader }) => {
   const encoded = state.get("image") ?? "";
   const image = encoded.length <= LONGEST ? await inflate(encoded).catch(() => []) : [];
   if (image.length !== reader.digitAt(0).image.length) return undefined;
-  return { image, label: null, place: null, several: state.has("several") };
+  return { image, label: null, place: null };
 };
 
 loaded.then(({ arrays, reader }) => {
@@ -78,8 +78,10 @@ loaded.then(({ arrays, reader }) => {
     } catch {
       return prompt("Copy this link:", link); // without a clipboard, as in old browsers
     }
-    document.querySelector("#figure-draw .heard").textContent = "The link is copied.";
+    const limit = LOCAL.includes(location.hostname) ? " It works only on this computer." : "";
+    document.querySelector("#figure-draw .heard").textContent = `The link is copied.${limit}`;
     button.classList.add("copied");
+    button.classList.toggle("local", Boolean(limit));
     setTimeout(() => button.classList.remove("copied"), CONFIRMED);
   };
   for (const button of document.querySelectorAll(".copy")) button.addEventListener("click", copy);

@@ -75,22 +75,27 @@ const piecesOf = (grey, width) => {
   });
   return pieces;
 };
-// The image of black ink on white paper, and whether it is several digits: pieces that have much
-// ink each. Specks on both sides are left out. Undefined without ink.
+// The image of black ink on white paper, whether it is several digits, pieces that have much ink
+// each, and a function that returns their images. Specks on both sides are left out. Undefined
+// without ink.
 export const fitWritten = (grey, width) => {
   const pieces = piecesOf(grey, width);
   const most = Math.max(...pieces.map(({ ink }) => ink));
   const digits = pieces.filter(({ ink }) => ink >= SPECK * most);
   if (!digits.length) return undefined;
-  const left = Math.max(0, digits[0].left - MARGIN);
-  const right = Math.min(width, digits.at(-1).right + MARGIN);
-  const size = right - left;
-  const inside = new Uint8Array((grey.length / width) * size);
-  for (let at = left, to = 0; at < grey.length; at += width, to += size) {
-    inside.set(grey.subarray(at, at + size), to);
-  }
-  const image = toMnist(inside, size);
-  return image ? { image, several: digits.length > 1 } : undefined;
+  const imageOf = (first, last) => {
+    const left = Math.max(0, first.left - MARGIN);
+    const right = Math.min(width, last.right + MARGIN);
+    const size = right - left;
+    const inside = new Uint8Array((grey.length / width) * size);
+    for (let at = left, to = 0; at < grey.length; at += width, to += size) {
+      inside.set(grey.subarray(at, at + size), to);
+    }
+    return toMnist(inside, size);
+  };
+  const image = imageOf(digits[0], digits.at(-1));
+  const parts = () => digits.map((digit) => imageOf(digit, digit));
+  return image ? { image, several: digits.length > 1, parts } : undefined;
 };
 // The digit of a plain picture, dark on light or light on dark. An image with MNIST's paper and
 // size stays as it is.

@@ -5,11 +5,14 @@
 import { entryAt } from "./algebra.js";
 import { answersTo } from "./answers.js";
 import { paintImage } from "./painting.js";
-import { perFrame } from "./page.js";
+import { data, perFrame } from "./page.js";
 
 const TRIED = 20; // test digits of a class
 // Figures this close to the screen follow the digit at once, the others when they come closer.
 const MARGIN = "50%";
+
+// What a caption calls it.
+export const nameOf = ({ place }) => `${place === null ? "your" : "a test"} ${data.noun}`;
 
 export const createReader = (arrays, models) => {
   const figures = new Map(); // by element: update, isClose, and the digit that is shown

@@ -16,6 +16,7 @@ import yaml
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
@@ -44,6 +45,7 @@ def application(routes: Sequence[BaseRoute]) -> Starlette:
     """Serve routes to the pages of this server only."""
     middleware = [
         Middleware(HeadersMiddleware),
+        Middleware(GZipMiddleware),
         # Against DNS rebinding.
         Middleware(TrustedHostMiddleware, allowed_hosts=[LOCALHOST, "localhost"]),
         Middleware(OriginsMiddleware),

@@ -1,10 +1,11 @@
 // The plane of the first two components: training digits, the digit that a point stands for, and
 // the reader's digit.
-import { argmax, entryAt } from "../../script/algebra.js";
+import { entryAt } from "../../script/algebra.js";
 import { createPoint } from "../../script/points.js";
 import { data, openFigure, setAttributes, svg } from "../../script/page.js";
 import { formatTerm } from "../../script/numbers.js";
 import { paintImage } from "../../script/painting.js";
+import { nameOf } from "../../script/reader.js";
 import { loaded } from "../../script/start.js";
 
 const REACH = 22; // of a finger
@@ -39,7 +40,6 @@ loaded.then(({ arrays, models: { pca }, reader }) => {
   const yours = svg("g", { class: "yours" });
   const ring = svg("g", { class: "ring" });
   const caption = svg("text", { y: 15 });
-  caption.textContent = "yours";
   yours.append(svg("path", { d: "M0,-7 6,5 -6,5Z" }), caption);
   ring.append(svg("circle", { class: "reach", r: REACH }), svg("circle", { r: 7 }));
   drawing.append(yours, ring);
@@ -63,9 +63,12 @@ loaded.then(({ arrays, models: { pca }, reader }) => {
     find(".nearest").textContent = `nearest: ${label}, № ${arrays["train.indices"][near]}`;
   });
   find(".locate").addEventListener("click", () => moveTo(...placeOf(reader.current().image)));
-  reader.follow(figure, ({ image }) => shift(yours, ...placeOf(image)));
-  // The ring starts on the image that is farthest from the mean.
-  moveTo(...placeOf(imageOf(argmax(coordinates.map((amounts) => Math.hypot(...amounts))))));
+  reader.follow(figure, (digit) => {
+    const place = placeOf(digit.image);
+    caption.textContent = nameOf(digit);
+    shift(yours, ...place);
+    moveTo(...place);
+  });
 
   // The style sheet fades the classes whose button is not pressed, pointed at or focused.
   for (const button of findAll(".highlight button")) {

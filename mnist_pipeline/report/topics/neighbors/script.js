@@ -3,6 +3,7 @@ import { entryAt } from "../../script/algebra.js";
 import { explainTie, showAnswers, trainingFace } from "../../script/answers.js";
 import { data, element, openFigure } from "../../script/page.js";
 import { formatCount } from "../../script/numbers.js";
+import { nameOf } from "../../script/reader.js";
 import { loaded } from "../../script/start.js";
 
 const MOST = 25; // neighbours
@@ -62,9 +63,10 @@ loaded.then(({ arrays, models: { knn }, reader }) => {
   });
   slider.addEventListener("input", showVote);
   slider.addEventListener("input", test.report);
-  reader.follow(figure, ({ image }) => {
+  reader.follow(figure, (digit) => {
     test.start();
-    nearest = knn.neighborsOf(image, most);
+    find(".whose").textContent = nameOf(digit);
+    nearest = knn.neighborsOf(digit.image, most);
     find(".ranked").replaceChildren(...nearest.map(itemOf));
     showVote();
   });

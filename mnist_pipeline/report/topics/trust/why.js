@@ -23,7 +23,7 @@ const sentenceOf = (judgement, { rows }) => {
 // `answersTo`.
 export const showWhy = (container, judgement, image, answers, arrays) => {
   const { looksLikeDigit, causesOf } = judgement;
-  const mine = createFace(image, looksLikeDigit ? "yours" : "where");
+  const mine = createFace(image, looksLikeDigit ? "as read" : "where");
   const causes = element("canvas", { className: "causes", ariaHidden: true });
   if (!looksLikeDigit) mine.prepend(paintSigned(causes, causesOf(), 5));
   const similar = answers.knn.neighbors.map(({ position }) => trainingFace(position, arrays));
