@@ -86,12 +86,6 @@ def equals_pca(value: Corners) -> Measured:
     return at_most(value.gram_difference.max(), 1e-10)
 
 
-@check_of("harris_corners")
-def corners_found(value: Corners) -> Measured:
-    """Strokes and outlines bend, so images have corners. Number of corners."""
-    return at_least(np.count_nonzero(value.corners), 1)
-
-
 @check_of("knn_votes")
 def equals_brute_force(
     knn_model: dict[str, np.ndarray], knn_predictions: Predictions, test_images: np.ndarray

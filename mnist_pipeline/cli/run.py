@@ -57,7 +57,6 @@ def run_assets(
         selected = select_assets(definitions, "*" if select is None else select)
     if config:
         check_config(run_config, definitions, selected)
-    machine.keep_freed_memory()
     gc.set_threshold(*GC_THRESHOLDS)
     with open_output() as stream:
         echo, display = partial(click.secho, file=stream), Display(stream)

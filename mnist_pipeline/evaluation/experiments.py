@@ -31,7 +31,6 @@ ALL = "all"  # a training size: every training image that is not held out
 MIN_SIZE = 10  # an image of each digit
 MAX_TRIALS = 1_000
 DEFAULTS = "default"  # the settings of a trial that only has defaults
-MINUS = "minus"  # in the key of a trial
 Value = str | int | float | bool | None  # a trial refuses a bool
 Grids = TypeAdapter(list[dict[str, Value | list[Value]]])
 
@@ -60,10 +59,7 @@ class Trial(NamedTuple):
     def key(self) -> str:
         """The trial in letters, digits, `_` and `-`, without settings that have their defaults."""
         named = {"size": self.size or ALL, "seed": self.seed, **self.varied}
-        texts = (
-            f"{name}_{_text(value)}".replace(".", "_").replace("-", MINUS)
-            for name, value in named.items()
-        )
+        texts = (f"{name}_{_text(value)}".replace(".", "_") for name, value in named.items())
         return "-".join([self.model, *texts])
 
     @property

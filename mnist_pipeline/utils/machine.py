@@ -1,7 +1,6 @@
 """The machine that computes: processor, cores, memory, accelerator."""
 
 import contextlib
-import ctypes
 import functools
 import gc
 import os
@@ -11,10 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LIBRARIES = ("dagster", "matplotlib", "numba", "numpy", "pandas", "scipy", "torch")
-# Parameters of mallopt(3).
-M_TRIM_THRESHOLD = -1
-M_MMAP_THRESHOLD = -3
-M_ARENA_MAX = -8
 
 
 def describe() -> dict[str, str | int | float | None]:
@@ -59,21 +54,6 @@ def limit_loaded(variable: str, num_threads: int) -> None:
         import threadpoolctl  # imported here, because a command sets the variables in time
 
         threadpoolctl.threadpool_limits(num_threads, user_api="blas")
-
-
-def keep_freed_memory() -> None:
-    """Let glibc's allocator reuse the memory of freed arrays.
-
-    By default it returns large blocks to the system when they are freed, and each page of the next
-    array is then zeroed again after a page fault. With these settings, blocks of up to 32 MB,
-    glibc's limit, come from a heap that keeps 128 MB. All threads share two heaps, because each
-    heap reserves 64 MB of address space.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, 32 << 20)
-        mallopt(M_TRIM_THRESHOLD, 128 << 20)
-        mallopt(M_ARENA_MAX, 2)
 
 
 @contextlib.contextmanager

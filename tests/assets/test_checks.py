@@ -85,9 +85,6 @@ FAILING: dict[str, Callable[[], Measured]] = {
     "equals_pca": lambda: methods.equals_pca(
         changed("harris_corners", gram_difference=lambda difference: difference + 1e-9)
     ),
-    "corners_found": lambda: methods.corners_found(
-        changed("harris_corners", corners=np.zeros_like)
-    ),
     "equals_brute_force": lambda: methods.equals_brute_force(
         index_of_other_images(), read("knn_predictions"), read("test_images")
     ),

@@ -51,9 +51,6 @@ def test_the_key_of_a_trial_is_a_file_name_and_tells_it_from_other_trials() -> N
     trials = {
         "knn-size_100-seed_0-num_neighbors_5": trial("knn", 100, num_neighbors=5),
         "knn-size_all-seed_3": trial("knn", None, 3),
-        "softmax-size_100-seed_0-learning_rate_minus2_5-epochs_3": trial(
-            "softmax", 100, learning_rate=-2.5, epochs=3
-        ),
         "cnn-size_100-seed_0-recipe_notebook-learning_rate_0_01": trial(
             "cnn", 100, recipe="notebook", learning_rate=0.01
         ),

@@ -354,15 +354,6 @@ def test_auto_is_bfloat16_where_it_is_faster(
     assert devices.choose_precision(model(), torch.device(device)) == expected
 
 
-IMAGES, LABELS = np.zeros((4, 28, 28), np.uint8), np.arange(4)
-
-
-@pytest.mark.parametrize("images", [IMAGES.astype(np.int64), np.full((4, 28, 28), np.nan)])
-def test_images_that_are_not_pixels_are_refused_by_name(images: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="images"):
-        train(build(MLP, 784, 8, 10), images, LABELS, SHORT)
-
-
 def test_a_run_that_diverges_raises(few) -> None:
     with pytest.raises(FloatingPointError, match="learning_rate"):
         train(build(MLP), *few, replace(SHORT, learning_rate=1e30, epochs=3))
