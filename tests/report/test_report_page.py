@@ -81,6 +81,13 @@ def test_a_row_of_choices_is_one_stop_of_the_keyboard(page: Page) -> None:
     expect(digits.nth(1)).to_be_focused()
 
 
+def test_training_starts_when_it_is_seen_unless_motion_is_reduced(page: Page) -> None:
+    page.locator(".train").scroll_into_view_if_needed()
+    is_still = page.evaluate("matchMedia('(prefers-reduced-motion: reduce)').matches")
+    button = page.locator(".train button").first
+    expect(button).to_have_text("Start" if is_still else "Stop")
+
+
 def test_the_slider_rebuilds_the_chosen_digit_from_more_components(page: Page) -> None:
     figure = page.locator("#figure-rebuild")
     slider, point = figure.locator("input"), figure.locator(".curve .point")

@@ -1,6 +1,6 @@
 // Training of softmax regression on the training digits of the page, while one watches.
 import { clip, entryAt, softmax } from "../../script/algebra.js";
-import { data, openFigure, setAttributes } from "../../script/page.js";
+import { data, openFigure, setAttributes, svg } from "../../script/page.js";
 import { formatCount } from "../../script/numbers.js";
 import { scoresShown } from "./script.js";
 import { descend, scoresOf } from "./softmax.js";
@@ -13,6 +13,9 @@ const END = 1e6; // digits
 const LARGE_RATE = 0.1;
 const STRIDE = 7919; // between digits that follow each other; a prime, so that it reaches all
 const WIDTH = 106; // of a power of ten
+const LINE = 20; // height of a name
+const TURNED = 500; // from here on, names stand left of the ends of lines
+const [AMOUNT_WIDTH, AMOUNT_HEIGHT] = [284, 120]; // of the chart of amounts of data
 const HEIGHT = 240; // of the chart
 const GROWTH = 1.05; // between two points of the chart
 const WORST = 1.5 * Math.log(data.names.length); // the loss at the top of the chart
@@ -20,11 +23,13 @@ const WORST = 1.5 * Math.log(data.names.length); // the loss at the top of the c
 const randomly = (length) => Float64Array.from({ length }, () => START * (2 * Math.random() - 1));
 
 Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
-  const { sample, testSample } = arrays.facts;
-  const { figure, find, findAll } = openFigure("figure-scores");
+  const { sample, testSample, numTraining } = arrays.facts;
+  const { find, findAll } = openFigure("figure-scores");
   const sliders = findAll(".train input");
   const [go, reset, stored] = findAll(".train button");
-  const lines = findAll("polyline");
+  const presets = findAll(".presets button");
+  const lines = findAll(".learning:not(.amounts) polyline");
+  const accuracies = new Map(); // of the test digits, by the number of training digits
   const numbers = findAll(".learned b");
   let model; // and the number of digits that it has learned from, and of those at the next point
   let learned;
@@ -57,6 +62,29 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
     }
     return { right, loss, share: right / places.length, text: `${right} of ${places.length}` };
   };
+  // Name the lines at their ends; the names of the two shares stay apart.
+  const nameLines = (x, [test, train, loss]) => {
+    const side = train <= test ? 1 : -1;
+    const shift = (side * Math.max(0, LINE - Math.abs(test - train))) / 2;
+    const isTurned = x > TURNED;
+    const [anchor, dx] = isTurned ? ["end", -8] : ["start", 8];
+    [test + shift, train - shift, loss].forEach((y, i) => {
+      const place = { x: x + dx, y: clip(y + 5, HEIGHT), style: `text-anchor: ${anchor}` };
+      setAttributes(findAll(".ends text")[i], place);
+    });
+  };
+  // Each number of training digits keeps its highest accuracy as a point.
+  const showAmount = (share) => {
+    accuracies.set(numTrained(), Math.max(share, accuracies.get(numTrained()) ?? 0));
+    const placeOf = ([number, height]) => [
+      (AMOUNT_WIDTH * Math.log10(number)) / Math.log10(numTraining),
+      AMOUNT_HEIGHT * (1 - height),
+    ];
+    const points = [...accuracies].sort(([a], [b]) => a - b).map(placeOf);
+    setAttributes(find(".amounts polyline"), { points: points.join(" ") });
+    const dots = points.map(([cx, cy]) => svg("circle", { class: "point", r: 5, cx, cy }));
+    find(".amounts g:last-child").replaceChildren(...dots);
+  };
   // Add a point to the curves.
   const record = () => {
     const test = measure("test", testSample);
@@ -67,6 +95,10 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
       curves[i].push([x, HEIGHT * (1 - height)]);
       setAttributes(lines[i], { points: curves[i].join(" ") });
     });
+    const ends = curves.map((points) => points.at(-1)[1]);
+    nameLines(x, ends);
+    setAttributes(find(".gap"), { d: `M${[...curves[1], ...curves[0].toReversed()].join("L")}Z` });
+    if (learned) showAmount(test.share);
     next = GROWTH * learned;
     const isTooLarge = test.loss > WORST && rate() >= LARGE_RATE;
     const loss = test.loss.toFixed(2).replace("Infinity", "∞");
@@ -131,10 +163,24 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
       restart();
     });
   }
+  for (const button of presets) {
+    button.addEventListener("click", () => {
+      stop();
+      sliders.forEach((slider) => Object.assign(slider, { value: button.dataset[slider.name] }));
+      showSettings();
+      restart();
+      start();
+    });
+  }
+  const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  let hasStarted = isStill; // the first training starts when it comes into view
   const watch = new IntersectionObserver((entries) => {
     isVisible = entries.at(-1).isIntersecting;
+    if (!isVisible || hasStarted) return;
+    hasStarted = true;
+    if (!frame) start();
   });
-  watch.observe(figure);
+  watch.observe(find(".train"));
   setAttributes(sliders[1], { max: Math.log10(sample), value: Math.log10(sample) });
   find(".worst").textContent = `loss ${WORST.toFixed(1)}`;
   showSettings();
