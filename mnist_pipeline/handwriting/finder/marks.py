@@ -15,7 +15,6 @@ Boxes = NDArray[np.intp]  # (..., 4): left, top, right, bottom
 SMALLEST = 8  # pixels, the height of a digit with a mark
 NUM_ANGLES = 36  # of a circle
 CLOSED = 0.85  # least share of the angles at which a circle has ink
-UNEVEN = 0.15  # of its radius, by which a circle is wider somewhere than elsewhere
 CONTENT = 0.3  # least height of a digit, as a share of its circle's; the dot of a zero is smaller
 SMALLEST_INSIDE = 0.03  # height of a stroke within an oval or a frame, as a share of its height
 MOST_INK = 0.3  # share of the box of an oval or a frame
@@ -38,14 +37,11 @@ def remove_marks(scan: Scan) -> Scan:
         left, top, right, bottom = boxes[stroke - 1]
         place = slice(top, bottom), slice(left, right)
         own = strokes[place] == stroke
-        owner = Owner.CIRCLE
-        if _is_circle(stroke, boxes, scan.strokes[place]):
-            mark = own
-        elif _encloses(own, boxes, boxes[stroke - 1]):
-            mark = _outermost(own)
+        if _surrounds(stroke, boxes, scan.strokes[place]):
+            owner, mark = Owner.CIRCLE, _outermost(own)
         else:
-            owner = Owner.UNDERLINE
             mark = _line_below(own, np.delete(boxes, stroke - 1, 0), left, top)
+            owner = Owner.UNDERLINE
         if mark.any():
             marks[place] |= mark * np.uint8(owner)
             rest, _ = scipy.ndimage.label(own & ~mark, np.ones((3, 3)))
@@ -54,49 +50,32 @@ def remove_marks(scan: Scan) -> Scan:
     return replace(scan.claimed(marks), strokes=strokes)
 
 
-def _is_circle(stroke: np.intp, boxes: Boxes, part: NDArray[np.int32]) -> bool:
-    """Whether a stroke is a ring around a smaller one that it does not touch.
+def _surrounds(stroke: np.intp, boxes: Boxes, part: NDArray[np.int32]) -> bool:
+    """Whether thin ink all around is a ring or a frame of smaller strokes that fill much of it.
 
-    The slash of a zero is not enough.
+    The dot or the slash of a zero is not enough.
     """
-    rows = len(part)
-    box = boxes[stroke - 1]
-    shares = (boxes[:, 3] - boxes[:, 1]) / rows
-    is_inside = (boxes[:, :2] > box[:2]).all(axis=1) & (boxes[:, 2:] < box[2:]).all(axis=1)
-    is_inside &= shares >= max(CONTENT, SMALLEST / rows)
-    if not is_inside.any():
-        return False
-    angles, radii = _around(part == stroke)
-    widths = np.array([np.ptp(radii[angles == angle]) for angle in np.unique(angles)])
-    is_even = np.quantile(widths, 0.95) < np.median(widths) + UNEVEN
-    if len(widths) < CLOSED * NUM_ANGLES or not is_even:
-        return False
-    shapes = [lean_and_slimness(part == number) for number in 1 + np.flatnonzero(is_inside)]
-    return any(abs(lean) < CROSSING or slimness < STRAIGHT for lean, slimness in shapes)
-
-
-def _encloses(own: Mask, boxes: Boxes, box: NDArray[np.intp]) -> bool:
-    """Whether thin ink all around surrounds several strokes that fill much of its box."""
+    own, box = part == stroke, boxes[stroke - 1]
     size = box[2:] - box[:2]
     is_inside = (boxes[:, :2] > box[:2]).all(axis=1) & (boxes[:, 2:] < box[2:]).all(axis=1)
-    is_inside &= boxes[:, 3] - boxes[:, 1] >= SMALLEST_INSIDE * size[1]
-    inside = boxes[is_inside]
-    if len(inside) < 2 or own.mean() > MOST_INK:
+    is_inside &= boxes[:, 3] - boxes[:, 1] >= max(SMALLEST, SMALLEST_INSIDE * size[1])
+    numbers = 1 + np.flatnonzero(is_inside)
+    if not len(numbers) or own.mean() > MOST_INK or not _is_closed(own):
         return False
-    filled = inside[:, 2:].max(axis=0) - inside[:, :2].min(axis=0)
-    angles, _ = _around(own)
-    is_closed = len(np.unique(angles)) >= CLOSED * NUM_ANGLES
-    return is_closed and bool((filled >= FILLED * size).all())
+    inside = boxes[is_inside]
+    filled = (inside[:, 2:].max(axis=0) - inside[:, :2].min(axis=0)) / size
+    if len(numbers) > 1:
+        return bool(filled.min() >= FILLED)
+    lean, slimness = lean_and_slimness(part == numbers[0])
+    return bool(filled[1] >= CONTENT) and (abs(lean) < CROSSING or slimness < STRAIGHT)
 
 
-def _around(own: Mask) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Angle of each pixel around the middle of its box, in steps, and its distance from there."""
+def _is_closed(own: Mask) -> bool:
+    """Whether a stroke has ink in most directions from the middle of its box."""
     rows, columns = own.shape
     y, x = np.nonzero(own)
-    across, down = 2 * x / (columns - 1) - 1, 2 * y / (rows - 1) - 1
-    turns = np.arctan2(down, across) / (2 * np.pi) + 0.5
-    angles = (NUM_ANGLES * turns).astype(np.intp) % NUM_ANGLES
-    return angles, np.hypot(across, down)
+    turns = np.arctan2(2 * y / (rows - 1) - 1, 2 * x / (columns - 1) - 1) / (2 * np.pi)
+    return len(np.unique(np.floor(NUM_ANGLES * turns))) >= CLOSED * NUM_ANGLES
 
 
 def _outermost(own: Mask) -> Mask:
