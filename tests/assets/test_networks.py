@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, replace
 
-import numpy as np
 import pytest
 from support.calls import call
 
@@ -32,22 +31,6 @@ def test_a_configuration_reaches_the_training_and_only_the_default_recipe_adapts
     assert recorded == {**asdict(expected), "betas": list(expected.betas)}
     curves = ("loss", "accuracy", "validation_accuracy")
     assert [len(result.value[curve]) for curve in curves] == [2, 2, 2]
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_probabilities_are_calibrated_by_the_temperature_that_was_fitted(
-    name: str, finished
-) -> None:
-    calibrated, plain = (
-        call(
-            f"{name}_predictions",
-            **{f"{name}_model": {**read(f"{name}_model"), "temperature": np.array(each)}},
-        )
-        for each in (0.5, 1.0)
-    )
-    squared = plain.value.probabilities.astype(float) ** 2
-    expected = squared / squared.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(calibrated.value.probabilities, expected, rtol=1e-3, atol=1e-12)
 
 
 def test_a_network_without_errors_has_an_empty_table(finished) -> None:

@@ -29,9 +29,11 @@ def test_a_network_its_copy_and_numpy_give_images_and_their_rows_the_same_logits
     torch.testing.assert_close(of_weights(kind, weights(model))(images), logits)
     method = MODELS[kind].method()
     np.testing.assert_allclose(method.logits(weights(model), levels), logits, atol=1e-5)
-    few = method.answer({**weights(model), "temperature": np.array(0.5)}, levels)
-    expected = (logits / 0.5).softmax(dim=1)
-    np.testing.assert_allclose(few.probabilities, expected, atol=1e-5)
+    stored = {**weights(model), "temperature": np.array(0.5)}
+    for asked in (levels, np.concatenate([levels] * 6)):  # in NumPy, and so many in torch
+        answer = method.answer(stored, asked)
+        expected = (logits / 0.5).softmax(dim=1)
+        np.testing.assert_allclose(answer.probabilities[:20], expected, atol=1e-5)
     assert sum(row["parameters"] for row in layer_rows(model)) == num_parameters(model)
 
 
