@@ -248,6 +248,7 @@ def sgd(
     epochs: int = 20,
     seed: int = 0,
     initial: Parameters | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> Parameters:
     """Fit softmax regression by gradient descent, one sample per update, in the data's order.
 
@@ -265,6 +266,9 @@ def sgd(
         Seed of the initial weights and biases, uniform in [−0.5, 0.5).
     initial : tuple of ndarray, optional
         Weights and biases to start from instead; not modified.
+    on_epoch : callable, optional
+        Called after each epoch with its number, its mean cross-entropy in nats, and its accuracy.
+        Each sample is scored just before its update.
 
     Returns
     -------
@@ -287,7 +291,7 @@ def sgd(
     """
     samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
     rows = np.arange(len(labels))
-    return _fit(_entries(samples), labels, (W, b), learning_rate, epochs, rows)
+    return _fit(_entries(samples), labels, (W, b), learning_rate, epochs, rows, on_epoch)
 
 
 def _entries(samples: NDArray[Any]) -> tuple[Any, ...]:

@@ -170,15 +170,16 @@ def test_repeats_multiply_the_passes_and_the_gradient_is_checked_at_the_fitted_w
 
 def test_each_image_is_scored_just_before_its_update(digits) -> None:
     images, labels = digits[0][:30], digits[1][:30]
-    fitted = method.fit(images, labels, FIT, seed=4)
+    fitted, measured = method.fit(images, labels, FIT, seed=4), []
+    softmax.sgd(images, labels, seed=4, **FIT, on_epoch=lambda *each: measured.append(each))
     W, b = softmax.sgd(images, labels, seed=4, epochs=0)
     losses, are_right = [], []
     for x, label in zip(images, labels):
         losses.append(softmax.loss(W, b, label, x))
         are_right.append(softmax.predict_probabilities(W, b, [x]).argmax() == label)
         W, b = softmax.sgd(x[np.newaxis], [label], epochs=1, learning_rate=0.01, initial=(W, b))
-    assert fitted["loss"][0] == pytest.approx(np.mean(losses))
-    assert fitted["accuracy"][0] == pytest.approx(np.mean(are_right))
+    assert measured[0] == pytest.approx((1, np.mean(losses), np.mean(are_right)))
+    np.testing.assert_array_equal(measured, [*zip([1, 2], fitted["loss"], fitted["accuracy"])])
 
 
 @pytest.mark.full
