@@ -66,6 +66,14 @@ STOPS = """() => {
   return new Set(all.filter(isStop).map(radios)).size;
 }"""
 MOST_STOPS = 60
+MOST_SCREENS = {1280: 8, 360: 16}  # by width, of 850 and 780 pixels
+
+
+def test_the_story_is_short(page: Page) -> None:
+    page.evaluate("for (const each of document.querySelectorAll('.guess')) each.open = false")
+    top = page.evaluate("document.getElementById('appendix').offsetTop")
+    width = page.evaluate("innerWidth")
+    assert top <= MOST_SCREENS[width] * {1280: 850, 360: 780}[width]
 
 
 def test_a_row_of_choices_is_one_stop_of_the_keyboard(page: Page) -> None:
