@@ -19,6 +19,7 @@ unless they were computed for these images.
 
 import functools
 import importlib
+import operator
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -61,7 +62,11 @@ def appendix(document: Document) -> list[Part]:
 
 
 def _shown(parts: list[Part], document: Document) -> list[Part]:
-    return [part for part in parts if not part.needs or document[part.needs]]
+    return [part for part in parts if not part.needs or _entry(document, part.needs)]
+
+
+def _entry(document: Document, path: str) -> Any:
+    return functools.reduce(operator.getitem, path.split("."), document)
 
 
 def scripts() -> list[Path]:

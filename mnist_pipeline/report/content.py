@@ -22,7 +22,9 @@ class Part(NamedTuple):
     title: str  # in the contents; without one, a part of the story continues the part before it
     template: str
     models: tuple[str, ...] = ()  # that it describes; every other model gets a part of its own
-    needs: str = ""  # an entry of the document, without which the part is left out
+    needs: str = (
+        ""  # an entry of the document, such as "data.color"; if it is false, the part is left out
+    )
 
 
 class Packed(NamedTuple):

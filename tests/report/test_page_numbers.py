@@ -233,7 +233,6 @@ def test_the_page_and_predict_give_one_answer_to_a_drawing(page: Page, values: V
     assert page.evaluate("toMnist(new Uint8Array(656 * 496).fill(255), 656)") is None
 
 
-KAPPA, THRESHOLD = 0.15, 0.3  # of corners, in the run in colour
 SHOWN = """(levels) => loaded.then(({ reader }) =>
   reader.show({ image: Uint8Array.from(levels), label: null, place: null }))"""
 
@@ -267,7 +266,7 @@ def in_color(values: Values) -> Values:
         "train_digits": train,
         "test_digits": test,
         "digit_images": digits,
-        "harris_corners": harris.find_corners(grey(digits), KAPPA, THRESHOLD),
+        "harris_corners": harris.find_corners(grey(digits)),
         "recognizer": values["recognizer"].of(known),
         "data_set": known,
     }
@@ -298,14 +297,14 @@ def test_models_answer_to_colors_as_in_python(page_in_color: Page, in_color: Val
         np.testing.assert_array_equal(distances[neighbors], np.sort(distances)[:3])
 
 
-def test_corners_have_the_settings_of_the_run(page_in_color: Page, in_color: Values) -> None:
-    responses = harris.corner_response(grey(in_color["test_digits"].images[0]), KAPPA)
-    corners = harris.corners(responses, THRESHOLD)
-    page_in_color.locator("#figure-draw .hint").wait_for()
-    page_in_color.evaluate(SHOWN, in_color["test_digits"].images[0].ravel().tolist())
-    page_in_color.locator("#harris summary").first.click()
-    figure = page_in_color.locator("#figure-corner")
+def test_corners_are_those_of_python(page: Page, values: Values) -> None:
+    image, settings = values["test_digits"].images[0], values["harris_corners"]
+    corners = harris.corners(
+        harris.corner_response(image, settings.kappa), settings.relative_threshold
+    )
+    figure = page.locator("#figure-corner")
     figure.scroll_into_view_if_needed()
+    page.evaluate(SHOWN, image.ravel().tolist())
     found = figure.locator(".found circle")
     expect(found).to_have_count(int(corners.sum()))
     places = found.evaluate_all(

@@ -13,6 +13,7 @@ const FLAT = 0.01; // share of the largest trace
 loaded.then(({ arrays, reader }) => {
   const { kappa, threshold } = arrays.facts.corners;
   const { figure, find, findAll } = openFigure("figure-corner");
+  if (!figure) return; // not of handwriting
   const dots = findAll(".point");
   let pixels;
   let flat; // the largest trace of a flat place

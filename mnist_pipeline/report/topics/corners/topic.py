@@ -8,7 +8,9 @@ from mnist_pipeline.report import figures
 from mnist_pipeline.report.content import Code, Document, Named, Part, Values
 
 READS = ("digit_images", "harris_corners")
-APPENDIX = (Part(30, "harris", "Harris corners", "corners/appendix.html.j2"),)
+APPENDIX = (
+    Part(30, "harris", "Harris corners", "corners/appendix.html.j2", needs="data.handwritten"),
+)
 
 
 def numbers(values: Values) -> Named:
