@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from support import computing
+from support.drawing import encoded
 
+from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.report import arrays, assembly
 from mnist_pipeline.report.content import Values
 from mnist_pipeline.report.page import render
@@ -101,6 +104,25 @@ def test_a_turned_digit_is_compared_with_the_answers_of_the_page(
     expect(caption).to_have_text(re.compile(rf"^k-NN: among \d[\d,]* of the {number} training"))
     turn.fill("0")
     expect(caption).to_have_text(re.compile(rf"^k-NN: among all {number} training"))
+
+
+def test_a_digit_in_an_unusual_place_looks_like_a_digit_as_to_predict(
+    page: Page, values: Values
+) -> None:
+    images = values["test_digits"].images
+    has_room = ~images[:, :3].any(axis=(1, 2)) & ~images[:, :, -4:].any(axis=(1, 2))
+    usual = images[has_room][:40]
+    shifted = np.roll(usual, (-3, 4), axis=(1, 2))
+    pictures = [search.read_page(encoded(Image.fromarray(image))) for image in shifted]
+    read = values["recognizer"].read_pages(pictures)
+    by_predict = [reading.recognition.looks_like_digit for reading, *_ in read]
+    at_home, away = (
+        [judgement["looksLikeDigit"] for judgement in computing.judged(page, images)]
+        for images in (usual, shifted)
+    )
+    assert np.mean(at_home) > 0.8
+    assert np.mean(np.equal(away, at_home)) >= 0.9
+    assert np.mean(np.equal(away, by_predict)) >= 0.9
 
 
 def test_the_page_says_why_an_answer_is_in_doubt(page: Page, values: Values) -> None:

@@ -1,6 +1,6 @@
 // From a drawn digit to the 28×28 image that the models see, by the steps of
 // handwriting/finder/search.py. The paper must be white, and all ink must belong to the digit.
-import { SIDE } from "./images.js";
+import { inkShares, SIDE } from "./images.js";
 import { clip, sum } from "./algebra.js";
 import { data } from "./page.js";
 
@@ -9,6 +9,7 @@ const CENTRE = 14.5; // distance of the centre of mass from the edge
 const CONTOUR_SIDE = 64; // pixels, as the next two
 const MARGIN = 4;
 const FRAME = 4;
+const SOFT_EDGES = 2; // pixels that soft edges may add to a digit
 const THINNEST = 0.7; // share of full ink that a thin stroke has, at least
 const INKED = 0.1; // share of ink in the outermost pixels of a stroke
 const SPECK = 8; // pixels of the drawing; a smaller spot of ink is not a digit
@@ -145,19 +146,33 @@ const depthsOf = (ink, width, box) => {
   return [toPaper.map((distance, at) => (mask[at] ? distance : 1 - toInk[at])), framed];
 };
 
+// The centre of mass of ink: its distances from the top and from the left.
+const middleOf = (ink, width) => {
+  const mass = sum(ink);
+  const along = (placeOf) =>
+    ink.reduce((moment, share, at) => moment + share * (placeOf(at) + 0.5), 0) / mass;
+  return [along((at) => Math.floor(at / width)), along((at) => at % width)];
+};
 // Ink reduced by a scale, with its centre of mass in the middle of 28×28.
 const centred = (ink, width, scale) => {
-  const mass = sum(ink);
-  const axis = (length, placeOf) => {
-    const middle =
-      ink.reduce((moment, share, at) => moment + share * (placeOf(at) + 0.5), 0) / mass;
+  const axis = (length, middle) => {
     const start = middle - CENTRE * scale;
     return resizing(length, start, start + SIDE * scale, SIDE, BOX);
   };
-  const down = axis(ink.length / width, (at) => Math.floor(at / width));
-  const across = axis(width, (at) => at % width);
-  const shares = mappedTwice(ink, width, down, across);
+  const [row, column] = middleOf(ink, width);
+  const shares = mappedTwice(ink, width, axis(ink.length / width, row), axis(width, column));
   return Uint8Array.from(shares, (share) => Math.round(255 * clip(share, 1)));
+};
+// An image with its ink in the usual place and size, as `predict` reads it. One whose ink is there
+// stays as it is.
+export const placed = (image) => {
+  const box = extent(image, SIDE, 0);
+  if (!box) return image;
+  const side = Math.max(box.width, box.height);
+  const ink = inkShares(image);
+  const isInPlace = middleOf(ink, SIDE).every((middle) => Math.abs(middle - CENTRE) <= 1);
+  const isOfSize = Math.abs(side - DIGIT_SIDE) <= SOFT_EDGES;
+  return isInPlace && isOfSize ? image : centred(ink, SIDE, side / DIGIT_SIDE);
 };
 
 // The image of a drawing, whose grey levels are 0 for ink and 255 for paper; null if there is no

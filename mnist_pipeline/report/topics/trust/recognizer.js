@@ -3,6 +3,7 @@
 import { argmax, softmax, sum } from "../../script/algebra.js";
 import { createNovelty } from "./novelty.js";
 import { data } from "../../script/page.js";
+import { placed } from "../../script/conversion.js";
 
 const LOWEST = 1e-12;
 
@@ -34,7 +35,8 @@ export const createJudge = (arrays) => {
     const probability = probabilities[label];
     const runnerUp = argmax(probabilities.map((share, i) => (i === label ? -1 : share)));
     const highest = doubt.highestScores[probability >= doubt.uncertain ? 0 : 1];
-    const score = novelty.scoreOf(image);
+    // A digit in an unusual place is a digit.
+    const score = novelty.scoreOf(doubt.whole ? image : placed(image));
     const looksLikeDigit = score <= highest;
     let guess = probability >= doubt.probable ? name : `probably ${name}`;
     const areOutvoted = dissent > doubt.weights[answer.name];
