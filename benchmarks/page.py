@@ -1,5 +1,6 @@
 """The report's answers to all 10,000 test digits in headless Chromium, compared with the answers of
-the run that made it; and 200 drawings of each kind, compared with `predict`.
+the run that made it; changes of 200 of them that fool the CNN; and 200 drawings of each kind,
+compared with `predict`.
 
 A script draws digits, letters, scribbles, pairs of digits and symbols. The page and `predict`
 convert and doubt each drawing, and the images of digits and the doubts are compared.
@@ -10,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from playwright.sync_api import Page
 from support import computing
 from support.browser import launch_browser
 
@@ -24,6 +26,7 @@ from mnist_pipeline.runtime.storage.storage import Storage
 
 SEED = 2_026
 NUM_DRAWN = 200  # of each kind
+NUM_FOOLED, REACH = 200, 64  # test digits, and the largest change of a grey level
 KINDS = {
     "digits": "0123456789",
     "letters": "AEFHKMRWXY",
@@ -51,6 +54,7 @@ def compare(bench: Bench, storage: Path) -> list[Table]:
         page = browser.new_page()
         page.goto((storage / "report" / "index.html").as_uri())
         answers = computing.answers(page, bench.test.images)
+        fooled = _fooled(page, bench)
         rng = np.random.default_rng(SEED)
         drawn = {
             kind: [
@@ -65,6 +69,7 @@ def compare(bench: Bench, storage: Path) -> list[Table]:
         same = f"{num_same:,} of {len(probabilities):,}"
         difference = np.abs(probabilities - stored.probabilities).max()
         table.rows.append((MODELS[name].title, same, f"{difference:.1g}"))
+    table.notes.append(fooled)
     differences = []
     digits = drawn["digits"]
     for digit in digits:
@@ -89,6 +94,19 @@ def compare(bench: Bench, storage: Path) -> list[Table]:
         by_both = np.sum(np.all(doubts, axis=1))
         doubted.rows.append((kind, *map(str, (by_predict, by_page, by_both))))
     return [table, doubted]
+
+
+def _fooled(page: Page, bench: Bench) -> str:
+    """How often the page makes the CNN read a test digit as each other class."""
+    fooled = []
+    for image, label in zip(bench.test.images[:NUM_FOOLED], bench.test.labels.tolist()):
+        targets = set(range(10)) - {label}
+        fooled += [computing.attacked(page, image, target, REACH) is not None for target in targets]
+    return (
+        f"Of {len(fooled):,} attempts to make the CNN read one of {NUM_FOOLED} test digits as "
+        f"another class by changes of up to ±{REACH} grey levels, the page succeeds, with at least "
+        f"90% certainty, in {np.mean(fooled):.1%}."
+    )
 
 
 def _written(name: str, rng: np.random.Generator) -> list[np.ndarray]:

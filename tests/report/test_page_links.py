@@ -105,7 +105,9 @@ def change_figures(page: Page) -> None:
     move(page, "figure-rebuild", components=40)
     page.locator("[name=mean]").check()
     page.locator("#figure-kernels [type=radio]").nth(4).check()
-    move(page, "figure-disturb", turned=-20, noisy=0.2)
+    move(page, "figure-disturb", noisy=0.2)
+    page.locator(".grabbed").press("ArrowLeft")
+    page.locator("#figure-fool [name=target]").nth(3).check()
 
 
 STATES: dict[str, Callable[[Page], Any]] = {

@@ -1,49 +1,126 @@
-"""Digits of the page, disturbed: eight corruptions of MNIST-C, and the card of a fooled CNN."""
+"""The digit of the page, grabbed and disturbed, and changes that fool the CNN."""
 
 import base64
 import io
+import re
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
-from playwright.sync_api import Page, expect
-from support.browser import choose
+from playwright.sync_api import Locator, Page, expect
+from support import computing
+from support.browser import choose, expect_painted, painted
 
-from mnist_pipeline.data.corruptions import corrupt
+from mnist_pipeline.methods.networks.modules import CNN
 from mnist_pipeline.report.content import Values
 
 pytestmark = pytest.mark.browser
 
-# How many corrupted images include each choice of side, place or slope.
-CHOICES = {
-    **{"brightness": 1, "stripe": 1, "scale": 1, "shear": 9, "rotate": 9, "translate": 30},
-    "dotted_line": 8_000,
-}
+GRADIENT = """([levels, label]) => loaded.then(({ arrays, models: { cnn } }) => {
+  const names = Object.keys(arrays).filter((name) => name.startsWith("cnn."));
+  const weights = names.map((name) => [name, [...arrays[name]], arrays[name].shape]);
+  const { gradient } = cnn.gradientOf(Uint8Array.from(levels), label);
+  return [weights, arrays.facts.temperatures.cnn, [...gradient]];
+})"""
+POINTER = """(field, [type, pointerId, x, y]) => {
+  const { left, top, width } = field.getBoundingClientRect();
+  const [clientX, clientY] = [left + (x * width) / 28, top + (y * width) / 28];
+  field.setPointerCapture = () => {};
+  field.dispatchEvent(new PointerEvent(type, { pointerId, clientX, clientY, bubbles: true }));
+}"""
 
 
-@pytest.mark.parametrize("name", CHOICES)
-def test_corruptions_have_the_formulas_of_the_pipeline(
-    page: Page, values: Values, name: str
-) -> None:
-    image = values["test_digits"].images[3]
-    corrupted = corrupt(np.repeat(image[np.newaxis], CHOICES[name], axis=0), name)
-    shown = np.array(
-        page.evaluate(
-            "([name, image]) => [...corruptions[name](Float64Array.from(image))]",
-            [name, image.ravel().tolist()],
-        )
-    ).reshape(28, 28)
-    assert np.abs(shown - image).max() > 50
-    assert np.abs(corrupted - shown).max(axis=(1, 2)).min() <= 1
+def place(figure: Locator) -> dict[str, float]:
+    """Where the grabbed digit is."""
+    found: dict[str, float] = figure.locator("[type=hidden]").evaluate_all(
+        "all => Object.fromEntries(all.map(({ name, value }) => [name, Number(value)]))"
+    )
+    return found
 
 
-def test_a_disturbance_that_fools_the_cnn_is_kept_as_a_card(page: Page) -> None:
-    figure = page.locator("#figure-disturb")
-    choose(figure, "6")  # a small turn fools the network of the run
-    figure.get_by_role("button", name="Fool").click()
-    expect(figure.locator(".fooled")).to_be_visible()
-    expect(figure.locator(".answers .row").last).to_contain_class("wrong")
+def test_the_gradient_of_the_cnn_is_that_of_torch(page: Page, values: Values) -> None:
+    image, label = values["test_digits"].images[0], 3
+    weights, temperature, found = page.evaluate(GRADIENT, [image.ravel().tolist(), label])
+    network = CNN(10)
+    network.load_state_dict(
+        {
+            name.removeprefix("cnn."): torch.tensor(array).reshape(shape)
+            for name, array, shape in weights
+        }
+    )
+    levels = torch.tensor(image[np.newaxis], dtype=torch.float64, requires_grad=True)
+    scores = network.double()(levels / 255) / temperature
+    scores.log_softmax(dim=1)[0, label].backward()
+    assert levels.grad is not None
+    expected = levels.grad.numpy().ravel()
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+
+
+REACH = 64  # grey levels
+
+
+def test_an_attack_stays_within_its_reach_in_whole_grey_levels(page: Page, values: Values) -> None:
+    images, labels = values["test_digits"]
+    largest = []
+    for image, label in zip(images[:6], labels.tolist()):
+        target = (label + 1) % 10
+        found = computing.attacked(page, image, target, REACH)
+        if found is None:
+            continue
+        changed, share = found
+        np.testing.assert_array_equal(changed, changed.round().clip(0, 255))
+        largest.append(np.abs(changed - image).max())
+        (shares,) = computing.answers(page, changed.astype(np.uint8)[np.newaxis])["cnn"]
+        assert shares.argmax() == target
+        assert shares.max() == pytest.approx(share)
+        assert share >= 0.9
+    assert 0 < max(largest) <= REACH
+
+
+def test_the_smallest_change_that_fools_the_cnn_is_a_card_of_the_digit_shown(page: Page) -> None:
+    figure, disturbed = page.locator("#figure-fool"), page.locator("#figure-disturb")
+    choose(disturbed, "6")
+    figure.get_by_role("radio", name="5").check()
+    message, fooled = figure.locator(".message"), figure.locator(".fooled")
+    expect(message).to_contain_text("smallest")
+    reach = int(re.findall(r"\d+", message.inner_text())[0])
+    assert 1 < reach < 255
+    expect(fooled.get_by_role("img", name=f"±{reach}")).to_be_visible()
     uri = figure.get_by_role("link", name="Save").get_attribute("href") or ""
     card = Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,"))))
-    assert card.size == (640, 320)
+    assert card.size == (640, 330)
+    choose(disturbed, "5")  # it is a 5 already
+    expect(fooled).to_be_hidden()
+    figure.get_by_role("radio", name="itself").check()
+
+
+def test_a_digit_is_grabbed_by_keys_one_pointer_and_two(page: Page) -> None:
+    figure = page.locator("#figure-disturb")
+    field, result = figure.locator(".grabbed"), figure.locator(".result")
+    choose(figure, "4")
+    before = painted(result)
+
+    def point(*event: Any) -> None:
+        field.evaluate(POINTER, list(event))
+
+    field.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowUp", "+", "l"):
+        page.keyboard.press(key)
+    expect_painted(result, before, same=False)
+    assert place(figure) == {"across": 2, "down": -1, "turned": 5, "size": 1.1}
+    page.keyboard.press("Escape")
+    expect_painted(result, before, same=True)
+    for event in (("down", 1, 14, 14), ("move", 1, 17, 12), ("down", 2, 22, 12)):
+        point(f"pointer{event[0]}", *event[1:])
+    point("pointermove", 2, 17, 4)  # a quarter turn to the left about the other finger, and larger
+    for pointer in (1, 2):
+        point("lostpointercapture", pointer, 0, 0)
+    expect_painted(result, before, same=False)
+    assert place(figure) == {"across": 3, "down": -2, "turned": 90, "size": 1.6}
+    expect(figure.locator(".counts strong").first).not_to_be_empty()
     figure.get_by_role("button", name="Reset").click()
+    expect_painted(result, before, same=True)
+    for strong in figure.locator(".counts strong").all():
+        expect(strong).to_have_text("10")  # all models read the undisturbed digits

@@ -27,6 +27,10 @@ ANSWER = """async ([encoded, size]) => {
   }
   return found;
 }"""
+ATTACK = """([levels, label, reach]) => loaded.then(async ({ models }) => {
+  const found = await attack(models.cnn, levels, label, reach, () => {});
+  return found && [[...found.image], found.share];
+})"""
 PLAIN = """const plain = (judgement) => ({
   ...judgement,
   rows: Object.fromEntries(judgement.rows.map(({ name, shares }) => [name, [...shares]])),
@@ -85,6 +89,16 @@ def judged(page: Page, images: np.ndarray) -> list[dict[str, Any]]:
         JUDGED.replace("PLAIN", PLAIN), images.reshape(len(images), -1).tolist()
     )
     return found
+
+
+def attacked(
+    page: Page, image: np.ndarray, label: int, reach: int
+) -> tuple[np.ndarray, float] | None:
+    """An image within ±reach grey levels that the CNN of the page takes for a class, and with which
+    probability; None if the page finds none.
+    """
+    found = page.evaluate(ATTACK, [image.ravel().tolist(), label, reach])
+    return found and (np.reshape(found[0], image.shape), found[1])
 
 
 def draw(page: Page, name: str, rng: np.random.Generator, write: Writer | None = None) -> Drawn:

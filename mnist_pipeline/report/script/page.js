@@ -23,6 +23,17 @@ export const svg = (name, attributes) => {
   return setAttributes(document.createElementNS(namespaceURI, name), attributes);
 };
 
+const BUDGET = 5; // milliseconds of a frame, which also answers and paints
+// A function to await between pieces of work, so that the page stays usable: it waits for the next
+// frame when they have used their part of one.
+export const createPause = () => {
+  let end = 0;
+  return async () => {
+    if (performance.now() < end) return;
+    await new Promise(requestAnimationFrame);
+    end = performance.now() + BUDGET;
+  };
+};
 // Run a function in the next frame, once for all calls before it.
 export const perFrame = (work) => {
   let frame = 0;

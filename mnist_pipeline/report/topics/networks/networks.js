@@ -7,7 +7,8 @@ const KERNEL = 5;
 // A layer with its weights as columns.
 const layerOf = (arrays, name) => {
   const bias = arrays[`${name}.bias`];
-  return { bias, weights: transposed(arrays[`${name}.weight`], bias.length, Float64Array) };
+  const rows = arrays[`${name}.weight`];
+  return { bias, rows, weights: transposed(rows, bias.length, Float64Array) };
 };
 
 // Valid convolution and ReLU. Maps and kernels have their channels last, so that the inner loop
@@ -35,17 +36,49 @@ const convolved = (maps, side, { weights, bias }) => {
   return rectified(sums);
 };
 
-// The maximum of each block of 2×2.
-const pooled = (maps, side) => {
+// The gradient for the maps that a convolution read, given the gradient for its result.
+const convolvedBack = (gradient, side, kernels) => {
+  const channels = kernels.length;
+  const size = side - KERNEL + 1;
+  const inputs = kernels[0].length / KERNEL ** 2;
+  const row = KERNEL * inputs; // numbers in a row of a kernel (5, 5, inputs)
+  const result = new Float64Array(side * side * inputs);
+  gradient.forEach((value, at) => {
+    if (value === 0) return;
+    const kernel = kernels[at % channels];
+    const place = Math.floor(at / channels);
+    const first = (Math.floor(place / size) * side + (place % size)) * inputs;
+    for (let i = 0; i < KERNEL; i++) {
+      const to = first + i * side * inputs;
+      for (let k = 0; k < row; k++) result[to + k] += value * kernel[i * row + k];
+    }
+  });
+  return result;
+};
+
+// Where the maximum of each block of 2×2 stands.
+const strongestOf = (maps, side) => {
   const channels = maps.length / side ** 2;
   const half = side / 2;
-  return new Float64Array(half * half * channels).map((_, at) => {
+  return new Int32Array(half * half * channels).map((_, at) => {
     const place = Math.floor(at / channels);
     const [y, x] = [Math.floor(place / half), place % half];
     const first = (2 * y * side + 2 * x) * channels + (at % channels);
-    const second = first + side * channels;
-    return Math.max(maps[first], maps[first + channels], maps[second], maps[second + channels]);
+    const below = first + side * channels;
+    const top = maps[first + channels] > maps[first] ? first + channels : first;
+    const bottom = maps[below + channels] > maps[below] ? below + channels : below;
+    return maps[bottom] > maps[top] ? bottom : top;
   });
+};
+const pooled = (maps, strongest) =>
+  new Float64Array(strongest.length).map((_, at) => maps[strongest[at]]);
+// The gradient for maps before ReLU, given the gradient after ReLU and pooling.
+const pooledBack = (gradient, maps, strongest) => {
+  const result = new Float64Array(maps.length);
+  strongest.forEach((place, at) => {
+    if (maps[place] > 0) result[place] = gradient[at];
+  });
+  return result;
 };
 
 // h = max(0, W₁ x + b₁), y = softmax(W₂ h + b₂)
@@ -74,19 +107,43 @@ export const createMlp = (arrays) => {
 
 // Convolution, pooling, convolution, pooling, and a linear layer; the arrays begin with `name`.
 export const createCnn = (arrays, name = "cnn") => {
-  const [first, second, last] = ["conv1", "conv2", "linear"].map((layer) =>
-    layerOf(arrays, `${name}.${layer}`),
-  );
+  const last = layerOf(arrays, `${name}.linear`);
+  const [first, second] = ["conv1", "conv2"].map((layer) => {
+    const weight = arrays[`${name}.${layer}.weight`];
+    const [count, channels] = weight.shape;
+    const kernelIn = (_, place) => transposed(entryAt(weight, place), channels); // (5, 5, channels)
+    const kernels = Array.from({ length: count }, kernelIn);
+    return { ...layerOf(arrays, `${name}.${layer}`), kernels, channels };
+  });
   const size = SIDE - KERNEL + 1;
   const half = size / 2;
   const small = half - KERNEL + 1;
-  // The class probabilities, the scores, and the features, which the last layer weighs.
+  const temperature = arrays.facts.temperatures[name];
+  // The class probabilities, the scores, and the features, which the last layer weighs; and the
+  // maps, with the places that pooling takes.
   const answer = (image) => {
-    const firstMaps = pooled(convolved(inkShares(image), SIDE, first), size); // (12, 12, 32)
-    const secondMaps = convolved(firstMaps, half, second); // (8, 8, 64)
-    const features = transposed(pooled(secondMaps, small), (small / 2) ** 2); // (64, 4, 4)
+    const firstMaps = convolved(inkShares(image), SIDE, first); // (24, 24, 32)
+    const firstPlaces = strongestOf(firstMaps, size); // (12, 12, 32)
+    const secondMaps = convolved(pooled(firstMaps, firstPlaces), half, second); // (8, 8, 64)
+    const secondPlaces = strongestOf(secondMaps, small); // (4, 4, 64)
+    const features = transposed(pooled(secondMaps, secondPlaces), (small / 2) ** 2); // (64, 4, 4)
     const scores = combined(last.bias, features, last.weights);
-    return { probabilities: softmax(scores, arrays.facts.temperatures[name]), scores, features };
+    const probabilities = softmax(scores, temperature);
+    return { probabilities, scores, features, firstMaps, firstPlaces, secondMaps, secondPlaces };
+  };
+  // The class probabilities, and the gradient of the logarithm of one of them for the levels of the
+  // image.
+  const gradientOf = (image, label) => {
+    const { probabilities, ...passed } = answer(image);
+    // d log p / d score = ([c = label] − p_c) / T
+    const errors = probabilities.map((share, c) => (Number(c === label) - share) / temperature);
+    const ofFeatures = combined(new Float64Array(passed.features.length), errors, last.rows);
+    const ofPooled = transposed(ofFeatures, second.bias.length);
+    const ofSecond = pooledBack(ofPooled, passed.secondMaps, passed.secondPlaces);
+    const ofFirstPooled = convolvedBack(ofSecond, half, second.kernels);
+    const ofFirst = pooledBack(ofFirstPooled, passed.firstMaps, passed.firstPlaces);
+    const ofShares = convolvedBack(ofFirst, SIDE, first.kernels);
+    return { probabilities, gradient: ofShares.map((value) => value / 255) };
   };
   // What each feature adds to the score of a class: W[c, j] · feature[j]. Their sum plus b[c] is
   // the score.
@@ -96,12 +153,8 @@ export const createCnn = (arrays, name = "cnn") => {
 
   // A kernel is { weights, bias }, with weights (5, 5, channels): one of the first layer, or one
   // with a weight per pixel for the mean of the channels.
-  const kernels = arrays[`${name}.conv1.weight`];
-  const channels = kernels.shape[1];
-  const kernelAt = (place) => ({
-    weights: transposed(entryAt(kernels, place), channels),
-    bias: first.bias[place],
-  });
+  const { channels } = first;
+  const kernelAt = (place) => ({ weights: first.kernels[place], bias: first.bias[place] });
   const kernelOf = (weights) => {
     const weightAt = (_, at) => weights[Math.floor(at / channels)] / channels;
     return { weights: Float64Array.from({ length: channels * KERNEL ** 2 }, weightAt), bias: 0 };
@@ -110,9 +163,9 @@ export const createCnn = (arrays, name = "cnn") => {
   const mapsOf = (image, { weights, bias }) => {
     const layer = { weights: transposed(weights, KERNEL ** 2), bias: [bias] };
     const map = convolved(inkShares(image), SIDE, layer);
-    return [map, pooled(map, size)];
+    return [map, pooled(map, strongestOf(map, size))];
   };
-  return { answer, partsOf, biasOf, kernelAt, kernelOf, mapsOf };
+  return { answer, gradientOf, partsOf, biasOf, kernelAt, kernelOf, mapsOf };
 };
 
 // The levels in the window that begins at (row, column).

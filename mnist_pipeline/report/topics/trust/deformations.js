@@ -5,16 +5,16 @@ import { blurredBy } from "../../script/conversion.js";
 import { clip } from "../../script/algebra.js";
 
 const CENTRE = (SIDE - 1) / 2;
-export const INK = 255;
+const INK = 255;
 const levelsOf = (image) => (row, column) =>
   isInside(row, column) ? image[SIDE * row + column] : 0;
-export const eachPixel = (levelAt) =>
+const eachPixel = (levelAt) =>
   Float32Array.from({ length: SIDE * SIDE }, (_, at) =>
     levelAt(Math.floor(at / SIDE), at % SIDE, at),
   );
 
 // A pixel is read, bilinearly, at sourceOf(y, x). Both places are as seen from the centre.
-export const moved = (image, sourceOf) => {
+const moved = (image, sourceOf) => {
   const level = levelsOf(image);
   return eachPixel((y, x) => {
     const source = sourceOf(y - CENTRE, x - CENTRE);
@@ -26,12 +26,18 @@ export const moved = (image, sourceOf) => {
     return between(along(top), along(top + 1), row - top);
   });
 };
-// Rotated counter-clockwise about the centre.
-export const turned = (image, degrees) => {
-  const angle = (degrees * Math.PI) / 180;
-  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  return moved(image, (y, x) => [cos * y + sin * x, cos * x - sin * y]);
+// Enlarged by a factor and turned counter-clockwise by degrees, about the centre, and then shifted by
+// pixels to the right and downwards.
+const posed = (image, { across, down, turned, size }) => {
+  const angle = (turned * Math.PI) / 180;
+  const [cos, sin] = [Math.cos(angle) / size, Math.sin(angle) / size];
+  return moved(image, (y, x) => [
+    cos * (y - down) + sin * (x - across),
+    cos * (x - across) - sin * (y - down),
+  ]);
 };
+export const IN_PLACE = { across: 0, down: 0, turned: 0, size: 1 };
+const turned = (image, degrees) => posed(image, { ...IN_PLACE, turned: degrees });
 // Strokes wider by an amount of pixels on each side, or thinner, if it is negative. With each pixel
 // of the amount, a level becomes the largest (smallest) of it and its four neighbours; with a
 // fraction of a pixel, a blend.
@@ -52,7 +58,7 @@ const thickened = (image, amount) => {
 // Blurred by a Gaussian.
 const blurred = (image, sigma) => (sigma > 0 ? blurredBy(image, SIDE, sigma) : image);
 // Always the same random numbers between 0 and 1 (Park and Miller).
-export const createRandom = (seed = 1234567) => {
+const createRandom = (seed = 1234567) => {
   let state = seed;
   return () => {
     state = (state * 48271) % 2147483647;
@@ -67,9 +73,10 @@ const noise = eachPixel(
 const noisy = (image, share) =>
   eachPixel((_y, _x, at) => clip(image[at] + INK * share * noise[at], INK));
 
-export const eachChannel = (deform) => (image, amount) =>
+const eachChannel = (deform) => (image, amount) =>
   byChannel(image, image.length / NUM_PIXELS, (channel) => deform(channel, amount));
 export const deformations = {
+  posed: eachChannel(posed),
   thickened: eachChannel(thickened),
   turned: eachChannel(turned),
   blurred: eachChannel(blurred),

@@ -1,110 +1,102 @@
-// The smallest disturbance by which the CNN is wrong and sure, by trying the sliders in pairs. What
-// was found stays as a card.
-import { rowOf } from "../../script/answers.js";
-import { formatCount, formatPercent } from "../../script/numbers.js";
-import { data, element, openFigure, setAttributes } from "../../script/page.js";
-import { paintImage, paintOnGround } from "../../script/painting.js";
+// A change of the reader's digit that makes the CNN read it as another class, and the smallest such
+// change, which bisection finds. The result is a card to save.
+import { answersTo, rowOf } from "../../script/answers.js";
+import { formatPercent } from "../../script/numbers.js";
+import { createPause, data, element, openFigure, setAttributes } from "../../script/page.js";
+import { paintImage, paintOnGround, paintSigned } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
-import { amountOn, deform } from "./script.js";
+import { attack, SURE } from "./attack.js";
 
-const SURE = 0.9;
-const BUDGET = 8; // milliseconds of a frame
-const NUM_AMOUNTS = 8; // of a slider in its longer direction
-const [WIDTH, HEIGHT] = [640, 320]; // of the card
-const SIDE = 200; // of a picture on it
+const FIRST = 64; // the largest change of a level that is tried first
+const WHOLE = 255;
+const [WIDTH, HEIGHT] = [640, 330]; // of the card
+const SIDE = 180; // of a picture on it
 
-// The amounts { name, value, share } of a slider that are tried; the share is of the largest.
-const amountsOf = ({ name, min, max, step }) => {
-  const largest = Math.max(-min, max);
-  const stride = step * Math.ceil(largest / NUM_AMOUNTS / step);
-  const first = Math.ceil(min / stride);
-  const length = Math.floor(max / stride) - first + 1;
-  const values = Array.from({ length }, (_, i) => Number(((first + i) * stride).toFixed(2)));
-  return values.map((value) => ({ name, value, share: value / largest }));
-};
-// Amounts of all sliders, of which at most two are not zero, smallest first.
-const createTrials = (sliders) => {
-  const extend = (trials, amounts) =>
-    trials.flatMap((trial) => amounts.map((amount) => [...trial, amount]));
-  const isTried = (trial) => trial.filter(({ value }) => value).length <= 2;
-  const sizeOf = (trial) => Math.hypot(...trial.map(({ share }) => share));
-  const trials = sliders.map(amountsOf).reduce(extend, [[]]).filter(isTried);
-  return trials.sort((a, b) => sizeOf(a) - sizeOf(b));
+// Pictures { picture, says, sign } side by side, with a sign after each.
+const createCard = (headline, parts) => {
+  const card = paintOnGround(WIDTH, HEIGHT, (context) => {
+    Object.assign(context, {
+      fillStyle: "#000",
+      textAlign: "center",
+      font: "bold 28px sans-serif",
+    });
+    context.imageSmoothingEnabled = false;
+    context.fillText(headline, WIDTH / 2, 48, WIDTH - 40);
+    context.font = "24px sans-serif";
+    parts.forEach(({ picture, says, sign }, i) => {
+      const x = (WIDTH * (i + 0.5)) / parts.length;
+      context.drawImage(picture, x - SIDE / 2, 80, SIDE, SIDE);
+      context.fillText(says, x, 300, WIDTH / 3 - 10);
+      context.fillText(sign, x + WIDTH / 6, 180);
+    });
+  });
+  const ariaLabel = `${headline} ${parts.map(({ says, sign }) => `${says} ${sign}`).join(" ")}`;
+  return Object.assign(card, { role: "img", ariaLabel });
 };
 
 loaded.then(({ models, reader }) => {
-  const { find, findAll } = openFigure("figure-disturb");
-  const sliders = findAll("[type=range]");
-  const trials = createTrials(sliders);
-  const button = find(".fool");
-  const title = button.textContent;
-  const model = data.short.cnn;
+  const { figure, find } = openFigure("figure-fool");
+  const { names, short, noun } = data;
+  const pause = createPause();
+  let digit;
+  let turn = 0; // of the searches: a later one ends those before it
 
-  const answerTo = (image) => {
-    const { shares, label } = rowOf("cnn", models.cnn.answer(image).probabilities);
-    const share = shares[label];
-    return { image, label, share, says: `${model}: ${data.names[label]} ${formatPercent(share)}` };
-  };
-  const createCard = (headline, answers) => {
-    const card = paintOnGround(WIDTH, HEIGHT, (context) => {
-      Object.assign(context, { fillStyle: "#000", textAlign: "center", font: "24px sans-serif" });
-      context.imageSmoothingEnabled = false;
-      context.fillText(headline, WIDTH / 2, 40, WIDTH - 40);
-      context.fillText("→", WIDTH / 2, 170);
-      answers.forEach(({ image, says }, i) => {
-        const x = WIDTH * (0.25 + i / 2);
-        const picture = paintImage(element("canvas"), image);
-        context.drawImage(picture, x - SIDE / 2, 60, SIDE, SIDE);
-        context.fillText(says, x, 295, WIDTH / 2 - 20);
-      });
-    });
-    const ariaLabel = `${headline}. ${answers.map(({ says }) => says).join(" → ")}`;
-    return Object.assign(card, { role: "img", ariaLabel });
-  };
-  const keep = ({ trial, after }, before) => {
-    find(".reset").click();
-    sliders.forEach((slider, i) => {
-      slider.value = trial[i].value;
-    });
-    sliders[0].dispatchEvent(new Event("input"));
-    const used = sliders.filter((_, i) => trial[i].value);
-    const amounts = used.map(
-      (slider) => `${slider.previousElementSibling.textContent} ${amountOn(slider)}`,
-    );
-    const disturbance = amounts.join(", ") || "undisturbed";
-    const isSure = after.share >= SURE;
-    const headline = isSure ? `Fooled the ${model}` : `The ${model} is wrong`;
-    const card = createCard(`${headline}: ${disturbance}`, [before, after]);
+  const saysOf = ({ name, label, shares }) =>
+    `${short[name]}: ${names[label]}, ${formatPercent(shares[label])}`;
+  const show = ({ image }, reach, label, before) => {
+    const { rows } = answersTo(image, models);
+    const added = image.map((level, at) => level - digit.image[at]);
+    const ofCnn = rows.find(({ name }) => name === "cnn");
+    const parts = [
+      { picture: paintImage(element("canvas"), digit.image), says: saysOf(before), sign: "+" },
+      { picture: paintSigned(element("canvas"), added), says: `±${reach}, amplified`, sign: "=" },
+      { picture: paintImage(element("canvas"), image), says: saysOf(ofCnn), sign: "" },
+    ];
+    const own = names[digit.label ?? before.label];
+    const card = createCard(`You see: ${own}. The ${short.cnn} says: ${names[label]}.`, parts);
     find(".fooled canvas").replaceWith(card);
     setAttributes(find(".save"), { href: card.toDataURL() });
-    const tried = `of ${formatCount(trials.length)} disturbances`;
-    find(".fooled p").textContent = isSure
-      ? `The smallest ${tried} that makes the ${model} wrong and 90% sure.`
-      : `None ${tried} makes the ${model} wrong and 90% sure. Here it is surest of a wrong answer.`;
+    const others = rows.filter((row) => row !== ofCnn);
+    const { isDoubtful, headline } = models.judge(image, rows);
+    const notices = isDoubtful ? "This page is in doubt" : "This page does not notice";
+    find(".others").textContent =
+      `${others.map((row) => `${short[row.name]} says ${names[row.label]}`).join(", ")}. ` +
+      `${notices}: its verdict is “${headline}”.`;
     find(".fooled").hidden = false;
   };
-  const search = async (digit) => {
-    const before = answerTo(digit.image);
-    let found = null; // the surest wrong answer
-    let end = 0; // of the frame
-    for (const [at, trial] of trials.entries()) {
-      if (performance.now() > end) {
-        button.textContent = `${Math.round((100 * at) / trials.length)}% tried`;
-        await new Promise(requestAnimationFrame);
-        if (reader.current() !== digit) return;
-        end = performance.now() + BUDGET;
-      }
-      const after = answerTo(trial.reduce(deform, digit.image));
-      const isWrong = after.label !== (digit.label ?? before.label);
-      if (isWrong && !(after.share < found?.after.share)) found = { trial, after };
-      if (found?.after.share >= SURE) break;
+  const search = async () => {
+    turn += 1;
+    const mine = turn;
+    const say = (text) => (find(".message").textContent = text);
+    const target = find("[name=target]:checked").value;
+    const before = rowOf("cnn", models.cnn.answer(digit.image).probabilities);
+    const own = digit.label ?? before.label;
+    const label = Number(target);
+    find(".fooled").hidden = true;
+    say("");
+    if (target === "") return;
+    if (label === own) return say(`It is ${names[own]} already. Choose another class.`);
+    const goal = `makes the ${short.cnn} ${100 * SURE}% sure of ${names[label]}`;
+    let tooSmall = 0; // a change that was not enough
+    let enough = WHOLE + 1;
+    let reach = FIRST;
+    while (enough - tooSmall > 1 && tooSmall < WHOLE) {
+      const found = await attack(models.cnn, digit.image, label, reach, pause);
+      if (mine !== turn) return;
+      if (found) {
+        if (enough > WHOLE) say(`±${reach} of ${WHOLE} grey levels is enough. Looking for less …`);
+        enough = reach;
+        show(found, reach, label, before);
+      } else tooSmall = reach;
+      reach = enough > WHOLE ? Math.min(2 * reach, WHOLE) : Math.ceil((tooSmall + enough) / 2);
     }
-    if (found) keep(found, before);
-    else find(".message").textContent = `No disturbance that was tried fools the ${model}.`;
+    if (enough > WHOLE) return say(`No change was found that ${goal}.`);
+    const measure = `The larger it is, the more robust is the ${noun}.`;
+    say(`±${enough} of ${WHOLE} grey levels is the smallest change found that ${goal}. ${measure}`);
   };
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    await search(reader.current());
-    Object.assign(button, { textContent: title, disabled: false });
+  figure.addEventListener("change", search);
+  reader.follow(figure, (next) => {
+    digit = next;
+    search();
   });
 });
