@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from support.browser import choose, serious_findings
+from support.browser import choose, expect_painted, painted, serious_findings
 
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report.content import Values
@@ -98,7 +98,7 @@ def test_training_starts_when_it_is_seen_unless_motion_is_reduced(page: Page) ->
 
 def test_the_slider_rebuilds_the_chosen_digit_from_more_components(page: Page) -> None:
     figure = page.locator("#figure-rebuild")
-    slider, point = figure.locator("input"), figure.locator(".curve .point")
+    slider, point = figure.locator("[name=components]"), figure.locator(".curve .point")
     amounts = figure.locator(".terms").inner_text()
     choose(figure, "8")
     expect(figure.locator(".terms")).not_to_have_text(amounts, use_inner_text=True)
@@ -115,6 +115,19 @@ def test_the_slider_rebuilds_the_chosen_digit_from_more_components(page: Page) -
             )
         )
     assert places == sorted(places)  # to the right, and downwards: the error falls
+
+
+def test_the_amount_of_one_component_moves_the_digit(page: Page) -> None:
+    figure = page.locator("#figure-rebuild")
+    result, amount = figure.locator("canvas").first, figure.locator(".amount input")
+    choose(figure, "3")
+    figure.locator(".terms button").nth(1).click()
+    before = painted(result)
+    amount.press("End")
+    expect_painted(result, before, same=False)
+    expect(figure.locator(".terms button").nth(1)).to_contain_text("+")
+    figure.locator(".terms button").nth(1).click()
+    expect_painted(result, before, same=True)
 
 
 def test_a_point_of_the_plane_makes_a_digit_and_names_the_nearest_one(page: Page) -> None:

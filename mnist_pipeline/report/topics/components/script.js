@@ -1,5 +1,5 @@
-// The reader's digit as the mean plus an amount of each component, and a slider that adds them one
-// after the other.
+// The reader's digit as the mean plus an amount of each component, a slider that adds them one
+// after the other, and a slider for the amount of one of them.
 import { entryAt } from "../../script/algebra.js";
 import { greyLevels, NUM_PIXELS } from "../../script/images.js";
 import { data, openFigure, setAttributes } from "../../script/page.js";
@@ -13,11 +13,15 @@ const SUBSCRIPTS = "₁₂₃₄₅₆₇₈";
 
 loaded.then(({ arrays, models: { pca }, reader }) => {
   const { figure, find, findAll } = openFigure("figure-rebuild");
-  const slider = find("input");
+  const [slider, amount] = findAll("input");
+  const buttons = findAll(".terms button");
+  const { shares, deviations } = arrays.facts;
   const mean = arrays["pca.mean"];
   const [first, ...terms] = findAll(".terms .face");
   let coordinates;
   let errors; // by number of components
+  let chosen = 0; // the component of the second slider
+  let moved = null; // its amount, if the reader has moved it
   paintImage(first.firstChild, mean);
   terms.forEach(({ firstChild: canvas }, i) =>
     paintSigned(canvas, entryAt(arrays["pca.components"], i)),
@@ -39,22 +43,42 @@ loaded.then(({ arrays, models: { pca }, reader }) => {
     const k = Number(slider.value);
     const [cx, cy] = pointAt(k);
     const error = `Error of this ${data.noun}: ${errors[k].toFixed(1)} grey levels`;
-    const share = `${formatNumber(100 * arrays.facts.shares[k], 1)}%`;
-    paintImage(find("canvas"), pca.imageOf(coordinates.subarray(0, k)));
+    const share = `${formatNumber(100 * shares[k], 1)}%`;
+    const amounts = coordinates.slice(0, k);
+    if (chosen < k && moved !== null) amounts[chosen] = moved;
+    paintImage(find("canvas"), pca.imageOf(amounts));
     setAttributes(find("circle"), { cx, cy });
     find(".message").textContent = `${error}. Variance of all ${data.nouns} explained: ${share}.`;
     find(".count").textContent = `k = ${k}`;
     setAttributes(slider, { "aria-valuetext": `${k} of ${NUM_PIXELS} components. ${error}` });
-    terms.forEach((term, i) => term.classList.toggle("unused", i >= k));
+    terms.forEach((term, i) => {
+      term.classList.toggle("unused", i >= k);
+      const shown = i === chosen && moved !== null ? moved : coordinates[i];
+      term.lastChild.textContent = formatTerm(shown, `v${SUBSCRIPTS[i]}`);
+    });
   };
+  // The chosen component with its amount in the digit, until the reader moves it.
+  const choose = (component) => {
+    chosen = component;
+    moved = null;
+    amount.value = coordinates[chosen] / deviations[chosen];
+    slider.value = Math.max(slider.value, chosen + 1);
+    buttons.forEach((button, i) => setAttributes(button, { "aria-pressed": i === chosen }));
+    show();
+  };
+  buttons.forEach((button, i) => button.addEventListener("click", () => choose(i)));
+  amount.addEventListener("input", () => {
+    moved = amount.value * deviations[chosen];
+    slider.value = Math.max(slider.value, chosen + 1);
+    show();
+  });
   slider.addEventListener("input", show);
   reader.follow(figure, ({ image }) => {
     coordinates = pca.coordinatesOf(image);
     errors = errorsOf(image);
     setAttributes(find("polyline"), { points: errors.map((_, k) => pointAt(k)).join(" ") });
-    terms.forEach(({ lastChild: caption }, i) => {
-      caption.textContent = formatTerm(coordinates[i], `v${SUBSCRIPTS[i]}`);
-    });
+    moved = null;
+    amount.value = coordinates[chosen] / deviations[chosen];
     show();
   });
 });

@@ -27,6 +27,7 @@ APPENDIX = (Part(20, "pca", "Principal components", "components/appendix.html.j2
 SHARES = (0.8, 0.9, 0.95)
 PIXELS = range(4, 28, 5)  # rows and columns of the pixels whose covariances are shown
 NUM_COMPONENTS = 256
+NUM_CHOICES = 8  # components whose amount a reader changes
 # With this step, an image rebuilt from all of these components is right to 0.1% of the range.
 COMPONENT_STEP = 2.0**-15
 
@@ -138,12 +139,14 @@ def arrays(values: Values, images: Images) -> Arrays:
 
 
 def facts(values: Values) -> Named:
-    """The share of the variance in the first k components, and the range of each axis of the
-    plane.
+    """The share of the variance in the first k components, the standard deviations along the
+    first ones, and the range of each axis of the plane.
     """
-    shares = pca.explained_share(values["eigendecomposition"].eigenvalues)
+    eigenvalues = values["eigendecomposition"].eigenvalues
+    shares = pca.explained_share(eigenvalues)
     points = values["projections"][figures.scattered(values["train_digits"].labels), :2]
     return {
         "shares": [0, *shares.round(5).tolist()],
+        "deviations": np.sqrt(eigenvalues[:NUM_CHOICES]).round(1).tolist(),
         "plane": np.stack([points.min(axis=0), points.max(axis=0)], axis=1).tolist(),
     }
