@@ -129,7 +129,7 @@ def columns(*pieces: list[Image.Image]) -> Image.Image:
 
 
 def take_play(browser: Browser, address: str) -> None:
-    """Four pieces of the report, after a reader has drawn and played."""
+    """Five pieces of the report, after a reader has drawn and played."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(f"{address}/report")
     page.locator("#figure-draw .hint").wait_for()
@@ -137,7 +137,7 @@ def take_play(browser: Browser, address: str) -> None:
     page.locator("#figure-draw .clear").click()
     draw(page, sheet, [THREE])
     neighbors, kernels = page.locator("#figure-neighbors"), page.locator("#figure-kernels")
-    scores.get_by_role("button", name="Start").click()
+    scores.locator(".train").scroll_into_view_if_needed()  # which starts the training
     learned = scores.locator(".learned b").first
     until(lambda: int((learned.text_content() or "0").replace(",", "")) > LEARNED)
     scores.get_by_role("button", name="Stop").click()
@@ -145,7 +145,7 @@ def take_play(browser: Browser, address: str) -> None:
     kernels.locator(".slide").get_by_text("Slide").wait_for()
     page.evaluate("document.querySelector('nav').style.display = 'none'")
     pieces = [shot(page.locator("#figure-draw")), shot(scores)]
-    pieces += [shot(neighbors), shot(kernels)]
+    pieces += [shot(neighbors), shot(kernels), shot(page.locator("#figure-rebuild"))]
     pieces = [piece.resize((WIDTH, round(piece.height * WIDTH / piece.width))) for piece in pieces]
     save(columns(pieces[:2], pieces[2:]), "play")
 
