@@ -2,10 +2,10 @@
 
 This takes about ten minutes on two cores, with the recognizer of one run. There are 500 digits of
 each kind in scripted handwriting, 300 in each kind of form, 200 in each handwriting font that is
-installed, and at least 100 in each scene. Digits in fonts, a quarter of the single ones, and the
-8×8 digits are measured again in light ink on dark paper, on ruled paper with shadows, and in dark
-mode. Test digits 2,000 to 2,199 have eight corruptions of MNIST-C. Letters and pictures without a
-digit should be marked as doubtful.
+installed, and at least 100 in each scene and each kind of strange picture. Digits in fonts, a
+quarter of the single ones, and the 8×8 digits are measured again in light ink on dark paper, on
+ruled paper with shadows, and in dark mode. Test digits 2,000 to 2,199 have eight corruptions of
+MNIST-C. Letters and pictures without a digit should be marked as doubtful.
 
 An answer is certain if it is without any of the doubts in `Recognition.headline`. Marked digits are
 counted among correctly read digits only. Wrong without doubt are: a digit whose answer is wrong and
@@ -41,7 +41,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks import nondigits
 from benchmarks.bench import DATA, Bench
 from benchmarks.commands import ensure_run
-from benchmarks.handwriting import Box, Example, Picture, fonts, pens, scenes
+from benchmarks.handwriting import Box, Example, Picture, fonts, pens, scenes, strange
 from benchmarks.table import Table, share
 from mnist_pipeline import read
 from mnist_pipeline.data.corruptions import CORRUPTIONS
@@ -65,6 +65,7 @@ FORMS = {
     "box": "printed forms: single boxes",
 }
 SCENES = "Scenes"
+STRANGE = "Strange pictures"
 OWN = "A person's own digits"
 CORRUPTED = "MNIST test digits as pictures, plain and with eight corruptions of MNIST-C"
 UNCHANGED = "MNIST test digits, 28×28"
@@ -218,6 +219,7 @@ def _kinds(test: DigitSet, seed: int) -> dict[str, dict[str, Examples]]:
         kinds[kind] = draw
         kinds[f"{kind}, light ink"] = partial(_altered, fonts.in_light_ink, draw)
     own = slice(offset + 2_000, offset + 2_200)
+    written = DigitSet(images[offset:][:3_000], labels[offset:][:3_000])
     return {
         OWN: kinds,
         CORRUPTED: {
@@ -227,6 +229,9 @@ def _kinds(test: DigitSet, seed: int) -> dict[str, dict[str, Examples]]:
             for name in ("plain", *CORRUPTIONS)
         },
         SCENES: {kind: partial(scenes.scene, kind, seed) for kind in scenes.kinds(seed)},
+        STRANGE: {
+            kind: partial(strange.examples, kind, seed, written) for kind in strange.WITH_DIGITS
+        },
         UNCHANGED: {UNCHANGED: partial(_unchanged, test)},
     }
 
@@ -282,6 +287,7 @@ def _other_pictures(seed: int) -> dict[str, Pictures]:
         **{f"letter {letter}": partial(_letters, letter, seed) for letter in pens.LETTERS},
         f"letters {' '.join(pens.DISTINCT)}": partial(_letters, pens.DISTINCT, seed),
         "noise, textures, scribbles, objects, blank paper": partial(_no_letters, seed),
+        **{kind: partial(strange.pictures, kind, seed) for kind in strange.WITHOUT_DIGITS},
     }
 
 

@@ -1,7 +1,7 @@
 """Pictures of handwriting whose digits are known, the same for the same seed.
 
-`pens` writes with strokes of its own, and `fonts` with handwriting fonts. Neither shares code with
-what reads the pictures.
+`pens` writes with strokes of its own, and `fonts` with handwriting fonts. `scenes` and `strange`
+use both. None of them shares code with what reads the pictures.
 """
 
 from typing import NamedTuple

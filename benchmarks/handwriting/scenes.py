@@ -58,14 +58,20 @@ def kinds(seed: int) -> list[str]:
 
 def scene(kind: str, seed: int) -> Iterator[Example]:
     """At least 60 pictures and 100 digits of a kind, the same for the same seed."""
-    draw = SCENES[kind]
+    draw, least_digits = SCENES[kind], PRINTED_DIGITS if "print" in kind else DIGITS
+    return series(lambda rng: draw(rng, seed >= DEVELOPMENT), kind, seed, least_digits)
+
+
+def series(
+    draw: Callable[[np.random.Generator], Example], kind: str, seed: int, least_digits: int = DIGITS
+) -> Iterator[Example]:
+    """At least 60 pictures, and as many more as the digits need; each has its own seed."""
     num_pictures = num_digits = 0
-    while num_pictures < PICTURES or num_digits < (PRINTED_DIGITS if "print" in kind else DIGITS):
-        rng = np.random.default_rng((seed, num_pictures, *kind.encode()))
-        example = draw(rng, seed >= DEVELOPMENT)._replace(kind=kind)
+    while num_pictures < PICTURES or num_digits < least_digits:
+        example = draw(np.random.default_rng((seed, num_pictures, *kind.encode())))
         num_pictures += 1
         num_digits += len(example.digits)
-        yield example
+        yield example._replace(kind=kind)
 
 
 class Sheet:
@@ -143,9 +149,10 @@ class Sheet:
         return Example("", tuple(self.digits), tuple(boxes), picture)
 
 
-def _sheet(
+def new_sheet(
     rng: np.random.Generator, smallest: float = 36, largest: float = 110, on_paper: bool = False
 ) -> Sheet:
+    """An empty sheet for digits whose height is between two bounds, in pixels."""
     chosen = pens.setting(rng)
     while on_paper and chosen.paper == "blackboard":
         chosen = pens.setting(rng)
@@ -158,7 +165,7 @@ def _number(rng: np.random.Generator, fewest: int, most: int) -> str:
 
 def _page(rng: np.random.Generator, on_paper: bool = False) -> Sheet:
     """Two to four lines."""
-    sheet = _sheet(rng, 32, 80, on_paper)
+    sheet = new_sheet(rng, 32, 80, on_paper)
     pitch = rng.uniform(1.5, 2.0) * sheet.height
     for number in range(rng.integers(2, 5)):
         indent = rng.uniform(0, 0.8) * sheet.height
@@ -214,7 +221,7 @@ def _small_digits(rng: np.random.Generator, development: bool) -> Example:
 
 def _small_line(rng: np.random.Generator, development: bool) -> Example:
     """A line, and a second line with digits of 30% of its size."""
-    sheet = _sheet(rng, 80, 150)
+    sheet = new_sheet(rng, 80, 150)
     sheet.text(_number(rng, 3, 6))
     second = sheet.height * rng.uniform(0.6, 0.9)
     sheet.text(_number(rng, 3, 6), rng.uniform(0, 0.5) * sheet.height, second, 0.3)
@@ -239,7 +246,7 @@ def _circle(sheet: Sheet, box: Box) -> None:
 
 
 def _circled_digit(rng: np.random.Generator, development: bool) -> Example:
-    sheet = _sheet(rng)
+    sheet = new_sheet(rng)
     sheet.text(_number(rng, 1, 1))
     _circle(sheet, sheet.boxes[0])
     return sheet.example()
@@ -247,7 +254,7 @@ def _circled_digit(rng: np.random.Generator, development: bool) -> Example:
 
 def _circled_in_line(rng: np.random.Generator, development: bool) -> Example:
     """Three or four digits that stand apart, with a circle around one of them."""
-    sheet = _sheet(rng)
+    sheet = new_sheet(rng)
     x = 0.0
     for digit in _number(rng, 3, 4):
         x = sheet.text(digit, x) + rng.uniform(1.0, 1.3) * sheet.height
@@ -257,7 +264,7 @@ def _circled_in_line(rng: np.random.Generator, development: bool) -> Example:
 
 def _underlined(rng: np.random.Generator, development: bool) -> Example:
     """A number with a line under it, which sometimes touches a digit or is double."""
-    sheet = _sheet(rng)
+    sheet = new_sheet(rng)
     right = sheet.text(_number(rng, 2, 5))
     drop = rng.uniform(-0.02, 0.25)
     num_lines = 2 if rng.random() < 0.25 else 1
@@ -282,7 +289,7 @@ def _date(sign: str) -> Drawer:
             text = f"{rng.integers(24)}:{rng.integers(60):02}"
         if sign == ",":
             text = f"{_number(rng, 1, 3)},{_number(rng, 2, 3)}"
-        sheet = _sheet(rng, 36, 90)
+        sheet = new_sheet(rng, 36, 90)
         sheet.text(text)
         return sheet.example()
 
@@ -332,7 +339,7 @@ def _shape(digit: int, shape: Callable[[np.random.Generator], Glyph]) -> Drawer:
     """One digit, or two next to each other."""
 
     def draw(rng: np.random.Generator, development: bool) -> Example:
-        sheet = _sheet(rng, 36, 150)
+        sheet = new_sheet(rng, 36, 150)
         x = 0.0
         for _ in range(2):
             x = sheet.write(shape(rng), x, 0, sheet.height * rng.normal(1, 0.05), digit)
@@ -344,7 +351,7 @@ def _shape(digit: int, shape: Callable[[np.random.Generator], Glyph]) -> Drawer:
 
 def _corrected(rng: np.random.Generator, development: bool) -> Example:
     """Two or three digits; one of them was another digit before, and is written over it."""
-    sheet = _sheet(rng)
+    sheet = new_sheet(rng)
     sheet.text(_number(rng, 2, 3))
     place = int(rng.integers(len(sheet.digits)))
     old = int((sheet.digits[place] + rng.integers(1, 10)) % 10)
@@ -360,7 +367,7 @@ def _turned(angle: float, mirrored: bool = False) -> Drawer:
     """A line of six digits, turned by degrees, or as in a mirror."""
 
     def draw(rng: np.random.Generator, development: bool) -> Example:
-        sheet = _sheet(rng)
+        sheet = new_sheet(rng)
         sheet.text(_number(rng, 6, 6))
         ink, boxes = sheet.coverage()
         turn = angle * rng.choice([-1, 1])
@@ -389,7 +396,7 @@ def _box_turned(box: Box, angle: float, shape: tuple[int, ...], new: tuple[int, 
 
 def _touching(rng: np.random.Generator, development: bool) -> Example:
     """Two digits that touch or overlap a little."""
-    sheet = _sheet(rng)
+    sheet = new_sheet(rng)
     pair = rng.integers(10, size=2).tolist()
     first, second = (
         pens.write(pens.variant(digit, rng), sheet.height, sheet.chosen, rng) for digit in pair
@@ -406,7 +413,7 @@ def _touching(rng: np.random.Generator, development: bool) -> Example:
 
 def _same_luma(rng: np.random.Generator, development: bool) -> Example:
     """Ink in a colour that is as light as the colour of the paper."""
-    sheet = _sheet(rng)
+    sheet = new_sheet(rng)
     sheet.text(_number(rng, 3, 6))
     cover, boxes = sheet.coverage()
     luma, hue = rng.uniform(0.35, 0.6), rng.random()
@@ -432,7 +439,7 @@ def _color(hue: float, luma: float, strength: float) -> Floats:
 
 def _whiteboard(rng: np.random.Generator, development: bool) -> Example:
     """Marker on a glossy board with traces of the eraser and the reflection of a lamp."""
-    sheet = _sheet(rng, 45, 120)
+    sheet = new_sheet(rng, 45, 120)
     ink = (BLACK, BLUE, RED, GREEN)[rng.integers(4)]
     pen = Pen(rng.uniform(0.08, 0.14), "soft", ink, rng.uniform(0.75, 0.95))
     sheet.chosen = Setting(sheet.chosen.hand, pen, "white", "gradient", "photo")
@@ -482,7 +489,7 @@ def _coffee(rng: np.random.Generator, development: bool) -> Example:
 
 def _prices(rng: np.random.Generator, development: bool) -> Example:
     """One to four prices below each other."""
-    sheet = _sheet(rng, 32, 80)
+    sheet = new_sheet(rng, 32, 80)
     sign = str(rng.choice([".", ","]))
     for number in range(rng.integers(1, 5)):
         text = f"{_number(rng, 1, 2)}{sign}{_number(rng, 2, 2)}"
