@@ -422,9 +422,9 @@ def _answers(kind: str, examples: list[Example]) -> list[tuple[bool, bool]]:
     return [
         (
             not any(reading.recognition.looks_like_digit for reading in readings),
-            any(not reading.recognition.is_doubtful for reading in readings),
+            any(not (reading.recognition.is_doubtful or page.warnings) for reading in readings),
         )
-        for _, readings in _read(examples)
+        for page, readings in _read(examples)
     ]
 
 
