@@ -25,8 +25,8 @@ MARGIN = 2  # pixels around the strokes of a digit that hold the soft edge of it
 def image_of(glyph: Glyph, scan: Scan) -> NDArray[np.uint8] | None:
     """A digit in MNIST's form; None if only the surroundings of its strokes have ink.
 
-    Wide strokes of a blurred or tiny picture keep their grey levels, as a threshold would close the
-    holes of the digit or open them. Other strokes get the width of MNIST's.
+    Thin strokes get the width of MNIST's thinnest. Other strokes keep their grey levels, as a
+    threshold would close the holes of the digit or open them.
     """
     rows = slice(max(0, glyph.y - MARGIN), glyph.y + glyph.height + MARGIN)
     columns = slice(max(0, glyph.x - MARGIN), glyph.x + glyph.width + MARGIN)
@@ -42,10 +42,9 @@ def image_of(glyph: Glyph, scan: Scan) -> NDArray[np.uint8] | None:
     if stroke * DIGIT_SIDE > STROKE_WIDTHS[0] * side:
         image = centred_part(strength, strength > FAINTEST_SHARE)
         return np.rint(image * (255 / image.max())).astype(np.uint8)
-    wanted = float(np.clip(stroke * DIGIT_SIDE / side, *STROKE_WIDTHS))
-    # Moving the outline outwards by d makes the stroke wanted = (stroke + 2d) · 20 / (side + 2d).
-    moved = (wanted * side / DIGIT_SIDE - stroke) / (2 * (1 - wanted / DIGIT_SIDE))
-    moved = max(moved, -stroke / 4)
+    # Moving the outline outwards by d makes the stroke (stroke + 2d) · 20 / (side + 2d) wide.
+    share = STROKE_WIDTHS[0] / DIGIT_SIDE
+    moved = (share * side - stroke) / (2 * (1 - share))
     levels = np.clip(0.5 + moved - outline, 0, 1)
     return centred(levels, (side + 2 * moved) / DIGIT_SIDE)
 

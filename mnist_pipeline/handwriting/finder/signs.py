@@ -96,8 +96,9 @@ def _is_unlike_one(bar: Shape, shapes: Sequence[Shape], scan: Scan) -> bool:
     heights = [shape.glyph.height for shape in shapes if not shape.is_bar]
     if heights and height > TALLEST * np.median(heights):
         return True
+    # Of a single other shape, which may be a scribble, the width says little.
     widths = [shape.thickness for shape in shapes if shape is not bar]
-    if widths and bar.thickness < THINNEST * np.median(widths):
+    if len(widths) > 1 and bar.thickness < THINNEST * np.median(widths):
         return True
     if len(shapes) == 1 and max(width / columns, height / rows) > LONGEST:
         return True

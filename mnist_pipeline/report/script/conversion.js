@@ -12,6 +12,7 @@ const FRAME = 4;
 const SOFT_EDGES = 2; // pixels that soft edges may add to a digit
 const THINNEST = 0.7; // share of full ink that a thin stroke has, at least
 const INKED = 0.1; // share of ink in the outermost pixels of a stroke
+const FAINTEST_SHARE = 0.2; // of full ink, in a stroke
 const SPECK = 8; // pixels of the drawing; a smaller spot of ink is not a digit
 
 // A linear map along the columns of an image; each output row has its taps, pairs of an input row
@@ -188,11 +189,13 @@ export const toMnist = (grey, width) => {
   const side = Math.max(outline.width, outline.height);
   const inner = depths.filter((depth) => depth > 0.5);
   const stroke = Math.max(1, (4 * sum(inner)) / inner.length - 2);
-  // The outline moves outwards, so that the stroke gets a usual width in the 28×28.
-  const [least, most] = data.stroke_widths;
-  const width28 = clip((stroke * DIGIT_SIDE) / side, most, least);
-  const needed = ((width28 * side) / DIGIT_SIDE - stroke) / (2 * (1 - width28 / DIGIT_SIDE));
-  const shift = Math.max(needed, -stroke / 4);
+  const share = data.stroke_widths[0] / DIGIT_SIDE;
+  if (stroke > share * side) {
+    const inked = extent(ink, width, FAINTEST_SHARE);
+    return centred(ink, width, Math.max(inked.width, inked.height) / DIGIT_SIDE);
+  }
+  // The outline moves outwards, so that the stroke gets the width of MNIST's thinnest.
+  const shift = (share * side - stroke) / (2 * (1 - share));
   const moved = depths.map((depth) => clip(depth + shift, 1));
   return centred(moved, size, (side + 2 * shift) / DIGIT_SIDE);
 };

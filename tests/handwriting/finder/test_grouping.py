@@ -15,7 +15,7 @@ def grouped(*boxes: Box) -> Scan:
     for number, (x, y, width, height) in enumerate(boxes, 1):
         strokes[y : y + height, x : x + width] = number
     grey = np.zeros(strokes.shape, np.float32)
-    return grouping.find_digits(Scan(grey, strokes=strokes))
+    return grouping.find_digits(Scan(grey, strokes=strokes, light=np.ones_like(grey)))
 
 
 def lines(scan: Scan) -> list[list[Box]]:
