@@ -13,11 +13,11 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from numpy.random import Generator
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageFont
 from scipy import ndimage
 
 from benchmarks.handwriting import Example, Picture, box_of, levels, pens, scenes
-from benchmarks.handwriting.pens import BLACK, BLUE, Pen
+from benchmarks.handwriting.pens import BLACK, Pen
 from benchmarks.handwriting.scenes import Floats, Ink, Sheet, new_sheet
 from mnist_pipeline.data.datasets import DigitSet
 
@@ -134,18 +134,14 @@ def _wood(rng: Generator) -> Picture:
 
 
 def _fibres(rng: Generator) -> Picture:
-    """Short bent hairs on paper."""
-    shape = _shape(rng)
-    canvas = Image.new("L", (shape[1], shape[0]))
-    draw = ImageDraw.Draw(canvas)
+    """Short bent hairs."""
+    sheet = new_sheet(rng, 20, 30)
     for _ in range(rng.integers(5, 60)):
-        turns = rng.normal(rng.normal(0, 0.06), 0.08, 30)
-        angles = rng.uniform(0, TURN) + np.cumsum(turns)
-        steps = rng.uniform(0.03, 0.25) * min(shape) / 30 * _direction(angles)
-        points = rng.uniform(0, 1, 2) * shape[::-1] + np.cumsum(steps, axis=0)
-        level, width = rng.integers((80, 1), (256, 4)).tolist()
-        draw.line(points.ravel().tolist(), level, width, "curve")
-    return _on_paper(np.asarray(canvas) / 255, rng)
+        bends = rng.normal(rng.normal(0, 0.06), 0.08, 30)
+        angles = rng.uniform(0, TURN) + np.cumsum(bends)
+        points = np.cumsum(rng.uniform(0.5, 5) * _direction(angles), axis=0)
+        sheet.stroke(rng.uniform(0, 600, 2) + points)
+    return sheet.example().picture
 
 
 def _direction(angles: Floats) -> Floats:
@@ -287,16 +283,19 @@ def _clock(rng: Generator, digits: DigitSet) -> Example:
     return sheet.example()
 
 
-def _alone(widths: tuple[float, float], margins: Sequence[float]) -> Drawer:
-    """A digit with the same margin on all sides, by a thick pen."""
+def _alone(
+    widths: tuple[float, float], margins: Sequence[float], names: str = ALL_DIGITS
+) -> Drawer:
+    """One of the named glyphs by pen, with the same margin on all sides; an I is a plain 1."""
 
     def draw(rng: Generator, digits: DigitSet) -> Example:
-        digit, height = int(rng.integers(10)), rng.uniform(50, 300)
+        name, height = str(rng.choice(list(names))), rng.uniform(50, 300)
         pen = Pen(rng.uniform(*widths), "round", BLACK, 1.0)
         chosen = pens.Setting(pens.setting(rng).hand, pen, "white", "even", "scan")
-        ink = _cropped(pens.write(pens.variant(digit, rng), height, chosen, rng))
+        ink = _cropped(pens.write(pens.variant(name, rng), height, chosen, rng))
         ink = np.pad(ink, round(rng.choice(margins) * height))
         picture = pens.photographed(ink, height, chosen, rng)
+        digit = int(name.replace("I", "1"))
         return Example("", (digit,), (box_of(ink, 0, 0),), picture)
 
     return draw
@@ -354,15 +353,6 @@ def _page(rng: Generator, digits: DigitSet) -> Example:
     return _written(rng, digits, (3, 6), int(rng.integers(1, 4)), by_pen=0).example()
 
 
-def _thin_one(rng: Generator, digits: DigitSet) -> Example:
-    """A plain stroke with a thin pen."""
-    sheet = new_sheet(rng, 50, 160)
-    pen = Pen(rng.uniform(0.02, 0.035), "round", BLUE, 0.9)
-    sheet.chosen = sheet.chosen._replace(pen=pen, paper="white", light="even")
-    sheet.write(pens.variant("I", rng), 0, 0, sheet.height, 1)
-    return sheet.example()
-
-
 WITHOUT_DIGITS: dict[str, Callable[[Generator], Picture]] = {
     "a cup at the edge": _cup,
     "a lying pen": _pen,
@@ -385,7 +375,7 @@ WITH_DIGITS: dict[str, Drawer] = {
     "digits of 8 to 12 pixels": _low_resolution,
     "a dry pen": _dry_pen,
     "a 1 of MNIST": _one,
-    "a 1 with a thin pen": _thin_one,
+    "a plain 1 with a thin pen": _alone((0.02, 0.035), MARGINS[3:], "I"),
     "numbers with many ones": _many_ones,
     "lines of MNIST test digits": _page,
 }
