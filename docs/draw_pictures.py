@@ -5,6 +5,7 @@ Names of pictures, such as `play draw`, take only these. Chromium must be instal
 
 import contextlib
 import gzip
+import json
 import math
 import os
 import re
@@ -16,6 +17,7 @@ import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from PIL import Image
@@ -25,7 +27,7 @@ DOCS = Path(__file__).parent
 PROJECT = DOCS.parent
 sys.path.insert(0, str(PROJECT / "tests"))
 from support.browser import launch_browser  # noqa: E402
-from support.served import query, served_ui  # noqa: E402
+from support.served import served_ui  # noqa: E402
 from support.servers import free_port, until  # noqa: E402
 from support.shapes import write_shapes  # noqa: E402
 
@@ -52,6 +54,15 @@ OBSERVE = f"""mutation {{ launchRun(executionParams: {{
   {{ __typename }} }}"""
 REQUESTED = re.compile("^[1-9][0-9]* materializations requested")
 Points = list[tuple[float, float]]
+
+
+def query(address: str, text: str) -> dict[str, Any]:
+    """The data that the UI answers to a GraphQL query."""
+    content, kind = json.dumps({"query": text}).encode(), {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{address}/graphql", content, kind)
+    with urllib.request.urlopen(request) as answer:
+        data: dict[str, Any] = json.load(answer)["data"]
+        return data
 
 
 def arc(x: float, y: float, radius: float, start: int, end: int) -> Points:
