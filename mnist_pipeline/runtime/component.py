@@ -78,6 +78,11 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
         place = self._place(name, context.project_root)
         self._storage = place["storage"]
         for other in context.component_tree.get_all_components(ImageClassification):
+            if other.io_manager != self.io_manager:
+                raise project.GraphError(
+                    f"instance {name} with data {self.data!r}: another instance has the io_manager "
+                    f"{other.io_manager!r}; name the same one in all instances"
+                )
             if other is not self and other._storage == self._storage:
                 raise project.GraphError(
                     f"instance {name} with data {self.data!r}: the instance with data "

@@ -113,6 +113,7 @@ def test_the_names_of_instances_do_not_meet(
         ),
         ({"web/icons": "data: .", "web_icons": "data: ."}, ("web_icons", "storage")),
         ({"photos": f"data: .\n---\n{YAML}  data: pyproject.toml"}, ("photos", "storage")),
+        ({"a": "{data: ., io_manager: warehouse}", "b": "data: tests"}, ("io_manager",)),
     ],
 )
 def test_an_instance_that_cannot_run_is_one_line_when_definitions_load(
