@@ -133,9 +133,9 @@ class _Tree:
                 inner = self.listed(group).folders
                 if inner or part_of(group.name):
                     raise DatasetError(
-                        f"{[*inner, group][0]} is no group of pictures of class {folder.name}; "
-                        f"move its pictures into {folder} or a folder in it; class folders belong "
-                        "into train and test"
+                        f"{[*inner, group][0]} can't be a group of class {folder.name}; move its "
+                        f"pictures into {folder} or into a folder directly in it; class folders "
+                        "belong in train and test"
                     )
                 pictures |= dict.fromkeys(self.listed(group).pictures, group.name)
             if not pictures:

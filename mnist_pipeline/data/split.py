@@ -1,8 +1,8 @@
 """Which images are for training, and which for testing.
 
 Files, folders and arrays may say it in their names. Otherwise it follows from the content: of each
-class, the images with the smallest checksums are for testing, and the next ones for choosing. In
-place of a checksum, the images of a group have that of its name, so they stay together. An image
+class, the images with the smallest checksums are for testing, and the next ones for choosing. The
+images of a group share the checksum of the group's name, so they stay together. An image
 that is added, removed or renamed moves no other image or group, but for the rounding of a class by
 one.
 """

@@ -148,7 +148,7 @@ class DigitSet(_LabelledImages):
     def __new__(
         cls, images: np.ndarray, labels: np.ndarray, held_out: np.ndarray | None = None
     ) -> "DigitSet":
-        """All three fields; as a tuple, the first two."""
+        """A set with all three fields. As a tuple, it has only the first two."""
         digits = super().__new__(cls, images, labels)
         digits.held_out = held_out
         return digits

@@ -16,14 +16,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mnist_pipeline.data.values import DigitSet
-from mnist_pipeline.evaluation.scores import accuracy, mcnemar_p_value, only_one_correct
+from mnist_pipeline.evaluation.scores import (
+    SIGNIFICANCE,
+    accuracy,
+    mcnemar_p_value,
+    only_one_correct,
+)
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PREFERRED = "cnn"  # on real pictures it is nearly always the best, see docs/decisions.md
-SIGNIFICANCE = 0.05
 
 
 @format_version(4)

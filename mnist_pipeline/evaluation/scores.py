@@ -11,6 +11,7 @@ from mnist_pipeline.utils.arguments import checked, checked_labels
 from mnist_pipeline.utils.stored_types import stored_type
 
 Z = 1.959963984540054  # 97.5% quantile of the normal distribution, for intervals of 95%
+SIGNIFICANCE = 0.05  # a difference with a smaller p value is more than chance
 NUM_BINS = 15
 LOWEST = 1e-12  # the smallest probability in losses, which are finite for this reason
 BISECTIONS = 60  # halvings of an interval of length 2, down to the precision of float64

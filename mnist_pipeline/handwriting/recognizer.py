@@ -248,8 +248,9 @@ class Recognizer(NamedTuple):
 
     @property
     def _probable(self) -> float:
-        """The least probability of an answer without doubt; more than 1 if held-out answers are too
-        few to allow any.
+        """Answers with a lower probability are in doubt.
+
+        If the held-out answers are too few to support a claim, it is 2, and all answers are.
         """
         if self.largest_claim < PROBABLE:
             return 2.0

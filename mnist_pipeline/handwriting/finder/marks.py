@@ -51,7 +51,7 @@ def remove_marks(scan: Scan) -> Scan:
 
 
 def _surrounds(stroke: np.intp, boxes: Boxes, part: NDArray[np.int32]) -> bool:
-    """Whether thin ink all around is a ring or a frame of smaller strokes that fill much of it.
+    """Whether a stroke is a thin ring or frame around smaller strokes, which fill much of it.
 
     The dot or the slash of a zero is not enough.
     """

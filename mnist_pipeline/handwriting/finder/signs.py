@@ -70,8 +70,8 @@ def _measured(glyph: Glyph, scan: Scan) -> Shape:
 def _slashes_and_commas(line: Sequence[Shape]) -> set[int]:
     """Places of the slashes and commas in a line.
 
-    Slashes are straight, and lean more than the digits around them; as many a 1 does that, a date
-    has two of them, or they are taller. Commas are small and low.
+    Slashes are straight, and lean more than the digits around them. Many a 1 does so too, so a
+    single slash must also be taller. Commas are small and low.
     """
     height = np.median([shape.glyph.height for shape in line])
     middle = np.median([shape.glyph.y + shape.glyph.height / 2 for shape in line])

@@ -167,8 +167,8 @@ def train_on(
     """Train the network "mlp" or "cnn" of the pipeline on the training images that are not held
     out, and again on all if there are at most `MOST_REFITTED`.
 
-    Recipe, history and temperature are those of the first training. The default recipe was chosen
-    on MNIST with `data.drawn_digits`, which have MNIST's form; it adapts to other images.
+    The recipe, the history and the temperature come from the first training. The default recipe was
+    chosen on MNIST with `data.drawn_digits`, which have MNIST's form; it adapts to other images.
     """
     images, labels = digits
 

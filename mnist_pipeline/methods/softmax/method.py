@@ -176,7 +176,7 @@ def fit(
     """Fit weights to all images by `sgd`, and other weights without the held-out images.
 
     Both are fitted at the same time, since one fit computes on one core. `kept` has the indices of
-    the images that are not held out, by default those of `data.held_out`.
+    the images that are not held out; by default, `data.held_out.split` chooses them.
 
     Returns
     -------

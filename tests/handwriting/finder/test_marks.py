@@ -1,4 +1,4 @@
-"""Circles, ovals, frames and lines drawn around digits are no part of them."""
+"""Circles, ovals, frames and lines that were drawn around digits are removed."""
 
 import io
 

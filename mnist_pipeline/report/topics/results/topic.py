@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from mnist_pipeline.evaluation.scores import (
+    SIGNIFICANCE,
     accuracy,
     balanced_accuracy,
     compared_with_guessing,
@@ -21,7 +22,6 @@ READS = (
 )
 APPENDIX = (Part(70, "comparison", "Comparison", "results/appendix.html.j2"),)
 OF_CHAMPION = ("model", "accuracy", "errors", "num_held_out")
-SIGNIFICANCE = 0.05
 
 
 def numbers(values: Values) -> Named:
