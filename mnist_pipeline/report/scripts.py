@@ -51,6 +51,6 @@ def page_data(known: DataSet) -> dict[str, Any]:
         "handwritten": known.handwritten,
         "color": known.color,
         "ground": known.ground,
-        "stroke_widths": STROKE_WIDTHS,
+        "thinnest_stroke": STROKE_WIDTHS[0],
         "doubted_labels": known.doubted_labels,
     }

@@ -189,7 +189,7 @@ export const toMnist = (grey, width) => {
   const side = Math.max(outline.width, outline.height);
   const inner = depths.filter((depth) => depth > 0.5);
   const stroke = Math.max(1, (4 * sum(inner)) / inner.length - 2);
-  const share = data.stroke_widths[0] / DIGIT_SIDE;
+  const share = data.thinnest_stroke / DIGIT_SIDE;
   if (stroke > share * side) {
     const inked = extent(ink, width, FAINTEST_SHARE);
     return centred(ink, width, Math.max(inked.width, inked.height) / DIGIT_SIDE);

@@ -8,6 +8,8 @@ from PIL import Image, ImageDraw
 from support.drawing import Stroke, arc
 from support.drawing import picture as drawn
 
+from mnist_pipeline.handwriting.finder.marks import remove_marks
+from mnist_pipeline.handwriting.finder.scan import Box, Owner, Scan
 from mnist_pipeline.handwriting.finder.search import page_of
 
 SIZE = (400, 300)
@@ -76,3 +78,30 @@ def test_strokes_of_a_digit_stay(digits: list, marks: list[Stroke]) -> None:
     rows, columns = np.nonzero(picture < 128)
     box = columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1
     np.testing.assert_allclose(found.box, box, atol=4)
+
+
+BARS: list[Box] = [(40, 40, 15, 50), (85, 60, 15, 50)]
+
+
+@pytest.mark.parametrize(
+    ("sides", "pen", "inside", "expected"),
+    [
+        (4, 4, BARS, True),
+        (3, 4, BARS, False),
+        (4, 30, BARS, False),
+        (4, 4, [(40, 40, 15, 15), (60, 40, 15, 15)], False),
+        (4, 4, BARS[:1], True),
+        (4, 4, [(60, 60, 15, 15)], False),
+    ],
+    ids=["frame", "open", "thick", "two in a corner", "of one", "dotted zero"],
+)
+def test_a_frame_is_closed_thin_and_filled(
+    sides: int, pen: int, inside: list[Box], expected: bool
+) -> None:
+    strokes = np.zeros((140, 140), np.int32)
+    strokes[10:130, 10:130] = 1
+    strokes[10 + pen : 130 - pen, 10 + pen : 130 if sides == 3 else 130 - pen] = 0
+    for number, (x, y, width, height) in enumerate(inside, 2):
+        strokes[y : y + height, x : x + width] = number
+    scan = remove_marks(Scan(np.zeros(strokes.shape, np.float32), strokes=strokes))
+    assert (scan.owners == Owner.CIRCLE).any() == expected

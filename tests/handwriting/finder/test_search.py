@@ -118,6 +118,22 @@ def test_the_margin_around_a_digit_of_a_thick_pen_changes_nothing(digit: str) ->
         np.testing.assert_allclose(found[0].box, box, atol=2)
 
 
+@pytest.mark.parametrize(
+    ("ink", "expected"),
+    [((2, 58, 2, 58), True), ((0, 60, 0, 24), False), ((25, 35, 10, 50), False)],
+    ids=["tight crop", "cut off", "much paper"],
+)
+def test_only_ink_that_fills_a_picture_and_is_not_cut_off_gets_a_margin(
+    ink: tuple[int, int, int, int], expected: bool
+) -> None:
+    top, bottom, left, right = ink
+    grey = np.full((60, 60), 255, np.float32)
+    grey[top:bottom, left:right] = 0
+    grey[28:32, 20:40] = 255
+    grey[:5, 20:25] = 255
+    assert (search._with_margin(grey).left < 0) == expected
+
+
 def test_digits_of_a_screen_are_read_in_an_enlarged_picture(
     written: np.ndarray, expected: list[Found]
 ) -> None:

@@ -92,5 +92,5 @@ def test_two_slashes_lean_more_than_the_digits_around_them(
 
 
 def test_a_small_low_shape_within_a_line_is_a_comma() -> None:
-    low, high = (204, 84, PEN, 20), (84, 30, PEN, 20)
-    assert signs(DIGITS[0], high, *DIGITS[1:], low, (220, 40, 36, 60)) == [low]
+    low, high, digit = (204, 84, PEN, 20), (84, 30, PEN, 20), (220, 75, 36, 40)
+    assert signs(DIGITS[0], high, *DIGITS[1:], low, digit, (270, 40, 36, 60)) == [low]
