@@ -84,6 +84,9 @@ def largest_claim(probabilities: Floats, is_correct: NDArray[np.bool_]) -> Float
     --------
     >>> largest_claim(np.full(8, 0.99), np.ones(8, bool)).round(3)  # all eight are right
     np.float64(0.676)
+    >>> probabilities = np.repeat([0.99, 0.6], 50)
+    >>> largest_claim(probabilities, probabilities > 0.9).round(3)  # the best group counts
+    np.float64(0.929)
     """
     are_as_sure = probabilities >= probabilities[:, np.newaxis]
     totals = are_as_sure.sum(axis=1)
