@@ -62,10 +62,10 @@ def elect(
     """Choose the champion among the models and the champion in service, `present`; also return the
     reason in one sentence.
 
-    A champion that was chosen on other images is not comparable and does not take part. So it has
-    not trained on what are now test images, unless they are there twice. In a complete tie, the
-    champion in service stays, and else the first model wins. Without the model `PREFERRED`, all
-    models take part.
+    A champion that was chosen on other images is not comparable and does not take part. So no
+    champion that takes part has trained on a present test image, unless that image is there twice.
+    In a complete tie, the champion in service stays; otherwise the first model wins. Without the
+    model `PREFERRED`, all models take part.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def elect(
     """
     true_held_out, true_test = held_out["label"].to_numpy(), test_digits.labels
     choosing = DigitSet(*(array[held_out["index"].to_numpy()] for array in train_digits))
-    # Held-out images change their order if others are added.
+    # Sorted, because added images change the order of the held-out images.
     contents = [*sorted(choosing.contents), *test_digits.contents]
     images = hashlib.sha256(b"".join(contents)).hexdigest()
     contestants = [
@@ -100,25 +100,25 @@ def elect(
     ]
     if present and present.images == images:
         contestants = [present, *contestants]
-    right = {name: held_out[name].to_numpy() == true_held_out for name in test}
-    preferred = right.get(PREFERRED)
+    is_right = {name: held_out[name].to_numpy() == true_held_out for name in test}
+    preferred = is_right.get(PREFERRED)
+    eligible = [
+        contestant
+        for contestant in contestants
+        if contestant.model == PREFERRED
+        or (contestant.model in is_right and _is_better(is_right[contestant.model], preferred))
+    ]
     champion = min(
-        (
-            contestant
-            for contestant in contestants
-            if contestant.model == PREFERRED
-            or (contestant.model in right and _is_better(right[contestant.model], preferred))
-        ),
-        key=lambda contestant: (contestant.held_out_errors, contestant.held_out_loss),
+        eligible, key=lambda contestant: (contestant.held_out_errors, contestant.held_out_loss)
     )
     return champion, _reason(champion, contestants)
 
 
-def _is_better(right: np.ndarray, preferred: np.ndarray | None) -> bool:
-    """Whether more answers are right than of the preferred model, and not by chance."""
+def _is_better(is_right: np.ndarray, preferred: np.ndarray | None) -> bool:
+    """Whether a model has more right answers than the preferred model, and not by chance."""
     if preferred is None:
         return True
-    more, fewer = only_one_correct(right, preferred)
+    more, fewer = only_one_correct(is_right, preferred)
     return more > fewer and mcnemar_p_value(more, fewer) < SIGNIFICANCE
 
 
