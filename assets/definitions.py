@@ -1,4 +1,4 @@
-"""The graph: whatever lies in this package, with code versions and resources."""
+"""The graph: all definitions in this package, with code versions and resources."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from mnist_pipeline.runtime.graph.io_manager import StorageIOManager, StoredResu
 from mnist_pipeline.runtime.graph.resources import DataSetResource, Seed, variable
 from mnist_pipeline.runtime.graph.results import STORAGE
 
-# The modules whose assets an instance of the component has too, for other images.
+# The modules whose assets an instance of the component also has, for other images.
 MODULES = (
     *("cnn", "digits", "evaluation", "harris", "knn", "labels", "models", "networks", "pca"),
     *("predictions", "report", "serving", "shuffled", "softmax"),
 )
-# Of each model, its predictions and its evaluation.
+# How many versions of each model, its predictions and its evaluation stay in the storage.
 KEPT_VERSIONS = 20
 
 defs = dg.Definitions.merge(
@@ -25,7 +25,7 @@ defs = dg.Definitions.merge(
         resources={
             STORAGE: StorageIOManager(
                 storage=variable("MNIST_PIPELINE_STORAGE"),
-                # Every version that served predictions stays, so that it can be restored.
+                # All versions of a champion stay, so that each can be restored.
                 keep={
                     **dict.fromkeys(STORED, KEPT_VERSIONS),
                     **dict.fromkeys(("champion", "recognizer")),

@@ -60,8 +60,8 @@ def raw_mnist(mnist_data: DataSetResource):
     """The validated files with their SHA-256 checksums, the path of each picture, and what was
     decided when they were read.
 
-    Folders have one row per split. Only the readers of the images depend on it, and what names a
-    file.
+    Folders have one row per split. Only the readers of the images depend on it, and the assets that
+    name files.
     """
     path = mnist_data.path
     with stopwatch():
@@ -103,7 +103,7 @@ def data_set(raw_mnist: RawData):
 def image_kind(raw_mnist: RawData):
     """Whether the images show handwriting, and whether they are MNIST's.
 
-    What trains or draws without names reads this asset, so that a new title retrains nothing.
+    Assets that train or draw without names read it, so that a new title retrains nothing.
     """
     with stopwatch():
         kind = raw_mnist.data_set.kind
@@ -165,7 +165,7 @@ test_digits = _digits_asset(
 def test_images(test_digits: DigitSet):
     """The test images without their labels, uint8 (N, 28, 28) or, in colour, (N, 28, 28, 3).
 
-    What answers to them, or measures only their pixels, does not run again for a corrected label.
+    The models answer them, so that a corrected test label makes no model answer again.
     """
     with stopwatch():
         images = test_digits.images

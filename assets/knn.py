@@ -27,10 +27,11 @@ def knn_model(
 ):
     """The training images with their leading principal components, k, and the vote's smoothing.
 
-    The components are in search order. The smoothing calibrates the probabilities of a vote.
+    The components are stored in the order of the search. The smoothing calibrates the probabilities
+    of a vote.
     """
     images, labels = train_digits
-    is_grey = images.ndim == 3  # as the components are
+    is_grey = images.ndim == 3  # The components are of grey images.
     with stopwatch():
         fitted = method.fit(
             images,

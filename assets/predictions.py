@@ -1,4 +1,4 @@
-"""What each model answers to the test images."""
+"""The answers of each model to the test images."""
 
 from typing import Any
 

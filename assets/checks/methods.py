@@ -25,7 +25,7 @@ def mean_zero(value: np.ndarray) -> Measured:
 
 @check_of("covariance")
 def symmetric(value: np.ndarray) -> Measured:
-    """The eigensolver reads only one triangle of the matrix. Largest difference between the two."""
+    """The eigensolver reads only one triangle of the matrix. Largest difference from the other."""
     return exactly(np.abs(value - value.T).max(), 0)
 
 

@@ -74,7 +74,8 @@ def load_digits(root: str | Path, split: Split, *, recorded: RawData | None = No
         A directory or file in one of the layouts of `LAYOUTS`; see docs/data-sets.md.
     split : {"train", "test"}
     recorded : RawData, optional
-        What was read before: the files must not have changed, and the images appear as then.
+        The record of a former reading. The files must not have changed since, and the images get
+        the same form.
 
     Raises
     ------

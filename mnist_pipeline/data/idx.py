@@ -28,12 +28,12 @@ UNSIGNED_BYTE = 8  # the type of the numbers
 
 
 def find(root: Path) -> Source | None:
-    """The source at a directory with at least one of the four files; None for any other.
+    """The source at a directory with at least one of the four files; None for other directories.
 
-    They lie there, or below it where torchvision puts them: in `MNIST/raw`, and for a directory
-    such as `FashionMNIST` in `raw`.
+    The files lie in the directory, or below it where torchvision puts them: in `MNIST/raw`, or in
+    `raw` for a directory such as `FashionMNIST`.
     """
-    # The compressed file, which is sorted last, wins; and a file in the directory itself.
+    # The last path with a name wins: the compressed file, and a file in the directory itself.
     paths = {
         _name(path): path
         for directory in (root / "MNIST" / "raw", root / "raw", root)

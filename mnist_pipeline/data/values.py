@@ -139,8 +139,8 @@ class _LabelledImages(NamedTuple):
 class DigitSet(_LabelledImages):
     """Images with their labels.
 
-    `held_out` has the indices of the training images that are held out, in increasing order, if
-    their content or their group chose them.
+    `held_out` has the indices of the training images that are held out, in increasing order. It is
+    None if `divided` chooses them.
     """
 
     held_out: np.ndarray | None = None

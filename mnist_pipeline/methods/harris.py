@@ -94,7 +94,7 @@ def window_gradients(image: np.ndarray) -> np.ndarray:
 
 
 def corner_response(image: np.ndarray, kappa: float = KAPPA) -> np.ndarray:
-    """Harris response det M − κ (tr M)²: positive at a corner, negative on an edge, else near 0.
+    """Harris response det M − κ (tr M)²: positive at a corner, negative on an edge, near 0 if flat.
 
     Raises a ValueError if it is too large for float64.
 

@@ -114,6 +114,7 @@ def eigendecomposition(covariance: np.ndarray) -> Eigendecomposition:
     # after the product.
     ascending, vectors = np.linalg.eigh(checked("covariance", covariance))
     eigenvalues, eigenvectors = ascending[::-1], vectors[:, ::-1]
+    # An eigenvector is unique up to its sign, so the entry of largest magnitude is made positive.
     largest = np.argmax(np.abs(eigenvectors), axis=0)
     signs = np.sign(np.take_along_axis(eigenvectors, largest[None], axis=0))
     return Eigendecomposition(eigenvalues.copy(), np.ascontiguousarray(eigenvectors * signs))

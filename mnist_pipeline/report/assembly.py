@@ -1,20 +1,20 @@
 """The report, assembled from its topics: a folder per topic, which nothing else knows by name.
 
-A folder in `topics` has the module `topic.py`, templates and scripts. The module offers what its
-topic has of:
+A folder in `topics` has the module `topic.py`, templates and scripts. The module offers some of:
 
 - `READS`, the names of the assets that it reads;
 - `STORY`, its part of the story, and `APPENDIX`, its parts of the appendix;
 - `numbers(values)`, its entries of `report.json`;
-- `charts(document, values)`, `pictures(document, values)` and `context(document, values)`: what its
-  templates show, by name. They also see the document, the content of `report.json`;
+- `charts(document, values)`, `pictures(document, values)` and `context(document, values)`: charts,
+  pictures and other values for its templates, by name. The document is the content of
+  `report.json`;
 - `code()`, the functions whose source its templates show, by name;
 - `sprites(document)`, the indices of the test images that its templates show;
-- `arrays(values, images)` and `facts(values)`, what its script computes with.
+- `arrays(values, images)` and `facts(values)`, the input of its script.
 
-`values` has the values of the assets by their names, and what the run knows: `run` (id, started in
-ISO 8601, source, canonical), `origins`, the provenance of each asset, and `labels_to_check`, None
-unless they were computed for these images.
+`values` has the values of the assets by their names, and also `run` (id, started in ISO 8601,
+source, canonical), `origins`, the provenance of each asset, and `labels_to_check`, None unless they
+were computed for these images.
 """
 
 import functools
@@ -80,7 +80,7 @@ def sprites(document: Document) -> list[int]:
 
 
 def merged(name: str, *arguments: Any) -> Named:
-    """What the functions of this name return, of all topics that have such a function."""
+    """The results of the function with this name, of all topics that have it, in one dictionary."""
     return {key: value for offered in _offered(name, *arguments) for key, value in offered.items()}
 
 

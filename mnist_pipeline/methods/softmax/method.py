@@ -56,7 +56,7 @@ def loss(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float
 
     Examples
     --------
-    >>> loss(np.zeros((10, 784)), np.zeros(10), 7, np.ones(784))  # log 10: ten classes alike
+    >>> loss(np.zeros((10, 784)), np.zeros(10), 7, np.ones(784))  # log 10: equal probabilities
     2.302585092994046
     """
     rows, targets = _samples(W, b, y_true, x)

@@ -40,7 +40,7 @@ def numbers(values: Values) -> Named:
 
 
 def _settings(values: Values) -> Named:
-    """What counts as a corner in this run."""
+    """κ and the threshold of a corner in this run."""
     corners = values["harris_corners"]
     return {"kappa": float(corners.kappa), "threshold": float(corners.relative_threshold)}
 
