@@ -67,6 +67,7 @@ def raw_mnist(mnist_data: DataSetResource):
     with stopwatch():
         raw = catalogue.read_raw(path, mnist_data.choices)
     files = pd.DataFrame(raw.files)
+    # The tags record which version of the files was read: this step reads them without Dagster.
     return result(
         raw,
         f"{count(len(files), 'file')}, {files['size'].sum() / 1e6:.1f} MB",
