@@ -67,9 +67,9 @@ wheel: $(VENV)/installed-test  ## Build the wheel in dist/, install it into an e
 	@INSTALLED_PYTHON=$(WHEEL)/bin/python $(BIN)/python -m pytest tests/test_wheel.py
 
 # A release installs for each of these.
-PYTHONS := 3.10 3.11 3.12 3.13 3.14
+PYTHONS := 3.11 3.12 3.13 3.14
 FASHION ?= /usr/share/datasets/fashion-mnist
-nightly: $(VENV)/installed-scale  ## Fuzzing, five Pythons, another data set, the wheel, and the scale tests (30 minutes)
+nightly: $(VENV)/installed-scale  ## Fuzzing, four Pythons, another data set, the wheel, and the scale tests (30 minutes)
 	@$(BIN)/python -m pytest $(PARALLEL) tests/data/test_fuzz.py --fuzz-cases 50000
 	@$(BIN)/python -m pytest $(PARALLEL) tests/assets/test_odd_sets.py --odd-sets 6
 	@for version in $(PYTHONS); do echo "Resolving for Python $$version …"; $(BIN)/uv pip compile pyproject.toml \
@@ -80,7 +80,7 @@ nightly: $(VENV)/installed-scale  ## Fuzzing, five Pythons, another data set, th
 	@$(MAKE) wheel test-scale
 
 constraints: $(VENV)/installed-test  ## Resolve constraints.txt anew
-	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --no-header --no-annotate --quiet \
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header --no-annotate --quiet \
 	  | grep -vE '^(torch|torchvision|triton|nvidia-|cuda-)' > constraints.new
 	@(grep '^#' constraints.txt; cat constraints.new) > constraints.all && rm constraints.new && mv constraints.all constraints.txt
 
@@ -88,8 +88,8 @@ clean:  ## Remove the virtual environments, the wheel and the documentation site
 	@rm -rf $(VENV) $(WHEEL) dist docs/_build
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
-	  || { echo "$(PYTHON) is older than 3.10; name another with make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) is older than 3.11; name another with make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) \
 	  || { echo "$(PYTHON) can't make a virtual environment; on Debian: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
 

@@ -1,7 +1,7 @@
 """The evaluation report, which people read."""
 
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -63,7 +63,7 @@ def _run(context: dg.AssetExecutionContext, data_set: DataSet) -> dict[str, Any]
     started = record.start_time if record and record.start_time else time.time()
     return {
         "id": run_id,
-        "started": datetime.fromtimestamp(started, timezone.utc).isoformat(timespec="seconds"),
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "source": data_set.title,
         "canonical": data_set.is_mnist,
     }

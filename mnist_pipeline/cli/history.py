@@ -1,6 +1,6 @@
 """The versions of the models that the storage has."""
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import click
@@ -45,7 +45,7 @@ def model_versions(stored: Storage) -> list[ModelVersion]:
         ModelVersion(
             version,
             model,
-            datetime.fromtimestamp(record["time"], timezone.utc).isoformat(timespec="seconds"),
+            datetime.fromtimestamp(record["time"], UTC).isoformat(timespec="seconds"),
             record["metadata"]["accuracy"],
             champions.get(version),
             version in champions and champions[version] == serving,

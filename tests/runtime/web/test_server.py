@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -182,11 +181,8 @@ def test_the_report_is_served_in_a_sandbox_and_the_figures_as_stored(finished: P
 def test_dagsters_ui_works_in_a_browser_and_its_daemon_starts_queued_runs(
     slice_directory: Path, tmp_path: Path, elsewhere: Path
 ) -> None:
-    # Nothing is imported from the current directory; Python 3.10 would always do so.
-    places = {
-        "cwd": elsewhere if sys.version_info >= (3, 11) else PROJECT,
-        "variables": {"PYTHONPATH": str(PROJECT)},
-    }
+    # Nothing is imported from the current directory.
+    places = {"cwd": elsewhere, "variables": {"PYTHONPATH": str(PROJECT)}}
     with (
         # Ctrl+C ends it, and nothing is printed.
         served_ui(slice_directory, tmp_path / "storage", stop=signal.SIGINT, **places) as address,
