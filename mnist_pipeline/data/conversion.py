@@ -116,8 +116,8 @@ def centred_part(levels: Grey, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
 def centred(levels: Grey, scale: float) -> NDArray[np.uint8]:
     """Ink in [0, 1] reduced by a scale, with its centre of mass in the middle of 28×28."""
     mass = levels.sum()
-    row = levels.sum(axis=1) @ (np.arange(len(levels)) + 0.5) / mass
-    column = levels.sum(axis=0) @ (np.arange(levels.shape[1]) + 0.5) / mass
+    row = float(levels.sum(axis=1) @ (np.arange(len(levels)) + 0.5) / mass)
+    column = float(levels.sum(axis=0) @ (np.arange(levels.shape[1]) + 0.5) / mass)
     margin = int(np.ceil(CENTRE * scale))
     left = column + margin - CENTRE * scale
     top = row + margin - CENTRE * scale

@@ -125,7 +125,7 @@ def judge(
         "classes_balanced": lambda: at_least(
             counts.min() / counts.max(),
             0.5,
-            f"the smallest class has {count(counts.min(), 'image')}, and the largest "
+            f"the smallest class has {count(int(counts.min()), 'image')}, and the largest "
             f"{counts.max():,}",
         ),
         "no_duplicates": lambda: none_of(_repetitions(digits)[0], "equal to an earlier one"),
