@@ -7,13 +7,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-PAGE = Path(__file__).parent.parent / "docs" / "mlflow.md"
+PAGE = Path(__file__).parents[2] / "docs" / "mlflow.md"
 ACCURACY = 0.9926
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of MLflow and its libraries
-]
+# Of MLflow and its libraries.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @dg.asset(code_version="1")
