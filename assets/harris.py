@@ -29,11 +29,7 @@ class HarrisConfig(Config):
     )
 
 
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=GROUP,
-    kinds={"numpy"},
-)
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
 def harris_corners(digit_images: np.ndarray, image_kind: ImageKind, config: HarrisConfig):
     """Harris corners of the digit images in grey levels.
 

@@ -51,15 +51,8 @@ def knn_model(
     )
 
 
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=GROUP,
-    kinds={"pandas"},
-)
-def knn_votes(
-    knn_predictions: Predictions,
-    test_digits: DigitSet,
-):
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"pandas"})
+def knn_votes(knn_predictions: Predictions, test_digits: DigitSet):
     """The accuracy of the vote for each k, under both rules for a tie, from one search."""
     with stopwatch():
         neighbor_labels = knn_predictions.nearest["labels"]

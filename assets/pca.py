@@ -37,11 +37,7 @@ class ReconstructionsConfig(Config):
     )
 
 
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=GROUP,
-    kinds={"numpy"},
-)
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
 def data_mean(train_digits: DigitSet, image_kind: ImageKind):
     """Mean of each pixel over the training images, m = Σ xᵢ / N, float64 (784,)."""
     with stopwatch():
@@ -58,11 +54,7 @@ def data_mean(train_digits: DigitSet, image_kind: ImageKind):
     )
 
 
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=GROUP,
-    kinds={"numpy"},
-)
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
 def centered_data(train_digits: DigitSet, data_mean: np.ndarray):
     """Training images minus the mean, xᵢ − m, float32 (N, 784)."""
     with stopwatch():
@@ -70,11 +62,7 @@ def centered_data(train_digits: DigitSet, data_mean: np.ndarray):
     return result(centered, f"{len(centered):,} images of {centered.shape[1]} pixels")
 
 
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=GROUP,
-    kinds={"numpy"},
-)
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
 def covariance(centered_data: np.ndarray):
     """Sample covariance of the pixels, C = Xᵀ X / (N − 1), float64 (784, 784)."""
     with stopwatch():
@@ -86,11 +74,7 @@ def covariance(centered_data: np.ndarray):
     )
 
 
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=GROUP,
-    kinds={"numpy"},
-)
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
 def eigendecomposition(covariance: np.ndarray):
     """Eigenvalues λ, descending, and eigenvectors V, as columns, of the covariance:
 
@@ -110,11 +94,7 @@ def eigendecomposition(covariance: np.ndarray):
     )
 
 
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=GROUP,
-    kinds={"numpy"},
-)
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
 def projections(
     centered_data: np.ndarray,
     eigendecomposition: Eigendecomposition,
@@ -141,11 +121,7 @@ def projections(
     )
 
 
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=GROUP,
-    kinds={"numpy"},
-)
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
 def reconstructions(
     digit_images: np.ndarray,
     test_images: np.ndarray,

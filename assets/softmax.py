@@ -14,11 +14,7 @@ GROUP = "softmax"
 SoftmaxConfig = config_of(MODELS["softmax"])
 
 
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=GROUP,
-    kinds={"numba"},
-)
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numba"})
 def softmax_model(
     train_digits: DigitSet,
     config: SoftmaxConfig,  # type: ignore[valid-type]  # made from the entry
