@@ -47,7 +47,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
             from mnist_pipeline.methods.networks import modules, training
 
         with stopwatch():
-            network, recipe, history, judged = training.train_on(
+            network, recipe, history, held_out_weights = training.train_on(
                 image_kind,
                 train_digits,
                 name,
@@ -55,7 +55,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
                 seed=mnist_seed.number,
                 on_epoch=_log_epoch,
             )
-        value = training.stored(network, history) | judged
+        value = training.stored(network, history) | held_out_weights
         losses = [np.round(record.losses, 5).tolist() for record in history.epochs]
         curves = {"training": value["accuracy"], "held-out": value["validation_accuracy"]}
         last = history.epochs[-1]

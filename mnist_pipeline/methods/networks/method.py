@@ -89,12 +89,12 @@ class NetworkMethod:
         """The answer of the network that has not seen the held-out images; its temperature is
         fitted on them.
         """
-        judged = {
+        held_out_weights = {
             name.removeprefix(HELD_OUT): array
             for name, array in fitted.items()
             if name.startswith(HELD_OUT)
         }
-        return self.answer({**fitted, **judged}, images)
+        return self.answer({**fitted, **held_out_weights}, images)
 
 
 def mlp_logits(weights: Fitted, images: np.ndarray) -> np.ndarray:

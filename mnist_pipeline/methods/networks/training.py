@@ -105,8 +105,8 @@ class Trained(NamedTuple):
     network: Network
     recipe: Recipe
     history: History
-    # The weights by name that answer to the held-out images, if the network was trained on these.
-    judged: dict[str, NDArray[Any]]
+    # The weights by name that answer the held-out images, if the network was trained on these.
+    held_out_weights: dict[str, NDArray[Any]]
 
 
 def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **named: Any) -> Model:
@@ -197,8 +197,8 @@ def train_on(
     first = fit(digits.divided()[1], on_epoch)
     if len(images) > MOST_REFITTED:
         return first
-    judged = {HELD_OUT + name: array for name, array in weights(first.network).items()}
-    return first._replace(network=fit(NONE, None).network, judged=judged)
+    held_out_weights = {HELD_OUT + name: array for name, array in weights(first.network).items()}
+    return first._replace(network=fit(NONE, None).network, held_out_weights=held_out_weights)
 
 
 def train(
