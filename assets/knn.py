@@ -31,7 +31,7 @@ def knn_model(
     of a vote.
     """
     images, labels = train_digits
-    is_grey = images.ndim == 3  # The components are of grey images.
+    is_grey = images.ndim == 3  # the components are of grey images
     with stopwatch():
         fitted = method.fit(
             images,

@@ -101,9 +101,7 @@ def projections(
     train_digits: DigitSet,
     config: ProjectionsConfig,
 ):
-    """Coordinates of the training images on the leading components, P = (X − m) V_k, float32 (N,
-    k).
-    """
+    """Coordinates of the training images on k components, P = (X − m) V_k, float32 (N, k)."""
     values, vectors = eigendecomposition
     with stopwatch():
         coordinates = pca.project(centered_data, None, vectors[:, : config.num_components])
@@ -130,8 +128,9 @@ def reconstructions(
     image_kind: ImageKind,
     config: ReconstructionsConfig,
 ):
-    """The digit images from k components, x̂ = m + V_k V_kᵀ (x − m), and the RMS error on the test
-    images.
+    """The digit images from k components, x̂ = m + V_k V_kᵀ (x − m).
+
+    Also the RMS error on the test images.
     """
     values, vectors = eigendecomposition
     ks = sorted(set(config.num_components))

@@ -20,13 +20,11 @@ def softmax_model(
     config: SoftmaxConfig,  # type: ignore[valid-type]  # made from the entry
     mnist_seed: Seed,
 ):
-    """Weights W (classes, 784) and bias b (classes,) of the softmax regression y = softmax(W x +
-    b).
+    """Weights W (classes, 784) and bias b (classes,) of the regression y = softmax(W x + b).
 
     They are fitted by stochastic gradient descent with one image per update. The gradient of the
     cross-entropy −Σ y' log y is (y − y') xᵀ for W and y − y' for b.
     """
-
     images, labels = train_digits
     settings = settings_of(config)
 

@@ -73,6 +73,7 @@ def _read(path: Path, num_dimensions: int) -> NDArray[np.uint8]:
             )
         shape = np.frombuffer(header, ">u4", num_dimensions, offset=4).tolist()
         announced = math.prod(shape)
+        # A byte more than announced shows that the file is too long.
         content = file.read(min(announced, LARGEST) + 1)
     if len(content) != announced or not announced:
         raise DatasetError(

@@ -63,7 +63,7 @@ def elect(
     reason in one sentence.
 
     A champion that was chosen on other images is not comparable and does not take part. So no
-    champion that takes part has trained on a present test image, unless that image is there twice.
+    champion that takes part has trained on a present test image, unless the image occurs twice.
     In a complete tie, the champion in service stays; otherwise the first model wins. Without the
     model `PREFERRED`, all models take part.
 
@@ -80,9 +80,9 @@ def elect(
         The version of each model.
     """
     true_held_out, true_test = held_out["label"].to_numpy(), test_digits.labels
-    choosing = DigitSet(*(array[held_out["index"].to_numpy()] for array in train_digits))
+    held_out_digits = DigitSet(*(array[held_out["index"].to_numpy()] for array in train_digits))
     # Sorted, because added images change the order of the held-out images.
-    contents = [*sorted(choosing.contents), *test_digits.contents]
+    contents = [*sorted(held_out_digits.contents), *test_digits.contents]
     images = hashlib.sha256(b"".join(contents)).hexdigest()
     contestants = [
         Champion(

@@ -287,8 +287,8 @@ def only_one_correct(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
 def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
     """Two-sided exact McNemar test.
 
-    The null hypothesis is that an image classified correctly by exactly one model is equally likely
-    to be either's.
+    The null hypothesis: where exactly one of two models classifies an image correctly, both are
+    equally likely to be that model.
 
     References
     ----------

@@ -401,6 +401,7 @@ class _Run:
 
     def update(self, pixels: Tensor, targets: Tensor) -> Tensor:
         """Update the parameters on a batch; return the logits before the update."""
+        # The recipe freezes the first layer after a share of the updates.
         self.first_layer.requires_grad_(self.step < self.recipe.freeze * self.num_steps)
         self.network.train(len(pixels) > 1)  # batch normalization can't learn from one image
         pixels = scaled(pixels)

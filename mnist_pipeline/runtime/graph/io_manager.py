@@ -126,7 +126,7 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
         """The versions of the inputs that Dagster had recorded when this attempt of the step began.
 
         Dagster's record of the output names these versions. So the step reads them, whatever
-        another run stores meanwhile. It is empty outside a run.
+        another run stores meanwhile. Outside a run, the result is empty.
         """
         if (context := step_context()) is None:
             return {}

@@ -63,7 +63,7 @@ def result(
     seed: Seed | None = None,
     checks: Mapping[str, Measured] = {},
 ) -> dg.MaterializeResult[Any]:
-    """What an asset returns: its value, which any IO manager can store, with metadata and checks.
+    """The result of an asset: its value, which any IO manager can store, metadata and checks.
 
     In a run, the data version is the version that the value gets in the storage. If
     `StorageIOManager` stores the value, its figures are stored here. `headline` is the most
