@@ -83,6 +83,8 @@ constraints: $(VENV)/installed-test  ## Resolve constraints.txt anew
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header --no-annotate --quiet \
 	  | grep -vE '^(torch|torchvision|triton|nvidia-|cuda-)' > constraints.new
 	@(grep '^#' constraints.txt; cat constraints.new) > constraints.all && rm constraints.new && mv constraints.all constraints.txt
+	@for tool in ruff oxlint oxfmt; do \
+	  sed -i "s/\[$$tool==.*\]/[$$(grep "^$$tool==" constraints.txt)]/" .pre-commit-config.yaml; done
 
 clean:  ## Remove the virtual environments, the wheel and the documentation site
 	@rm -rf $(VENV) $(WHEEL) dist docs/_build
