@@ -105,7 +105,7 @@ def created(tmp_path: Path) -> Installed:
     create, add = re.findall("^```\n(uv.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     wheels, shop = tmp_path / "wheels", tmp_path / "shop"
     download = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", wheels)
-    subprocess.run([*download, "torch", "torchvision"], check=True)
+    subprocess.run([*download, "torch"], check=True)
     constraints = project.PROJECT / "constraints.txt"
     python = shop / ".venv" / "bin" / "python"
     path = f"{python.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -119,7 +119,7 @@ def created(tmp_path: Path) -> Installed:
     pins = [line for line in constraints.read_text().splitlines() if line and line[0] != "#"]
     file.write_text(
         f"{text}\n[tool.uv]\nconstraint-dependencies = {json.dumps(pins)}\n"
-        f'[tool.uv.sources]\ntorch = {{index = "wheels"}}\ntorchvision = {{index = "wheels"}}\n'
+        f'[tool.uv.sources]\ntorch = {{index = "wheels"}}\n'
         f'[[tool.uv.index]]\nname = "wheels"\nurl = "{wheels}"\nformat = "flat"\n'
     )
     (wheel,) = (project.PROJECT / "dist").glob("*.whl")
