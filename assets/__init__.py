@@ -1,1 +1,1 @@
-"""The graph: what Dagster sees. It wires `mnist_pipeline` and holds no mathematics."""
+"""The graph: all assets and checks that Dagster loads. The mathematics is in `mnist_pipeline`."""

@@ -1,4 +1,4 @@
-"""What the convolutional network looks for, and what it misclassifies."""
+"""The kernels of the convolutional network, and the images that it misclassifies."""
 
 import dagster as dg
 import numpy as np

@@ -57,8 +57,8 @@ def data_directory(mnist_data: DataSetResource):
     io_manager_key=STORAGE, group_name=GROUP, kinds={"file"}, tags=READER, deps=[DATA_DIRECTORY]
 )
 def raw_mnist(mnist_data: DataSetResource):
-    """The validated files with their SHA-256 checksums, the path of each picture, and what was
-    decided when they were read.
+    """The validated files with their SHA-256 checksums, the path of each picture, and the
+    description of the data set.
 
     Folders have one row per split. Only the readers of the images depend on it, and the assets that
     name files.
@@ -81,10 +81,10 @@ def raw_mnist(mnist_data: DataSetResource):
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"file"}, tags=READER)
 def data_set(raw_mnist: RawData):
-    """What people see of the data set: its title, the names of its classes, what an image shows,
-    and how the images are shown to the models.
+    """The description of the data set: its title, the names of its classes, the noun for what an
+    image shows, and how pictures are converted.
 
-    Everything that names the data set or its classes reads the names from here.
+    Every asset that names the data set or its classes reads the names from here.
     """
     with stopwatch():
         known = raw_mnist.data_set

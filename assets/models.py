@@ -11,7 +11,7 @@ from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
 DIGITS = ("train_digits", "test_digits")
-# The check of what combines models: it asks Dagster about the inputs of its asset.
+# The check of assets that combine models. It asks Dagster about the inputs of its asset.
 SAME_INPUTS = {
     "same_inputs": "Results on different images must not stand side by side. Number of inputs, "
     "direct or not, that were computed from former training or test images.",
@@ -29,7 +29,7 @@ def of_all_models(*kinds: str) -> dict[str, dg.AssetIn]:
 
 
 def model_asset(model: Model) -> dg.AssetsDefinition:
-    """The asset `NAME_model`: what the method's `fit` returns."""
+    """The asset `NAME_model`: the result of the method's `fit`."""
     Config = config_of(model)
 
     @dg.asset(

@@ -1,4 +1,4 @@
-"""Checks of the training and test images: what would harm the models."""
+"""Checks of the training and test images: faults that would harm the models."""
 
 from mnist_pipeline.data import findings
 from mnist_pipeline.data.appearance import LEAST_CONTRAST

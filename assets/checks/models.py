@@ -74,8 +74,8 @@ def champion_better_than_guessing(value: Champion, held_out_labels: pd.DataFrame
 
 @check_of("champion")
 def test_as_held_out(held_out_labels: pd.DataFrame, model_comparison: Comparison) -> Measured:
-    """If a model does worse on the test images than on the held-out ones, they are of another kind,
-    or it has seen the latter. Least overlap of the 95% intervals of the two accuracies of a model.
+    """If a model does worse on the test images than on the held-out images, the two sets differ, or
+    it was trained on held-out images. Least overlap of the 95% intervals of the two accuracies.
     """
     true_held_out = held_out_labels["label"].to_numpy()
     overlap = min(

@@ -34,7 +34,7 @@ class ImageKind:
     """
 
     handwritten: bool = True
-    is_mnist: bool = False  # whether the files are those of MNIST
+    is_mnist: bool = False  # whether the files are MNIST's
 
     def shown(self, images: np.ndarray) -> np.ndarray:
         """Images as all pictures, figures and pages draw them.
@@ -48,9 +48,9 @@ class ImageKind:
 @stored_type
 @dataclass(frozen=True)
 class DataSet:
-    """A data set of labelled images: what people see of it.
+    """The description of a data set of labelled images: names, colours, conversion of pictures.
 
-    Everything that names the data set or its classes reads them from here.
+    Every asset that names the data set or its classes reads the names from here.
     """
 
     name: str = "own"  # in settings and commands: lower case, digits and hyphens
@@ -81,7 +81,7 @@ class DataSet:
 
     @property
     def is_mnist(self) -> bool:
-        """Whether the files are those of MNIST."""
+        """Whether the files are MNIST's."""
         return self.name == "mnist"
 
     @property
@@ -103,7 +103,7 @@ def checksum(files: Iterable[RawFile]) -> str:
 @stored_type
 @dataclass(frozen=True)
 class RawData:
-    """The files that images are read from, and what was decided when they were read."""
+    """The files of the images, and the description of the data set."""
 
     files: tuple[RawFile, ...]
     data_set: DataSet
@@ -158,7 +158,7 @@ class DigitSet(_LabelledImages):
         return super()._asdict() | chosen
 
     def divided(self) -> tuple[np.ndarray, np.ndarray]:
-        """The indices of the images to train on, and of those held out."""
+        """The indices of the images to train on, and of the held-out images."""
         if self.held_out is None:
             return split(self.labels)
         return np.delete(np.arange(len(self.labels)), self.held_out), self.held_out
@@ -230,7 +230,7 @@ class Answer(NamedTuple):
 
     labels: np.ndarray  # integers (n_images,)
     probabilities: np.ndarray  # float64 (n_images, n_classes)
-    nearest: Nearest | None = None  # what the answer rests on, for a model that compares images
+    nearest: Nearest | None = None  # behind the answer, of a model that compares images
 
 
 @format_version(2)

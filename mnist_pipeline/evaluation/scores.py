@@ -53,7 +53,7 @@ class Evaluation:
     precision: list[float]  # of each class, 0 where it is never predicted
     recall: list[float]  # of each class, 0 where it never occurs
     f1: list[float]  # of each class
-    confusion_matrix: list[list[int]]  # rows are true classes, columns predicted ones
+    confusion_matrix: list[list[int]]  # rows are true classes, columns are predicted classes
     calibration: Calibration
 
 
@@ -279,7 +279,7 @@ def intervals(shares: np.ndarray, totals: np.ndarray | int) -> np.ndarray:
 def only_one_correct(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
     """How many samples only the first of two models classifies correctly, and only the second.
 
-    The arguments tell for each sample whether it is correct, bool (n_samples,).
+    The arguments are True for each sample that the model classifies correctly, bool (n_samples,).
     """
     return int(np.count_nonzero(first & ~second)), int(np.count_nonzero(second & ~first))
 

@@ -253,7 +253,7 @@ def reconstruction_rmse(
     ks = np.asarray(num_components)
     largest = ks.max()
     total = 0.0
-    captured = np.zeros(largest + 1)  # by the components before each
+    captured = np.zeros(largest + 1)  # by component, after a 0 for the mean alone
     for rows in slices(len(pixels), ERROR_ROWS):
         block = pixels[rows] - mean
         total += float(np.vdot(block, block))

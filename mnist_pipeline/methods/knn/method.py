@@ -1,4 +1,4 @@
-"""k-nearest neighbours as a model of the table: what it answers from, and how sure a vote is."""
+"""k-nearest neighbours as a model of the table, and the probabilities of a vote."""
 
 from collections.abc import Mapping
 from typing import Any

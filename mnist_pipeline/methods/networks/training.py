@@ -1,4 +1,4 @@
-"""The training of a network, with Adam on the cross-entropy, from the settings to what is stored.
+"""The training of a network, with Adam on the cross-entropy, from settings to stored arrays.
 
 It trains any module from pixels in [0, 1] to logits. The images are one uint8 tensor in memory, and
 a batch is an index into it.
@@ -45,7 +45,7 @@ from mnist_pipeline.methods.networks.recipes import (
 )
 from mnist_pipeline.methods.networks.temperature import fit_temperature
 
-# `mnist_pipeline.training` is this module, and also offers what a training needs before and after.
+# `mnist_pipeline.training` is this module. It also offers the steps before and after a training.
 __all__ = [
     "RECIPES",
     "EpochRecord",
@@ -272,7 +272,7 @@ def train(
 
 
 def stored(model: nn.Module, history: History) -> dict[str, NDArray[Any]]:
-    """A trained network as it is stored: its weights by name, and what was measured.
+    """A trained network as it is stored: its weights by name, and the measurements.
 
     `loss` and `accuracy` (n_epochs,) are means over the training images, each scored just before
     its batch's update; `validation_accuracy` (n_epochs,) is NaN if no images were held out.

@@ -94,8 +94,8 @@ def numerical_gradient(
     """
     rows, targets = _samples(W, b, y_true, x)
     scores = rows @ W.T + b
-    # Scores are linear in the parameters: W[c, j] + h moves those of class c by h x_j, and b[c] + h
-    # by h.
+    # Scores are linear in the parameters: W[c, j] + h moves the scores of class c by h x_j, and
+    # b[c] + h moves them by h.
     moves = step * np.vstack([rows.T, np.ones(len(rows))])  # (num_features + 1, num_samples)
     slopes = np.empty((scores.shape[1], len(moves)))
     shape = (len(moves), *scores.shape)  # (num_features + 1, num_samples, num_classes)
