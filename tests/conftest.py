@@ -17,10 +17,10 @@ from mnist_pipeline.data.datasets import load_digits
 from mnist_pipeline.data.values import DigitSet
 
 pytest_plugins = [
+    "support.servers",  # before those that import it, or pytest can't rewrite its assertions
     "support.browser",
     "support.graph_fixtures",
     "support.recognizing",
-    "support.servers",
 ]
 REPOSITORY = Path(__file__).resolve().parent.parent
 LONGEST = (
