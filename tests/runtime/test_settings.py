@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import threadpoolctl
+import torch
 
 from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.instance import InstanceError, prepare
@@ -99,14 +100,18 @@ def test_a_wrong_or_misspelt_setting_is_one_line_that_names_the_right_one(
 def test_the_number_of_threads_reaches_the_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in settings.THREAD_VARIABLES:
         monkeypatch.setenv(name, "2")
-    with threadpoolctl.threadpool_limits(user_api="blas"):  # restores the number for other tests
+    with threadpoolctl.threadpool_limits():  # restores the number for other tests
         settings.limit_threads()  # changes no variable of a user
         assert num_threads() == 2
         monkeypatch.setenv("MNIST_PIPELINE_THREADS", "3")
         settings.limit_threads()
         assert {os.environ[name] for name in settings.THREAD_VARIABLES} == {"3"}
-        assert num_threads() == 3
+        pools = threadpoolctl.threadpool_info()
+        assert {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"} == {3}
+        assert num_threads() == torch.get_num_threads() == 3
         monkeypatch.delenv("MNIST_PIPELINE_THREADS")
+        monkeypatch.setenv("NUMBA_NUM_THREADS", "")
+        settings.limit_threads()  # an empty variable is none
         monkeypatch.setenv("NUMBA_NUM_THREADS", "x")
         with pytest.raises(SettingsError, match="NUMBA_NUM_THREADS is 'x'"):
             settings.limit_threads()
