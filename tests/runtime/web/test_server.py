@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -208,26 +209,37 @@ def test_a_server_that_has_not_answered_yet_ends_with_its_terminal_without_a_mes
 
 
 @pytest.mark.slow
-def test_the_ui_ends_with_its_daemon_and_continues_with_queued_runs(
+def test_a_killed_run_or_code_server_starts_again_and_the_ui_and_its_daemon_end_together(
     slice_directory: Path, tmp_path: Path
 ) -> None:
-    with served_ui(slice_directory, tmp_path, code=1, error="daemon ended (-9)") as address:
-        daemon = process_of(address, "/dagster-daemon")
-        os.kill(daemon, signal.SIGSTOP)
-        run = launch_raw_mnist(client_of(address))
-        os.kill(daemon, signal.SIGKILL)
-    with served_ui(slice_directory, tmp_path) as address:
-        await_run(client_of(address), run)
-
-
-@pytest.mark.slow
-def test_a_code_server_that_is_killed_starts_again(slice_directory: Path, tmp_path: Path) -> None:
-    quiet = {"PYTHONWARNINGS": "ignore"}  # Dagster may warn that it can't load the graph meanwhile
-    with served_ui(slice_directory, tmp_path, variables=quiet) as address:
+    # Dagster may warn that it can't load the graph meanwhile, and Python of what a killed process
+    # leaves behind.
+    serve = partial(served_ui, slice_directory, tmp_path, variables={"PYTHONWARNINGS": "ignore"})
+    with serve(code=1, error="daemon ended (-9)") as address:
+        client = client_of(address)
+        run = launch_raw_mnist(client)
+        os.kill(process_of(address, "spawn_main"), signal.SIGKILL)
+        until(lambda: client.get_run_status(run) == dg.DagsterRunStatus.FAILURE)
+        records = tmp_path / "dagster" / "history" / "runs"
+        until(lambda: len(list(records.glob("*-*.db"))) == 2)  # a file per run
+        (again,) = {file.stem for file in records.glob("*-*.db")} - {run}
+        await_run(client, again)
         killed = process_of(address, "dagster api grpc")
         os.kill(killed, signal.SIGKILL)
         until(lambda: process_of(address, "dagster api grpc") != killed)
         until(lambda: can_launch(address))
+        daemon = process_of(address, "/dagster-daemon")
+        os.kill(daemon, signal.SIGSTOP)
+        queued = launch_raw_mnist(client)
+        os.kill(daemon, signal.SIGKILL)
+    with serve(code=-signal.SIGKILL) as address:
+        await_run(client_of(address), queued)
+        names = ("mnist-pipeline", "/dagster-daemon", "code-server start", "dagster api grpc")
+        ui, daemon, *code_servers = (process_of(address, name) for name in names)
+        os.kill(ui, signal.SIGKILL)
+        until(lambda: not Path(f"/proc/{daemon}").exists())
+        for code_server in code_servers:  # they would wait for a minute
+            os.kill(code_server, signal.SIGKILL)
 
 
 def can_launch(address: str) -> bool:
@@ -238,32 +250,6 @@ def can_launch(address: str) -> bool:
         run_raw_mnist(address)
         return True
     return False
-
-
-@pytest.mark.slow
-def test_a_run_whose_process_is_killed_starts_once_more(
-    slice_directory: Path, tmp_path: Path
-) -> None:
-    with served_ui(slice_directory, tmp_path) as address:
-        client = client_of(address)
-        run = launch_raw_mnist(client)
-        os.kill(process_of(address, "spawn_main"), signal.SIGKILL)
-        until(lambda: client.get_run_status(run) == dg.DagsterRunStatus.FAILURE)
-        records = tmp_path / "dagster" / "history" / "runs"
-        until(lambda: len(list(records.glob("*-*.db"))) == 2)  # a file per run
-        (again,) = {file.stem for file in records.glob("*-*.db")} - {run}
-        await_run(client, again)
-
-
-@pytest.mark.slow
-def test_the_daemon_ends_when_the_ui_is_killed(slice_directory: Path, tmp_path: Path) -> None:
-    with served_ui(slice_directory, tmp_path, code=-signal.SIGKILL) as address:
-        names = ("mnist-pipeline", "/dagster-daemon", "code-server start", "dagster api grpc")
-        ui, daemon, *code_servers = (process_of(address, name) for name in names)
-        os.kill(ui, signal.SIGKILL)
-        until(lambda: not Path(f"/proc/{daemon}").exists())
-        for code_server in code_servers:  # they would wait for a minute
-            os.kill(code_server, signal.SIGKILL)
 
 
 @pytest.mark.slow
