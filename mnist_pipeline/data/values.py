@@ -157,6 +157,9 @@ class DigitSet(_LabelledImages):
         chosen = {} if self.held_out is None else {"held_out": self.held_out}
         return super()._asdict() | chosen
 
+    def _replace(self, **changes: np.ndarray) -> "DigitSet":
+        return DigitSet(**self._asdict() | changes)
+
     def divided(self) -> tuple[np.ndarray, np.ndarray]:
         """The indices of the images to train on, and of the held-out images."""
         if self.held_out is None:

@@ -15,6 +15,11 @@ def test_the_split_is_a_fixed_partition() -> None:
     assert list(split(LABELS)[1]) == list(held_out)
 
 
+def test_other_images_or_labels_keep_what_is_held_out() -> None:
+    digits = DigitSet(np.zeros((3, 28, 28)), np.arange(3), np.array([1]))
+    assert digits._replace(labels=np.arange(3)).held_out == [1]
+
+
 def test_every_prefix_of_the_order_has_each_class_in_proportion(train: DigitSet) -> None:
     order = stratified_order(train.labels, 0)
     assert np.array_equal(np.sort(order), np.arange(len(train.labels)))
