@@ -132,5 +132,3 @@ def test_results_on_two_test_sets_fail_a_check_that_names_what_to_run(
         named = {name for name in names(WHOLE) if name in failed["model_comparison"]}
         assert named >= EVALUATIONS
         assert not named & {model.model_asset for model in MODELS.values()}
-    again = {*named, "model_comparison", "champion"}
-    invoke("run", "--select", " or ".join(f"key:{name}" for name in sorted(again)))

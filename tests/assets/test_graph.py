@@ -67,14 +67,9 @@ def test_only_the_reader_depends_on_the_list_of_files() -> None:
     assert ASSETS.get(dg.AssetKey("data_directory")).child_keys == {dg.AssetKey("raw_mnist")}
 
 
-def test_assets_have_a_kind_and_a_link_to_their_source() -> None:
+def test_assets_have_a_kind() -> None:
     for key in ASSETS.materializable_asset_keys:
-        spec = ASSETS.get(key).to_asset_spec()
-        assert spec.kinds, key
-        file, *_ = spec.metadata["dagster/code_references"].code_references
-        line = Path(file.file_path).read_text(encoding="utf-8").splitlines()[file.line_number - 1]
-        assert Path(file.file_path).parent == PROJECT / "assets", key
-        assert line.lstrip().startswith("@"), key  # the decorator of the asset
+        assert ASSETS.get(key).to_asset_spec().kinds, key
 
 
 def test_each_job_selects_what_it_is_for() -> None:

@@ -83,7 +83,8 @@ def test_only_a_surely_better_model_takes_the_place_of_the_cnn(errors: int, expe
     assert champion.model == expected
     assert "cnn" in reason or expected == "other"
     present = elected({"other": 39}, other=0.1)[0]
-    assert elected({"other": 39, "cnn": 40}, present)[0].model == "cnn"
+    for later in (39, 90):  # also after a worse training
+        assert elected({"other": later, "cnn": 40}, present)[0].model == "cnn"
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,6 @@ LABEL_PAIRS = st.lists(
 )
 
 
-@pytest.fixture(scope="module")
-def true_labels(test: DigitSet) -> np.ndarray:
-    return test.labels
-
-
 def _with_errors(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     """The labels, a share of them replaced by other ones."""
     generator = np.random.default_rng(seed)
@@ -112,49 +107,36 @@ def test_the_interval_of_a_difference_is_the_published_one() -> None:
     assert scores.difference_interval(2, 12, 50) == pytest.approx((-high, -low))
 
 
-@pytest.fixture(scope="module")
-def predictions(true_labels: np.ndarray) -> dict[str, np.ndarray]:
-    shares = {"fair": 0.3, "best": 0.01, "worst": 0.6, "good": 0.1}
-    return {
-        model: _with_errors(true_labels, share, seed)
-        for seed, (model, share) in enumerate(shares.items())
+def test_models_are_ranked_best_first_and_every_pair_is_tested_once(test: DigitSet) -> None:
+    shares, true = {"fair": 0.3, "best": 0.01, "worst": 0.6, "good": 0.1}, test.labels
+    predictions = {
+        model: _with_errors(true, share, seed) for seed, (model, share) in enumerate(shares.items())
     }
-
-
-@pytest.fixture(scope="module")
-def comparison(true_labels: np.ndarray, predictions: dict[str, np.ndarray]) -> scores.Comparison:
-    evaluations = {model: evaluated(true_labels, labels) for model, labels in predictions.items()}
-    return scores.compare(true_labels, predictions, evaluations)
-
-
-def test_models_are_ranked_best_first_and_every_pair_is_tested_once(
-    comparison: scores.Comparison, true_labels: np.ndarray, predictions: dict[str, np.ndarray]
-) -> None:
+    evaluations = {model: evaluated(true, labels) for model, labels in predictions.items()}
+    comparison = scores.compare(true, predictions, evaluations)
     assert list(comparison.models) == ["best", "good", "fair", "worst"]
     assert [(pair.first, pair.second) for pair in comparison.pairs] == list(
         combinations(comparison.models, 2)
     )
     for pair in comparison.pairs:
-        first, second = (predictions[model] == true_labels for model in (pair.first, pair.second))
+        first, second = (predictions[model] == true for model in (pair.first, pair.second))
         assert pair.only_first_correct == np.count_nonzero(first & ~second)
         assert pair.only_second_correct == np.count_nonzero(second & ~first)
         assert pair.p_value == scores.mcnemar_p_value(
             pair.only_first_correct, pair.only_second_correct
         )
-    missed = np.all([labels != true_labels for labels in predictions.values()], axis=0)
+    missed = np.all([labels != true for labels in predictions.values()], axis=0)
     assert comparison.missed_by_all == np.flatnonzero(missed).tolist() != []
 
 
-def test_misclassified_are_all_errors_and_only_these_most_confident_first(
-    true_labels: np.ndarray,
-) -> None:
-    generator = np.random.default_rng(0)
-    probabilities = generator.dirichlet(np.ones(NUM_CLASSES), len(true_labels))
+def test_misclassified_are_all_errors_and_only_these_most_confident_first(test: DigitSet) -> None:
+    true, generator = test.labels, np.random.default_rng(0)
+    probabilities = generator.dirichlet(np.ones(NUM_CLASSES), len(true))
     predicted = probabilities.argmax(axis=1).astype(np.uint8)
-    measured = scores.evaluate(true_labels, predicted, probabilities)
-    assert measured.calibration == scores.calibrate(true_labels, probabilities)
-    found = scores.misclassified(true_labels, predicted, probabilities)
-    assert sorted(found["index"].tolist()) == np.flatnonzero(true_labels != predicted).tolist()
+    measured = scores.evaluate(true, predicted, probabilities)
+    assert measured.calibration == scores.calibrate(true, probabilities)
+    found = scores.misclassified(true, predicted, probabilities)
+    assert sorted(found["index"].tolist()) == np.flatnonzero(true != predicted).tolist()
     assert (np.diff(found["probability"]) <= 0).all()
     assert (found["probability"] >= found["true_probability"]).all()
 
@@ -166,15 +148,16 @@ def test_a_confidence_at_the_end_of_a_bin_belongs_to_it_and_one_just_above_to_th
 
 
 def test_bins_hold_every_sample_once_and_their_weighted_means_are_those_of_all(
-    true_labels: np.ndarray,
+    test: DigitSet,
 ) -> None:
-    probabilities = np.random.default_rng(0).dirichlet(np.full(NUM_CLASSES, 0.3), len(true_labels))
-    found = scores.calibrate(true_labels, probabilities)
-    counts, total = np.array(found.counts), len(true_labels)
+    true = test.labels
+    probabilities = np.random.default_rng(0).dirichlet(np.full(NUM_CLASSES, 0.3), len(true))
+    found = scores.calibrate(true, probabilities)
+    counts, total = np.array(found.counts), len(true)
     assert counts.sum() == total
     assert counts @ found.confidence / total == pytest.approx(probabilities.max(axis=1).mean())
     assert counts @ found.accuracy / total == pytest.approx(
-        (probabilities.argmax(axis=1) == true_labels).mean()
+        (probabilities.argmax(axis=1) == true).mean()
     )
     gaps = np.abs(np.array(found.accuracy) - found.confidence)
     assert found.expected_error == pytest.approx(counts @ gaps / total)
