@@ -71,7 +71,6 @@ PYTHONS := 3.11 3.12 3.13 3.14
 FASHION ?= /usr/share/datasets/fashion-mnist
 nightly: $(VENV)/installed-scale  ## Fuzzing, four Pythons, another data set, the wheel, and the scale tests (30 minutes)
 	@$(BIN)/python -m pytest $(PARALLEL) tests/data/test_fuzz.py --fuzz-cases 50000
-	@$(BIN)/python -m pytest $(PARALLEL) tests/assets/test_odd_sets.py --odd-sets 6
 	@for version in $(PYTHONS); do echo "Resolving for Python $$version …"; $(BIN)/uv pip compile pyproject.toml \
 	  --all-extras --only-binary :all: --constraint constraints.txt --python-version $$version --quiet >/dev/null || exit 1; done
 	@test -d $(FASHION) || { echo "Fashion-MNIST is absent; on Debian: apt-get install dataset-fashion-mnist" >&2; exit 1; }

@@ -41,12 +41,9 @@ LONGEST = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How thoroughly odd data sets are tried."""
+    """How thoroughly damaged files are tried."""
     parser.addoption(
         "--fuzz-cases", type=int, default=1_000, metavar="N", help="Cases in all; 1,000 by default."
-    )
-    parser.addoption(
-        "--odd-sets", type=int, default=5, metavar="N", help="Whole runs in all; 5 by default."
     )
 
 
