@@ -1,6 +1,5 @@
-"""A value of every kind that is stored, and how two of them are compared."""
+"""A value of every kind that is stored."""
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -51,34 +50,3 @@ REPORT = Report(
     "<html>übersicht – 7 → 1</html>", {"models": {"cnn": {"accuracy": 0.99, "seconds": None}}}
 )
 EVERY_KIND: dict[str, Any] = {**ARRAYS, **NAMED, "DataFrame": TABLE, "a text": "# 7 → 1\n", **PLAIN}
-
-
-def leaves(value: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
-    """Every array in a value of named arrays, by name."""
-    if isinstance(value, np.ndarray):
-        yield name, value
-        return
-    for field, content in (value if isinstance(value, Mapping) else value._asdict()).items():
-        yield from leaves(content, f"{name}/{field}")
-
-
-def assert_same_values(found: Any, expected: Any) -> None:
-    """A value of any kind came back with its type, its shape and its values."""
-    if isinstance(expected, pd.DataFrame):
-        pd.testing.assert_frame_equal(found, expected, check_exact=True)
-    elif isinstance(expected, np.ndarray):
-        assert_same_arrays(np.asarray(found), expected)
-    else:
-        assert isinstance(found, type(expected))
-        if isinstance(expected, (dict, tuple)) and not isinstance(expected, Report):
-            assert_same_arrays(found, expected)
-        else:
-            assert found == expected
-
-
-def assert_same_arrays(found: Any, expected: Any) -> None:
-    found_leaves, expected_leaves = dict(leaves(found)), dict(leaves(expected))
-    assert set(found_leaves) == set(expected_leaves)
-    for name, array in expected_leaves.items():
-        assert found_leaves[name].dtype == array.dtype, name
-        np.testing.assert_array_equal(found_leaves[name], array, err_msg=name, strict=True)
