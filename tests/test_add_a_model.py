@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.graph_fixtures import environment, networks_config
+from support.servers import copy_project, succeed
 
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.project import PROJECT
@@ -69,12 +69,7 @@ def blocks() -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def project(blocks: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project in which the page was carried out."""
-    copy = tmp_path_factory.mktemp("project")
-    for package in ("assets", "mnist_pipeline"):
-        shutil.copytree(
-            PROJECT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    shutil.copy(PROJECT / "pyproject.toml", copy)
+    copy = copy_project(tmp_path_factory.mktemp("project"))
     places = itertools.cycle(PLACES)
     for name, code in blocks:
         path = copy / name
@@ -103,12 +98,7 @@ def run(project: Path, slice_directory: Path) -> Callable[..., str]:
     }
 
     def run_python(*arguments: str) -> str:
-        command = [sys.executable, *arguments]
-        done = subprocess.run(
-            command, cwd=project, env=variables, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return succeed([sys.executable, *arguments], project, variables)
 
     config = networks_config(project / "run.yaml", recipe="NOTEBOOK", epochs=1)
     log = run_python("-m", "mnist_pipeline.cli", "run", "--config", config)
@@ -131,11 +121,7 @@ def test_the_page_edits_only_the_table_and_what_it_adds_passes_lint(
         shutil.copytree(types, project / types.name)
     for command in LINT:
         tool, *options = command.split()
-        program = Path(sys.executable).with_name(tool)
-        done = subprocess.run(
-            [program, *options], cwd=project, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        succeed([Path(sys.executable).with_name(tool), *options], project)
 
 
 def test_the_new_models_have_their_assets_with_group_job_and_checks(

@@ -5,7 +5,6 @@ import importlib.util
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
-from support.servers import configure, unset
+from support.servers import configure, copy_project, succeed, unset
 
 from assets.definitions import defs
 from mnist_pipeline.cli.main import main as commands
@@ -77,10 +76,7 @@ def test_every_example_in_python_runs_in_any_directory(
 
 @pytest.mark.slow
 def test_the_files_of_an_asset_pass_their_tests_and_lint_in_a_copy(tmp_path: Path) -> None:
-    for package in ("assets", "mnist_pipeline"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(PROJECT / package, tmp_path / package, ignore=ignored)
-    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
+    copy_project(tmp_path)
     files = dict(FILE.findall((DOCS / "add-an-asset.md").read_text(encoding="utf-8")))
     for name, code in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -91,11 +87,7 @@ def test_the_files_of_an_asset_pass_their_tests_and_lint_in_a_copy(tmp_path: Pat
     assert max(sizes) <= 8
     variables = unset() | {"PYTHONPATH": str(tmp_path)}
     for command in ("pytest -q -p no:cacheprovider", "ruff check", "ruff format --check"):
-        line = [sys.executable, "-m", *command.split(), *files.keys()]
-        done = subprocess.run(
-            line, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        succeed([sys.executable, "-m", *command.split(), *files.keys()], tmp_path, variables)
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,13 @@ loaded.
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.servers import copy_project, ended
 
 from assets.definitions import defs
-from mnist_pipeline.runtime.project import PROJECT
 
 pytestmark = pytest.mark.slow
 MODULE = '''
@@ -65,34 +63,18 @@ attributes:
 """
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A copy of the project."""
-    for name in ("assets", "mnist_pipeline"):
-        shutil.copytree(
-            PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
-    return tmp_path
-
-
-def dg(project: Path, *arguments: str) -> str:
-    """Run `dg` in a project, whose modules come before the installed ones; return its output."""
-    command = [str(Path(sys.executable).with_name("dg")), *arguments]
-    environ = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PYTHONPATH": str(project)}
-    done = subprocess.run(
-        command, cwd=project, env=environ, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "WARNING" not in done.stdout + done.stderr
-    return done.stdout
-
-
-def test_whatever_is_put_into_the_package_is_loaded(project: Path) -> None:
+def test_whatever_is_put_into_the_package_is_loaded(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
     (project / "assets" / "dropped.py").write_text(MODULE)
     (project / "assets" / "component").mkdir()
     (project / "assets" / "component" / "defs.yaml").write_text(COMPONENT)
-    output = dg(project, "list", "defs", "--json")
+    # Modules of the copy come before the installed ones.
+    environ = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PYTHONPATH": str(project)}
+    command = [Path(sys.executable).with_name("dg"), "list", "defs", "--json"]
+    done = ended(command, project, environ)
+    assert done.returncode == 0, done.stderr
+    output = done.stdout
+    assert "WARNING" not in output + done.stderr
     found = {
         kind: {each.get("name") or each["asset_key"] for each in listed if isinstance(each, dict)}
         for kind, listed in json.loads(output[output.index("{") :]).items()

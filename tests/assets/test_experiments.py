@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from support.servers import command, variables
+from support.servers import COMMAND, command, succeed, variables
 
+from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 
 pytestmark = pytest.mark.slow
@@ -19,9 +20,7 @@ def environ(storage: Path, slice_directory: Path) -> dict[str, str]:
 
 
 def run(*arguments: str, environ: dict[str, str]) -> str:
-    ended = command("run", *arguments, environ=environ)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    return succeed([*COMMAND, "run", *arguments], PROJECT, environ)
 
 
 def test_a_sweep_runs_its_trials_and_another_sweep_only_those_that_it_does_not_share(

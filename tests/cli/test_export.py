@@ -60,10 +60,16 @@ def test_the_file_of_a_set_in_colour_takes_colours_and_names_their_ground(name: 
 def test_what_cannot_be_exported_is_refused_in_one_line(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "file").touch()
-    path = tmp_path / "file" / "a.onnx"
-    for name, named in (("nobody", "nobody"), ("knn", "knn_model"), ("cnn", str(path))):
-        (line,) = invoke("export", name, "--onnx", str(path), code=1).splitlines()
+    (photo := tmp_path / "photo.png").write_bytes(b"a picture")
+    path = photo / "a.onnx"
+    for name, file, named in (
+        ("nobody", path, "nobody"),
+        ("knn", path, "knn_model"),
+        ("cnn", path, str(path)),
+        ("cnn", photo, str(photo)),
+    ):
+        (line,) = invoke("export", name, "--onnx", str(file), code=1).splitlines()
         assert named in line
+    assert photo.read_bytes() == b"a picture"
     monkeypatch.setitem(sys.modules, "onnxscript", None)  # as if it were not installed
     assert "onnxscript" in invoke("export", "mlp", "--onnx", str(path), code=1)

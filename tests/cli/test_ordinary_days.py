@@ -1,37 +1,27 @@
-"""What people meet when nothing is attacked: a full disk, a pipe, a file that exists."""
+"""What people meet when nothing is attacked: a storage that only others write, a pipe."""
 
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.graph_fixtures import environment, invoke
+from support.servers import COMMAND, ended
 
 from mnist_pipeline.runtime.instance import CONFIGURATION
 from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage
 
-COMMAND = [sys.executable, "-m", "mnist_pipeline.cli"]
-
-
 # Root can write everywhere, unless it gives up this capability.
 AS_USER = "" if os.geteuid() else "setpriv --bounding-set=-dac_override"
 
 
-def shell(command: str, storage: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def shell(command: str, storage: Path) -> subprocess.CompletedProcess[str]:
     """Run a shell command in which `$M` is the command line."""
-    env = {
-        **os.environ,
-        **environment(PROJECT / "data", storage),
-        "M": " ".join(COMMAND),
-        **variables,
-    }
-    return subprocess.run(
-        ["bash", "-c", command], env=env, capture_output=True, text=True, check=False
-    )
+    variables = {**os.environ, **environment(PROJECT / "data", storage), "M": " ".join(COMMAND)}
+    return ended(["bash", "-c", command], PROJECT, variables)
 
 
 def test_a_storage_that_can_not_be_written_is_one_line(tmp_path: Path) -> None:
@@ -73,9 +63,3 @@ def test_output_that_nobody_reads_is_no_error(tmp_path: Path) -> None:
     for output, code, lines in ((">&-", 0, 0), ("| true", 1, 0)):
         done = shell(f"$M history {output}; exit ${{PIPESTATUS[0]}}", tmp_path)
         assert (done.returncode, len(done.stderr.splitlines())) == (code, lines), done.stderr
-
-
-def test_export_writes_over_no_file(tmp_path: Path) -> None:
-    (photo := tmp_path / "photo.png").write_bytes(b"a picture")
-    assert f"Error: {photo}" in invoke("export", "cnn", "--onnx", str(photo), code=1)
-    assert photo.read_bytes() == b"a picture"

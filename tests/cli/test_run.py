@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import weakref
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import dagster as dg
 import pytest
 from support.graph_fixtures import Outcome, environment, invoke, materialized
 from support.idx import write_idx
+from support.servers import COMMAND
 
 from assets.definitions import defs
 from mnist_pipeline.data.values import DigitSet
@@ -24,7 +24,6 @@ from mnist_pipeline.methods import pca
 from mnist_pipeline.runtime.storage import storage as stored_values
 from mnist_pipeline.runtime.storage.storage import Storage
 
-COMMAND = [sys.executable, "-m", "mnist_pipeline.cli", "run"]
 FEW = "+key:projections"
 
 
@@ -33,7 +32,7 @@ def started(storage: Path, data: Path, *arguments: str) -> subprocess.Popen[str]
     variables = {**os.environ, **environment(data, storage)}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     options["start_new_session"] = True
-    return subprocess.Popen([*COMMAND, *arguments], env=variables, **options)  # type: ignore[call-overload,no-any-return]
+    return subprocess.Popen([*COMMAND, "run", *arguments], env=variables, **options)  # type: ignore[call-overload,no-any-return]
 
 
 def test_a_run_prints_each_asset_the_accuracies_and_the_address_of_the_report(
@@ -162,24 +161,22 @@ def test_an_empty_storage_is_refused(storage: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)]
-)
 def test_a_signal_ends_a_run_without_a_traceback_and_the_next_one_continues(
-    number: signal.Signals, code: int, storage: Path, slice_directory: Path
+    storage: Path, slice_directory: Path
 ) -> None:
-    with started(storage, slice_directory, "--select", FEW) as process:
-        assert process.stdout is not None
-        assert any("train_digits" in line for line in process.stdout)
-        # Ctrl-C reaches the processes that Dagster has started, too.
-        send = os.killpg if number == signal.SIGINT else os.kill
-        send(process.pid, number)
-        assert process.wait(60) == code
-        # If it is killed, a process of Dagster may survive and keep the output open.
-        if number != signal.SIGKILL:
-            assert process.stderr is not None
-            errors = process.stderr.read()
-            assert "Traceback" not in errors
-            assert "--changed" in errors
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)):
+        with started(storage, slice_directory, "--select", FEW) as process:
+            assert process.stdout is not None
+            assert any("train_digits" in line for line in process.stdout)
+            # Ctrl-C reaches the processes that Dagster has started, too.
+            send = os.killpg if number == signal.SIGINT else os.kill
+            send(process.pid, number)
+            assert process.wait(60) == code
+            # If it is killed, a process of Dagster may survive and keep the output open.
+            if number != signal.SIGKILL:
+                assert process.stderr is not None
+                errors = process.stderr.read()
+                assert "Traceback" not in errors
+                assert "--changed" in errors
     invoke("verify")
     assert "projections" in materialized(invoke("run", "--select", FEW, "--changed"))

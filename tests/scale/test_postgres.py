@@ -3,11 +3,10 @@ alone.
 """
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from support.servers import Postgres, command, configure, machine, shell, variables
+from support.servers import COMMAND, Postgres, command, configure, machine, shell, variables
 
 sqlalchemy = pytest.importorskip("sqlalchemy")
 pytest.importorskip("dagster_postgres", reason="pip install 'mnist-dagster[test-scale]'")
@@ -41,9 +40,8 @@ def test_a_server_that_stops_during_a_run_is_told_in_a_last_line_that_says_how_t
     environ = variables(slice_directory, tmp_path, DAGSTER_POSTGRES_URL=postgres.address)
     assert command("run", "--select", "raw_mnist", environ=environ).returncode == 0
     configure(tmp_path / "dagster" / "dagster.yaml", "PostgreSQL")
-    line = [sys.executable, "-m", "mnist_pipeline.cli", "run"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(line, env=environ, text=True, **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen([*COMMAND, "run"], env=environ, text=True, **pipes) as process:  # type: ignore[call-overload]
         while "train_digits" not in process.stdout.readline():
             assert process.poll() is None
         postgres.process.terminate()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -17,6 +17,7 @@ import yaml
 
 from mnist_pipeline.runtime.project import PROJECT
 
+COMMAND = (sys.executable, "-m", "mnist_pipeline.cli")
 RUN_SECONDS = 600  # that a server, a run or a command may take on a busy machine
 
 
@@ -107,13 +108,19 @@ def configure(file: Path, *sections: str) -> None:
     file.write_text(yaml.safe_dump(lines), encoding="utf-8")
 
 
+def copy_project(directory: Path) -> Path:
+    """Copy the code and its settings into a directory; return it."""
+    for name in ("assets", "mnist_pipeline"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(PROJECT / name, directory / name, ignore=ignored)
+    shutil.copy(PROJECT / "pyproject.toml", directory)
+    return directory
+
+
 def machine(directory: Path) -> dict[str, str]:
     """The environment of a machine with a checkout, and without any setting."""
-    checkout = directory / "checkout"
-    for name in ("assets", "mnist_pipeline"):
-        shutil.copytree(PROJECT / name, checkout / name)
-    for name in ("data", "pyproject.toml"):
-        (checkout / name).symlink_to(PROJECT / name)
+    checkout = copy_project(directory / "checkout")
+    (checkout / "data").symlink_to(PROJECT / "data")
     return {
         **unset(),
         "HOME": str(directory),
@@ -124,9 +131,7 @@ def machine(directory: Path) -> dict[str, str]:
 
 def shell(script: str, environ: dict[str, str]) -> str:
     """What a script prints, whose commands all succeed."""
-    done = _ended(["bash", "-e", "-c", script], Path(environ["HOME"]), environ)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return succeed(["bash", "-e", "-c", script], Path(environ["HOME"]), environ)
 
 
 def unset() -> dict[str, str]:
@@ -148,12 +153,22 @@ def variables(data: Path, storage: Path | str, **more: str) -> dict[str, str]:
 
 def command(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a command of the pipeline until it ends."""
-    return _ended([sys.executable, "-m", "mnist_pipeline.cli", *arguments], PROJECT, environ)
+    return ended([*COMMAND, *arguments], PROJECT, environ)
 
 
-def _ended(
-    line: list[str], directory: Path, environ: dict[str, str]
+def succeed(
+    line: Sequence[str | Path], directory: Path, environ: Mapping[str, str] | None = None
+) -> str:
+    """Run a command, which must succeed; return its output."""
+    done = ended(line, directory, environ)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def ended(
+    line: Sequence[str | Path], directory: Path, environ: Mapping[str, str] | None
 ) -> subprocess.CompletedProcess[str]:
+    """Run a command until it ends."""
     return subprocess.run(
         line,
         cwd=directory,

@@ -3,12 +3,11 @@ the project.
 """
 
 import json
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.servers import copy_project, succeed
 
 from assets.definitions import defs
 from mnist_pipeline.methods.table import MODELS
@@ -45,16 +44,13 @@ class Copy:
     """A copy of the project below a directory called `assets`, and the versions of its assets."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory / "assets" / "project"
-        ignored = shutil.ignore_patterns("__pycache__")
-        for name in ("assets", "mnist_pipeline"):
-            shutil.copytree(PROJECT / name, self.directory / name, ignore=ignored)
+        self.directory = copy_project(directory / "assets" / "project")
         self.before = self.versions()
 
     def versions(self) -> dict[str, str]:
         modules = {name: str(file.relative_to(PROJECT)) for name, file in FILES.items()}
         command = [sys.executable, "-B", "-c", MEASURE, json.dumps(modules)]
-        return dict(json.loads(subprocess.check_output(command, cwd=self.directory)))
+        return dict(json.loads(succeed(command, self.directory)))
 
     def stale(self, edits: Edits) -> set[str]:
         """The assets that edits of files make stale, together."""
