@@ -17,15 +17,6 @@ from mnist_pipeline.data.idx import FILE_NAMES
 TRAIN_IMAGES, _, _, TEST_LABELS = FILE_NAMES
 
 
-@pytest.fixture
-def embedded_copy(data_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of MNIST in place of the embedded files."""
-    monkeypatch.setattr(reader, "EMBEDDED_DATA", tmp_path)
-    for name in FILE_NAMES:
-        shutil.copyfile(data_directory / f"{name}.gz", tmp_path / f"{name}.gz")
-    return tmp_path
-
-
 def written(directory: Path, few: Sets, compress: bool = True) -> Path:
     return write_idx(directory, few["train"], few["test"], compress)
 
@@ -58,11 +49,16 @@ def test_a_missing_file_is_named(few: Sets, tmp_path: Path) -> None:
     assert_refused(tmp_path, TEST_LABELS)
 
 
-def test_one_changed_byte_in_an_embedded_file_is_refused(embedded_copy: Path) -> None:
-    read_raw(embedded_copy)
-    path = embedded_copy / f"{TEST_LABELS}.gz"
+def test_one_changed_byte_in_an_embedded_file_is_refused(
+    data_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "EMBEDDED_DATA", tmp_path)
+    for name in FILE_NAMES:
+        shutil.copy(data_directory / f"{name}.gz", tmp_path)
+    read_raw(tmp_path)
+    path = tmp_path / f"{TEST_LABELS}.gz"
     content = bytearray(path.read_bytes())
     content[4] ^= 1  # the time stamp of the gzip header: the digits are the same, the file is not
     path.write_bytes(content)
-    load_digits(embedded_copy, "test")
-    assert_refused(embedded_copy, str(path))
+    load_digits(tmp_path, "test")
+    assert_refused(tmp_path, str(path))

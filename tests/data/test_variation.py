@@ -15,11 +15,6 @@ HANDS = Variation(
 
 
 @pytest.fixture(scope="module")
-def images(small_train: DigitSet) -> np.ndarray:
-    return small_train.images[:60]
-
-
-@pytest.fixture(scope="module")
 def bars() -> np.ndarray:
     """Images of an upright bar."""
     bars = np.zeros((1_000, 28, 28), np.uint8)
@@ -28,8 +23,9 @@ def bars() -> np.ndarray:
 
 
 def test_a_seed_decides_how_each_image_varies(
-    images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    small_train: DigitSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    images = small_train.images[:60]
     monkeypatch.setattr(variation, "IMAGES_PER_BLOCK", 7)  # in each block too
     varied = vary(images, HANDS, seed=3)
     np.testing.assert_array_equal(varied, vary(images, HANDS, seed=3))
