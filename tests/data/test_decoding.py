@@ -1,6 +1,5 @@
 """Reading picture files of any format: what is not a picture of a sensible size is refused."""
 
-import io
 import os
 import struct
 import sys
@@ -54,17 +53,15 @@ def test_a_picture_with_a_very_long_side_is_refused_before_it_is_decoded() -> No
         read_levels(encoded(np.zeros((LONGEST_SIDE + 1, 1), np.uint8)))
 
 
-def test_heic_is_read_upright(tmp_path: Path) -> None:
+def test_heic_is_read_upright() -> None:
     pillow_heif.register_heif_opener()
     exif = Image.Exif()
     exif[0x0112] = 6  # stored lying on its side
     levels = np.zeros((60, 90), np.uint8)
     levels[:, 60:] = 255
-    stored = io.BytesIO()
-    Image.fromarray(levels).convert("RGB").save(stored, "HEIF", exif=exif.tobytes(), quality=90)
-    path = tmp_path / "1.HEIC"
-    path.write_bytes(stored.getvalue())
-    np.testing.assert_allclose(read_levels(path), np.rot90(levels, -1), atol=16)
+    picture = Image.fromarray(levels).convert("RGB")
+    content = encoded(picture, "HEIF", exif=exif.tobytes(), quality=90)
+    np.testing.assert_allclose(read_levels(content), np.rot90(levels, -1), atol=16)
 
 
 def test_the_error_of_a_heic_picture_without_its_library_names_the_extra(
@@ -73,12 +70,6 @@ def test_the_error_of_a_heic_picture_without_its_library_names_the_extra(
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(ImageError, match=r"extra heic.*pip install"):
         read_levels(b"\0\0\0\x18ftypheic")
-
-
-def stored(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 def refusal(source: Path | bytes) -> str:
@@ -101,14 +92,14 @@ def of_size(width: int, height: int, kind: type = np.uint8) -> bytes:
     [("PNG", "P"), ("TIFF", "CMYK"), ("BMP", "RGB"), ("GIF", "L"), ("WEBP", "RGBA"), ("PNG", "LA")],
 )
 def test_formats_and_modes_read_as_the_same_levels(kind: str, mode: str) -> None:
-    levels = read_levels(stored(Image.fromarray(LEVELS).convert(mode), kind, **LOSSLESS[kind]))
+    levels = read_levels(encoded(Image.fromarray(LEVELS).convert(mode), kind, **LOSSLESS[kind]))
     assert levels.dtype == np.uint8
     np.testing.assert_array_equal(levels, LEVELS)
 
 
 def test_levels_of_sixteen_bits_are_scaled_and_colours_become_their_brightness() -> None:
     np.testing.assert_allclose(read_levels(encoded(LEVELS * np.uint16(257))), LEVELS)
-    colored = stored(Image.fromarray(LEVELS).convert("RGB"), "JPEG", quality=95)
+    colored = encoded(Image.fromarray(LEVELS).convert("RGB"), "JPEG", quality=95)
     np.testing.assert_allclose(read_levels(colored).astype(int), LEVELS, atol=4)
 
 
@@ -117,7 +108,7 @@ def test_ink_on_nothing_gets_paper_of_the_opposite_brightness(ink: int) -> None:
     picture = Image.new("RGBA", (60, 40), (ink, ink, ink))
     picture.putalpha(Image.fromarray(LEVELS))
     np.testing.assert_array_equal(
-        read_levels(stored(picture)), 255 - LEVELS if ink == 0 else LEVELS
+        read_levels(encoded(picture)), 255 - LEVELS if ink == 0 else LEVELS
     )
 
 
@@ -128,14 +119,14 @@ def test_the_paper_of_a_card_continues_beyond_its_transparent_corners() -> None:
     opacity[:8, :8] = 0
     picture = Image.fromarray(levels).convert("RGBA")
     picture.putalpha(Image.fromarray(opacity))
-    np.testing.assert_array_equal(read_levels(stored(picture)), levels)
+    np.testing.assert_array_equal(read_levels(encoded(picture)), levels)
 
 
 def test_a_rotated_picture_is_read_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # stored lying on its side
     image = Image.fromarray(np.rot90(LEVELS))
-    upright = read_levels(stored(image, "JPEG", exif=exif, quality=100))
+    upright = read_levels(encoded(image, "JPEG", exif=exif, quality=100))
     np.testing.assert_allclose(upright.astype(int), LEVELS, atol=2)
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from support import computing
-from support.drawing import encoded
+from support.sources import encoded
 
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.report import arrays, assembly

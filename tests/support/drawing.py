@@ -1,7 +1,6 @@
 """Pictures of digits, drawn or stored, and the drawing page served in this process."""
 
 import contextlib
-import io
 import math
 import socket
 import threading
@@ -14,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from mnist_pipeline.data.conversion import extent
 from mnist_pipeline.runtime.web import LOCALHOST, draw, server
+from support.sources import encoded
 
 PICTURES = Path(__file__).parent.parent / "handwriting" / "pictures"
 SHEET = (640, 480)
@@ -95,12 +95,6 @@ def page_of(images: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
 def on_paper(image: np.ndarray, margin: int = 20) -> Image.Image:
     """An MNIST image with a margin, black on white and enlarged."""
     return Image.fromarray(255 - np.kron(np.pad(image, margin), np.ones((4, 4), np.uint8)))
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 @contextlib.contextmanager

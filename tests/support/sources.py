@@ -44,10 +44,10 @@ def assert_refused(root: Path, named: str) -> None:
     assert len(message.replace(str(root), "")) < 400
 
 
-def encoded(image: np.ndarray, file_format: str = "PNG", **options: object) -> bytes:
+def encoded(image: np.ndarray | Image.Image, file_format: str = "PNG", **options: object) -> bytes:
     """An image as the content of a file."""
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, file_format, **options)
+    picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+    picture.save(file := io.BytesIO(), file_format, **options)
     return file.getvalue()
 
 

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 from starlette.requests import Request
 from starlette.testclient import TestClient
-from support.drawing import MIDDLE, SHEET, encoded, picture
+from support.drawing import MIDDLE, SHEET, picture
+from support.sources import encoded
 
 from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.methods.table import MODELS

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from support.browser import PATIENCE, serious_findings
-from support.drawing import MIDDLE, encoded, picture, placed, serving
+from support.drawing import MIDDLE, picture, placed, serving
+from support.sources import encoded
 
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.web import draw
@@ -66,16 +67,6 @@ def address() -> Iterator[str]:
 @pytest.fixture
 def view(browser: Browser, address: str, finished: Path) -> Iterator[View]:
     """The page over a report and a recognizer of the same run."""
-    yield from opened(browser, address)
-
-
-@pytest.fixture
-def view_without_report(browser: Browser, address: str, able: Path) -> Iterator[View]:
-    """The page over a recognizer, and no report."""
-    yield from opened(browser, address)
-
-
-def opened(browser: Browser, address: str) -> Iterator[View]:
     page = browser.new_page(has_touch=True, locale="en")
     page.set_default_timeout(PATIENCE)
     view = View(page)
@@ -182,8 +173,8 @@ def test_the_browser_reads_a_digit_without_a_server(view: View) -> None:
     expect(view.digit).to_have_text("?")
 
 
-def test_without_a_report_the_server_reads_what_is_drawn(view_without_report: View) -> None:
-    view = view_without_report
+def test_without_a_report_the_server_reads_what_is_drawn(view: View, able: Path) -> None:
+    view.page.reload()  # over a recognizer, and no report
     view.draw("3")
     expect(view.digit).to_have_text("3")
     expect(view.page.locator(".examples")).to_be_hidden()
