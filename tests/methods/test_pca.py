@@ -33,34 +33,18 @@ def _analyse(images: np.ndarray) -> Analysis:
 
 
 @pytest.fixture(scope="module")
-def small(small_train: DigitSet) -> Analysis:
-    return _analyse(small_train.images)
-
-
-@pytest.fixture(scope="module")
-def window(small_train: DigitSet) -> Analysis:
-    """The 16 by 16 pixels in the middle of 300 digits."""
-    return _analyse(small_train.images[:300, 6:22, 6:22])
-
-
-@pytest.fixture(scope="module")
 def full(train: DigitSet) -> Analysis:
     return _analyse(train.images)
 
 
-@pytest.fixture(scope="module")
-def exact_covariance(train: DigitSet) -> np.ndarray:
-    """(Σ x xᵀ − N m mᵀ) / (N − 1) of all training images: sums of integers below 2⁵³, exact in
-    float64.
-    """
-    pixels = train.images.reshape(-1, NUM_PIXELS).astype(np.float64)
-    mean = pixels.mean(axis=0)
-    return (pixels.T @ pixels - len(pixels) * np.outer(mean, mean)) / (len(pixels) - 1)
-
-
 def test_the_covariance_of_all_training_images_agrees_with_a_float64_reference(
-    full: Analysis, exact_covariance: np.ndarray
+    full: Analysis,
 ) -> None:
+    # (Σ x xᵀ − N m mᵀ) / (N − 1): sums of integers below 2⁵³, exact in float64.
+    pixels = full.images.reshape(-1, NUM_PIXELS).astype(np.float64)
+    mean = pixels.mean(axis=0)
+    scatter = pixels.T @ pixels - len(pixels) * np.outer(mean, mean)
+    exact_covariance = scatter / (len(pixels) - 1)
     assert full.covariance.dtype == np.float64
     np.testing.assert_array_equal(full.covariance, full.covariance.T)
     error = np.abs(full.covariance - exact_covariance).max()
@@ -78,9 +62,10 @@ def test_integers_do_not_wrap_around_and_a_large_mean_costs_no_precision() -> No
 
 @pytest.mark.parametrize("block_rows", [1, 7, 299, 300, 10**6])
 def test_the_size_of_a_block_changes_nothing(
-    block_rows: int, window: Analysis, monkeypatch: pytest.MonkeyPatch
+    block_rows: int, small_train: DigitSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images, mean, centered, covariance, _, vectors = window
+    window = small_train.images[:300, 6:22, 6:22]
+    images, mean, centered, covariance, _, vectors = _analyse(window)
     expected = pca.project(images, mean, vectors)
     errors = pca.reconstruction_rmse(images, mean, vectors, [1, 20])
     monkeypatch.setattr(pca, "BLOCK_ROWS", block_rows)
@@ -106,8 +91,9 @@ def test_eigenvectors_are_orthonormal_and_the_covariance_only_scales_them_larges
 
 
 def test_the_short_way_to_the_error_gives_that_of_the_reconstructions(
-    small: Analysis, small_test: DigitSet
+    small_train: DigitSet, small_test: DigitSet
 ) -> None:
+    small = _analyse(small_train.images)
     ks = [100, 0, 2, 784, 20]  # in any order
     errors = pca.reconstruction_rmse(small_test.images, small.mean, small.eigenvectors, ks)
     pixels = small_test.images.reshape(-1, NUM_PIXELS)

@@ -49,11 +49,6 @@ def assert_all_searches_agree(X, queries, k, **fit):
         np.testing.assert_array_equal(neighbors(X, queries, k, algorithm, **fit), expected)
 
 
-def test_all_searches_find_the_same_digits(digits):
-    X, _, queries, _ = digits
-    assert_all_searches_agree(X[:3000], queries[:40], 10)
-
-
 def test_the_largest_distance_is_exact():
     assert_all_searches_agree(np.zeros((1, 784), np.uint8), np.full((1, 784), 255, np.uint8), 1)
 

@@ -25,12 +25,6 @@ def digits(small_train: DigitSet) -> tuple[np.ndarray, np.ndarray]:
     return small_train.images, small_train.labels
 
 
-@pytest.fixture
-def parameters() -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(1)
-    return generator.normal(size=(4, 6)), generator.normal(size=4)
-
-
 def assert_same(ours: tuple[np.ndarray, np.ndarray], theirs: tuple[np.ndarray, np.ndarray]) -> None:
     for a, b in zip(ours, theirs):
         np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE)
@@ -70,9 +64,9 @@ def test_the_gradient_is_that_of_finite_differences(
     assert softmax.gradient_error(W, b, y, X) < 1e-6
 
 
-def test_the_gradient_check_notices_a_wrong_gradient(parameters, monkeypatch) -> None:
-    W, b = parameters
-    right = method.gradient
+def test_the_gradient_check_notices_a_wrong_gradient(monkeypatch) -> None:
+    generator, right = np.random.default_rng(1), method.gradient
+    W, b = generator.normal(size=(4, 6)), generator.normal(size=4)
     monkeypatch.setattr(
         method, "gradient", lambda *given: (right(*given)[0] * 1.01, right(*given)[1])
     )
