@@ -96,8 +96,7 @@ class Graph:
         return runs
 
 
-@pytest.mark.parametrize("failing", ["reader", "model"])
-@pytest.mark.parametrize("is_canceled", [False, True], ids=["failed", "canceled"])
+@pytest.mark.parametrize(("failing", "is_canceled"), [("reader", True), ("model", False)])
 def test_a_run_that_failed_or_was_canceled_is_requested_again_after_a_change_only(
     instance: dg.DagsterInstance, failing: str, is_canceled: bool
 ) -> None:
