@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 from scipy.ndimage import gaussian_filter
 from support import computing
 
@@ -145,31 +145,6 @@ def test_a_digit_is_rebuilt_from_its_components(page: Page, values: Values) -> N
     np.testing.assert_allclose(rebuilt, expected, atol=1e-3 * 255)
 
 
-CORNERS = """(image) => loaded.then(({ arrays }) => {
-  const { kappa, threshold } = arrays.facts.corners;
-  const pixels = analysePixels(image, kappa);
-  const numbers = pixels.map(({ lambdas, angle, response }) => [...lambdas, angle, response]);
-  return [numbers, cornersOf(pixels, threshold), clearestOf(pixels)];
-})"""
-
-
-def test_corners_are_those_of_the_run(page: Page, values: Values) -> None:
-    for digit in values["digit_images"][:4]:
-        numbers, corners, clearest = page.evaluate(CORNERS, digit.ravel().tolist())
-        numbers = np.reshape(numbers, (28, 28, 4))
-        lambdas, angles, response = numbers[..., :2], numbers[..., 2], numbers[..., 3]
-        cos, sin = np.cos(angles), np.sin(angles)
-        axes = np.moveaxis(np.array([[cos, -sin], [sin, cos]]), (0, 1), (2, 3))  # as columns
-        tensor = np.einsum("rcik,rck,rcjk->rcij", axes, lambdas, axes)
-        expected = harris.structure_tensor(digit)
-        np.testing.assert_allclose(tensor, expected, atol=1e-6 * expected.max())
-        expected = harris.corner_response(digit)
-        np.testing.assert_allclose(response, expected, atol=1e-6 * np.ptp(expected))
-        np.testing.assert_array_equal(corners, np.flatnonzero(harris.corners(expected)))
-        _, places = harris.clearest_places(digit[np.newaxis], expected[np.newaxis])
-        assert clearest == {name: 28 * at.row + at.column for name, at in places.items()}
-
-
 TRAIN = """([weights, bias, count, epochs]) => loaded.then(({ arrays }) => {
   const model = { weights: Float64Array.from(weights), bias: Float64Array.from(bias) };
   const [images, labels] = [arrays["train.images"], arrays["train.labels"]];
@@ -233,10 +208,6 @@ def test_the_page_and_predict_give_one_answer_to_a_drawing(page: Page, values: V
     assert page.evaluate("toMnist(new Uint8Array(656 * 496).fill(255), 656)") is None
 
 
-SHOWN = """(levels) => loaded.then(({ reader }) =>
-  reader.show({ image: Uint8Array.from(levels), label: null, place: null }))"""
-
-
 @pytest.fixture(scope="module")
 def in_color(values: Values) -> Values:
     """The values of the run as if its images and models had colours."""
@@ -295,22 +266,6 @@ def test_models_answer_to_colors_as_in_python(page_in_color: Page, in_color: Val
     for image, neighbors in zip(images, answers["neighbors"]):
         distances = np.square(image - sample.astype(float)).sum(axis=(1, 2, 3))
         np.testing.assert_array_equal(distances[neighbors], np.sort(distances)[:3])
-
-
-def test_corners_are_those_of_python(page: Page, values: Values) -> None:
-    image, settings = values["test_digits"].images[0], values["harris_corners"]
-    corners = harris.corners(
-        harris.corner_response(image, settings.kappa), settings.relative_threshold
-    )
-    figure = page.locator("#figure-corner")
-    figure.scroll_into_view_if_needed()
-    page.evaluate(SHOWN, image.ravel().tolist())
-    found = figure.locator(".found circle")
-    expect(found).to_have_count(int(corners.sum()))
-    places = found.evaluate_all(
-        "all => all.map(({ cx, cy }) => [cy.baseVal.value, cx.baseVal.value])"
-    )
-    np.testing.assert_array_equal(places, np.argwhere(corners))
 
 
 def test_a_picture_keeps_its_colors_and_lies_on_the_ground_of_the_data_set(

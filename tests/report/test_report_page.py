@@ -146,24 +146,6 @@ def test_a_point_of_the_plane_makes_a_digit_and_names_the_nearest_one(page: Page
     expect(plane.locator("#scatter-class-7")).to_have_css("opacity", "1")
 
 
-def test_the_window_of_a_corner_moves_by_pointer_and_arrow_keys(page: Page) -> None:
-    figure = page.locator("#figure-corner")
-    field, message = figure.locator(".cornered"), figure.locator(".message")
-    choose(figure, "4")
-    field.locator("circle").first.hover(force=True)
-    expect(message).to_have_text(re.compile("^Corner"))
-    field.hover(position={"x": 3, "y": 3}, force=True)
-    expect(message).to_have_text(re.compile("^Flat"))
-    field.focus()
-    page.keyboard.press("ArrowRight")
-    expect(field.locator(".window")).to_have_attribute("transform", "translate(1 0)")
-    expect(figure.locator(".gradients .point")).to_have_count(9)
-    for name, kind, share in (("a corner", "Corner", "100%"), ("an edge", "Edge", "0%")):
-        figure.get_by_role("button", name=name).click()
-        expect(message).to_have_text(re.compile(f"^{kind}"))
-        expect(figure.locator(".response")).to_have_css("--at", share)
-
-
 def test_the_models_answer_a_drawing_while_it_is_drawn(page: Page) -> None:
     figure = page.locator("#figure-draw")
     sheet, answers = figure.locator(".sheet"), figure.locator(".answers .row")

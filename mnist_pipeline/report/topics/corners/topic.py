@@ -24,7 +24,8 @@ def numbers(values: Values) -> Named:
                 "difference": corners.gram_difference.tolist(),
                 "centering_change": corners.centering_change.tolist(),
             },
-            **_settings(values),
+            "kappa": float(corners.kappa),
+            "threshold": float(corners.relative_threshold),
             "num_corners": int(np.count_nonzero(corners.corners)),
             "max_relative_difference": float(corners.gram_difference.max()),
             "centering_change": float(np.median(corners.centering_change)),
@@ -37,12 +38,6 @@ def numbers(values: Values) -> Named:
             },
         }
     }
-
-
-def _settings(values: Values) -> Named:
-    """κ and the threshold of a corner in this run."""
-    corners = values["harris_corners"]
-    return {"kappa": float(corners.kappa), "threshold": float(corners.relative_threshold)}
 
 
 def charts(document: Document, values: Values) -> Named:
@@ -58,11 +53,6 @@ def charts(document: Document, values: Values) -> Named:
 def pictures(document: Document, values: Values) -> Named:
     """The places of the corners on each image."""
     return {"corners": [np.argwhere(mask).tolist() for mask in values["harris_corners"].corners]}
-
-
-def facts(values: Values) -> Named:
-    """What counts as a corner, for the corners of the reader's digit."""
-    return {"corners": _settings(values)}
 
 
 def code() -> Code:
