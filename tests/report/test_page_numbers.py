@@ -89,16 +89,6 @@ def test_the_nearest_digits_are_those_of_the_run_where_the_sample_has_all(
     np.testing.assert_array_equal(indices[answers["neighbors"]], stored.nearest["indices"][:, :3])
 
 
-def test_neighbors_in_bytes_are_sorted_by_the_distance_of_bytes(page: Page, values: Values) -> None:
-    image = values["test_digits"].images[0]
-    distances = np.linalg.norm((image - values["train_digits"].images).astype(float), axis=(1, 2))
-    expected = distances.argsort(kind="stable")[:25]
-    found = called(page, "models.knn.neighborsOf(image, 25, true)", image)
-    indices = loaded(page, "train.indices")[[neighbor["position"] for neighbor in found]]
-    np.testing.assert_array_equal(indices, expected)
-    np.testing.assert_allclose([neighbor["distance"] for neighbor in found], distances[expected])
-
-
 def test_the_page_has_images_of_the_run_and_what_each_model_answered_to_misread_images(
     page: Page, composed: dict[str, Any], values: Values
 ) -> None:

@@ -2,10 +2,6 @@
 import { transposed } from "../../script/algebra.js";
 
 const NUM_NEAREST = 3;
-// Bit masks for a difference x − t. ALL keeps the number. BYTE keeps its lowest 8 bits, so that −2
-// becomes 254, as in the notebook of 2019.
-const ALL = -1;
-const BYTE = 255;
 
 export const createKnn = (arrays) => {
   // The first `sample` training digits; the further ones are neighbours of misread digits.
@@ -17,28 +13,24 @@ export const createKnn = (arrays) => {
   const levels = transposed(images, sample); // pixel by pixel
   const order = [...Array(sample).keys()].sort((a, b) => indices[a] - indices[b]); // of training
 
-  // A function that returns ‖x − t‖² = Σ (x − t)² for each training digit t. It starts from the
-  // distances of a blank x, which each inked pixel changes.
-  const squaredDistances = (bits) => {
-    const blank = new Float64Array(sample);
-    for (let i = 0; i < levels.length; i++) blank[i % sample] += (-levels[i] & bits) ** 2;
-    return (image) => {
-      const sums = blank.slice();
-      for (let pixel = 0; pixel < numLevels; pixel++) {
-        const level = Math.round(image[pixel]);
-        for (let i = 0, at = pixel * sample; level > 0 && i < sample; i++, at++) {
-          sums[i] += ((level - levels[at]) & bits) ** 2 - (-levels[at] & bits) ** 2;
-        }
+  // ‖x − t‖² = Σ (x − t)² for each training digit t. It starts from the distances of a blank x,
+  // ‖t‖², which each inked pixel changes.
+  const blank = new Float64Array(sample);
+  for (let i = 0; i < levels.length; i++) blank[i % sample] += levels[i] ** 2;
+  const squaredDistances = (image) => {
+    const sums = blank.slice();
+    for (let pixel = 0; pixel < numLevels; pixel++) {
+      const level = Math.round(image[pixel]);
+      for (let i = 0, at = pixel * sample; level > 0 && i < sample; i++, at++) {
+        sums[i] += level * (level - 2 * levels[at]);
       }
-      return sums;
-    };
+    }
+    return sums;
   };
-  const asNumbers = squaredDistances(ALL);
-  const asBytes = squaredDistances(BYTE);
   // The `count` nearest digits, or all, in order: { position, label, distance }. Of equal distances
   // the first in the training set comes first.
-  const neighborsOf = (image, count, inBytes = false) => {
-    const distances = inBytes ? asBytes(image) : asNumbers(image);
+  const neighborsOf = (image, count) => {
+    const distances = squaredDistances(image);
     const farthest = distances.slice().sort()[Math.min(count, sample) - 1];
     const near = order.filter((at) => distances[at] <= farthest);
     const nearest = near.sort((a, b) => distances[a] - distances[b]).slice(0, count);
