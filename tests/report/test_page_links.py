@@ -91,8 +91,7 @@ def move(page: Page, figure: str, **values: float) -> None:
 
 def open_misread(page: Page) -> None:
     page.locator(".openable button").nth(3).click()
-    move(page, "opened", turn=15)
-    expect(page.locator("#opened output")).to_have_text("15°")
+    expect(page.locator("#opened")).to_be_visible()
 
 
 def go_to(page: Page, section: str) -> None:

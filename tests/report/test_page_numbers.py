@@ -168,11 +168,12 @@ def test_the_hidden_units_are_those_of_the_network(page: Page, values: Values) -
 def test_digits_are_deformed_as_in_python(amount: float, page: Page, values: Values) -> None:
     images = values["test_digits"].images[:1]
     expected = {
-        "turned": deformations.affine(images, rotation=30 * amount),
+        "posed": deformations.affine(images, rotation=30 * amount),
         "thickened": deformations.thicken(images, amount),
         "blurred": gaussian_filter(images.astype(float), abs(amount), axes=(1, 2)),
     }
-    given = {"turned": 30 * amount, "thickened": amount, "blurred": abs(amount)}
+    turned = f"{{ ...IN_PLACE, turned: {30 * amount} }}"
+    given = {"posed": turned, "thickened": amount, "blurred": abs(amount)}
     for name, deformed in expected.items():
         found = called(page, f"deformations.{name}(image, {given[name]})", images)
         np.testing.assert_allclose(found, deformed.ravel(), atol=1.5)

@@ -34,10 +34,10 @@ export const storedAnswers = (arrays, place) => {
   return arrays.facts.models.map((name, i) => ({ name, shares: sharesOf(i), label: labels[i] }));
 };
 
-// The training images among which the page, or all of the run, find the nearest.
-export const describeSample = ({ facts: { sample, numTraining } }, all = false) => {
+// The training images among which the page finds the nearest.
+export const describeSample = ({ facts: { sample, numTraining } }) => {
   const total = `${formatCount(numTraining)} training ${data.nouns}`;
-  return all || sample === numTraining ? `all ${total}` : `${formatCount(sample)} of the ${total}`;
+  return sample === numTraining ? `all ${total}` : `${formatCount(sample)} of the ${total}`;
 };
 // A training image, above the name of its class.
 export const trainingFace = (position, arrays) => {

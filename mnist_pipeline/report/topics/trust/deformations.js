@@ -37,7 +37,6 @@ const posed = (image, { across, down, turned, size }) => {
   ]);
 };
 export const IN_PLACE = { across: 0, down: 0, turned: 0, size: 1 };
-const turned = (image, degrees) => posed(image, { ...IN_PLACE, turned: degrees });
 // Strokes wider by an amount of pixels on each side, or thinner, if it is negative. With each pixel
 // of the amount, a level becomes the largest (smallest) of it and its four neighbours; with a
 // fraction of a pixel, a blend.
@@ -78,7 +77,6 @@ const eachChannel = (deform) => (image, amount) =>
 export const deformations = {
   posed: eachChannel(posed),
   thickened: eachChannel(thickened),
-  turned: eachChannel(turned),
   blurred: eachChannel(blurred),
   noisy: eachChannel(noisy),
 };
