@@ -18,7 +18,6 @@ from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.methods import harris, pca, softmax
-from mnist_pipeline.methods.networks.method import weights_of
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import arrays, assembly
 from mnist_pipeline.report.content import Values
@@ -152,16 +151,6 @@ def test_the_page_trains_to_the_weights_of_sgd(page: Page) -> None:
     W, b = softmax.sgd(images, labels, learning_rate=0.01, epochs=2, initial=(W, b))
     np.testing.assert_allclose(np.reshape(found_W, (784, 10)).T, W, atol=1e-6)
     np.testing.assert_allclose(found_b, b, atol=1e-6)
-
-
-def test_the_hidden_units_are_those_of_the_network(page: Page, values: Values) -> None:
-    weights, image = weights_of(values["mlp_model"]), values["test_digits"].images[0]
-    expected = weights["hidden.weight"] @ (image.ravel() / 255) + weights["hidden.bias"]
-    found = called(page, "models.mlp.answer(image).hidden", image)
-    np.testing.assert_allclose(found, expected.clip(0), atol=0.02 * expected.max())
-    unit = found.argmax()
-    products = called(page, f"models.mlp.productsOf(image, {unit})", image)
-    assert products.sum() + weights["hidden.bias"][unit] == pytest.approx(found[unit], rel=1e-3)
 
 
 @pytest.mark.parametrize("amount", [-1.0, -0.4, 0.0, 1.5])

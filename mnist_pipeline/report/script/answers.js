@@ -11,19 +11,17 @@ const SHORT = 2; // letters of a short name
 const isShort = data.names.length <= 12 && data.names.every((name) => name.length <= SHORT);
 
 export const rowOf = (name, shares) => ({ name, shares, label: argmax(shares) });
-// What the page computes: rows; and `knn`, `mlp` and `cnn`, the results of these models with all
-// details.
+// What the page computes: rows; and `knn` and `cnn`, the results of these models with all details.
 export const answersTo = (image, models) => {
   const knn = models.knn.answer(image);
-  const mlp = models.mlp.answer(image);
   const cnn = models.cnn.answer(image);
   const rows = [
     { name: "knn", shares: knn.shares, label: knn.label },
     rowOf("softmax", softmax(scoresOf(models.softmax, image))),
-    rowOf("mlp", mlp.probabilities),
+    rowOf("mlp", models.mlp.answer(image)),
     rowOf("cnn", cnn.probabilities),
   ];
-  return { rows, knn, mlp, cnn };
+  return { rows, knn, cnn };
 };
 // The rows that the run stored for a test image of the page.
 export const storedAnswers = (arrays, place) => {

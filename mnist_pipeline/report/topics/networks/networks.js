@@ -91,18 +91,9 @@ export const createMlp = (arrays) => {
     const inputs = inkShares(image).map((share, pixel) => share * steps[pixel]);
     const hidden = rectified(combined(bias, inputs, levels));
     const scores = combined(output.bias, hidden, output.weights);
-    return { probabilities: softmax(scores, arrays.facts.temperatures.mlp), hidden };
+    return softmax(scores, arrays.facts.temperatures.mlp);
   };
-  // Weights of a hidden unit times the typical ink of the pixels.
-  const likesOf = (unit) =>
-    Float64Array.from(steps, (_, pixel) => levels[pixel * bias.length + unit]);
-  // What each pixel adds to a hidden unit: W₁[j, i] · x[i]
-  const productsOf = (image, unit) =>
-    perPixel(likesOf(unit).map((level, at) => (level * steps[at] * image[at]) / 255));
-  const biasOf = (unit) => bias[unit];
-  // The weights of the hidden units for a class: W₂[c, j]
-  const votesFor = (label) => entryAt(arrays["mlp.output.weight"], label);
-  return { answer, likesOf, productsOf, biasOf, votesFor };
+  return { answer };
 };
 
 // Convolution, pooling, convolution, pooling, and a linear layer; the arrays begin with `name`.

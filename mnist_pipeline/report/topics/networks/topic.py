@@ -23,6 +23,7 @@ READS = (
     "mlp_model",
     "cnn_model",
     "cnn_kernels",
+    "mlp_predictions",
     "cnn_predictions",
     "train_digits",
     "test_digits",
@@ -32,6 +33,7 @@ READS = (
 STORY = Part(40, "patterns", "Patterns", "networks/story.html.j2")
 APPENDIX = (Part(60, "networks", "The networks", "networks/appendix.html.j2", models=NETWORKS),)
 NUM_SHOWN = 10  # kernels without scripts and on paper
+NUM_UNITS = 8  # of the hidden layer
 FAINT = 25.5  # grey levels; pixels with less ink have the same step as pixels with this ink
 
 
@@ -65,13 +67,38 @@ def charts(document: Document, values: Values) -> Named:
 
 
 def pictures(document: Document, values: Values) -> Named:
-    """Some kernels with their maps of a test image, and the label that the image is read as."""
+    """Some kernels with their maps of a test image, and some hidden units with their answers to it
+    and the weights of these; and the labels that the image is read as.
+    """
     maps = cnn_maps(values["cnn_model"], values["test_digits"].images[:1])[0]  # (32, 24, 24)
     pairs = zip(values["cnn_kernels"][:NUM_SHOWN], maps * 255 / maps.max())
     return {
         "kernels": [(drawn.diverging(kernel), drawn.picture(plane)) for kernel, plane in pairs],
         "mapped_as": values["cnn_predictions"].labels[0],
+        "units": _units(values),
+        "asked_as": values["mlp_predictions"].labels[0],
     }
+
+
+def _units(values: Values) -> list[tuple[str, float, float]]:
+    """The hidden units that move the score of the answer to a test image most: weights × typical
+    ink as a picture, answer, weight of the answer.
+    """
+    weights, image = weights_of(values["mlp_model"]), values["test_digits"].images[0]
+    hidden = weights["hidden.weight"] @ (image.ravel() / 255) + weights["hidden.bias"]
+    answers = hidden.clip(0)
+    votes = weights["output.weight"][values["mlp_predictions"].labels[0]]
+    most = np.argsort(-abs(answers * votes))[:NUM_UNITS]
+    likes = (weights["hidden.weight"] * _typical_ink(values)).reshape(-1, *image.shape)
+    return [(drawn.diverging(likes[unit]), answers[unit], votes[unit]) for unit in most]
+
+
+def _typical_ink(values: Values) -> np.ndarray:
+    """The root mean square of each pixel in grey levels, (n_features,)."""
+    mean_square = values["data_mean"].ravel() ** 2 + values["covariance"].diagonal()
+    # In colour, all channels of a pixel have its grey level.
+    channels = values["train_digits"].images[0].size // len(mean_square)
+    return np.repeat(np.sqrt(mean_square).clip(FAINT), channels)
 
 
 def code() -> Code:
@@ -90,9 +117,7 @@ def arrays(values: Values, images: Images) -> Arrays:
     }
     hidden = weights.pop("mlp.hidden.weight")
     # W x = Q (s ⊙ x) with integers Q: the less ink a pixel has, the larger its step s may be.
-    mean_square = values["data_mean"].ravel() ** 2 + values["covariance"].diagonal()
-    # In colour, all channels of a pixel get the step of its grey level.
-    ink = np.repeat(np.sqrt(mean_square).clip(FAINT), hidden.shape[1] // len(mean_square))
+    ink = _typical_ink(values)
     step = (np.abs(hidden * ink).max() or 1) / 127
     levels = np.rint((hidden * ink).T / step)  # (n_features, n_hidden)
     return {
