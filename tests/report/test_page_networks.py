@@ -106,25 +106,30 @@ def test_kernels_have_the_maps_of_their_correlation(page: Page, values: Values) 
 
 
 def test_a_removed_part_moves_the_scores_until_it_is_put_back(page: Page) -> None:
-    figure = page.locator("#figure-places")
-    field, scores = figure.locator("svg"), figure.locator(".message")
+    figure = page.locator("#figure-network")
+    field, message, maps = (figure.locator(name) for name in ("svg", ".message", "canvas"))
+    scores, answer = figure.locator(".scores button"), figure.locator(".scores .best")
     choose(figure, "4")
-    before = scores.inner_text()
-    place = figure.locator(".place").inner_text()
-    here, total, bias = signed(place)
-    assert 0 < here < total
-    assert total + bias == pytest.approx(signed(before)[0], abs=1e-6)
+    expect(answer).to_have_attribute("aria-pressed", "true")
+    before, whole = message.inner_text(), [painted(each) for each in maps.all()]
+    of_maps, bias, total = signed(before)
+    assert of_maps + bias == pytest.approx(total, abs=1e-6)
+    assert f"{total:.1f}" in answer.inner_text()
     field.click(position={"x": 100, "y": 100})
     field.focus()
     for key in (*["ArrowDown"] * 5, "Space"):
         page.keyboard.press(key)
-    expect(scores).to_contain_text("→")
-    was, now, *_ = signed(scores.inner_text())
-    assert was != now
-    assert sum(signed(figure.locator(".place").inner_text())[1:]) == pytest.approx(now, abs=1e-6)
-    figure.get_by_role("button", name="Reset").click()
-    expect(scores).to_have_text(before, use_inner_text=True)
-    expect(figure.locator(".place")).not_to_have_text(place)  # the point has moved
+    expect(message).not_to_have_text(before)
+    of_maps, bias, now, was = signed(message.inner_text())
+    assert was == total != now == pytest.approx(of_maps + bias, abs=1e-6)
+    for each, shown in zip(maps.all(), whole, strict=True):
+        assert painted(each) != shown
+    figure.get_by_role("button", name="Put the parts back").click()
+    expect(message).to_have_text(before)
+    scores.nth(7).click()
+    expect(scores.nth(7)).to_have_attribute("aria-pressed", "true")
+    expect_painted(maps.nth(2), whole[2], same=True)  # the last maps serve all classes
+    expect_painted(maps.nth(3), whole[3], same=False)
 
 
 def test_only_the_cnn_notices_that_the_pixels_are_shuffled(page: Page) -> None:

@@ -2,7 +2,7 @@
 import { clip } from "./algebra.js";
 import { DIRECTIONS } from "./points.js";
 
-const ROWS = ".choices[role=group], .units, .terms, .sprites";
+const ROWS = ".choices[role=group], .scores, .terms, .sprites";
 
 const buttonsOf = (row) => [...row.querySelectorAll("button")];
 const makeStop = (row, choice) => {

@@ -1,0 +1,119 @@
+// The whole CNN in one picture: the digit, the maps of both layers, what each last map adds to the
+// score of a class, and all scores. The reader removes parts of the digit, and all layers follow.
+import { argmax, sum, transposed } from "../../script/algebra.js";
+import { NUM_PIXELS, SIDE } from "../../script/images.js";
+import { createPixel } from "../../script/points.js";
+import { data, openFigure, setAttributes } from "../../script/page.js";
+import { formatNumber, formatPercent, rounded } from "../../script/numbers.js";
+import { paintImage, paintSigned } from "../../script/painting.js";
+import { loaded } from "../../script/start.js";
+
+const REACH = 2; // pixels around a removed one
+const MAPS = 64; // of the last layer
+
+// Maps (side, side, count) next to each other in a square.
+const tiled = (maps, count) => {
+  const side = Math.sqrt(maps.length / count);
+  const columns = Math.ceil(Math.sqrt(count));
+  const width = columns * side;
+  const tiles = new Float64Array(width ** 2);
+  maps.forEach((value, at) => {
+    const [map, place] = [at % count, Math.floor(at / count)];
+    const row = side * Math.floor(map / columns) + Math.floor(place / side);
+    tiles[width * row + side * (map % columns) + (place % side)] = value;
+  });
+  return [tiles, width];
+};
+const paintMaps = (canvas, maps, count) => {
+  const [tiles, width] = tiled(maps, count);
+  const most = maps.reduce((largest, value) => Math.max(largest, value), 1e-12);
+  const levels = tiles.map((value) => (255 * value) / most);
+  paintImage(canvas, levels, width);
+};
+
+loaded.then(({ models: { cnn }, reader }) => {
+  const { figure, find, findAll } = openFigure("figure-network");
+  const field = find("svg");
+  const [ink, first, last, added] = findAll("canvas");
+  const buttons = findAll(".scores button");
+  let whole; // the image
+  let removed = []; // the middle [x, y] of each removed square
+  let before; // the scores of the whole image
+  let shown; // the classes of the buttons
+  let chosen; // class
+  let point = [0, 0];
+
+  const remaining = () => {
+    const channels = whole.length / NUM_PIXELS;
+    const ground = data.handwritten ? 0 : sum(Float64Array.from(whole)) / whole.length;
+    const isRemoved = (pixel) =>
+      removed.some(([x, y]) => {
+        const distances = [(pixel % SIDE) - x, Math.floor(pixel / SIDE) - y];
+        return Math.max(...distances.map(Math.abs)) <= REACH;
+      });
+    return Float64Array.from(whole, (level, at) =>
+      isRemoved(Math.floor(at / channels)) ? ground : level,
+    );
+  };
+  const draw = () => {
+    const image = remaining();
+    const { probabilities, scores, features, firstMaps, secondMaps } = cnn.answer(image);
+    const parts = cnn.partsOf(features, chosen);
+    paintImage(ink, image);
+    paintMaps(first, firstMaps, cnn.numKernels);
+    paintMaps(last, secondMaps, MAPS);
+    paintSigned(added, ...tiled(transposed(parts, MAPS), MAPS));
+    const lowest = Math.min(0, ...scores);
+    const range = Math.max(0, ...scores) - lowest;
+    const placeOf = (score) => `${(100 * (score - lowest)) / range}%`;
+    buttons.forEach((button, place) => {
+      const label = shown[place];
+      const [name, score, share] = button.children;
+      name.textContent = data.names[label];
+      score.textContent = formatNumber(scores[label], 1);
+      share.textContent = formatPercent(probabilities[label]);
+      button.classList.toggle("best", label === argmax(scores));
+      const [from, to] = [0, scores[label]].sort((a, b) => a - b).map(placeOf);
+      setAttributes(button, { "aria-pressed": label === chosen });
+      button.style.cssText = `--from: ${from}; --to: ${to}`;
+    });
+    const bias = rounded(cnn.biasOf(chosen));
+    const total = rounded(scores[chosen]);
+    const [of, all, constant] = [total, total - bias, bias].map((value) => formatNumber(value));
+    const was = removed.length ? ` It was ${formatNumber(before[chosen])}.` : "";
+    find(".message").textContent =
+      `The 64 maps add ${all} to the score of ${data.names[chosen]}. With the bias ${constant}, it is ${of}.${was}`;
+    find(".chosen").textContent = data.names[chosen];
+  };
+  const change = (next) => {
+    removed = next;
+    draw();
+  };
+  const remove = () => change([...removed, point]);
+  const moveTo = createPixel(field, SIDE, (...pixel) => {
+    point = pixel;
+    setAttributes(find(".brush"), { x: point[0] - REACH, y: point[1] - REACH });
+  });
+  field.addEventListener("click", remove);
+  field.addEventListener("keydown", (event) => {
+    if (![" ", "Enter"].includes(event.key)) return;
+    event.preventDefault();
+    remove();
+  });
+  find(".reset").addEventListener("click", () => change([]));
+  buttons.forEach((button, place) =>
+    button.addEventListener("click", () => {
+      chosen = shown[place];
+      draw();
+    }),
+  );
+  reader.follow(figure, (digit, { cnn: { scores } }) => {
+    whole = digit.image;
+    before = scores;
+    const order = [...scores.keys()].sort((a, b) => scores[b] - scores[a]);
+    shown = order.slice(0, buttons.length).sort((a, b) => a - b);
+    [chosen] = order;
+    change([]);
+  });
+  moveTo(NUM_PIXELS / 2 + SIDE / 2); // the middle
+});
