@@ -1,6 +1,6 @@
 // A kernel slides over the digit, while its feature map and the pooled map build up: a learned
 // kernel of the CNN, a preset, or one that the reader paints.
-import { argmax, clip, entryAt, sum, transposed } from "../../script/algebra.js";
+import { argmax, clip, entryAt, sum } from "../../script/algebra.js";
 import { perPixel } from "../../script/images.js";
 import { createPixel } from "../../script/points.js";
 import { element, openFigure, setAttributes } from "../../script/page.js";
@@ -27,14 +27,7 @@ const weightsFrom = (weightAt) =>
   Float64Array.from({ length: KERNEL ** 2 }, (_, tap) =>
     weightAt((tap % KERNEL) - 2, Math.floor(tap / KERNEL) - 2),
   );
-const sizeOf = (weights) => sum(weights.map(Math.abs));
 const tapsOf = ({ weights }) => perPixel(weights, KERNEL ** 2);
-// Σ |w − w'| / Σ |w|, over the neighbours w' to the right and below
-const roughnessOf = (weights) => {
-  const stepsDown = (of) => of.map((weight, tap) => weight - (of[tap + KERNEL] ?? weight));
-  const steps = [weights, transposed(weights, KERNEL)].map((of) => sizeOf(stepsDown(of)));
-  return sum(steps) / sizeOf(weights);
-};
 
 loaded.then(({ arrays, models: { cnn }, reader }) => {
   const { figure, find, findAll } = openFigure("figure-kernels");
@@ -134,12 +127,10 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
     maps = cnn.mapsOf(image, kernel);
   };
 
-  const learned = findAll(".kernels [aria-label]").map((_, place) => cnn.kernelAt(place));
-  learned.sort((a, b) => roughnessOf(tapsOf(a)) - roughnessOf(tapsOf(b)));
   findAll(".kernels label").forEach((label) => {
     const [radio, canvas] = label.children;
     const preset = PRESETS[radio.value];
-    const ofRadio = preset ? cnn.kernelOf(weightsFrom(preset)) : learned[radio.value - 1];
+    const ofRadio = preset ? cnn.kernelOf(weightsFrom(preset)) : cnn.kernelAt(radio.value - 1);
     paintSigned(canvas, ofRadio.weights, KERNEL);
     radio.addEventListener("change", () => {
       own.value = "";

@@ -9,7 +9,7 @@ import { paintImage, paintSigned } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 
 const REACH = 2; // pixels around a removed one
-const MAPS = 64; // of the last layer
+const [FIRST, LAST] = [32, 64]; // maps of the two layers
 
 // Maps (side, side, count) next to each other in a square.
 const tiled = (maps, count) => {
@@ -37,32 +37,19 @@ loaded.then(({ models: { cnn }, reader }) => {
   const [ink, first, last, added] = findAll("canvas");
   const buttons = findAll(".scores button");
   let whole; // the image
-  let removed = []; // the middle [x, y] of each removed square
+  let image; // without the parts that are removed
   let before; // the scores of the whole image
   let shown; // the classes of the buttons
   let chosen; // class
   let point = [0, 0];
 
-  const remaining = () => {
-    const channels = whole.length / NUM_PIXELS;
-    const ground = data.handwritten ? 0 : sum(Float64Array.from(whole)) / whole.length;
-    const isRemoved = (pixel) =>
-      removed.some(([x, y]) => {
-        const distances = [(pixel % SIDE) - x, Math.floor(pixel / SIDE) - y];
-        return Math.max(...distances.map(Math.abs)) <= REACH;
-      });
-    return Float64Array.from(whole, (level, at) =>
-      isRemoved(Math.floor(at / channels)) ? ground : level,
-    );
-  };
   const draw = () => {
-    const image = remaining();
     const { probabilities, scores, features, firstMaps, secondMaps } = cnn.answer(image);
     const parts = cnn.partsOf(features, chosen);
     paintImage(ink, image);
-    paintMaps(first, firstMaps, cnn.numKernels);
-    paintMaps(last, secondMaps, MAPS);
-    paintSigned(added, ...tiled(transposed(parts, MAPS), MAPS));
+    paintMaps(first, firstMaps, FIRST);
+    paintMaps(last, secondMaps, LAST);
+    paintSigned(added, ...tiled(transposed(parts, LAST), LAST));
     const lowest = Math.min(0, ...scores);
     const range = Math.max(0, ...scores) - lowest;
     const placeOf = (score) => `${(100 * (score - lowest)) / range}%`;
@@ -80,16 +67,25 @@ loaded.then(({ models: { cnn }, reader }) => {
     const bias = rounded(cnn.biasOf(chosen));
     const total = rounded(scores[chosen]);
     const [of, all, constant] = [total, total - bias, bias].map((value) => formatNumber(value));
-    const was = removed.length ? ` It was ${formatNumber(before[chosen])}.` : "";
+    const was = image === whole ? "" : ` It was ${formatNumber(before[chosen])}.`;
     find(".message").textContent =
       `The 64 maps add ${all} to the score of ${data.names[chosen]}. With the bias ${constant}, it is ${of}.${was}`;
     find(".chosen").textContent = data.names[chosen];
   };
-  const change = (next) => {
-    removed = next;
+  const use = (next) => {
+    image = next;
     draw();
   };
-  const remove = () => change([...removed, point]);
+  // Replace the square around the point by paper or, in a photo, by the mean level.
+  const remove = () => {
+    const channels = whole.length / NUM_PIXELS;
+    const ground = data.handwritten ? 0 : sum(Float64Array.from(whole)) / whole.length;
+    const isInside = (pixel) => {
+      const distances = [(pixel % SIDE) - point[0], Math.floor(pixel / SIDE) - point[1]];
+      return Math.max(...distances.map(Math.abs)) <= REACH;
+    };
+    use(image.map((level, at) => (isInside(Math.floor(at / channels)) ? ground : level)));
+  };
   const moveTo = createPixel(field, SIDE, (...pixel) => {
     point = pixel;
     setAttributes(find(".brush"), { x: point[0] - REACH, y: point[1] - REACH });
@@ -100,7 +96,7 @@ loaded.then(({ models: { cnn }, reader }) => {
     event.preventDefault();
     remove();
   });
-  find(".reset").addEventListener("click", () => change([]));
+  find(".reset").addEventListener("click", () => use(whole));
   buttons.forEach((button, place) =>
     button.addEventListener("click", () => {
       chosen = shown[place];
@@ -113,7 +109,7 @@ loaded.then(({ models: { cnn }, reader }) => {
     const order = [...scores.keys()].sort((a, b) => scores[b] - scores[a]);
     shown = order.slice(0, buttons.length).sort((a, b) => a - b);
     [chosen] = order;
-    change([]);
+    use(whole);
   });
   moveTo(NUM_PIXELS / 2 + SIDE / 2); // the middle
 });

@@ -145,7 +145,6 @@ export const createCnn = (arrays, name = "cnn") => {
   // A kernel is { weights, bias }, with weights (5, 5, channels): one of the first layer, or one
   // with a weight per pixel for the mean of the channels.
   const { channels } = first;
-  const numKernels = first.bias.length;
   const kernelAt = (place) => ({ weights: first.kernels[place], bias: first.bias[place] });
   const kernelOf = (weights) => {
     const weightAt = (_, at) => weights[Math.floor(at / channels)] / channels;
@@ -157,7 +156,7 @@ export const createCnn = (arrays, name = "cnn") => {
     const map = convolved(inkShares(image), SIDE, layer);
     return [map, pooled(map, strongestOf(map, size))];
   };
-  return { answer, gradientOf, partsOf, biasOf, numKernels, kernelAt, kernelOf, mapsOf };
+  return { answer, gradientOf, partsOf, biasOf, kernelAt, kernelOf, mapsOf };
 };
 
 // The levels in the window that begins at (row, column).
