@@ -2,7 +2,6 @@
 says why an answer is in doubt.
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,27 +19,6 @@ from mnist_pipeline.report.page import render
 
 pytestmark = pytest.mark.browser
 
-SAME = """async () => {
-  const { arrays, models } = await loaded;
-  const dialog = document.getElementById("opened");
-  const turn = dialog.querySelector(".turn");
-  const same = [];
-  for (const button of document.querySelectorAll(".openable [data-index]")) {
-    const place = arrays["test.indices"].indexOf(Number(button.dataset.index));
-    const image = Float32Array.from(entryAt(arrays["test.images"], place));
-    button.click();
-    turn.value = 1;
-    turn.dispatchEvent(new Event("input"));
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-    const [before, after] = [image, deformations.turned(image, -1)].map(
-      (each) => models.knn.answer(each).label,
-    );
-    const changes = dialog.querySelector(".message").textContent.match(/Changed:.*k-NN/) !== null;
-    same.push([changes, before !== after]);
-  }
-  dialog.close();
-  return same;
-}"""
 SHOW = """(image) => loaded.then(({ reader }) =>
   reader.show({ image: Uint8Array.from(image), label: null, place: null }))"""
 
@@ -89,21 +67,6 @@ def test_the_verdict_does_not_depend_on_the_neighbors_that_the_page_has(
         [answer.claim for answer in expected],
         atol=0.03,
     )
-
-
-def test_a_turned_digit_is_compared_with_the_answers_of_the_page(
-    small_page: Page, few: Values
-) -> None:
-    changes = small_page.evaluate(SAME)
-    assert len(changes) > 10
-    assert all(told == is_changed for told, is_changed in changes)
-    small_page.locator(".openable button").first.click()
-    caption, turn = (small_page.locator(f"#opened {part}") for part in (".near .caption", ".turn"))
-    number = f"{len(few['train_digits'].labels):,}"
-    turn.fill("2")
-    expect(caption).to_have_text(re.compile(rf"^k-NN: among \d[\d,]* of the {number} training"))
-    turn.fill("0")
-    expect(caption).to_have_text(re.compile(rf"^k-NN: among all {number} training"))
 
 
 def test_a_digit_in_an_unusual_place_looks_like_a_digit_as_to_predict(
