@@ -7,12 +7,13 @@ UV := $(shell command -v uv)
 PIP = $(1)/bin/python -m pip install --no-compile --disable-pip-version-check
 INSTALL = $(if $(UV),$(UV) pip install --python $(1)/bin/python,$(PIP)) --quiet --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
-# Installs an extra, and says how long it took and how large the environment is now.
+# Installs the pipeline with an extra at once, and says how long it took and how large the environment is now.
 comma := ,
 define install
 	@echo "Installing $(1) into $(VENV) …"
 	@start=$$(date +%s); $(call INSTALL,$(VENV)) --editable '$(2)' \
 	  && echo "Installed in $$(($$(date +%s) - start)) s; $(VENV) has $$(du -sh $(VENV) | cut -f1)"
+	@touch $(VENV)/installed $@
 endef
 # Files of tests run in parallel, in the order of tests/conftest.py; PARALLEL= for one process.
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
@@ -94,24 +95,21 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) \
 	  || { echo "$(PYTHON) can't make a virtual environment; on Debian: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
 
-$(VENV)/installed: $(BIN)/python $(SOURCES)
-	$(call install,the pipeline,.)
-	@touch $@
+$(VENV)/installed $(VENV)/installed-test $(VENV)/installed-docs $(VENV)/installed-bench: $(BIN)/python $(SOURCES)
 
-$(VENV)/installed-test: $(VENV)/installed
-	$(call install,the test tools,.[test])
+$(VENV)/installed:
+	$(call install,the pipeline,.)
+
+$(VENV)/installed-test:
 	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix $(VENV) axe-core@4; \
 	  else echo "npm is absent: the tests skip the accessibility checks"; test -z "$$CI"; fi
-	@touch $@
+	$(call install,the pipeline and the test tools,.[test])
 
 $(VENV)/installed-scale: $(VENV)/installed-test
 	$(call install,the engines to scale on,.[test$(comma)test-scale])
-	@touch $@
 
-$(VENV)/installed-docs: $(VENV)/installed
-	$(call install,the tools of the documentation,.[docs])
-	@touch $@
+$(VENV)/installed-docs:
+	$(call install,the pipeline and the tools of the documentation,.[docs])
 
-$(VENV)/installed-bench: $(VENV)/installed
-	$(call install,the libraries to compare with,.[bench])
-	@touch $@
+$(VENV)/installed-bench:
+	$(call install,the pipeline and the libraries to compare with,.[bench])
