@@ -36,7 +36,7 @@ check: lint  ## Lint, types, import contracts, and the quick tests (a minute)
 test: $(VENV)/installed-test  ## Run the tests; ARGS="-k pca" for some
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-test-scale: $(VENV)/installed-scale  ## Run the graph in a bucket, on PostgreSQL, on Ray and by a daemon (8 minutes)
+test-scale: $(VENV)/installed-scale  ## Run the graph in a bucket, on PostgreSQL and on Ray (6 minutes)
 	@$(BIN)/python -m pytest tests/scale $(ARGS)
 
 lint: $(VENV)/installed-test  ## Lint, check formatting and types

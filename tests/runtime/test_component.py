@@ -88,13 +88,6 @@ def test_the_names_of_instances_do_not_meet(
     automated = {key for key in graph.get_all_asset_keys() if graph.get(key).automation_condition}
     on_request = dg.AssetKey(["web_my_shoes", "labels_to_check"])
     assert automated == found["web_my_shoes"] - {on_request}
-    checks = {(key.asset_key, key.name) for key in graph.asset_check_keys}
-    assert checks == {
-        (key.asset_key.with_prefix(name), key.name)
-        for name in found
-        for key in PLAIN.asset_check_keys
-        if key.asset_key.with_prefix(name) in found[name]
-    }
     nodes = {node.name for node in repository.get_job("2024").nodes}
     steps = {name for name in nodes if not name.endswith("__checks")}
     others = {"data_directory", "labels_to_check"}
@@ -181,20 +174,35 @@ def test_the_colours_of_an_instance_are_those_of_its_attributes(
 
 
 @pytest.mark.slow
-def test_an_instance_has_a_report_checks_a_schedule_and_the_commands(
+def test_an_instance_has_a_report_checks_a_schedule_automation_and_the_commands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
 ) -> None:
     pictures = write_shapes(tmp_path / "pictures", per_class=8)
     for file in [*pictures.glob("*/*")]:
         shutil.copy(file, file.with_stem(f"{file.stem}-again"))
-    attributes = f"{{data: '{pictures}', schedule: '@daily', seed: '{{{{ env.SEED }}}}'}}"
+    starts = "schedule: '@daily', automation: true"
+    attributes = f"{{data: '{pictures}', {starts}, seed: '{{{{ env.SEED }}}}'}}"
     monkeypatch.setenv("SEED", "3")
-    loaded = load(project(tmp_path, few=attributes), monkeypatch)
+    package = project(tmp_path, few=attributes)
+    (executor,) = re.findall('^```python title=".*/executor.py"\n(.*?)^```', PAGE, re.M | re.S)
+    (package / "defs" / "executor.py").write_text(executor)
+    loaded, cursor = load(package, monkeypatch), None
+    assert loaded.executor is dg.in_process_executor
 
     def tick() -> Any:
         (schedule,) = loaded.get_repository_def().schedule_defs
         with dg.build_schedule_context(instance=instance) as context:
             return schedule.evaluate_tick(context)
+
+    def observed() -> set[dg.AssetKey]:
+        """Observe the files; return what automation requests."""
+        nonlocal cursor
+        files = [dg.AssetKey(["few", "data_directory"])]
+        job = loaded.resolve_implicit_global_asset_job_def()
+        assert job.execute_in_process(asset_selection=files, instance=instance).success
+        requested = dg.evaluate_automation_conditions(loaded, instance, cursor=cursor)
+        cursor = requested.cursor
+        return {key for key in graph.get_all_asset_keys() if requested.get_num_requested(key)}
 
     ((request,), graph) = tick().run_requests, loaded.resolve_asset_graph()
     assert set(request.asset_selection) == READERS.resolve(graph)
@@ -206,6 +214,9 @@ def test_an_instance_has_a_report_checks_a_schedule_and_the_commands(
     failed = {found.check_name: found.asset_key for found in evaluations if not found.passed}
     assert failed["no_duplicates"] == dg.AssetKey(["few", "train_digits"])
     assert tick().skip_message
+    assert observed() == set()
+    next(pictures.glob("*/*-again*")).unlink()
+    assert observed() == READERS.resolve(graph)
     storage = tmp_path / "storage" / "few"
     origin = Storage(str(storage)).origin("softmax_model")["metadata"]
     assert (origin["config"]["epochs"], origin["seed"]) == (2, 3)
