@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from support.graph_fixtures import names
 
 from assets import automation
 from assets.definitions import defs
@@ -14,10 +15,6 @@ from mnist_pipeline.runtime.storage import storage as stored
 
 FILES = dg.AssetKey("data_directory")
 READS = ["data_directory"]  # of a reader
-
-
-def names(keys: Any) -> set[str]:
-    return {key.to_user_string() for key in keys}
 
 
 def tick(instance: dg.DagsterInstance) -> Any:

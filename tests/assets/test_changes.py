@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from support.graph_fixtures import invoke
+from support.graph_fixtures import invoke, names
 
 from assets import automation
 from assets.definitions import defs
@@ -27,10 +27,6 @@ SHOWS_NAMES = {
     *("cnn_errors", "model_comparison", "recognizer", "evaluation_report"),
 }
 READS_TEST_LABELS = {*SHOWS_NAMES, "knn_votes", "robustness", "champion"}
-
-
-def names(keys: Any) -> set[str]:
-    return {key.to_user_string() for key in keys}
 
 
 ALL_READERS = names(READERS.resolve(GRAPH))

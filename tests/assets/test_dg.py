@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.graph_fixtures import names
 from support.servers import copy_project, ended
 
 from assets.definitions import defs
@@ -80,8 +81,8 @@ def test_whatever_is_put_into_the_package_is_loaded(tmp_path: Path) -> None:
         for kind, listed in json.loads(output[output.index("{") :]).items()
     }
     new = {
-        kind: {name for name in names if name.startswith("dropped")}
-        for kind, names in found.items()
+        kind: {name for name in all_names if name.startswith("dropped")}
+        for kind, all_names in found.items()
     }
     assert new == {
         "assets": {
@@ -97,6 +98,4 @@ def test_whatever_is_put_into_the_package_is_loaded(tmp_path: Path) -> None:
         "sensors": {"dropped_sensor"},
         "resources": set(),
     }
-    assert found["assets"] - new["assets"] == {
-        key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()
-    }
+    assert found["assets"] - new["assets"] == names(defs.resolve_asset_graph().get_all_asset_keys())

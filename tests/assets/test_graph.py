@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 import yaml
+from support.graph_fixtures import names
 
 from assets.definitions import defs
 from mnist_pipeline.runtime.project import (
@@ -73,10 +74,7 @@ def test_assets_have_a_kind() -> None:
 
 
 def test_each_job_selects_what_it_is_for() -> None:
-    jobs = {
-        job.name: {key.to_user_string() for key in job.selection.resolve(ASSETS)}
-        for job in defs.jobs or ()
-    }
+    jobs = {job.name: names(job.selection.resolve(ASSETS)) for job in defs.jobs or ()}
     on_request = {asset for group in ON_REQUEST for asset in KEYS[group]} | {"data_directory"}
     whole_graph = {asset for group in KEYS.values() for asset in group} - on_request
     assert jobs.pop(EVERYTHING) == whole_graph

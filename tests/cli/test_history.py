@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.graph_fixtures import copy_storage, environment, invoke, made_once, materialized
+from support.graph_fixtures import (
+    copy_storage,
+    environment,
+    invoke,
+    made_once,
+    materialized,
+    set_environment,
+)
 
 from mnist_pipeline.cli.history import ModelVersion, model_versions
 from mnist_pipeline.methods.table import MODELS
@@ -45,11 +52,9 @@ def two_runs(
 def storage_of_two(
     two_runs: Path, slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Storage:
-    for name, value in environment(
-        slice_directory, copy_storage(two_runs, tmp_path / "own")
-    ).items():
-        monkeypatch.setenv(name, value)
-    return Storage(str(tmp_path / "own"))
+    storage = copy_storage(two_runs, tmp_path / "own")
+    set_environment(monkeypatch, slice_directory, storage)
+    return Storage(str(storage))
 
 
 def versions(model: str | None = None) -> list[ModelVersion]:

@@ -8,9 +8,9 @@ directory.
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,13 +22,6 @@ from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods.knn import KNNClassifier
 from mnist_pipeline.runtime.storage.storage import Storage
 from support.idx import write_idx
-
-
-class Outcome(NamedTuple):
-    """Exit code and output of a command."""
-
-    exit_code: int
-    output: str
 
 
 def made_once(
@@ -60,27 +53,24 @@ def slice_directory(
 @pytest.fixture
 def storage(slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty storage directory, which the environment names together with the slice."""
-    _set(monkeypatch, environment(slice_directory, tmp_path / "storage"))
+    set_environment(monkeypatch, slice_directory, tmp_path / "storage")
     return tmp_path / "storage"
 
 
 @pytest.fixture(scope="session")
 def finished_run(
     slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Outcome, Path]:
-    """Outcome of `mnist-pipeline run` over the slice, and its storage, which tests must not write
+) -> tuple[str, Path]:
+    """Output of `mnist-pipeline run` over the slice, and its storage, which tests must not write
     to.
     """
 
-    def make(directory: Path) -> Outcome:
-        with pytest.MonkeyPatch.context() as monkeypatch:
-            _set(monkeypatch, environment(slice_directory, directory))
-            config = networks_config(directory.with_name("finished.yaml"), recipe="NOTEBOOK")
-            result = CliRunner().invoke(cli.main, ["run", "--config", config])
-            return Outcome(result.exit_code, result.output)
+    def make(directory: Path) -> str:
+        config = networks_config(directory.with_name("finished.yaml"), recipe="NOTEBOOK")
+        return invoke("run", "--config", config, env=environment(slice_directory, directory))
 
-    directory, (exit_code, output) = made_once(tmp_path_factory, "finished", make)
-    return Outcome(exit_code, output), directory
+    directory, output = made_once(tmp_path_factory, "finished", make)
+    return output, directory
 
 
 def networks_config(file: Path, **settings: Any) -> str:
@@ -105,7 +95,7 @@ def copy_storage(source: Path, target: Path) -> Path:
 
 @pytest.fixture
 def own_copy(
-    finished_run: tuple[Outcome, Path],
+    finished_run: tuple[str, Path],
     slice_directory: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -116,24 +106,23 @@ def own_copy(
     data, storage = tmp_path / "data", tmp_path / "storage"
     shutil.copytree(slice_directory, data)
     copy_storage(finished_run[1], storage)
-    _set(monkeypatch, environment(data, storage))
+    set_environment(monkeypatch, data, storage)
     return data, storage
 
 
 @pytest.fixture
 def finished(
-    finished_run: tuple[Outcome, Path], slice_directory: Path, monkeypatch: pytest.MonkeyPatch
+    finished_run: tuple[str, Path], slice_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """The storage of the finished run, which the environment names."""
-    result, directory = finished_run
-    assert result.exit_code == 0, result.output
-    _set(monkeypatch, environment(slice_directory, directory))
+    _, directory = finished_run
+    set_environment(monkeypatch, slice_directory, directory)
     return directory
 
 
 @pytest.fixture(scope="session")
 def able_storage(
-    finished_run: tuple[Outcome, Path], train: DigitSet, tmp_path_factory: pytest.TempPathFactory
+    finished_run: tuple[str, Path], train: DigitSet, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The recognizer of the finished run, in which k-NN over all digits is the champion."""
 
@@ -194,14 +183,16 @@ def invoke(*arguments: str, code: int = 0, env: Mapping[str, str] | None = None)
     return result.output
 
 
+def names(keys: Iterable[Any]) -> set[str]:
+    """The keys of assets as texts."""
+    return {key.to_user_string() for key in keys}
+
+
 def materialized(output: str) -> set[str]:
     """The assets in the lines of an output that report a time in seconds."""
     from mnist_pipeline.runtime import project  # imports Dagster
 
-    keys = {
-        key.to_user_string()
-        for key in project.graph().resolve_asset_graph().materializable_asset_keys
-    }
+    keys = names(project.graph().resolve_asset_graph().materializable_asset_keys)
     rows = (line.split() for line in output.splitlines())
     return {row[0] for row in rows if row and row[0] in keys and "s" in row}
 
@@ -215,6 +206,7 @@ def environment(data: Path, storage: Path) -> dict[str, str]:
     }
 
 
-def _set(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
-    for name, value in variables.items():
+def set_environment(monkeypatch: pytest.MonkeyPatch, data: Path, storage: Path) -> None:
+    """Set these settings for a test."""
+    for name, value in environment(data, storage).items():
         monkeypatch.setenv(name, value)

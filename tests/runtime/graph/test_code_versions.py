@@ -83,19 +83,12 @@ def test_versions_do_not_depend_on_the_place_of_the_project(project: Copy) -> No
                 "mnist_pipeline/report/figures/style.py": DOCSTRING,
                 "mnist_pipeline/cli/run.py": STATEMENT,
                 "mnist_pipeline/runtime/settings.py": STATEMENT,
-            },
-            set(),
-            ASSETS.keys(),
-            id="comments, commands and the runtime",
-        ),
-        pytest.param(
-            {
                 "assets/checks/methods.py": ("1e-3", "1e-2"),
                 "mnist_pipeline/data/findings.py": ("0.5,", "0.6,"),
             },
             set(),
             ASSETS.keys(),
-            id="the limits of checks",
+            id="comments, commands, the runtime and the limits of checks",
         ),
         pytest.param(
             {
