@@ -3,21 +3,13 @@
 Names of pictures, such as `play draw`, take only these. Chromium must be installed.
 """
 
-import contextlib
-import gzip
-import json
 import math
 import os
-import re
-import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from PIL import Image
@@ -28,8 +20,7 @@ PROJECT = DOCS.parent
 sys.path.insert(0, str(PROJECT / "tests"))
 from support.browser import launch_browser  # noqa: E402
 from support.served import served_ui  # noqa: E402
-from support.servers import free_port, until  # noqa: E402
-from support.shapes import write_shapes  # noqa: E402
+from support.servers import until  # noqa: E402
 
 BIN = Path(sys.executable).parent
 COLORS = 256
@@ -39,30 +30,7 @@ WIDTH = 790  # pixels of a column of pieces
 GROUPS = ("digits", "pca", "harris")  # in a picture of the graph
 # Whether nothing on a page moves.
 SETTLED = "document.getAnimations().every(({ playState }) => playState !== 'running')"
-# Of Dagster's GraphQL API.
-HERE = 'repositoryName: "__repository__", repositoryLocationName: "mnist-pipeline"'
-SENSOR = f'sensorSelector: {{{HERE}, sensorName: "automation"}}'
-START_SENSOR = f"mutation {{ startSensor({SENSOR}) {{ __typename }} }}"
-SENSOR_TICKS = (
-    f"{{ sensorOrError({SENSOR}) {{ ... on Sensor {{ sensorState {{ ticks {{ status }} }} }} }} }}"
-)
-SENSOR_RUNS = """{ runsOrError(
-  filter: {tags: [{key: "dagster/sensor_name", value: "automation"}]}
-) { ... on Runs { results { status } } } }"""
-OBSERVE = f"""mutation {{ launchRun(executionParams: {{
-  selector: {{{HERE}, jobName: "__ASSET_JOB", assetSelection: [{{path: ["data_directory"]}}]}} }})
-  {{ __typename }} }}"""
-REQUESTED = re.compile("^[1-9][0-9]* materializations requested")
 Points = list[tuple[float, float]]
-
-
-def query(address: str, text: str) -> dict[str, Any]:
-    """The data that the UI answers to a GraphQL query."""
-    content, kind = json.dumps({"query": text}).encode(), {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{address}/graphql", content, kind)
-    with urllib.request.urlopen(request) as answer:
-        data: dict[str, Any] = json.load(answer)["data"]
-        return data
 
 
 def arc(x: float, y: float, radius: float, start: int, end: int) -> Points:
@@ -75,16 +43,6 @@ def arc(x: float, y: float, radius: float, start: int, end: int) -> Points:
 THREE = [[*arc(0.17, 0.17, 0.15, -150, 90), *arc(0.17, 0.5, 0.18, -90, 145)]]
 SEVEN = [[(0.02, 0.04), (0.36, 0.04), (0.24, 0.3), (0.16, 0.68)], [(0.1, 0.34), (0.32, 0.34)]]
 TWO = [[*arc(0.18, 0.18, 0.16, -170, 45), (0.03, 0.67), (0.37, 0.67)]]
-PROJECT_FILES = {  # of a project of one's own
-    "pyproject.toml": '[tool.dg]\ndirectory_type = "project"\n'
-    '[tool.dg.project]\nroot_module = "shop"\n',
-    "shop/__init__.py": "",
-    "shop/definitions.py": "import dagster as dg\nfrom pathlib import Path\n\n\n@dg.definitions\n"
-    "def defs():\n    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)\n",
-    "shop/defs/__init__.py": "",
-    "shop/defs/photos/defs.yaml": "type: mnist_pipeline.ImageClassification\n"
-    'attributes: {data: photos/, schedule: "0 3 * * 0"}\n',
-}
 
 
 def save(image: Image.Image, name: str) -> None:
@@ -206,91 +164,6 @@ def take_experiments(storage: Path) -> None:
     save(Image.open(max(figures, key=lambda path: path.stat().st_mtime)), "accuracy-by-size")
 
 
-@contextlib.contextmanager
-def own_project(scratch: Path) -> Iterator[str]:
-    """`dg dev` over a project with an instance whose pictures are sorted badly."""
-    shop, home = scratch / "shop", scratch / "home"
-    for name, content in PROJECT_FILES.items():
-        (shop / name).parent.mkdir(parents=True, exist_ok=True)
-        (shop / name).write_text(content)
-    home.mkdir()
-    photos = write_shapes(shop / "photos")
-    for number in range(5):
-        copy = photos / "square" / f"copy {number}.jpg"
-        copy.write_bytes((photos / "circle" / f"circle {number}.jpg").read_bytes())
-    variables = {"CWD": shop, "DAGSTER_HOME": home, "PYTHONPATH": shop}
-    command("dg", "launch", "--job", "photos", **variables)
-    port = free_port()
-    environment = os.environ | {name: str(value) for name, value in variables.items()}
-    program = [BIN / "dg", "dev", "--port", str(port)]
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(program, cwd=shop, env=environment, **silent)  # type: ignore[call-overload]
-
-    def answers() -> bool:
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}").close()
-            return True
-        return False
-
-    try:
-        until(answers)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
-
-
-def take_own_project(browser: Browser, scratch: Path) -> None:
-    """Failed checks and the schedule of an instance in a project of one's own."""
-    with own_project(scratch) as address:
-        page = browser.new_page(viewport={"width": 940, "height": 560})
-        page.goto(address)
-        page.get_by_role("button", name="Skip").click()  # the invitation to a newsletter
-        page.get_by_text("Hide navigation").click()
-        page.goto(
-            f"{address}/assets/photos/train_digits?view=checks&checkDetail=one_label_per_image"
-        )
-        page.get_by_text("Failed", exact=True).last.wait_for()
-        page.wait_for_load_state("networkidle")
-        save(shot(page), "own-project-check")
-        page.set_viewport_size({"width": 940, "height": 300})
-        page.goto(f"{address}/automation")
-        page.get_by_text("photos_schedule").wait_for()
-        page.wait_for_load_state("networkidle")
-        save(shot(page), "own-project-schedule")
-
-
-def take_changes(browser: Browser, scratch: Path) -> None:
-    """The second tick of the sensor after three test labels changed."""
-    storage, data = scratch / "changes", scratch / "digits"
-    shutil.copytree(PROJECT / "data", data)
-    command("mnist-pipeline", "run", MNIST_PIPELINE_DATA=data, MNIST_PIPELINE_STORAGE=storage)
-    with served_ui(data, storage) as address:
-
-        def runs() -> list[str]:
-            found = query(address, SENSOR_RUNS)["runsOrError"]["results"]
-            return [run["status"] for run in found]
-
-        def has_ticked() -> bool:
-            state = query(address, SENSOR_TICKS)["sensorOrError"]["sensorState"]
-            return any(tick["status"] == "SKIPPED" for tick in state["ticks"])
-
-        query(address, START_SENSOR)
-        until(has_ticked)
-        labels = data / "t10k-labels-idx1-ubyte.gz"
-        content = bytearray(gzip.decompress(labels.read_bytes()))
-        content[8:11] = 1, 1, 3
-        labels.write_bytes(gzip.compress(content))
-        query(address, OBSERVE)
-        until(lambda: runs() == ["SUCCESS"] * 2)
-        page = browser.new_page(viewport={"width": 1300, "height": 760})
-        page.goto(f"{address}/locations/mnist-pipeline/sensors/automation")
-        page.get_by_text(REQUESTED).nth(1).click()  # in the column of results
-        page.get_by_role("dialog").get_by_role("link", name="evaluation_report").wait_for()
-        until(lambda: bool(page.evaluate(SETTLED)))
-        save(shot(page.get_by_role("dialog")), "changes")
-
-
 SERVED: dict[str, Callable[[Browser, str], None]] = {
     "play": take_play,
     "draw": take_draw,
@@ -300,23 +173,18 @@ SERVED: dict[str, Callable[[Browser, str], None]] = {
 
 def main(*names: str) -> None:
     """Take the pictures of these names, or all."""
-    chosen = set(names or [*SERVED, "changes", "experiments", "own-project"])
+    chosen = set(names or [*SERVED, "experiments"])
     with tempfile.TemporaryDirectory() as directory, launch_browser() as browser:
         scratch = Path(directory)
         storage = scratch / "storage"
         data = PROJECT / "data"
-        if chosen & {*SERVED, "experiments"}:
-            command("mnist-pipeline", "run", MNIST_PIPELINE_STORAGE=storage)
+        command("mnist-pipeline", "run", MNIST_PIPELINE_STORAGE=storage)
         if "experiments" in chosen:
             take_experiments(storage)
         if chosen & set(SERVED):
             with served_ui(data, storage) as address:
                 for name in sorted(chosen & set(SERVED)):
                     SERVED[name](browser, address)
-        if "changes" in chosen:
-            take_changes(browser, scratch)
-        if "own-project" in chosen:
-            take_own_project(browser, scratch)
 
 
 if __name__ == "__main__":
