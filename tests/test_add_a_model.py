@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 from support.graph_fixtures import environment, networks_config
-from support.servers import copy_project, succeed
+from support.servers import copy_project, lint, succeed
 
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.project import PROJECT
@@ -24,7 +23,6 @@ TABLE = "mnist_pipeline/methods/table.py"
 # Places in the table, and the blank lines that code above them needs.
 PLACES = (("# Import a further method here", "\n\n"), ("    # Add a model here", ""))
 BLOCK = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
-LINT = ("ruff check", "ruff format --check", "mypy", "lint-imports")
 NEW = ("logistic", "pretrained")
 SETTINGS = {"logistic": {"penalty": 1e-4, "iterations": 50}, "pretrained": {"epochs": 20}}
 ALL = [*MODELS, *NEW]
@@ -116,12 +114,7 @@ def test_the_page_edits_only_the_table_and_what_it_adds_passes_lint(
     blocks: list[tuple[str, str]], project: Path
 ) -> None:
     assert {name for name, _ in blocks if (PROJECT / name).exists()} == {TABLE}
-    types = PROJECT / ".mypy_cache"  # of `make lint`, with which mypy takes two seconds
-    if types.exists():
-        shutil.copytree(types, project / types.name)
-    for command in LINT:
-        tool, *options = command.split()
-        succeed([Path(sys.executable).with_name(tool), *options], project)
+    lint(project)
 
 
 def test_the_new_models_have_their_assets_with_group_job_and_checks(
