@@ -1,6 +1,7 @@
 """The links of the documentation lead somewhere, and its examples run."""
 
 import importlib.util
+import json
 import re
 import shlex
 import shutil
@@ -119,6 +120,13 @@ def test_every_command_line_is_accepted(tmp_path: Path, monkeypatch: pytest.Monk
         parameters = commands.commands[name].make_context(name, arguments).params
         if parameters.get("select"):
             assert select_assets(defs, parameters["select"])
+
+
+def test_the_page_on_the_report_names_all_parts_of_its_document(finished: Path) -> None:
+    _, rows = (DOCS / "report.md").read_text(encoding="utf-8").split("\n| --- |")
+    named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\|([^|]*)", rows, re.MULTILINE)))
+    document = json.loads((finished / "report" / "report.json").read_text(encoding="utf-8"))
+    assert sorted(named) == sorted(document)
 
 
 def test_the_picture_of_the_graph_shows_the_present_code() -> None:
