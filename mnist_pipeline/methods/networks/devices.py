@@ -55,6 +55,8 @@ def placed(
     torch has little to do, and its waiting threads would take the cores from the compiled layers.
     `one_thread` is for small batches, for which threads wait longer than they compute.
     """
+    # Some versions of torch type a module's `to` without formats, and its methods as modules.
+    untyped: Any = model
     original = next(model.parameters()).device
     num_threads = torch.get_num_threads()
     is_compiled = precision == "float32" and has_compiled_form(model, device)
@@ -62,14 +64,12 @@ def placed(
         if is_compiled or one_thread:
             torch.set_num_threads(1)
         model.to(device)
-        # torch types only the tensors' `to`
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # torch types the attributes of a module as tensors or modules.
-        yield model.compiled().train(model.training) if is_compiled else model  # type: ignore[operator]
+        untyped.to(memory_format=torch.channels_last)
+        yield untyped.compiled().train(model.training) if is_compiled else model
     finally:
         torch.set_num_threads(num_threads)
         model.to(original)
-        model.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+        untyped.to(memory_format=torch.contiguous_format).eval()
 
 
 @contextmanager
