@@ -1,7 +1,6 @@
 """The scripts of the page of the finished run compute what Python computes."""
 
 import base64
-import io
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 from scipy.ndimage import gaussian_filter
 from support import computing
+from support.sources import encoded
 
 from mnist_pipeline.data import conversion, deformations
 from mnist_pipeline.data.color import grey
@@ -54,9 +54,9 @@ FITTED = """async ([picture, name, ground]) => {
 
 def loaded(page: Page, name: str) -> np.ndarray:
     """An array of the page; base64 travels faster than numbers."""
-    encoded, shape, kind = page.evaluate(LOADED, name)
+    content, shape, kind = page.evaluate(LOADED, name)
     dtype = kind.removesuffix("Array").lower()  # of Float32Array, say
-    return np.frombuffer(base64.b64decode(encoded), dtype).reshape(shape)
+    return np.frombuffer(base64.b64decode(content), dtype).reshape(shape)
 
 
 def called(page: Page, call: str, image: np.ndarray) -> np.ndarray:
@@ -116,13 +116,12 @@ def test_a_picture_becomes_the_image_that_python_makes_of_it(page: Page, values:
     enlarged = 255 - np.asarray(Image.fromarray(image).resize((220, 220)))
     photo = np.pad(enlarged, ((40, 10), (90, 60)), constant_values=255)
     for picture in (image, enlarged, photo, 255 - photo):
-        content = io.BytesIO()
-        Image.fromarray(picture).save(content, "PNG")
-        encoded = base64.b64encode(content.getvalue()).decode()
-        (digit,) = search.read_page(content.getvalue()).digits
+        content = encoded(picture)
+        text = base64.b64encode(content).decode()
+        (digit,) = search.read_page(content).digits
         expected = {"digit": digit.image, "whole": conversion.fitted(picture, "whole")}
         for fit, wanted in expected.items():
-            found = np.reshape(page.evaluate(FITTED, [encoded, fit]), wanted.shape)
+            found = np.reshape(page.evaluate(FITTED, [text, fit]), wanted.shape)
             assert np.abs(found - wanted.astype(float)).mean() <= 2, (picture.shape, fit)
 
 
@@ -263,10 +262,9 @@ def test_a_picture_keeps_its_colors_and_lies_on_the_ground_of_the_data_set(
         axis=2,
     )
     for picture in (colors, colors[..., :3], colors[::7, ::7]):
-        content = io.BytesIO()
-        Image.fromarray(picture.astype(np.uint8)).save(content, "PNG")
-        encoded = base64.b64encode(content.getvalue()).decode()
-        (digit,) = recognizer.page(content.getvalue()).digits
-        found = page_in_color.evaluate(FITTED, [encoded, "whole", recognizer.known.ground])
+        content = encoded(picture.astype(np.uint8))
+        text = base64.b64encode(content).decode()
+        (digit,) = recognizer.page(content).digits
+        found = page_in_color.evaluate(FITTED, [text, "whole", recognizer.known.ground])
         difference = np.abs(np.reshape(found, (28, 28, 3)) - digit.image.astype(float))
         assert difference.max() <= 2, picture.shape

@@ -1,14 +1,13 @@
 """The report of the finished run in headless Chromium: on a laptop, and in the dark on a phone."""
 
-import io
 import re
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Page, expect
 from support.browser import choose, expect_painted, painted, serious_findings
+from support.sources import encoded
 
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report.content import Values
@@ -185,18 +184,14 @@ def test_a_digit_that_appears_makes_room_for_one_that_is_chosen_meanwhile(page: 
 def test_a_chosen_picture_is_read_and_another_file_is_named(page: Page, values: Values) -> None:
     figure = page.locator("#figure-draw")
     figure.scroll_into_view_if_needed()
-    content = io.BytesIO()
-    Image.fromarray(values["test_digits"].images[0]).save(content, "PNG")
+    images = values["test_digits"].images
     file, answer = figure.locator(".file"), figure.locator(".says strong").last
-    picture: Any = {"name": "a.png", "mimeType": "image/png", "buffer": content.getvalue()}
+    picture: Any = {"name": "a.png", "mimeType": "image/png", "buffer": encoded(images[0])}
     file.set_input_files(picture)
     # The digit that appears has a true class. Half of a 2 may be read as a 7 too.
     expect(figure.locator(".truth")).to_contain_class("empty")
     expect(answer).to_have_text(str(values["cnn_predictions"].labels[0]))
-    digits = Image.fromarray(np.hstack(values["test_digits"].images[:3]))
-    content = io.BytesIO()
-    digits.save(content, "PNG")
-    file.set_input_files({**picture, "buffer": content.getvalue()})
+    file.set_input_files({**picture, "buffer": encoded(np.hstack(images[:3]))})
     names = " ".join(map(str, values["cnn_predictions"].labels[:3]))
     expect(figure.get_by_role("status")).to_contain_text(names)
     file.set_input_files({**picture, "name": "notes.txt", "buffer": b"no picture"})
