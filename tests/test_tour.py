@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from support.graph_fixtures import invoke
 
 PROJECT = Path(__file__).parent.parent
@@ -41,7 +40,7 @@ def num_lines(file: str, parts: str) -> int:
     )
 
 
-def test_the_sizes_of_the_ten_stops_are_right() -> None:
+def test_the_sizes_of_the_ten_stops_are_right():
     sizes = [
         (int(stated), sum(num_lines(*part) for part in FILE.findall(" ".join(files.split()))))
         for stated, files in STOP.findall(PAGE)
@@ -50,9 +49,7 @@ def test_the_sizes_of_the_ten_stops_are_right() -> None:
     assert all(size <= 200 and abs(stated - size) <= 10 for stated, size in sizes), sizes
 
 
-def test_the_lines_to_type_have_the_output_that_the_tour_shows(
-    own_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_lines_to_type_have_the_output_that_the_tour_shows(own_copy, monkeypatch):
     monkeypatch.chdir(PROJECT)
     typed = "".join(re.findall(r"^```pycon\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
     session = doctest.DocTestParser().get_doctest(typed, {}, "tour.md", None, None)

@@ -19,7 +19,6 @@ from support.drawing import on_paper
 from support.graph_fixtures import materialized
 from support.served import run_raw_mnist, served_ui
 
-from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.runtime import project
 
 pytestmark = pytest.mark.skipif("INSTALLED_PYTHON" not in os.environ, reason="make wheel runs it")
@@ -71,9 +70,7 @@ def installed(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -
     return Installed(Path(os.environ["INSTALLED_PYTHON"]).absolute(), base / "elsewhere", variables)
 
 
-def test_the_graph_runs_reads_and_recognizes_in_the_directory_of_the_user(
-    installed: Installed, small_train: DigitSet
-) -> None:
+def test_the_graph_runs_reads_and_recognizes_in_the_directory_of_the_user(installed, small_train):
     output = installed.run(installed.program, "run")
     assert {"data_mean", "cnn_model", "evaluation_report"} <= materialized(output)
     data = Path(installed.variables["XDG_DATA_HOME"])
@@ -86,7 +83,7 @@ def test_the_graph_runs_reads_and_recognizes_in_the_directory_of_the_user(
     assert len(found["digits"]) == 1
 
 
-def test_the_ui_runs_the_graph(installed: Installed, slice_directory: Path, tmp_path: Path) -> None:
+def test_the_ui_runs_the_graph(installed, slice_directory, tmp_path):
     variables = {**installed.variables, "MNIST_PIPELINE_STORAGE": str(tmp_path)}
     program = (installed.python, installed.program)
     with served_ui(
@@ -128,9 +125,7 @@ def created(tmp_path: Path) -> Installed:
     return stranger
 
 
-def test_the_page_on_a_project_of_your_own_leads_to_a_report_word_for_word(
-    created: Installed, small_train: DigitSet
-) -> None:
+def test_the_page_on_a_project_of_your_own_leads_to_a_report_word_for_word(created, small_train):
     *_, complete = re.findall("^```yaml\n(type:.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     *commands, another = re.findall("^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     for label, name in enumerate(("circle", "line", "swan")):

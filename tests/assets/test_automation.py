@@ -1,6 +1,5 @@
 """What starts runs by itself, by Dagster's own evaluation helpers."""
 
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -23,7 +22,7 @@ def tick(instance: dg.DagsterInstance) -> Any:
         return automation.weekly_retraining(context)
 
 
-def test_everything_that_starts_runs_by_itself_is_off() -> None:
+def test_everything_that_starts_runs_by_itself_is_off():
     repository = defs.get_repository_def()
     assert {each.default_status for each in repository.schedule_defs} == {
         dg.DefaultScheduleStatus.STOPPED
@@ -33,9 +32,7 @@ def test_everything_that_starts_runs_by_itself_is_off() -> None:
     assert on == {"everything_continuation"}  # it only follows a run that a schedule has requested
 
 
-def test_a_run_without_the_observation_records_the_files_that_it_read(
-    own_copy: tuple[Path, Path],
-) -> None:
+def test_a_run_without_the_observation_records_the_files_that_it_read(own_copy):
     everything, (data, _) = defs.resolve_job_def("everything"), own_copy
     (data / "dataset.yaml").write_text("title: Other digits")
     raw = dg.AssetKey("raw_mnist")
@@ -95,8 +92,8 @@ class Graph:
 
 @pytest.mark.parametrize(("failing", "is_canceled"), [("reader", True), ("model", False)])
 def test_a_run_that_failed_or_was_canceled_is_requested_again_after_a_change_only(
-    instance: dg.DagsterInstance, failing: str, is_canceled: bool
-) -> None:
+    instance, failing, is_canceled
+):
     during: list[set[str]] = []
 
     def compute(context: dg.AssetExecutionContext) -> None:
@@ -116,9 +113,7 @@ def test_a_run_that_failed_or_was_canceled_is_requested_again_after_a_change_onl
     assert not any(during)
 
 
-def test_an_asset_waits_for_all_readers_also_for_those_that_it_does_not_read(
-    instance: dg.DagsterInstance,
-) -> None:
+def test_an_asset_waits_for_all_readers_also_for_those_that_it_does_not_read(instance):
     during: list[set[str]] = []
 
     def compute(context: dg.AssetExecutionContext) -> None:
@@ -135,9 +130,7 @@ def test_an_asset_waits_for_all_readers_also_for_those_that_it_does_not_read(
     assert during == [set(), set()]
 
 
-def test_a_schedule_requests_what_is_not_up_to_date_unless_its_assets_are_running(
-    own_copy: tuple[Path, Path],
-) -> None:
+def test_a_schedule_requests_what_is_not_up_to_date_unless_its_assets_are_running(own_copy):
     everything, assets = (
         defs.resolve_job_def("everything"),
         defs.resolve_implicit_global_asset_job_def(),

@@ -4,7 +4,6 @@ The tests execute the readers only. What follows is requested, and would take lo
 """
 
 import gzip
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +66,7 @@ CHANGES = {
 @pytest.mark.parametrize(
     ("change", "expected"), CHANGES.items(), ids=[change.__name__ for change in CHANGES]
 )
-def test_only_what_reads_a_changed_value_runs(
-    change: Callable[[Path], None], expected: set[str], own_copy: tuple[Path, Path]
-) -> None:
+def test_only_what_reads_a_changed_value_runs(change, expected, own_copy):
     cursor = None
     everything = defs.resolve_job_def("everything")
     all_assets = defs.resolve_implicit_global_asset_job_def()
@@ -110,9 +107,7 @@ def test_only_what_reads_a_changed_value_runs(
         assert requested_by_sensor() == set()
 
 
-def test_results_on_two_test_sets_fail_a_check_that_names_what_to_run(
-    own_copy: tuple[Path, Path],
-) -> None:
+def test_results_on_two_test_sets_fail_a_check_that_names_what_to_run(own_copy):
     change_three_test_labels(own_copy[0])
     invoke("run", "--select", "key:raw_mnist or key:test_digits")
     job = defs.resolve_job_def("softmax")

@@ -112,7 +112,7 @@ FAILING: dict[str, Callable[[], Measured]] = {
 
 
 @pytest.mark.parametrize("name", FAILING)
-def test_a_check_fails_on_values_that_are_wrong(name: str) -> None:
+def test_a_check_fails_on_values_that_are_wrong(name):
     assert not FAILING[name]().passed
 
 
@@ -126,8 +126,6 @@ def test_a_check_fails_on_values_that_are_wrong(name: str) -> None:
         ([1.0, np.nan], False),
     ],
 )
-def test_the_last_loss_is_compared_with_the_first_and_with_guessing_after_one_epoch(
-    loss: list[float], passed: bool
-) -> None:
+def test_the_last_loss_is_compared_with_the_first_and_with_guessing_after_one_epoch(loss, passed):
     ten_classes = DigitSet(np.zeros((10, 28, 28), np.uint8), np.arange(10, dtype=np.uint8))
     assert methods.loss_falls({"loss": np.array(loss)}, ten_classes).passed is passed

@@ -64,7 +64,7 @@ attributes:
 """
 
 
-def test_whatever_is_put_into_the_package_is_loaded(tmp_path: Path) -> None:
+def test_whatever_is_put_into_the_package_is_loaded(tmp_path):
     project = copy_project(tmp_path)
     (project / "assets" / "dropped.py").write_text(MODULE)
     (project / "assets" / "component").mkdir()

@@ -24,17 +24,13 @@ def raw(storage: Path) -> RawData:
     return digits.raw_mnist(mnist_data=DATA_SET).value
 
 
-def test_the_embedded_files_are_recognized_as_mnist(
-    storage: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_embedded_files_are_recognized_as_mnist(storage, monkeypatch):
     monkeypatch.delenv("MNIST_PIPELINE_DATA")
     assert digits.raw_mnist(mnist_data=DATA_SET).value.data_set == MNIST
 
 
 @pytest.mark.parametrize("split", READERS)
-def test_digits_are_those_of_the_files_and_counted_by_class(
-    split: str, raw: RawData, small_train: DigitSet, small_test: DigitSet
-) -> None:
+def test_digits_are_those_of_the_files_and_counted_by_class(split, raw, small_train, small_test):
     with pytest.raises(DatasetError, match="run --changed"):
         READERS[split](dataclasses.replace(raw, files=raw.files[1:]), mnist_data=DATA_SET)
     result = READERS[split](raw, mnist_data=DATA_SET)
@@ -55,14 +51,14 @@ def test_digits_are_those_of_the_files_and_counted_by_class(
 
 
 @pytest.mark.parametrize("data", ["~/photos", " ", "nowhere://photos"])
-def test_a_resource_refuses_what_is_no_address_in_one_line(data: str) -> None:
+def test_a_resource_refuses_what_is_no_address_in_one_line(data):
     with pytest.raises(ConfigError, match=f"^data is '{data}'.*"):
         DataSetResource(data=data)
 
 
 def test_a_resource_may_name_a_variable_which_a_run_replaces(
-    slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    slice_directory, tmp_path, monkeypatch
+):
     assert variable("PHOTOS") is None
     monkeypatch.setenv("PHOTOS", str(tmp_path))
     named = DataSetResource(data=variable("PHOTOS"))
@@ -70,7 +66,7 @@ def test_a_resource_may_name_a_variable_which_a_run_replaces(
     assert named.process_config_and_initialize().path == slice_directory
 
 
-def test_digit_images_are_the_first_of_each_class(raw: RawData, small_train: DigitSet) -> None:
+def test_digit_images_are_the_first_of_each_class(raw, small_train):
     images = digits.digit_images(small_train, raw.data_set.kind).value
     assert (images.shape, images.dtype) == ((10, 28, 28), np.uint8)
     for label, image in enumerate(images):

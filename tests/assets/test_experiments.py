@@ -24,8 +24,8 @@ def run(*arguments: str, environ: dict[str, str]) -> str:
 
 
 def test_a_sweep_runs_its_trials_and_another_sweep_only_those_that_it_does_not_share(
-    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+    environ, monkeypatch
+):
     sweep = Path(environ["MNIST_PIPELINE_EXPERIMENTS"])
     stored = Storage(environ["MNIST_PIPELINE_STORAGE"])
     sweep.write_text("- {model: [knn, softmax], size: [20, 100]}")
@@ -46,9 +46,7 @@ def test_a_sweep_runs_its_trials_and_another_sweep_only_those_that_it_does_not_s
     assert sorted(stored.read("experiment_summary")["size"]) == [20, 100, 1_833]
 
 
-def test_a_sweep_that_is_not_valid_fails_in_one_line_and_everything_else_runs(
-    environ: dict[str, str],
-) -> None:
+def test_a_sweep_that_is_not_valid_fails_in_one_line_and_everything_else_runs(environ):
     Path(environ["MNIST_PIPELINE_EXPERIMENTS"]).write_text("- {model: knn, size: 2}")
     refused = command("run", "--select", "+key:experiment_summary", environ=environ)
     assert refused.returncode == 1

@@ -5,7 +5,6 @@ it does.
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import dagster as dg
 import yaml
@@ -50,30 +49,30 @@ KEYS = {
 ASSETS = defs.resolve_asset_graph()
 
 
-def test_the_keys_and_groups_of_assets_stay() -> None:
+def test_the_keys_and_groups_of_assets_stay():
     found: dict[str, set[str]] = {}
     for key in ASSETS.get_all_asset_keys():
         found.setdefault(str(ASSETS.get(key).group_name), set()).add(key.to_user_string())
     assert found == KEYS
 
 
-def test_the_test_images_train_tune_and_choose_nothing() -> None:
+def test_the_test_images_train_tune_and_choose_nothing():
     for name in (*FITTED, "held_out_labels"):
         upstream = dg.AssetSelection.assets(name).upstream().resolve(ASSETS)
         assert dg.AssetKey("train_digits") in upstream
         assert dg.AssetKey("test_digits") not in upstream
 
 
-def test_only_the_reader_depends_on_the_list_of_files() -> None:
+def test_only_the_reader_depends_on_the_list_of_files():
     assert ASSETS.get(dg.AssetKey("data_directory")).child_keys == {dg.AssetKey("raw_mnist")}
 
 
-def test_assets_have_a_kind() -> None:
+def test_assets_have_a_kind():
     for key in ASSETS.materializable_asset_keys:
         assert ASSETS.get(key).to_asset_spec().kinds, key
 
 
-def test_each_job_selects_what_it_is_for() -> None:
+def test_each_job_selects_what_it_is_for():
     jobs = {job.name: names(job.selection.resolve(ASSETS)) for job in defs.jobs or ()}
     on_request = {asset for group in ON_REQUEST for asset in KEYS[group]} | {"data_directory"}
     whole_graph = {asset for group in KEYS.values() for asset in group} - on_request
@@ -87,8 +86,8 @@ def test_each_job_selects_what_it_is_for() -> None:
 
 
 def test_loading_the_graph_imports_no_heavy_library_and_changes_neither_files_nor_environment(
-    tmp_path: Path,
-) -> None:
+    tmp_path,
+):
     code = """
 import os, sys
 before = dict(os.environ)
@@ -108,7 +107,7 @@ print(sorted({"torch", "numba", "matplotlib"} & set(sys.modules)), dict(os.envir
     assert [*tmp_path.iterdir()] == []
 
 
-def test_dagster_and_dg_load_the_same_location() -> None:
+def test_dagster_and_dg_load_the_same_location():
     (entry,) = yaml.safe_load((PROJECT / "workspace.yaml").read_text())["load_from"]
     assert entry == {"python_module": {"module_name": GRAPH, "location_name": CODE_LOCATION}}
     project = (PROJECT / "pyproject.toml").read_text(encoding="utf-8").splitlines()

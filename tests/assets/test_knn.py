@@ -8,7 +8,7 @@ from mnist_pipeline import read
 pytestmark = pytest.mark.usefixtures("finished")
 
 
-def test_the_configured_number_of_neighbours_votes_and_at_least_ten_are_kept() -> None:
+def test_the_configured_number_of_neighbours_votes_and_at_least_ten_are_kept():
     model = call("knn_model", config={"num_neighbors": 12}).value
     predictions = call("knn_predictions", knn_model=model).value
     assert predictions.nearest["indices"].shape == (500, 12)

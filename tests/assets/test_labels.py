@@ -1,10 +1,7 @@
 """Labels to check in the graph: on request, as a file, in the report while they fit the data."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-import pytest
 from support.graph_fixtures import invoke, materialized
 
 from mnist_pipeline.evaluation import labels_to_check as checking
@@ -21,8 +18,8 @@ def guessed(images: np.ndarray, labels: np.ndarray, seed: int, *, handwritten: b
 
 
 def test_contradicted_labels_are_a_file_and_in_the_report_until_the_data_change(
-    own_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+    own_copy, monkeypatch
+):
     data, directory = own_copy
     storage = Storage(str(directory))
     assert storage.read("evaluation_report").document["labels_to_check"] is None

@@ -13,14 +13,14 @@ NETWORKS = ("mlp", "cnn")
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_recipe_can_be_configured_and_compared_in_experiments(name: str) -> None:
+def test_every_recipe_can_be_configured_and_compared_in_experiments(name):
     assert set(MODELS[name].settings["recipe"].choices) == training.RECIPES[name].keys()
 
 
 @pytest.mark.parametrize(("recipe", "adapts"), [("default", True), ("notebook", False)])
 def test_a_configuration_reaches_the_training_and_only_the_default_recipe_adapts(
-    recipe: str, adapts: bool, finished, small_train
-) -> None:
+    recipe, adapts, finished, small_train
+):
     few = small_train._replace(images=small_train.images[:240], labels=small_train.labels[:240])
     settings = {"epochs": 2, "batch_size": 17, "learning_rate": 0.0123}
     result = call("mlp_model", train_digits=few, config={"recipe": recipe, **settings}, seed=0)
@@ -33,7 +33,7 @@ def test_a_configuration_reaches_the_training_and_only_the_default_recipe_adapts
     assert [len(result.value[curve]) for curve in curves] == [2, 2, 2]
 
 
-def test_a_network_without_errors_has_an_empty_table(finished) -> None:
+def test_a_network_without_errors_has_an_empty_table(finished):
     right = read("cnn_predictions")._replace(labels=read("test_digits").labels)
     result = call("cnn_errors", cnn_predictions=right)
     assert len(result.value) == 0

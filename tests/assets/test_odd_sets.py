@@ -54,7 +54,7 @@ KINDS: dict[str, Callable[[Path], Path]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_set_that_inspect_accepts_becomes_a_report(kind: str, tmp_path: Path) -> None:
+def test_a_set_that_inspect_accepts_becomes_a_report(kind, tmp_path):
     (directory := tmp_path / "set").mkdir()
     root, storage = KINDS[kind](directory), tmp_path / "storage"
     assert findings.inspect(root).problems == []

@@ -37,9 +37,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Storage]:
     return directory / "pictures", Storage(str(directory / "storage"))
 
 
-def test_the_report_and_the_models_have_the_classes_of_the_folders(
-    three: tuple[Path, Storage],
-) -> None:
+def test_the_report_and_the_models_have_the_classes_of_the_folders(three):
     pictures, storage = three
     report = storage.read("evaluation_report")
     document = report.document
@@ -56,9 +54,7 @@ def test_the_report_and_the_models_have_the_classes_of_the_folders(
     assert all((pictures / error["file"]).is_file() for error in errors)
 
 
-def test_predict_recognizes_a_whole_picture_by_the_name_of_its_class(
-    three: tuple[Path, Storage], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_predict_recognizes_a_whole_picture_by_the_name_of_its_class(three, monkeypatch):
     pictures, storage = three
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(storage.root))
     files = [str(path) for name in NAMES for path in sorted((pictures / name).iterdir())[:5]]

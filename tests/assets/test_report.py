@@ -9,7 +9,7 @@ from mnist_pipeline.runtime.storage import storage
 pytestmark = pytest.mark.usefixtures("finished")
 
 
-def test_provenance_and_seconds_are_those_of_the_stored_values() -> None:
+def test_provenance_and_seconds_are_those_of_the_stored_values():
     stored = storage.current()
     with dg.DagsterInstance.ephemeral() as instance:
         document = call(

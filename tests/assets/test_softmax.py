@@ -10,9 +10,7 @@ from mnist_pipeline.methods.softmax import method
 pytestmark = pytest.mark.usefixtures("finished")
 
 
-def test_the_model_is_what_the_method_fits_with_the_same_seed_and_settings(
-    small_train: DigitSet,
-) -> None:
+def test_the_model_is_what_the_method_fits_with_the_same_seed_and_settings(small_train):
     held_out = np.arange(100)
     digits = DigitSet(small_train.images[:300], small_train.labels[:300], held_out)
     config = {"epochs": 3, "learning_rate": 2e-3}

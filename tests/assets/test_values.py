@@ -2,12 +2,10 @@
 
 import contextvars
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import numpy as np
-import pytest
 
 from assets.definitions import defs
 from mnist_pipeline import read
@@ -24,9 +22,7 @@ def in_a_new_context(function: Callable[..., Any], *arguments: Any, **options: A
     return contextvars.Context().run(function, *arguments, **options)
 
 
-def test_a_notebook_reads_stored_values_without_an_instance(
-    storage: Path, small_train: DigitSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_notebook_reads_stored_values_without_an_instance(storage, small_train, monkeypatch):
     monkeypatch.delenv("DAGSTER_HOME")
     in_a_new_context(
         dg.materialize,

@@ -11,7 +11,7 @@ from PIL import Image
 from support.graph_fixtures import invoke
 
 from mnist_pipeline import read
-from mnist_pipeline.data.values import CLASS_NAMES, DataSet, DigitSet
+from mnist_pipeline.data.values import CLASS_NAMES, DataSet
 from mnist_pipeline.methods.networks import modules, prediction
 from mnist_pipeline.methods.networks.onnx_file import onnx_file
 from mnist_pipeline.methods.softmax import softmax
@@ -19,13 +19,8 @@ from mnist_pipeline.methods.table import MODELS
 
 
 def test_the_program_of_the_documentation_names_the_class_of_a_picture(
-    finished: Path,
-    small_train: DigitSet,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    recwarn: pytest.WarningsRecorder,
-) -> None:
+    finished, small_train, tmp_path, monkeypatch, capsys, recwarn
+):
     page = Path(__file__).parents[2] / "docs" / "command-line.md"
     (program,) = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(tmp_path)
@@ -39,7 +34,7 @@ def test_the_program_of_the_documentation_names_the_class_of_a_picture(
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
-def test_the_file_of_a_set_in_colour_takes_colours_and_names_their_ground(name: str) -> None:
+def test_the_file_of_a_set_in_colour_takes_colours_and_names_their_ground(name):
     data_set = DataSet(color=True, ground="#ff8000")
     network = modules.construct(name, num_classes=2, shape=data_set.shape)
     fitted = {**prediction.weights(network), "temperature": np.array(2.0)}
@@ -57,9 +52,7 @@ def test_the_file_of_a_set_in_colour_takes_colours_and_names_their_ground(name: 
     assert str(Path.cwd()).encode() not in file  # the exporter writes the lines of the source
 
 
-def test_what_cannot_be_exported_is_refused_in_one_line(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_exported_is_refused_in_one_line(finished, tmp_path, monkeypatch):
     (photo := tmp_path / "photo.png").write_bytes(b"a picture")
     path = photo / "a.onnx"
     for name, file, named in (

@@ -62,7 +62,7 @@ def versions(model: str | None = None) -> list[ModelVersion]:
     return [version for version in found if model in (None, version.model)]
 
 
-def test_every_version_of_a_model_is_listed_with_its_result(storage_of_two: Storage) -> None:
+def test_every_version_of_a_model_is_listed_with_its_result(storage_of_two):
     newest, oldest = versions("softmax")
     assert newest.version == storage_of_two.current("softmax_predictions")
     assert newest.time > oldest.time
@@ -77,7 +77,7 @@ def test_every_version_of_a_model_is_listed_with_its_result(storage_of_two: Stor
     assert served.startswith(storage_of_two.read("champion").model_version[:12])
 
 
-def test_a_former_champion_is_put_back_into_service(storage_of_two: Storage) -> None:
+def test_a_former_champion_is_put_back_into_service(storage_of_two):
     first, second = (
         storage_of_two.read("champion", version) for version in storage_of_two.records("champion")
     )
@@ -94,21 +94,19 @@ def test_a_former_champion_is_put_back_into_service(storage_of_two: Storage) -> 
 
 
 @pytest.mark.parametrize("name", ["", "ffff"])
-def test_a_name_that_begins_no_version_is_answered_with_all_versions(
-    name: str, storage_of_two: Storage
-) -> None:
+def test_a_name_that_begins_no_version_is_answered_with_all_versions(name, storage_of_two):
     refused = invoke("restore", name, code=1)
     assert all(version.version[:12] in refused for version in versions())
 
 
-def test_a_model_that_never_served_predictions_is_not_restored(storage_of_two: Storage) -> None:
+def test_a_model_that_never_served_predictions_is_not_restored(storage_of_two):
     never = next(each for each in versions() if not each.champion)
     before = storage_of_two.current("champion")
     assert never.version[:12] in invoke("restore", never.version, code=1)
     assert storage_of_two.current("champion") == before
 
 
-def test_a_damaged_recognizer_is_not_restored(storage_of_two: Storage) -> None:
+def test_a_damaged_recognizer_is_not_restored(storage_of_two):
     former, present = storage_of_two.records("champion")
     name = storage_of_two.read("champion", former).model_version
     (recognizer, _) = storage_of_two.records("recognizer")
@@ -118,8 +116,8 @@ def test_a_damaged_recognizer_is_not_restored(storage_of_two: Storage) -> None:
 
 
 def test_a_damaged_record_is_skipped_and_verify_says_to_delete_it_or_a_damaged_former_version(
-    storage_of_two: Storage,
-) -> None:
+    storage_of_two,
+):
     former, _ = storage_of_two.records("softmax_model")
     path = storage_of_two.main_file("softmax_model", former)
     path.write_bytes(b"")

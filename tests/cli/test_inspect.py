@@ -20,14 +20,14 @@ def animals(train: DigitSet, tmp_path: Path) -> Path:
     )
 
 
-def test_classes_and_counts_are_shown(animals: Path) -> None:
+def test_classes_and_counts_are_shown(animals):
     lines = [line.split() for line in invoke("inspect", str(animals)).splitlines() if line.strip()]
     counts = {name: numbers for name, *numbers in lines}
     for name in NAMES:
         assert sum(map(int, counts[name])) == len(list((animals / name).iterdir()))
 
 
-def test_the_groups_of_each_class_are_counted_if_there_are_some(animals: Path) -> None:
+def test_the_groups_of_each_class_are_counted_if_there_are_some(animals):
     assert invoke("inspect", str(animals)).splitlines()[2].split()[-1] == "test"
     _, *others = sorted((animals / "cat").iterdir())
     (animals / "cat" / "one cat").mkdir()
@@ -38,7 +38,7 @@ def test_the_groups_of_each_class_are_counted_if_there_are_some(animals: Path) -
     assert int(dogs[-1]) == sum(map(int, dogs[1:-1]))
 
 
-def test_a_set_that_a_run_could_not_use_has_exit_code_1_and_the_reason(animals: Path) -> None:
+def test_a_set_that_a_run_could_not_use_has_exit_code_1_and_the_reason(animals):
     output = invoke("inspect", str(animals))
     assert "can be used" in output
     assert "no test set" in output
@@ -46,9 +46,7 @@ def test_a_set_that_a_run_could_not_use_has_exit_code_1_and_the_reason(animals: 
     assert "dog/broken.png" in invoke("inspect", str(animals), code=1)
 
 
-def test_letters_that_no_font_has_are_named_once(
-    animals: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_letters_that_no_font_has_are_named_once(animals, monkeypatch):
     (animals / "cat").rename(animals / "猫")
     (animals / "dog").rename(animals / "собака")
     monkeypatch.setattr(encoding, "findSystemFonts", list)

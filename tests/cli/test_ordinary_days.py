@@ -24,7 +24,7 @@ def shell(command: str, storage: Path) -> subprocess.CompletedProcess[str]:
     return ended(["bash", "-c", command], PROJECT, variables)
 
 
-def test_a_storage_that_can_not_be_written_is_one_line(tmp_path: Path) -> None:
+def test_a_storage_that_can_not_be_written_is_one_line(tmp_path):
     home = tmp_path / "storage" / "dagster"
     home.mkdir(parents=True)
     shutil.copy(CONFIGURATION, home)
@@ -36,7 +36,7 @@ def test_a_storage_that_can_not_be_written_is_one_line(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_results_that_can_only_be_read_are_verified(storage: Path) -> None:
+def test_results_that_can_only_be_read_are_verified(storage):
     invoke("run", "--select", "raw_mnist")
     subprocess.run(["chmod", "-R", "a-w", storage], check=True)
     done = shell(f"{AS_USER} $M verify", storage)
@@ -51,7 +51,7 @@ def test_results_that_can_only_be_read_are_verified(storage: Path) -> None:
         ("storage: {sqlite: {base_dir: {env: ABSENT}}}", "ABSENT"),
     ],
 )
-def test_a_mistake_in_dagster_yaml_is_one_line(lines: str, named: str, storage: Path) -> None:
+def test_a_mistake_in_dagster_yaml_is_one_line(lines, named, storage):
     (file := storage / "dagster" / CONFIGURATION.name).parent.mkdir(parents=True)
     file.write_text(lines)
     (line,) = invoke("run", "--select", "raw_mnist", code=1).splitlines()
@@ -59,7 +59,7 @@ def test_a_mistake_in_dagster_yaml_is_one_line(lines: str, named: str, storage: 
     assert named in line
 
 
-def test_output_that_nobody_reads_is_no_error(tmp_path: Path) -> None:
+def test_output_that_nobody_reads_is_no_error(tmp_path):
     for output, code, lines in ((">&-", 0, 0), ("| true", 1, 0)):
         done = shell(f"$M history {output}; exit ${{PIPESTATUS[0]}}", tmp_path)
         assert (done.returncode, len(done.stderr.splitlines())) == (code, lines), done.stderr

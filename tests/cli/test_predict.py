@@ -35,8 +35,8 @@ def line(small_train: DigitSet, tmp_path: Path) -> Path:
 
 
 def test_the_digits_of_a_page_are_read_in_order_with_the_least_certain_of_each_line(
-    finished: Path, small_train: DigitSet, tmp_path: Path
-) -> None:
+    finished, small_train, tmp_path
+):
     page = write(
         tmp_path / "page.png", small_train.images[[5, 7, 1]], small_train.images[[2, 3, 4]]
     )
@@ -55,7 +55,7 @@ def test_the_digits_of_a_page_are_read_in_order_with_the_least_certain_of_each_l
         assert sum(digit["least_certain"] for digit in line) == 1
 
 
-def test_the_table_has_the_same_answers_as_the_json(finished: Path, line: Path) -> None:
+def test_the_table_has_the_same_answers_as_the_json(finished, line):
     digits = json.loads(invoke(line, "--json").stdout)[0]["digits"]
     rows = [row for row in invoke(line).output.splitlines() if "×" in row]
     for row, digit in zip(rows, digits, strict=True):
@@ -65,9 +65,7 @@ def test_the_table_has_the_same_answers_as_the_json(finished: Path, line: Path) 
         assert f"{width}×{height} at {x},{y}" in row
 
 
-def test_each_bad_file_gets_a_line_or_an_object_and_the_other_files_are_read(
-    finished: Path, line: Path
-) -> None:
+def test_each_bad_file_gets_a_line_or_an_object_and_the_other_files_are_read(finished, line):
     (text := line.parent / "a\nb.png").write_text("not a picture")
     bad = [text, line.parent / "absent.png", line.parent]
     result = invoke(*bad, line)
@@ -81,9 +79,7 @@ def test_each_bad_file_gets_a_line_or_an_object_and_the_other_files_are_read(
     assert ["error" in each for each in found] == [True] * 3 + [False]
 
 
-def test_names_of_classes_have_their_own_letters_and_can_not_steer_the_terminal(
-    own_copy: tuple[Path, Path], line: Path
-) -> None:
+def test_names_of_classes_have_their_own_letters_and_can_not_steer_the_terminal(own_copy, line):
     stored = storage.current()
     names = tuple(f"{digit}猫\x1b[2J\nall is well" for digit in range(10))
     stored.write("recognizer", stored.read("recognizer").of(DataSet(class_names=names)))
@@ -93,9 +89,7 @@ def test_names_of_classes_have_their_own_letters_and_can_not_steer_the_terminal(
     assert "all is well" not in {each.strip() for each in output.splitlines()}
 
 
-def test_an_answer_is_printed_before_the_next_picture_is_read(
-    finished: Path, line: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_is_printed_before_the_next_picture_is_read(finished, line, monkeypatch):
     def interrupted(path: Path) -> Page:
         if path.name == "next.png":
             raise RuntimeError  # stops the command

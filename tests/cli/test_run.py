@@ -19,7 +19,6 @@ from support.idx import write_idx
 from support.servers import COMMAND
 
 from assets.definitions import defs
-from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods import pca
 from mnist_pipeline.runtime.storage import storage as stored_values
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -35,9 +34,7 @@ def started(storage: Path, data: Path, *arguments: str) -> subprocess.Popen[str]
     return subprocess.Popen([*COMMAND, "run", *arguments], env=variables, **options)  # type: ignore[call-overload,no-any-return]
 
 
-def test_a_run_prints_each_asset_the_accuracies_and_the_address_of_the_report(
-    finished_run: tuple[str, Path],
-) -> None:
+def test_a_run_prints_each_asset_the_accuracies_and_the_address_of_the_report(finished_run):
     output, directory = finished_run
     assert {"raw_mnist", "eigendecomposition", "cnn_model", "evaluation_report"} <= materialized(
         output
@@ -48,9 +45,7 @@ def test_a_run_prints_each_asset_the_accuracies_and_the_address_of_the_report(
     assert (directory / "report" / "index.html").read_text().startswith("<!")
 
 
-def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
-    own_copy: tuple[Path, Path],
-) -> None:
+def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(own_copy):
     _, directory = own_copy
     stored = Storage(str(directory))
     assert materialized(invoke("run", "--changed")) == set()
@@ -78,11 +73,8 @@ def test_nothing_runs_again_until_something_is_missing_damaged_or_changed(
 
 
 def test_the_data_of_another_data_set_are_neither_mixed_in_nor_replace_it_unasked(
-    own_copy: tuple[Path, Path],
-    tmp_path: Path,
-    small_test: DigitSet,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    own_copy, tmp_path, small_test, monkeypatch
+):
     data, directory = own_copy
     other = write_idx(tmp_path / "other", small_test, small_test)
     for files in (other, tmp_path / "misspelled"):
@@ -104,8 +96,8 @@ def test_the_data_of_another_data_set_are_neither_mixed_in_nor_replace_it_unaske
 
 
 def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
-    own_copy: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    own_copy, tmp_path, monkeypatch
+):
     file, stored = tmp_path / "run.yaml", Storage(str(own_copy[1]))
     monkeypatch.setattr(
         stored_values, "DAY_SECONDS", -1
@@ -124,17 +116,15 @@ def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(
 
 
 def test_a_blocking_check_that_fails_is_named_in_the_last_line(
-    storage: Path, tmp_path: Path, small_test: DigitSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    storage, tmp_path, small_test, monkeypatch
+):
     dark = small_test._replace(images=small_test.images // 4)
     monkeypatch.setenv("MNIST_PIPELINE_DATA", str(write_idx(tmp_path / "dark", dark, dark)))
     *_, line = invoke("run", "--select", "+key:train_digits", code=1).strip().splitlines()
     assert "train_digits: full_range_of_pixels" in line
 
 
-def test_a_selection_drops_each_value_once_it_is_stored(
-    storage: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_selection_drops_each_value_once_it_is_stored(storage, monkeypatch):
     centered: list[weakref.ref[Any]] = []
     center, eigendecomposition = pca.center, pca.eigendecomposition
 
@@ -154,15 +144,15 @@ def test_a_selection_drops_each_value_once_it_is_stored(
     )
 
 
-def test_an_empty_storage_is_refused(storage: Path) -> None:
+def test_an_empty_storage_is_refused(storage):
     assert str(storage) in invoke("verify", code=1)
     assert not storage.exists()
 
 
 @pytest.mark.slow
 def test_a_signal_ends_a_run_without_a_traceback_and_the_next_one_continues(
-    storage: Path, slice_directory: Path
-) -> None:
+    storage, slice_directory
+):
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)):
         with started(storage, slice_directory, "--select", FEW) as process:
             assert process.stdout is not None

@@ -22,7 +22,7 @@ from mnist_pipeline.cli.selection import select_assets
         ("resources: {mnist_data: {config: {data: photos}}}", "MNIST_PIPELINE_DATA"),
     ],
 )
-def test_what_nothing_reads_is_refused_in_one_line(config: str, named: str) -> None:
+def test_what_nothing_reads_is_refused_in_one_line(config, named):
     with pytest.raises(CommandError) as raised:
         check_config(yaml.safe_load(config), defs, select_assets(defs, "+key:softmax_model"))
     (line,) = raised.value.message.splitlines()
@@ -30,7 +30,7 @@ def test_what_nothing_reads_is_refused_in_one_line(config: str, named: str) -> N
     assert len(line) < 400
 
 
-def test_values_and_variables_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_and_variables_are_accepted(monkeypatch):
     monkeypatch.setenv("FIVE", "5")
     config = """
         ops:

@@ -10,7 +10,7 @@ from mnist_pipeline.cli.selection import select_assets
 
 
 @pytest.mark.parametrize("selection", ["covarience", "covariance,projections", "not *", ""])
-def test_a_selection_that_matches_nothing_leads_to_selections_that_do(selection: str) -> None:
+def test_a_selection_that_matches_nothing_leads_to_selections_that_do(selection):
     with pytest.raises(CommandError) as raised:
         select_assets(defs, selection)
     examples = re.findall("'([^']+)'", raised.value.message.partition("Examples")[2])

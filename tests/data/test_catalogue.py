@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.idx import write_idx
-from support.sources import Sets, write_folders
+from support.sources import write_folders
 
 from mnist_pipeline.data import catalogue
 from mnist_pipeline.data.catalogue import KNOWN
@@ -18,9 +18,7 @@ def identify(root: Path) -> DataSet:
 
 
 @pytest.mark.parametrize("name", ["FashionMNIST", "KMNIST"])
-def test_what_torchvision_downloads_is_read_where_it_lies_with_its_class_names(
-    name: str, few: Sets, tmp_path: Path
-) -> None:
+def test_what_torchvision_downloads_is_read_where_it_lies_with_its_class_names(name, few, tmp_path):
     import torchvision.datasets
 
     write_idx(tmp_path / name / "raw", few["train"], few["test"], compress=False)
@@ -32,7 +30,7 @@ def test_what_torchvision_downloads_is_read_where_it_lies_with_its_class_names(
     assert "".join(known.class_names).isascii()  # the font of the figures has these letters
 
 
-def test_a_data_set_of_ones_own_has_its_own_classes_and_words(few: Sets, tmp_path: Path) -> None:
+def test_a_data_set_of_ones_own_has_its_own_classes_and_words(few, tmp_path):
     root = write_folders(tmp_path / "digits", few)
     assert identify(root) == DataSet("own", "digits")
     (root / "classes.txt").write_text("\n".join("abcdefghij"))
@@ -46,9 +44,7 @@ def test_a_data_set_of_ones_own_has_its_own_classes_and_words(few: Sets, tmp_pat
     )
 
 
-def test_names_and_a_title_change_neither_the_kind_of_images_nor_the_images(
-    few: Sets, tmp_path: Path
-) -> None:
+def test_names_and_a_title_change_neither_the_kind_of_images_nor_the_images(few, tmp_path):
     digits = write_idx(tmp_path / "digits", few["train"], few["test"])
     letters = write_folders(tmp_path / "letters", few, tuple("abcdefghij"))
     for root, names in ((digits, tuple(map(str, range(10)))), (letters, tuple("klmnopqrst"))):
@@ -65,7 +61,7 @@ def test_names_and_a_title_change_neither_the_kind_of_images_nor_the_images(
     "content",
     ["title:\nnoun:\n", "title: ''\nnoun: ' '\nfit: ''\n", "title: null\n", "\ufefftitle:\r\n"],
 )
-def test_fields_without_a_text_count_as_absent(content: str, few: Sets, tmp_path: Path) -> None:
+def test_fields_without_a_text_count_as_absent(content, few, tmp_path):
     root = write_folders(tmp_path / "letters", few, tuple("abcdefghij"))
     plain = identify(root)
     (root / "dataset.yaml").write_text(content)
@@ -74,9 +70,7 @@ def test_fields_without_a_text_count_as_absent(content: str, few: Sets, tmp_path
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_arrays_in_a_directory_with_a_known_name_are_known_and_folders_never(
-    name: str, few: Sets, tmp_path: Path
-) -> None:
+def test_arrays_in_a_directory_with_a_known_name_are_known_and_folders_never(name, few, tmp_path):
     assert identify(write_idx(tmp_path / "idx" / name, few["train"], few["test"])) == KNOWN[name]
     folders = write_folders(tmp_path / "folders" / name, few)
     assert identify(folders) == DataSet("own", name)

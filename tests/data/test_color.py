@@ -31,7 +31,7 @@ def known(root: Path) -> DataSet:
     return read_raw(root).data_set
 
 
-def test_grey_levels_are_those_of_pillow() -> None:
+def test_grey_levels_are_those_of_pillow():
     colors = np.random.default_rng(0).integers(0, 256, (7, 28, 28, 3), np.uint8)
     expected = [np.asarray(Image.fromarray(image).convert("L")) for image in colors]
     np.testing.assert_array_equal(color.grey(colors), expected)
@@ -50,9 +50,7 @@ RED, GREEN, BLUE_INK = (230, 40, 40), (40, 130, 40), (30, 30, 140)
     ],
     ids=["classes in colours", "one ink", "grey"],
 )
-def test_colours_are_kept_if_they_say_more_than_grey_levels(
-    colors: dict[str, tuple[int, ...]], ground: tuple[int, ...], is_kept: bool, tmp_path: Path
-) -> None:
+def test_colours_are_kept_if_they_say_more_than_grey_levels(colors, ground, is_kept, tmp_path):
     root = write_shapes(tmp_path, colors, ground)
     recorded = read_raw(root)
     assert recorded.data_set.color == is_kept
@@ -75,9 +73,7 @@ def test_colours_are_kept_if_they_say_more_than_grey_levels(
         ((255, 255, 255, 255), "navy", "#000080"),
     ],
 )
-def test_transparent_pictures_lie_on_one_ground_that_shows_them(
-    fill: tuple[int, ...], written: str | None, ground: str, tmp_path: Path
-) -> None:
+def test_transparent_pictures_lie_on_one_ground_that_shows_them(fill, written, ground, tmp_path):
     root = write_shapes(tmp_path, dict.fromkeys(CLASSES, fill), (0, 0, 0, 0))
     if written:
         (root / "dataset.yaml").write_text(f"background: {written}\ncolor: true\n")
@@ -90,7 +86,7 @@ def test_transparent_pictures_lie_on_one_ground_that_shows_them(
     assert any(ground in note for note in reader_of(root).notes)
 
 
-def test_digits_keep_their_colours_if_asked_to(tmp_path: Path) -> None:
+def test_digits_keep_their_colours_if_asked_to(tmp_path):
     root = write_shapes(tmp_path, {str(digit): RED for digit in range(10)}, (255, 255, 255))
     recorded = read_raw(root, {"color": True})
     assert load_digits(root, "test", recorded=recorded).images.shape[1:] == (28, 28, 3)
@@ -100,7 +96,7 @@ def test_digits_keep_their_colours_if_asked_to(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["color: 1", "color: red", "background: mauvish", "color: true\nfit: mnist"]
 )
-def test_a_field_out_of_range_is_named(text: str, tmp_path: Path) -> None:
+def test_a_field_out_of_range_is_named(text, tmp_path):
     root = write_shapes(tmp_path, dict.fromkeys(CLASSES, RED), (255, 255, 255))
     (root / "dataset.yaml").write_text(text)
     assert_refused(root, "color|background|mauvish")

@@ -4,15 +4,12 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data.conversion import fitted
-from mnist_pipeline.data.values import DigitSet
 
 
 @pytest.mark.parametrize(
     ("shape", "rows", "columns"), [((60, 120), 14, 28), ((9, 3), 28, 9), ((3, 300), 1, 28)]
 )
-def test_the_aspect_is_kept_and_the_rest_is_the_colour_of_the_border(
-    shape: tuple[int, int], rows: int, columns: int
-) -> None:
+def test_the_aspect_is_kept_and_the_rest_is_the_colour_of_the_border(shape, rows, columns):
     picture = np.full(shape, 90, np.uint8)
     picture[1:-1, 1:-1] = 200
     found = fitted(picture, "whole")
@@ -22,7 +19,7 @@ def test_the_aspect_is_kept_and_the_rest_is_the_colour_of_the_border(
     assert inked.any(axis=0).sum() <= columns
 
 
-def test_a_small_picture_is_interpolated_linearly_and_a_large_one_averaged_over_areas() -> None:
+def test_a_small_picture_is_interpolated_linearly_and_a_large_one_averaged_over_areas():
     ramp = np.interp((np.arange(28) + 0.5) / 14 - 0.5, [0, 1], [0, 255])
     small = fitted(np.tile(np.array([0, 255], np.uint8), (2, 1)), "whole")
     np.testing.assert_allclose(small[14], ramp, atol=1)
@@ -31,7 +28,7 @@ def test_a_small_picture_is_interpolated_linearly_and_a_large_one_averaged_over_
     assert fitted(large, "whole")[14].tolist() == [0] * 13 + [128] + [255] * 14
 
 
-def test_the_stripes_of_reduced_handwriting_stay_apart() -> None:
+def test_the_stripes_of_reduced_handwriting_stay_apart():
     page = np.zeros((60, 60), np.uint8)
     for column in range(11, 49, 4):
         page[10:50, column : column + 2] = 255
@@ -39,14 +36,14 @@ def test_the_stripes_of_reduced_handwriting_stay_apart() -> None:
     assert fitted(page, "mnist")[14].tolist() == [0] * 5 + [255, 0] * 9 + [255] + [0] * 4
 
 
-def test_faint_ink_counts_for_the_size_of_handwriting() -> None:
+def test_faint_ink_counts_for_the_size_of_handwriting():
     page = np.zeros((60, 60), np.uint8)
     page[10:50, 28:32] = 40
     page[28:32, 28:32] = 255
     assert (fitted(page, "mnist") > 0).any(axis=1).sum() == 21
 
 
-def test_the_ground_is_the_median_of_the_border_in_each_channel() -> None:
+def test_the_ground_is_the_median_of_the_border_in_each_channel():
     picture = np.full((10, 30, 3), (10, 200, 90), np.uint8)
     picture[0, :9] = 255
     assert fitted(picture, "whole")[0, 0].tolist() == [10, 200, 90]
@@ -57,9 +54,7 @@ def test_the_ground_is_the_median_of_the_border_in_each_channel() -> None:
 
 
 @pytest.mark.parametrize("invert", [False, True], ids=["light ink", "dark ink"])
-def test_handwriting_gets_the_form_of_mnist_wherever_it_lies_on_the_paper(
-    test: DigitSet, invert: bool
-) -> None:
+def test_handwriting_gets_the_form_of_mnist_wherever_it_lies_on_the_paper(test, invert):
     differences = []
     for image in test.images[:50]:
         page = np.pad(image.repeat(6, 0).repeat(6, 1), ((40, 300), (200, 10)))
@@ -73,5 +68,5 @@ def test_handwriting_gets_the_form_of_mnist_wherever_it_lies_on_the_paper(
     assert np.median(differences) < 12
 
 
-def test_blank_paper_is_blank() -> None:
+def test_blank_paper_is_blank():
     assert not fitted(np.full((50, 80), 240, np.uint8), "mnist").any()

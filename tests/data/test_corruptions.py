@@ -14,14 +14,14 @@ def bars() -> np.ndarray:
     return images
 
 
-def test_translated_images_move_three_pixels_along_both_axes(bars: np.ndarray) -> None:
+def test_translated_images_move_three_pixels_along_both_axes(bars):
     for image in corrupt(bars, "translate"):
         rows, columns = np.nonzero(image)
         assert {abs(int(rows.min()) - 6), abs(int(columns.min()) - 12)} == {3}
         assert image.sum() == bars[0].sum()
 
 
-def test_bars_lean_shrink_and_brighten_as_much_as_in_the_published_set(bars: np.ndarray) -> None:
+def test_bars_lean_shrink_and_brighten_as_much_as_in_the_published_set(bars):
     for name in ("rotate", "shear"):
         tops = corrupt(bars, name)[:, 7]
         leaning = (tops @ np.arange(28) / tops.sum(axis=1) - 13.5) / 6.5
@@ -31,7 +31,7 @@ def test_bars_lean_shrink_and_brighten_as_much_as_in_the_published_set(bars: np.
     assert (corrupt(np.zeros_like(bars), "brightness") == 128).all()
 
 
-def test_impulse_noise_replaces_17_percent_of_the_pixels_by_paper_or_ink() -> None:
+def test_impulse_noise_replaces_17_percent_of_the_pixels_by_paper_or_ink():
     noisy = corrupt(np.full((50, 28, 28), 100, np.uint8), "impulse_noise")
     values, counts = np.unique(noisy, return_counts=True)
     assert values.tolist() == [0, 100, 255]

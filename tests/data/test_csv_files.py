@@ -1,13 +1,9 @@
 """CSV files with named columns: a label and pixels, or a picture and its label."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from support.sources import (
-    Sets,
     assert_digits,
     assert_refused,
     pixel_table,
@@ -20,9 +16,7 @@ from mnist_pipeline.data.datasets import load_digits, reader_of
 from mnist_pipeline.data.split import SPLITS
 
 
-def test_square_images_of_any_side_are_converted_and_the_label_may_stand_anywhere(
-    few: Sets, tmp_path: Path
-) -> None:
+def test_square_images_of_any_side_are_converted_and_the_label_may_stand_anywhere(few, tmp_path):
     large = few["train"]._replace(images=few["train"].images.repeat(2, 1).repeat(2, 2))
     path = write_csv(tmp_path, {"train": large, "test": few["test"]}) / "mnist_train.csv"
     table = pixel_table(large)
@@ -32,8 +26,8 @@ def test_square_images_of_any_side_are_converted_and_the_label_may_stand_anywher
 
 @pytest.mark.parametrize("write", [write_csv, write_listing])
 def test_a_test_set_without_labels_is_refused_and_without_it_the_others_are_read(
-    write: Callable[[Path, Sets], Path], few: Sets, tmp_path: Path
-) -> None:
+    write, few, tmp_path
+):
     root = write(tmp_path, few)
     path = next(root.glob("*test.csv"))
     pd.read_csv(path).drop(columns="label").to_csv(path, index=False)
@@ -44,7 +38,7 @@ def test_a_test_set_without_labels_is_refused_and_without_it_the_others_are_read
 
 
 @pytest.mark.parametrize("value", [256, 0.5, -1])
-def test_a_pixel_that_is_no_byte_is_refused(value: float, few: Sets, tmp_path: Path) -> None:
+def test_a_pixel_that_is_no_byte_is_refused(value, few, tmp_path):
     path = write_csv(tmp_path, few) / "mnist_train.csv"
     pixel_table(few["train"]).assign(pixel0=value).to_csv(path, index=False)
     assert_refused(tmp_path, f"{path}.*255")
@@ -59,12 +53,12 @@ def test_a_pixel_that_is_no_byte_is_refused(value: float, few: Sets, tmp_path: P
         ("file,label\n" + "1.png,cat\n2.png,dog\n" * 2, "pictures can't be read.*opened"),
     ],
 )
-def test_a_table_of_another_form_is_refused(content: str, named: str, tmp_path: Path) -> None:
+def test_a_table_of_another_form_is_refused(content, named, tmp_path):
     (tmp_path / "all.csv").write_text(content)
     assert_refused(tmp_path, named)
 
 
-def test_folders_of_classes_win_over_a_table_beside_them(few: Sets, tmp_path: Path) -> None:
+def test_folders_of_classes_win_over_a_table_beside_them(few, tmp_path):
     root = write_folders(tmp_path, few)
     pixel_table(few["test"]).to_csv(root / "digits.csv", index=False)
     assert reader_of(root).title == "folders of pictures"

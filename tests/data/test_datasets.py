@@ -43,9 +43,7 @@ LAYOUTS: dict[str, Callable[[Path, Sets], Path]] = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_layout_gives_the_same_digits_to_the_byte(
-    layout: str, few: Sets, tmp_path: Path
-) -> None:
+def test_every_layout_gives_the_same_digits_to_the_byte(layout, few, tmp_path):
     root = LAYOUTS[layout](tmp_path, few)
     assert reader_of(root).class_names == NAMES
     recorded = read_raw(root)
@@ -56,7 +54,7 @@ def test_every_layout_gives_the_same_digits_to_the_byte(
 
 
 @pytest.mark.parametrize("layout", [layout for layout in LAYOUTS if layout != "npz"])
-def test_validation_images_are_training_images(layout: str, few: Sets, tmp_path: Path) -> None:
+def test_validation_images_are_training_images(layout, few, tmp_path):
     sets = {"training": few["train"], "valid": few["test"], "Testing": few["test"]}
     root = LAYOUTS[layout](tmp_path, sets)
     assert_digits(root, "test", few["test"])
@@ -64,9 +62,7 @@ def test_validation_images_are_training_images(layout: str, few: Sets, tmp_path:
     assert any("valid" in note for note in findings.inspect(root).notes)
 
 
-def test_a_changed_picture_and_a_renamed_folder_change_the_checksum_of_their_split(
-    few: Sets, tmp_path: Path
-) -> None:
+def test_a_changed_picture_and_a_renamed_folder_change_the_checksum_of_their_split(few, tmp_path):
     root = write_folders(tmp_path, few)
     raw = read_raw(root)
     recorded = list(raw.files)
@@ -83,7 +79,7 @@ def test_a_changed_picture_and_a_renamed_folder_change_the_checksum_of_their_spl
     assert files_of(root)[0].sha256 != recorded[0].sha256
 
 
-def test_classes_txt_beside_the_images_is_recorded_with_them(few: Sets, tmp_path: Path) -> None:
+def test_classes_txt_beside_the_images_is_recorded_with_them(few, tmp_path):
     root = write_npz(tmp_path / "a.npz", few)
     recorded, names = read_raw(root), tmp_path / "classes.txt"
     names.write_text("\n".join("abcdefghij"))
@@ -97,9 +93,7 @@ def test_classes_txt_beside_the_images_is_recorded_with_them(few: Sets, tmp_path
         load_digits(root, "train", recorded=recorded)
 
 
-def test_a_step_lists_each_folder_once(
-    few: Sets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_step_lists_each_folder_once(few, tmp_path, monkeypatch):
     root, seen, list_entries = write_folders(tmp_path, few), Counter[Path](), Path.iterdir
     expected = Counter({path.parent for path in root.rglob("*.png")})
     recorded = read_raw(root)
@@ -127,8 +121,8 @@ def parts_of(root: Path) -> dict[bytes, str]:
 
 @pytest.mark.parametrize("layout", ["folders", "listing"])
 def test_pictures_in_a_folder_of_a_class_folder_or_with_a_group_in_a_listing_stay_together(
-    layout: str, train: DigitSet, tmp_path: Path
-) -> None:
+    layout, train, tmp_path
+):
     digits = DigitSet(train.images[:300], train.labels[:300])
     groups = [f"group {number % 40}" for number in range(300)]
     if layout == "listing":
@@ -149,7 +143,7 @@ def test_pictures_in_a_folder_of_a_class_folder_or_with_a_group_in_a_listing_sta
     assert not any("skipped" in warning for warning in found.warnings)
 
 
-def test_renamed_pictures_stay_in_their_part(few: Sets, tmp_path: Path) -> None:
+def test_renamed_pictures_stay_in_their_part(few, tmp_path):
     before = parts_of(write_folders(tmp_path, {"": few["train"]}))
     for path in [*tmp_path.rglob("*.png")]:
         path.rename(path.with_stem(f"{99_999 - int(path.stem)}"))
@@ -160,9 +154,7 @@ def test_renamed_pictures_stay_in_their_part(few: Sets, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("root", ["nowhere", "n" * 256, "empty", "file.txt"])
-def test_a_path_without_images_is_named(
-    root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_path_without_images_is_named(root, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("empty").mkdir()
     Path("file.txt").touch()
@@ -171,9 +163,7 @@ def test_a_path_without_images_is_named(
     assert str(caught.value).isprintable()
 
 
-def test_a_path_without_permission_is_named(
-    few: Sets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_path_without_permission_is_named(few, tmp_path, monkeypatch):
     def refuse(_: Path) -> Any:
         raise PermissionError(errno.EACCES, "Permission denied")
 
@@ -192,12 +182,12 @@ def test_a_path_without_permission_is_named(
 # Measures
 
 
-def test_an_unknown_split_is_named_with_the_known_ones(data_directory: Path) -> None:
+def test_an_unknown_split_is_named_with_the_known_ones(data_directory):
     with pytest.raises(ValueError, match=r"'valid'.*'train', 'test'"):
         load_digits(data_directory, "valid")  # type: ignore[arg-type]
 
 
-def test_means_are_those_of_numpy_and_classes_may_be_missing(small_train: DigitSet) -> None:
+def test_means_are_those_of_numpy_and_classes_may_be_missing(small_train):
     images, labels = small_train
     kept = DigitSet(images[labels != 7], labels[labels != 7])
     for label, mean in enumerate(datasets.class_means(kept)):

@@ -4,7 +4,6 @@ import os
 import struct
 import sys
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +29,14 @@ LOSSLESS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(
     "make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["a pipe", "a device"]
 )
-def test_special_files_are_refused_without_opening_them(
-    make: Callable[[Path], object], tmp_path: Path
-) -> None:
+def test_special_files_are_refused_without_opening_them(make, tmp_path):
     path = tmp_path / "7.png"
     make(path)
     with pytest.raises(ImageError, match=str(path)):
         read_levels(path)
 
 
-def test_a_pipe_that_a_shell_opened_is_read() -> None:
+def test_a_pipe_that_a_shell_opened_is_read():
     end, start = os.pipe()
     os.write(start, encoded(np.zeros((2, 3), np.uint8)))
     os.close(start)
@@ -47,13 +44,13 @@ def test_a_pipe_that_a_shell_opened_is_read() -> None:
     os.close(end)
 
 
-def test_a_picture_with_a_very_long_side_is_refused_before_it_is_decoded() -> None:
+def test_a_picture_with_a_very_long_side_is_refused_before_it_is_decoded():
     assert read_levels(encoded(np.zeros((1, LONGEST_SIDE), np.uint8))).shape == (1, LONGEST_SIDE)
     with pytest.raises(ImageError, match=f"{LONGEST_SIDE:,}"):
         read_levels(encoded(np.zeros((LONGEST_SIDE + 1, 1), np.uint8)))
 
 
-def test_heic_is_read_upright() -> None:
+def test_heic_is_read_upright():
     pillow_heif.register_heif_opener()
     exif = Image.Exif()
     exif[0x0112] = 6  # stored lying on its side
@@ -64,9 +61,7 @@ def test_heic_is_read_upright() -> None:
     np.testing.assert_allclose(read_levels(content), np.rot90(levels, -1), atol=16)
 
 
-def test_the_error_of_a_heic_picture_without_its_library_names_the_extra(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_error_of_a_heic_picture_without_its_library_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(ImageError, match=r"extra heic.*pip install"):
         read_levels(b"\0\0\0\x18ftypheic")
@@ -91,20 +86,20 @@ def of_size(width: int, height: int, kind: type = np.uint8) -> bytes:
     ("kind", "mode"),
     [("PNG", "P"), ("TIFF", "CMYK"), ("BMP", "RGB"), ("GIF", "L"), ("WEBP", "RGBA"), ("PNG", "LA")],
 )
-def test_formats_and_modes_read_as_the_same_levels(kind: str, mode: str) -> None:
+def test_formats_and_modes_read_as_the_same_levels(kind, mode):
     levels = read_levels(encoded(Image.fromarray(LEVELS).convert(mode), kind, **LOSSLESS[kind]))
     assert levels.dtype == np.uint8
     np.testing.assert_array_equal(levels, LEVELS)
 
 
-def test_levels_of_sixteen_bits_are_scaled_and_colours_become_their_brightness() -> None:
+def test_levels_of_sixteen_bits_are_scaled_and_colours_become_their_brightness():
     np.testing.assert_allclose(read_levels(encoded(LEVELS * np.uint16(257))), LEVELS)
     colored = encoded(Image.fromarray(LEVELS).convert("RGB"), "JPEG", quality=95)
     np.testing.assert_allclose(read_levels(colored).astype(int), LEVELS, atol=4)
 
 
 @pytest.mark.parametrize("ink", [0, 255])
-def test_ink_on_nothing_gets_paper_of_the_opposite_brightness(ink: int) -> None:
+def test_ink_on_nothing_gets_paper_of_the_opposite_brightness(ink):
     picture = Image.new("RGBA", (60, 40), (ink, ink, ink))
     picture.putalpha(Image.fromarray(LEVELS))
     np.testing.assert_array_equal(
@@ -112,7 +107,7 @@ def test_ink_on_nothing_gets_paper_of_the_opposite_brightness(ink: int) -> None:
     )
 
 
-def test_the_paper_of_a_card_continues_beyond_its_transparent_corners() -> None:
+def test_the_paper_of_a_card_continues_beyond_its_transparent_corners():
     levels = np.full((40, 60), 200, np.uint8)
     levels[10:30, 28:32] = 20
     opacity = np.full(levels.shape, 255, np.uint8)
@@ -122,7 +117,7 @@ def test_the_paper_of_a_card_continues_beyond_its_transparent_corners() -> None:
     np.testing.assert_array_equal(read_levels(encoded(picture)), levels)
 
 
-def test_a_rotated_picture_is_read_upright() -> None:
+def test_a_rotated_picture_is_read_upright():
     exif = Image.Exif()
     exif[0x0112] = 6  # stored lying on its side
     image = Image.fromarray(np.rot90(LEVELS))
@@ -143,8 +138,8 @@ def test_a_rotated_picture_is_read_upright() -> None:
     ],
 )
 def test_a_file_that_is_no_picture_is_refused_with_its_name_the_problem_and_the_remedy(
-    tmp_path: Path, content: bytes, reason: str
-) -> None:
+    tmp_path, content, reason
+):
     path = tmp_path / "seven\nis \x1b[31mred.png"
     path.write_bytes(content)
     problem, _, remedy = refusal(path).partition("; ")
@@ -154,7 +149,7 @@ def test_a_file_that_is_no_picture_is_refused_with_its_name_the_problem_and_the_
     assert reason in refusal(content)
 
 
-def test_strokes_of_several_shades_on_nothing_get_white_paper() -> None:
+def test_strokes_of_several_shades_on_nothing_get_white_paper():
     levels = np.tile(np.linspace(0, 100, 40).astype(np.uint8), (40, 1))
     strokes = np.dstack([levels, levels, levels, np.zeros_like(levels)])
     strokes[10:20, :, 3] = 255

@@ -7,7 +7,7 @@ from mnist_pipeline.data import drawn_digits
 NONE = np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8)
 
 
-def test_drawn_digits_have_mnists_form_and_every_class_and_a_seed_decides_them() -> None:
+def test_drawn_digits_have_mnists_form_and_every_class_and_a_seed_decides_them():
     images, digits = drawn_digits.add(*NONE, seed=0)
     ink = images / 255
     columns = (ink.sum(axis=1) * np.arange(28)).sum(axis=1) / ink.sum(axis=(1, 2))
@@ -21,7 +21,7 @@ def test_drawn_digits_have_mnists_form_and_every_class_and_a_seed_decides_them()
     assert (images.max(axis=(1, 2)) > 200).all()
 
 
-def test_drawn_digits_follow_the_others_with_labels_of_the_same_type() -> None:
+def test_drawn_digits_follow_the_others_with_labels_of_the_same_type():
     images, labels = drawn_digits.add(np.full((3, 28, 28), 9, np.uint8), np.array([4, 4, 4]), 1)
     assert (images[:3] == 9).all()
     assert len(images) == len(labels) > 1_000

@@ -31,21 +31,19 @@ def twice(test: DigitSet) -> tuple[np.ndarray, np.ndarray]:
     return first, second
 
 
-def test_a_second_photo_is_a_near_duplicate_of_the_first(
-    twice: tuple[np.ndarray, np.ndarray],
-) -> None:
+def test_a_second_photo_is_a_near_duplicate_of_the_first(twice):
     first, second = twice
     assert np.mean([*map(duplicates.is_near, second, first)]) > 0.95
     assert (duplicates.nearest(second, first) == np.arange(NUM_IMAGES)).mean() > 0.95
 
 
-def test_different_digits_are_not(train: DigitSet, test: DigitSet) -> None:
+def test_different_digits_are_not(train, test):
     images = test.images[: duplicates.NUM_COMPARED]
     nearest = train.images[duplicates.nearest(images, train.images[:20_000])]
     assert not any(map(duplicates.is_near, images, nearest))
 
 
-def test_blank_and_striped_images_equal_no_other() -> None:
+def test_blank_and_striped_images_equal_no_other():
     images = np.zeros((3, 28, 28), np.uint8)
     images[1] = 200
     images[2] = 9 * np.arange(28)

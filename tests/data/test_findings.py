@@ -26,7 +26,7 @@ def found_in(directory: Path, sets: dict[str, DigitSet], **changed: DigitSet) ->
     return findings.inspect(write_npz(directory / "a.npz", {**sets, **changed}))
 
 
-def test_good_images_have_counts_and_no_findings(few: dict[str, DigitSet], tmp_path: Path) -> None:
+def test_good_images_have_counts_and_no_findings(few, tmp_path):
     found = found_in(tmp_path, few)
     assert found.counts == {
         split: np.bincount(digits.labels).tolist() for split, digits in few.items()
@@ -51,9 +51,7 @@ def test_good_images_have_counts_and_no_findings(few: dict[str, DigitSet], tmp_p
         (lambda images, labels: (images * 0, labels), "all training images are equal"),
     ],
 )
-def test_what_harms_the_models_is_found(
-    change, named: str, few: dict[str, DigitSet], tmp_path: Path
-) -> None:
+def test_what_harms_the_models_is_found(change, named, few, tmp_path):
     images, labels = change(*few["train"])
     found = found_in(
         tmp_path, few, train=DigitSet(images.astype(np.uint8), labels.astype(np.uint8))
@@ -62,7 +60,7 @@ def test_what_harms_the_models_is_found(
     assert re.search(named, all_found), all_found
 
 
-def test_the_balance_of_classes_and_the_levels_of_images_are_judged(small_train: DigitSet) -> None:
+def test_the_balance_of_classes_and_the_levels_of_images_are_judged(small_train):
     images, labels = small_train
     good = findings.judge(small_train, NAMES)
     lopsided = findings.judge(DigitSet(images, np.minimum(labels, 1)), "ab")
@@ -73,15 +71,13 @@ def test_the_balance_of_classes_and_the_levels_of_images_are_judged(small_train:
     assert findings.judge(faint, NAMES, is_handwriting=False)["not_empty"]().passed
 
 
-def test_a_few_images_may_be_sorted_by_chance(small_train: DigitSet) -> None:
+def test_a_few_images_may_be_sorted_by_chance(small_train):
     for per_class in (9, 10):
         digits = DigitSet(small_train.images[: 2 * per_class], np.repeat([0, 1], per_class))
         assert findings.judge(digits, "ab")["classes_mixed"]().passed == (per_class < 10)
 
 
-def test_test_images_that_are_training_images_are_counted(
-    few: dict[str, DigitSet], tmp_path: Path
-) -> None:
+def test_test_images_that_are_training_images_are_counted(few, tmp_path):
     mixed = DigitSet(
         np.concatenate([few["test"].images, few["train"].images[:3]]),
         np.concatenate([few["test"].labels, few["train"].labels[:3]]),
@@ -92,9 +88,7 @@ def test_test_images_that_are_training_images_are_counted(
     )
 
 
-def test_near_duplicates_in_train_and_test_are_named(
-    few: dict[str, DigitSet], tmp_path: Path
-) -> None:
+def test_near_duplicates_in_train_and_test_are_named(few, tmp_path):
     (images, labels), test = few["train"], few["test"]
     darker = images[:2] - images[:2] // 10
     mixed = DigitSet(np.append(test.images, darker, 0), np.append(test.labels, labels[:2]))

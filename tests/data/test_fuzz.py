@@ -4,7 +4,6 @@
 """
 
 from collections import Counter
-from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
@@ -37,9 +36,7 @@ edits = st.lists(st.tuples(places, st.sampled_from([0, 1, 1, 2, 4, 8, 5_000]), v
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", WRITE)
-def test_a_reader_returns_digits_or_raises_a_dataset_error(
-    layout: str, pytestconfig: pytest.Config, tmp_path: Path
-) -> None:
+def test_a_reader_returns_digits_or_raises_a_dataset_error(layout, pytestconfig, tmp_path):
     root, name = WRITE[layout](tmp_path)
     good, outcomes = (root / name).read_bytes(), Counter[str]()
 

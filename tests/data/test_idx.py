@@ -23,8 +23,8 @@ def written(directory: Path, few: Sets, compress: bool = True) -> Path:
 
 @pytest.mark.parametrize("compress", [False, True])
 def test_files_are_found_by_the_names_of_downloads_and_where_torchvision_puts_them(
-    compress: bool, few: Sets, tmp_path: Path
-) -> None:
+    compress, few, tmp_path
+):
     for path in sorted(written(tmp_path / "MNIST" / "raw", few, compress).iterdir()):
         path.rename(path.with_name(path.name.replace("-idx", ".idx")))
         path.mkdir()  # some archives have each file in a folder too
@@ -32,9 +32,7 @@ def test_files_are_found_by_the_names_of_downloads_and_where_torchvision_puts_th
         assert_digits(tmp_path, split, expected)
 
 
-def test_a_compressed_file_is_not_decompressed_beyond_what_its_header_announces(
-    few: Sets, tmp_path: Path
-) -> None:
+def test_a_compressed_file_is_not_decompressed_beyond_what_its_header_announces(few, tmp_path):
     path = written(tmp_path, few) / f"{TRAIN_IMAGES}.gz"
     path.write_bytes(path.read_bytes() + gzip.compress(bytes(200_000_000)))
     tracemalloc.start()
@@ -44,14 +42,12 @@ def test_a_compressed_file_is_not_decompressed_beyond_what_its_header_announces(
     assert largest < 50_000_000
 
 
-def test_a_missing_file_is_named(few: Sets, tmp_path: Path) -> None:
+def test_a_missing_file_is_named(few, tmp_path):
     (written(tmp_path, few) / f"{TEST_LABELS}.gz").unlink()
     assert_refused(tmp_path, TEST_LABELS)
 
 
-def test_one_changed_byte_in_an_embedded_file_is_refused(
-    data_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_changed_byte_in_an_embedded_file_is_refused(data_directory, tmp_path, monkeypatch):
     monkeypatch.setattr(reader, "EMBEDDED_DATA", tmp_path)
     for name in FILE_NAMES:
         shutil.copy(data_directory / f"{name}.gz", tmp_path)

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 from support.sources import (
     NAMES,
-    Sets,
     assert_digits,
     assert_refused,
     encoded,
@@ -33,7 +32,7 @@ from mnist_pipeline.data.values import DigitSet
 BLANK = encoded(np.zeros((28, 28), np.uint8))
 
 
-def test_labels_without_names_are_sorted_and_are_the_names(tmp_path: Path) -> None:
+def test_labels_without_names_are_sorted_and_are_the_names(tmp_path):
     images = np.arange(60, dtype=np.uint8).repeat(28 * 28).reshape(60, 28, 28)
     np.savez(tmp_path / "a.npz", images=images, labels=np.array([10, 9, 100] * 20))
     assert reader_of(tmp_path).class_names == ("9", "10", "100")
@@ -44,7 +43,7 @@ def test_labels_without_names_are_sorted_and_are_the_names(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("names", [None, [1, 2], [None, *"bcdefghij"]])
-def test_metadata_that_name_no_class_are_ignored(names: object, few: Sets, tmp_path: Path) -> None:
+def test_metadata_that_name_no_class_are_ignored(names, few, tmp_path):
     metadata = {"huggingface": json.dumps({"info": {"features": {"label": {"names": names}}}})}
     table = picture_table(few["train"]).replace_schema_metadata(metadata)
     pq.write_table(table, tmp_path / "all.parquet")
@@ -52,7 +51,7 @@ def test_metadata_that_name_no_class_are_ignored(names: object, few: Sets, tmp_p
 
 
 @pytest.mark.parametrize("value", [1.0, 16.0, 65_535])
-def test_the_largest_value_of_an_archive_is_white(value: float, tmp_path: Path) -> None:
+def test_the_largest_value_of_an_archive_is_white(value, tmp_path):
     images = np.zeros((8, 28, 28), type(value))
     images[:, 3, 4], images[0, 0, 0] = value, value / 2
     np.savez(tmp_path / "a.npz", images=images, labels=np.array(["a", "b"] * 4))
@@ -62,7 +61,7 @@ def test_the_largest_value_of_an_archive_is_white(value: float, tmp_path: Path) 
     assert reader_of(tmp_path).class_names == ("a", "b")
 
 
-def test_an_archive_may_have_channels_and_a_column_of_labels(few: Sets, tmp_path: Path) -> None:
+def test_an_archive_may_have_channels_and_a_column_of_labels(few, tmp_path):
     images, labels = few["train"]
     for channels in (1, 3):
         arrays = {"x_train": np.stack([images] * channels, axis=-1), "y_train": labels[:, None]}
@@ -71,9 +70,7 @@ def test_an_archive_may_have_channels_and_a_column_of_labels(few: Sets, tmp_path
         assert_digits(tmp_path, "train", few["train"])
 
 
-def test_training_images_decide_for_both_splits_whether_dark_digits_are_inverted(
-    few: Sets, tmp_path: Path
-) -> None:
+def test_training_images_decide_for_both_splits_whether_dark_digits_are_inverted(few, tmp_path):
     train, test = few["train"], few["test"]
     mixed = {"train": train._replace(images=255 - train.images), "test": test}
     root = write_npz(tmp_path / "a.npz", mixed)
@@ -88,8 +85,8 @@ LITTER = ("1.xmp", "1.png~", "notes.txt")
 
 
 def test_files_that_are_not_pictures_are_counted_in_one_warning_without_those_of_systems(
-    few: Sets, tmp_path: Path
-) -> None:
+    few, tmp_path
+):
     root = write_folders(tmp_path, few)
     folder = root / "train" / "3"
     for directory in (root, root / "train", folder):
@@ -110,7 +107,7 @@ def skipped(root: Path) -> list[str]:
     return [warning for warning in findings.inspect(root).warnings if "skipped" in warning]
 
 
-def test_labels_that_are_texts_are_places_in_classes_txt(few: Sets, tmp_path: Path) -> None:
+def test_labels_that_are_texts_are_places_in_classes_txt(few, tmp_path):
     images = few["train"].images
     labels = np.array(["a", "b", "b"] * 20)
     np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
@@ -118,16 +115,14 @@ def test_labels_that_are_texts_are_places_in_classes_txt(few: Sets, tmp_path: Pa
     assert load_digits(tmp_path, "train").labels.tolist() == [2, 0, 0] * 20
 
 
-def test_classes_txt_may_end_with_blank_lines(few: Sets, tmp_path: Path) -> None:
+def test_classes_txt_may_end_with_blank_lines(few, tmp_path):
     root = write_npz(tmp_path / "a.npz", few)
     content = "\ufeff" + "\r\n".join(["no entry", *"bcdefghij"]) + "\r\n \r\n"
     (tmp_path / "classes.txt").write_text(content, newline="")
     assert reader_of(root).class_names == ("no entry", *"bcdefghij")
 
 
-def test_all_pictures_that_can_not_be_read_are_counted_and_the_first_ten_are_named(
-    few: Sets, tmp_path: Path
-) -> None:
+def test_all_pictures_that_can_not_be_read_are_counted_and_the_first_ten_are_named(few, tmp_path):
     root = write_folders(tmp_path, few)
     paths = [path for split in few for path in sorted((root / split / "7").iterdir())]
     for path in paths:
@@ -138,7 +133,7 @@ def test_all_pictures_that_can_not_be_read_are_counted_and_the_first_ten_are_nam
     assert sum(str(path) in str(caught.value) for path in paths) == 10
 
 
-def test_too_many_class_folders_are_refused_before_a_picture_is_read(tmp_path: Path) -> None:
+def test_too_many_class_folders_are_refused_before_a_picture_is_read(tmp_path):
     for number in range(257):
         (tmp_path / "folders" / str(number)).mkdir(parents=True)
         (tmp_path / "folders" / str(number) / "a.png").touch()
@@ -146,12 +141,12 @@ def test_too_many_class_folders_are_refused_before_a_picture_is_read(tmp_path: P
         reader_of(tmp_path / "folders")
 
 
-def test_too_many_labels_are_refused_with_their_number(tmp_path: Path) -> None:
+def test_too_many_labels_are_refused_with_their_number(tmp_path):
     sets = DigitSet(np.zeros((514, 28, 28), np.uint8), np.arange(257).repeat(2))
     assert_refused(write_npz(tmp_path / "train.npz", {"": sets}), "257")
 
 
-def test_a_class_may_have_the_name_of_a_split(few: Sets, tmp_path: Path) -> None:
+def test_a_class_may_have_the_name_of_a_split(few, tmp_path):
     root = write_folders(tmp_path, {"": few["train"]})
     for number, name in enumerate(("bus", "test", "train")):
         (root / str(number)).rename(root / name)
@@ -215,7 +210,7 @@ FOLDERS: dict[str, tuple[Spoil, str]] = {
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_malformed_folders_are_refused(name: str, few: Sets, tmp_path: Path) -> None:
+def test_malformed_folders_are_refused(name, few, tmp_path):
     root = write_folders(tmp_path / "folders", few)
     spoil, named = FOLDERS[name]
     spoil(root)
@@ -232,9 +227,7 @@ def test_malformed_folders_are_refused(name: str, few: Sets, tmp_path: Path) -> 
         ("x_test", np.full((40, 28, 28), np.nan), "x_test"),
     ],
 )
-def test_unsuitable_arrays_are_refused_by_name_and_shape(
-    name: str, array: np.ndarray, named: str, few: Sets, tmp_path: Path
-) -> None:
+def test_unsuitable_arrays_are_refused_by_name_and_shape(name, array, named, few, tmp_path):
     path = write_npz(tmp_path / "digits.npz", few)
     with np.load(path) as archive:
         arrays = {**archive, name: array}
@@ -242,16 +235,12 @@ def test_unsuitable_arrays_are_refused_by_name_and_shape(
     assert_refused(path, f"digits.npz.*{named}")
 
 
-def test_an_archive_that_inflates_to_more_than_a_limit_is_refused(
-    few: Sets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_archive_that_inflates_to_more_than_a_limit_is_refused(few, tmp_path, monkeypatch):
     path = write_npz(tmp_path / "digits.npz", few)
     monkeypatch.setattr(source, "LARGEST", 100 * 28**2)  # fewer than with labels and headers
     assert_refused(path, f"more than {source.LARGEST:,}")
 
 
-def test_a_missing_library_is_named_with_the_extra(
-    few: Sets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_library_is_named_with_the_extra(few, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert_refused(write_parquet(tmp_path, few), "pip install pyarrow")

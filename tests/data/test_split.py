@@ -14,7 +14,7 @@ def parts_of(keys: NDArray[np.intp], labels: NDArray[np.uint8]) -> NDArray[np.in
     return part
 
 
-def test_the_smallest_checksums_of_each_class_are_for_testing_and_the_next_ones_choose() -> None:
+def test_the_smallest_checksums_of_each_class_are_for_testing_and_the_next_ones_choose():
     labels = np.arange(240, dtype=np.uint8) % 3
     checksums = np.random.default_rng(0).permutation(240)
     part = parts_of(checksums, labels)
@@ -25,7 +25,7 @@ def test_the_smallest_checksums_of_each_class_are_for_testing_and_the_next_ones_
         assert max(parts[1]) < min(parts[2])
 
 
-def test_a_group_is_in_one_part_also_with_several_classes_or_nearly_all_images() -> None:
+def test_a_group_is_in_one_part_also_with_several_classes_or_nearly_all_images():
     rng = np.random.default_rng(0)
     for sizes in ([5] * 60, rng.integers(1, 9, 60), [90, *[1] * 60], [60] * 5):
         groups = np.repeat(rng.permutation(len(sizes)), sizes)
@@ -40,7 +40,7 @@ def test_a_group_is_in_one_part_also_with_several_classes_or_nearly_all_images()
     assert {*parts_of(two_groups, np.arange(80, dtype=np.uint8) % 2)} == {0, 2}
 
 
-def test_few_added_images_move_at_most_one_group_per_class_and_part() -> None:
+def test_few_added_images_move_at_most_one_group_per_class_and_part():
     rng = np.random.default_rng(1)
     groups = rng.integers(0, 40, 300)
     labels = (groups % 2).astype(np.uint8)
@@ -49,7 +49,7 @@ def test_few_added_images_move_at_most_one_group_per_class_and_part() -> None:
     assert len({*groups[:-3][before != after]}) <= 4
 
 
-def test_splits_have_the_names_that_people_give_them() -> None:
+def test_splits_have_the_names_that_people_give_them():
     both = {"train": ("mnist_Train.csv", "x_val"), "test": ("TESTING",)}
     assert by_split(["mnist_Train.csv", "TESTING", "x_val"]) == both
     for names in (("training_set", "validation"), ("test",), ("latest", "trainer")):

@@ -59,7 +59,7 @@ def in_service(errors: int, loss: float = 1.0) -> Champion:
     return elected({"first": errors}, first=loss)[0]
 
 
-def test_held_out_images_choose_the_champion_and_test_images_only_report() -> None:
+def test_held_out_images_choose_the_champion_and_test_images_only_report():
     champion, _ = elected({"poor": 90, "good": 30}, test_errors=700, poor=0.1)
     assert champion.model_version == "good with 30 errors"
     assert (champion.held_out_errors, champion.num_held_out) == (30, 5_000)
@@ -68,8 +68,8 @@ def test_held_out_images_choose_the_champion_and_test_images_only_report() -> No
 
 @pytest.mark.parametrize(("losses", "expected"), [({"second": 0.9}, "second"), ({}, "first")])
 def test_the_lowest_log_loss_breaks_a_tie_and_then_the_order_and_the_reason_names_them(
-    losses: dict[str, float], expected: str
-) -> None:
+    losses, expected
+):
     champion, reason = elected({"first": 30, "second": 30, "third": 31}, **losses)
     assert champion.model == expected
     assert "first" in reason
@@ -78,7 +78,7 @@ def test_the_lowest_log_loss_breaks_a_tie_and_then_the_order_and_the_reason_name
 
 
 @pytest.mark.parametrize(("errors", "expected"), [(40, "cnn"), (36, "cnn"), (34, "other")])
-def test_only_a_surely_better_model_takes_the_place_of_the_cnn(errors: int, expected: str) -> None:
+def test_only_a_surely_better_model_takes_the_place_of_the_cnn(errors, expected):
     champion, reason = elected({"other": errors, "cnn": 40}, other=0.1)
     assert champion.model == expected
     assert "cnn" in reason or expected == "other"
@@ -93,8 +93,8 @@ def test_only_a_surely_better_model_takes_the_place_of_the_cnn(errors: int, expe
 )
 @pytest.mark.parametrize("model", ["first", "other"])
 def test_the_champion_gives_way_only_to_fewer_errors_or_as_many_with_a_lower_log_loss(
-    model: str, errors: int, loss: float, stays: bool
-) -> None:
+    model, errors, loss, stays
+):
     present = in_service(30)
     champion = elected({"first": 400, model: errors}, present, **{model: loss})[0]
     assert (champion is present) == stays
@@ -134,8 +134,8 @@ ANOTHER_ORDER = DigitSet(*(np.append(array[-2::-1], array[-1:], axis=0) for arra
     ],
 )
 def test_a_champion_takes_part_while_its_model_and_the_held_out_and_test_images_stay(
-    train_digits: DigitSet, test_digits: DigitSet, model: str, takes_part: bool
-) -> None:
+    train_digits, test_digits, model, takes_part
+):
     present = in_service(30)
     champion = elected({model: 500}, present, train_digits, test_digits)[0]
     assert (champion is present) == takes_part

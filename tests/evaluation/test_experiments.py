@@ -37,7 +37,7 @@ def sweep(tmp_path: Path) -> Path:
     return tmp_path / "sweep.yaml"
 
 
-def test_a_grid_stands_for_each_combination_of_its_values(sweep: Path) -> None:
+def test_a_grid_stands_for_each_combination_of_its_values(sweep):
     sweep.write_text(
         "- {model: [mlp, cnn], size: [50, all], recipe: [default, notebook]}\n"
         "- {model: cnn, size: 50}"
@@ -48,7 +48,7 @@ def test_a_grid_stands_for_each_combination_of_its_values(sweep: Path) -> None:
     assert found["cnn-size_all-seed_0-recipe_notebook"] == trial("cnn", None, recipe="notebook")
 
 
-def test_the_key_of_a_trial_is_a_file_name_and_tells_it_from_other_trials() -> None:
+def test_the_key_of_a_trial_is_a_file_name_and_tells_it_from_other_trials():
     trials = {
         "knn-size_100-seed_0-num_neighbors_5": trial("knn", 100, num_neighbors=5),
         "knn-size_all-seed_3": trial("knn", None, 3),
@@ -83,8 +83,8 @@ def test_the_key_of_a_trial_is_a_file_name_and_tells_it_from_other_trials() -> N
     ],
 )
 def test_a_sweep_that_is_not_valid_is_refused_in_one_line_by_file_grid_and_field(
-    sweep: Path, text: str, place: str
-) -> None:
+    sweep, text, place
+):
     sweep.write_text(text)
     with pytest.raises(SweepError) as refused:
         read_sweep(sweep)
@@ -93,7 +93,7 @@ def test_a_sweep_that_is_not_valid_is_refused_in_one_line_by_file_grid_and_field
     assert place in line
 
 
-def test_the_default_sweep_and_the_example_of_the_page_are_valid(sweep: Path) -> None:
+def test_the_default_sweep_and_the_example_of_the_page_are_valid(sweep):
     default = read_sweep(PROJECT / "assets" / "experiments.yaml")
     assert {each.model for each in default.values()} == set(MODELS)
     page = (PROJECT / "docs" / "experiments.md").read_text(encoding="utf-8")
@@ -102,9 +102,7 @@ def test_the_default_sweep_and_the_example_of_the_page_are_valid(sweep: Path) ->
     assert {each.model for each in read_sweep(sweep).values()} == set(MODELS)
 
 
-def test_a_trial_learns_from_no_held_out_image_and_no_test_label(
-    small_train: DigitSet, small_test: DigitSet
-) -> None:
+def test_a_trial_learns_from_no_held_out_image_and_no_test_label(small_train, small_test):
     _, held_out = split(small_train.labels)
     blind = small_train._replace(images=small_train.images.copy())
     blind.images[held_out] = 0
@@ -117,8 +115,8 @@ def test_a_trial_learns_from_no_held_out_image_and_no_test_label(
 
 
 def test_a_trial_on_few_images_is_trained_as_long_as_on_all_and_if_it_diverges_has_a_result(
-    small_train: DigitSet, small_test: DigitSet, monkeypatch
-) -> None:
+    small_train, small_test, monkeypatch
+):
     monkeypatch.setattr(method, "fit", fit := Mock(side_effect=FloatingPointError))
     found = experiments.run(trial("softmax", 100), small_train, small_test)
     assert fit.call_args.kwargs["repeats"] == 1_833 / 100
@@ -126,9 +124,7 @@ def test_a_trial_on_few_images_is_trained_as_long_as_on_all_and_if_it_diverges_h
     assert len(found["held_out"]) == 167
 
 
-def test_a_trial_larger_than_the_data_is_refused(
-    small_train: DigitSet, small_test: DigitSet
-) -> None:
+def test_a_trial_larger_than_the_data_is_refused(small_train, small_test):
     with pytest.raises(SweepError, match="1,833"):
         experiments.run(trial("knn", 1_834), small_train, small_test)
 
@@ -145,9 +141,7 @@ def _results(small_train: DigitSet, errors: Mapping[str, int]) -> dict[str, dict
     }
 
 
-def test_the_summary_ranks_by_held_out_accuracy_with_the_intervals_of_the_differences(
-    small_train: DigitSet,
-) -> None:
+def test_the_summary_ranks_by_held_out_accuracy_with_the_intervals_of_the_differences(small_train):
     trials = [trial("knn", 100), trial("mlp", 100), trial("cnn", None, recipe="notebook")]
     first, second, third = keys = [each.key for each in trials]
     test = DigitSet(np.zeros((500, 28, 28), np.uint8), (np.arange(500) % 10).astype(np.uint8))
@@ -165,6 +159,6 @@ def test_the_summary_ranks_by_held_out_accuracy_with_the_intervals_of_the_differ
     assert not experiments.curves(table.reset_index())
 
 
-def test_a_curve_has_the_mean_of_the_seeds() -> None:
+def test_a_curve_has_the_mean_of_the_seeds():
     curve = Curve("knn", "default", [100, 1_000, 10_000], [[0.78, 0.82], [0.92], [0.98]])
     assert curve.means == pytest.approx([0.8, 0.92, 0.98])

@@ -26,9 +26,7 @@ from mnist_pipeline.runtime.storage import formats
 NAMES = ("007", "None", "größe, in cm", "NA", "4", "5", "6", "7", "8", "9")
 
 
-def test_each_image_is_answered_by_models_that_have_not_seen_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_each_image_is_answered_by_models_that_have_not_seen_it(monkeypatch):
     labels = np.repeat([0, 1, 2], [40, 7, 2])
     images = np.arange(len(labels), dtype=np.uint8)[:, np.newaxis, np.newaxis]
     num_answers = np.zeros(len(labels), int)
@@ -50,7 +48,7 @@ def test_each_image_is_answered_by_models_that_have_not_seen_it(
     assert set(num_answers) == {checking.ROUNDS}
 
 
-def test_the_only_image_of_a_class_is_not_judged() -> None:
+def test_the_only_image_of_a_class_is_not_judged():
     probabilities = np.array([[0.9, 0.1, 0], [0.8, 0.2, 0], [0.6, 0.4, 0], [0.7, 0.3, 0]])
     found = checking.contradicted(probabilities, np.array([0, 1, 1, 2]))
     assert found.index.tolist() == [1, 2]
@@ -58,7 +56,7 @@ def test_the_only_image_of_a_class_is_not_judged() -> None:
 
 @settings(derandomize=True)
 @given(st.text(st.characters(exclude_categories=())) | st.text('\r\n\0\u2028 \t,"N', max_size=5))
-def test_a_name_is_stored_and_read_back_or_it_is_refused(name: str) -> None:
+def test_a_name_is_stored_and_read_back_or_it_is_refused(name):
     known = replace(MNIST, class_names=("a", name))
     digits = DigitSet(np.arange(2), np.arange(2))
     reader: Any = SimpleNamespace(
@@ -77,9 +75,7 @@ def test_a_name_is_stored_and_read_back_or_it_is_refused(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_most_wrong_labels_are_found_with_their_files(
-    small_train: DigitSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_most_wrong_labels_are_found_with_their_files(small_train, monkeypatch):
     monkeypatch.setattr(checking, "ROUNDS", 1)
     generator = np.random.default_rng(0)
     images, labels = small_train.images[:600], small_train.labels[:600].copy()

@@ -41,7 +41,7 @@ def measured(digits: DigitSet) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("name", DISTURBANCES)
-def test_the_further_from_neutral_the_more_an_image_changes(name: str, digits: DigitSet) -> None:
+def test_the_further_from_neutral_the_more_an_image_changes(name, digits):
     found = DISTURBANCES[name]
     assert sorted(found.amounts) == list(found.amounts)
     changes = [
@@ -56,9 +56,7 @@ def test_the_further_from_neutral_the_more_an_image_changes(name: str, digits: D
     ]
 
 
-def test_accuracies_are_counted_for_each_model_amount_and_disturbance(
-    measured: pd.DataFrame,
-) -> None:
+def test_accuracies_are_counted_for_each_model_amount_and_disturbance(measured):
     rows = list(measured.itertuples(index=False))
     expected = [
         (model, name, amount)
@@ -83,15 +81,13 @@ def test_accuracies_are_counted_for_each_model_amount_and_disturbance(
         )
 
 
-def test_the_answers_kept_are_those_to_images_that_can_be_made_again(
-    digits: DigitSet, measured: pd.DataFrame
-) -> None:
+def test_the_answers_kept_are_those_to_images_that_can_be_made_again(digits, measured):
     again = robustness.disturb(digits.images[: robustness.SHOWN], "corruption_impulse_noise", 1)
     answers = measured.set_index(["disturbance", "amount", "model"])["answers"]
     assert answers["corruption_impulse_noise", 1, "cnn"] == " ".join(map(str, ink(again)))
 
 
-def test_a_summary_has_the_means_of_its_disturbances() -> None:
+def test_a_summary_has_the_means_of_its_disturbances():
     def curve(*accuracies: float) -> Curves:
         return Curves("", "", 0, list(range(len(accuracies))), {"cnn": list(accuracies)})
 
@@ -107,7 +103,7 @@ def test_a_summary_has_the_means_of_its_disturbances() -> None:
     )
 
 
-def test_each_colour_is_disturbed_in_the_same_way(digits: DigitSet) -> None:
+def test_each_colour_is_disturbed_in_the_same_way(digits):
     grey = digits.images
     disturbed = robustness.disturb(np.stack([grey, 255 - grey, grey // 2], axis=-1), "rotation", 20)
     for channel, levels in enumerate((grey, 255 - grey, grey // 2)):

@@ -38,7 +38,7 @@ def read(recognizer: Recognizer, pictures: Sequence[np.ndarray]) -> list[list[Re
 
 
 @pytest.mark.parametrize("kind", ["single", "pasted", "line", "page", "form"])
-def test_handwritten_digits_are_read_in_order(kind: str, recognizer: Recognizer) -> None:
+def test_handwritten_digits_are_read_in_order(kind, recognizer):
     texts, pictures = zip(*handwritten(kind))
     found = ["-".join(text_of(readings)) for readings in read(recognizer, pictures)]
     letters = zip_longest("|".join(texts), "|".join(found))
@@ -46,7 +46,7 @@ def test_handwritten_digits_are_read_in_order(kind: str, recognizer: Recognizer)
     assert num_wrong <= 1, dict(zip(texts, found))
 
 
-def test_letters_and_pictures_without_a_digit_are_marked(recognizer: Recognizer) -> None:
+def test_letters_and_pictures_without_a_digit_are_marked(recognizer):
     noise = np.random.default_rng(3).integers(0, 256, (4, 200, 120), np.uint8)
     others = [
         picture for kind in ("letter", "scribble", "blank") for _, picture in handwritten(kind)

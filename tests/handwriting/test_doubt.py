@@ -33,20 +33,20 @@ def reading(size: int = 100, line: int = 1, **answer: Any) -> Reading:
         (STRANGE, "does not look like a digit"),
     ],
 )
-def test_the_headline_names_the_doubt(doubt: dict[str, Any], shown: str) -> None:
+def test_the_headline_names_the_doubt(doubt, shown):
     answer = answered(**doubt)
     assert answer.headline("digit") == shown
     assert answer.is_doubtful == (shown != "4")
 
 
-def test_what_does_not_look_like_a_digit_is_a_question_mark_in_the_text() -> None:
+def test_what_does_not_look_like_a_digit_is_a_question_mark_in_the_text():
     strange, one, two = reading(**STRANGE), reading(name="1"), reading(name="2")
     assert text_of([one, strange, two]) == ["1?2"]
     assert headline([one, strange, two], DataSet()).startswith("1?2 ")
     assert "2 shapes" in headline([strange, strange], DataSet())
 
 
-def test_among_mostly_other_shapes_only_ordinary_digits_count() -> None:
+def test_among_mostly_other_shapes_only_ordinary_digits_count():
     def looks(*readings: Reading) -> list[bool]:
         return [judged.recognition.looks_like_digit for judged in judged_together([*readings])]
 
@@ -56,14 +56,14 @@ def test_among_mostly_other_shapes_only_ordinary_digits_count() -> None:
     assert looks(strange, strange, ordinary) == [False, False, True]
 
 
-def test_the_least_certain_digit_of_a_line_is_marked_if_it_has_several() -> None:
+def test_the_least_certain_digit_of_a_line_is_marked_if_it_has_several():
     outvoted, sure = reading(models_disagree=True), reading(probability=0.9)
     strange, alone = reading(probability=0.1, **STRANGE), reading(probability=0.5, line=2)
     judged = judged_together([sure, strange, outvoted, alone])
     assert [digit.least_certain for digit in judged] == [False, False, True, False]
 
 
-def test_specks_are_dropped_unless_they_look_like_digits_or_have_a_line_to_themselves() -> None:
+def test_specks_are_dropped_unless_they_look_like_digits_or_have_a_line_to_themselves():
     def kept(*readings: Reading) -> list[int]:
         return [each.box[3] for each in without_specks([large, large, *readings])][2:]
 

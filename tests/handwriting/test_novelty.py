@@ -14,12 +14,12 @@ def novelty(train: DigitSet, test: DigitSet) -> Novelty:
     return Novelty.fit(train.images, train.labels, test.images[::2])
 
 
-def test_other_digits_look_like_digits(novelty: Novelty, test: DigitSet) -> None:
+def test_other_digits_look_like_digits(novelty, test):
     assert (novelty.percentile(test.images[1::2]) > POINT).mean() < 0.02
     assert novelty.percentile(np.zeros((1, 28, 28), np.uint8)) > POINT
 
 
-def test_the_network_raises_doubts_and_removes_none(novelty: Novelty, test: DigitSet) -> None:
+def test_the_network_raises_doubts_and_removes_none(novelty, test):
     zero, one = np.zeros_like(novelty.hidden_weight), np.ones_like(novelty.hidden_bias)
     noise = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
     for says_outlier in (True, False):
@@ -30,23 +30,19 @@ def test_the_network_raises_doubts_and_removes_none(novelty: Novelty, test: Digi
         assert doubted.all() == says_outlier
 
 
-def test_shapes_of_the_kinds_that_it_has_learned_are_doubted(
-    novelty: Novelty, test: DigitSet
-) -> None:
+def test_shapes_of_the_kinds_that_it_has_learned_are_doubted(novelty, test):
     rng = np.random.default_rng(1)
     halves = outliers.halves(test.images[:1_000], test.labels[:1_000], 200, rng)
     assert (novelty.percentile(outliers.symbols(20, rng)) > POINT).mean() > 0.9
     assert (novelty.percentile(halves) > POINT).mean() > 0.5
 
 
-def test_an_improbable_answer_needs_a_more_usual_image() -> None:
+def test_an_improbable_answer_needs_a_more_usual_image():
     cases = ((97, 0.95), (99, 0.95), (94, 0.5), (97, 0.5))
     assert [looks_like_digit(*case) for case in cases] == [True, False, True, False]
 
 
-def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(
-    small_test: DigitSet,
-) -> None:
+def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(small_test):
     images = small_test.images[:8]
     reach = np.exp(-0.5 * (np.arange(-13, 14) / 0.7) ** 2)
     reach /= reach.sum()
@@ -66,9 +62,7 @@ def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(
 
 
 @pytest.mark.parametrize("per_class", [1, 5])
-def test_a_few_images_of_each_class_suffice(
-    per_class: int, small_train: DigitSet, small_test: DigitSet
-) -> None:
+def test_a_few_images_of_each_class_suffice(per_class, small_train, small_test):
     images, labels = small_train
     rows = np.concatenate([np.flatnonzero(labels == label)[:per_class] for label in range(10)])
     few = Novelty.fit(images[rows], labels[rows], images[-40:])

@@ -1,7 +1,5 @@
 """Images that show no member of a data set."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,7 @@ from mnist_pipeline.handwriting import outliers
 
 
 @pytest.mark.parametrize("draw", [outliers.strokes, outliers.symbols])
-def test_strokes_fill_the_square_of_the_digits_and_are_centred(draw: Any) -> None:
+def test_strokes_fill_the_square_of_the_digits_and_are_centred(draw):
     made = draw(200, np.random.default_rng(0))
     ink = made / 255
     columns = (ink.sum(axis=1) * np.arange(28)).sum(axis=1) / ink.sum(axis=(1, 2))
@@ -18,7 +16,7 @@ def test_strokes_fill_the_square_of_the_digits_and_are_centred(draw: Any) -> Non
     assert ((made > 96).any(axis=2).sum(axis=1) <= outliers.INK_SIDE + 1).all()
 
 
-def test_halves_consist_of_two_images_of_different_classes() -> None:
+def test_halves_consist_of_two_images_of_different_classes():
     labels = np.repeat([3, 7], 20)
     images = np.broadcast_to(labels[:, None, None].astype(np.uint8), (40, 28, 28))
     made = outliers.halves(images, labels, 100, np.random.default_rng(0))

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from support.recognizing import answered
 
-from mnist_pipeline.data.values import DataSet, DigitSet
-from mnist_pipeline.handwriting.doubt import Recognition
+from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.handwriting.finder.search import Found, Page
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.methods.table import MODELS
@@ -21,8 +20,8 @@ DOUBTED, STRANGE = answered(probability=0.9), answered(looks_like_digit=False)
 
 
 def test_each_model_answers_with_its_most_probable_digit_and_the_champion_counts(
-    small_recognizer: Recognizer, small_test: DigitSet
-) -> None:
+    small_recognizer, small_test
+):
     for model in MODELS:
         served = small_recognizer._replace(champion=np.frombuffer(model.encode(), np.uint8))
         for answer in served.recognize(small_test.images[:20]):
@@ -35,9 +34,7 @@ def test_each_model_answers_with_its_most_probable_digit_and_the_champion_counts
             assert own[int(answer.runner_up)] == np.delete(own, answer.digit).max()
 
 
-def test_a_training_image_is_its_own_nearest_neighbour(
-    small_recognizer: Recognizer, small_train: DigitSet
-) -> None:
+def test_a_training_image_is_its_own_nearest_neighbour(small_recognizer, small_train):
     (answer,) = small_recognizer.recognize(small_train.images[7:8])
     nearest, second, _ = answer.neighbors
     assert (nearest.index, nearest.digit, nearest.distance) == (7, small_train.labels[7], 0)
@@ -45,9 +42,7 @@ def test_a_training_image_is_its_own_nearest_neighbour(
     assert second.distance == pytest.approx(np.linalg.norm(difference))
 
 
-def test_the_models_disagree_if_their_votes_outweigh_the_champions(
-    small_recognizer: Recognizer, small_test: DigitSet
-) -> None:
+def test_the_models_disagree_if_their_votes_outweigh_the_champions(small_recognizer, small_test):
     # The networks are not trained, so most of their answers differ from those of k-NN.
     for weight in (1, 3):
         weights = {name: np.array(float(weight if name == "knn" else 1)) for name in MODELS}
@@ -56,9 +51,7 @@ def test_the_models_disagree_if_their_votes_outweigh_the_champions(
             assert answer.models_disagree == (dissent > weight)
 
 
-def test_a_picture_needs_less_certainty_than_a_handwritten_digit(
-    small_recognizer: Recognizer,
-) -> None:
+def test_a_picture_needs_less_certainty_than_a_handwritten_digit(small_recognizer):
     by_hand = small_recognizer._replace(
         champion=np.frombuffer(b"cnn", np.uint8), largest_claim=np.array(1.0)
     )
@@ -67,8 +60,8 @@ def test_a_picture_needs_less_certainty_than_a_handwritten_digit(
 
 
 def test_no_more_is_claimed_than_held_out_answers_show_and_of_few_nothing_without_doubt(
-    small_recognizer: Recognizer, small_test: DigitSet
-) -> None:
+    small_recognizer, small_test
+):
     for largest in (0.95, 0.7):
         served = small_recognizer._replace(
             calibration=np.array([-1.5, 0]), largest_claim=np.array(largest)
@@ -79,9 +72,7 @@ def test_no_more_is_claimed_than_held_out_answers_show_and_of_few_nothing_withou
         assert any(answer.is_certain for answer in answers) == (largest > 0.9)
 
 
-def test_a_sign_does_not_look_like_a_digit(
-    small_recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sign_does_not_look_like_a_digit(small_recognizer, monkeypatch):
     monkeypatch.setattr(Recognizer, "recognize", lambda *_: [answered(), answered()])
     digit = Found((0, 0, 20, 30), IMAGE)
     page = Page(TEXTURE, [digit, replace(digit, is_sign=True)])
@@ -103,14 +94,8 @@ def test_a_sign_does_not_look_like_a_digit(
     ids=["surer", "less sure", "a shape", "two digits", "sure before", "blank", "another model"],
 )
 def test_the_whole_picture_counts_if_its_only_digit_is_in_doubt_and_the_answer_is_surer(
-    champion: str,
-    picture: np.ndarray,
-    first: list[Recognition],
-    again: float,
-    is_whole: bool,
-    small_recognizer: Recognizer,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    champion, picture, first, again, is_whole, small_recognizer, monkeypatch
+):
     answers = iter([first, [answered(probability=again)]])
     monkeypatch.setattr(Recognizer, "recognize", lambda *_: next(answers))
     served = small_recognizer._replace(champion=np.frombuffer(champion.encode(), np.uint8))

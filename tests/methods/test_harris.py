@@ -31,9 +31,7 @@ def _relative_difference(found: np.ndarray, expected: np.ndarray) -> float:
 
 @given(IMAGES)
 @settings(deadline=None, max_examples=50)
-def test_the_structure_tensor_is_the_gram_matrix_of_the_gradients_on_any_image(
-    image: np.ndarray,
-) -> None:
+def test_the_structure_tensor_is_the_gram_matrix_of_the_gradients_on_any_image(image):
     windows = harris.window_gradients(image)
     assert windows.shape == (*image.shape, 9, 2)
     gram = np.einsum("yxwi,yxwj->yxij", windows, windows)
@@ -42,14 +40,12 @@ def test_the_structure_tensor_is_the_gram_matrix_of_the_gradients_on_any_image(
     assert harris.gram_difference(image) < 1e-10
 
 
-def test_another_gram_matrix_is_measured_as_a_difference(
-    digits: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_gram_matrix_is_measured_as_a_difference(digits, monkeypatch):
     monkeypatch.setattr(harris, "gram_matrices", lambda windows: np.zeros((28, 28, 2, 2)))
     assert harris.gram_difference(digits[0]) == 1
 
 
-def test_the_gradients_are_those_of_scipy_borders_included(digits: np.ndarray) -> None:
+def test_the_gradients_are_those_of_scipy_borders_included(digits):
     generator = np.random.default_rng(0)
     for image in (*digits[:10], generator.normal(size=(17, 5)), generator.uniform(0, 255, (1, 8))):
         values = image.astype(np.float64)
@@ -62,9 +58,7 @@ def test_the_gradients_are_those_of_scipy_borders_included(digits: np.ndarray) -
 
 
 @pytest.mark.parametrize("kappa", [0.04, 0.05, 0.2])
-def test_the_response_weighs_the_product_of_the_eigenvalues_against_their_sum(
-    kappa: float, digits: np.ndarray
-) -> None:
+def test_the_response_weighs_the_product_of_the_eigenvalues_against_their_sum(kappa, digits):
     for image in digits[:10]:
         small, large = np.moveaxis(np.linalg.eigvalsh(harris.structure_tensor(image)), -1, 0)
         expected = small * large - kappa * (small + large) ** 2
@@ -72,7 +66,7 @@ def test_the_response_weighs_the_product_of_the_eigenvalues_against_their_sum(
 
 
 @pytest.mark.parametrize("level", [0, 7, 255])
-def test_an_image_of_one_grey_level_has_no_response_and_no_corners(level: int) -> None:
+def test_an_image_of_one_grey_level_has_no_response_and_no_corners(level):
     image = np.full((28, 28), level, np.uint8)
     response = harris.corner_response(image)
     corners = harris.corners(response)
@@ -84,8 +78,8 @@ def test_an_image_of_one_grey_level_has_no_response_and_no_corners(level: int) -
 
 @pytest.mark.parametrize("threshold", [0.0, 0.05, 0.5])
 def test_corners_are_local_maxima_above_the_threshold_and_every_such_place_is_one(
-    threshold: float, digits: np.ndarray
-) -> None:
+    threshold, digits
+):
     for image in digits:
         response = harris.corner_response(image)
         neighborhood = scipy.ndimage.maximum_filter(response, size=3, mode="constant", cval=-np.inf)
@@ -99,14 +93,12 @@ def test_corners_are_local_maxima_above_the_threshold_and_every_such_place_is_on
 
 
 @pytest.mark.parametrize("image", [np.zeros((0, 5)), np.zeros((2, 5, 5)), np.eye(3) * 1e100])
-def test_an_image_without_a_response_is_refused(image: np.ndarray) -> None:
+def test_an_image_without_a_response_is_refused(image):
     with pytest.raises(ValueError, match="image has"):
         harris.corner_response(image)
 
 
-def test_a_place_has_the_principal_components_of_the_gradients_around_it(
-    digits: np.ndarray,
-) -> None:
+def test_a_place_has_the_principal_components_of_the_gradients_around_it(digits):
     for image in digits[:10]:
         response = harris.corner_response(image)
         windows = harris.window_gradients(image)

@@ -37,9 +37,7 @@ def full(train: DigitSet) -> Analysis:
     return _analyse(train.images)
 
 
-def test_the_covariance_of_all_training_images_agrees_with_a_float64_reference(
-    full: Analysis,
-) -> None:
+def test_the_covariance_of_all_training_images_agrees_with_a_float64_reference(full):
     # (Σ x xᵀ − N m mᵀ) / (N − 1): sums of integers below 2⁵³, exact in float64.
     pixels = full.images.reshape(-1, NUM_PIXELS).astype(np.float64)
     mean = pixels.mean(axis=0)
@@ -53,7 +51,7 @@ def test_the_covariance_of_all_training_images_agrees_with_a_float64_reference(
     assert np.abs(full.eigenvalues - reference).max() < 1e-6 * reference[0]
 
 
-def test_integers_do_not_wrap_around_and_a_large_mean_costs_no_precision() -> None:
+def test_integers_do_not_wrap_around_and_a_large_mean_costs_no_precision():
     deviations = np.tile(np.array([[-100], [100]], np.int16), (2, 3))
     np.testing.assert_allclose(pca.covariance(deviations), np.cov(deviations.T))
     images = deviations + 1e9
@@ -61,9 +59,7 @@ def test_integers_do_not_wrap_around_and_a_large_mean_costs_no_precision() -> No
 
 
 @pytest.mark.parametrize("block_rows", [1, 7, 299, 300, 10**6])
-def test_the_size_of_a_block_changes_nothing(
-    block_rows: int, small_train: DigitSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_size_of_a_block_changes_nothing(block_rows, small_train, monkeypatch):
     window = small_train.images[:300, 6:22, 6:22]
     images, mean, centered, covariance, _, vectors = _analyse(window)
     expected = pca.project(images, mean, vectors)
@@ -78,9 +74,7 @@ def test_the_size_of_a_block_changes_nothing(
     )
 
 
-def test_eigenvectors_are_orthonormal_and_the_covariance_only_scales_them_largest_first(
-    full: Analysis,
-) -> None:
+def test_eigenvectors_are_orthonormal_and_the_covariance_only_scales_them_largest_first(full):
     values, vectors = full.eigenvalues, full.eigenvectors
     np.testing.assert_allclose(vectors.T @ vectors, np.eye(NUM_PIXELS), atol=1e-12)
     np.testing.assert_allclose(
@@ -90,9 +84,7 @@ def test_eigenvectors_are_orthonormal_and_the_covariance_only_scales_them_larges
     assert (vectors[np.abs(vectors).argmax(axis=0), np.arange(NUM_PIXELS)] > 0).all()
 
 
-def test_the_short_way_to_the_error_gives_that_of_the_reconstructions(
-    small_train: DigitSet, small_test: DigitSet
-) -> None:
+def test_the_short_way_to_the_error_gives_that_of_the_reconstructions(small_train, small_test):
     small = _analyse(small_train.images)
     ks = [100, 0, 2, 784, 20]  # in any order
     errors = pca.reconstruction_rmse(small_test.images, small.mean, small.eigenvectors, ks)
@@ -112,7 +104,7 @@ def test_the_short_way_to_the_error_gives_that_of_the_reconstructions(
 
 
 @pytest.mark.parametrize("share", [1e-9, 0.5, 0.8, 0.9, 0.95, 0.999])
-def test_components_for_a_share_are_just_enough(share: float, full: Analysis) -> None:
+def test_components_for_a_share_are_just_enough(share, full):
     count = pca.components_for_share(full.eigenvalues, share)
     shares = np.concatenate([[0], pca.explained_share(full.eigenvalues)])
     np.testing.assert_allclose(
@@ -125,7 +117,7 @@ def test_components_for_a_share_are_just_enough(share: float, full: Analysis) ->
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_a_step_without_a_finite_result_is_refused() -> None:
+def test_a_step_without_a_finite_result_is_refused():
     infinite, finite, mean = np.diag([np.inf, 1]), np.eye(2), np.zeros(2)
     for step, *arguments in (
         (pca.mean, np.zeros((0, 28, 28))),

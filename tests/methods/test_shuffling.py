@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pytest
 
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.values import DigitSet
@@ -12,23 +11,21 @@ from mnist_pipeline.methods.networks import training
 from mnist_pipeline.methods.table import MODELS
 
 
-def test_two_images_take_no_more_updates_than_a_batch_of_images() -> None:
+def test_two_images_take_no_more_updates_than_a_batch_of_images():
     few = DigitSet(np.zeros((2, 28, 28), np.uint8), np.array([0, 1], np.uint8))
     trained = shuffling.fit(few, few.images, seed=0)
     batches = shuffling.NUM_VIEWS_NORMALIZED / shuffling.PICTURES.batch_size
     assert len(trained["loss"]) <= math.ceil(batches)
 
 
-def test_only_some_of_many_images_are_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_some_of_many_images_are_trained_on(monkeypatch):
     monkeypatch.setattr(shuffling, "MAX_IMAGES", 12)
     monkeypatch.setattr(shuffling, "NUM_VIEWS_NORMALIZED", 24)
     images = DigitSet(np.zeros((60, 28, 28), np.uint8), np.arange(60, dtype=np.uint8) % 2)
     assert shuffling.fit(images, images.images, seed=0)["trained_on"] < 12
 
 
-def test_the_network_learns_from_shuffled_colours_which_stay_together(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_network_learns_from_shuffled_colours_which_stay_together(monkeypatch):
     monkeypatch.setattr(training, "distort", None)  # it would move shuffled pixels together
     pixels = np.random.default_rng(0).integers(0, 50, (60, 28, 28, 3), np.uint8)
     labels = np.arange(60, dtype=np.uint8) % 2

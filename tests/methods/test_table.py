@@ -11,7 +11,7 @@ from mnist_pipeline.methods.table import MODELS
 @pytest.mark.parametrize(
     "attribute", ["title", "phrase", "short_title", "color", "marker", "model_asset"]
 )
-def test_no_two_models_share_a_name_or_a_look(attribute: str) -> None:
+def test_no_two_models_share_a_name_or_a_look(attribute):
     values = [getattr(model, attribute) for model in MODELS.values()]
     assert len(set(values)) == len(values)
     assert all(values)
@@ -28,9 +28,7 @@ def test_no_two_models_share_a_name_or_a_look(attribute: str) -> None:
         ("methods.networks.training", {"dagster", "numba", "torchvision"}),
     ],
 )
-def test_importing_a_method_imports_no_package_that_only_its_work_needs(
-    module: str, absent: set[str]
-) -> None:
+def test_importing_a_method_imports_no_package_that_only_its_work_needs(module, absent):
     code = f"import sys, mnist_pipeline.{module}; print(sorted(set(sys.modules) & {absent!r}))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"

@@ -1,15 +1,9 @@
 """The document, which a report stores next to its page."""
 
-from typing import Any
-
 import numpy as np
 
-from mnist_pipeline.report.content import Values
 
-
-def test_errors_and_points_are_listed_with_their_places(
-    composed: dict[str, Any], values: Values
-) -> None:
+def test_errors_and_points_are_listed_with_their_places(composed, values):
     for model, errors in composed["errors"].items():
         found, true = values[f"{model}_predictions"], values["test_digits"].labels
         assert [error["index"] for error in errors] == np.flatnonzero(found.labels != true).tolist()

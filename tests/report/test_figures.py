@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
@@ -62,9 +61,7 @@ def drawn(composed: dict[str, Any], values: Values) -> dict[str, Figure]:
     }
 
 
-def test_a_figure_is_titled_not_cut_off_leaves_no_state_and_has_a_small_preview(
-    drawn: dict[str, Figure],
-) -> None:
+def test_a_figure_is_titled_not_cut_off_leaves_no_state_and_has_a_small_preview(drawn):
     settings_before = dict(mpl.rcParams)
     for name, figure in drawn.items():
         picture = figures.rendered(figure)
@@ -79,7 +76,7 @@ def test_a_figure_is_titled_not_cut_off_leaves_no_state_and_has_a_small_preview(
     assert dict(mpl.rcParams) == settings_before
 
 
-def test_the_legend_of_many_classes_has_their_full_names_within_the_figure() -> None:
+def test_the_legend_of_many_classes_has_their_full_names_within_the_figure():
     names = [f"chevron_green-white-black-{k}" for k in range(10, 50)]
     figure = figures.class_scatter(RNG.normal(size=(80, 2)), np.arange(80) % 40, names)
     (legend,) = figure.legends
@@ -99,9 +96,7 @@ assert "matplotlib.pyplot" not in sys.modules
 """
 
 
-def test_neither_a_users_settings_nor_the_backend_of_a_notebook_change_a_figure(
-    tmp_path: Path,
-) -> None:
+def test_neither_a_users_settings_nor_the_backend_of_a_notebook_change_a_figure(tmp_path):
     (tmp_path / "matplotlibrc").write_text(
         "text.usetex: True\nfont.size: 20\naxes.facecolor: red\nsavefig.dpi: 40\n"
     )
@@ -119,7 +114,7 @@ def test_neither_a_users_settings_nor_the_backend_of_a_notebook_change_a_figure(
     assert len(digests) == 1
 
 
-def test_a_grid_holds_every_image_in_its_place() -> None:
+def test_a_grid_holds_every_image_in_its_place():
     (axes,) = figures.image_grid(IMAGES[:7], columns=3, captions=list("abcdefg")).axes
     assert [text.get_text() for text in axes.texts] == list("abcdefg")
     mosaic = np.ma.filled(axes.images[0].get_array(), np.nan)
@@ -129,7 +124,7 @@ def test_a_grid_holds_every_image_in_its_place() -> None:
     assert places == [(rows[i // 3], columns[i % 3]) for i in range(7)]
 
 
-def test_names_do_not_overlap(drawn: dict[str, Figure]) -> None:
+def test_names_do_not_overlap(drawn):
     long = [name * 3 for name in NAMES]
     for figure in (
         figures.image_grid(IMAGES[:20], 10, long * 2),
@@ -158,9 +153,7 @@ def _is_within(figure: Figure) -> bool:
     return bool(min(box.p0) > -3 and (box.p1 < figure.bbox.p1 + 3).all())
 
 
-def test_a_font_is_found_for_characters_that_the_default_font_lacks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_font_is_found_for_characters_that_the_default_font_lacks(monkeypatch):
     def drawn(paths: list[str]) -> bytes:
         monkeypatch.setattr(encoding, "findSystemFonts", lambda: paths)
         encoding.fallback_fonts.cache_clear()
@@ -174,7 +167,7 @@ def test_a_font_is_found_for_characters_that_the_default_font_lacks(
         assert drawn([]) != drawn([__file__, has_arc])
 
 
-def test_the_confusion_matrix_prints_every_count_in_its_cell() -> None:
+def test_the_confusion_matrix_prints_every_count_in_its_cell():
     counts = np.array([[9_801, 0, 3], [1, 50, 0], [0, 2, 7]])
     (axes,) = figures.confusion_matrix(counts, "title", ["a", "b", "c"]).axes
     printed = {tuple(map(int, text.get_position())): text.get_text() for text in axes.texts}
@@ -183,9 +176,7 @@ def test_the_confusion_matrix_prints_every_count_in_its_cell() -> None:
     }
 
 
-def test_curves_show_what_was_measured_with_its_intervals(
-    drawn: dict[str, Figure], values: Values
-) -> None:
+def test_curves_show_what_was_measured_with_its_intervals(drawn, values):
     def lines(name: str) -> list[np.ndarray]:
         return [np.array(line.get_xydata()) for line in drawn[name].axes[0].lines]
 
@@ -208,9 +199,7 @@ def test_curves_show_what_was_measured_with_its_intervals(
         np.testing.assert_allclose(line.T, [shift.amounts, 100 * np.array(accuracies)])
 
 
-def test_an_svg_follows_the_theme_and_refers_to_nothing_outside_itself(
-    drawn: dict[str, Figure],
-) -> None:
+def test_an_svg_follows_the_theme_and_refers_to_nothing_outside_itself(drawn):
     for name, figure in drawn.items():
         text = figures.svg(figure, name)
         root = fromstring(text.replace("xlink:href", "href"))

@@ -13,7 +13,7 @@ def open_first_error(page: Page) -> Locator:
     return dialog
 
 
-def test_going_back_closes_a_dialog_and_closing_it_leaves_no_entry(page: Page) -> None:
+def test_going_back_closes_a_dialog_and_closing_it_leaves_no_entry(page):
     dialog, stays = page.locator("#opened"), "history.state === null"
     for close in (page.go_back, lambda: page.keyboard.press("Escape")):
         open_first_error(page)
@@ -23,7 +23,7 @@ def test_going_back_closes_a_dialog_and_closing_it_leaves_no_entry(page: Page) -
         page.wait_for_function(stays)
 
 
-def test_a_cell_of_a_confusion_matrix_opens_its_digits(page: Page) -> None:
+def test_a_cell_of_a_confusion_matrix_opens_its_digits(page):
     dialog = page.locator("#opened")
     cells = page.locator('.confusion[data-model="softmax"] button')
     counts = [int(text) for text in cells.all_inner_texts()]
@@ -35,7 +35,7 @@ def test_a_cell_of_a_confusion_matrix_opens_its_digits(page: Page) -> None:
     expect(dialog).to_be_hidden()
 
 
-def test_one_leafs_through_misread_digits_with_buttons_and_arrow_keys(page: Page) -> None:
+def test_one_leafs_through_misread_digits_with_buttons_and_arrow_keys(page):
     indices = page.locator(".openable [data-index]").evaluate_all(
         "all => all.map(({ dataset }) => dataset.index)"
     )

@@ -51,9 +51,7 @@ def small_page(
     page.close()
 
 
-def test_the_verdict_does_not_depend_on_the_neighbors_that_the_page_has(
-    small_page: Page, few: Values
-) -> None:
+def test_the_verdict_does_not_depend_on_the_neighbors_that_the_page_has(small_page, few):
     recognizer, images = few["recognizer"], few["test_digits"].images[:80]
     images = np.concatenate([images, np.rot90(images, axes=(1, 2))])
     expected = recognizer.recognize(images)
@@ -69,9 +67,7 @@ def test_the_verdict_does_not_depend_on_the_neighbors_that_the_page_has(
     )
 
 
-def test_a_digit_in_an_unusual_place_looks_like_a_digit_as_to_predict(
-    page: Page, values: Values
-) -> None:
+def test_a_digit_in_an_unusual_place_looks_like_a_digit_as_to_predict(page, values):
     images = values["test_digits"].images
     has_room = ~images[:, :3].any(axis=(1, 2)) & ~images[:, :, -4:].any(axis=(1, 2))
     usual = images[has_room][:40]
@@ -88,7 +84,7 @@ def test_a_digit_in_an_unusual_place_looks_like_a_digit_as_to_predict(
     assert np.mean(np.equal(away, by_predict)) >= 0.9
 
 
-def test_the_page_says_why_an_answer_is_in_doubt(page: Page, values: Values) -> None:
+def test_the_page_says_why_an_answer_is_in_doubt(page, values):
     figure = page.locator("#figure-draw")
     why, contents = figure.locator(".why"), page.locator("nav").first
     digit = values["test_digits"].images[0]

@@ -119,7 +119,7 @@ STATES: dict[str, Callable[[Page], Any]] = {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_link_restores_what_its_author_saw(pages: Pages, state: str, address: str) -> None:
+def test_a_link_restores_what_its_author_saw(pages, state, address):
     """The author changes one thing after the other, and each link has all of them."""
     author, reader = pages
     STATES[state](author)
@@ -133,7 +133,7 @@ def test_a_link_restores_what_its_author_saw(pages: Pages, state: str, address: 
         page.evaluate("document.querySelector('#opened').close()")
 
 
-def test_a_link_that_is_pasted_into_the_open_page_restores_as_well(pages: Pages) -> None:
+def test_a_link_that_is_pasted_into_the_open_page_restores_as_well(pages):
     author, reader = pages
     choose(author, "3")
     move(author, "figure-neighbors", k=5)
@@ -145,7 +145,7 @@ def test_a_link_that_is_pasted_into_the_open_page_restores_as_well(pages: Pages)
     expect_the_same(author, reader, link)
 
 
-def test_a_long_link_is_not_inflated(pages: Pages, address: str) -> None:
+def test_a_long_link_is_not_inflated(pages, address):
     image = base64.urlsafe_b64encode(zlib.compress(bytes(4_000_000))).decode()
     page = pages.reader
     page.goto("about:blank")
@@ -165,7 +165,7 @@ def test_a_long_link_is_not_inflated(pages: Pages, address: str) -> None:
     "broken",
     ["#section=", "#image=abc!", "#image=eNrt", "#test=99999999", "#opened.index=x&a.b=1&=&%"],
 )
-def test_a_broken_link_opens_the_page_as_usual(pages: Pages, address: str, broken: str) -> None:
+def test_a_broken_link_opens_the_page_as_usual(pages, address, broken):
     page = pages.reader
     page.goto("about:blank")
     page.goto(address + broken)
@@ -175,7 +175,7 @@ def test_a_broken_link_opens_the_page_as_usual(pages: Pages, address: str, broke
     expect(page.locator("dialog[open]")).to_have_count(0)
 
 
-def test_without_a_clipboard_the_link_can_be_selected(pages: Pages) -> None:
+def test_without_a_clipboard_the_link_can_be_selected(pages):
     page = pages.author
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
     page.evaluate("() => { window.prompt = (_, link) => { window.copied = link; }; }")

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from support.browser import choose, expect_painted, painted
 
 from mnist_pipeline.methods.networks.method import cnn_logits, weights_of
 from mnist_pipeline.methods.shuffling import shuffle
 from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.report.content import Values
 
 pytestmark = pytest.mark.browser
 
@@ -53,7 +52,7 @@ def signed(text: str) -> list[float]:
     return [float(found.replace("−", "-")) for found in re.findall(r"[−+]?\d+\.\d+", text)]
 
 
-def test_what_each_feature_adds_sums_to_the_score_of_its_class(page: Page, values: Values) -> None:
+def test_what_each_feature_adds_sums_to_the_score_of_its_class(page, values):
     image, stored = values["test_digits"].images[0], weights_of(values["cnn_model"])
     found: dict[str, Any] = page.evaluate(PARTS, image.ravel().tolist())
     assert found["count"] == 1_024
@@ -61,7 +60,7 @@ def test_what_each_feature_adds_sums_to_the_score_of_its_class(page: Page, value
     np.testing.assert_allclose(found["scores"], cnn_logits(stored, image[None])[0], atol=0.02)
 
 
-def test_a_kernel_is_painted_by_pointer_and_keys_and_restored_from_its_text(page: Page) -> None:
+def test_a_kernel_is_painted_by_pointer_and_keys_and_restored_from_its_text(page):
     figure = page.locator("#figure-kernels")
     field, own = figure.locator(".own svg"), figure.locator("[name=own]")
     strongest = figure.locator(".strongest canvas").first
@@ -91,7 +90,7 @@ def test_a_kernel_is_painted_by_pointer_and_keys_and_restored_from_its_text(page
     expect(blue).to_have_count(1)
 
 
-def test_kernels_have_the_maps_of_their_correlation(page: Page, values: Values) -> None:
+def test_kernels_have_the_maps_of_their_correlation(page, values):
     weights, image = weights_of(values["cnn_model"]), values["test_digits"].images[0]
     windows = np.lib.stride_tricks.sliding_window_view(image / 255, (5, 5))
     own = np.linspace(-1, 1, 25).reshape(5, 5)
@@ -105,7 +104,7 @@ def test_kernels_have_the_maps_of_their_correlation(page: Page, values: Values) 
             np.testing.assert_allclose(shown, expected.ravel(), atol=1e-3)
 
 
-def test_a_removed_part_moves_the_scores_until_it_is_put_back(page: Page) -> None:
+def test_a_removed_part_moves_the_scores_until_it_is_put_back(page):
     figure = page.locator("#figure-network")
     field, message, maps = (figure.locator(name) for name in ("svg", ".message", "canvas"))
     scores, answer = figure.locator(".scores button"), figure.locator(".scores .best")
@@ -132,7 +131,7 @@ def test_a_removed_part_moves_the_scores_until_it_is_put_back(page: Page) -> Non
     expect_painted(maps.nth(3), whole[3], same=False)
 
 
-def test_only_the_cnn_notices_that_the_pixels_are_shuffled(page: Page) -> None:
+def test_only_the_cnn_notices_that_the_pixels_are_shuffled(page):
     figure = page.locator("#figure-shuffled")
     figure.scroll_into_view_if_needed()
     box, rows = figure.locator("input"), figure.locator(".run .row")
@@ -150,9 +149,7 @@ def test_only_the_cnn_notices_that_the_pixels_are_shuffled(page: Page) -> None:
         assert rows.all_inner_texts() == before
 
 
-def test_the_network_that_learned_from_shuffled_images_answers_as_in_python(
-    page: Page, values: Values
-) -> None:
+def test_the_network_that_learned_from_shuffled_images_answers_as_in_python(page, values):
     trained = values["shuffled_cnn"]
     images = shuffle(values["test_digits"].images[:50], trained["permutation"])
     expected = MODELS["cnn"].method().answer(trained, images).probabilities
@@ -160,7 +157,7 @@ def test_the_network_that_learned_from_shuffled_images_answers_as_in_python(
     np.testing.assert_allclose(found, expected, rtol=0, atol=0.005)
 
 
-def test_few_digits_are_learned_by_heart_and_an_infinite_loss_is_explained(page: Page) -> None:
+def test_few_digits_are_learned_by_heart_and_an_infinite_loss_is_explained(page):
     figure = page.locator("#figure-scores")
     scores = figure.locator(".classes span")
     choose(figure, "4")

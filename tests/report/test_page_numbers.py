@@ -69,18 +69,14 @@ def called(page: Page, call: str, image: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("model", BOUNDS)
-def test_models_answer_as_in_the_run(
-    model: str, answers: dict[str, np.ndarray], values: Values
-) -> None:
+def test_models_answer_as_in_the_run(model, answers, values):
     difference, agreement = BOUNDS[model]
     stored: Any = values[f"{model}_predictions"]
     np.testing.assert_allclose(answers[model], stored.probabilities, atol=difference)
     assert np.mean(answers[model].argmax(axis=1) == stored.labels) >= agreement
 
 
-def test_the_nearest_digits_are_those_of_the_run_where_the_sample_has_all(
-    page: Page, answers: dict[str, np.ndarray], values: Values
-) -> None:
+def test_the_nearest_digits_are_those_of_the_run_where_the_sample_has_all(page, answers, values):
     assert len(values["train_digits"].labels) == arrays.SAMPLE
     stored: Any = values["knn_predictions"]
     indices = loaded(page, "train.indices")
@@ -89,8 +85,8 @@ def test_the_nearest_digits_are_those_of_the_run_where_the_sample_has_all(
 
 
 def test_the_page_has_images_of_the_run_and_what_each_model_answered_to_misread_images(
-    page: Page, composed: dict[str, Any], values: Values
-) -> None:
+    page, composed, values
+):
     for split in ("train", "test"):
         images, labels = values[f"{split}_digits"]
         indices = loaded(page, f"{split}.indices")
@@ -111,7 +107,7 @@ def test_the_page_has_images_of_the_run_and_what_each_model_answered_to_misread_
         np.testing.assert_allclose(shares[:, place], stored.probabilities[indices], atol=1e-4)
 
 
-def test_a_picture_becomes_the_image_that_python_makes_of_it(page: Page, values: Values) -> None:
+def test_a_picture_becomes_the_image_that_python_makes_of_it(page, values):
     image = values["test_digits"].images[0]
     enlarged = 255 - np.asarray(Image.fromarray(image).resize((220, 220)))
     photo = np.pad(enlarged, ((40, 10), (90, 60)), constant_values=255)
@@ -125,7 +121,7 @@ def test_a_picture_becomes_the_image_that_python_makes_of_it(page: Page, values:
             assert np.abs(found - wanted.astype(float)).mean() <= 2, (picture.shape, fit)
 
 
-def test_a_digit_is_rebuilt_from_its_components(page: Page, values: Values) -> None:
+def test_a_digit_is_rebuilt_from_its_components(page, values):
     mean, components = values["data_mean"], values["eigendecomposition"].eigenvectors[:, :50]
     image = values["test_digits"].images[:1]
     (expected,) = pca.reconstruct(pca.project(image, mean, components), mean, components)
@@ -142,7 +138,7 @@ TRAIN = """([weights, bias, count, epochs]) => loaded.then(({ arrays }) => {
 })"""
 
 
-def test_the_page_trains_to_the_weights_of_sgd(page: Page) -> None:
+def test_the_page_trains_to_the_weights_of_sgd(page):
     rng = np.random.default_rng(0)
     W, b = rng.uniform(-0.05, 0.05, (10, 784)), rng.uniform(-0.05, 0.05, 10)
     found_W, found_b = page.evaluate(TRAIN, [W.T.ravel().tolist(), b.tolist(), 500, 2])
@@ -153,7 +149,7 @@ def test_the_page_trains_to_the_weights_of_sgd(page: Page) -> None:
 
 
 @pytest.mark.parametrize("amount", [-1.0, -0.4, 0.0, 1.5])
-def test_digits_are_deformed_as_in_python(amount: float, page: Page, values: Values) -> None:
+def test_digits_are_deformed_as_in_python(amount, page, values):
     images = values["test_digits"].images[:1]
     expected = {
         "posed": deformations.affine(images, rotation=30 * amount),
@@ -167,7 +163,7 @@ def test_digits_are_deformed_as_in_python(amount: float, page: Page, values: Val
         np.testing.assert_allclose(found, deformed.ravel(), atol=1.5)
 
 
-def test_the_page_and_predict_give_one_answer_to_a_drawing(page: Page, values: Values) -> None:
+def test_the_page_and_predict_give_one_answer_to_a_drawing(page, values):
     recognizer, rng = values["recognizer"], np.random.default_rng(0)
     same, differences = [], []
     drawings = [computing.draw(page, str(place % 10), rng) for place in range(27)]
@@ -232,7 +228,7 @@ def page_in_color(browser: Browser, in_color: Values, tmp_path_factory: Any) -> 
     return page
 
 
-def test_models_answer_to_colors_as_in_python(page_in_color: Page, in_color: Values) -> None:
+def test_models_answer_to_colors_as_in_python(page_in_color, in_color):
     images = in_color["test_digits"].images[:40]
     answers = computing.answers(page_in_color, images)
     for model, (difference, agreement) in BOUNDS.items():
@@ -247,9 +243,7 @@ def test_models_answer_to_colors_as_in_python(page_in_color: Page, in_color: Val
         np.testing.assert_array_equal(distances[neighbors], np.sort(distances)[:3])
 
 
-def test_a_picture_keeps_its_colors_and_lies_on_the_ground_of_the_data_set(
-    page_in_color: Page, in_color: Values
-) -> None:
+def test_a_picture_keeps_its_colors_and_lies_on_the_ground_of_the_data_set(page_in_color, in_color):
     recognizer = in_color["recognizer"]
     rows, columns = np.mgrid[:90, :130]
     colors = np.stack(

@@ -35,7 +35,7 @@ def sections_without_a_figure(page: Page) -> set[str | None]:
     }
 
 
-def test_a_handout_has_a_few_pages_and_a_figure_in_each_section(sheet: Page) -> None:
+def test_a_handout_has_a_few_pages_and_a_figure_in_each_section(sheet):
     assert 1 <= pages(sheet) <= MOST_PAGES
     assert sections_without_a_figure(sheet) == set()
     sheet.emulate_media(media="print")
@@ -44,7 +44,7 @@ def test_a_handout_has_a_few_pages_and_a_figure_in_each_section(sheet: Page) -> 
     expect(sheet.locator("#appendix")).to_be_hidden()
 
 
-def test_open_parts_of_the_appendix_are_printed_and_answers_to_guess_are_not(sheet: Page) -> None:
+def test_open_parts_of_the_appendix_are_printed_and_answers_to_guess_are_not(sheet):
     story = pages(sheet)
     sheet.locator("#knn > summary").click()
     question = sheet.locator(".guess").first

@@ -15,7 +15,7 @@ def _image(uri: str) -> Image.Image:
     return Image.open(io.BytesIO(content))
 
 
-def test_photos_are_drawn_in_their_grey_levels_or_colors() -> None:
+def test_photos_are_drawn_in_their_grey_levels_or_colors():
     rows, columns = np.mgrid[:28, :28] * 9
     grey = rows.astype(np.uint8)
     shown = DataSet(handwritten=False).shown
@@ -27,7 +27,7 @@ def test_photos_are_drawn_in_their_grey_levels_or_colors() -> None:
     assert np.abs(np.asarray(_image(atlas.uri), float)[:28, :28] - colors).mean() < 4
 
 
-def test_signed_values_are_red_above_zero_transparent_at_zero_and_blue_below() -> None:
+def test_signed_values_are_red_above_zero_transparent_at_zero_and_blue_below():
     colors = np.asarray(_image(pictures.diverging(np.array([[-2, 0, 2]]))).convert("RGBA")).astype(
         int
     )

@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from support.browser import choose, expect_painted, painted, serious_findings
 from support.sources import encoded
 
 from mnist_pipeline.methods.table import MODELS
-from mnist_pipeline.report.content import Values
 
 EMPTY = re.compile("^Draw a digit")
 IS_AT_YOURS = """plane => plane.querySelector(".ring").getAttribute("transform")
@@ -23,7 +22,7 @@ pytestmark = [
 ]
 
 
-def test_nothing_is_wider_than_the_screen_or_cut_off(page: Page) -> None:
+def test_nothing_is_wider_than_the_screen_or_cut_off(page):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     cut = page.evaluate(
         """() => [...document.querySelectorAll("main *")]
@@ -36,7 +35,7 @@ def test_nothing_is_wider_than_the_screen_or_cut_off(page: Page) -> None:
     assert cut == []
 
 
-def test_the_text_of_figures_is_large_enough_to_read(page: Page) -> None:
+def test_the_text_of_figures_is_large_enough_to_read(page):
     sizes = page.evaluate(
         """() => [...document.querySelectorAll("figure :is(svg text, li span, figcaption, td, th)")]
             .filter((text) => text.textContent.trim() && text.checkVisibility())
@@ -48,7 +47,7 @@ def test_the_text_of_figures_is_large_enough_to_read(page: Page) -> None:
     assert [each for each in sizes if each[0] < MIN_SIZE] == []
 
 
-def test_the_sheet_and_the_answers_fit_the_first_screen(page: Page) -> None:
+def test_the_sheet_and_the_answers_fit_the_first_screen(page):
     page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
     answers = page.locator("#figure-draw .answers")
     expect(answers.locator(".row")).to_have_count(len(MODELS))
@@ -68,14 +67,14 @@ MOST_STOPS = 60
 MOST_SCREENS = {1280: 8, 360: 16}  # by width, of 850 and 780 pixels
 
 
-def test_the_story_is_short(page: Page) -> None:
+def test_the_story_is_short(page):
     page.evaluate("for (const each of document.querySelectorAll('.guess')) each.open = false")
     top = page.evaluate("document.getElementById('appendix').offsetTop")
     width = page.evaluate("innerWidth")
     assert top <= MOST_SCREENS[width] * {1280: 850, 360: 780}[width]
 
 
-def test_a_row_of_choices_is_one_stop_of_the_keyboard(page: Page) -> None:
+def test_a_row_of_choices_is_one_stop_of_the_keyboard(page):
     assert page.evaluate(STOPS) <= MOST_STOPS
     digits = page.locator("nav .choose button")
     digits.nth(0).focus()
@@ -88,14 +87,14 @@ def test_a_row_of_choices_is_one_stop_of_the_keyboard(page: Page) -> None:
     expect(digits.nth(1)).to_be_focused()
 
 
-def test_training_starts_when_it_is_seen_unless_motion_is_reduced(page: Page) -> None:
+def test_training_starts_when_it_is_seen_unless_motion_is_reduced(page):
     page.locator(".train").scroll_into_view_if_needed()
     is_still = page.evaluate("matchMedia('(prefers-reduced-motion: reduce)').matches")
     button = page.locator(".train button").first
     expect(button).to_have_text("Start" if is_still else "Stop")
 
 
-def test_the_slider_rebuilds_the_chosen_digit_from_more_components(page: Page) -> None:
+def test_the_slider_rebuilds_the_chosen_digit_from_more_components(page):
     figure = page.locator("#figure-rebuild")
     slider, point = figure.locator("[name=components]"), figure.locator(".curve .point")
     amounts = figure.locator(".terms").inner_text()
@@ -116,7 +115,7 @@ def test_the_slider_rebuilds_the_chosen_digit_from_more_components(page: Page) -
     assert places == sorted(places)  # to the right, and downwards: the error falls
 
 
-def test_the_amount_of_one_component_moves_the_digit(page: Page) -> None:
+def test_the_amount_of_one_component_moves_the_digit(page):
     figure = page.locator("#figure-rebuild")
     result, amount = figure.locator("canvas").first, figure.locator(".amount input")
     choose(figure, "3")
@@ -129,7 +128,7 @@ def test_the_amount_of_one_component_moves_the_digit(page: Page) -> None:
     expect_painted(result, before, same=True)
 
 
-def test_a_point_of_the_plane_makes_a_digit_and_names_the_nearest_one(page: Page) -> None:
+def test_a_point_of_the_plane_makes_a_digit_and_names_the_nearest_one(page):
     plane = page.locator("#figure-scatter")
     mark = plane.locator("#scatter-class-7 use").first
     mark.scroll_into_view_if_needed()
@@ -145,7 +144,7 @@ def test_a_point_of_the_plane_makes_a_digit_and_names_the_nearest_one(page: Page
     expect(plane.locator("#scatter-class-7")).to_have_css("opacity", "1")
 
 
-def test_the_models_answer_a_drawing_while_it_is_drawn(page: Page) -> None:
+def test_the_models_answer_a_drawing_while_it_is_drawn(page):
     figure = page.locator("#figure-draw")
     sheet, answers = figure.locator(".sheet"), figure.locator(".answers .row")
     heard = figure.get_by_role("status")
@@ -175,13 +174,13 @@ CHOSEN_MEANWHILE = """(figure) => {
 }"""
 
 
-def test_a_digit_that_appears_makes_room_for_one_that_is_chosen_meanwhile(page: Page) -> None:
+def test_a_digit_that_appears_makes_room_for_one_that_is_chosen_meanwhile(page):
     figure = page.locator("#figure-draw")
     figure.evaluate(CHOSEN_MEANWHILE)
     expect(figure.locator(".truth")).to_have_text("True class: 7")
 
 
-def test_a_chosen_picture_is_read_and_another_file_is_named(page: Page, values: Values) -> None:
+def test_a_chosen_picture_is_read_and_another_file_is_named(page, values):
     figure = page.locator("#figure-draw")
     figure.scroll_into_view_if_needed()
     images = values["test_digits"].images
@@ -198,5 +197,5 @@ def test_a_chosen_picture_is_read_and_another_file_is_named(page: Page, values: 
     expect(figure.get_by_role("status")).to_contain_text("notes.txt")
 
 
-def test_an_accessibility_checker_finds_nothing_serious(page: Page) -> None:
+def test_an_accessibility_checker_finds_nothing_serious(page):
     assert serious_findings(page) == []

@@ -60,9 +60,7 @@ def run(
     )
 
 
-def test_the_names_of_instances_do_not_meet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_names_of_instances_do_not_meet(tmp_path, monkeypatch):
     schedule = "{data: ., schedule: '@daily', automation: true}"
     package = project(tmp_path, **{"2024": "data: .", "web/my-shoes": schedule})
     loaded = load(package, monkeypatch)
@@ -110,11 +108,8 @@ def test_the_names_of_instances_do_not_meet(
     ],
 )
 def test_an_instance_that_cannot_run_is_one_line_when_definitions_load(
-    instances: dict[str, str],
-    words: tuple[str, ...],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    instances, words, tmp_path, monkeypatch
+):
     with pytest.raises(Exception, match="Error while building definitions") as raised:
         load(project(tmp_path, **instances), monkeypatch)
     reason = raised.value.__cause__
@@ -124,11 +119,8 @@ def test_an_instance_that_cannot_run_is_one_line_when_definitions_load(
 
 
 def test_an_instance_without_its_data_fails_alone_and_data_may_have_an_address(
-    slice_directory: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    instance: dg.DagsterInstance,
-) -> None:
+    slice_directory, tmp_path, monkeypatch, instance
+):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     address = f"memory://{tmp_path.name}/digits"
     files = fsspec.filesystem("memory")
@@ -152,9 +144,7 @@ def test_an_instance_without_its_data_fails_alone_and_data_may_have_an_address(
         run(loaded, "there", instance, "raw_mnist")
 
 
-def test_the_colours_of_an_instance_are_those_of_its_attributes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
-) -> None:
+def test_the_colours_of_an_instance_are_those_of_its_attributes(tmp_path, monkeypatch, instance):
     pictures = write_shapes(tmp_path / "pictures", per_class=8)
     loaded = load(
         project(
@@ -175,8 +165,8 @@ def test_the_colours_of_an_instance_are_those_of_its_attributes(
 
 @pytest.mark.slow
 def test_an_instance_has_a_report_checks_a_schedule_automation_and_the_commands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
-) -> None:
+    tmp_path, monkeypatch, instance
+):
     pictures = write_shapes(tmp_path / "pictures", per_class=8)
     for file in [*pictures.glob("*/*")]:
         shutil.copy(file, file.with_stem(f"{file.stem}-again"))
@@ -240,9 +230,7 @@ def host(directory: Path, key: str, **instances: str) -> Path:
 
 
 @pytest.mark.slow
-def test_a_host_project_stores_an_instance_with_its_own_io_manager(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
-) -> None:
+def test_a_host_project_stores_an_instance_with_its_own_io_manager(tmp_path, monkeypatch, instance):
     few = f"data: '{write_shapes(tmp_path / 'pictures', per_class=8)}'"
     package = host(
         tmp_path, "warehouse", few=f"{{{few}, io_manager: warehouse, schedule: '@daily'}}"
@@ -266,11 +254,8 @@ def test_a_host_project_stores_an_instance_with_its_own_io_manager(
 
 
 def test_a_host_project_may_define_the_io_manager_of_all_instances(
-    slice_directory: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    instance: dg.DagsterInstance,
-) -> None:
+    slice_directory, tmp_path, monkeypatch, instance
+):
     few = f"{{data: '{slice_directory}', io_manager: {STORAGE}}}"
     loaded = load(host(tmp_path, STORAGE, few=few), monkeypatch)
     monkeypatch.chdir(tmp_path)
@@ -280,11 +265,8 @@ def test_a_host_project_may_define_the_io_manager_of_all_instances(
 
 
 def test_a_resource_that_a_run_sets_comes_before_the_attribute_of_the_instance(
-    slice_directory: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    instance: dg.DagsterInstance,
-) -> None:
+    slice_directory, tmp_path, monkeypatch, instance
+):
     loaded = load(project(tmp_path, few="{data: absent, seed: 3}"), monkeypatch)
     resources = {
         "mnist_data": {"config": {"data": str(slice_directory)}},

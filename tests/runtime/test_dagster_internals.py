@@ -1,16 +1,11 @@
 """What stands on private names of Dagster."""
 
-from pathlib import Path
-
-import pytest
 from sqlalchemy import text
 
 from mnist_pipeline.runtime import dagster_internals
 
 
-def test_the_open_event_log_waits_for_other_writers_as_long_as_dagsters_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_open_event_log_waits_for_other_writers_as_long_as_dagsters_own(tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     log = dagster_internals.OpenEventLog()
     waits = []

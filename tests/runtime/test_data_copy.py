@@ -1,17 +1,15 @@
 """The copy of images under an address, on this machine."""
 
 import shutil
-from pathlib import Path
 
 import fsspec
-import pytest
 
 from mnist_pipeline.runtime.data_copy import local_copy
 
 
 def test_an_address_is_copied_again_only_after_a_change_or_a_copy_that_was_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    tmp_path, monkeypatch
+):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     address, bucket = f"memory://{tmp_path.name}/photos", fsspec.filesystem("memory")
     for name in ("cat/1", "dog/1"):

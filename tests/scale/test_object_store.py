@@ -50,6 +50,6 @@ def environ(lines: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
     return environ
 
 
-def test_nothing_runs_again_and_values_are_intact(lines: str, environ: dict[str, str]) -> None:
+def test_nothing_runs_again_and_values_are_intact(lines, environ):
     assert "Materializing" not in shell(lines.replace(RUN, f"{RUN.strip()} --changed"), environ)
     shell(lines.replace(RUN, "mnist-pipeline verify"), environ)

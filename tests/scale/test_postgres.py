@@ -3,18 +3,15 @@ alone.
 """
 
 import subprocess
-from pathlib import Path
 
 import pytest
-from support.servers import COMMAND, Postgres, command, configure, machine, shell, variables
+from support.servers import COMMAND, command, configure, machine, shell, variables
 
 sqlalchemy = pytest.importorskip("sqlalchemy")
 pytest.importorskip("dagster_postgres", reason="pip install 'mnist-dagster[test-scale]'")
 
 
-def test_the_graph_runs_and_all_records_are_in_the_database(
-    tmp_path: Path, postgres: Postgres
-) -> None:
+def test_the_graph_runs_and_all_records_are_in_the_database(tmp_path, postgres):
     environ = machine(tmp_path)
     shell("mnist-pipeline run --select raw_mnist", environ)  # the first command
     storage = tmp_path / "checkout" / "storage"
@@ -35,8 +32,8 @@ def test_the_graph_runs_and_all_records_are_in_the_database(
 
 
 def test_a_server_that_stops_during_a_run_is_told_in_a_last_line_that_says_how_to_continue(
-    slice_directory: Path, tmp_path: Path, postgres: Postgres
-) -> None:
+    slice_directory, tmp_path, postgres
+):
     environ = variables(slice_directory, tmp_path, DAGSTER_POSTGRES_URL=postgres.address)
     assert command("run", "--select", "raw_mnist", environ=environ).returncode == 0
     configure(tmp_path / "dagster" / "dagster.yaml", "PostgreSQL")

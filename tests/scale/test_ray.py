@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.servers import Postgres, command, configure, until, variables
+from support.servers import command, configure, until, variables
 
 from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -46,8 +46,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_a_backfill_of_trials_runs_as_jobs_of_the_cluster(
-    cluster: str, slice_directory: Path, tmp_path: Path, postgres: Postgres
-) -> None:
+    cluster, slice_directory, tmp_path, postgres
+):
     storage, sweep = tmp_path / "storage", tmp_path / "sweep.yaml"
     sweep.write_text("- {model: [knn, softmax], size: [20, 100]}")
     environ = variables(slice_directory, storage, MNIST_PIPELINE_EXPERIMENTS=str(sweep))

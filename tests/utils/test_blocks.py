@@ -10,9 +10,7 @@ from mnist_pipeline.utils.blocks import in_blocks
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize(("count", "size"), [(0, 3), (1, 3), (3, 3), (10, 3), (100, 1)])
-def test_each_row_is_in_one_block(
-    count: int, size: int, threads: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_row_is_in_one_block(count, size, threads, monkeypatch):
     monkeypatch.setattr(blocks, "num_threads", lambda: threads)
     seen: list[int] = []
     in_blocks(lambda block: seen.extend(range(count)[block]), count, size)
@@ -21,8 +19,8 @@ def test_each_row_is_in_one_block(
 
 @pytest.mark.parametrize("callers", [True, False])
 def test_blocks_are_worked_on_side_by_side_and_an_error_in_any_thread_is_raised(
-    callers: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    callers, monkeypatch
+):
     monkeypatch.setattr(blocks, "num_threads", lambda: 2)
     meeting = threading.Barrier(2)
 

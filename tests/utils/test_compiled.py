@@ -22,7 +22,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)
-def test_an_edit_of_any_kernel_compiles_all_kernels_anew(package: Path, file: Path) -> None:
+def test_an_edit_of_any_kernel_compiles_all_kernels_anew(package, file):
     before = cache_directory(package, Path("cache"))
     assert before == cache_directory(package, Path("cache"))
     assert before.parent == Path("cache")
@@ -32,7 +32,7 @@ def test_an_edit_of_any_kernel_compiles_all_kernels_anew(package: Path, file: Pa
 
 
 @pytest.mark.parametrize("module", FILES)
-def test_compiled_code_contains_code_of_kernels_only(module: str) -> None:
+def test_compiled_code_contains_code_of_kernels_only(module):
     """Otherwise an edit elsewhere would leave stale code in the cache."""
     tree = ast.parse(FILES[module].read_text())
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]

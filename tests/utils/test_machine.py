@@ -11,7 +11,7 @@ import pytest
 from mnist_pipeline.utils import machine
 
 
-def test_only_the_cores_that_the_process_may_use_count() -> None:
+def test_only_the_cores_that_the_process_may_use_count():
     if not hasattr(os, "sched_getaffinity"):
         pytest.skip("this system binds no process to cores")
     code = (
@@ -29,7 +29,7 @@ class Ring:
         self.own = self
 
 
-def test_garbage_is_found_after_an_import_of_what_was_there_already() -> None:
+def test_garbage_is_found_after_an_import_of_what_was_there_already():
     ring = weakref.ref(Ring())
     with machine.importing():
         assert not gc.isenabled()

@@ -11,7 +11,7 @@ VALUES = {
 
 
 @pytest.mark.parametrize("name", [*VALUES])
-def test_a_stored_value_is_shown_in_one_line(name: str) -> None:
+def test_a_stored_value_is_shown_in_one_line(name):
     shown = repr(VALUES[name])
     assert shown.startswith(f"{type(VALUES[name]).__name__}(")
     assert "\n" not in shown

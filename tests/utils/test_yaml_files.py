@@ -30,7 +30,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cant_be_read_is_refused_in_one_short_line(case: str, tmp_path: Path) -> None:
+def test_what_cant_be_read_is_refused_in_one_short_line(case, tmp_path):
     content, named = REFUSED[case]
     file = tmp_path / "a.yaml"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -42,7 +42,7 @@ def test_what_cant_be_read_is_refused_in_one_short_line(case: str, tmp_path: Pat
     assert len(message) < 200
 
 
-def test_what_a_person_writes_is_read_with_aliases_and_merged_mappings(tmp_path: Path) -> None:
+def test_what_a_person_writes_is_read_with_aliases_and_merged_mappings(tmp_path):
     file = tmp_path / "a.yaml"
     file.write_text("\ufeffa: &a {x: 1, y: [2, 3]}\nb: *a\nc: {<<: *a, x: 4}\n", encoding="utf-8")
     content = {"x": 1, "y": [2, 3]}
@@ -51,7 +51,7 @@ def test_what_a_person_writes_is_read_with_aliases_and_merged_mappings(tmp_path:
     assert read_yaml(file) is None
 
 
-def test_what_is_not_a_file_is_refused_without_waiting_for_its_content(tmp_path: Path) -> None:
+def test_what_is_not_a_file_is_refused_without_waiting_for_its_content(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
         with pytest.raises(ValueError, match=r"read.*regular file"):

@@ -23,7 +23,7 @@ def lines(scan: Scan) -> list[list[Box]]:
 
 
 @pytest.mark.parametrize("box", [(70, 48, 30, 4), (80, 70, 10, 10)], ids=["dash", "dot"])
-def test_dashes_and_dots_are_no_digits(box: Box) -> None:
+def test_dashes_and_dots_are_no_digits(box):
     x, y, *_ = box
     scan = grouped(*PAIR, box)
     assert lines(scan) == [PAIR]
@@ -31,24 +31,24 @@ def test_dashes_and_dots_are_no_digits(box: Box) -> None:
     assert not scan.unread
 
 
-def test_digits_of_a_line_overlap_in_height() -> None:
+def test_digits_of_a_line_overlap_in_height():
     lower, below = (120, 50, 30, 60), (120, 62, 30, 60)
     assert lines(grouped(PAIR[0], lower)) == [[PAIR[0], lower]]
     assert lines(grouped(PAIR[0], below)) == [[PAIR[0]], [below]]
 
 
-def test_small_shapes_in_a_row_are_searched_again_and_one_alone_is_a_digit() -> None:
+def test_small_shapes_in_a_row_are_searched_again_and_one_alone_is_a_digit():
     row = [(x, 150, 12, 20) for x in (20, 50, 80)]
     assert grouped(*PAIR, *row).unread == [(20, 150, 72, 20)]
     assert lines(grouped(*PAIR, row[0])) == [PAIR, row[:1]]
 
 
-def test_two_strokes_above_each_other_are_one_digit() -> None:
+def test_two_strokes_above_each_other_are_one_digit():
     bar, stem = (20, 20, 30, 8), (30, 34, 10, 50)
     assert lines(grouped(bar, stem, PAIR[1])) == [[(20, 20, 30, 64), PAIR[1]]]
 
 
-def test_digits_beyond_the_bound_are_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_digits_beyond_the_bound_are_unread(monkeypatch):
     monkeypatch.setattr(grouping, "MAX_FINDINGS", 1)
     larger = (120, 20, 30, 70)
     scan = grouped(PAIR[0], larger)

@@ -52,7 +52,7 @@ def with_marks(digits: list, marks: list[Stroke], pen: int = 7) -> np.ndarray:
     ],
     ids=["circle", "gap", "oval", "line of one", "wave", "touching", "touching frame"],
 )
-def test_circles_and_lines_below_are_no_part_of_digits(digits: list, marks: list[Stroke]) -> None:
+def test_circles_and_lines_below_are_no_part_of_digits(digits, marks):
     expected = page_of(with_marks(digits, [])).digits
     found = page_of(with_marks(digits, marks)).digits
     assert len(found) == len(expected) == len(digits)
@@ -72,7 +72,7 @@ def test_circles_and_lines_below_are_no_part_of_digits(digits: list, marks: list
     ],
     ids=["dotted zero", "slashed zero", "base of a 2", "foot of a 1", "bar above"],
 )
-def test_strokes_of_a_digit_stay(digits: list, marks: list[Stroke]) -> None:
+def test_strokes_of_a_digit_stay(digits, marks):
     picture = with_marks(digits, marks, pen=11)
     (found,) = page_of(picture).digits
     rows, columns = np.nonzero(picture < 128)
@@ -95,9 +95,7 @@ BARS: list[Box] = [(40, 40, 15, 50), (85, 60, 15, 50)]
     ],
     ids=["frame", "open", "thick", "two in a corner", "of one", "dotted zero"],
 )
-def test_a_frame_is_closed_thin_and_filled(
-    sides: int, pen: int, inside: list[Box], expected: bool
-) -> None:
+def test_a_frame_is_closed_thin_and_filled(sides, pen, inside, expected):
     strokes = np.zeros((140, 140), np.int32)
     strokes[10:130, 10:130] = 1
     strokes[10 + pen : 130 - pen, 10 + pen : 130 if sides == 3 else 130 - pen] = 0

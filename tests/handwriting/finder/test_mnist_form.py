@@ -7,7 +7,7 @@ from mnist_pipeline.handwriting.finder.mnist_form import image_of
 from mnist_pipeline.handwriting.finder.scan import Glyph, Scan
 
 
-def test_the_hole_of_a_blurred_zero_stays_open() -> None:
+def test_the_hole_of_a_blurred_zero_stays_open():
     y, x = np.mgrid[-12:13, -10:11]
     radii = np.hypot(x / 6, y / 8)
     ink = gaussian_filter(((radii > 0.3) & (radii < 1)).astype(np.float32), 1.3)

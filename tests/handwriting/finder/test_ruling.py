@@ -16,18 +16,18 @@ def framed(top: int, bottom: int, left: int, right: int, *columns: int, filled: 
     return remove_frames(Scan(ink, ink=ink, light=np.ones_like(ink)))
 
 
-def test_lines_that_divide_a_frame_go_and_a_thicker_stroke_stays() -> None:
+def test_lines_that_divide_a_frame_go_and_a_thicker_stroke_stays():
     scan = framed(20, 118, 20, 218, 119, *range(60, 68))
     assert scan.ink[70, [20, 119, 218]].max() == 0
     assert scan.ink[70, [64, 172]].min() == 1
     assert scan.owners[70, 119] == Owner.FRAME
 
 
-def test_lines_across_the_whole_picture_are_no_frame() -> None:
+def test_lines_across_the_whole_picture_are_no_frame():
     across = framed(0, 138, 0, 238)
     assert across.ink.sum() == across.grey.sum()
 
 
-def test_an_empty_frame_may_be_a_digit_and_stays() -> None:
+def test_an_empty_frame_may_be_a_digit_and_stays():
     empty = framed(20, 118, 20, 218, filled=0)
     assert empty.ink.sum() == empty.grey.sum()

@@ -1,7 +1,6 @@
 """Pictures become digits in MNIST's form, in reading order."""
 
 import io
-from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -12,8 +11,7 @@ from support.drawing import handwritten, page_of
 from support.drawing import picture as drawn
 
 from mnist_pipeline.data import decoding
-from mnist_pipeline.data.decoding import GREY, WHOLE, Draft
-from mnist_pipeline.data.values import DigitSet
+from mnist_pipeline.data.decoding import GREY, WHOLE
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.finder.scan import Box
 from mnist_pipeline.handwriting.finder.search import Found
@@ -48,7 +46,7 @@ def difference(found: list[Found], expected: list[Found]) -> float:
 
 
 @pytest.mark.parametrize("is_inverted", [False, True])
-def test_digits_come_in_reading_order_with_their_boxes(is_inverted: bool, test: DigitSet) -> None:
+def test_digits_come_in_reading_order_with_their_boxes(is_inverted, test):
     for images in test.images[:75].reshape(5, 15, 28, 28).copy():
         images[[4, 8, 9]] = 0  # lines of four, three and five digits
         page, boxes = page_of(images, 5)
@@ -57,7 +55,7 @@ def test_digits_come_in_reading_order_with_their_boxes(is_inverted: bool, test: 
         assert [digit.line for digit in found] == [1] * 4 + [2] * 3 + [3] * 5
 
 
-def test_a_digit_has_the_form_of_mnist(test: DigitSet) -> None:
+def test_a_digit_has_the_form_of_mnist(test):
     for text, picture in handwritten("single"):
         (found,) = find_digits(picture)
         image = found.image
@@ -71,16 +69,14 @@ def test_a_digit_has_the_form_of_mnist(test: DigitSet) -> None:
         assert usual[0] <= image.mean() <= usual[1]
 
 
-def test_an_mnist_image_stays_unchanged(test: DigitSet) -> None:
+def test_an_mnist_image_stays_unchanged(test):
     for image in test.images[:200]:
         for picture in (image, 255 - image):
             (found,) = find_digits(picture)
             np.testing.assert_array_equal(found.image, image)
 
 
-def test_scale_light_and_squared_paper_change_nothing(
-    written: np.ndarray, expected: list[Found]
-) -> None:
+def test_scale_light_and_squared_paper_change_nothing(written, expected):
     tall, wide = written.shape
     squared = written.astype(float)
     squared[12::25] *= 0.8
@@ -103,7 +99,7 @@ def test_scale_light_and_squared_paper_change_nothing(
 
 
 @pytest.mark.parametrize("digit", "0456789")
-def test_the_margin_around_a_digit_of_a_thick_pen_changes_nothing(digit: str) -> None:
+def test_the_margin_around_a_digit_of_a_thick_pen_changes_nothing(digit):
     content = drawn((digit, (0.3, 0.3, 0.4, 0.4)), size=(80, 80))
     ink = np.asarray(Image.open(io.BytesIO(content)).resize((320, 320))) < 128
     ink = ndimage.binary_dilation(ink, ndimage.generate_binary_structure(2, 1), 5)
@@ -123,9 +119,7 @@ def test_the_margin_around_a_digit_of_a_thick_pen_changes_nothing(digit: str) ->
     [((2, 58, 2, 58), True), ((0, 60, 0, 24), False), ((25, 35, 10, 50), False)],
     ids=["tight crop", "cut off", "much paper"],
 )
-def test_only_ink_that_fills_a_picture_and_is_not_cut_off_gets_a_margin(
-    ink: tuple[int, int, int, int], expected: bool
-) -> None:
+def test_only_ink_that_fills_a_picture_and_is_not_cut_off_gets_a_margin(ink, expected):
     top, bottom, left, right = ink
     grey = np.full((60, 60), 255, np.float32)
     grey[top:bottom, left:right] = 0
@@ -134,9 +128,7 @@ def test_only_ink_that_fills_a_picture_and_is_not_cut_off_gets_a_margin(
     assert (search._with_margin(grey).left < 0) == expected
 
 
-def test_digits_of_a_screen_are_read_in_an_enlarged_picture(
-    written: np.ndarray, expected: list[Found]
-) -> None:
+def test_digits_of_a_screen_are_read_in_an_enlarged_picture(written, expected):
     rows, columns = written.shape
     small = Image.fromarray(written).resize((columns // 6, rows // 6), Image.Resampling.BOX)
     found = find_digits(np.asarray(small))
@@ -146,13 +138,13 @@ def test_digits_of_a_screen_are_read_in_an_enlarged_picture(
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (28, 28), (200, 300)])
-def test_blank_paper_contains_no_digit(shape: tuple[int, int]) -> None:
+def test_blank_paper_contains_no_digit(shape):
     for level in (0, 128, 255):
         assert find_digits(np.full(shape, level, np.uint8)) == []
 
 
 @pytest.mark.parametrize("darkness", [0.45, 0.7])
-def test_digits_in_a_shadow_with_a_sharp_edge_are_found(darkness: float, test: DigitSet) -> None:
+def test_digits_in_a_shadow_with_a_sharp_edge_are_found(darkness, test):
     picture, boxes = page_of(test.images[:15], 5)
     for columns in (slice(None, 150), slice(110, None)):
         shadowed = picture.astype(np.float32)
@@ -161,7 +153,7 @@ def test_digits_in_a_shadow_with_a_sharp_edge_are_found(darkness: float, test: D
         np.testing.assert_allclose([digit.box for digit in found], boxes, atol=4)
 
 
-def test_small_digits_are_read_from_close_up(written: np.ndarray, expected: list[Found]) -> None:
+def test_small_digits_are_read_from_close_up(written, expected):
     rows, columns = written.shape
     small = np.asarray(Image.fromarray(written).resize((columns // 3, rows // 3)))
     below = np.full((2 * rows, columns), 255, np.uint8)
@@ -172,9 +164,7 @@ def test_small_digits_are_read_from_close_up(written: np.ndarray, expected: list
     assert difference(list(found[3:]), expected) < 15
 
 
-def test_a_digit_is_found_once_although_it_is_searched_twice(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_digit_is_found_once_although_it_is_searched_twice(monkeypatch):
     first, second = (Found((x, 10, 20, 30), np.zeros((28, 28), np.uint8)) for x in (10, 60))
     monkeypatch.setattr(search, "_search", lambda _: ([first], [(0, 0, 90, 50)]))
     monkeypatch.setattr(search, "_closer", lambda *_: [first, second])
@@ -193,14 +183,8 @@ def test_a_digit_is_found_once_although_it_is_searched_twice(
     ],
 )
 def test_ink_as_light_as_its_paper_is_read_in_colour_and_decoded_again_only_for_that(
-    kind: str,
-    mode: str,
-    drafts: list[Draft],
-    num_digits: int,
-    written: np.ndarray,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    kind, mode, drafts, num_digits, written, tmp_path, monkeypatch
+):
     ink, paper = np.array([(230, 90, 90), (83, 150, 150)], float)
     share = written[..., np.newaxis] / 255
     colored = Image.fromarray(np.uint8(share * paper + (1 - share) * ink))
@@ -213,7 +197,7 @@ def test_ink_as_light_as_its_paper_is_read_in_colour_and_decoded_again_only_for_
     assert content.call_count == 1
 
 
-def test_a_page_warns_of_ink_that_was_not_read_and_of_a_line_that_is_not_level() -> None:
+def test_a_page_warns_of_ink_that_was_not_read_and_of_a_line_that_is_not_level():
     paper, image = np.zeros((90, 300), np.uint8), np.zeros((28, 28), np.uint8)
 
     def warnings(slope: float, *unread: Box, is_sign: bool = False) -> str:
@@ -229,7 +213,7 @@ def test_a_page_warns_of_ink_that_was_not_read_and_of_a_line_that_is_not_level()
 
 
 @pytest.mark.filterwarnings("error")
-def test_dots_and_noise_of_any_size_are_searched_without_a_warning() -> None:
+def test_dots_and_noise_of_any_size_are_searched_without_a_warning():
     rng = np.random.default_rng(0)
     for _ in range(60):
         shape = tuple(map(int, np.exp(rng.uniform(0, np.log(150), 2))))
@@ -243,7 +227,7 @@ def test_dots_and_noise_of_any_size_are_searched_without_a_warning() -> None:
 
 
 @pytest.mark.parametrize("ink", [20, 240])
-def test_the_hole_of_a_thick_zero_is_not_a_digit(ink: int) -> None:
+def test_the_hole_of_a_thick_zero_is_not_a_digit(ink):
     y, x = np.mgrid[-130:130, -90:90]
     ring = (np.hypot(x / 70, y / 100) < 1) & (np.hypot(x / 14, y / 45) > 1)
     (zero,) = find_digits(np.where(ring, ink, 260 - ink).astype(np.uint8))

@@ -41,25 +41,25 @@ def _signs(strokes: np.ndarray, **changes: np.ndarray) -> list[Box]:
     [(220, 10, PEN, 100), (220, 40, PEN // 2, 60), (390, 40, PEN, 60)],
     ids=["tall", "thin", "at the edge"],
 )
-def test_a_bar_that_is_unlike_the_digits_is_a_sign_and_a_one_is_none(bar: Box) -> None:
+def test_a_bar_that_is_unlike_the_digits_is_a_sign_and_a_one_is_none(bar):
     assert signs(*DIGITS, ONE) == []
     assert signs(*DIGITS, bar) == [bar]
 
 
-def test_a_bar_at_the_rim_of_something_dark_is_a_sign() -> None:
+def test_a_bar_at_the_rim_of_something_dark_is_a_sign():
     dark, table = np.ones(SHAPE), np.zeros(SHAPE, np.uint8)
     dark[:, 230:] = 0.5
     table[:, 230:] = Owner.TABLE
     assert signs(*DIGITS, ONE, light=dark) == signs(*DIGITS, ONE, owners=table) == [ONE]
 
 
-def test_several_bars_without_digits_are_signs() -> None:
+def test_several_bars_without_digits_are_signs():
     bars = [(x, 40, PEN, 60) for x in range(240, 360, 30)]
     assert signs(*bars) == bars
     assert signs(*bars[1:]) == signs(*DIGITS, *bars) == []
 
 
-def test_a_bar_alone_and_as_long_as_the_picture_is_a_sign() -> None:
+def test_a_bar_alone_and_as_long_as_the_picture_is_a_sign():
     long = (220, 8, PEN, 124)
     assert signs(long) == [long]
     assert signs(ONE) == []
@@ -76,9 +76,7 @@ def test_a_bar_alone_and_as_long_as_the_picture_is_a_sign() -> None:
     ],
     ids=["two slashes", "a leaning one", "slanted digits", "at the ends", "ones"],
 )
-def test_two_slashes_lean_more_than_the_digits_around_them(
-    text: str, slant: float, expected: list[int]
-) -> None:
+def test_two_slashes_lean_more_than_the_digits_around_them(text, slant, expected):
     image = Image.new("I", SHAPE[::-1])
     pencil = ImageDraw.Draw(image)
     for place, character in enumerate(text):
@@ -91,6 +89,6 @@ def test_two_slashes_lean_more_than_the_digits_around_them(
     assert _signs(strokes) == [boxes[place] for place in expected]
 
 
-def test_a_small_low_shape_within_a_line_is_a_comma() -> None:
+def test_a_small_low_shape_within_a_line_is_a_comma():
     low, high, digit = (204, 84, PEN, 20), (84, 30, PEN, 20), (220, 75, 36, 40)
     assert signs(DIGITS[0], high, *DIGITS[1:], low, digit, (270, 40, 36, 60)) == [low]

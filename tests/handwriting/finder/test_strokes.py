@@ -6,7 +6,7 @@ from mnist_pipeline.handwriting.finder.scan import Owner, Scan
 from mnist_pipeline.handwriting.finder.strokes import find_strokes
 
 
-def test_ink_in_three_corners_is_the_table() -> None:
+def test_ink_in_three_corners_is_the_table():
     ink = np.zeros((100, 120), np.float32)
     ink[40:70, 50:56] = 1
     ink[:8] = ink[:, :8] = 1

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.evaluation.scores import calibrate
 from mnist_pipeline.methods.knn import KNNClassifier, method
 
 
-def test_a_vote_is_the_share_of_votes_and_smoothing_keeps_its_order() -> None:
+def test_a_vote_is_the_share_of_votes_and_smoothing_keeps_its_order():
     assert method.vote_probabilities(np.array([[1, 1, 7]]), 0.0, 10)[0, [1, 7, 0]].tolist() == [
         2 / 3,
         1 / 3,
@@ -18,9 +17,7 @@ def test_a_vote_is_the_share_of_votes_and_smoothing_keeps_its_order() -> None:
     assert mixed[1] < sure[3] < 1
 
 
-def test_the_fitted_smoothing_calibrates_the_vote_on_digits_it_has_not_seen(
-    train: DigitSet, test: DigitSet
-) -> None:
+def test_the_fitted_smoothing_calibrates_the_vote_on_digits_it_has_not_seen(train, test):
     images, labels = train.images[:10_000], train.labels[:10_000]
     fitted_model = method.fit(images, labels, {"num_neighbors": 3}, seed=0)
     nearest = method.answer(fitted_model, test.images).nearest
@@ -35,14 +32,14 @@ def test_the_fitted_smoothing_calibrates_the_vote_on_digits_it_has_not_seen(
     )
 
 
-def test_the_held_out_images_of_a_set_that_is_not_large_are_no_neighbours_of_one_another() -> None:
+def test_the_held_out_images_of_a_set_that_is_not_large_are_no_neighbours_of_one_another():
     images, labels = np.array([[0], [1], [200]], np.uint8), np.array([0, 1, 2], np.uint8)
     fitted = method.fit(images, labels, {"num_neighbors": 3}, seed=0)
     found = method.held_out_answer(fitted, images[:2], np.array([0, 1]))
     assert found.labels.tolist() == [2, 2]
 
 
-def test_no_held_out_digit_of_a_large_set_is_its_own_neighbour(monkeypatch) -> None:
+def test_no_held_out_digit_of_a_large_set_is_its_own_neighbour(monkeypatch):
     """Four copies of each of three images: an image that votes for itself would get its own
     label.
     """
@@ -58,7 +55,7 @@ def test_no_held_out_digit_of_a_large_set_is_its_own_neighbour(monkeypatch) -> N
     assert (found.labels // 4 == labels // 4).all()
 
 
-def test_of_fewer_images_than_neighbours_all_vote() -> None:
+def test_of_fewer_images_than_neighbours_all_vote():
     images, labels = np.eye(4, dtype=np.uint8) * 200, np.array([0, 0, 0, 1], np.uint8)
     fitted = method.fit(images, labels, {"num_neighbors": 9}, seed=0)
     assert fitted["num_neighbors"] == 4
@@ -70,7 +67,7 @@ def test_of_fewer_images_than_neighbours_all_vote() -> None:
     np.testing.assert_array_equal(held_out.probabilities, expected)
 
 
-def test_a_held_out_digit_behind_its_copies_has_the_first_of_them_as_neighbour(monkeypatch) -> None:
+def test_a_held_out_digit_behind_its_copies_has_the_first_of_them_as_neighbour(monkeypatch):
     monkeypatch.setattr(method, "LARGE", 0)
     images, labels = np.zeros((3, 4), np.uint8), np.array([0, 1, 2])
     fitted = {

@@ -18,9 +18,7 @@ SHAPES = [(28, 28), (28, 28, 3)]
 
 @pytest.mark.parametrize("shape", SHAPES, ids=["grey", "colour"])
 @pytest.mark.parametrize("kind", ["mlp", "cnn"])
-def test_a_network_its_copy_and_numpy_give_images_and_their_rows_the_same_logits(
-    kind: str, shape: tuple[int, ...]
-) -> None:
+def test_a_network_its_copy_and_numpy_give_images_and_their_rows_the_same_logits(kind, shape):
     levels = np.random.default_rng(0).integers(0, 256, (20, *shape), np.uint8)
     images = torch.from_numpy(levels.astype(np.float32) / 255)
     model = build(construct, kind, 10, shape)
@@ -37,6 +35,6 @@ def test_a_network_its_copy_and_numpy_give_images_and_their_rows_the_same_logits
     assert sum(row["parameters"] for row in layer_rows(model)) == num_parameters(model)
 
 
-def test_in_colour_the_mlp_has_as_many_weights_as_in_grey() -> None:
+def test_in_colour_the_mlp_has_as_many_weights_as_in_grey():
     sizes = [num_parameters(build(construct, "mlp", 10, shape)) for shape in SHAPES]
     assert sizes[1] == pytest.approx(sizes[0], rel=0.02)

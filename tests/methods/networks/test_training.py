@@ -63,9 +63,7 @@ def same_bytes(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
 
 @pytest.mark.parametrize("construct", [CNN, lambda: MLP(784, 64, 10)])
 @pytest.mark.parametrize(("precision", "threads"), [("float32", 2), ("bfloat16", 1), ("auto", 2)])
-def test_a_seed_decides_the_weights_to_the_byte(
-    few, construct, precision: str, threads: int
-) -> None:
+def test_a_seed_decides_the_weights_to_the_byte(few, construct, precision, threads):
     torch.set_num_threads(threads)
     digits = few[0][:120], few[1][:120]
     recipe = replace(SHORT, epochs=1, precision=precision, variation=VARIATION)
@@ -74,7 +72,7 @@ def test_a_seed_decides_the_weights_to_the_byte(
     assert not same_bytes(first, fitted(digits, recipe, construct, seed=4, held_out=np.arange(20)))
 
 
-def test_the_plain_recipe_is_the_usual_loop_over_batches_with_adam(few) -> None:
+def test_the_plain_recipe_is_the_usual_loop_over_batches_with_adam(few):
     images, labels = few
     ours = build(MLP, 784, 32, 10, seed=0)
     train(ours, images, labels, SHORT, seed=9)
@@ -93,7 +91,7 @@ def test_the_plain_recipe_is_the_usual_loop_over_batches_with_adam(few) -> None:
 
 
 @pytest.mark.parametrize("factor", [1e-30, 1e-3, 0.2, 1.0, 7.0, 300.0, 1e30])
-def test_no_other_temperature_has_a_lower_cross_entropy(factor: float) -> None:
+def test_no_other_temperature_has_a_lower_cross_entropy(factor):
     generator = np.random.default_rng(0)
     logits = 3 * generator.normal(size=(20_000, 10))
     labels = (logits + generator.gumbel(size=logits.shape)).argmax(axis=1)  # drawn from the softmax
@@ -107,7 +105,7 @@ def test_no_other_temperature_has_a_lower_cross_entropy(factor: float) -> None:
     assert all(loss(multiple) >= loss(1) for multiple in (0.5, 0.99, 1.01, 2))
 
 
-def test_where_the_cross_entropy_has_no_minimum_the_temperature_is_one_or_high() -> None:
+def test_where_the_cross_entropy_has_no_minimum_the_temperature_is_one_or_high():
     logits = np.random.default_rng(0).normal(size=(100, 10))
     all_right, all_wrong = logits.argmax(axis=1), logits.argmin(axis=1)
     assert training.fit_temperature(logits, all_right) == 1
@@ -116,8 +114,8 @@ def test_where_the_cross_entropy_has_no_minimum_the_temperature_is_one_or_high()
 
 @pytest.mark.parametrize(("name", "construct", "gap"), [("mlp", MLP, 0.08), ("cnn", CNN, -0.02)])
 def test_the_default_recipe_learns_digits_and_the_temperature_corrects_low_confidence(
-    digits, name: str, construct: type, gap: float
-) -> None:
+    digits, name, construct, gap
+):
     images, labels = digits
     model = build(construct, seed=0)
     history = train(
@@ -139,7 +137,7 @@ def test_the_default_recipe_learns_digits_and_the_temperature_corrects_low_confi
     assert abs(gaps[1]) < 0.02
 
 
-def test_the_record_of_an_epoch_scores_each_image_before_its_update(few) -> None:
+def test_the_record_of_an_epoch_scores_each_image_before_its_update(few):
     images, labels = few
     model, records = build(MLP, seed=0), []
     probabilities = training.predict_probabilities(model, images)
@@ -165,8 +163,8 @@ def test_the_record_of_an_epoch_scores_each_image_before_its_update(few) -> None
     ],
 )
 def test_a_rule_chooses_the_deformations_and_the_passes_for_other_images_than_mnists(
-    num_images: int, handwritten: bool, in_color: bool, varies: bool, distorts: bool, epochs: int
-) -> None:
+    num_images, handwritten, in_color, varies, distorts, epochs
+):
     default = RECIPES["cnn"]["default"]
     adapted = training.adapt(default, num_images, handwritten=handwritten, in_color=in_color)
     assert (adapted.epochs, adapted.later) == (epochs, 1.0)
@@ -188,14 +186,8 @@ def test_a_rule_chooses_the_deformations_and_the_passes_for_other_images_than_mn
     ],
 )
 def test_only_the_default_training_on_mnist_has_drawn_digits_and_leaves_learned_images_out(
-    image_kind: ImageKind,
-    recipe: str,
-    drawn: bool,
-    later: float,
-    distorted: bool,
-    few,
-    monkeypatch,
-) -> None:
+    image_kind, recipe, drawn, later, distorted, few, monkeypatch
+):
     given = {}
     monkeypatch.setattr(training, "MOST_REFITTED", 0)
     monkeypatch.setattr(
@@ -209,7 +201,7 @@ def test_only_the_default_training_on_mnist_has_drawn_digits_and_leaves_learned_
 
 def test_few_images_all_train_the_network_once_another_has_answered_the_held_out_ones(
     few, monkeypatch
-) -> None:
+):
     images, labels = few
     settings = {"recipe": "notebook", "epochs": 2}
     train_on = partial(training.train_on, ImageKind(), DigitSet(*few), "mlp", settings, seed=0)
@@ -231,14 +223,14 @@ def test_few_images_all_train_the_network_once_another_has_answered_the_held_out
     assert not torch.equal(unseen.output.bias, network.output.bias)
 
 
-def test_repeats_multiply_the_updates_of_the_method(few) -> None:
+def test_repeats_multiply_the_updates_of_the_method(few):
     settings = {"recipe": "notebook", "epochs": 2, "batch_size": 50}
     images, labels = few[0][:100], few[1][:100]
     fitted = MODELS["mlp"].method().fit(images, labels, settings, seed=0, repeats=2.5)
     assert len(fitted["loss"]) == 5  # 10 updates of 50 images
 
 
-def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero() -> None:
+def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero():
     recipe = replace(SHORT, schedule="one-cycle")
     rates = [recipes.learning_rate_at(step, 1000, recipe) for step in range(1000)]
     peak = int(np.argmax(rates))
@@ -252,8 +244,8 @@ def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero() -> None:
 @pytest.mark.parametrize("construct", [CNN, lambda: MLP(784, 8, 10)], ids=["cnn", "mlp"])
 @pytest.mark.parametrize(("freeze", "num_moves"), [(1.0, 8), (0.5, 4)])
 def test_the_first_layer_is_frozen_after_its_share_of_the_updates(
-    few, construct, freeze: float, num_moves: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    few, construct, freeze, num_moves, monkeypatch
+):
     model, step = build(construct), training.Adam.step
     layers = [[parameter.clone() for parameter in model.parameters()]]
 
@@ -272,7 +264,7 @@ def test_the_first_layer_is_frozen_after_its_share_of_the_updates(
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
-def test_later_passes_have_the_images_with_the_largest_losses(few) -> None:
+def test_later_passes_have_the_images_with_the_largest_losses(few):
     recipe = replace(SHORT, later=0.3)
     model = build(MLP, 784, 8, 10)
     run = training._Run(model, model, recipe, 0, len(few[0]), "float32")
@@ -287,7 +279,7 @@ def test_later_passes_have_the_images_with_the_largest_losses(few) -> None:
 
 def test_each_pass_deforms_the_training_and_drawn_images_anew_and_never_the_held_out_ones(
     few, monkeypatch
-) -> None:
+):
     images, labels = few
     kept, held_out = split(labels)
     passes: list[np.ndarray] = []
@@ -303,9 +295,7 @@ def test_each_pass_deforms_the_training_and_drawn_images_anew_and_never_the_held
 
 
 @pytest.mark.parametrize(("batch_norm", "expected"), [(False, [64, 1]), (True, [33, 32])])
-def test_batch_normalization_never_sees_a_small_last_batch(
-    few, batch_norm: bool, expected: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batch_normalization_never_sees_a_small_last_batch(few, batch_norm, expected, monkeypatch):
     sizes, update = [], training._Run.update
     monkeypatch.setattr(
         training._Run,
@@ -317,7 +307,7 @@ def test_batch_normalization_never_sees_a_small_last_batch(
     assert sizes == expected
 
 
-def test_each_picture_is_distorted_anew_in_each_pass_if_the_recipe_says_so(few) -> None:
+def test_each_picture_is_distorted_anew_in_each_pass_if_the_recipe_says_so(few):
     recipe = Recipe(epochs=2, batch_size=200, learning_rate=0.0)  # the weights stay
     for distorted in (False, True):
         history = train(build(MLP), *few, replace(recipe, distorted=distorted))
@@ -325,7 +315,7 @@ def test_each_picture_is_distorted_anew_in_each_pass_if_the_recipe_says_so(few) 
         assert (first == pytest.approx(second, abs=1e-6)) == (not distorted)
 
 
-def test_a_distortion_moves_colours_alike_and_keeps_what_is_the_same_everywhere() -> None:
+def test_a_distortion_moves_colours_alike_and_keeps_what_is_the_same_everywhere():
     pictures = torch.rand(6, 28, 28, 3, generator=torch.Generator().manual_seed(0))
     pictures[..., 2] = 0.25
     pictures[..., 1] = pictures[..., 0]
@@ -346,15 +336,13 @@ def test_a_distortion_moves_colours_alike_and_keeps_what_is_the_same_everywhere(
         (CNN, "cuda", set(), "bfloat16"),
     ],
 )
-def test_auto_is_bfloat16_where_it_is_faster(
-    model: type, device: str, supported, expected: str, monkeypatch
-) -> None:
+def test_auto_is_bfloat16_where_it_is_faster(model, device, supported, expected, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     monkeypatch.setattr(devices, "cpu_supports", lambda instructions: instructions in supported)
     assert devices.choose_precision(model(), torch.device(device)) == expected
 
 
-def test_a_run_that_diverges_raises(few) -> None:
+def test_a_run_that_diverges_raises(few):
     with pytest.raises(FloatingPointError, match="learning_rate"):
         train(build(MLP), *few, replace(SHORT, learning_rate=1e30, epochs=3))
 
@@ -375,7 +363,7 @@ def pictures(request: pytest.FixtureRequest) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["mlp", "cnn"])
-def test_the_folded_network_alone_gives_the_same_logits(kind: str, pictures: np.ndarray) -> None:
+def test_the_folded_network_alone_gives_the_same_logits(kind, pictures):
     model = build(modules.construct, kind, 3, pictures.shape[1:])
     pixels = torch.from_numpy(pictures)
     training.add_batch_norm(model)
@@ -391,9 +379,7 @@ def test_the_folded_network_alone_gives_the_same_logits(kind: str, pictures: np.
 
 @pytest.mark.parametrize("batch_size", [1, None])
 @pytest.mark.parametrize("kind", ["mlp", "cnn"])
-def test_the_method_fits_pictures_with_any_size_of_a_batch(
-    kind: str, batch_size: int | None, pictures: np.ndarray
-) -> None:
+def test_the_method_fits_pictures_with_any_size_of_a_batch(kind, batch_size, pictures):
     method, settings = MODELS[kind].method(), {**METHOD_SETTINGS, "batch_size": batch_size}
     # 65 images are a batch and one more.
     fitted = method.fit(pictures[:65], CLASSES[:65], settings, seed=0, handwritten=False)

@@ -2,7 +2,7 @@
 one.
 """
 
-from concurrent.futures import BrokenExecutor, Executor
+from concurrent.futures import BrokenExecutor
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def assert_same(ours: tuple[np.ndarray, np.ndarray], theirs: tuple[np.ndarray, n
 
 @FEW
 @given(arrays(hnp.array_shapes(max_dims=3, max_side=4)))
-def test_any_finite_scores_have_the_probabilities_of_scipy(x: np.ndarray) -> None:
+def test_any_finite_scores_have_the_probabilities_of_scipy(x):
     before = x.copy()
     if np.isfinite(x.max(axis=-1)).all():
         expected = scipy.special.softmax(x.astype(np.float64), axis=-1)
@@ -42,7 +42,7 @@ def test_any_finite_scores_have_the_probabilities_of_scipy(x: np.ndarray) -> Non
 
 @FEW
 @given(arrays((3, 4)))
-def test_any_finite_samples_have_the_loss_of_scipy(X: np.ndarray) -> None:
+def test_any_finite_samples_have_the_loss_of_scipy(X):
     W, b, y = np.arange(8.0).reshape(2, 4) - 3, np.ones(2), np.array([0, 1, 1])
     assume(np.isfinite(X).all() and X.dtype.kind in "uf" and X.dtype != np.uint64)
     z = (X / 255 if X.dtype == np.uint8 else X.astype(np.float64)) @ W.T + b
@@ -55,16 +55,14 @@ def test_any_finite_samples_have_the_loss_of_scipy(X: np.ndarray) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(2, 5), st.integers(1, 6), st.integers(1, 4), st.integers(0, 1000))
-def test_the_gradient_is_that_of_finite_differences(
-    classes: int, features: int, samples: int, seed: int
-) -> None:
+def test_the_gradient_is_that_of_finite_differences(classes, features, samples, seed):
     generator = np.random.default_rng(seed)
     W, b = generator.normal(size=(classes, features)), generator.normal(size=classes)
     X, y = generator.normal(size=(samples, features)), generator.integers(classes, size=samples)
     assert softmax.gradient_error(W, b, y, X) < 1e-6
 
 
-def test_the_gradient_check_notices_a_wrong_gradient(monkeypatch) -> None:
+def test_the_gradient_check_notices_a_wrong_gradient(monkeypatch):
     generator, right = np.random.default_rng(1), method.gradient
     W, b = generator.normal(size=(4, 6)), generator.normal(size=4)
     monkeypatch.setattr(
@@ -82,7 +80,7 @@ def test_the_gradient_check_notices_a_wrong_gradient(monkeypatch) -> None:
         pytest.param(lambda X: X.transpose(0, 2, 1), id="not contiguous"),
     ],
 )
-def test_the_compiled_descent_gives_the_weights_of_the_plain_one(digits, convert) -> None:
+def test_the_compiled_descent_gives_the_weights_of_the_plain_one(digits, convert):
     X, y = convert(digits[0]), digits[1]
     ours = softmax.sgd(X, y, epochs=3, seed=5)
     assert_same(ours, softmax.sgd_reference(X, y, epochs=3, seed=5))
@@ -96,8 +94,8 @@ def test_the_compiled_descent_gives_the_weights_of_the_plain_one(digits, convert
     seed=st.integers(0, 999),
 )
 def test_any_number_of_classes_and_entries_is_fitted_as_by_the_reference(
-    num_classes: int, features: int, density: float, seed: int
-) -> None:
+    num_classes, features, density, seed
+):
     generator = np.random.default_rng(seed)
     X = generator.normal(size=(64, features)) * (generator.random((64, features)) < density)
     y = generator.integers(num_classes, size=64)
@@ -105,7 +103,7 @@ def test_any_number_of_classes_and_entries_is_fitted_as_by_the_reference(
     assert_same(softmax.sgd(X, y, **options), softmax.sgd_reference(X, y, **options))
 
 
-def test_one_update_is_one_step_against_the_gradient(digits) -> None:
+def test_one_update_is_one_step_against_the_gradient(digits):
     x, label = digits[0][:1], digits[1][:1]
     generator = np.random.default_rng(3)
     W, b = generator.normal(size=(10, 784)), generator.normal(size=10)
@@ -118,13 +116,13 @@ def test_one_update_is_one_step_against_the_gradient(digits) -> None:
     np.testing.assert_array_equal(W, before)
 
 
-def test_a_seed_gives_the_same_bytes_and_another_seed_others(digits) -> None:
+def test_a_seed_gives_the_same_bytes_and_another_seed_others(digits):
     first, again, other = (softmax.sgd(*digits, epochs=1, seed=seed) for seed in (7, 7, 8))
     assert [a.tobytes() for a in first] == [a.tobytes() for a in again]
     assert first[0].tobytes() != other[0].tobytes()
 
 
-def test_the_initial_weights_and_biases_are_uniform_from_minus_a_half_to_a_half(digits) -> None:
+def test_the_initial_weights_and_biases_are_uniform_from_minus_a_half_to_a_half(digits):
     for drawn in softmax.sgd(*digits, num_classes=500, epochs=0):
         assert -0.5 <= drawn.min() < -0.49
         assert 0.49 < drawn.max() < 0.5
@@ -134,7 +132,7 @@ def test_the_initial_weights_and_biases_are_uniform_from_minus_a_half_to_a_half(
 FIT = {"epochs": 2, "learning_rate": 0.01}
 
 
-def test_the_model_has_a_second_fit_that_has_not_seen_the_held_out_images(digits) -> None:
+def test_the_model_has_a_second_fit_that_has_not_seen_the_held_out_images(digits):
     images, labels = digits[0][:300], digits[1][:300]
     fitted, (kept, _) = method.fit(images, labels, FIT, seed=4), split(labels)
     for prefix, rows in (("", slice(None)), ("held_out_", kept)):
@@ -152,9 +150,7 @@ def test_the_model_has_a_second_fit_that_has_not_seen_the_held_out_images(digits
         np.testing.assert_array_equal(answer.probabilities, expected)
 
 
-def test_repeats_multiply_the_passes_and_the_gradient_is_checked_at_the_fitted_weights(
-    digits,
-) -> None:
+def test_repeats_multiply_the_passes_and_the_gradient_is_checked_at_the_fitted_weights(digits):
     images, labels = digits[0][:60], digits[1][:60]
     fitted = method.fit(images, labels, FIT, seed=4, repeats=2.5)
     assert len(fitted["loss"]) == len(fitted["accuracy"]) == 5
@@ -162,7 +158,7 @@ def test_repeats_multiply_the_passes_and_the_gradient_is_checked_at_the_fitted_w
     assert fitted["gradient_error"] == error > 0
 
 
-def test_each_image_is_scored_just_before_its_update(digits) -> None:
+def test_each_image_is_scored_just_before_its_update(digits):
     images, labels = digits[0][:30], digits[1][:30]
     fitted, measured = method.fit(images, labels, FIT, seed=4), []
     softmax.sgd(images, labels, seed=4, **FIT, on_epoch=lambda *each: measured.append(each))
@@ -177,7 +173,7 @@ def test_each_image_is_scored_just_before_its_update(digits) -> None:
 
 
 @pytest.mark.full
-def test_twenty_epochs_misread_805_of_the_test_digits(train: DigitSet, test: DigitSet) -> None:
+def test_twenty_epochs_misread_805_of_the_test_digits(train, test):
     W, b = softmax.sgd(train.images, train.labels)
     assert (
         np.sum(softmax.predict_probabilities(W, b, test.images).argmax(axis=1) != test.labels)
@@ -200,7 +196,7 @@ ONES = np.ones((3, 4))
         (ONES, [0, 1, 2], (np.zeros((10, 5)), np.zeros(10)), "initial"),
     ],
 )
-def test_what_cannot_be_fitted_is_refused_by_name(X, y, initial, named) -> None:
+def test_what_cannot_be_fitted_is_refused_by_name(X, y, initial, named):
     with pytest.raises(ValueError, match=named):
         softmax.sgd(X, y, initial=initial)
 
@@ -221,8 +217,8 @@ ODD_ARRAYS = arrays(hnp.array_shapes(min_dims=0, min_side=0, max_side=12))
 @example(np.ones((2, 3)), np.array([0, 1]), 2, 0.1, 1, (np.ones((2, 3)), np.ones(1)))
 @example(np.ones((2, 3)), np.array([0, 1]), 2, 0.1, 1, (np.ones((2, 3)) * np.inf, np.ones(2)))
 def test_no_arguments_end_the_process_of_the_compiled_descent(
-    other_process: Executor, X, y, num_classes, learning_rate, epochs, initial
-) -> None:
+    other_process, X, y, num_classes, learning_rate, epochs, initial
+):
     options = {"learning_rate": learning_rate, "epochs": epochs, "initial": initial}
     call = other_process.submit(softmax.sgd, X, y, num_classes=num_classes, **options)
     error = call.exception()
@@ -232,16 +228,14 @@ def test_no_arguments_end_the_process_of_the_compiled_descent(
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the overflow that is the point of the test
-def test_a_run_that_diverges_raises() -> None:
+def test_a_run_that_diverges_raises():
     X, y = np.full((20, 3), 1e200), np.arange(20) % 2
     with pytest.raises(FloatingPointError, match="learning_rate"):
         softmax.sgd(X, y, num_classes=2, learning_rate=1e200, epochs=3)
 
 
 @pytest.mark.parametrize("num_images", [1, 2, 300, 2_000])
-def test_the_deviations_of_the_pixels_are_those_of_numpy(
-    num_images: int, small_train: DigitSet
-) -> None:
+def test_the_deviations_of_the_pixels_are_those_of_numpy(num_images, small_train):
     images = small_train.images[:num_images]
     found = softmax.pixel_deviations(images)
     assert (found.shape, found.dtype) == ((784,), np.float64)

@@ -2,8 +2,6 @@
 
 import math
 import re
-from collections.abc import Callable
-from pathlib import Path
 
 import dagster as dg
 import numpy as np
@@ -33,8 +31,8 @@ ON_REQUEST = "experiment"
     ids=["at_most", "at_least", "a range", "exactly", "no limit"],
 )
 def test_a_value_in_the_range_passes_and_the_result_records_it_with_the_finite_limits(
-    limit: Callable[[float], measured.Measured], inside: float, outside: float, limits: list[str]
-) -> None:
+    limit, inside, outside, limits
+):
     for value, passed in ((inside, True), (outside, False), (math.nan, False)):
         (check,) = result(0, "", checks={"limit": limit(value)}).check_results
         assert (check.check_name, check.passed) == ("limit", passed)
@@ -44,14 +42,14 @@ def test_a_value_in_the_range_passes_and_the_result_records_it_with_the_finite_l
         assert re.findall(r"\d+", str(check.metadata["expected"].value)) == limits
 
 
-def test_a_check_that_fails_is_an_error_or_a_warning() -> None:
+def test_a_check_that_fails_is_an_error_or_a_warning():
     failing = measured.at_most(3, 2)
     found = result(0, "", checks={"a": failing, "b": measured.warning(failing)}).check_results
     assert [check.severity.value for check in found] == ["ERROR", "WARN"]
     assert not any(check.passed for check in found)
 
 
-def test_only_the_checks_that_stop_what_is_downstream_need_a_run_of_their_asset() -> None:
+def test_only_the_checks_that_stop_what_is_downstream_need_a_run_of_their_asset():
     with_asset = {
         key
         for key in GRAPH.asset_check_keys
@@ -65,15 +63,13 @@ def test_only_the_checks_that_stop_what_is_downstream_need_a_run_of_their_asset(
     assert others == {"train_digits", "test_digits"}
 
 
-def test_every_check_passes_on_a_slice_of_the_digits(finished_run: tuple[str, Path]) -> None:
+def test_every_check_passes_on_a_slice_of_the_digits(finished_run):
     assets = [key.asset_key.to_user_string() for key in GRAPH.asset_check_keys]
     count = sum(not asset.startswith(ON_REQUEST) for asset in assets)
     assert f"Checks: {count} passed" in finished_run[0].splitlines()
 
 
-def test_same_inputs_names_what_was_computed_from_a_former_version_and_nothing_else(
-    instance: dg.DagsterInstance,
-) -> None:
+def test_same_inputs_names_what_was_computed_from_a_former_version_and_nothing_else(instance):
     versions = {"digits": "1", "other": "1"}
     failed: list[str | None] = []
 
@@ -112,9 +108,7 @@ def test_same_inputs_names_what_was_computed_from_a_former_version_and_nothing_e
     assert "direct" not in str(second)
 
 
-def test_a_check_alone_computes_itself_and_reads_the_stored_values(
-    own_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_check_alone_computes_itself_and_reads_the_stored_values(own_copy, monkeypatch):
     key = dg.AssetCheckKey(dg.AssetKey("covariance"), "symmetric")
     monkeypatch.setattr(np.linalg, "eigvalsh", None)  # of another check of this asset
     job = defs.resolve_implicit_global_asset_job_def()
@@ -127,7 +121,7 @@ def test_a_check_alone_computes_itself_and_reads_the_stored_values(
     assert evaluation.metadata["measured"].value == np.abs(stored - stored.T).max()
 
 
-def test_the_job_of_checks_has_those_of_the_whole_graph_that_need_no_run_of_their_asset() -> None:
+def test_the_job_of_checks_has_those_of_the_whole_graph_that_need_no_run_of_their_asset():
     checks = {job.name: job.selection.resolve_checks(GRAPH) for job in defs.jobs or ()}
     whole = checks[EVERYTHING]
     assert checks["checks"] == {key for key in whole if not GRAPH.get_check_spec(key).blocking}

@@ -69,7 +69,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     return Copy(tmp_path_factory.mktemp("project"))
 
 
-def test_versions_do_not_depend_on_the_place_of_the_project(project: Copy) -> None:
+def test_versions_do_not_depend_on_the_place_of_the_project(project):
     assert project.before == {name: asset.code_version for name, asset in ASSETS.items()}
 
 
@@ -129,9 +129,7 @@ def test_versions_do_not_depend_on_the_place_of_the_project(project: Copy) -> No
         ),
     ],
 )
-def test_an_edit_makes_stale_what_depends_on_it_and_nothing_else(
-    project: Copy, edits: Edits, stale: set[str], fresh: set[str]
-) -> None:
+def test_an_edit_makes_stale_what_depends_on_it_and_nothing_else(project, edits, stale, fresh):
     found = project.stale(edits)
     assert stale <= found
     assert not fresh & found

@@ -1,11 +1,9 @@
 """What the IO manager stores and loads, and what it sets up."""
 
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import numpy as np
-import pytest
 import threadpoolctl
 from PIL import Image
 
@@ -27,8 +25,8 @@ def run(
 
 
 def test_a_step_in_a_plain_process_of_dagster_has_the_number_of_threads_of_the_settings(
-    storage: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    storage, monkeypatch
+):
     @dg.asset(io_manager_key=STORAGE)
     def threads():  # type: ignore[no-untyped-def]
         return result(np.array(num_threads()), "")
@@ -48,9 +46,7 @@ def drawn():  # type: ignore[no-untyped-def]
     return returned._replace(value=np.arange(3))
 
 
-def test_the_figures_of_a_result_are_stored_with_its_value_whatever_the_step_does_besides(
-    storage: Path,
-) -> None:
+def test_the_figures_of_a_result_are_stored_with_its_value_whatever_the_step_does_besides(storage):
     (event,) = run(drawn).asset_materializations_for_node("drawn")
     assert stored.current().figure("drawn", "plot").startswith(b"\x89PNG")
     assert list(stored.current().origin("drawn")["figures"]) == ["plot"]
@@ -59,9 +55,7 @@ def test_the_figures_of_a_result_are_stored_with_its_value_whatever_the_step_doe
     assert (event.tags or {})["dagster/data_version"] == version
 
 
-def test_a_step_reads_and_records_the_versions_that_were_current_when_its_attempt_began(
-    storage: Path,
-) -> None:
+def test_a_step_reads_and_records_the_versions_that_were_current_when_its_attempt_began(storage):
     instance, read = dg.DagsterInstance.ephemeral(), []
 
     def write(number: int) -> None:

@@ -6,9 +6,7 @@ from mnist_pipeline.runtime.graph.event_log import recorded_values
 from mnist_pipeline.runtime.graph.staleness import due_assets, due_partitions
 
 
-def test_an_asset_is_due_after_an_observation_of_another_version(
-    instance: dg.DagsterInstance,
-) -> None:
+def test_an_asset_is_due_after_an_observation_of_another_version(instance):
     version = "first"
 
     @dg.multi_observable_source_asset(specs=[dg.AssetSpec("observed")])
@@ -30,7 +28,7 @@ def test_an_asset_is_due_after_an_observation_of_another_version(
     assert due == [True, False, False, False, True, False]
 
 
-def test_an_asset_of_a_user_may_have_dynamic_partitions() -> None:
+def test_an_asset_of_a_user_may_have_dynamic_partitions():
     @dg.asset(partitions_def=dg.DynamicPartitionsDefinition(name="own"))
     def own() -> int:
         return 1

@@ -58,9 +58,7 @@ def local(tmp_path: Path) -> Storage:
 
 
 @pytest.mark.parametrize("name", [*EVERY_KIND])
-def test_a_value_is_read_back_as_it_was_stored_under_the_version_that_it_was_given(
-    name: str, stored: Storage
-) -> None:
+def test_a_value_is_read_back_as_it_was_stored_under_the_version_that_it_was_given(name, stored):
     value = EVERY_KIND[name]
     version = stored.write("value", value)
     assert version == version_of(value) == stored.current("value")
@@ -75,7 +73,7 @@ def test_a_value_is_read_back_as_it_was_stored_under_the_version_that_it_was_giv
 
 
 @pytest.mark.parametrize("value", [OLD, {"array": OLD}, DigitSet(OLD, OLD)])
-def test_stored_arrays_are_mapped_and_read_only(value: Any, local: Storage) -> None:
+def test_stored_arrays_are_mapped_and_read_only(value, local):
     local.write("value", value)
     found = local.read("value")
     assert isinstance(value, np.ndarray) or len(repr(found)) < 100
@@ -88,7 +86,7 @@ def test_stored_arrays_are_mapped_and_read_only(value: Any, local: Storage) -> N
         assert isinstance(array, mmap.mmap)
 
 
-def test_the_safetensors_library_reads_what_is_stored_for_arrays(local: Storage) -> None:
+def test_the_safetensors_library_reads_what_is_stored_for_arrays(local):
     arrays = {
         "odd": np.arange(7, dtype=np.uint8).reshape(7, 1).T,
         "truth": np.array([True, False]),
@@ -105,14 +103,12 @@ def test_the_safetensors_library_reads_what_is_stored_for_arrays(local: Storage)
 
 
 @pytest.mark.parametrize("value", [object(), np.array([{}]), {"texts": np.array(["a"])}])
-def test_a_value_without_a_format_is_refused(value: object, local: Storage) -> None:
+def test_a_value_without_a_format_is_refused(value, local):
     with pytest.raises(TypeError):
         local.write("value", value)
 
 
-def test_a_value_that_comes_back_is_the_newest_again_and_knows_all_its_runs(
-    stored: Storage,
-) -> None:
+def test_a_value_that_comes_back_is_the_newest_again_and_knows_all_its_runs(stored):
     inputs = {"other": "x"}
     first = write(stored, OLD, b"old", run="a", time=1, inputs=inputs)
     second = stored.write("value", NEW, {"run": "b", "time": 2})
@@ -131,7 +127,7 @@ def test_a_value_that_comes_back_is_the_newest_again_and_knows_all_its_runs(
     assert stored.keys() == ["value"]
 
 
-def test_a_partition_is_a_key_of_its_own_whatever_its_name_contains() -> None:
+def test_a_partition_is_a_key_of_its_own_whatever_its_name_contains():
     keys = {stored_key("asset", name) for name in ("a", "a/b", "a-b", "..")}
     assert len(keys) == 4
     assert not any("/" in key for key in keys)
@@ -164,9 +160,7 @@ def every_call(monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -
     return lambda: number + 1
 
 
-def test_a_writer_that_dies_at_any_call_leaves_the_former_value_or_the_new_one(
-    local: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_writer_that_dies_at_any_call_leaves_the_former_value_or_the_new_one(local, monkeypatch):
     for at in itertools.count():
         stored = Storage(f"{local.root}-{at}")
         write(stored, OLD, b"old", run="a")
@@ -186,9 +180,7 @@ def test_a_writer_that_dies_at_any_call_leaves_the_former_value_or_the_new_one(
     assert at >= 15
 
 
-def test_a_write_that_the_system_refuses_is_one_line_and_the_former_value_stays(
-    local: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_write_that_the_system_refuses_is_one_line_and_the_former_value_stays(local, monkeypatch):
     local.write("value", OLD)
     with monkeypatch.context() as patched:
         every_call(patched, 1, OSError(28, "No space left on device"))
@@ -263,9 +255,7 @@ def assert_mended(stored: Storage, version: str) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("name", FILES)
-def test_every_damage_to_every_kind_of_file_is_found_and_mended(
-    name: str, damage: str, stored: Storage
-) -> None:
+def test_every_damage_to_every_kind_of_file_is_found_and_mended(name, damage, stored):
     if damage in ("directory", "pipe", "link") and "://" in stored.root:
         pytest.skip("an object store has files only")
     version = write_report(stored)
@@ -290,9 +280,7 @@ def test_every_damage_to_every_kind_of_file_is_found_and_mended(
     assert_mended(stored, version)
 
 
-def test_pruning_keeps_what_is_current_younger_than_a_day_or_asked_for(
-    local: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pruning_keeps_what_is_current_younger_than_a_day_or_asked_for(local, monkeypatch):
     keep = {"model": 2, "champion": None}
 
     def write(key: str, number: int) -> str:
@@ -330,9 +318,7 @@ def test_pruning_keeps_what_is_current_younger_than_a_day_or_asked_for(
     assert len(local.records("champion")[champions[1]]) == 3
 
 
-def test_a_wrong_name_is_answered_with_the_nearest_stored_names(
-    local: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_name_is_answered_with_the_nearest_stored_names(local, monkeypatch):
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", local.root)
     with pytest.raises(StorageError, match=r"run --changed --select \+key:covarience"):
         read("covarience")

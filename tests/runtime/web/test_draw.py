@@ -5,7 +5,6 @@ import hashlib
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock, Mock
 
@@ -17,7 +16,7 @@ from starlette.testclient import TestClient
 from support.drawing import MIDDLE, SHEET, picture
 from support.sources import encoded
 
-from mnist_pipeline.data.values import DataSet, DigitSet
+from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -42,9 +41,7 @@ def read(client: TestClient, content: bytes) -> Any:
     return answer.json()["digits"]
 
 
-def test_the_answer_has_everything_that_the_page_shows(
-    client: TestClient, able: Path, train: DigitSet
-) -> None:
+def test_the_answer_has_everything_that_the_page_shows(client, able, train):
     (digit,) = read(client, picture(("3", MIDDLE)))
     assert digit["digit"] == digit["models"][digit["champion"]]["digit"] == 3
     assert set(digit["models"]) == set(MODELS)
@@ -55,9 +52,7 @@ def test_the_answer_has_everything_that_the_page_shows(
     assert len(digit["image"]) == len(digit["reconstruction"]) == 28 * 28
 
 
-def test_numbers_that_arrive_at_once_are_all_read_with_their_least_certain_digit(
-    client: TestClient, able: Path
-) -> None:
+def test_numbers_that_arrive_at_once_are_all_read_with_their_least_certain_digit(client, able):
     def send(content: bytes) -> Any:
         return client.post(draw.READ, content=content).json()["digits"]
 
@@ -68,9 +63,7 @@ def test_numbers_that_arrive_at_once_are_all_read_with_their_least_certain_digit
     assert read(client, encoded(Image.new("L", SHEET, 255))) == []
 
 
-def test_a_picture_whose_sender_has_left_is_not_read(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_picture_whose_sender_has_left_is_not_read(client, monkeypatch):
     monkeypatch.setattr(Request, "is_disconnected", AsyncMock(return_value=True))
     monkeypatch.setattr(draw, "_answer", read := Mock(return_value={}))
     with pytest.raises(AssertionError):  # there is no response
@@ -78,7 +71,7 @@ def test_a_picture_whose_sender_has_left_is_not_read(
     read.assert_not_called()
 
 
-def test_other_data_is_refused_in_one_line(client: TestClient, able: Path) -> None:
+def test_other_data_is_refused_in_one_line(client, able):
     answer = client.post(draw.READ, content=PNG[: len(PNG) // 2])
     assert answer.status_code == 400
     assert "\n" not in answer.text
@@ -86,9 +79,7 @@ def test_other_data_is_refused_in_one_line(client: TestClient, able: Path) -> No
     assert client.post(draw.READ, content=parts).status_code == 413
 
 
-def test_the_page_runs_its_own_script_and_sends_nothing_to_other_hosts(
-    client: TestClient, able: Path
-) -> None:
+def test_the_page_runs_its_own_script_and_sends_nothing_to_other_hosts(client, able):
     page = client.get(DRAW)
     (script,) = re.findall("<script>(.*?)</script>", page.text, re.DOTALL)
     checksum = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -100,8 +91,8 @@ def test_the_page_runs_its_own_script_and_sends_nothing_to_other_hosts(
 
 
 def test_the_latest_recognizer_answers_and_without_one_the_command_is_named(
-    able: Path, tmp_path: Path, client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    able, tmp_path, client, monkeypatch
+):
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(tmp_path / "storage"))
     assert "mnist-pipeline run" in client.get(DRAW).text
     answer = client.post(draw.READ, content=PNG)

@@ -78,7 +78,7 @@ def view(browser: Browser, address: str, finished: Path) -> Iterator[View]:
     page.context.close()
 
 
-def test_digits_are_read_in_reading_order_and_one_can_be_chosen(view: View) -> None:
+def test_digits_are_read_in_reading_order_and_one_can_be_chosen(view):
     page = view.page
     view.draw("3", RIGHT)
     view.draw("1", LEFT)
@@ -100,7 +100,7 @@ def test_digits_are_read_in_reading_order_and_one_can_be_chosen(view: View) -> N
     assert view.messages == []
 
 
-def test_doubt_is_shown_and_an_accessibility_checker_finds_nothing_serious(view: View) -> None:
+def test_doubt_is_shown_and_an_accessibility_checker_finds_nothing_serious(view):
     assert serious_findings(view.page) == []
     view.transfer("drop", "digits.png", picture(("1", LEFT), ("scribble", RIGHT)))
     expect(view.chips).to_have_text(["1", "?"])
@@ -113,7 +113,7 @@ def test_doubt_is_shown_and_an_accessibility_checker_finds_nothing_serious(view:
     expect(view.page.locator(".number")).to_be_hidden()
 
 
-def test_digits_are_drawn_by_keyboard_and_announced(view: View) -> None:
+def test_digits_are_drawn_by_keyboard_and_announced(view):
     keyboard = view.page.keyboard
     keyboard.press("Tab")
     expect(view.page.locator(".sheet canvas")).to_be_focused()
@@ -129,7 +129,7 @@ def test_digits_are_drawn_by_keyboard_and_announced(view: View) -> None:
     expect(view.digit).to_be_hidden()
 
 
-def test_a_picture_can_be_dropped_chosen_and_pasted(view: View, tmp_path: Path) -> None:
+def test_a_picture_can_be_dropped_chosen_and_pasted(view, tmp_path):
     view.transfer("drop", "digits.png", picture(("1", LEFT), ("3", RIGHT)))
     expect(view.chips).to_have_text(["1", "3"])
     (tmp_path / "three.png").write_bytes(picture(("3", MIDDLE)))
@@ -147,9 +147,7 @@ def test_a_picture_can_be_dropped_chosen_and_pasted(view: View, tmp_path: Path) 
     expect(view.digit).to_have_text("1")
 
 
-def test_a_large_picture_is_reduced_before_it_is_sent(
-    view: View, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_picture_is_reduced_before_it_is_sent(view, monkeypatch):
     monkeypatch.setattr(
         draw,
         "_answer",
@@ -164,7 +162,7 @@ def test_a_large_picture_is_reduced_before_it_is_sent(
     assert len(content) < 2**20
 
 
-def test_the_browser_reads_a_digit_without_a_server(view: View) -> None:
+def test_the_browser_reads_a_digit_without_a_server(view):
     view.page.context.set_offline(True)
     view.draw("3")
     expect(view.digit).to_have_text("3")
@@ -173,14 +171,14 @@ def test_the_browser_reads_a_digit_without_a_server(view: View) -> None:
     expect(view.digit).to_have_text("?")
 
 
-def test_without_a_report_the_server_reads_what_is_drawn(view: View, able: Path) -> None:
+def test_without_a_report_the_server_reads_what_is_drawn(view, able):
     view.page.reload()  # over a recognizer, and no report
     view.draw("3")
     expect(view.digit).to_have_text("3")
     expect(view.page.locator(".examples")).to_be_hidden()
 
 
-def test_an_error_is_shown_until_there_is_an_answer(view: View) -> None:
+def test_an_error_is_shown_until_there_is_an_answer(view):
     view.page.route(
         f"**{draw.READ}",
         lambda route: route.fulfill(status=503, body="no!"),

@@ -76,7 +76,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 @pytest.mark.parametrize(
     "host", ["evil.example:3000", "127.0.0.1.nip.io:3000", "evil.localhost", "0.0.0.0:3000", ""]
 )
-def test_a_host_that_is_not_this_machine_is_refused(host: str, ui: TestClient) -> None:
+def test_a_host_that_is_not_this_machine_is_refused(host, ui):
     headers = {"Host": host, "Origin": f"http://{host}"}
     assert ui.post("/graphql", json={"query": MUTATION}, headers=headers).status_code == 400
     assert ui.get("/", headers={"Host": host}).status_code == 400
@@ -95,9 +95,7 @@ def test_a_host_that_is_not_this_machine_is_refused(host: str, ui: TestClient) -
         {"Origin": OWN, "Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_a_change_is_refused_that_a_page_of_another_origin_sends(
-    headers: dict[str, str], ui: TestClient
-) -> None:
+def test_a_change_is_refused_that_a_page_of_another_origin_sends(headers, ui):
     assert ui.post("/graphql", json={"query": MUTATION}, headers=headers).status_code == 403
     assert ui.post(REPORTED, json={}, headers=headers).status_code == 403
     headers = {"Host": OWN.removeprefix("http://"), **headers}
@@ -109,7 +107,7 @@ def test_a_change_is_refused_that_a_page_of_another_origin_sends(
     assert refused.value.status_code == 403
 
 
-def test_a_program_that_sends_no_headers_of_a_browser_is_answered(ui: TestClient) -> None:
+def test_a_program_that_sends_no_headers_of_a_browser_is_answered(ui):
     assert ui.post("/graphql", json={"query": "{ version }"}).status_code == 200
     headers = {"Host": OWN.removeprefix("http://")}
     with ui.websocket_connect("/graphql", ["graphql-ws"], headers=headers) as socket:
@@ -117,7 +115,7 @@ def test_a_program_that_sends_no_headers_of_a_browser_is_answered(ui: TestClient
         assert socket.receive_json()["type"] == "connection_ack"
 
 
-def test_another_site_can_link_to_pages_but_not_embed_them_or_run_queries(ui: TestClient) -> None:
+def test_another_site_can_link_to_pages_but_not_embed_them_or_run_queries(ui):
     assert ui.get("/runs", headers=CROSS_SITE | LINK).status_code == 200
     assert (
         ui.get("/runs", headers=CROSS_SITE | LINK | {"Sec-Fetch-Dest": "iframe"}).status_code == 403
@@ -131,7 +129,7 @@ def test_another_site_can_link_to_pages_but_not_embed_them_or_run_queries(ui: Te
 @pytest.mark.parametrize(
     "query", [f"?query={MUTATION}", f"%0A?query={MUTATION}", "?query=%6dutation{a}"]
 )
-def test_nobody_can_send_a_mutation_by_get(query: str, ui: TestClient) -> None:
+def test_nobody_can_send_a_mutation_by_get(query, ui):
     for headers in ({}, {"Sec-Fetch-Site": "same-origin"}):
         assert ui.get(f"/graphql{query}", headers=headers).status_code == 403
     assert ui.get("/graphql?query={version}").status_code == 200
@@ -139,9 +137,7 @@ def test_nobody_can_send_a_mutation_by_get(query: str, ui: TestClient) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/graphql?query={version}", "/server_info", "/logs/a/b/out"])
 @pytest.mark.parametrize("headers", [{}, {"Origin": EVIL}, {"Host": "evil.example"}])
-def test_no_response_can_be_framed_sniffed_or_shared(
-    path: str, headers: dict[str, str], ui: TestClient
-) -> None:
+def test_no_response_can_be_framed_sniffed_or_shared(path, headers, ui):
     found = ui.get(path, headers=headers).headers
     assert found.get_list("X-Frame-Options") == ["DENY"]
     assert found["Content-Security-Policy"].endswith("frame-ancestors 'none'")
@@ -150,7 +146,7 @@ def test_no_response_can_be_framed_sniffed_or_shared(
     assert found["Cache-Control"] in ("no-store", "private")
 
 
-def test_a_reader_sees_the_ui_and_changes_nothing(tmp_path: Path) -> None:
+def test_a_reader_sees_the_ui_and_changes_nothing(tmp_path):
     with dagster_ui(tmp_path / "workspace.yaml", read_only=True) as (client, instance):
         assert client.get("/runs").status_code == 200
         client.get("/graphql", params={"query": MUTATION})
@@ -159,7 +155,7 @@ def test_a_reader_sees_the_ui_and_changes_nothing(tmp_path: Path) -> None:
         assert changes(instance) == 0
 
 
-def test_the_report_is_served_in_a_sandbox_and_the_figures_as_stored(finished: Path) -> None:
+def test_the_report_is_served_in_a_sandbox_and_the_figures_as_stored(finished):
     client = TestClient(application(results.ROUTES), OWN)
     answer, stored = client.get(REPORT), Storage(str(finished))
     assert answer.text == stored.read("evaluation_report").html
@@ -180,8 +176,8 @@ def test_the_report_is_served_in_a_sandbox_and_the_figures_as_stored(finished: P
 
 @pytest.mark.browser
 def test_dagsters_ui_works_in_a_browser_and_its_daemon_starts_queued_runs(
-    slice_directory: Path, tmp_path: Path, elsewhere: Path
-) -> None:
+    slice_directory, tmp_path, elsewhere
+):
     # Nothing is imported from the current directory.
     places = {"cwd": elsewhere, "variables": {"PYTHONPATH": str(PROJECT)}}
     with (
@@ -202,16 +198,16 @@ def test_dagsters_ui_works_in_a_browser_and_its_daemon_starts_queued_runs(
 
 @pytest.mark.slow
 def test_a_server_that_has_not_answered_yet_ends_with_its_terminal_without_a_message(
-    slice_directory: Path, tmp_path: Path
-) -> None:
+    slice_directory, tmp_path
+):
     with served_ui(slice_directory, tmp_path, "--read-only", stop=signal.SIGHUP, is_awaited=False):
         pass
 
 
 @pytest.mark.slow
 def test_a_killed_run_or_code_server_starts_again_and_the_ui_and_its_daemon_end_together(
-    slice_directory: Path, tmp_path: Path
-) -> None:
+    slice_directory, tmp_path
+):
     # Dagster may warn that it can't load the graph meanwhile, and Python of what a killed process
     # leaves behind.
     serve = partial(served_ui, slice_directory, tmp_path, variables={"PYTHONWARNINGS": "ignore"})
@@ -253,9 +249,7 @@ def can_launch(address: str) -> bool:
 
 
 @pytest.mark.slow
-def test_the_ui_ends_with_one_line_if_its_instance_is_moved_away(
-    slice_directory: Path, tmp_path: Path
-) -> None:
+def test_the_ui_ends_with_one_line_if_its_instance_is_moved_away(slice_directory, tmp_path):
     home = tmp_path / "storage" / "dagster"
     with served_ui(slice_directory, home.parent, code=1, error=f"{home}") as address:
         run_raw_mnist(address)

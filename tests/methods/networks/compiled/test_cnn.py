@@ -42,9 +42,7 @@ def gradients(model: CNN) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("shape", [(784,), (28, 28), (1, 28, 28)])
-def test_the_compiled_network_has_the_logits_of_the_plain_one(
-    plain: CNN, digits: torch.Tensor, shape: tuple[int, ...]
-) -> None:
+def test_the_compiled_network_has_the_logits_of_the_plain_one(plain, digits, shape):
     torch.testing.assert_close(compiled(plain)(digits.reshape(-1, *shape)), plain(digits))
     assert compiled(plain)(torch.zeros(0, *shape)).shape == (0, 10)
 
@@ -52,8 +50,8 @@ def test_the_compiled_network_has_the_logits_of_the_plain_one(
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("trains_first", [True, False])
 def test_the_compiled_network_has_the_gradients_of_the_plain_one(
-    trains_first: bool, label_smoothing: float, plain: CNN, digits: torch.Tensor
-) -> None:
+    trains_first, label_smoothing, plain, digits
+):
     plain.conv1.requires_grad_(trains_first)
     F.cross_entropy(plain(digits), TARGETS, label_smoothing=label_smoothing).backward()
     expected = gradients(plain)
@@ -63,7 +61,7 @@ def test_the_compiled_network_has_the_gradients_of_the_plain_one(
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
-def test_images_with_small_gradients_are_left_out(plain: CNN, digits: torch.Tensor) -> None:
+def test_images_with_small_gradients_are_left_out(plain, digits):
     distances = (plain(digits).softmax(dim=1) - F.one_hot(TARGETS, 10)).abs().amax(dim=1)
     least = distances.median().item()
     kept = distances >= least
@@ -74,9 +72,7 @@ def test_images_with_small_gradients_are_left_out(plain: CNN, digits: torch.Tens
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
-def test_results_do_not_depend_on_the_number_of_threads(
-    plain: CNN, digits: torch.Tensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_results_do_not_depend_on_the_number_of_threads(plain, digits, monkeypatch):
     results = []
     for threads in (1, 2, 3):
         monkeypatch.setattr(blocks, "num_threads", lambda threads=threads: threads)
@@ -87,7 +83,7 @@ def test_results_do_not_depend_on_the_number_of_threads(
             assert torch.equal(a, b)
 
 
-def test_a_network_with_other_layers_is_computed_by_torch(plain: CNN) -> None:
+def test_a_network_with_other_layers_is_computed_by_torch(plain):
     plain.conv1, plain.conv2 = torch.nn.Conv2d(1, 48, 5), torch.nn.Conv2d(48, 64, 5)
     images = np.zeros((3, 28, 28), np.uint8)
     assert predict_probabilities(plain, images).shape == (3, 10)
