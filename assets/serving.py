@@ -123,11 +123,14 @@ def recognizer(
 
 
 def _champion_in_service(storage: Storage) -> Champion | None:
-    """The champion that the stored recognizer was made for; None if none can be read."""
+    """The champion that the stored recognizer was made for; None if one of them can't be read, as
+    one of a former format.
+    """
     if storage.fault("recognizer"):
         return None
     version = storage.origin("recognizer").get("inputs", {}).get("champion")
     try:
+        storage.read("recognizer")
         present: Champion = storage.read("champion", version)
     except StorageError:
         return None

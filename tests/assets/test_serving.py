@@ -60,13 +60,15 @@ def test_models_must_beat_the_champion_that_the_stored_recognizer_was_made_for(
     assert chosen_anew.held_out_errors > served.held_out_errors
 
 
-def test_a_champion_of_a_former_format_does_not_take_part(
-    own_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", ["Champion", "Recognizer"])
+def test_a_champion_does_not_take_part_if_it_or_its_recognizer_has_a_former_format(
+    own_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     served, stored = read("champion"), storage.Storage(str(own_copy[1]))
+    recognizer = read("recognizer")
     with monkeypatch.context() as former:
-        former.setitem(stored_types._versions, "Champion", 3)
+        former.setitem(stored_types._versions, kind, 3)
         version = stored.write("champion", served)
-    stored.write("recognizer", read("recognizer"), {"inputs": {"champion": version}})
+        stored.write("recognizer", recognizer, {"inputs": {"champion": version}})
     chosen_anew = call("champion", held_out_labels=worse_models()).value
     assert chosen_anew.held_out_errors > served.held_out_errors
