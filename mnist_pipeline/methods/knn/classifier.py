@@ -132,8 +132,8 @@ class KNNClassifier:
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The fitted state as named arrays, which :meth:`from_arrays` restores without a new fit.
 
-        The names are "images" and "labels", and with an index also "mean", "components", "scale",
-        "order" and "tiles".
+        The names are "images" and "labels", and with an index also "mean", "components", "order"
+        and "tiles".
         """
         images, labels = self._fitted()
         arrays = {"images": images, "labels": labels}

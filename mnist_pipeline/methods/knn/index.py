@@ -9,17 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mnist_pipeline.methods.knn.kernel_layout import (
-    COORDINATE_ROW,
-    DEPTHS,
-    LANES,
-    SEED_TILES,
-    SUMMED_FEATURES,
-)
+from mnist_pipeline.methods.knn.kernel_layout import COORDINATE_ROW, DEPTHS, LANES, SEED_TILES
 from mnist_pipeline.utils.arguments import checked
-from mnist_pipeline.utils.blocks import in_blocks, read_only
+from mnist_pipeline.utils.blocks import in_blocks, read_only, slices
 
-_BLOCK = 1024  # rows projected at a time
+_BLOCK = 2048  # rows projected at a time
 _QUERIES_PER_BLOCK = 512  # the coordinates of this many queries fit the cache together with a tile
 _SAMPLED = 256  # points from which the variances of a run are estimated
 _NO_POINT = -1e30  # negative half norm of the padding of the last tile: below any cut
@@ -36,9 +30,6 @@ class PrincipalComponentIndex:
         Subtracted from every point. Any finite vector is correct; the mean prunes best.
     components : ndarray of shape (n_features, n_components), float32
         Nearly orthonormal columns. Any are correct; leading principal components prune best.
-    scale : float
-        A power of two, at least 1, that brings the largest centred norm of the training points to
-        at most one.
     order : ndarray of shape (n_samples,), int64
         The training row of each lane of each tile.
     tiles : ndarray of shape (n_tiles, 1 + 5 + 112, 32), float32
@@ -47,9 +38,9 @@ class PrincipalComponentIndex:
 
     Notes
     -----
-    **The bound.** Let a and b be a query and a training point, centred and scaled; A = \|a\|² and B
-    = \|b\|²; W a matrix with orthonormal columns; ρ² = \|x\|² − \|Wᵀx\|² the squared norm outside
-    their span. Cauchy–Schwarz on the part outside the span gives
+    **The bound.** Let a and b be a query and a training point, centred; A = \|a\|² and B = \|b\|²;
+    W a matrix with orthonormal columns; ρ² = \|x\|² − \|Wᵀx\|² the squared norm outside their
+    span. Cauchy–Schwarz on the part outside the span gives
 
         ⟨a, b⟩ ≤ ⟨Wᵀa, Wᵀb⟩ + ρ_a ρ_b =: S,   \|a − b\|² = A + B − 2⟨a, b⟩ ≥ A + B − 2S.
 
@@ -61,13 +52,12 @@ class PrincipalComponentIndex:
 
     1. *Components.* With ε = ‖VᵀV − I‖ (Frobenius), all singular values of V lie within ε of one,
        so V is within ε of the orthonormal W of its polar decomposition.
-    2. *Projection.* A stored coordinate vector p is Vᵀx. The kernel rounds the centred x, the
-       entries of V, and finally p to float32, each of which is off by at most a share u. It adds
-       products in float32 over 128 features at a time: such a sum is off by at most 128u/(1 − 128u)
-       times the sum of the magnitudes of its terms. These sums are added in float64. By
-       Cauchy–Schwarz, the magnitudes of all products with a column add up to at most \|x\| times
-       the norm of the column, and there are 112 columns. Hence \|p − Wᵀx\| ≤ η\|x\| with η = ε + 4u
-       + √112·(130u + 2⁻⁵²·n_features), which has room for the products of these terms.
+    2. *Projection.* A stored coordinate vector p is Vᵀx, computed in float64 and rounded to
+       float32, by which it is off by at most a share u. The float64 sum of n_features products is
+       off by at most 2⁻⁵²·n_features times the sum of their magnitudes. By Cauchy–Schwarz, the
+       magnitudes of all products with a column add up to at most \|x\| times the norm of the
+       column, and there are 112 columns. Hence \|p − Wᵀx\| ≤ η\|x\| with η = ε + 4u +
+       √112·2⁻⁵²·n_features, which has room for the products of these terms.
     3. *Residuals.* \|Wᵀx\| ≥ \|p\| − η\|x\| gives ρ² ≤ \|x\|² − \|p\|² + 3η\|x\|². The stored
        residual norm is the square root of max(0, \|x\|² − \|p\|²) + 5η\|x\|², which is above ρ
        after rounding to float32. Squared norms are computed in float64.
@@ -76,20 +66,19 @@ class PrincipalComponentIndex:
     5. *Summation.* A float32 sum of m = 112 + 2 terms, in any order, fused or not, is off by at
        most γ = mu/(1 − mu) times the sum of their magnitudes, which is at most 1.1 (A + B)/2 + B/2.
 
-    Together \|a − b\|² ≥ (1 − μ)(A + B) − 2Ŝ with μ = 4η + 3γ + 4u, about 3.5·10⁻⁴: the margin is a
+    Together \|a − b\|² ≥ (1 − μ)(A + B) − 2Ŝ with μ = 4η + 3γ + 4u, about 3·10⁻⁵: the margin is a
     share of A and of B, so it splits in a constant of the query and a constant of the point, and an
     outlier among the points loosens no other point's bound. A point is excluded when
 
         −(1 − μ)B/2 + Ŝ < ((1 − μ)A − τ)/2,
 
     τ being the k-th exact distance so far. The inequality is strict, so a point at the same
-    distance is compared and the order by index decides. What underflows in float32 is below 2⁻¹¹⁰,
-    by which the right side is lowered, or below the share of A.
+    distance is compared and the order by index decides. The right side is lowered by 2⁻²⁰, far more
+    than what underflows in float32.
     """
 
     mean: np.ndarray
     components: np.ndarray
-    scale: float
     order: np.ndarray
     tiles: np.ndarray
 
@@ -113,7 +102,7 @@ class PrincipalComponentIndex:
         components = np.ascontiguousarray(components[:, : DEPTHS[-1]], np.float32)
         # Up to this defect, the margin of the bound holds.
         checked("the defect of components", _orthonormality_defect(components), high=0.1)
-        index = cls(mean, components, _scale(X, mean), np.empty(0), np.empty(0))
+        index = cls(mean, components, np.empty(0), np.empty(0))
         coordinates, half_norms = index.project(X)
         order = sort(coordinates)
         num_tiles = -(-len(X) // LANES)
@@ -126,37 +115,35 @@ class PrincipalComponentIndex:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The attributes as named arrays."""
-        return {**vars(self), "scale": np.array([self.scale])}
+        return dict(vars(self))
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "PrincipalComponentIndex":
         """Restore an index from its named arrays."""
-        scale = float(arrays["scale"][0])
-        return cls(arrays["mean"], arrays["components"], scale, arrays["order"], arrays["tiles"])
+        return cls(arrays["mean"], arrays["components"], arrays["order"], arrays["tiles"])
 
     def project(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The residual norms and coordinates of points, and (1 − μ)/2 of their squared norms."""
-        from mnist_pipeline.methods.knn.kernel import project
-
-        points = read_only(X)
-        columns = np.zeros((X.shape[1], DEPTHS[-1]), np.float32)
-        columns[:, : self.components.shape[1]] = self.components
-        fixed = read_only(self.mean), read_only(columns), 1 / self.scale, self._margins()
-        coordinates = np.empty((len(X), len(DEPTHS) + DEPTHS[-1]), np.float32)
-        half_norms = np.empty(len(X))
-
-        def project_block(rows: slice) -> None:
-            project(points[rows], *fixed, coordinates[rows], half_norms[rows])
-
-        in_blocks(project_block, len(X), _BLOCK)
-        return coordinates, half_norms
+        eta, mu = self._margins()
+        coordinates = np.zeros((len(X), len(DEPTHS) + DEPTHS[-1]), np.float32)
+        squared_norms = np.empty((len(X), 1))
+        for rows in slices(len(X), _BLOCK):
+            centered = X[rows] - self.mean
+            squared_norms[rows, 0] = np.einsum("ij,ij->i", centered, centered)
+            projected = coordinates[rows, len(DEPTHS) :]  # the columns beyond the components stay 0
+            projected[:, : self.components.shape[1]] = centered @ self.components
+            captured = np.square(projected, dtype=np.float64).cumsum(axis=1)
+            remaining = squared_norms[rows] - captured[:, np.array(DEPTHS) - 1]
+            squared_residuals = np.maximum(remaining, 0) + 5 * eta * squared_norms[rows]
+            coordinates[rows, : len(DEPTHS)] = np.sqrt(squared_residuals)
+        return coordinates, 0.5 * (1 - mu) * squared_norms[:, 0]
 
     def _margins(self) -> tuple[float, float]:
         """η and μ of the notes."""
         unit = 2.0**-24
         terms = DEPTHS[-1] + 2
-        product = (SUMMED_FEATURES + 2) * unit + len(self.mean) * 2.0**-52
-        eta = _orthonormality_defect(self.components) + 4.0 * unit + math.sqrt(DEPTHS[-1]) * product
+        rounding = 4.0 * unit + math.sqrt(DEPTHS[-1]) * len(self.mean) * 2.0**-52
+        eta = _orthonormality_defect(self.components) + rounding
         gamma = terms * unit / (1.0 - terms * unit)
         return eta, 4.0 * eta + 3.0 * gamma + 4.0 * unit
 
@@ -188,7 +175,6 @@ class PrincipalComponentIndex:
                 tiles,
                 centroids,
                 tile_order,
-                1 / self.scale,
                 squared_distances[rows],
                 indices[rows],
             )
@@ -204,12 +190,6 @@ def _orthonormality_defect(components: np.ndarray) -> float:
     exact = components.astype(np.float64)
     gram = exact.T @ exact
     return float(np.linalg.norm(gram - np.eye(n_components)) + n_features * n_components * 2.0**-51)
-
-
-def _scale(X: np.ndarray, mean: np.ndarray) -> float:
-    """The power of two, at least 1, above the largest centred norm; scaling by it is exact."""
-    largest = max((X.max(axis=0) - mean).max(), (mean - X.min(axis=0)).max())
-    return 2.0 ** max(0, math.ceil(math.log2(largest * math.sqrt(X.shape[1]) or 1)))
 
 
 def sort(coordinates: np.ndarray) -> np.ndarray:

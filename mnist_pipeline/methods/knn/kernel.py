@@ -5,8 +5,8 @@ searched, so that importing `mnist_pipeline.methods.knn` does not load Numba. Ev
 one thread, without the interpreter lock. `index` divides the queries into blocks for a pool of
 threads, and results do not depend on their number.
 
-Two loops take most of the time and use explicit vectors: the bounds of a tile's 32 points for one
-query after another, with the tile in registers, and the projection of rows.
+One loop takes most of the time and uses explicit vectors: the bounds of a tile's 32 points for one
+query after another, with the tile in registers.
 """
 
 from typing import Any
@@ -15,22 +15,8 @@ import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import types
 
-from mnist_pipeline.methods.knn.kernel_layout import (
-    COORDINATE_ROW,
-    DEPTHS,
-    LANES,
-    SEED_TILES,
-    SUMMED_FEATURES,
-)
-from mnist_pipeline.utils.compiled import (
-    INT32,
-    INT64,
-    Array,
-    Emitter,
-    Matrix,
-    compiled,
-    intrinsic,
-)
+from mnist_pipeline.methods.knn.kernel_layout import COORDINATE_ROW, DEPTHS, LANES, SEED_TILES
+from mnist_pipeline.utils.compiled import INT32, INT64, Array, Emitter, compiled, intrinsic
 
 _NORM_ROW = 0
 _RESIDUAL_ROW = 1
@@ -38,7 +24,6 @@ _NUM_ROWS = COORDINATE_ROW + DEPTHS[-1]
 _FIRST_COORDINATE = len(DEPTHS)  # in a row of a query, after its residual norms
 _NUM_COLUMNS = _FIRST_COORDINATE + DEPTHS[-1]
 _COMPARED = 32  # pairs compared in a batch: the processor loads their rows side by side
-_PROJECTED_ROWS = 3  # rows projected together: their sums fill 21 of 32 registers
 
 
 @compiled()
@@ -75,14 +60,13 @@ def _offer(distances: Any, indices: Any, distance: Any, index: Any) -> Any:
 
 
 @compiled()
-def _cut(half_norm: Any, worst: Any, factor: Any) -> Any:
+def _cut(half_norm: Any, worst: Any) -> Any:
     """The value below which a point is farther than the k-th neighbour found so far.
 
-    With τ the k-th squared distance in scaled units, c = ((1 − μ)|q|² − τ)/2, lowered by more than
-    float32 can round (see `index.PrincipalComponentIndex`).
+    With τ the k-th squared distance, c = ((1 − μ)|q|² − τ)/2, lowered by more than float32 can
+    round (see `index.PrincipalComponentIndex`).
     """
-    threshold = worst * factor * factor
-    return np.float32(half_norm - 0.5 * threshold - (half_norm + threshold) * 2.0**-22 - 2.0**-110)
+    return np.float32(half_norm - 0.5 * worst - (half_norm + worst) * 2.0**-22 - 2.0**-20)
 
 
 class _Bound(Emitter):
@@ -168,66 +152,6 @@ def _lowest(e: Emitter, mask: Any) -> Any:
     return e.builder.cttz(mask, ir.IntType(1)(1))
 
 
-@intrinsic(Emitter)
-def _multiply(
-    e: Emitter, rows: Array, matrix: Array, first: Any, count: Any, products: Array
-) -> None:
-    """products = rows · matrix over `count` features from `first`, for `_PROJECTED_ROWS` rows."""
-    left = Matrix(e.at(rows.data, first), rows.shape[1])
-    right = Matrix(e.at(matrix.data, e.multiply(first, DEPTHS[-1])), DEPTHS[-1])
-    result = Matrix(products.data, DEPTHS[-1])
-    columns = range(0, DEPTHS[-1], e.width)
-    e.matrix_product(left, right, result, _PROJECTED_ROWS, count, columns, is_sum=False)
-
-
-@compiled(fastmath={"reassoc", "contract"})
-def _center(row: Any, mean: Any, factor: Any, centered: Any) -> Any:
-    """Centre and scale a row; return its squared norm."""
-    squared_norm = 0.0
-    for f in range(row.size):
-        value = (row[f] - mean[f]) * factor
-        centered[f] = value
-        squared_norm += value * value
-    return squared_norm
-
-
-@compiled(cache=True, nogil=True)
-def project(
-    X: Any, mean: Any, components: Any, factor: Any, margins: Any, coordinates: Any, half_norms: Any
-) -> None:
-    """Compute the residual norms and coordinates of rows, and (1 − μ)/2 of their squared norms.
-
-    `factor` scales the centred rows, `margins` are η and μ. `components` has `DEPTHS[-1]` columns;
-    the last columns may be zero.
-    """
-    eta, mu = margins
-    centered = np.zeros((_PROJECTED_ROWS, X.shape[1]), np.float32)
-    products = np.empty((_PROJECTED_ROWS, DEPTHS[-1]), np.float32)
-    totals = np.empty(products.shape)
-    squared_norms = np.empty(_PROJECTED_ROWS)
-    for start in range(0, X.shape[0], _PROJECTED_ROWS):
-        here = min(_PROJECTED_ROWS, X.shape[0] - start)
-        for r in range(here):
-            squared_norms[r] = _center(X[start + r], mean, factor, centered[r])
-            half_norms[start + r] = 0.5 * (1.0 - mu) * squared_norms[r]
-        totals[:] = 0.0
-        for first in range(0, X.shape[1], SUMMED_FEATURES):
-            count = min(SUMMED_FEATURES, X.shape[1] - first)
-            _multiply(centered, components, first, count, products)
-            totals += products
-        for r in range(here):
-            captured = 0.0
-            first = 0
-            for level in range(len(DEPTHS)):
-                for p in range(first, DEPTHS[level]):
-                    coordinate = np.float32(totals[r, p])
-                    coordinates[start + r, _FIRST_COORDINATE + p] = coordinate
-                    captured += np.float64(coordinate) * np.float64(coordinate)
-                first = DEPTHS[level]
-                remaining = max(squared_norms[r] - captured, 0.0)
-                coordinates[start + r, level] = np.sqrt(remaining + 5.0 * eta * squared_norms[r])
-
-
 @compiled(fastmath={"contract"})
 def _nearest(centroids: Any, query: Any) -> Any:
     """The number of the centroid that is nearest to a query."""
@@ -248,7 +172,6 @@ def scan_tiles(
     tiles: Any,
     centroids: Any,
     order: Any,
-    factor: Any,
     distances: Any,
     indices: Any,
 ) -> None:
@@ -275,7 +198,7 @@ def scan_tiles(
         for row in order[first : first + SEED_TILES * LANES]:
             distance = _squared_distance(queries, query, train, row)
             _offer(distances[query], indices[query], distance, row)
-        cuts[query] = _cut(half_norms[query], distances[query, -1], factor)
+        cuts[query] = _cut(half_norms[query], distances[query, -1])
     pending = 0
     for tile in range(num_tiles):
         count = _sieve(tiles, tile, coordinates, cuts, sums, survivors, masks, num_queries)
@@ -292,5 +215,5 @@ def scan_tiles(
                 query, row = query_of[i], rows[i]
                 distance = _squared_distance(queries, query, train, row)
                 if _offer(distances[query], indices[query], distance, row):
-                    cuts[query] = _cut(half_norms[query], distances[query, -1], factor)
+                    cuts[query] = _cut(half_norms[query], distances[query, -1])
             pending = 0
