@@ -14,7 +14,6 @@ Z = 1.959963984540054  # 97.5% quantile of the normal distribution, for interval
 SIGNIFICANCE = 0.05  # a difference with a smaller p value is more than chance
 NUM_BINS = 15
 LOWEST = 1e-12  # the smallest probability in losses, which are finite for this reason
-BISECTIONS = 60  # halvings of an interval of length 2, down to the precision of float64
 
 
 @dataclass(frozen=True)
@@ -312,43 +311,26 @@ def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
 def difference_interval(
     only_first_correct: int, only_second_correct: int, total: int
 ) -> tuple[float, float]:
-    """95% score interval of the difference of two accuracies on the same images, first minus
-    second.
+    """95% interval of the difference of two accuracies on the same images, first minus second.
 
-    Unlike an interval of the form d ± z σ, it keeps its coverage with few disagreements, also with
-    none.
+    Half an image more in each of the four cells, correct for both, one or none, keeps its coverage
+    with few disagreements, also with none.
 
     References
     ----------
-    T. Tango, "Equivalence test and confidence interval for the difference in proportions for the
-    paired-sample design", Statistics in Medicine 17(8), 1998.
+    A. Agresti, Y. Min, "Simple improved confidence intervals for comparing matched proportions",
+    Statistics in Medicine 24(5), 2005.
+
+    Examples
+    --------
+    >>> low, high = difference_interval(12, 2, 50)
+    >>> round(low, 3), round(high, 3)
+    (0.056, 0.329)
     """
-    low = _lower_end(only_first_correct, only_second_correct, total)
-    return low, -_lower_end(only_second_correct, only_first_correct, total)
-
-
-def _lower_end(b: int, c: int, n: int) -> float:
-    """The smallest difference δ whose score, (b − c − nδ) / σ(δ), is at most Z; the score falls
-    with δ.
-    """
-    low, high = -1.0, (b - c) / n
-    for _ in range(BISECTIONS):
-        delta = (low + high) / 2
-        if b - c - n * delta > Z * _deviation(b, c, n, delta):
-            low = delta
-        else:
-            high = delta
-    return high
-
-
-def _deviation(b: int, c: int, n: int, delta: float) -> float:
-    """Standard deviation of b − c if the true difference is δ, with the other probability at its
-    most likely value.
-    """
-    linear = (2 * n - b + c) * delta - b - c
-    constant = -c * delta * (1 - delta)
-    only_second = (math.sqrt(max(linear**2 - 8 * n * constant, 0)) - linear) / (4 * n)
-    return math.sqrt(max(n * (2 * only_second + delta * (1 - delta)), 0))
+    difference = (only_first_correct - only_second_correct) / (total + 2)
+    disagreement = (only_first_correct + only_second_correct + 1) / (total + 2)
+    half_width = Z * math.sqrt((disagreement - difference**2) / (total + 2))
+    return difference - half_width, difference + half_width
 
 
 def compare(

@@ -100,11 +100,17 @@ def test_mcnemar_is_the_binomial_sum_of_a_fair_coin(first: int, second: int) -> 
     assert p_value == scores.mcnemar_p_value(second, first)
 
 
-def test_the_interval_of_a_difference_is_the_published_one() -> None:
-    """36, 12, 2 and 0 of 50 pairs, the example of Tango (1998)."""
-    low, high = scores.difference_interval(12, 2, 50)
-    assert (low, high) == pytest.approx((0.0611, 0.3447), abs=5e-5)
-    assert scores.difference_interval(2, 12, 50) == pytest.approx((-high, -low))
+@pytest.mark.parametrize("shares", [(0.02, 0.01), (0.3, 0.1)])
+def test_the_interval_of_a_difference_contains_it_in_95_of_100_samples(
+    shares: tuple[float, float],
+) -> None:
+    first, second = shares
+    cells = np.random.default_rng(0).multinomial(500, [first, second, 1 - first - second], 2_000)
+    ends = [scores.difference_interval(b, c, 500) for b, c, _ in cells.tolist()]
+    covered = np.mean([low <= first - second <= high for low, high in ends])
+    assert 0.93 < covered < 0.97
+    low, high = scores.difference_interval(0, 0, 500)
+    assert -0.01 < low < 0 < high < 0.01
 
 
 def test_models_are_ranked_best_first_and_every_pair_is_tested_once(test: DigitSet) -> None:
