@@ -2,71 +2,67 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
+from pydantic import AfterValidator, BaseModel, ConfigDict, StrictBool, ValidationError
 
 from mnist_pipeline.data.conversion import Fit
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.source import damage_named, read_file
 from mnist_pipeline.data.split import Names
 from mnist_pipeline.utils.printable import one_line, shortened
+from mnist_pipeline.utils.validation import first_problem
 from mnist_pipeline.utils.yaml_files import read_yaml
 
 DESCRIPTION, CLASSES = "dataset.yaml", "classes.txt"  # next to the images
 MAX_CLASSES = 256  # a label is a byte
 
 
-class Description(NamedTuple):
+def _as_hex(color: str) -> str:
+    return "#" + bytes(ImageColor.getrgb(color)[:3]).hex()
+
+
+Text = Annotated[str, AfterValidator(one_line)]
+
+
+class Description(BaseModel):
     """What people may write about their own images in `dataset.yaml`."""
 
-    title: str = ""
-    noun: str = "image"  # what an image shows, in the singular
-    fit: str = "whole"
-    color: bool | None = None  # by default whether the colours carry information
-    background: str = ""  # of transparent pictures: a colour as #rrggbb; by default white or black
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+    title: Text = ""
+    noun: Text = "image"  # what an image shows, in the singular
+    fit: Fit = "whole"
+    color: StrictBool | None = None  # by default whether the colours carry information
+    # Of transparent pictures, as #rrggbb; by default white or black.
+    background: Annotated[str, AfterValidator(_as_hex)] = ""
 
 
 def read_description(directory: Path, choices: Mapping[str, Any]) -> Description:
-    """The content of dataset.yaml, or the defaults; a field without a text has its default.
+    """The content of dataset.yaml, or the defaults; a blank field has its default.
 
     `choices` has values for fields, and wins over the file.
     """
     path = directory / DESCRIPTION
     try:
         fields = {**(read_yaml(path) or {})} if path.is_file() else {}
-        values = {name: _field(name, value) for name, value in fields.items()}
-        given = {name: value for name, value in values.items() if value != ""}
-        description = Description(**{**given, **choices})
-        if description.background:
-            color = ImageColor.getrgb(description.background)[:3]
-            description = description._replace(background="#" + bytes(color).hex())
+        blank = [name for name, field in fields.items() if field is None or not str(field).strip()]
+        for name in blank:
+            del fields[name]
+        description = Description.model_validate({**fields, **choices})
+    except ValidationError as error:
+        raise DatasetError(f"{path}: {first_problem(error)}") from error
     except (ValueError, TypeError) as error:
         raise DatasetError(
             f"{path}: {shortened(one_line(error))}; write lines such as 'fit: mnist', with the "
-            f"fields {', '.join(Description._fields)}"
+            f"fields {', '.join(Description.model_fields)}"
         ) from error
-    if description.fit not in get_args(Fit):
-        allowed = " or ".join(get_args(Fit))
-        raise DatasetError(f"{path}: fit is {shortened(description.fit)}; it must be {allowed}")
     if description.color and description.fit != "whole":
         raise DatasetError(f"{path}: color is true, which needs fit: whole; remove one of them")
     return description
-
-
-def _field(name: str, value: Any) -> str | bool:
-    """The text of a field of dataset.yaml. YAML reads a plain `yes` as a truth value."""
-    if name not in Description._fields:
-        raise ValueError(f"{name} is not a field of it")
-    if name == "color":
-        if type(value) is not bool:
-            raise ValueError(f"color is {value}, which is neither true nor false")
-        return value
-    if value is not None and type(value) not in (str, int, float):
-        raise ValueError(f"{name} is {value}, which is not a text; put it in quotes")
-    return "" if value is None else one_line(value)
 
 
 def listed_names(directory: Path) -> Names:

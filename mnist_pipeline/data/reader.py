@@ -109,8 +109,8 @@ class Reader:
     @property
     def shows_digits(self) -> bool:
         """Whether the classes are 0 to 9, and dataset.yaml says no more than a title."""
-        untitled = self.description._replace(title="")
-        return self.class_names == CLASS_NAMES and untitled == Description()
+        only_title = Description(title=self.description.title)
+        return self.class_names == CLASS_NAMES and self.description == only_title
 
     @property
     def shows_pictures(self) -> bool:
