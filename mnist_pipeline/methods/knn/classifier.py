@@ -66,12 +66,13 @@ class KNNClassifier:
     array([7])
     """
 
+    images_: np.ndarray
+    labels_: np.ndarray
+
     def __init__(self, num_neighbors: int = 3, algorithm: str = "auto") -> None:
         checked("num_neighbors", num_neighbors, 1, shape=(), kinds="iu")
         self.num_neighbors = num_neighbors
         self.algorithm = _checked_choice("algorithm", algorithm, ALGORITHMS)
-        self.images_: np.ndarray | None = None
-        self.labels_: np.ndarray | None = None
         self._index: PrincipalComponentIndex | None = None
 
     def __repr__(self) -> str:
@@ -110,8 +111,7 @@ class KNNClassifier:
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Predict the label of each query, in the type of the training labels."""
         _, indices = self.kneighbors(X)
-        _, labels = self._fitted()
-        return vote(labels[indices])
+        return vote(self.labels_[indices])
 
     def kneighbors(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Find the nearest training points of queries, which have the shapes of points in `fit`.
@@ -123,7 +123,7 @@ class KNNClassifier:
         indices : ndarray of shape (n_queries, num_neighbors), int64
             Training rows; the smaller index first where distances are equal.
         """
-        images, _ = self._fitted()
+        images = self.images_
         queries = _checked_points("X", X, images.shape[1])
         if self._index is None or queries.dtype != np.uint8 or len(queries) <= _FEW_QUERIES:
             return search_all(images, queries, self.num_neighbors)
@@ -135,8 +135,7 @@ class KNNClassifier:
         The names are "images" and "labels", and with an index also "mean", "components", "order"
         and "tiles".
         """
-        images, labels = self._fitted()
-        arrays = {"images": images, "labels": labels}
+        arrays = {"images": self.images_, "labels": self.labels_}
         if self._index is not None:
             arrays.update(self._index.to_arrays())
         return arrays
@@ -162,11 +161,6 @@ class KNNClassifier:
         checked("num_neighbors", self.num_neighbors, 1, len(images))
         self.images_, self.labels_ = images, labels
         return images
-
-    def _fitted(self) -> tuple[np.ndarray, np.ndarray]:
-        if self.images_ is None or self.labels_ is None:
-            raise ValueError("this KNNClassifier is not fitted yet: call fit(X, y) first")
-        return self.images_, self.labels_
 
 
 def search_all(

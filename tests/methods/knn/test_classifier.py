@@ -174,7 +174,6 @@ LABELS = np.array([0, 1, 1, 0])
         (lambda: KNNClassifier(5).fit(BYTES, LABELS), "num_neighbors has the value 5"),
         (lambda: KNNClassifier(1).fit(BYTES, LABELS[:3]), r"y has shape \(3,\)"),
         (lambda: KNNClassifier(1, "pca").fit(BYTES, LABELS, components=np.ones((3, 2))), "defect"),
-        (lambda: KNNClassifier(1).kneighbors(BYTES), "KNNClassifier"),
         (lambda: KNNClassifier(1).fit(BYTES, LABELS).predict(BYTES[:, :2]), "X has 2 features"),
     ],
 )
