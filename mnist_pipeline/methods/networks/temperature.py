@@ -38,8 +38,5 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
 
     if not mean_true_score:
         return 1.0
-    low, high = 0.05, 20.0
-    if not slope(high) < 0 < slope(low):  # not the logits of a trained network
-        spread = -float(scores.min())  # the largest difference of logits
-        low, high = 1e-6 * spread, 100 * spread
-    return crossing(slope, low, high)
+    spread = -float(scores.min())  # the largest difference of logits
+    return crossing(slope, 1e-6 * spread, 100 * spread)
