@@ -125,14 +125,9 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
 
 def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Generator = 0) -> Images:
     """Add normally distributed noise; its standard deviation is a share of full ink."""
-    deviations = _for_each(deviation, len(images))
-    factors = (MAX_INK * deviations).astype(np.float32)[:, np.newaxis, np.newaxis]
-    generator = np.random.default_rng(seed)
-    output = np.empty_like(images)
-    for block in slices(len(images), _FLOATING_IMAGES_PER_BLOCK):
-        noise = generator.standard_normal(images[block].shape, np.float32)
-        output[block] = as_bytes(factors[block] * noise + images[block])
-    return output
+    deviations = _for_each(deviation, len(images))[:, np.newaxis, np.newaxis]
+    noise = np.random.default_rng(seed).standard_normal(images.shape, np.float32)
+    return as_bytes((MAX_INK * deviations).astype(np.float32) * noise + images)
 
 
 def contrast(images: Images, factor: float) -> Images:

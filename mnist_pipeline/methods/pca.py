@@ -225,10 +225,8 @@ def left_out_error(centered: np.ndarray, projections: np.ndarray, eigenvalues: n
     >>> left_out_error(centered, projections=centered[:, :1], eigenvalues=np.array([16.0, 4.0]))
     0.1
     """
-    total = 0.0
-    for rows in slices(len(centered), BLOCK_ROWS):
-        total += float(np.vdot(centered[rows], centered[rows]))
-    captured = float(np.einsum("ij,ij->", projections, projections, dtype=np.float64))
+    total = np.einsum("ij,ij->", centered, centered, dtype=np.float64)
+    captured = np.einsum("ij,ij->", projections, projections, dtype=np.float64)
     error = (total - captured) / (len(centered) - 1)
     omitted = eigenvalues[projections.shape[1] :].sum()
     return float(abs(error - omitted) / eigenvalues.sum())

@@ -21,12 +21,10 @@ from numpy.typing import ArrayLike, NDArray
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.values import Answer
 from mnist_pipeline.utils.arguments import checked, checked_labels, checked_pixels
-from mnist_pipeline.utils.blocks import slices
 
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
 NUM_CHECKED = 10  # images on which the gradient is compared with finite differences
-BLOCK_ROWS = 500  # samples converted at a time: 3 MB of float64 at 784 pixels, which fit the cache
 # A function of the number of an epoch, its mean loss and its accuracy.
 OnEpoch = Callable[[int, float, float], object]
 
@@ -155,11 +153,7 @@ def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatAr
     >>> predict_probabilities(W, b, [[1.0]])
     array([[0.25, 0.75]])
     """
-    samples = _matrix(X)
-    probabilities = np.empty((len(samples), len(W)))
-    for block in slices(len(samples), BLOCK_ROWS):
-        probabilities[block] = softmax(_pixels(samples[block]) @ W.T + b)
-    return probabilities
+    return np.asarray(softmax(_pixels(_matrix(X)) @ W.T + b), np.float64)
 
 
 def fit(
