@@ -96,14 +96,6 @@ class Array(NamedTuple):
     dtype: Any
 
 
-class Matrix(NamedTuple):
-    """A matrix in memory: a pointer to its first element, and the strides in elements."""
-
-    data: Any
-    row: Any
-    column: Any = 1
-
-
 class Emitter:
     """Emit code in vectors of `width` numbers of the type `element`.
 
@@ -199,44 +191,6 @@ class Emitter:
         return cgutils.for_range_slice(
             self.builder, _value(start), _value(stop), INT64(step), INT64, inc=True
         )
-
-    def matrix_product(
-        self,
-        left: Matrix,
-        right: Matrix,
-        result: Matrix,
-        num_rows: int,
-        depth: Any,
-        columns: range,
-        *,
-        is_sum: bool,
-    ) -> None:
-        """Compute result[r, c] = Σ_k left[r, k] · right[k, c] with all sums in registers.
-
-        If `is_sum`, the products are added to the result. `depth` is the number of terms. The
-        vectors of `right` and `result` begin at `columns`.
-        """
-        starts = [self.at(left.data, self.multiply(left.row, r)) for r in range(num_rows)]
-        places = [
-            [self.at(result.data, self.multiply(result.row, r), c) for c in columns]
-            for r in range(num_rows)
-        ]
-        totals = [
-            [self.variable(self.load(place) if is_sum else self.zero) for place in row]
-            for row in places
-        ]
-        with self.loop(0, depth) as (k, _):
-            row = self.at(right.data, self.multiply(k, right.row))
-            vectors = [self.load(self.at(row, column)) for column in columns]
-            for start, sums in zip(starts, totals):
-                pointer = self.at(start, self.multiply(left.column, k))
-                value = self.broadcast(self.builder.load(pointer))
-                for vector, total in zip(vectors, sums):
-                    added = self.multiply_add(value, vector, self.builder.load(total))
-                    self.builder.store(added, total)
-        for sums, row in zip(totals, places):
-            for total, place in zip(sums, row):
-                self.store(self.builder.load(total), place)
 
 
 def _value(number: Any) -> Any:

@@ -20,7 +20,7 @@ import numpy as np
 from llvmlite import binding, ir  # type: ignore[import-untyped]  # it ships no types
 
 from mnist_pipeline.methods.networks.compiled.convolution import SIDE, WIDTH, WINDOW, Channels
-from mnist_pipeline.utils.compiled import INT64, Array, Matrix, compiled, intrinsic
+from mnist_pipeline.utils.compiled import INT64, Array, compiled, intrinsic
 
 CHANNELS_IN, CHANNELS_OUT = 32, 64
 
@@ -229,14 +229,27 @@ def _multiplying(num_columns: int, *, columnwise: bool) -> Any:
     def multiply(
         e: Channels, a: Array, b: Array, products: Array, place: Any, row: Any, depth: Any
     ) -> None:
-        left = Matrix(e.item(a, place, row, 0), a.shape[2])
-        if columnwise:
-            left = Matrix(e.item(a, place, 0, row), 1, a.shape[2])
-        right = Matrix(e.item(b, place, 0, 0), b.shape[2])
-        result = Matrix(e.item(products, place, row, 0), products.shape[2])
+        rows = [e.add(row, r) for r in range(_ROWS)]
+        starts = [e.item(a, place, 0, r) if columnwise else e.item(a, place, r, 0) for r in rows]
+        step = a.shape[2] if columnwise else 1
         for first in range(0, num_columns, at_once):
             columns = range(first, first + at_once, WIDTH)
-            e.matrix_product(left, right, result, _ROWS, depth, columns, is_sum=columnwise)
+            targets = [[e.item(products, place, r, c) for c in columns] for r in rows]
+            totals = [
+                [e.variable(e.load(target) if columnwise else e.zero) for target in line]
+                for line in targets
+            ]
+            with e.loop(0, depth) as (k, _):
+                right = e.item(b, place, k, 0)
+                vectors = [e.load(e.at(right, c)) for c in columns]
+                for start, sums in zip(starts, totals):
+                    value = e.broadcast(e.builder.load(e.at(start, e.multiply(k, step))))
+                    for vector, total in zip(vectors, sums):
+                        added = e.multiply_add(value, vector, e.builder.load(total))
+                        e.builder.store(added, total)
+            for line, sums in zip(targets, totals):
+                for target, total in zip(line, sums):
+                    e.store(e.builder.load(total), target)
 
     return multiply
 
