@@ -19,7 +19,7 @@ class ModelVersion(NamedTuple):
 
     version: str
     model: str
-    time: str  # of its evaluation, ISO 8601, UTC
+    time: datetime  # of its evaluation, UTC
     accuracy: float
     champion: str | None  # the version of the asset `champion` that chose it
     in_service: bool
@@ -45,7 +45,7 @@ def model_versions(stored: Storage) -> list[ModelVersion]:
         ModelVersion(
             version,
             model,
-            datetime.fromtimestamp(record["time"], UTC).isoformat(timespec="seconds"),
+            datetime.fromtimestamp(record["time"], UTC),
             record["metadata"]["accuracy"],
             champions.get(version),
             version in champions and champions[version] == serving,
@@ -64,7 +64,7 @@ def print_history() -> None:
             version.version[:DIGITS],
             version.model,
             f"{version.accuracy:.2%}",
-            version.time[:16].replace("T", " "),
+            f"{version.time:%Y-%m-%d %H:%M}",
             "in service" if version.in_service else former,
         )
         click.echo(row.rstrip())
