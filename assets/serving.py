@@ -123,8 +123,8 @@ def recognizer(
 
 
 def _champion_in_service(storage: Storage) -> Champion | None:
-    """The champion that the stored recognizer was made for; None if one of them can't be read, as
-    one of a former format.
+    """The champion that the stored recognizer was made for; None if the champion or the recognizer
+    can't be read, for example because its format is a former one.
     """
     if storage.fault("recognizer"):
         return None

@@ -13,7 +13,7 @@ from mnist_pipeline.utils.blocks import slices
 ALGORITHMS = ("auto", "pca", "brute")
 TIE_BREAKS = ("nearest", "smallest")
 
-# NumPy compares so few queries with every point in less time than the import of Numba takes.
+# Up to this number of queries, NumPy compares them with every point faster than Numba is imported.
 _FEW_QUERIES = 50
 _FEW_PAIRS = 2_000_000  # comparisons that take less time than building an index
 _MANY_FEATURES = 4096  # with more features, their covariance is not worth its time and memory
@@ -171,27 +171,27 @@ def search_all(
     A matrix product gives t·t − 2 q·t of all pairs, which has the order of the distances up to
     rounding. The points that rounding leaves in doubt are compared by their differences.
     """
-    exact: Any = np.float64
-    inexact: Any = np.float64
+    exact_type: Any = np.float64
+    rounded_type: Any = np.float64
     if train.dtype == queries.dtype == np.uint8:
-        exact, inexact = np.int64, np.float32
-    squared_distances = np.empty((len(queries), num_neighbors), exact)
+        exact_type, rounded_type = np.int64, np.float32
+    squared_distances = np.empty((len(queries), num_neighbors), exact_type)
     indices = np.empty(squared_distances.shape, np.int64)
-    norms = np.empty(len(train), inexact)
+    norms = np.empty(len(train), rounded_type)
     for block in slices(len(queries), max(1, _DISTANCES_PER_BLOCK // len(train))):
-        columns = queries[block].T.astype(inexact)
-        rounded = np.empty((columns.shape[1], len(train)), inexact)
+        columns = queries[block].T.astype(rounded_type)  # (n_features, n_block)
+        rounded = np.empty((columns.shape[1], len(train)), rounded_type)  # t·t − 2 q·t
         for rows in slices(len(train), _POINTS_PER_BLOCK):
-            points = train[rows].astype(inexact)
+            points = train[rows].astype(rounded_type)
             norms[rows] = np.einsum("ij,ij->i", points, points)
             rounded[:, rows] = norms[rows] - 2 * (points @ columns).T
         # A sum of n terms is off by at most n · ε / 2 times the sum of their magnitudes.
         magnitudes = norms.max() + np.square(columns).sum(axis=0)
-        doubts = (len(columns) + 4) * 8 * np.finfo(inexact).eps * magnitudes
+        doubts = (len(columns) + 4) * 8 * np.finfo(rounded_type).eps * magnitudes
         for place, (row, doubt) in enumerate(zip(rounded, doubts, strict=True), block.start):
             kth = np.partition(row, num_neighbors - 1)[num_neighbors - 1]
             candidates = np.flatnonzero(row <= kth + doubt)
-            differences = train[candidates].astype(exact) - queries[place].astype(exact)
+            differences = train[candidates].astype(exact_type) - queries[place].astype(exact_type)
             distances = np.square(differences).sum(axis=1)
             nearest = np.lexsort((candidates, distances))[:num_neighbors]
             squared_distances[place] = distances[nearest]
