@@ -1,5 +1,6 @@
 """What a run configuration may say is checked before the first asset runs."""
 
+import dagster as dg
 import pytest
 import yaml
 
@@ -28,6 +29,15 @@ def test_what_nothing_reads_is_refused_in_one_line(config, named):
     (line,) = raised.value.message.splitlines()
     assert named in line
     assert len(line) < 400
+
+
+def test_an_asset_with_a_prefix_is_configured_by_the_name_of_its_step():
+    @dg.asset(key_prefix="own", config_schema={"k": int})
+    def asset(context: dg.AssetExecutionContext) -> None:
+        pass
+
+    config = {"ops": {"own__asset": {"config": {"k": 1}}}}
+    check_config(config, dg.Definitions([asset]), {asset.key})
 
 
 def test_values_and_variables_are_accepted(monkeypatch):
