@@ -110,16 +110,12 @@ def facts(run: Callable[..., str]) -> Mapping[str, Any]:
     return found
 
 
-def test_the_page_edits_only_the_table_and_what_it_adds_passes_lint(
-    blocks: list[tuple[str, str]], project: Path
-) -> None:
+def test_the_page_edits_only_the_table_and_what_it_adds_passes_lint(blocks, project):
     assert {name for name, _ in blocks if (PROJECT / name).exists()} == {TABLE}
     lint(project)
 
 
-def test_the_new_models_have_their_assets_with_group_job_and_checks(
-    facts: Mapping[str, Any],
-) -> None:
+def test_the_new_models_have_their_assets_with_group_job_and_checks(facts):
     for name in NEW:
         groups = {"model": name, "predictions": name, "evaluation": "evaluation"}
         assets = {key: asset for key, asset in facts["assets"].items() if key.startswith(name)}
@@ -129,9 +125,7 @@ def test_the_new_models_have_their_assets_with_group_job_and_checks(
     assert set(facts["checks"]) == {f"{name}_evaluation.better_than_guessing" for name in NEW}
 
 
-def test_they_are_compared_disturbed_served_and_in_the_report(
-    facts: Mapping[str, Any],
-) -> None:
+def test_they_are_compared_disturbed_served_and_in_the_report(facts):
     document, page = facts["report"], facts["report_page"]
     comparison = document["comparison"]
     for found in (
@@ -149,7 +143,7 @@ def test_they_are_compared_disturbed_served_and_in_the_report(
         assert f'data-model="{name}"' in page
 
 
-def test_they_can_be_swept_over_their_settings(facts: Mapping[str, Any]) -> None:
+def test_they_can_be_swept_over_their_settings(facts):
     names = {"logistic, default", "logistic, penalty 0.1", "pretrained, epochs 40"}
     assert facts["trials"].keys() == names
     assert min(facts["trials"].values()) > 0.5

@@ -2,7 +2,6 @@
 
 import dataclasses
 import shutil
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -38,7 +37,7 @@ def worse_models() -> pd.DataFrame:
     return labels.assign(**dict.fromkeys(MODELS, (labels["label"] + (labels.index % 3 == 0)) % 10))
 
 
-def test_a_new_champion_brings_its_models_and_a_champion_that_stays_keeps_its_own() -> None:
+def test_a_new_champion_brings_its_models_and_a_champion_that_stays_keeps_its_own():
     stored = read("cnn_model")
     other = {**stored, "conv1.bias": stored["conv1.bias"] + 1}
     np.testing.assert_array_equal(bias_in_service(cnn_model=other), other["conv1.bias"])
@@ -46,9 +45,7 @@ def test_a_new_champion_brings_its_models_and_a_champion_that_stays_keeps_its_ow
     np.testing.assert_array_equal(kept, stored["conv1.bias"])
 
 
-def test_models_must_beat_the_champion_that_the_stored_recognizer_was_made_for(
-    own_copy: tuple[Path, Path],
-) -> None:
+def test_models_must_beat_the_champion_that_the_stored_recognizer_was_made_for(own_copy):
     served = read("champion")
     never_served = dataclasses.replace(served, held_out_errors=-1)
     storage.current().write("champion", never_served)
@@ -62,8 +59,8 @@ def test_models_must_beat_the_champion_that_the_stored_recognizer_was_made_for(
 
 @pytest.mark.parametrize("kind", ["Champion", "Recognizer"])
 def test_a_champion_does_not_take_part_if_it_or_its_recognizer_has_a_former_format(
-    own_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+    own_copy, monkeypatch, kind
+):
     served, stored = read("champion"), storage.Storage(str(own_copy[1]))
     recognizer = read("recognizer")
     with monkeypatch.context() as former:

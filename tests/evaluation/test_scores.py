@@ -10,7 +10,6 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.evaluation import scores
 
 NUM_CLASSES = 20  # so many that the product of two labels exceeds a byte
@@ -36,9 +35,7 @@ def evaluated(true: np.ndarray, predicted: np.ndarray) -> scores.Evaluation:
 
 @given(LABEL_PAIRS)
 @settings(deadline=None, max_examples=100)
-def test_counts_and_figures_per_class_are_those_of_their_definitions(
-    pairs: list[tuple[int, int]],
-) -> None:
+def test_counts_and_figures_per_class_are_those_of_their_definitions(pairs):
     true, predicted = (np.array(column, np.uint8) for column in zip(*pairs))
     found, counts, classes = evaluated(true, predicted), Counter(pairs), range(NUM_CLASSES)
     assert found.confusion_matrix == [[counts[t, p] for p in classes] for t in classes]
@@ -70,7 +67,7 @@ def test_counts_and_figures_per_class_are_those_of_their_definitions(
         ([0, 1], np.eye(2) * 1.1),
     ],
 )
-def test_labels_without_a_probability_are_refused(labels, probabilities) -> None:
+def test_labels_without_a_probability_are_refused(labels, probabilities):
     wrong = np.array(labels)
     for refuse in (
         lambda: scores.log_losses(wrong, probabilities),
@@ -83,7 +80,7 @@ def test_labels_without_a_probability_are_refused(labels, probabilities) -> None
 
 @pytest.mark.parametrize("total", [1, 100, 10_000])
 @pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 1.0])
-def test_the_interval_is_that_of_wilson(total: int, share: float) -> None:
+def test_the_interval_is_that_of_wilson(total, share):
     successes = round(share * total)
     expected = scipy.stats.binomtest(successes, total).proportion_ci(method="wilson")
     found = scores.wilson_interval(successes, total)
@@ -92,7 +89,7 @@ def test_the_interval_is_that_of_wilson(total: int, share: float) -> None:
 
 
 @pytest.mark.parametrize(("first", "second"), [(3, 9), (10, 10), (120, 80), (0, 0)])
-def test_mcnemar_is_the_binomial_sum_of_a_fair_coin(first: int, second: int) -> None:
+def test_mcnemar_is_the_binomial_sum_of_a_fair_coin(first, second):
     discordant = first + second
     tail = sum(math.comb(discordant, k) for k in range(min(first, second) + 1)) / 2**discordant
     p_value = scores.mcnemar_p_value(first, second)
@@ -101,9 +98,7 @@ def test_mcnemar_is_the_binomial_sum_of_a_fair_coin(first: int, second: int) -> 
 
 
 @pytest.mark.parametrize("shares", [(0.02, 0.01), (0.3, 0.1)])
-def test_the_interval_of_a_difference_contains_it_in_95_of_100_samples(
-    shares: tuple[float, float],
-) -> None:
+def test_the_interval_of_a_difference_contains_it_in_95_of_100_samples(shares):
     first, second = shares
     cells = np.random.default_rng(0).multinomial(500, [first, second, 1 - first - second], 2_000)
     ends = [scores.difference_interval(b, c, 500) for b, c, _ in cells.tolist()]
@@ -113,7 +108,7 @@ def test_the_interval_of_a_difference_contains_it_in_95_of_100_samples(
     assert -0.01 < low < 0 < high < 0.01
 
 
-def test_models_are_ranked_best_first_and_every_pair_is_tested_once(test: DigitSet) -> None:
+def test_models_are_ranked_best_first_and_every_pair_is_tested_once(test):
     shares, true = {"fair": 0.3, "best": 0.01, "worst": 0.6, "good": 0.1}, test.labels
     predictions = {
         model: _with_errors(true, share, seed) for seed, (model, share) in enumerate(shares.items())
@@ -135,7 +130,7 @@ def test_models_are_ranked_best_first_and_every_pair_is_tested_once(test: DigitS
     assert comparison.missed_by_all == np.flatnonzero(missed).tolist() != []
 
 
-def test_misclassified_are_all_errors_and_only_these_most_confident_first(test: DigitSet) -> None:
+def test_misclassified_are_all_errors_and_only_these_most_confident_first(test):
     true, generator = test.labels, np.random.default_rng(0)
     probabilities = generator.dirichlet(np.ones(NUM_CLASSES), len(true))
     predicted = probabilities.argmax(axis=1).astype(np.uint8)
@@ -147,15 +142,13 @@ def test_misclassified_are_all_errors_and_only_these_most_confident_first(test: 
     assert (found["probability"] >= found["true_probability"]).all()
 
 
-def test_a_confidence_at_the_end_of_a_bin_belongs_to_it_and_one_just_above_to_the_next() -> None:
+def test_a_confidence_at_the_end_of_a_bin_belongs_to_it_and_one_just_above_to_the_next():
     confidence = np.array([0.6 - 1e-12, 0.6, 0.6 + 1e-12, 1.0])
     found = scores.calibrate(np.zeros(4, int), np.column_stack([confidence, 1 - confidence]))
     assert found.counts == [0] * 8 + [2, 1] + [0] * 4 + [1]
 
 
-def test_bins_hold_every_sample_once_and_their_weighted_means_are_those_of_all(
-    test: DigitSet,
-) -> None:
+def test_bins_hold_every_sample_once_and_their_weighted_means_are_those_of_all(test):
     true = test.labels
     probabilities = np.random.default_rng(0).dirichlet(np.full(NUM_CLASSES, 0.3), len(true))
     found = scores.calibrate(true, probabilities)
@@ -170,7 +163,7 @@ def test_bins_hold_every_sample_once_and_their_weighted_means_are_those_of_all(
 
 
 @pytest.mark.parametrize("num_samples", [40, 2_000])
-def test_a_calibrated_model_has_the_calibration_error_of_chance(num_samples: int) -> None:
+def test_a_calibrated_model_has_the_calibration_error_of_chance(num_samples):
     generator = np.random.default_rng(0)
     errors, by_chance = [], []
     for _ in range(200):
@@ -185,9 +178,7 @@ def test_a_calibrated_model_has_the_calibration_error_of_chance(num_samples: int
 @pytest.mark.parametrize(
     ("shares", "least", "most"), [((0.4,) * 3, 0, 0.1), ((0.6, 0.1, 0.3), 0.7, 1)]
 )
-def test_balanced_accuracy_differs_if_classes_of_other_sizes_are_harder(
-    shares: tuple[float, ...], least: float, most: float
-) -> None:
+def test_balanced_accuracy_differs_if_classes_of_other_sizes_are_harder(shares, least, most):
     rng, totals, differs = np.random.default_rng(0), np.array([115, 18, 40]), []
     for _ in range(400):
         correct = rng.binomial(totals, shares)

@@ -24,16 +24,14 @@ def _empty(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def test_without_settings_everything_lies_in_the_storage_and_the_data_are_mnist() -> None:
+def test_without_settings_everything_lies_in_the_storage_and_the_data_are_mnist():
     found = settings.load()
     assert found.data == PROJECT / "data"
     assert found.dagster_home == Path(found.storage, "dagster")
     assert found.threads == num_cores()
 
 
-def test_paths_are_absolute_and_an_empty_setting_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_are_absolute_and_an_empty_setting_is_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MNIST_PIPELINE_DATA", "photos")
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", "results/")
@@ -44,9 +42,7 @@ def test_paths_are_absolute_and_an_empty_setting_is_none(
     assert found.experiments is None
 
 
-def test_a_storage_in_a_bucket_has_local_directories_of_its_own(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_storage_in_a_bucket_has_local_directories_of_its_own(monkeypatch):
     homes = set()
     for storage in ("memory://one/two/", "memory://one-two", f"memory://one/{'long/' * 99}ü%2F?#"):
         monkeypatch.setenv("MNIST_PIPELINE_STORAGE", storage)
@@ -62,8 +58,8 @@ def test_a_storage_in_a_bucket_has_local_directories_of_its_own(
     [("100% mine, #1 ü", False), ("100%25 mine", True), ("feature%2Fnew", True), ("new?", True)],
 )
 def test_a_directory_that_sqlalchemy_takes_for_another_one_is_refused_in_one_line(
-    name: str, is_refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    name, is_refused, tmp_path, monkeypatch
+):
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(tmp_path / name))
     monkeypatch.setenv("DAGSTER_HOME", "")  # `prepare` sets it
     if is_refused:
@@ -87,8 +83,8 @@ def test_a_directory_that_sqlalchemy_takes_for_another_one_is_refused_in_one_lin
     ],
 )
 def test_a_wrong_or_misspelt_setting_is_one_line_that_names_the_right_one(
-    name: str, value: str, hint: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    name, value, hint, monkeypatch
+):
     monkeypatch.setitem(sys.modules, "s3fs", None)  # as if it were not installed
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as raised:
@@ -97,7 +93,7 @@ def test_a_wrong_or_misspelt_setting_is_one_line_that_names_the_right_one(
     assert "\n" not in str(raised.value)
 
 
-def test_the_number_of_threads_reaches_the_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_threads_reaches_the_libraries(monkeypatch):
     for name in settings.THREAD_VARIABLES:
         monkeypatch.setenv(name, "2")
     with threadpoolctl.threadpool_limits():  # restores the number for other tests

@@ -19,9 +19,7 @@ def cnn_evaluation() -> dg.MaterializeResult[Any]:
     return dg.MaterializeResult(metadata={"accuracy": ACCURACY, "95%": 1, "config": {"k": 3}})
 
 
-def test_the_sensor_logs_the_numbers_and_settings_of_a_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_sensor_logs_the_numbers_and_settings_of_a_run(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     sensor = runpy.run_path(str(FILE))["mlflow_runs"]
