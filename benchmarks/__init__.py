@@ -3,8 +3,3 @@
 `make bench` writes the tables of docs/benchmarks.md, `make bench ARGS="--only knn"` one of them.
 The first paragraph of a module says what it measures and how often, and stands above its table.
 """
-
-import sys
-from pathlib import Path
-
-sys.path.append(str(Path(__file__).parent.parent / "tests"))

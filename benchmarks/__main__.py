@@ -1,7 +1,6 @@
-"""Measure the sections and write their tables into docs/benchmarks.md.
+"""Measure the sections, and write them into docs/benchmarks.md.
 
-`python -m benchmarks` measures all sections that take a few minutes at most, and `python -m
-benchmarks --only NAME` one of them. The tables of a section that fails stay as they were.
+A section that fails stays as it was.
 """
 
 from __future__ import annotations
@@ -11,29 +10,37 @@ import importlib
 import sys
 import time
 import traceback
+from pathlib import Path
 
-from benchmarks import environment, results
+from benchmarks import environment, table
 from benchmarks.bench import Bench, BenchmarkError
 
 # Torch's threads are loaded late, because they would disturb the sections before.
-SECTIONS = ("knn", "pca", "softmax", "growth", "networks", "layers", "commands", "page")
-# Each takes minutes.
-BY_REQUEST = ("recognition", "pictures", "labels", "limits", "data_sets")
+SECTIONS = (
+    *("knn", "pca", "softmax", "growth", "networks", "commands", "page"),
+    *("recognition", "small_sets", "labels", "data_sets", "limits"),
+)
 
 
 def main() -> int:
-    """Print progress, and write the tables of a section as soon as it is measured."""
+    """Print progress, and write a section as soon as it is measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "--only",
         action="append",
-        choices=(*SECTIONS, *BY_REQUEST),
+        choices=SECTIONS,
         help="only this section; may be repeated",
+    )
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="DIRECTORY",
+        help="with --only recognition: read pictures of your own, and only print their table",
     )
     arguments = parser.parse_args()
     try:
         environment.require()
-        bench = Bench.load()
+        bench = Bench.load(arguments.pictures)
     except BenchmarkError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
@@ -41,21 +48,20 @@ def main() -> int:
     failed = []
     for name in arguments.only or SECTIONS:
         bench.say(name)
-        watch = environment.OthersWatch()
         try:
-            section = importlib.import_module(f"benchmarks.{name}")
-            measured = section.measure(bench)
+            module = importlib.import_module(f"benchmarks.{name}")
+            measured = module.measure(bench)
             tables = measured if isinstance(measured, list) else [measured]
-            origin = environment.origin() + watch.warning()
-            block = results.block(section.__doc__, origin, tables)
-            results.write(name, block)
+            text = table.section(module.__doc__, environment.origin(), tables)
+            if bench.pictures is None:
+                table.write(tables[0].title, text)
         except Exception:  # the other sections still run
             traceback.print_exc()
             failed.append(name)
         else:
-            print(f"\n{block}\n")
+            print(f"\n{text}\n")
     minutes = (time.perf_counter() - bench.started) / 60
-    print(f"Measured in {minutes:.0f} minutes; the tables are in docs/benchmarks.md.")
+    print(f"Measured in {minutes:.0f} minutes.")
     if failed:
         print(f"benchmarks: failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

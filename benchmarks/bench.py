@@ -26,15 +26,16 @@ class Bench:
 
     train: DigitSet
     test: DigitSet
+    pictures: Path | None = None  # of a person, instead of the archive
     started: float = field(default_factory=time.perf_counter)
     scratch: tempfile.TemporaryDirectory[str] = field(
         default_factory=lambda: tempfile.TemporaryDirectory(prefix="mnist-benchmark-")
     )
 
     @classmethod
-    def load(cls) -> Bench:
+    def load(cls, pictures: Path | None = None) -> Bench:
         """Read the digits."""
-        return cls(load_digits(DATA, "train"), load_digits(DATA, "test"))
+        return cls(load_digits(DATA, "train"), load_digits(DATA, "test"), pictures)
 
     @property
     def storage(self) -> Path:

@@ -1,4 +1,4 @@
-"""Times of commands in a shell: the whole run 3 times, own pictures once, the others 5 times.
+"""Times of commands in a shell: the whole run 3 times, the others 5 times.
 
 A cold run starts with an empty storage. Compiled code is in its cache, as after any first use. The
 first asset counts as soon as its line is printed.
@@ -13,17 +13,13 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import PIL.Image
-from support.shapes import write_shapes
-
+from benchmarks import archive
 from benchmarks.bench import ROOT, Bench, BenchmarkError, run_module
-from benchmarks.handwriting.pens import evaluation_set
 from benchmarks.table import Table, seconds, with_range
 
 COMMAND = run_module("mnist_pipeline.cli")
 FIRST_ASSET = "raw_mnist"
 OWN_SETTINGS = ("MNIST_PIPELINE_", "DAGSTER_HOME")  # of the person who runs the benchmark
-SEED = 2_026
 NUM_PICTURES = 10
 
 
@@ -43,9 +39,6 @@ def measure(bench: Bench) -> Table:
     firsts = with_range((run.first or run.wall for run in runs), seconds)
     table.rows.append(("`run` into an empty storage, until the first asset", firsts, ""))
     table.rows.append(_row("… the whole run", runs))
-    shapes = write_shapes(Path(bench.scratch.name, "shapes"))
-    own = run_command(bench, shapes.with_name("own"), "run", MNIST_PIPELINE_DATA=str(shapes))
-    table.rows.append(_row("`run`, 300 pictures in three folders", [own]))
     directory = Path(bench.scratch.name, "pictures")
     directory.mkdir()
     commands = {
@@ -100,7 +93,7 @@ def _row(name: str, costs: list[Cost]) -> tuple[str, str, str]:
 def _write_pictures(directory: Path) -> list[str]:
     """Write files with one handwritten digit per file."""
     files = []
-    for number, example in enumerate(islice(evaluation_set(1, SEED, ([], [])), NUM_PICTURES)):
-        files.append(str(directory / f"{number}.png"))
-        PIL.Image.fromarray(example.picture).save(files[-1])
-    return files
+    for number, example in enumerate(islice(archive.examples(), NUM_PICTURES)):
+        files.append(directory / f"{number}.webp")
+        files[-1].write_bytes(example.content)
+    return list(map(str, files))

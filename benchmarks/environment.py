@@ -1,4 +1,4 @@
-"""The machine, the versions of the libraries, and the use of the machine by other programs."""
+"""The machine, and the versions of the libraries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ INSTRUCTIONS = {
     "avx512bf16": "bfloat16",
     "amx-bf16": "AMX",
 }
-QUIET = 0.1  # cores that other programs may use before a warning
 
 
 def require() -> None:
@@ -76,30 +75,3 @@ def instructions() -> str:
 def _git(root: Path, *arguments: str) -> str:
     command = ["git", "-C", str(root), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-
-
-class OthersWatch:
-    """Measures how many cores other programs use, which can slow down only one contestant."""
-
-    def __init__(self) -> None:
-        self._start = time.perf_counter()
-        self._others = _others_seconds()
-
-    def warning(self) -> str:
-        """A warning if other programs used the machine since the start, else an empty text."""
-        cores = (_others_seconds() - self._others) / (time.perf_counter() - self._start)
-        if cores <= QUIET:
-            return ""
-        return f" WARNING: other programs used {cores:.1f} cores; repeat on an idle machine."
-
-
-def _others_seconds() -> float:
-    """Processor seconds of all processes since boot, except this one and its finished children."""
-    try:
-        first = Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0]
-    except OSError:
-        return 0.0
-    user, nice, system, _, _, interrupts, soft_interrupts = map(int, first.split()[1:8])
-    ours = os.times()
-    busy = (user + nice + system + interrupts + soft_interrupts) / os.sysconf("SC_CLK_TCK")
-    return busy - (ours.user + ours.system + ours.children_user + ours.children_system)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import ToTensor
 
+from benchmarks import layers
 from benchmarks.bench import Bench
 from benchmarks.table import Table, mean_with_range, seconds, with_range
 from benchmarks.timing import timed
@@ -28,7 +29,7 @@ from mnist_pipeline.data.datasets import DigitSet
 from mnist_pipeline.methods.networks import devices, modules, training
 
 NUM_SEEDS = 5
-HEADER = ("", "passes", "mean test accuracy", "training, median")
+HEADER = ("", "passes", "mean test accuracy", "training, median", "compiled layers are faster by")
 NETWORKS: dict[str, Callable[[], nn.Module]] = {"cnn": modules.CNN, "mlp": modules.MLP}
 NOTEBOOK_BATCH = 64
 NOTEBOOK_RATES = {"cnn": 1e-3, "mlp": 5e-4}
@@ -44,12 +45,13 @@ def measure(bench: Bench) -> Table:
             for precision in dict.fromkeys((chosen, "float32"))
         ]
         table.rows.append(_notebook_row(bench, network))
+    table.rows += layers.rows(bench)
     return table
 
 
 def _trained_row(
     bench: Bench, network: str, precision: Literal["float32", "bfloat16"]
-) -> tuple[str, str, str, str]:
+) -> tuple[str, ...]:
     """The trainings with the default recipe, in a precision."""
     recipe = replace(training.RECIPES[network]["default"], precision=precision)
     _, held_out = bench.train.divided()
@@ -66,15 +68,15 @@ def _trained_row(
         accuracies.append(accuracy)
     title = f"{network.upper()}, recipe `DEFAULT`, {history.precision}"
     passes = f"{recipe.whole_passes:.1f}"
-    return title, passes, mean_with_range(accuracies), with_range(walls, seconds)
+    return title, passes, mean_with_range(accuracies), with_range(walls, seconds), ""
 
 
-def _notebook_row(bench: Bench, network: str) -> tuple[str, str, str, str]:
+def _notebook_row(bench: Bench, network: str) -> tuple[str, ...]:
     loop = NotebookLoop(network, bench.train)
     elapsed = timed(loop.train_once)[0]
     accuracy = f"{loop.accuracy(bench.test):.2%}"
     bench.say(f"  the notebook's {network.upper()}: {accuracy} in {elapsed:.1f} s")
-    return f"{network.upper()}, the notebook's loop", "1 of 5", accuracy, seconds(elapsed)
+    return f"{network.upper()}, the notebook's loop", "1 of 5", accuracy, seconds(elapsed), ""
 
 
 class PictureDataset(Dataset[tuple[Tensor, int]]):

@@ -56,7 +56,7 @@ def measure(bench: Bench) -> Table:
     rounds = take_turns(contestants, 11, bench.say)
     exact = rounds.results[NOTEBOOK]
     header = ("", "time", "this project is faster by", "error of the eigenvalues")
-    table = Table("PCA of 60,000 digits", header)
+    table = Table("PCA", header)
     for name in contestants:
         faster = "" if name == OURS else with_range(rounds.ratios(name, OURS), times)
         error = np.abs(rounds.results[name] - exact).max() / exact[0]

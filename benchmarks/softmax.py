@@ -32,8 +32,8 @@ def measure(bench: Bench) -> Table:
     rounds = take_turns(contestants, 3, bench.say)
     weights = zip(rounds.results[OURS], rounds.results[LOOP], strict=True)
     difference = max(float(np.abs(ours - theirs).max()) for ours, theirs in weights)
-    title = f"Softmax regression on 60,000 digits, {epochs} epochs"
-    table = Table(title, ("", "time", "this project is faster by", "test accuracy"))
+    header = ("", "time", "this project is faster by", "test accuracy")
+    table = Table("Softmax regression", header)
     for name in contestants:
         faster = "" if name == OURS else with_range(rounds.ratios(name, OURS), times)
         probabilities = softmax.predict_probabilities(*rounds.results[name], bench.test.images)

@@ -1,28 +1,59 @@
-"""A table of results in Markdown, and numbers as text."""
+"""A section of docs/benchmarks.md: its heading, what was measured, and its tables in Markdown."""
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from scipy.stats import binomtest
 
+from benchmarks.bench import ROOT, BenchmarkError
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+
 
 @dataclass
 class Table:
-    """A heading, a row per measurement, and notes below the table."""
+    """A heading, a row per measurement, and sentences about the results."""
 
     title: str
     header: Sequence[str]
     rows: list[Sequence[str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def markdown(self, *, titled: bool) -> str:
-        """The table as docs/benchmarks.md shows it, below its title if it is `titled`."""
+    def markdown(self) -> str:
+        """The rows, below the header."""
         lines = [self.header, ["---"] * len(self.header), *self.rows]
-        table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-        return "\n\n".join([*([f"### {self.title}"] if titled else []), table, *self.notes])
+        return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def section(description: str, origin: str, tables: Sequence[Table]) -> str:
+    """The first paragraph of a module, the notes, and the tables below the title of the first."""
+    measured = re.sub(r"\s+", " ", description.partition("\n\n")[0].strip())
+    notes = [note for table in tables for note in table.notes]
+    text = " ".join([measured, *notes, f"*{origin}*"])
+    return "\n\n".join([f"## {tables[0].title}\n{text}", *(table.markdown() for table in tables)])
+
+
+def read(title: str) -> str:
+    """The section of the page with this title."""
+    found = _pattern(title).search(PAGE.read_text("utf-8"))
+    if found is None:
+        raise BenchmarkError(f"{PAGE} needs the line: ## {title}")
+    return found[0]
+
+
+def write(title: str, text: str) -> None:
+    """Replace a section of the page, and nothing else."""
+    page = PAGE.read_text("utf-8").replace(read(title), f"{text}\n\n")
+    PAGE.write_text(page, "utf-8")
+
+
+def _pattern(title: str) -> re.Pattern[str]:
+    """A section reaches to the next heading, or to the link at the end of the page."""
+    return re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |^Next: )", re.MULTILINE | re.DOTALL)
 
 
 def seconds(value: float) -> str:
