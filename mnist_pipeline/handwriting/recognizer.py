@@ -49,7 +49,7 @@ CNN = "cnn"  # it has learned to read digits of any place and size
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
 # An answer of a lower probability is in doubt. With 0.98 for the CNN, 0.2% of the handwritten
-# digits in pictures made for development were wrong without doubt, and 0.5% with 0.9.
+# digits in pictures made for development were confidently wrong, and 0.5% with 0.9.
 PROBABLE = 0.9
 PROBABLE_BY_HAND = 0.98
 CERTAIN = 0.99  # a lower probability lets the recognizer read the whole picture too
