@@ -33,7 +33,13 @@ COMPONENT_STEP = 2.0**-15
 
 
 def numbers(values: Values) -> Named:
-    """Eigenvalues, shares of the variance, errors, and the points of the plane."""
+    """Eigenvalues, shares of the variance, errors, and the points of the plane.
+
+    `explained_share` and `test_rmse` are by number of components; the error is in grey levels.
+    `components_for_share` has the number that a share of the variance needs, and `at_component`
+    what comes next. `share_of_component` has the leading components, `share_of_two` the first two
+    together.
+    """
     eigenvalues = values["eigendecomposition"].eigenvalues
     reconstructions = values["reconstructions"]
     total = eigenvalues.sum()

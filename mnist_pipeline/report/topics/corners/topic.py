@@ -14,7 +14,13 @@ APPENDIX = (
 
 
 def numbers(values: Values) -> Named:
-    """Corners, the difference from PCA, and three places."""
+    """Corners, the difference from PCA, and three places.
+
+    `digits` has the same per digit image, and `places` the clearest corner, edge and flat place.
+    `max_relative_difference` is that of M and GᵀG, and `centering_change` the share of tr M that
+    centring would remove. `threshold` is the smallest response of a corner, as a share of the
+    largest.
+    """
     corners = values["harris_corners"]
     place_digit, places = harris.clearest_places(grey(values["digit_images"]), corners.response)
     return {

@@ -11,7 +11,12 @@ APPENDIX = (Part(10, "data", "The data", "data/appendix.html.j2"),)
 
 
 def numbers(values: Values) -> Named:
-    """Counts, and what the images are called."""
+    """Counts, and what the images are called.
+
+    The mean grey levels are in 0–255. `never_inked` counts the pixels that are zero in every
+    training image. `doubted_labels` are test images whose published label most reviewers rejected,
+    for MNIST only.
+    """
     splits = {name: values[f"{name}_digits"].labels for name in ("train", "test")}
     data_set, mean = values["data_set"], values["data_mean"]
     num_classes = len(data_set.class_names)

@@ -25,7 +25,9 @@ PROBABILITY_STEP = 1e-4
 
 
 def numbers(values: Values) -> Named:
-    """The wrong predictions of each model, in the order of the test images."""
+    """The wrong predictions of each model, in the order of the test images: index, labels,
+    probability, and the file if there is one.
+    """
     raw, errors = values["raw_mnist"], {}
     for name, predictions in by_model(values, "predictions").items():
         labels = values["test_digits"].labels

@@ -24,7 +24,9 @@ NUM_MISLED_SHOWN = 12
 
 
 def numbers(values: Values) -> Named:
-    """k, the accuracy for other k, and the neighbours of each misread image."""
+    """k, the accuracy for other k under both rules for ties, and the neighbours of each misread
+    image.
+    """
     predictions, labels = values["knn_predictions"], values["test_digits"].labels
     nearest, is_wrong = predictions.nearest, predictions.labels != labels
     return {

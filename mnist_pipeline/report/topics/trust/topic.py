@@ -29,7 +29,12 @@ LEVELS = 2**8
 
 
 def numbers(values: Values) -> Named:
-    """The accuracy of each model under each disturbance, and the champion's answers."""
+    """The accuracy of each model under each disturbance, and the champion's answers to the images
+    in `shown`.
+
+    The summary of a model has its accuracy without disturbances, the mean under small ones, the
+    mean and the least of all, and the mean error under the corruptions of MNIST-C.
+    """
     curves, num_images = _measured(values)
     labels = values["test_digits"].labels
     answers = robustness.answers(values["robustness"], values["champion"].model)
