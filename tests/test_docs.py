@@ -89,7 +89,7 @@ def test_the_page_on_an_asset_passes_lint_its_tests_and_the_test_of_the_graph(
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(code, encoding="utf-8")
     lint(tmp_path)
-    variables = unset() | {"PYTHONPATH": str(tmp_path)}
+    variables = unset() | {"PYTHONPATH": f"{tmp_path}:{PROJECT}/tests"}
     succeed([sys.executable, "-m", "pytest", "-q", test, LITERAL_GRAPH], tmp_path, variables)
 
 
