@@ -11,15 +11,13 @@ import pandas as pd
 import pytest
 from support.idx import write_idx
 from support.sources import (
+    LAYOUTS,
     NAMES,
-    Sets,
     assert_digits,
     encoded,
-    write_csv,
     write_folders,
     write_listing,
     write_npz,
-    write_parquet,
 )
 
 from mnist_pipeline.data import datasets, findings
@@ -33,18 +31,10 @@ def files_of(root: Path) -> list[RawFile]:
     return reader_of(root).files()
 
 
-LAYOUTS: dict[str, Callable[[Path, Sets], Path]] = {
-    "folders": lambda root, sets: write_folders(root / "folders", sets),
-    "npz": lambda root, sets: write_npz(root / "digits.npz", sets),
-    "parquet": lambda root, sets: write_parquet(root / "parquet", sets),
-    "csv": lambda root, sets: write_csv(root / "csv", sets),
-    "listing": lambda root, sets: write_listing(root / "listing", sets),
-}
-
-
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_gives_the_same_digits_to_the_byte(layout, few, tmp_path):
-    root = LAYOUTS[layout](tmp_path, few)
+    write, _ = LAYOUTS[layout]
+    root = write(tmp_path, few)
     assert reader_of(root).class_names == NAMES
     recorded = read_raw(root)
     for split, expected in few.items():
@@ -56,7 +46,8 @@ def test_every_layout_gives_the_same_digits_to_the_byte(layout, few, tmp_path):
 @pytest.mark.parametrize("layout", [layout for layout in LAYOUTS if layout != "npz"])
 def test_validation_images_are_training_images(layout, few, tmp_path):
     sets = {"training": few["train"], "valid": few["test"], "Testing": few["test"]}
-    root = LAYOUTS[layout](tmp_path, sets)
+    write, _ = LAYOUTS[layout]
+    root = write(tmp_path, sets)
     assert_digits(root, "test", few["test"])
     assert_digits(root, "train", DigitSet(*map(np.concatenate, zip(few["train"], few["test"]))))
     assert any("valid" in note for note in findings.inspect(root).notes)

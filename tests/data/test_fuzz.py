@@ -10,23 +10,18 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from support.idx import write_idx
-from support.sources import write_csv, write_folders, write_listing, write_npz, write_parquet
+from support.sources import LAYOUTS
 
 from mnist_pipeline.data.datasets import DatasetError, load_digits
 from mnist_pipeline.data.idx import FILE_NAMES
 from mnist_pipeline.data.values import DigitSet
 
-LABELS = np.arange(20, dtype=np.uint8) % 2
+LABELS = np.arange(20, dtype=np.uint8) % 10
 DIGITS = DigitSet(np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8), LABELS)
-SETS = {"train": DIGITS, "test": DIGITS}
-WRITE = {  # the data set, and the file in it that is edited
-    "idx": lambda root: (write_idx(root, DIGITS, DIGITS, compress=False), FILE_NAMES[0]),
-    "gz": lambda root: (write_idx(root, DIGITS, DIGITS), f"{FILE_NAMES[1]}.gz"),
-    "npz": lambda root: (write_npz(root / "a.npz", SETS).parent, "a.npz"),
-    "parquet": lambda root: (write_parquet(root, SETS, ("0", "1")), "train-00000-of-00001.parquet"),
-    "csv": lambda root: (write_csv(root, SETS), "mnist_train.csv"),
-    "listing": lambda root: (write_listing(root, SETS), "train.csv"),
-    "folders": lambda root: (write_folders(root, SETS, ("0", "1")), "train/0/00000.png"),
+FILES = {  # how a data set is written, and the file in it that is edited
+    **LAYOUTS,
+    "idx": (lambda root, sets: write_idx(root, *sets.values(), compress=False), FILE_NAMES[0]),
+    "gz": (lambda root, sets: write_idx(root, *sets.values()), f"{FILE_NAMES[1]}.gz"),
 }
 # Most often at one of the ends, where formats have their fields.
 places = st.integers(0, 60) | st.integers(-400, -1) | st.integers(0, 20_000)
@@ -35,13 +30,14 @@ edits = st.lists(st.tuples(places, st.sampled_from([0, 1, 1, 2, 4, 8, 5_000]), v
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", WRITE)
+@pytest.mark.parametrize("layout", FILES)
 def test_a_reader_returns_digits_or_raises_a_dataset_error(layout, pytestconfig, tmp_path):
-    root, name = WRITE[layout](tmp_path)
-    good, outcomes = (root / name).read_bytes(), Counter[str]()
+    write, name = FILES[layout]
+    write(tmp_path, {"train": DIGITS, "test": DIGITS})
+    good, outcomes = (tmp_path / name).read_bytes(), Counter[str]()
 
     @settings(
-        max_examples=pytestconfig.getoption("fuzz_cases") // len(WRITE),
+        max_examples=pytestconfig.getoption("fuzz_cases") // len(FILES),
         derandomize=True,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
@@ -52,9 +48,9 @@ def test_a_reader_returns_digits_or_raises_a_dataset_error(layout, pytestconfig,
         for place, removed, new in changes:
             at = place % (len(content) + 1)
             content = content[:at] + new + content[at + removed :]
-        (root / name).write_bytes(content)
+        (tmp_path / name).write_bytes(content)
         try:
-            found = load_digits(root, "train")
+            found = load_digits(tmp_path, "train")
         except DatasetError:
             outcomes["refused"] += 1
         else:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +134,13 @@ def write_listing(root: Path, sets: Sets) -> Path:
         table = pd.DataFrame({"label": digits.labels, "file": files})
         table.to_csv(root / f"{split or 'all'}.csv", index=False)
     return root
+
+
+# How sets are written into a directory, and one of the files.
+LAYOUTS: dict[str, tuple[Callable[[Path, Sets], Path], str]] = {
+    "folders": (write_folders, "train/0/00000.png"),
+    "npz": (lambda root, sets: write_npz(root / "a.npz", sets), "a.npz"),
+    "parquet": (write_parquet, "train-00000-of-00001.parquet"),
+    "csv": (write_csv, "mnist_train.csv"),
+    "listing": (write_listing, "train.csv"),
+}
