@@ -78,25 +78,25 @@ def data_directory() -> Path:
 
 
 @pytest.fixture(scope="session")
-def train(data_directory: Path) -> DigitSet:
+def train(data_directory) -> DigitSet:
     """All 60,000 training digits; read-only, since every test sees the same."""
     return _frozen(load_digits(data_directory, "train"))
 
 
 @pytest.fixture(scope="session")
-def test(data_directory: Path) -> DigitSet:
+def test(data_directory) -> DigitSet:
     """All 10,000 test digits; read-only."""
     return _frozen(load_digits(data_directory, "test"))
 
 
 @pytest.fixture(scope="session")
-def small_train(train: DigitSet) -> DigitSet:
+def small_train(train) -> DigitSet:
     """The first 2,000 training digits."""
     return DigitSet(train.images[:2_000], train.labels[:2_000])
 
 
 @pytest.fixture(scope="session")
-def small_test(test: DigitSet) -> DigitSet:
+def small_test(test) -> DigitSet:
     """The first 500 test digits."""
     return DigitSet(test.images[:500], test.labels[:500])
 

@@ -65,7 +65,7 @@ def blocks() -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def project(blocks: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(blocks, tmp_path_factory) -> Path:
     """A copy of the project in which the page was carried out."""
     copy = copy_project(tmp_path_factory.mktemp("project"))
     places = itertools.cycle(PLACES)
@@ -83,7 +83,7 @@ def project(blocks: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="module")
-def run(project: Path, slice_directory: Path) -> Callable[..., str]:
+def run(project, slice_directory) -> Callable[..., str]:
     """Runs Python in the copy, in which the graph was run on a slice."""
     (project / "sweep.yaml").write_text(
         "- {model: logistic, size: 500, penalty: [0.0001, 0.1]}\n"
@@ -105,7 +105,7 @@ def run(project: Path, slice_directory: Path) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="module")
-def facts(run: Callable[..., str]) -> Mapping[str, Any]:
+def facts(run) -> Mapping[str, Any]:
     found: dict[str, Any] = json.loads(run("-c", FACTS).splitlines()[-1])
     return found
 

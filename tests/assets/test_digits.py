@@ -1,7 +1,6 @@
 """The assets of the digits, called as functions."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ READERS = {"train": digits.train_digits, "test": digits.test_digits}
 
 
 @pytest.fixture
-def raw(storage: Path) -> RawData:
+def raw(storage) -> RawData:
     """The value of raw_mnist for the slice."""
     return digits.raw_mnist(mnist_data=DATA_SET).value
 

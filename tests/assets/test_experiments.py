@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def environ(storage: Path, slice_directory: Path) -> dict[str, str]:
+def environ(storage, slice_directory) -> dict[str, str]:
     """The environment of commands with an empty storage and a sweep of their own."""
     sweep = str(storage.with_suffix(".yaml"))
     return variables(slice_directory, storage, MNIST_PIPELINE_EXPERIMENTS=sweep)

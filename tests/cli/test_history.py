@@ -2,7 +2,6 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,9 +20,7 @@ from mnist_pipeline.runtime.storage.storage import Storage, current
 
 
 @pytest.fixture(scope="module")
-def two_runs(
-    finished_run: tuple[Any, Path], slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def two_runs(finished_run, slice_directory, tmp_path_factory) -> Path:
     """A storage after a second run, whose network has a better recipe and became the
     champion.
     """
@@ -49,9 +46,7 @@ def two_runs(
 
 
 @pytest.fixture
-def storage_of_two(
-    two_runs: Path, slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Storage:
+def storage_of_two(two_runs, slice_directory, tmp_path, monkeypatch) -> Storage:
     storage = copy_storage(two_runs, tmp_path / "own")
     set_environment(monkeypatch, slice_directory, storage)
     return Storage(str(storage))

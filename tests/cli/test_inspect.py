@@ -13,7 +13,7 @@ NAMES = ("cat", "dog", "owl")
 
 
 @pytest.fixture
-def animals(train: DigitSet, tmp_path: Path) -> Path:
+def animals(train, tmp_path) -> Path:
     few = train.labels < 3
     return write_folders(
         tmp_path / "animals", {"": DigitSet(train.images[few][:90], train.labels[few][:90])}, NAMES

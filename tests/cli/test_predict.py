@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from support.drawing import on_paper
 
 from mnist_pipeline.cli import main as cli
-from mnist_pipeline.data.values import DataSet, DigitSet
+from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.finder.search import Page
 from mnist_pipeline.runtime.storage import storage
@@ -29,7 +29,7 @@ def write(path: Path, *lines: np.ndarray) -> Path:
 
 
 @pytest.fixture
-def line(small_train: DigitSet, tmp_path: Path) -> Path:
+def line(small_train, tmp_path) -> Path:
     """Three training digits side by side on paper, which k-NN recognizes with certainty."""
     return write(tmp_path / "line.png", small_train.images[[5, 7, 1]])
 

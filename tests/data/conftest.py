@@ -6,7 +6,7 @@ from mnist_pipeline.data.values import DigitSet
 
 
 @pytest.fixture(scope="module")
-def few(train: DigitSet, test: DigitSet) -> dict[str, DigitSet]:
+def few(train, test) -> dict[str, DigitSet]:
     """Sixty training and forty test digits, with every class in both."""
     return {
         "train": DigitSet(train.images[:60], train.labels[:60]),

@@ -7,13 +7,12 @@ from support.sources import encoded, read_levels
 
 from mnist_pipeline.data import duplicates
 from mnist_pipeline.data.conversion import fitted
-from mnist_pipeline.data.values import DigitSet
 
 NUM_IMAGES = 100
 
 
 @pytest.fixture(scope="module")
-def twice(test: DigitSet) -> tuple[np.ndarray, np.ndarray]:
+def twice(test) -> tuple[np.ndarray, np.ndarray]:
     """Two photos of each of some digits: the second is moved by up to 2% of the side, lighter or
     darker, and a JPEG of its own.
     """

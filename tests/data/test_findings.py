@@ -15,7 +15,7 @@ from mnist_pipeline.data.values import DigitSet
 
 
 @pytest.fixture
-def few(train: DigitSet, test: DigitSet) -> dict[str, DigitSet]:
+def few(train, test) -> dict[str, DigitSet]:
     return {
         "train": DigitSet(train.images[:400], train.labels[:400]),
         "test": DigitSet(test.images[400:800], test.labels[400:800]),

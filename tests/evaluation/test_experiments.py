@@ -33,7 +33,7 @@ def trial(model: str, size: int | None, seed: int = 0, **settings: object) -> Tr
 
 
 @pytest.fixture
-def sweep(tmp_path: Path) -> Path:
+def sweep(tmp_path) -> Path:
     return tmp_path / "sweep.yaml"
 
 

@@ -14,7 +14,7 @@ from mnist_pipeline.methods.table import MODELS
 
 
 @pytest.fixture(scope="module")
-def digits(small_test: DigitSet) -> DigitSet:
+def digits(small_test) -> DigitSet:
     return DigitSet(small_test.images[:60], small_test.labels[:60])
 
 
@@ -24,7 +24,7 @@ def ink(images: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def measured(digits: DigitSet) -> pd.DataFrame:
+def measured(digits) -> pd.DataFrame:
     """Two models of which the first is right just where nothing changed the ink, and the second
     always wrong.
     """

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.full
 
 
 @pytest.fixture(scope="module")
-def recognizer(train: DigitSet) -> Recognizer:
+def recognizer(train) -> Recognizer:
     """The convolutional network of the default recipe as champion."""
     digits = DigitSet(train.images[:NUM_TRAINING], train.labels[:NUM_TRAINING])
     recipe, cnn = training.RECIPES["cnn"]["default"], training.build(CNN, seed=0)

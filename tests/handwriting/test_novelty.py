@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.handwriting import outliers
 from mnist_pipeline.handwriting.novelty import POINT, Novelty, edges, looks_like_digit
 
 
 @pytest.fixture(scope="module")
-def novelty(train: DigitSet, test: DigitSet) -> Novelty:
+def novelty(train, test) -> Novelty:
     return Novelty.fit(train.images, train.labels, test.images[::2])
 
 

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods import harris
 
 IMAGES = hnp.arrays(
@@ -20,7 +19,7 @@ IMAGES = hnp.arrays(
 
 
 @pytest.fixture(scope="module")
-def digits(small_test: DigitSet) -> np.ndarray:
+def digits(small_test) -> np.ndarray:
     """Fifty real digits."""
     return small_test.images[:50]
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods import pca
 
 NUM_PIXELS = 784
@@ -33,7 +32,7 @@ def _analyse(images: np.ndarray) -> Analysis:
 
 
 @pytest.fixture(scope="module")
-def full(train: DigitSet) -> Analysis:
+def full(train) -> Analysis:
     return _analyse(train.images)
 
 

@@ -5,11 +5,10 @@ of a page.
 import html as markup
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.methods.table import assets_of_models
@@ -45,7 +44,7 @@ PARTS = [*assets_of_models("model", "predictions"), "champion"]
 
 
 @pytest.fixture(scope="package")
-def values(finished_run: tuple[Any, Path]) -> Values:
+def values(finished_run) -> Values:
     """The values that the asset collects."""
     read = Storage(str(finished_run[1])).read
     return {
@@ -63,17 +62,17 @@ def values(finished_run: tuple[Any, Path]) -> Values:
 
 
 @pytest.fixture(scope="package")
-def composed(values: Values) -> dict[str, Any]:
+def composed(values) -> dict[str, Any]:
     return assembly.merged("numbers", values)
 
 
 @pytest.fixture(scope="package")
-def html(composed: dict[str, Any], values: Values) -> str:
+def html(composed, values) -> str:
     return rendering.render(composed, values)
 
 
 @pytest.fixture
-def without_charts(html: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def without_charts(html, monkeypatch) -> None:
     """Drawing takes most of the time of a page, and has its own tests."""
     names = re.findall(r'id="figure-(\w+)"', html)
     monkeypatch.setattr(
@@ -96,12 +95,12 @@ def text_of() -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="module")
-def address(finished_run: tuple[Any, Path]) -> str:
+def address(finished_run) -> str:
     return (finished_run[1] / "report" / "index.html").as_uri()
 
 
 @pytest.fixture(scope="module")
-def page(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Page]:
+def page(request, browser, address) -> Iterator[Page]:
     """The page in one of the views, with all its parts open; nothing may be logged while the tests
     use it.
     """

@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import warnings
-from typing import Any
 from xml.etree.ElementTree import fromstring
 
 import matplotlib as mpl
@@ -26,7 +25,6 @@ from mnist_pipeline.evaluation import robustness, scores
 from mnist_pipeline.evaluation.experiments import Curve
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import assembly, figures
-from mnist_pipeline.report.content import Values
 from mnist_pipeline.report.figures import encoding
 
 ARC = "\N{ARC}"  # Matplotlib's default font has no such character
@@ -39,7 +37,7 @@ BY_SIZE = [
 
 
 @pytest.fixture
-def drawn(composed: dict[str, Any], values: Values) -> dict[str, Figure]:
+def drawn(composed, values) -> dict[str, Figure]:
     """The charts of the page, and other figures of assets."""
     digits, points = grey(values["digit_images"]), values["projections"][:, :2]
     rebuilt, counts = values["reconstructions"], values["softmax_evaluation"].confusion_matrix

@@ -3,12 +3,11 @@ says why an answer is in doubt.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from support import computing
 from support.sources import encoded
 
@@ -24,7 +23,7 @@ SHOW = """(image) => loaded.then(({ reader }) =>
 
 
 @pytest.fixture
-def few(values: Values) -> Values:
+def few(values) -> Values:
     """The values of the run with another champion, which k-NN contradicts at times."""
     recognizer = values["recognizer"]._replace(
         champion=np.frombuffer(b"mlp", np.uint8),
@@ -35,13 +34,7 @@ def few(values: Values) -> Values:
 
 
 @pytest.fixture
-def small_page(
-    browser: Browser,
-    few: Values,
-    without_charts: None,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Iterator[Page]:
+def small_page(browser, few, without_charts, monkeypatch, tmp_path) -> Iterator[Page]:
     """A page with the fewest training images that it can have."""
     monkeypatch.setattr(arrays, "SAMPLE", 0)
     (tmp_path / "index.html").write_text(render(assembly.merged("numbers", few), few))

@@ -42,7 +42,7 @@ def open_page(browser: Browser, address: str, messages: list[str]) -> Page:
 
 
 @pytest.fixture(scope="module")
-def pages(browser: Browser, address: str) -> Iterator[Pages]:
+def pages(browser, address) -> Iterator[Pages]:
     """Nothing may be logged while the tests use the pages."""
     messages: list[str] = []
     yield Pages(*(open_page(browser, address, messages) for _ in range(2)))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 from scipy.ndimage import gaussian_filter
 from support import computing
 from support.sources import encoded
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def answers(page: Page, values: Values) -> dict[str, np.ndarray]:
+def answers(page, values) -> dict[str, np.ndarray]:
     return computing.answers(page, values["test_digits"].images)
 
 
@@ -184,7 +184,7 @@ def test_the_page_and_predict_give_one_answer_to_a_drawing(page, values):
 
 
 @pytest.fixture(scope="module")
-def in_color(values: Values) -> Values:
+def in_color(values) -> Values:
     """The values of the run as if its images and models had colours."""
     rng = np.random.default_rng(0)
 
@@ -219,7 +219,7 @@ def in_color(values: Values) -> Values:
 
 
 @pytest.fixture(scope="module")
-def page_in_color(browser: Browser, in_color: Values, tmp_path_factory: Any) -> Page:
+def page_in_color(browser, in_color, tmp_path_factory) -> Page:
     path = tmp_path_factory.mktemp("color") / "index.html"
     path.write_text(render(assembly.merged("numbers", in_color), in_color), encoding="utf-8")
     page = browser.new_page()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -11,7 +11,7 @@ MOST_PAGES = 4
 
 
 @pytest.fixture(params=[True, False], ids=["scripts", "no scripts"])
-def sheet(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Page]:
+def sheet(request, browser, address) -> Iterator[Page]:
     """The page as it opens, with or without scripts."""
     context = browser.new_context(java_script_enabled=request.param)
     page = context.new_page()

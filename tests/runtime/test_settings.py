@@ -18,7 +18,7 @@ from mnist_pipeline.utils.machine import num_cores, num_threads
 
 
 @pytest.fixture(autouse=True)
-def _empty(monkeypatch: pytest.MonkeyPatch) -> None:
+def _empty(monkeypatch) -> None:
     for name in [*os.environ]:
         if name.startswith(settings.PREFIX) or name == "DAGSTER_HOME":
             monkeypatch.delenv(name)

@@ -30,26 +30,15 @@ def bucket() -> Iterator[Any]:
     server.stop()
 
 
-@pytest.fixture(scope="module")
-def lines(bucket: Any) -> str:
-    """The lines of the page, with the bucket in place of the names there."""
+def test_a_run_in_a_bucket_is_intact_and_nothing_runs_again(bucket, tmp_path):
+    # The lines of the page, with the bucket in place of the names there.
     lines, address = example("A bucket"), bucket.meta.client.meta.endpoint_url
     names = {"…": "testing", "https://s3.example.org": address, "BUCKET/PREFIX": "digits/p"}
     for name, value in names.items():
         assert name in lines
         lines = lines.replace(name, value)
     assert lines.endswith(RUN)
-    return lines
-
-
-@pytest.fixture(scope="module")
-def environ(lines: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A machine on which the lines have run."""
-    environ = machine(tmp_path_factory.mktemp("machine"))
+    environ = machine(tmp_path)
     assert "Report:" in shell(lines, environ)
-    return environ
-
-
-def test_nothing_runs_again_and_values_are_intact(lines, environ):
     assert "Materializing" not in shell(lines.replace(RUN, f"{RUN.strip()} --changed"), environ)
     shell(lines.replace(RUN, "mnist-pipeline verify"), environ)

@@ -30,7 +30,7 @@ TRIALS = [f"{model}-size_{size}-seed_0" for model in ("knn", "softmax") for size
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def cluster(monkeypatch) -> Iterator[str]:
     """The address of a Ray cluster, which has the code, but no settings of the pipeline or of
     Dagster.
     """

@@ -16,7 +16,7 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package(tmp_path_factory) -> Path:
     ignored = shutil.ignore_patterns("__pycache__")
     return shutil.copytree(PACKAGE, tmp_path_factory.mktemp("copy") / "package", ignore=ignored)
 

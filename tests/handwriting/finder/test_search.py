@@ -31,7 +31,7 @@ def find_digits(picture: np.ndarray) -> list[Found]:
 
 
 @pytest.fixture(scope="module")
-def expected(written: np.ndarray) -> list[Found]:
+def expected(written) -> list[Found]:
     found = find_digits(written)
     assert len(found) == 3
     return found

@@ -65,7 +65,7 @@ class Copy:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+def project(tmp_path_factory) -> Copy:
     return Copy(tmp_path_factory.mktemp("project"))
 
 

@@ -41,9 +41,7 @@ def write(stored: Storage, value: Any, figure: bytes, **origin: Any) -> str:
 
 
 @pytest.fixture(params=["directory", "objects"])
-def stored(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Storage:
+def stored(request, tmp_path, monkeypatch) -> Storage:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return Storage(
         str(tmp_path / "storage")
@@ -53,7 +51,7 @@ def stored(
 
 
 @pytest.fixture
-def local(tmp_path: Path) -> Storage:
+def local(tmp_path) -> Storage:
     return Storage(str(tmp_path / "storage"))
 
 

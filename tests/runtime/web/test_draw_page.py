@@ -5,13 +5,12 @@ import io
 import itertools
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from support.browser import PATIENCE, serious_findings
 from support.drawing import MIDDLE, picture, placed, serving
 from support.sources import encoded
@@ -65,7 +64,7 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture
-def view(browser: Browser, address: str, finished: Path) -> Iterator[View]:
+def view(browser, address, finished) -> Iterator[View]:
     """The page over a report and a recognizer of the same run."""
     page = browser.new_page(has_touch=True, locale="en")
     page.set_default_timeout(PATIENCE)

@@ -61,7 +61,7 @@ def changes(instance: dg.DagsterInstance) -> int:
 
 
 @pytest.fixture(scope="module")
-def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+def ui(tmp_path_factory) -> Iterator[TestClient]:
     """A client of Dagster's UI. At the end, no refused request must have changed anything."""
     with dagster_ui(tmp_path_factory.mktemp("ui") / "workspace.yaml") as (client, instance):
         yield client
