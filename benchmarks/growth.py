@@ -24,7 +24,7 @@ from benchmarks.bench import ROOT, Bench, BenchmarkError, run_module
 from benchmarks.pca import our_steps, sklearn_eigenvalues
 from benchmarks.table import Table, seconds
 from benchmarks.timing import timed
-from mnist_pipeline.methods.knn import KNNClassifier
+from mnist_pipeline.methods.knn.classifier import KNNClassifier
 
 SIZES = (60_000, 240_000)
 NUM_QUERIES = 1_000

@@ -27,7 +27,7 @@ from llvmlite import binding  # type: ignore[import-untyped]  # it ships no type
 from benchmarks.bench import ROOT, Bench, BenchmarkError, rows, run_module
 from benchmarks.table import Table, seconds, times, with_range
 from benchmarks.timing import Rounds, take_turns, timed
-from mnist_pipeline.methods.knn import KNNClassifier
+from mnist_pipeline.methods.knn.classifier import KNNClassifier
 from mnist_pipeline.utils.blocks import slices
 
 K = 3

@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.bench import Bench, rows
 from benchmarks.table import Table, mean_with_range, seconds, times, with_range
 from benchmarks.timing import take_turns, timed
-from mnist_pipeline.methods import softmax
+from mnist_pipeline.methods.softmax import method as softmax
 
 OURS = "this project"
 LOOP = "plain NumPy loop"

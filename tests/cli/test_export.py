@@ -14,7 +14,7 @@ from mnist_pipeline import read
 from mnist_pipeline.data.values import CLASS_NAMES, DataSet
 from mnist_pipeline.methods.networks import modules, prediction
 from mnist_pipeline.methods.networks.onnx_file import onnx_file
-from mnist_pipeline.methods.softmax import softmax
+from mnist_pipeline.methods.softmax.method import softmax
 from mnist_pipeline.methods.table import MODELS
 
 

@@ -21,9 +21,9 @@ def test_no_two_models_share_a_name_or_a_look(attribute):
     ("module", "absent"),
     [
         ("methods.table", {"dagster", "torch", "numba", "matplotlib", "scipy"}),
-        ("methods.softmax", {"dagster", "torch", "numba"}),
+        ("methods.softmax.method", {"dagster", "torch", "numba"}),
         ("handwriting.finder.search", {"dagster", "torch", "numba", "matplotlib", "pandas"}),
-        ("methods.knn", {"dagster", "torch", "numba", "scipy"}),
+        ("methods.knn.method", {"dagster", "torch", "numba", "scipy"}),
         ("methods.networks.method", {"torch"}),
         ("methods.networks.training", {"dagster", "numba", "torchvision"}),
     ],

@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.data.values import DigitSet
-from mnist_pipeline.methods.knn import KNNClassifier
+from mnist_pipeline.methods.knn.classifier import KNNClassifier
 from mnist_pipeline.runtime.storage.storage import Storage
 from support.idx import write_idx
 

@@ -14,7 +14,7 @@ from mnist_pipeline.handwriting.doubt import Recognition
 from mnist_pipeline.handwriting.novelty import fit_held_out
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.methods import pca
-from mnist_pipeline.methods.knn import KNNClassifier
+from mnist_pipeline.methods.knn.classifier import KNNClassifier
 from mnist_pipeline.methods.networks import training
 from mnist_pipeline.methods.networks.modules import CNN, MLP
 from mnist_pipeline.methods.table import MODELS

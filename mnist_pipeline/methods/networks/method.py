@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from mnist_pipeline.data.values import Answer, Fitted
 from mnist_pipeline.methods.networks.recipes import HELD_OUT
-from mnist_pipeline.methods.softmax import softmax
+from mnist_pipeline.methods.softmax.method import softmax
 
 TEMPERATURE = "temperature"  # the name of the temperature among the arrays of a fitted network
 FEW = 100  # images for which NumPy takes less time than importing torch

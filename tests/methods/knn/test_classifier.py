@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.arrays import FEW, arrays
 
-from mnist_pipeline.methods.knn import KNNClassifier, classifier, vote
+from mnist_pipeline.methods.knn import classifier
+from mnist_pipeline.methods.knn.classifier import KNNClassifier, vote
 from mnist_pipeline.utils import blocks
 
 SEARCHES = ("pca", "brute")

@@ -3,7 +3,8 @@
 import numpy as np
 
 from mnist_pipeline.evaluation.scores import calibrate
-from mnist_pipeline.methods.knn import KNNClassifier, method
+from mnist_pipeline.methods.knn import method
+from mnist_pipeline.methods.knn.classifier import KNNClassifier
 
 
 def test_a_vote_is_the_share_of_votes_and_smoothing_keeps_its_order():

@@ -23,7 +23,7 @@ from mnist_pipeline.methods.networks.training import (
     build,
     train,
 )
-from mnist_pipeline.methods.softmax import softmax
+from mnist_pipeline.methods.softmax.method import softmax
 from mnist_pipeline.methods.table import MODELS
 
 SHORT = Recipe(epochs=2, batch_size=50, learning_rate=2e-3)

@@ -14,8 +14,7 @@ from support.arrays import FEW, arrays
 
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.values import DigitSet
-from mnist_pipeline.methods import softmax
-from mnist_pipeline.methods.softmax import method
+from mnist_pipeline.methods.softmax import method as softmax
 
 TOLERANCE = 1e-9
 
@@ -63,10 +62,10 @@ def test_the_gradient_is_that_of_finite_differences(classes, features, samples, 
 
 
 def test_the_gradient_check_notices_a_wrong_gradient(monkeypatch):
-    generator, right = np.random.default_rng(1), method.gradient
+    generator, right = np.random.default_rng(1), softmax.gradient
     W, b = generator.normal(size=(4, 6)), generator.normal(size=4)
     monkeypatch.setattr(
-        method, "gradient", lambda *given: (right(*given)[0] * 1.01, right(*given)[1])
+        softmax, "gradient", lambda *given: (right(*given)[0] * 1.01, right(*given)[1])
     )
     assert softmax.gradient_error(W, b, 1, np.ones(6)) > 1e-3
 
@@ -134,15 +133,15 @@ FIT = {"epochs": 2, "learning_rate": 0.01}
 
 def test_the_model_has_a_second_fit_that_has_not_seen_the_held_out_images(digits):
     images, labels = digits[0][:300], digits[1][:300]
-    fitted, (kept, _) = method.fit(images, labels, FIT, seed=4), split(labels)
+    fitted, (kept, _) = softmax.fit(images, labels, FIT, seed=4), split(labels)
     for prefix, rows in (("", slice(None)), ("held_out_", kept)):
         W, b = softmax.sgd(images[rows], labels[rows], seed=4, **FIT)
         np.testing.assert_array_equal(fitted[f"{prefix}weights"], W)
         np.testing.assert_array_equal(fitted[f"{prefix}bias"], b)
     asked = images[:50]
     for answer, prefix in (
-        (method.answer(fitted, asked), ""),
-        (method.held_out_answer(fitted, asked, np.arange(50)), "held_out_"),
+        (softmax.answer(fitted, asked), ""),
+        (softmax.held_out_answer(fitted, asked, np.arange(50)), "held_out_"),
     ):
         expected = softmax.predict_probabilities(
             fitted[f"{prefix}weights"], fitted[f"{prefix}bias"], asked
@@ -152,7 +151,7 @@ def test_the_model_has_a_second_fit_that_has_not_seen_the_held_out_images(digits
 
 def test_repeats_multiply_the_passes_and_the_gradient_is_checked_at_the_fitted_weights(digits):
     images, labels = digits[0][:60], digits[1][:60]
-    fitted = method.fit(images, labels, FIT, seed=4, repeats=2.5)
+    fitted = softmax.fit(images, labels, FIT, seed=4, repeats=2.5)
     assert len(fitted["loss"]) == len(fitted["accuracy"]) == 5
     error = softmax.gradient_error(fitted["weights"], fitted["bias"], labels[:10], images[:10])
     assert fitted["gradient_error"] == error > 0
@@ -160,7 +159,7 @@ def test_repeats_multiply_the_passes_and_the_gradient_is_checked_at_the_fitted_w
 
 def test_each_image_is_scored_just_before_its_update(digits):
     images, labels = digits[0][:30], digits[1][:30]
-    fitted, measured = method.fit(images, labels, FIT, seed=4), []
+    fitted, measured = softmax.fit(images, labels, FIT, seed=4), []
     softmax.sgd(images, labels, seed=4, **FIT, on_epoch=lambda *each: measured.append(each))
     W, b = softmax.sgd(images, labels, seed=4, epochs=0)
     losses, are_right = [], []

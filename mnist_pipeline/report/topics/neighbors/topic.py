@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mnist_pipeline.methods import knn
+from mnist_pipeline.methods.knn import classifier
 from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN, accuracy_by_k
 from mnist_pipeline.report import figures
 from mnist_pipeline.report import pictures as drawn
@@ -67,7 +67,7 @@ def pictures(document: Document, values: Values) -> Named:
 
 def code() -> Code:
     """The vote."""
-    return {"knn": (knn.vote,)}
+    return {"knn": (classifier.vote,)}
 
 
 def arrays(values: Values, images: Images) -> Arrays:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mnist_pipeline.methods import softmax
+from mnist_pipeline.methods.softmax import method as softmax
 from mnist_pipeline.report import learning
 from mnist_pipeline.report import pictures as drawn
 from mnist_pipeline.report.content import (
