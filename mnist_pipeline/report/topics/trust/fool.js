@@ -1,5 +1,6 @@
 // A change of the reader's digit that makes the CNN read it as another class, and the smallest such
 // change, which bisection finds. The result is a card to save.
+import { argmax } from "../../script/algebra.js";
 import { answersTo, rowOf } from "../../script/answers.js";
 import { formatPercent } from "../../script/numbers.js";
 import { createPause, data, element, openFigure, setAttributes } from "../../script/page.js";
@@ -67,15 +68,17 @@ loaded.then(({ models, reader }) => {
   const search = async () => {
     turn += 1;
     const mine = turn;
-    const say = (text) => (find(".message").textContent = text);
     const target = find("[name=target]:checked").value;
     const before = rowOf("cnn", models.cnn.answer(digit.image).probabilities);
-    const own = digit.label ?? before.label;
-    const label = Number(target);
+    const runnerUp = argmax(before.shares.map((share, c) => (c === before.label ? -1 : share)));
+    const isThere = Number(target) === before.label;
+    const label = isThere ? runnerUp : Number(target);
+    const wrong = [null, before.label].includes(digit.label) ? "" : ", which is wrong";
+    const already = `The ${short.cnn} says ${names[before.label]} already${wrong}. Its second choice is the goal. `;
+    const say = (text) => (find(".message").textContent = (isThere ? already : "") + text);
     find(".fooled").hidden = true;
-    say("");
+    find(".message").textContent = "";
     if (target === "") return;
-    if (label === own) return say(`It is ${names[own]} already. Choose another class.`);
     const goal = `makes the ${short.cnn} ${100 * SURE}% sure of ${names[label]}`;
     let tooSmall = 0; // a change that was not enough
     let enough = WHOLE + 1;
