@@ -13,8 +13,8 @@ A folder in `topics` has the module `topic.py`, templates and scripts. The modul
 - `arrays(values, images)` and `facts(values)`, the input of its script.
 
 `values` has the values of the assets by their names, and also `run` (id, started in ISO 8601,
-source, canonical), `origins`, the provenance of each asset, and `labels_to_check`, None unless they
-were computed for these images.
+source, canonical), `origins`, the provenance of each asset, and the assets `ON_REQUEST`, None
+unless they were computed for these images.
 """
 
 import functools
@@ -29,7 +29,7 @@ from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report.content import Document, Named, Part
 
 MODELS_PLACE = 65  # in the appendix, of the parts of models that no topic describes
-ON_REQUEST = ("labels_to_check",)  # assets that may not be stored
+ON_REQUEST = ("labels_to_check", "experiment_summary")  # assets that may not be stored
 TOPICS = Path(__file__).with_name("topics")
 
 

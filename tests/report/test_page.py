@@ -17,7 +17,8 @@ from PIL import Image
 
 from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
 from mnist_pipeline.data.values import CLASS_NAMES
-from mnist_pipeline.evaluation import scores
+from mnist_pipeline.evaluation import experiments, scores
+from mnist_pipeline.evaluation.experiments import Trial
 from mnist_pipeline.methods import harris
 from mnist_pipeline.methods.table import MODELS, assets_of_models, by_model
 from mnist_pipeline.report import arrays, assembly, page
@@ -99,6 +100,24 @@ def test_the_page_of_another_data_set_says_what_its_images_show(
     )
     names = "[a-z]+_digits|digit_images|[Ww]idth of strokes|on grey paper|Open a part to read it"
     assert not re.search(of_handwriting, re.sub(names, "", text), re.IGNORECASE)
+
+
+def test_a_stored_sweep_of_sizes_is_a_chart_of_the_appendix(
+    html: str, values: Values, text_of: Read
+) -> None:
+    sweep = {"knn-a": Trial("knn", 100), "knn-b": Trial("knn", 200), "mlp-a": Trial("mlp", 100)}
+    train, test = values["train_digits"], values["test_digits"]
+    held_out = train.labels[train.divided()[1]]
+    answers = {
+        key: {"held_out": held_out, "test": (test.labels + (key == "knn-a")) % 10} for key in sweep
+    }
+    summary = experiments.summarize(sweep, answers, train, test)
+    stored = {**values, "experiment_summary": summary}
+    (curve,) = assembly.merged("numbers", stored)["experiments"]
+    assert (curve["sizes"], curve["accuracies"]) == ([100, 200], [[0.0], [1.0]])
+    assert 'id="figure-experiments"' in render(stored)
+    assert 'id="figure-experiments"' not in html
+    assert 'id="figure-experiments"' not in render({**stored, "experiment_summary": summary[2:]})
 
 
 @pytest.mark.usefixtures("without_charts")
