@@ -83,7 +83,7 @@ def test_a_kernel_is_painted_by_pointer_and_keys_and_restored_from_its_text(page
     weights = own.input_value()
     assert {100, -100} < set(map(int, weights.split(",")))
     expect(figure.locator(":checked")).to_have_count(0)
-    figure.get_by_label("corner").check()
+    figure.get_by_label("blur").check()
     expect(own).to_have_value("")
     own.evaluate(RESTORE, weights)
     expect(figure.locator(":checked")).to_have_count(0)

@@ -14,11 +14,3 @@ const watch = new IntersectionObserver((entries) => entries.forEach(mark), {
 for (const section of document.querySelectorAll("main > section")) watch.observe(section);
 
 loaded.then(({ reader }) => reader.follow(document.querySelector("nav"), () => {}));
-
-// A link to a folded part of the appendix opens it.
-for (const link of document.querySelectorAll("main a[href^='#']")) {
-  link.addEventListener("click", () => {
-    const target = document.querySelector(link.hash);
-    if (target.matches("details")) target.open = true;
-  });
-}

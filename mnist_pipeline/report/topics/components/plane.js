@@ -69,11 +69,4 @@ loaded.then(({ arrays, models: { pca }, reader }) => {
     shift(yours, ...place);
     moveTo(...place);
   });
-
-  // The style sheet fades the classes whose button is not pressed, pointed at or focused.
-  for (const button of findAll(".highlight button")) {
-    button.addEventListener("click", () => {
-      setAttributes(button, { "aria-pressed": button.ariaPressed !== "true" });
-    });
-  }
 });

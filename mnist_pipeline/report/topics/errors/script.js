@@ -7,7 +7,7 @@ import { data, openFigure } from "../../script/page.js";
 import { DIRECTIONS } from "../../script/points.js";
 import { loaded } from "../../script/start.js";
 
-loaded.then(({ arrays }) => {
+loaded.then(({ arrays, reader }) => {
   const { figure: dialog, find, findAll } = openFigure("opened");
   const chosen = find("[name=index]"); // the index of the image
   const indices = [...arrays["test.indices"]];
@@ -43,6 +43,10 @@ loaded.then(({ arrays }) => {
   findAll(".leaf button").forEach((button, place) =>
     button.addEventListener("click", () => leaf(2 * place - 1)),
   );
+  find(".use").addEventListener("click", () => {
+    reader.show(reader.digitAt(indices.indexOf(Number(chosen.value))));
+    dialog.close();
+  });
 
   // An open dialog has an entry in the history, so that going back closes it.
   dialog.addEventListener("close", () => history.state?.isOpen && history.back());

@@ -18,8 +18,6 @@ const PRESETS = {
   "vertical edge": (x) => Math.sign(x),
   "horizontal edge": (x, y) => Math.sign(y),
   blur: () => 0.04,
-  sharpen: (x, y) => [1, -0.2][Math.abs(x) + Math.abs(y)] ?? 0,
-  corner: (x, y) => (Math.min(x, y) > -1 ? 1 : -0.5),
   blank: () => 0,
 };
 // A weight for each place of a kernel; x and y are counted from the middle.

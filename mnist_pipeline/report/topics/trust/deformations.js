@@ -57,15 +57,12 @@ const thickened = (image, amount) => {
 // Blurred by a Gaussian.
 const blurred = (image, sigma) => (sigma > 0 ? blurredBy(image, SIDE, sigma) : image);
 // Always the same random numbers between 0 and 1 (Park and Miller).
-const createRandom = (seed = 1234567) => {
-  let state = seed;
-  return () => {
-    state = (state * 48271) % 2147483647;
-    return state / 2147483647;
-  };
+let state = 1234567;
+const random = () => {
+  state = (state * 48271) % 2147483647;
+  return state / 2147483647;
 };
 // Normally distributed noise (Box and Muller) with this deviation, a share of full ink.
-const random = createRandom();
 const noise = eachPixel(
   () => Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random()),
 );
