@@ -166,9 +166,8 @@ def test_digits_are_deformed_as_in_python(amount, page, values):
 def test_the_page_and_predict_give_one_answer_to_a_drawing(page, values):
     recognizer, rng = values["recognizer"], np.random.default_rng(0)
     same, differences = [], []
-    drawings = [computing.draw(page, str(place % 10), rng) for place in range(27)]
-    drawings += [computing.draw(page, "", rng, computing.scribbled) for _ in range(3)]
-    for drawn in drawings:
+    names = [*"0123456789" * 3][:27] + ["scribble"] * 3
+    for drawn in [computing.draw(page, rng, name) for name in names]:
         ((reading,),) = recognizer.read_pages([search.read_page(drawn.sheet)])
         answer = reading.recognition
         same.append(drawn.judgement["headline"] == answer.headline("digit"))
@@ -179,7 +178,7 @@ def test_the_page_and_predict_give_one_answer_to_a_drawing(page, values):
     assert np.mean(same) >= 0.95  # two classes may be equally probable
     for model in ("softmax", "mlp", "cnn"):
         assert np.quantile([each[model] for each in differences], 0.8) <= 0.01
-    assert computing.draw(page, "42", rng).is_doubtful
+    assert computing.draw(page, rng, *"42").is_doubtful
     assert page.evaluate("toMnist(new Uint8Array(656 * 496).fill(255), 656)") is None
 
 

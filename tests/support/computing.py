@@ -3,7 +3,7 @@ drawings, with the page's doubt.
 """
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +11,6 @@ from playwright.sync_api import Page
 
 from mnist_pipeline.handwriting.doubt import Recognition
 from support.drawing import SHEET, STROKES
-
-Writer = Callable[[str, np.random.Generator], list[np.ndarray]]
 
 WIDTHS = (16, 48)  # of a pen, in pixels of the sheet
 ANSWER = """async ([encoded, size]) => {
@@ -51,23 +49,19 @@ DRAW = """async ([strokes, pen]) => {
       stroke.forEach(([x, y], i) => context[i ? "lineTo" : "moveTo"](x, y));
     context.stroke();
   });
-  const start = performance.now();
   const { image, several } = fitWritten(greyOf(canvas), canvas.width);
   const judgement = models.judge(image, answersTo(image, models).rows);
-  const milliseconds = performance.now() - start;
   const doubts = several || judgement.isDoubtful;
-  return [canvas.toDataURL("image/png"), [...image], milliseconds, doubts, plain(judgement)];
+  return [canvas.toDataURL("image/png"), doubts, plain(judgement)];
 }"""
 
 
 class Drawn(NamedTuple):
-    """A drawing: the sheet as a PNG, its image in the page, the milliseconds of the image and all
-    answers, whether the page doubts them, and how far it trusts them, as `judged` returns it.
+    """A drawing: the sheet as a PNG, whether the page doubts its answers, and how far it trusts
+    them, as `judged` returns it.
     """
 
     sheet: bytes
-    image: np.ndarray
-    milliseconds: float
     is_doubtful: bool
     judgement: dict[str, Any]
 
@@ -101,21 +95,21 @@ def attacked(
     return found and (np.reshape(found[0], image.shape), found[1])
 
 
-def draw(page: Page, name: str, rng: np.random.Generator, write: Writer | None = None) -> Drawn:
-    """Draw one or more digits side by side with a wobbly hand and some pen, somewhere on the sheet.
-
-    `write` returns the strokes of a name within the unit square, by default those of digits.
+def draw(page: Page, rng: np.random.Generator, *names: str) -> Drawn:
+    """Draw digits side by side, or a scribble, with an unsteady hand and some pen, somewhere on the
+    sheet.
     """
-    width = rng.uniform(0.2, 0.5) * (1.5 if name.isdigit() and len(name) > 1 else 1)
+    width = rng.uniform(0.2, 0.5) * (1.5 if len(names) > 1 else 1)
     size = width * SHEET[0], rng.uniform(0.4, 0.8) * SHEET[1]
     corner = [rng.uniform(0.05 * side, 0.95 * side - own) for side, own in zip(SHEET, size)]
-    strokes = (write or written)(name, rng)
-    placed = [(corner + stroke * size).tolist() for stroke in strokes]
-    uri, image, *others = page.evaluate(
-        DRAW.replace("PLAIN", PLAIN), [placed, rng.uniform(*WIDTHS)]
-    )
-    sheet = base64.b64decode(uri.split(",")[1])
-    return Drawn(sheet, np.array(image, np.uint8).reshape(28, 28), *others)
+    placed = []
+    for place, name in enumerate(names):
+        for stroke in STROKES[name]:
+            points = np.array(stroke) + rng.normal(0, 0.012, (len(stroke), 2))
+            share = (points + np.array([place, 0])) / [len(names), 1]  # of the drawing
+            placed.append((corner + share * size).tolist())
+    uri, *others = page.evaluate(DRAW.replace("PLAIN", PLAIN), [placed, rng.uniform(*WIDTHS)])
+    return Drawn(base64.b64decode(uri.split(",")[1]), *others)
 
 
 def differences(judgement: Mapping[str, Any], answer: Recognition) -> dict[str, float]:
@@ -128,22 +122,3 @@ def differences(judgement: Mapping[str, Any], answer: Recognition) -> dict[str, 
         for name, shares in judgement["rows"].items()
         if name != "knn"
     }
-
-
-def written(name: str, rng: np.random.Generator) -> list[np.ndarray]:
-    """Strokes of digits within the unit square."""
-    return [
-        (wobbly(stroke, rng) + np.array([place, 0])) / [len(name), 1]
-        for place, digit in enumerate(name)
-        for stroke in STROKES[digit]
-    ]
-
-
-def scribbled(_: str, rng: np.random.Generator) -> list[np.ndarray]:
-    """Strokes that are no digit."""
-    return [wobbly(stroke, rng) for stroke in STROKES["scribble"]]
-
-
-def wobbly(stroke: Sequence[tuple[float, float]], rng: np.random.Generator) -> np.ndarray:
-    """A stroke as an unsteady hand draws it."""
-    return np.array(stroke) + rng.normal(0, 0.012, (len(stroke), 2))
