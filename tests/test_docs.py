@@ -53,7 +53,7 @@ def blocks(language: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
-def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+def test_every_relative_link_leads_to_a_file_and_a_heading(page):
     dead = []
     for link in LINK.findall(page.read_text(encoding="utf-8")):
         if "://" in link or link.startswith("mailto:"):
@@ -68,17 +68,13 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
 @pytest.mark.parametrize(
     "code", [each for each in blocks("python") if not TESTED_ELSEWHERE.search(each.values[0])]
 )
-def test_every_example_in_python_runs_in_any_directory(
-    code: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_example_in_python_runs_in_any_directory(code, finished, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "docs", "exec"), {})
 
 
 @pytest.mark.slow
-def test_the_page_on_an_asset_passes_lint_its_tests_and_the_test_of_the_graph(
-    tmp_path: Path,
-) -> None:
+def test_the_page_on_an_asset_passes_lint_its_tests_and_the_test_of_the_graph(tmp_path):
     copy_project(tmp_path)
     shutil.copy(PROJECT / "workspace.yaml", tmp_path)
     graph = (PROJECT / LITERAL_GRAPH).read_text(encoding="utf-8")
@@ -96,7 +92,7 @@ def test_the_page_on_an_asset_passes_lint_its_tests_and_the_test_of_the_graph(
 @pytest.mark.parametrize(
     "code", [each for each in blocks("yaml") if each.values[0].startswith("ops:")]
 )
-def test_every_run_configuration_is_accepted(code: str) -> None:
+def test_every_run_configuration_is_accepted(code):
     plain = code.replace("photos__", "")  # the prefix of an instance of the component
     assert dg.validate_run_config(defs.resolve_job_def("everything"), yaml.safe_load(plain))
 
@@ -112,7 +108,7 @@ def command_lines() -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in sorted(found)]
 
 
-def test_every_command_line_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_line_is_accepted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run.yaml").touch()
     assert len(command_lines()) > 20
@@ -122,14 +118,14 @@ def test_every_command_line_is_accepted(tmp_path: Path, monkeypatch: pytest.Monk
             assert select_assets(defs, parameters["select"])
 
 
-def test_the_page_on_the_report_names_all_parts_of_its_document(finished: Path) -> None:
+def test_the_page_on_the_report_names_all_parts_of_its_document(finished):
     _, rows = (DOCS / "report.md").read_text(encoding="utf-8").split("\n| --- |")
     named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\|([^|]*)", rows, re.MULTILINE)))
     document = json.loads((finished / "report" / "report.json").read_text(encoding="utf-8"))
     assert sorted(named) == sorted(document)
 
 
-def test_the_picture_of_the_graph_shows_the_present_code() -> None:
+def test_the_picture_of_the_graph_shows_the_present_code():
     spec = importlib.util.spec_from_file_location("draw_graph", DOCS / "draw_graph.py")
     assert spec
     assert spec.loader
@@ -138,7 +134,7 @@ def test_the_picture_of_the_graph_shows_the_present_code() -> None:
     assert drawing.FILE.read_text() == drawing.draw(defs), "run python docs/draw_graph.py"
 
 
-def test_the_deployment_has_the_usual_settings_with_the_lines_of_the_page(tmp_path: Path) -> None:
+def test_the_deployment_has_the_usual_settings_with_the_lines_of_the_page(tmp_path):
     file = Path(shutil.copy(CONFIGURATION, tmp_path))
     configure(file, "PostgreSQL")
     deployed = (PROJECT / "deploy" / "dagster.yaml").read_text(encoding="utf-8")

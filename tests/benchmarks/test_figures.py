@@ -83,9 +83,7 @@ def precise(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("page", "pattern", "section", "exact"), ROUNDED)
-def test_a_rounded_figure_is_the_measured_one(
-    page: str, pattern: str, section: str, exact: str
-) -> None:
+def test_a_rounded_figure_is_the_measured_one(page, pattern, section, exact):
     rounded = found(pattern, (PROJECT / page).read_text(encoding="utf-8"))
     measured = found(exact, table.read(section))
     for figure, other in zip((rounded[0], rounded[-1]), (measured[0], measured[-1]), strict=True):
@@ -93,14 +91,12 @@ def test_a_rounded_figure_is_the_measured_one(
 
 
 @pytest.mark.parametrize(("page", "pattern", "section", "exact"), AT_LEAST)
-def test_a_lower_bound_is_at_most_the_least_that_was_measured(
-    page: str, pattern: str, section: str, exact: str
-) -> None:
+def test_a_lower_bound_is_at_most_the_least_that_was_measured(page, pattern, section, exact):
     (bound,) = found(pattern, (PROJECT / page).read_text(encoding="utf-8"))
     assert value(bound) <= value(found(exact, table.read(section))[0])
 
 
-def test_no_measured_figure_stands_outside_of_the_tables() -> None:
+def test_no_measured_figure_stands_outside_of_the_tables():
     """The prose of docs/benchmarks.md has none either; a dated decision keeps those of its day."""
     repeated = {}
     for path in PAGES:

@@ -33,7 +33,7 @@ def render(values: Values, **changed: Any) -> str:
     return page.render(assembly.merged("numbers", values) | changed, values)
 
 
-def test_the_page_refers_to_nothing_outside_itself(html: str) -> None:
+def test_the_page_refers_to_nothing_outside_itself(html):
     outside = r"(?![\"']?(?:#|data:))"
     attribute = rf"\b(?:src|srcset|href|poster|action)\s*=\s*{outside}"
     without_images = re.sub("base64,[A-Za-z0-9+/=]*", "", html)
@@ -41,7 +41,7 @@ def test_the_page_refers_to_nothing_outside_itself(html: str) -> None:
     assert not re.search(pattern, without_images, re.IGNORECASE)
 
 
-def test_identifiers_are_unique_and_references_find_them(html: str) -> None:
+def test_identifiers_are_unique_and_references_find_them(html):
     html = re.sub(r"<pre>.*?</pre>", "", html, flags=re.DOTALL)
     identifiers = re.findall(r'\bid="([^"]+)"', html)
     assert len(identifiers) == len(set(identifiers))
@@ -53,9 +53,7 @@ def test_identifiers_are_unique_and_references_find_them(html: str) -> None:
 
 
 @pytest.mark.usefixtures("without_charts")
-def test_names_from_outside_cannot_become_markup(
-    html: str, composed: dict[str, Any], values: Values, text_of: Read
-) -> None:
+def test_names_from_outside_cannot_become_markup(html, composed, values, text_of) -> None:
     names = ("</script><b>", *CLASS_NAMES[1:])
     hostile = render(
         {**values, "data_set": dataclasses.replace(MNIST, class_names=names)},
@@ -69,7 +67,7 @@ def test_names_from_outside_cannot_become_markup(
     assert text_of(hostile).count(HOSTILE) >= 4
 
 
-def test_each_sprite_shows_the_image_that_its_label_names(html: str, values: Values) -> None:
+def test_each_sprite_shows_the_image_that_its_label_names(html, values):
     uri, size = re.findall(
         r'\.sprite { background-image: url\("([^"]*)"\); background-size: (\S+)%', html
     )[0]
@@ -90,9 +88,7 @@ def test_each_sprite_shows_the_image_that_its_label_names(html: str, values: Val
 
 
 @pytest.mark.usefixtures("without_charts")
-def test_the_page_of_another_data_set_says_what_its_images_show(
-    values: Values, text_of: Read
-) -> None:
+def test_the_page_of_another_data_set_says_what_its_images_show(values, text_of) -> None:
     text = text_of(render({**values, "data_set": FASHION_MNIST}))
     assert all(name in text for name in (FASHION_MNIST.heading, *FASHION_MNIST.class_names))
     of_handwriting = (
@@ -102,9 +98,7 @@ def test_the_page_of_another_data_set_says_what_its_images_show(
     assert not re.search(of_handwriting, re.sub(names, "", text), re.IGNORECASE)
 
 
-def test_a_stored_sweep_of_sizes_is_a_chart_of_the_appendix(
-    html: str, values: Values, text_of: Read
-) -> None:
+def test_a_stored_sweep_of_sizes_is_a_chart_of_the_appendix(html, values, text_of):
     sweep = {"knn-a": Trial("knn", 100), "knn-b": Trial("knn", 200), "mlp-a": Trial("mlp", 100)}
     train, test = values["train_digits"], values["test_digits"]
     held_out = train.labels[train.divided()[1]]
@@ -121,16 +115,14 @@ def test_a_stored_sweep_of_sizes_is_a_chart_of_the_appendix(
 
 
 @pytest.mark.usefixtures("without_charts")
-def test_the_page_states_the_settings_of_the_corners(values: Values, text_of: Read) -> None:
+def test_the_page_states_the_settings_of_the_corners(values, text_of) -> None:
     corners = harris.find_corners(values["digit_images"], 0.123, 0.45)
     text = text_of(render({**values, "harris_corners": corners}))
     assert "0.123 (λ₁ + λ₂)²" in text
     assert "45%" in text[text.index("0.123 (λ₁ + λ₂)²") :]
 
 
-def test_a_page_with_many_misread_images_contains_as_many_as_fit(
-    composed: dict[str, Any], values: Values, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_page_with_many_misread_images_contains_as_many_as_fit(composed, values, monkeypatch):
     monkeypatch.setattr(arrays, "TEST_BYTES", 5_000)
     monkeypatch.setattr(arrays, "TRAIN_BYTES", 5_000)
     bundle = json.loads(arrays.embed(composed, values))
@@ -142,9 +134,7 @@ def test_a_page_with_many_misread_images_contains_as_many_as_fit(
 
 
 @pytest.mark.parametrize("are_files", [False, True])
-def test_misread_images_name_their_files_if_they_are_files(
-    are_files: bool, composed: dict[str, Any], values: Values
-) -> None:
+def test_misread_images_name_their_files_if_they_are_files(are_files, composed, values):
     paths = [f"7/{index}.png" for index in range(len(values["test_digits"].labels))]
     raw = dataclasses.replace(
         values["raw_mnist"], paths={"test": tuple(paths)} if are_files else {}
@@ -158,7 +148,7 @@ def test_misread_images_name_their_files_if_they_are_files(
     assert files == ([paths[index] for index in images.test] if are_files else [])
 
 
-def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> None:
+def test_models_without_an_error_have_a_page(values, text_of):
     labels = values["test_digits"].labels
     predictions = by_model(values, "predictions")
     evaluations = {
@@ -177,9 +167,7 @@ def test_models_without_an_error_have_a_page(values: Values, text_of: Read) -> N
     assert not re.search(r"\bnan\b", text_of(flawless))
 
 
-def test_the_story_names_a_class_that_the_best_model_misses(
-    html: str, values: Values, text_of: Read
-) -> None:
+def test_the_story_names_a_class_that_the_best_model_misses(html, values, text_of):
     best, labels = next(iter(values["model_comparison"].models)), values["test_digits"].labels
     missing = np.where(labels == 3, 8, labels)
     evaluation = scores.evaluate(labels, missing, np.eye(10)[missing])
@@ -188,9 +176,7 @@ def test_the_story_names_a_class_that_the_best_model_misses(
     assert "class 3 correctly" not in text_of(html)
 
 
-def test_tables_have_the_numbers_of_the_stored_values(
-    html: str, values: Values, text_of: Read
-) -> None:
+def test_tables_have_the_numbers_of_the_stored_values(html, values, text_of):
     text = text_of(html)
     for found in by_model(values, "evaluation").values():
         low, high = (f"{100 * end:.2f}" for end in found.interval)
@@ -199,7 +185,7 @@ def test_tables_have_the_numbers_of_the_stored_values(
             assert f" {k} " + " ".join(f"{100 * measure:.1f}" for measure in measures) in text
 
 
-def test_a_class_that_is_never_predicted_leaves_no_nan(values: Values) -> None:
+def test_a_class_that_is_never_predicted_leaves_no_nan(values):
     one_sided = scores.evaluate(np.arange(10), np.zeros(10, int), np.eye(10)[np.zeros(10, int)])
     json.dumps(
         assembly.merged(

@@ -51,7 +51,7 @@ def test_one_leafs_through_misread_digits_with_buttons_and_arrow_keys(page):
     expect(dialog).to_be_hidden()
 
 
-def test_a_misread_digit_becomes_that_of_all_figures(page: Page) -> None:
+def test_a_misread_digit_becomes_that_of_all_figures(page):
     dialog = open_first_error(page)
     label = dialog.locator("h3").inner_text().removesuffix(" (doubtful)")[-1]
     dialog.get_by_role("button", name="Use it").click()

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 from support import computing
 from support.browser import choose, expect_painted, painted
 
 from mnist_pipeline.methods.networks.modules import CNN
-from mnist_pipeline.report.content import Values
 
 pytestmark = pytest.mark.browser
 
@@ -40,7 +39,7 @@ def place(figure: Locator) -> dict[str, float]:
     return found
 
 
-def test_the_gradient_of_the_cnn_is_that_of_torch(page: Page, values: Values) -> None:
+def test_the_gradient_of_the_cnn_is_that_of_torch(page, values):
     image, label = values["test_digits"].images[0], 3
     weights, temperature, found = page.evaluate(GRADIENT, [image.ravel().tolist(), label])
     network = CNN(10)
@@ -61,7 +60,7 @@ def test_the_gradient_of_the_cnn_is_that_of_torch(page: Page, values: Values) ->
 REACH = 64  # grey levels
 
 
-def test_an_attack_stays_within_its_reach_in_whole_grey_levels(page: Page, values: Values) -> None:
+def test_an_attack_stays_within_its_reach_in_whole_grey_levels(page, values):
     images, labels = values["test_digits"]
     largest = []
     for image, label in zip(images[:6], labels.tolist()):
@@ -79,7 +78,7 @@ def test_an_attack_stays_within_its_reach_in_whole_grey_levels(page: Page, value
     assert 0 < max(largest) <= REACH
 
 
-def test_the_smallest_change_that_fools_the_cnn_is_a_card_of_the_digit_shown(page: Page) -> None:
+def test_the_smallest_change_that_fools_the_cnn_is_a_card_of_the_digit_shown(page):
     figure, disturbed = page.locator("#figure-fool"), page.locator("#figure-disturb")
     choose(disturbed, "6")
     figure.get_by_role("radio", name="5").check()
@@ -99,7 +98,7 @@ def test_the_smallest_change_that_fools_the_cnn_is_a_card_of_the_digit_shown(pag
     figure.get_by_role("radio", name="itself").check()
 
 
-def test_a_digit_is_grabbed_by_keys_one_pointer_and_two(page: Page) -> None:
+def test_a_digit_is_grabbed_by_keys_one_pointer_and_two(page):
     figure = page.locator("#figure-disturb")
     field, result = figure.locator(".grabbed"), figure.locator(".result")
     choose(figure, "4")

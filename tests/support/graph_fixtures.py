@@ -18,7 +18,6 @@ from click.testing import CliRunner
 from filelock import FileLock
 
 from mnist_pipeline.cli import main as cli
-from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods.knn.classifier import KNNClassifier
 from mnist_pipeline.runtime.storage.storage import Storage
 from support.idx import write_idx
@@ -41,9 +40,7 @@ def made_once(
 
 
 @pytest.fixture(scope="session")
-def slice_directory(
-    small_train: DigitSet, small_test: DigitSet, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def slice_directory(small_train, small_test, tmp_path_factory) -> Path:
     """The first 2,000 training and 500 test digits as a data directory."""
     return made_once(
         tmp_path_factory, "slice", lambda path: str(write_idx(path, small_train, small_test))
@@ -51,16 +48,14 @@ def slice_directory(
 
 
 @pytest.fixture
-def storage(slice_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def storage(slice_directory, tmp_path, monkeypatch) -> Path:
     """An empty storage directory, which the environment names together with the slice."""
     set_environment(monkeypatch, slice_directory, tmp_path / "storage")
     return tmp_path / "storage"
 
 
 @pytest.fixture(scope="session")
-def finished_run(
-    slice_directory: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[str, Path]:
+def finished_run(slice_directory, tmp_path_factory) -> tuple[str, Path]:
     """Output of `mnist-pipeline run` over the slice, and its storage, which tests must not write
     to.
     """
@@ -94,12 +89,7 @@ def copy_storage(source: Path, target: Path) -> Path:
 
 
 @pytest.fixture
-def own_copy(
-    finished_run: tuple[str, Path],
-    slice_directory: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> tuple[Path, Path]:
+def own_copy(finished_run, slice_directory, tmp_path, monkeypatch) -> tuple[Path, Path]:
     """Copies of the slice and of the storage of the finished run, which the environment names, to
     be damaged.
     """
@@ -111,9 +101,7 @@ def own_copy(
 
 
 @pytest.fixture
-def finished(
-    finished_run: tuple[str, Path], slice_directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def finished(finished_run, slice_directory, monkeypatch) -> Path:
     """The storage of the finished run, which the environment names."""
     _, directory = finished_run
     set_environment(monkeypatch, slice_directory, directory)
@@ -121,9 +109,7 @@ def finished(
 
 
 @pytest.fixture(scope="session")
-def able_storage(
-    finished_run: tuple[str, Path], train: DigitSet, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def able_storage(finished_run, train, tmp_path_factory) -> Path:
     """The recognizer of the finished run, in which k-NN over all digits is the champion."""
 
     def make(directory: Path) -> None:
@@ -139,14 +125,14 @@ def able_storage(
 
 
 @pytest.fixture
-def able(able_storage: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def able(able_storage, monkeypatch) -> Path:
     """The storage of the able recognizer, which the environment names."""
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(able_storage))
     return able_storage
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Path:
+def elsewhere(tmp_path) -> Path:
     """A directory with another package `assets`, and with modules that are named like libraries."""
     (tmp_path / "elsewhere" / "assets").mkdir(parents=True)
     for name in (
@@ -163,7 +149,7 @@ def elsewhere(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def instance(tmp_path_factory) -> Iterator[Any]:
     """A Dagster instance on disk, which schedules, sensors and instances of the component need.
 
     Functions of Dagster enter its context, which can't be nested: other tests would find the

@@ -77,6 +77,6 @@ def recognizer_of(train: DigitSet, champion: str, **trained: Arrays) -> Recogniz
 
 
 @pytest.fixture(scope="session")
-def small_recognizer(small_train: DigitSet) -> Recognizer:
+def small_recognizer(small_train) -> Recognizer:
     """k-nearest neighbours on a slice as champion, and untrained networks."""
     return recognizer_of(small_train, "knn")

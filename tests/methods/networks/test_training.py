@@ -40,7 +40,7 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def digits(train: DigitSet) -> tuple[np.ndarray, np.ndarray]:
+def digits(train) -> tuple[np.ndarray, np.ndarray]:
     return train.images[:7_000], train.labels[:7_000]
 
 
@@ -352,7 +352,7 @@ METHOD_SETTINGS = {"recipe": "default", "epochs": 10, "batch_size": None, "learn
 
 
 @pytest.fixture(params=[(28, 28), (28, 28, 3)], ids=["grey", "colour"])
-def pictures(request: pytest.FixtureRequest) -> np.ndarray:
+def pictures(request) -> np.ndarray:
     """Images whose levels show the class; in colour, a channel is the same everywhere."""
     generator = np.random.default_rng(0)
     images = generator.integers(0, 60, (120, *request.param), np.uint8)

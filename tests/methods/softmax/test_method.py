@@ -13,14 +13,13 @@ from hypothesis.extra import numpy as hnp
 from support.arrays import FEW, arrays
 
 from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods.softmax import method as softmax
 
 TOLERANCE = 1e-9
 
 
 @pytest.fixture(scope="module")
-def digits(small_train: DigitSet) -> tuple[np.ndarray, np.ndarray]:
+def digits(small_train) -> tuple[np.ndarray, np.ndarray]:
     return small_train.images, small_train.labels
 
 
