@@ -22,12 +22,7 @@ from .models import DIGITS, SAME_INPUTS, of_all_models
 GROUP = "evaluation"
 
 
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=GROUP,
-    kinds={"pandas"},
-    ins=of_all_models("model"),
-)
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"pandas"}, ins=of_all_models("model"))
 def held_out_labels(train_digits: DigitSet, **by_asset: Any):
     """The labels and log losses of each model on the training images held out of its training.
 
@@ -133,12 +128,7 @@ class RobustnessConfig(Config):
     )
 
 
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=GROUP,
-    kinds={"numba"},
-    ins=of_all_models("model"),
-)
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numba"}, ins=of_all_models("model"))
 def robustness(test_digits: DigitSet, config: RobustnessConfig, **by_asset: Any):
     """Accuracy of each model on test images that are shifted, rotated, resized, thickened or
     blurred.

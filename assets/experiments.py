@@ -72,11 +72,7 @@ def experiment_trials(
     )
 
 
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=GROUP,
-    kinds={"pandas"},
-)
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"pandas"})
 def experiment_summary(
     experiment_trials: dict[str, Any], train_digits: DigitSet, test_digits: DigitSet
 ):

@@ -11,12 +11,7 @@ from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 from .networks import GROUP, POOL
 
 
-@dg.asset(
-    io_manager_key=STORAGE,
-    group_name=GROUP,
-    kinds={"torch"},
-    pool=POOL,
-)
+@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"torch"}, pool=POOL)
 def shuffled_cnn(train_digits: DigitSet, test_images: np.ndarray, mnist_seed: Seed):
     """A small training of the convolutional network on images whose pixels are all shuffled in the
     same way, and what this network and the same training without the shuffle answer to the test
