@@ -55,8 +55,6 @@ class KNNClassifier:
     >>> import numpy as np
     >>> X = np.array([[0, 0], [0, 3], [9, 9]], dtype=np.uint8)
     >>> model = KNNClassifier(num_neighbors=2).fit(X, [4, 4, 7])
-    >>> model
-    KNNClassifier(num_neighbors=2, algorithm='auto')
     >>> squared_distances, indices = model.kneighbors(np.array([[0, 1]], dtype=np.uint8))
     >>> squared_distances
     array([[1, 4]])
@@ -74,9 +72,6 @@ class KNNClassifier:
         self.num_neighbors = num_neighbors
         self.algorithm = _checked_choice("algorithm", algorithm, ALGORITHMS)
         self._index: PrincipalComponentIndex | None = None
-
-    def __repr__(self) -> str:
-        return f"KNNClassifier(num_neighbors={self.num_neighbors}, algorithm={self.algorithm!r})"
 
     def fit(
         self,
@@ -136,9 +131,7 @@ class KNNClassifier:
         and "tiles".
         """
         arrays = {"images": self.images_, "labels": self.labels_}
-        if self._index is not None:
-            arrays.update(self._index.to_arrays())
-        return arrays
+        return arrays | vars(self._index) if self._index else arrays
 
     @classmethod
     def from_arrays(
@@ -151,7 +144,8 @@ class KNNClassifier:
         model = cls(num_neighbors)
         model._keep(arrays["images"], arrays["labels"])
         if "tiles" in arrays:
-            model._index = PrincipalComponentIndex.from_arrays(arrays)
+            index = (arrays[name] for name in ("mean", "components", "order", "tiles"))
+            model._index = PrincipalComponentIndex(*index)
         return model
 
     def _keep(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -4,8 +4,7 @@ Here is the principal component index: a cheap, tight and rigorous lower bound o
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -102,8 +101,7 @@ class PrincipalComponentIndex:
         components = np.ascontiguousarray(components[:, : DEPTHS[-1]], np.float32)
         # Up to this defect, the margin of the bound holds.
         checked("the defect of components", _orthonormality_defect(components), high=0.1)
-        index = cls(mean, components, np.empty(0), np.empty(0))
-        coordinates, half_norms = index.project(X)
+        coordinates, half_norms = project(X, mean, components)
         order = sort(coordinates)
         num_tiles = -(-len(X) // LANES)
         rows = np.zeros((num_tiles * LANES, 1 + coordinates.shape[1]), np.float32)
@@ -111,41 +109,7 @@ class PrincipalComponentIndex:
         rows[: len(X), 0] = -half_norms[order]
         rows[: len(X), 1:] = coordinates[order]
         tiles = rows.reshape(num_tiles, LANES, -1).transpose(0, 2, 1)
-        return replace(index, order=order, tiles=np.ascontiguousarray(tiles))
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """The attributes as named arrays."""
-        return dict(vars(self))
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "PrincipalComponentIndex":
-        """Restore an index from its named arrays."""
-        return cls(arrays["mean"], arrays["components"], arrays["order"], arrays["tiles"])
-
-    def project(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The residual norms and coordinates of points, and (1 − μ)/2 of their squared norms."""
-        eta, mu = self._margins()
-        coordinates = np.zeros((len(X), len(DEPTHS) + DEPTHS[-1]), np.float32)
-        squared_norms = np.empty((len(X), 1))
-        for rows in slices(len(X), _BLOCK):
-            centered = X[rows] - self.mean
-            squared_norms[rows, 0] = np.einsum("ij,ij->i", centered, centered)
-            projected = coordinates[rows, len(DEPTHS) :]  # the columns beyond the components stay 0
-            projected[:, : self.components.shape[1]] = centered @ self.components
-            captured = np.square(projected, dtype=np.float64).cumsum(axis=1)
-            remaining = squared_norms[rows] - captured[:, np.array(DEPTHS) - 1]
-            squared_residuals = np.maximum(remaining, 0) + 5 * eta * squared_norms[rows]
-            coordinates[rows, : len(DEPTHS)] = np.sqrt(squared_residuals)
-        return coordinates, 0.5 * (1 - mu) * squared_norms[:, 0]
-
-    def _margins(self) -> tuple[float, float]:
-        """η and μ of the notes."""
-        unit = 2.0**-24
-        terms = DEPTHS[-1] + 2
-        rounding = 4.0 * unit + math.sqrt(DEPTHS[-1]) * len(self.mean) * 2.0**-52
-        eta = _orthonormality_defect(self.components) + rounding
-        gamma = terms * unit / (1.0 - terms * unit)
-        return eta, 4.0 * eta + 3.0 * gamma + 4.0 * unit
+        return cls(mean, components, order, np.ascontiguousarray(tiles))
 
     def search(
         self, train: np.ndarray, queries: np.ndarray, num_neighbors: int
@@ -153,7 +117,7 @@ class PrincipalComponentIndex:
         """Squared distances and indices of neighbours, as `KNNClassifier.kneighbors` returns."""
         from mnist_pipeline.methods.knn.kernel import scan_tiles
 
-        coordinates, half_norms = self.project(queries)
+        coordinates, half_norms = project(queries, self.mean, self.components)
         # Close queries follow one another, because they are compared with the same points, which
         # are then in the cache.
         order = sort(coordinates)
@@ -182,6 +146,35 @@ class PrincipalComponentIndex:
         in_blocks(scan, len(queries), _QUERIES_PER_BLOCK)
         places = np.argsort(order)
         return squared_distances[places], indices[places]
+
+
+def project(
+    X: np.ndarray, mean: np.ndarray, components: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The residual norms and coordinates of points, and (1 − μ)/2 of their squared norms."""
+    eta, mu = _margins(components)
+    coordinates = np.zeros((len(X), len(DEPTHS) + DEPTHS[-1]), np.float32)
+    squared_norms = np.empty((len(X), 1))
+    for rows in slices(len(X), _BLOCK):
+        centered = X[rows] - mean
+        squared_norms[rows, 0] = np.einsum("ij,ij->i", centered, centered)
+        projected = coordinates[rows, len(DEPTHS) :]  # the columns beyond the components stay 0
+        projected[:, : components.shape[1]] = centered @ components
+        captured = np.square(projected, dtype=np.float64).cumsum(axis=1)
+        remaining = squared_norms[rows] - captured[:, np.array(DEPTHS) - 1]
+        squared_residuals = np.maximum(remaining, 0) + 5 * eta * squared_norms[rows]
+        coordinates[rows, : len(DEPTHS)] = np.sqrt(squared_residuals)
+    return coordinates, 0.5 * (1 - mu) * squared_norms[:, 0]
+
+
+def _margins(components: np.ndarray) -> tuple[float, float]:
+    """η and μ of the notes on `PrincipalComponentIndex`."""
+    unit = 2.0**-24
+    terms = DEPTHS[-1] + 2
+    rounding = 4.0 * unit + math.sqrt(DEPTHS[-1]) * len(components) * 2.0**-52
+    eta = _orthonormality_defect(components) + rounding
+    gamma = terms * unit / (1.0 - terms * unit)
+    return eta, 4.0 * eta + 3.0 * gamma + 4.0 * unit
 
 
 def _orthonormality_defect(components: np.ndarray) -> float:
