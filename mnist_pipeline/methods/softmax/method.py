@@ -24,6 +24,7 @@ from mnist_pipeline.utils.arguments import checked, checked_labels, checked_pixe
 
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
+STEP = 1e-5  # of finite differences
 NUM_CHECKED = 10  # images on which the gradient is compared with finite differences
 # A function of the number of an epoch, its mean loss and its accuracy.
 OnEpoch = Callable[[int, float, float], object]
@@ -79,10 +80,8 @@ def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> P
     return difference.T @ rows, difference.sum(axis=0)
 
 
-def numerical_gradient(
-    W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike, *, step: float = 1e-5
-) -> Parameters:
-    """Gradient of `loss` by central differences, (L(w + h) − L(w − h)) / 2h, with h = `step`.
+def numerical_gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> Parameters:
+    """Gradient of `loss` by central differences, (L(w + h) − L(w − h)) / 2h, with h = `STEP`.
 
     Examples
     --------
@@ -94,7 +93,7 @@ def numerical_gradient(
     scores = rows @ W.T + b
     # Scores are linear in the parameters: W[c, j] + h moves the scores of class c by h x_j, and
     # b[c] + h moves them by h.
-    moves = step * np.vstack([rows.T, np.ones(len(rows))])  # (num_features + 1, num_samples)
+    moves = STEP * np.vstack([rows.T, np.ones(len(rows))])  # (num_features + 1, num_samples)
     slopes = np.empty((scores.shape[1], len(moves)))
     shape = (len(moves), *scores.shape)  # (num_features + 1, num_samples, num_classes)
 
@@ -104,7 +103,7 @@ def numerical_gradient(
         return _cross_entropy(moved, targets).mean(axis=1)
 
     for c in range(len(slopes)):
-        slopes[c] = (losses(c, moves) - losses(c, -moves)) / (2 * step)
+        slopes[c] = (losses(c, moves) - losses(c, -moves)) / (2 * STEP)
     return slopes[:, :-1].copy(), slopes[:, -1].copy()
 
 
