@@ -4,12 +4,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Images = NDArray[np.uint8]
 
-# Shares of red, green and blue in 65,536ths of a grey level (ITU-R BT.601), as Pillow's.
-_SHARES = np.array([19_595, 38_470, 7_471], np.uint32)
-_HALF = 1 << 15
+NUM_COLORS = 3
 # Of the variance of the colours. Scans, sepia and blue ink on white paper are below this share,
 # because their colours are mixtures of two; photos and coloured drawings are above it.
 LEAST_SHARE = 0.02
@@ -23,10 +22,10 @@ def grey(images: Images) -> Images:
     >>> grey(np.full((28, 28, 3), [255, 0, 0], np.uint8))[0, 0]
     np.uint8(76)
     """
-    if images.shape[-1] != len(_SHARES):
+    if images.shape[-1] != NUM_COLORS:
         return images
-    sums = np.einsum("...c,c->...", images, _SHARES, dtype=np.uint32, casting="unsafe")
-    return ((sums + _HALF) >> 16).astype(np.uint8)
+    rows = Image.fromarray(images.reshape(-1, *images.shape[-2:]))  # of all images
+    return np.array(rows.convert("L")).reshape(images.shape[:-1])
 
 
 def colored(images: NDArray[Any]) -> NDArray[Any]:
@@ -34,9 +33,9 @@ def colored(images: NDArray[Any]) -> NDArray[Any]:
 
     (…, 28, 28) becomes (…, 28, 28, 3); images in colour are returned.
     """
-    if images.shape[-1] == len(_SHARES):
+    if images.shape[-1] == NUM_COLORS:
         return images
-    return np.repeat(images[..., np.newaxis], len(_SHARES), axis=-1)
+    return np.repeat(images[..., np.newaxis], NUM_COLORS, axis=-1)
 
 
 def share_beyond_grey(images: Images) -> float:
