@@ -51,7 +51,7 @@ def test_a_backfill_of_trials_runs_as_jobs_of_the_cluster(
     storage, sweep = tmp_path / "storage", tmp_path / "sweep.yaml"
     sweep.write_text("- {model: [knn, softmax], size: [20, 100]}")
     environ = variables(slice_directory, storage, MNIST_PIPELINE_EXPERIMENTS=str(sweep))
-    environ |= {"DAGSTER_HOME": str(storage / "dagster"), "DAGSTER_POSTGRES_URL": postgres.address}
+    environ |= {"DAGSTER_HOME": str(storage / "dagster"), "DAGSTER_POSTGRES_URL": postgres}
     environ |= {"RAY_ADDRESS": cluster}
     assert command("run", "--select", "raw_mnist", environ=environ).returncode == 0
     configure(storage / "dagster" / "dagster.yaml", "PostgreSQL", "Ray")

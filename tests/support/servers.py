@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import pytest
 import yaml
@@ -43,21 +43,11 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-class Postgres(NamedTuple):
-    """A PostgreSQL server: its port and its process."""
-
-    port: str
-    process: subprocess.Popen[bytes]
-
-    @property
-    def address(self) -> str:
-        """The address of an empty database, as Dagster's configuration takes it."""
-        return f"postgresql+psycopg2://digits@127.0.0.1:{self.port}/digits"
-
-
 @pytest.fixture
-def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server with an empty database."""
+def postgres() -> Iterator[str]:
+    """The address of an empty database on a PostgreSQL server, as Dagster's configuration takes
+    it.
+    """
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parts[-2]))
     if not found:
         missing("PostgreSQL's server (Debian's package postgresql)")
@@ -84,7 +74,7 @@ def postgres() -> Iterator[Postgres]:
             until(lambda: subprocess.run(ready, check=False).returncode == 0)
             server_at = ["-h", "127.0.0.1", "-p", port, "-U", "digits"]
             subprocess.run([found[-1] / "createdb", *server_at, "digits"], check=True)
-            yield Postgres(port, server)
+            yield f"postgresql+psycopg2://digits@127.0.0.1:{port}/digits"
         finally:
             server.terminate()
             server.wait(RUN_SECONDS)
