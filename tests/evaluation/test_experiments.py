@@ -1,7 +1,6 @@
 """Experiments: sweeps are validated, trials are fair, and their summary answers the question."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -129,23 +128,15 @@ def test_a_trial_larger_than_the_data_is_refused(small_train, small_test):
         experiments.run(trial("knn", 1_834), small_train, small_test)
 
 
-def _results(small_train: DigitSet, errors: Mapping[str, int]) -> dict[str, dict[str, np.ndarray]]:
-    """Labels of trials with a number of errors on the first held-out images."""
-    true = small_train.labels[split(small_train.labels)[1]]
-    return {
-        key: {
-            "held_out": np.where(np.arange(len(true)) < wrong, 9 - true, true),
-            "test": np.arange(500) % 10,
-        }
-        for key, wrong in errors.items()
-    }
-
-
 def test_the_summary_ranks_by_held_out_accuracy_with_the_intervals_of_the_differences(small_train):
     trials = [trial("knn", 100), trial("mlp", 100), trial("cnn", None, recipe="notebook")]
     first, second, third = keys = [each.key for each in trials]
     test = DigitSet(np.zeros((500, 28, 28), np.uint8), (np.arange(500) % 10).astype(np.uint8))
-    labels = _results(small_train, {first: 60, second: 8, third: 5})
+    true = small_train.labels[split(small_train.labels)[1]]
+    labels = {
+        key: {"held_out": np.where(np.arange(167) < wrong, 9 - true, true), "test": test.labels}
+        for key, wrong in {first: 60, second: 8, third: 5}.items()
+    }
     table = experiments.summarize(dict(zip(keys, trials)), labels, small_train, test).set_index(
         "trial"
     )
