@@ -3,13 +3,11 @@ drawings, with the page's doubt.
 """
 
 import base64
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from playwright.sync_api import Page
 
-from mnist_pipeline.handwriting.doubt import Recognition
 from support.drawing import SHEET, STROKES
 
 WIDTHS = (16, 48)  # of a pen, in pixels of the sheet
@@ -25,10 +23,6 @@ ANSWER = """async ([encoded, size]) => {
   }
   return found;
 }"""
-ATTACK = """([levels, label, reach]) => loaded.then(async ({ models }) => {
-  const found = await attack(models.cnn, levels, label, reach, () => {});
-  return found && [[...found.image], found.share];
-})"""
 PLAIN = """const plain = (judgement) => ({
   ...judgement,
   rows: Object.fromEntries(judgement.rows.map(({ name, shares }) => [name, [...shares]])),
@@ -85,16 +79,6 @@ def judged(page: Page, images: np.ndarray) -> list[dict[str, Any]]:
     return found
 
 
-def attacked(
-    page: Page, image: np.ndarray, label: int, reach: int
-) -> tuple[np.ndarray, float] | None:
-    """An image within ±reach grey levels that the CNN of the page takes for a class, and with which
-    probability; None if the page finds none.
-    """
-    found = page.evaluate(ATTACK, [image.ravel().tolist(), label, reach])
-    return found and (np.reshape(found[0], image.shape), found[1])
-
-
 def draw(page: Page, rng: np.random.Generator, *names: str) -> Drawn:
     """Draw digits side by side, or a scribble, with an unsteady hand and some pen, somewhere on the
     sheet.
@@ -110,15 +94,3 @@ def draw(page: Page, rng: np.random.Generator, *names: str) -> Drawn:
             placed.append((corner + share * size).tolist())
     uri, *others = page.evaluate(DRAW.replace("PLAIN", PLAIN), [placed, rng.uniform(*WIDTHS)])
     return Drawn(base64.b64decode(uri.split(",")[1]), *others)
-
-
-def differences(judgement: Mapping[str, Any], answer: Recognition) -> dict[str, float]:
-    """The largest difference of a probability between the page and the recognizer, by model.
-
-    k-NN is left out: the page knows fewer training digits.
-    """
-    return {
-        name: float(np.abs(np.array(shares) - answer.probabilities[name]).max())
-        for name, shares in judgement["rows"].items()
-        if name != "knn"
-    }

@@ -1,18 +1,12 @@
-"""Pictures of digits, drawn or stored, and the drawing page served in this process."""
+"""Pictures of digits, drawn or stored."""
 
-import contextlib
 import math
-import socket
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import uvicorn
 from PIL import Image, ImageDraw
 
 from mnist_pipeline.data.conversion import extent
-from mnist_pipeline.runtime.web import LOCALHOST, draw, server
 from support.sources import encoded
 
 PICTURES = Path(__file__).parent.parent / "handwriting" / "pictures"
@@ -95,20 +89,3 @@ def page_of(images: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
 def on_paper(image: np.ndarray, margin: int = 20) -> Image.Image:
     """An MNIST image with a margin, black on white and enlarged."""
     return Image.fromarray(255 - np.kron(np.pad(image, margin), np.ones((4, 4), np.uint8)))
-
-
-@contextlib.contextmanager
-def serving() -> Iterator[str]:
-    """Serve the page in this process, over the storage that the environment names; yields its
-    address.
-    """
-    with socket.create_server((LOCALHOST, 0)) as listening:
-        application = server.application(draw.routes())
-        served = uvicorn.Server(uvicorn.Config(application, log_config=None))
-        thread = threading.Thread(target=served.run, args=([listening],))
-        thread.start()
-        try:
-            yield f"http://{LOCALHOST}:{listening.getsockname()[1]}"
-        finally:
-            served.should_exit = True
-            thread.join()

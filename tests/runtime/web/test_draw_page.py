@@ -2,21 +2,24 @@
 
 import base64
 import io
-import itertools
 import re
+import socket
+import threading
 from collections.abc import Iterator
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import uvicorn
 from PIL import Image
 from playwright.sync_api import Page, expect
 from support.browser import PATIENCE, serious_findings
-from support.drawing import MIDDLE, picture, placed, serving
+from support.drawing import MIDDLE, picture, placed
 from support.sources import encoded
 
 from mnist_pipeline.runtime.project import DRAW
-from mnist_pipeline.runtime.web import draw
+from mnist_pipeline.runtime.web import LOCALHOST, draw
+from mnist_pipeline.runtime.web.server import application
 
 LEFT, RIGHT = (0.05, 0.2, 0.35, 0.6), (0.6, 0.2, 0.35, 0.6)
 TRANSFER = """([event, name, content]) => {
@@ -45,12 +48,16 @@ class View:
         """Draw a digit by finger; the tests of the report draw by mouse."""
         sheet = self.page.locator(".sheet canvas").bounding_box()
         assert sheet
+        session = self.page.context.new_cdp_session(self.page)
         for stroke in placed(name, box):
-            points = [
-                (sheet["x"] + sheet["width"] * x, sheet["y"] + sheet["height"] * y)
+            first, *others = (
+                {"x": sheet["x"] + sheet["width"] * x, "y": sheet["y"] + sheet["height"] * y}
                 for x, y in stroke
-            ]
-            _drag_finger(self.page, points)
+            )
+            moves = [("touchMove", [point]) for point in others]
+            for kind, points in [("touchStart", [first]), *moves, ("touchEnd", [])]:
+                session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        session.detach()
 
     def transfer(self, event: str, name: str, content: bytes) -> None:
         """Drop or paste a file."""
@@ -59,8 +66,14 @@ class View:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with serving() as address:
-        yield address
+    """The address of the page, which this process serves."""
+    with socket.create_server((LOCALHOST, 0)) as listening:
+        served = uvicorn.Server(uvicorn.Config(application(draw.routes()), log_config=None))
+        thread = threading.Thread(target=served.run, args=([listening],))
+        thread.start()
+        yield f"http://{LOCALHOST}:{listening.getsockname()[1]}"
+        served.should_exit = True
+        thread.join()
 
 
 @pytest.fixture
@@ -188,20 +201,3 @@ def test_an_error_is_shown_until_there_is_an_answer(view):
     view.draw("1")
     expect(view.digit).to_be_visible()
     expect(view.page.locator("#alert")).to_be_empty()
-
-
-def _drag_finger(page: Page, points: list[tuple[float, float]]) -> None:
-    session = page.context.new_cdp_session(page)
-
-    def touch(kind: str, *touched: tuple[float, float]) -> None:
-        session.send(
-            "Input.dispatchTouchEvent",
-            {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in touched]},
-        )
-
-    touch("touchStart", points[0])
-    for (x, y), (next_x, next_y) in itertools.pairwise(points):
-        for share in (0.25, 0.5, 0.75, 1):
-            touch("touchMove", (x + share * (next_x - x), y + share * (next_y - y)))
-    touch("touchEnd")
-    session.detach()
