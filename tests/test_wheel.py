@@ -54,7 +54,7 @@ class Installed(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def installed(slice_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+def installed(slice_directory, tmp_path_factory) -> Installed:
     """The wheel is installed; nothing has been run."""
     base = tmp_path_factory.mktemp("installed")
     (base / "elsewhere" / "assets").mkdir(parents=True)
@@ -94,7 +94,7 @@ def test_the_ui_runs_the_graph(installed, slice_directory, tmp_path):
 
 
 @pytest.fixture
-def created(tmp_path: Path) -> Installed:
+def created(tmp_path) -> Installed:
     """The project of the page, in an environment that create-dagster and uv made from nothing.
 
     uv takes torch from a directory, into which pip downloads its wheels, and the versions of all

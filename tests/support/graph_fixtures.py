@@ -132,23 +132,6 @@ def able(able_storage, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def elsewhere(tmp_path) -> Path:
-    """A directory with another package `assets`, and with modules that are named like libraries."""
-    (tmp_path / "elsewhere" / "assets").mkdir(parents=True)
-    for name in (
-        "assets/__init__.py",
-        "assets/definitions.py",
-        "dagster.py",
-        "numba.py",
-        "torch.py",
-    ):
-        (tmp_path / "elsewhere" / name).write_text(
-            "raise SystemExit('another module was imported')"
-        )
-    return tmp_path / "elsewhere"
-
-
-@pytest.fixture
 def instance(tmp_path_factory) -> Iterator[Any]:
     """A Dagster instance on disk, which schedules, sensors and instances of the component need.
 

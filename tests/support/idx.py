@@ -22,14 +22,8 @@ def write_idx(directory: Path, train: DigitSet, test: DigitSet, compress: bool =
     """Four IDX files in `directory`, which is made where missing and returned."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, array in zip(FILE_NAMES, (*train, *test), strict=True):
-        write_file(directory / name, encode_idx(array), compress)
+        content, path = encode_idx(array), directory / name
+        if compress:
+            content, path = gzip.compress(content, 1), directory / f"{name}.gz"
+        path.write_bytes(content)
     return directory
-
-
-def write_file(path: Path, content: bytes, compress: bool = True) -> Path:
-    """`content` as `path`, or compressed as `path` with `.gz`; returns where it went."""
-    if compress:
-        path = path.with_name(f"{path.name}.gz")
-        content = gzip.compress(content, compresslevel=1)
-    path.write_bytes(content)
-    return path

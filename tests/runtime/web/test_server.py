@@ -176,10 +176,13 @@ def test_the_report_is_served_in_a_sandbox_and_the_figures_as_stored(finished):
 
 @pytest.mark.browser
 def test_dagsters_ui_works_in_a_browser_and_its_daemon_starts_queued_runs(
-    slice_directory, tmp_path, elsewhere
+    slice_directory, tmp_path
 ):
     # Nothing is imported from the current directory.
-    places = {"cwd": elsewhere, "variables": {"PYTHONPATH": str(PROJECT)}}
+    (elsewhere := tmp_path / "elsewhere" / "assets").mkdir(parents=True)
+    for module in (elsewhere / "__init__.py", elsewhere.with_name("dagster.py")):
+        module.write_text("raise SystemExit('another module was imported')")
+    places = {"cwd": elsewhere.parent, "variables": {"PYTHONPATH": str(PROJECT)}}
     with (
         # Ctrl+C ends it, and nothing is printed.
         served_ui(slice_directory, tmp_path / "storage", stop=signal.SIGINT, **places) as address,
