@@ -106,8 +106,7 @@ def run(project, slice_directory) -> Callable[..., str]:
 
 @pytest.fixture(scope="module")
 def facts(run) -> Mapping[str, Any]:
-    found: dict[str, Any] = json.loads(run("-c", FACTS).splitlines()[-1])
-    return found
+    return json.loads(run("-c", FACTS).splitlines()[-1])
 
 
 def test_the_page_edits_only_the_table_and_what_it_adds_passes_lint(blocks, project):

@@ -90,7 +90,7 @@ def test_only_what_reads_a_changed_value_runs(change, expected, own_copy):
         observed = [dg.AssetKey("data_directory")]
         assert all_assets.execute_in_process(asset_selection=observed, instance=instance).success
         with dg.build_schedule_context(instance=instance) as context:
-            scheduled: Any = automation.weekly_retraining(context)
+            scheduled = automation.weekly_retraining(context)
         by_command = cli_run._runs(instance, defs, WHOLE, changed=True)
         first = names(next(by_command, ((), None))[0])
         assert first == (ALL_READERS if expected else set())

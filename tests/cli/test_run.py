@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import weakref
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -24,14 +23,6 @@ from mnist_pipeline.runtime.storage import storage as stored_values
 from mnist_pipeline.runtime.storage.storage import Storage
 
 FEW = "+key:projections"
-
-
-def started(storage: Path, data: Path, *arguments: str) -> subprocess.Popen[str]:
-    """A run in a process group of its own, as a shell starts it."""
-    variables = {**os.environ, **environment(data, storage)}
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    options["start_new_session"] = True
-    return subprocess.Popen([*COMMAND, "run", *arguments], env=variables, **options)  # type: ignore[call-overload,no-any-return]
 
 
 def test_a_run_prints_each_asset_the_accuracies_and_the_address_of_the_report(finished_run):
@@ -153,9 +144,12 @@ def test_an_empty_storage_is_refused(storage):
 def test_a_signal_ends_a_run_without_a_traceback_and_the_next_one_continues(
     storage, slice_directory
 ):
+    command = [*COMMAND, "run", "--select", FEW]
+    # In a process group of its own, as a shell starts it.
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
+    options |= {"env": os.environ | environment(slice_directory, storage), "text": True}
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)):
-        with started(storage, slice_directory, "--select", FEW) as process:
-            assert process.stdout is not None
+        with subprocess.Popen(command, **options) as process:
             assert any("train_digits" in line for line in process.stdout)
             # Ctrl-C reaches the processes that Dagster has started, too.
             send = os.killpg if number == signal.SIGINT else os.kill
@@ -163,7 +157,6 @@ def test_a_signal_ends_a_run_without_a_traceback_and_the_next_one_continues(
             assert process.wait(60) == code
             # If it is killed, a process of Dagster may survive and keep the output open.
             if number != signal.SIGKILL:
-                assert process.stderr is not None
                 errors = process.stderr.read()
                 assert "Traceback" not in errors
                 assert "--changed" in errors

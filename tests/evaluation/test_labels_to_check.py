@@ -38,7 +38,7 @@ def test_each_image_is_answered_by_models_that_have_not_seen_it(monkeypatch):
         num_answers[images.ravel()] += 1
         return Answer(np.zeros(len(images)), np.tile([0.5, 0.3, 0.2], (len(images), 1)))
 
-    method: Any = SimpleNamespace(fit=fit, answer=answer)
+    method = SimpleNamespace(fit=fit, answer=answer)
     own = replace(MODELS[checking.MODEL], method=lambda: method)
     monkeypatch.setitem(checking.MODELS, checking.MODEL, own)
     probabilities = checking.unseen_probabilities(images, labels, seed=0)
@@ -57,7 +57,7 @@ def test_the_only_image_of_a_class_is_not_judged():
 def test_a_name_is_stored_and_read_back_or_it_is_refused(name):
     known = replace(MNIST, class_names=("a", name))
     digits = DigitSet(np.arange(2), np.arange(2))
-    reader: Any = SimpleNamespace(
+    reader = SimpleNamespace(
         root=Path("a"), source=SimpleNamespace(files=()), class_names=known.class_names
     )
     if problems.of_files(reader, {"train": Part(*digits, Counter(), (name, "a"))}):

@@ -3,7 +3,6 @@ pixels, and how the parts of a digit add up to the score.
 """
 
 import re
-from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +53,7 @@ def signed(text: str) -> list[float]:
 
 def test_what_each_feature_adds_sums_to_the_score_of_its_class(page, values):
     image, stored = values["test_digits"].images[0], weights_of(values["cnn_model"])
-    found: dict[str, Any] = page.evaluate(PARTS, image.ravel().tolist())
+    found = page.evaluate(PARTS, image.ravel().tolist())
     assert found["count"] == 1_024
     np.testing.assert_allclose(found["sums"], found["scores"], atol=1e-4)
     np.testing.assert_allclose(found["scores"], cnn_logits(stored, image[None])[0], atol=0.02)

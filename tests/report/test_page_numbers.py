@@ -1,7 +1,6 @@
 """The scripts of the page of the finished run compute what Python computes."""
 
 import base64
-from typing import Any
 
 import numpy as np
 import pytest
@@ -71,14 +70,14 @@ def called(page: Page, call: str, image: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("model", BOUNDS)
 def test_models_answer_as_in_the_run(model, answers, values):
     difference, agreement = BOUNDS[model]
-    stored: Any = values[f"{model}_predictions"]
+    stored = values[f"{model}_predictions"]
     np.testing.assert_allclose(answers[model], stored.probabilities, atol=difference)
     assert np.mean(answers[model].argmax(axis=1) == stored.labels) >= agreement
 
 
 def test_the_nearest_digits_are_those_of_the_run_where_the_sample_has_all(page, answers, values):
     assert len(values["train_digits"].labels) == arrays.SAMPLE
-    stored: Any = values["knn_predictions"]
+    stored = values["knn_predictions"]
     indices = loaded(page, "train.indices")
     np.testing.assert_array_equal(answers["knn"], stored.labels)
     np.testing.assert_array_equal(indices[answers["neighbors"]], stored.nearest["indices"][:, :3])
@@ -99,7 +98,7 @@ def test_the_page_has_images_of_the_run_and_what_each_model_answered_to_misread_
     assert misread <= set(indices)
     answers, shares = (loaded(page, f"test.{name}") for name in ("answers", "probabilities"))
     for place, model in enumerate(facts["models"]):
-        stored: Any = values[f"{model}_predictions"]
+        stored = values[f"{model}_predictions"]
         np.testing.assert_array_equal(answers[:, place], stored.labels[indices])
         if model == "knn":
             nearest = stored.nearest["indices"][indices, :3]

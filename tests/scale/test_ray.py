@@ -41,7 +41,6 @@ def cluster(monkeypatch) -> Iterator[str]:
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", CLUSTER], cwd="/", text=True, **pipes) as process:
-        assert process.stdout is not None
         yield f"http://{process.stdout.readline().strip()}"
 
 

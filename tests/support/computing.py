@@ -65,7 +65,7 @@ def answers(page: Page, images: np.ndarray) -> dict[str, np.ndarray]:
     digits.
     """
     encoded = base64.b64encode(images.tobytes()).decode()
-    found: dict[str, Any] = page.evaluate(ANSWER, [encoded, images[0].size])
+    found = page.evaluate(ANSWER, [encoded, images[0].size])
     return {name: np.array(values) for name, values in found.items()}
 
 
@@ -73,10 +73,7 @@ def judged(page: Page, images: np.ndarray) -> list[dict[str, Any]]:
     """How far the page trusts its answers to images, as `models.judge` returns it, with the shares
     of each model as `rows`.
     """
-    found: list[dict[str, Any]] = page.evaluate(
-        JUDGED.replace("PLAIN", PLAIN), images.reshape(len(images), -1).tolist()
-    )
-    return found
+    return page.evaluate(JUDGED.replace("PLAIN", PLAIN), images.reshape(len(images), -1).tolist())
 
 
 def draw(page: Page, rng: np.random.Generator, *names: str) -> Drawn:

@@ -59,7 +59,6 @@ def served_ui(
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen(command, cwd=cwd, env=environment, preexec_fn=accept_hangup, **pipes)
     try:
-        assert process.stdout is not None
         assert address in process.stdout.readline()  # it listens, and answers later
         if is_awaited:
             urllib.request.urlopen(address, timeout=RUN_SECONDS).close()
