@@ -167,7 +167,12 @@ def _averaging(length: int, side: int) -> NDArray[np.float64]:
 def _enlarging(length: int, side: int) -> NDArray[np.float64]:
     """Matrix (length, side) that interpolates linearly between the middles of the parts."""
     places = np.clip((np.arange(length) + 0.5) * side / length - 0.5, 0, side - 1)
-    return np.clip(1 - np.abs(places[:, None] - np.arange(side)), 0, None)
+    return interpolating(places, side)
+
+
+def interpolating(places: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Matrix (n, count) that interpolates linearly, at places (n,), between values at 0, 1, 2, …"""
+    return np.maximum(0, 1 - np.abs(places[:, np.newaxis] - np.arange(count)))
 
 
 def as_bytes(values: NDArray[Any]) -> Images:

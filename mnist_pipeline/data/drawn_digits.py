@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.data.deformations import MAX_INK, Images, as_bytes
+from mnist_pipeline.data.deformations import MAX_INK, Images, as_bytes, interpolating
 
 Floats = NDArray[np.float64]
 
@@ -104,8 +104,7 @@ def add(
 def _written(shape: str, generator: np.random.Generator) -> Floats:
     """Points along the strokes of a shape as `PER_SHAPE` hands write it, (n, n_points, 2)."""
     curve = np.concatenate([_curve(stroke) for stroke in shape.split(" | ")])
-    places = np.linspace(0, KNOTS - 1, len(curve))[:, np.newaxis]
-    weights = np.maximum(0, 1 - np.abs(places - np.arange(KNOTS)))  # (n_points, KNOTS)
+    weights = interpolating(np.linspace(0, KNOTS - 1, len(curve)), KNOTS)  # (n_points, KNOTS)
     curves = curve + weights @ generator.normal(0, UNSTEADINESS, (PER_SHAPE, KNOTS, 2))
     curves[..., 0] *= generator.uniform(*ASPECTS, (PER_SHAPE, 1))
     curves[..., 0] -= generator.normal(0, SLANT, (PER_SHAPE, 1)) * curves[..., 1]

@@ -19,6 +19,7 @@ from mnist_pipeline.data.deformations import (
     add_noise,
     affine,
     as_bytes,
+    interpolating,
     thicken,
 )
 from mnist_pipeline.utils.blocks import in_blocks
@@ -119,9 +120,8 @@ def _on_paper(images: Images, generator: Generator) -> Images:
     """Less contrast, on grey paper in uneven light."""
     light = np.empty(images.shape, np.float32)
     for group, num_points in enumerate(LIGHTS):
-        position = np.linspace(0, num_points - 1, IMAGE_SIDE)
-        distance = np.abs(position[:, None] - np.arange(num_points))
-        weights = np.clip(1 - distance, 0, None).astype(np.float32)
+        places = np.linspace(0, num_points - 1, IMAGE_SIDE)
+        weights = interpolating(places, num_points).astype(np.float32)
         lit = light[group :: len(LIGHTS)]
         points = generator.random((len(lit), num_points, num_points), np.float32)
         lit[:] = weights @ points @ weights.T
