@@ -48,10 +48,9 @@ AT_LEAST = [
 ]
 UNITS = {"": 1, "%": 1, "MB": 1e6, "GB": 1e9}
 # Limits in the code, and what the course notebook of 2019 printed.
-NOT_MEASURED = {"98.5%", "99.7%", "55.43%"}
+NOT_MEASURED = {"98.5%", "55.43%"}
 FIGURE = re.compile(r"(?<![\w.,])(\d[\d,.]*) ?(%|×(?!\d)|(?:s|ms|µs|MB|GB|times)\b)")
 EXAMPLE = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
-DATE = re.compile(r"\d{1,2} \w+ 20\d\d")
 
 
 def value(figure: str) -> float:
@@ -97,15 +96,12 @@ def test_a_lower_bound_is_at_most_the_least_that_was_measured(page, pattern, sec
 
 
 def test_no_measured_figure_stands_outside_of_the_tables():
-    """The prose of docs/benchmarks.md has none either; a dated decision keeps those of its day."""
+    """The prose of docs/benchmarks.md has none either."""
     repeated = {}
     for path in PAGES:
         text = path.read_text(encoding="utf-8")
         if path == table.PAGE:
             text = text.partition("\n## ")[0]
-        if path.name == "decisions.md":
-            entries = re.split(r"\n(?=\*\*)", text)
-            text = "\n".join(entry for entry in entries if not DATE.search(entry))
         for page, pattern, *_ in ROUNDED + AT_LEAST:
             text = re.sub(pattern, "", text) if PROJECT / page == path else text
         if figures := precise(text) - NOT_MEASURED:
