@@ -258,6 +258,9 @@ def test_a_host_project_may_define_the_io_manager_of_all_instances(
 ):
     few = f"{{data: '{slice_directory}', io_manager: {STORAGE}}}"
     loaded = load(host(tmp_path, STORAGE, few=few), monkeypatch)
+    own = loaded.resolve_asset_graph().get(dg.AssetKey(["few", "raw_mnist"]))
+    # What another IO manager has stored is stale.
+    assert own.code_version != PLAIN.get(dg.AssetKey("raw_mnist")).code_version
     monkeypatch.chdir(tmp_path)
     assert run(loaded, "few", instance, "raw_mnist").success
     assert (tmp_path / "warehouse" / "few" / "raw_mnist").is_file()
