@@ -1,9 +1,8 @@
 """Whole runs on MNIST and Fashion-MNIST: the mean test accuracy over 3 seeds, and the mean error on
-2,000 test digits of MNIST with eight corruptions of MNIST-C. The variations of the CNN's training
+1,000 test digits of MNIST with eight corruptions of MNIST-C. The variations of the CNN's training
 resemble seven of them (`LIKE_TRAINING` in `mnist_pipeline.evaluation.robustness`).
 
-Fashion-MNIST is read where docs/data-sets.md
-downloads it, or where Debian's package writes it.
+Fashion-MNIST is read where docs/data-sets.md downloads it, or where Debian's package writes it.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from benchmarks.table import Table, mean_with_range
 from mnist_pipeline.methods.table import MODELS
 
 NUM_SEEDS = 3
-NUM_DISTURBED = 2_000
 FASHION = (DATA / "FashionMNIST", Path("/usr/share/datasets/fashion-mnist"))
 
 
@@ -29,7 +27,10 @@ def measure(bench: Bench) -> Table:
     fashion = next((path for path in FASHION if path.exists()), None)
     if fashion is None:
         raise BenchmarkError("Fashion-MNIST is absent; docs/data-sets.md downloads it")
-    reports = {"MNIST": _reports(bench, DATA), "Fashion-MNIST": _reports(bench, fashion)}
+    reports = {
+        "MNIST": _reports(bench, DATA, num_disturbed=1_000),
+        "Fashion-MNIST": _reports(bench, fashion, num_disturbed=1),
+    }
     table = Table("Data sets", ("", *(model.title for model in MODELS.values())))
     for title, documents in reports.items():
         models = [document["models"] for document in documents]
@@ -44,7 +45,7 @@ def _row(title: str, seeds: list[dict[str, Any]], key: str) -> tuple[str, ...]:
     return title, *(mean_with_range([models[name][key] for models in seeds]) for name in MODELS)
 
 
-def _reports(bench: Bench, data: Path) -> list[dict[str, Any]]:
+def _reports(bench: Bench, data: Path, num_disturbed: int) -> list[dict[str, Any]]:
     """The `report.json` of a run per seed."""
     documents = []
     for seed in range(NUM_SEEDS):
@@ -52,7 +53,7 @@ def _reports(bench: Bench, data: Path) -> list[dict[str, Any]]:
         root.mkdir()
         configuration = root / "run.yaml"
         settings = {
-            "ops": {"robustness": {"config": {"num_images": NUM_DISTURBED}}},
+            "ops": {"robustness": {"config": {"num_images": num_disturbed}}},
             "resources": {"mnist_seed": {"config": {"value": seed}}},
         }
         configuration.write_text(yaml.safe_dump(settings), encoding="utf-8")

@@ -19,7 +19,7 @@ from mnist_pipeline.data import catalogue
 from mnist_pipeline.data.datasets import DigitSet, load_digits
 from mnist_pipeline.evaluation import labels_to_check as checking
 
-NAMES = ("icons", "tiles")
+NAMES = ("stamps",)
 NUM_IMAGES = 600
 WRONG_SHARE = 0.05
 SEED = 2_026

@@ -2,7 +2,7 @@
 Europe, a crossed 0, and the serifs, curls and thin lines of print.
 
 A shape is a list of strokes, a stroke a smooth curve through points. Images differ in proportions,
-slant, unsteadiness and pen. `benchmarks` has shapes of its own, and shares no code with this.
+slant, unsteadiness and pen. The pictures of `benchmarks` have other shapes.
 """
 
 import numpy as np

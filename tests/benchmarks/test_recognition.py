@@ -25,6 +25,7 @@ def answered(*answers: tuple[archive.Box, str, bool], is_warned: bool = False) -
         (answered((SECOND, "7", True), (FIRST, "4", True)), 2, 2, 0),
         (answered((BOTH, "47", True)), 2, 2, 0),
         (answered((BOTH, "4", True)), 1, 1, 1),
+        (answered((BOTH, "4", True), (ELSEWHERE, "1", False)), 1, 1, 1),
         (answered((FIRST, "9", True), (SECOND, "7", True)), 1, 1, 1),
         (answered((FIRST, "9", False), (SECOND, "7", True)), 1, 1, 0),
         (answered((FIRST, "4", True)), 1, 1, 1),
