@@ -10,8 +10,6 @@ from playwright.sync_api import expect
 from support.browser import choose, expect_painted, painted
 
 from mnist_pipeline.methods.networks.method import cnn_logits, weights_of
-from mnist_pipeline.methods.shuffling import shuffle
-from mnist_pipeline.methods.table import MODELS
 
 pytestmark = pytest.mark.browser
 
@@ -34,11 +32,6 @@ MAPS = """([levels, kernels]) => loaded.then(({ models: { cnn } }) => {
 })"""
 
 NUM_UNAWARE = 3  # k-NN, softmax and MLP; the CNN is the last of the run's models
-SHUFFLED_ANSWER = """async (images) => {
-  const { arrays } = await loaded;
-  const { answer } = createCnn(arrays, "shuffled");
-  return images.map((image) => [...answer(image).probabilities]);
-}"""
 # As a link restores a field.
 RESTORE = """(input, value) => {
   input.value = value;
@@ -146,14 +139,6 @@ def test_only_the_cnn_notices_that_the_pixels_are_shuffled(page):
         box.uncheck()
         expect(message).not_to_contain_text("hanged")
         assert rows.all_inner_texts() == before
-
-
-def test_the_network_that_learned_from_shuffled_images_answers_as_in_python(page, values):
-    trained = values["shuffled_cnn"]
-    images = shuffle(values["test_digits"].images[:50], trained["permutation"])
-    expected = MODELS["cnn"].method().answer(trained, images).probabilities
-    found = page.evaluate(SHUFFLED_ANSWER, images.reshape(len(images), -1).tolist())
-    np.testing.assert_allclose(found, expected, rtol=0, atol=0.005)
 
 
 def test_few_digits_are_learned_by_heart_and_an_infinite_loss_is_explained(page):

@@ -96,20 +96,20 @@ export const createMlp = (arrays) => {
   return { answer };
 };
 
-// Convolution, pooling, convolution, pooling, and a linear layer; the arrays begin with `name`.
-export const createCnn = (arrays, name = "cnn") => {
-  const last = layerOf(arrays, `${name}.linear`);
+// Convolution, pooling, convolution, pooling, and a linear layer.
+export const createCnn = (arrays) => {
+  const last = layerOf(arrays, "cnn.linear");
   const [first, second] = ["conv1", "conv2"].map((layer) => {
-    const weight = arrays[`${name}.${layer}.weight`];
+    const weight = arrays[`cnn.${layer}.weight`];
     const [count, channels] = weight.shape;
     const kernelIn = (_, place) => transposed(entryAt(weight, place), channels); // (5, 5, channels)
     const kernels = Array.from({ length: count }, kernelIn);
-    return { ...layerOf(arrays, `${name}.${layer}`), kernels, channels };
+    return { ...layerOf(arrays, `cnn.${layer}`), kernels, channels };
   });
   const size = SIDE - KERNEL + 1;
   const half = size / 2;
   const small = half - KERNEL + 1;
-  const temperature = arrays.facts.temperatures[name];
+  const temperature = arrays.facts.temperatures.cnn;
   // The class probabilities, the scores, and the features, which the last layer weighs; and the
   // maps, with the places that pooling takes.
   const answer = (image) => {

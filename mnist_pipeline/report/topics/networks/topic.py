@@ -89,11 +89,11 @@ def _units(values: Values) -> list[tuple[str, float, float]]:
     ink as a picture, answer, weight of the answer.
     """
     weights, image = weights_of(values["mlp_model"]), values["test_digits"].images[0]
-    hidden = weights["hidden.weight"] @ (image.ravel() / 255) + weights["hidden.bias"]
-    answers = hidden.clip(0)
+    rows = weights["hidden.weight"]
+    answers = (rows @ (image.ravel() / 255) + weights["hidden.bias"]).clip(0)
     votes = weights["output.weight"][values["mlp_predictions"].labels[0]]
     most = np.argsort(-abs(answers * votes))[:NUM_UNITS]
-    likes = (weights["hidden.weight"] * _typical_ink(values)).reshape(-1, *image.shape)
+    likes = (rows * _typical_ink(values)).reshape(-1, *image.shape)
     return [(drawn.diverging(likes[unit]), answers[unit], votes[unit]) for unit in most]
 
 

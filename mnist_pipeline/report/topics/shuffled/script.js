@@ -1,11 +1,11 @@
 // The pixels of all images change places in the same way, and each model answers again.
 import { NUM_PIXELS } from "../../script/images.js";
-import { answersTo, describeOthers, rowOf, showAnswers } from "../../script/answers.js";
+import { answersTo, describeOthers, showAnswers } from "../../script/answers.js";
 import { openFigure } from "../../script/page.js";
 import { paintImage } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
 import { createKnn } from "../neighbors/knn.js";
-import { createCnn, createMlp } from "../networks/networks.js";
+import { createMlp } from "../networks/networks.js";
 import { createSoftmax } from "../scores/softmax.js";
 
 const VISIBLE = 0.005; // difference of a probability
@@ -37,7 +37,6 @@ const shuffleModels = (arrays, models, permutation) => {
 loaded.then(({ arrays, models, reader }) => {
   const { figure, find } = openFigure("figure-shuffled");
   const permutation = arrays["shuffled.permutation"];
-  const trained = find(".trained") && createCnn(arrays, "shuffled"); // not for many classes
   const box = find("input");
   let shuffledModels = null;
   let digit;
@@ -55,9 +54,6 @@ loaded.then(({ arrays, models, reader }) => {
     find(".message").textContent = box.checked ? changes : "The models of the run:";
     showAnswers(find(".run"), rows);
     paintImage(find(".result"), given);
-    if (!trained) return;
-    find(".trained").parentElement.classList.toggle("empty", !box.checked);
-    showAnswers(find(".trained"), [rowOf("cnn", trained.answer(given).probabilities)]);
   };
   box.addEventListener("change", show);
   reader.follow(figure, (next, { rows }) => {
