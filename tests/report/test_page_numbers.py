@@ -16,7 +16,8 @@ from mnist_pipeline.data.datasets import first_of_each_class
 from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.handwriting.finder import search
-from mnist_pipeline.methods import harris, pca, softmax
+from mnist_pipeline.methods import harris, pca
+from mnist_pipeline.methods.softmax import method as softmax
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import arrays, assembly
 from mnist_pipeline.report.content import Values
