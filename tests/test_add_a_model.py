@@ -7,13 +7,13 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.graph_fixtures import environment, networks_config
-from support.servers import copy_project, lint, succeed
+from support.servers import COMMAND, copy_project, lint, succeed
 
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.project import PROJECT
@@ -83,30 +83,19 @@ def project(blocks, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(project, slice_directory) -> Callable[..., str]:
-    """Runs Python in the copy, in which the graph was run on a slice."""
+def facts(project, slice_directory) -> Mapping[str, Any]:
+    """What the copy shows after a run of the graph on a slice."""
     (project / "sweep.yaml").write_text(
         "- {model: logistic, size: 500, penalty: [0.0001, 0.1]}\n"
         "- {model: pretrained, size: 500, epochs: 40}"
     )
-    variables = {
-        **os.environ,
-        **environment(slice_directory, project / "storage"),
-        "PYTHONPATH": str(project),
-    }
-
-    def run_python(*arguments: str) -> str:
-        return succeed([sys.executable, *arguments], project, variables)
-
+    settings = environment(slice_directory, project / "storage")
+    variables = os.environ | settings | {"PYTHONPATH": str(project)}
     config = networks_config(project / "run.yaml", recipe="NOTEBOOK", epochs=1)
-    log = run_python("-m", "mnist_pipeline.cli", "run", "--config", config)
+    log = succeed([*COMMAND, "run", "--config", config], project, variables)
     assert not [name for name in NEW if f"check failed: {name}" in log]
-    return run_python
-
-
-@pytest.fixture(scope="module")
-def facts(run) -> Mapping[str, Any]:
-    return json.loads(run("-c", FACTS).splitlines()[-1])
+    output = succeed([sys.executable, "-c", FACTS], project, variables)
+    return json.loads(output.splitlines()[-1])
 
 
 def test_the_page_edits_only_the_table_and_what_it_adds_passes_lint(blocks, project):

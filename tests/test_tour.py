@@ -53,7 +53,7 @@ def test_the_lines_to_type_have_the_output_that_the_tour_shows(own_copy, monkeyp
     monkeypatch.chdir(PROJECT)
     typed = "".join(re.findall(r"^```pycon\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
     session = doctest.DocTestParser().get_doctest(typed, {}, "tour.md", None, None)
-    printed: list[str] = []
+    printed = []
     assert not doctest.DocTestRunner().run(session, out=printed.append).failed, "".join(printed)
     (command, line) = re.search(r"`mnist-pipeline (.+?)`. It prints `(.+?)`", PAGE).groups()  # type: ignore[union-attr]
     assert line in invoke(*command.split())

@@ -94,7 +94,7 @@ class Graph:
 def test_a_run_that_failed_or_was_canceled_is_requested_again_after_a_change_only(
     instance, failing, is_canceled
 ):
-    during: list[set[str]] = []
+    during = []
 
     def compute(context: dg.AssetExecutionContext) -> None:
         during.extend([graph.requested(), graph.requested()])
@@ -114,7 +114,7 @@ def test_a_run_that_failed_or_was_canceled_is_requested_again_after_a_change_onl
 
 
 def test_an_asset_waits_for_all_readers_also_for_those_that_it_does_not_read(instance):
-    during: list[set[str]] = []
+    during = []
 
     def compute(context: dg.AssetExecutionContext) -> None:
         if context.op_execution_context.op.name == "second":

@@ -37,13 +37,13 @@ def index_of_other_images() -> dict[str, np.ndarray]:
 
 
 def useless_under_disturbances() -> pd.DataFrame:
-    table: pd.DataFrame = read("robustness")
+    table = read("robustness")
     return table.assign(accuracy=table["accuracy"].where(table["amount"] == 0, 0))
 
 
 def held_out_labels(answer: Callable[[Any], Any]) -> pd.DataFrame:
     """The table in which all models give this answer to a true label."""
-    table: pd.DataFrame = read("held_out_labels")
+    table = read("held_out_labels")
     return table.assign(**dict.fromkeys(MODELS, answer(table["label"])))
 
 

@@ -8,7 +8,7 @@ import pytest
 from assets import digits
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.datasets import DatasetError
-from mnist_pipeline.data.values import DigitSet, RawData
+from mnist_pipeline.data.values import RawData
 from mnist_pipeline.runtime.graph.configs import ConfigError
 from mnist_pipeline.runtime.graph.resources import DataSetResource, variable
 from mnist_pipeline.runtime.graph.results import ROW_COUNT
@@ -33,7 +33,7 @@ def test_digits_are_those_of_the_files_and_counted_by_class(split, raw, small_tr
     with pytest.raises(DatasetError, match="run --changed"):
         READERS[split](dataclasses.replace(raw, files=raw.files[1:]), mnist_data=DATA_SET)
     result = READERS[split](raw, mnist_data=DATA_SET)
-    found: DigitSet = result.value
+    found = result.value
     expected = {"train": small_train, "test": small_test}[split]
     np.testing.assert_array_equal(found.images, expected.images, strict=True)
     np.testing.assert_array_equal(found.labels, expected.labels, strict=True)

@@ -50,7 +50,7 @@ ASSETS = defs.resolve_asset_graph()
 
 
 def test_the_keys_and_groups_of_assets_stay():
-    found: dict[str, set[str]] = {}
+    found = {}
     for key in ASSETS.get_all_asset_keys():
         found.setdefault(str(ASSETS.get(key).group_name), set()).add(key.to_user_string())
     assert found == KEYS

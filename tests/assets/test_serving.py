@@ -33,7 +33,7 @@ def later_training() -> dict[str, Predictions]:
 
 def worse_models() -> pd.DataFrame:
     """Labels of the held-out digits, of which each model misreads a third."""
-    labels: pd.DataFrame = read("held_out_labels")
+    labels = read("held_out_labels")
     return labels.assign(**dict.fromkeys(MODELS, (labels["label"] + (labels.index % 3 == 0)) % 10))
 
 

@@ -116,7 +116,7 @@ def test_a_blocking_check_that_fails_is_named_in_the_last_line(
 
 
 def test_a_selection_drops_each_value_once_it_is_stored(storage, monkeypatch):
-    centered: list[weakref.ref[Any]] = []
+    centered = []
     center, eigendecomposition = pca.center, pca.eigendecomposition
 
     def remembered(*arguments: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import errno
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,7 @@ def test_a_step_lists_each_folder_once(few, tmp_path, monkeypatch):
     expected = Counter({path.parent for path in root.rglob("*.png")})
     recorded = read_raw(root)
     monkeypatch.setattr(Path, "iterdir", lambda path: seen.update([path]) or list_entries(path))
-    steps: list[Callable[[], object]] = [
+    steps = [
         lambda: files_of(root),
         lambda: read_raw(root),
         lambda: load_digits(root, "train", recorded=recorded),

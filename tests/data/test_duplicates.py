@@ -1,7 +1,6 @@
 """Photos of one object are near-duplicates, and images of different objects are not."""
 
 import numpy as np
-import pytest
 from PIL import Image
 from support.sources import encoded, read_levels
 
@@ -11,13 +10,9 @@ from mnist_pipeline.data.conversion import fitted
 NUM_IMAGES = 100
 
 
-@pytest.fixture(scope="module")
-def twice(test) -> tuple[np.ndarray, np.ndarray]:
-    """Two photos of each of some digits: the second is moved by up to 2% of the side, lighter or
-    darker, and a JPEG of its own.
-    """
-    rng = np.random.default_rng(0)
-    photos = []
+def test_a_second_photo_is_a_near_duplicate_of_the_first(test):
+    """The second is moved by up to 2% of the side, lighter or darker, and a JPEG of its own."""
+    rng, photos = np.random.default_rng(0), []
     for image in test.images[:NUM_IMAGES]:
         large = np.asarray(Image.fromarray(image).resize((280, 280), Image.Resampling.BICUBIC))
         moved = np.roll(large, rng.integers(-5, 6, 2), axis=(0, 1))
@@ -27,11 +22,6 @@ def twice(test) -> tuple[np.ndarray, np.ndarray]:
             [fitted(read_levels(encoded(large)), "whole"), fitted(read_levels(second), "whole")]
         )
     first, second = np.stack(photos, axis=1)
-    return first, second
-
-
-def test_a_second_photo_is_a_near_duplicate_of_the_first(twice):
-    first, second = twice
     assert np.mean([*map(duplicates.is_near, second, first)]) > 0.95
     assert (duplicates.nearest(second, first) == np.arange(NUM_IMAGES)).mean() > 0.95
 

@@ -40,7 +40,7 @@ def elected(
     unless it is given.
     """
     true = train_digits.labels[:-1]
-    columns: dict[str, np.ndarray | float] = {"index": np.arange(len(true)), "label": true}
+    columns = {"index": np.arange(len(true)), "label": true}
     for name, count in errors.items():
         columns |= {name: with_errors(count, true), f"{name}_loss": losses.get(name, 1.0)}
     return elect(

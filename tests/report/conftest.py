@@ -105,7 +105,7 @@ def page(request, browser, address) -> Iterator[Page]:
     use it.
     """
     page = browser.new_context(**VIEWS[getattr(request, "param", "still")]).new_page()
-    messages: list[str] = []
+    messages = []
     page.on("console", lambda message: messages.append(message.text))
     page.on("pageerror", lambda error: messages.append(str(error)))
     page.goto(address)

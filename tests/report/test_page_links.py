@@ -3,7 +3,7 @@
 import base64
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -24,11 +24,6 @@ SEEN = """() => JSON.stringify({
 })"""
 
 
-class Pages(NamedTuple):
-    author: Page  # who copies links
-    reader: Page  # who opens them
-
-
 def open_page(browser: Browser, address: str, messages: list[str]) -> Page:
     # No digit draws itself stroke by stroke.
     page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
@@ -42,10 +37,12 @@ def open_page(browser: Browser, address: str, messages: list[str]) -> Page:
 
 
 @pytest.fixture(scope="module")
-def pages(browser, address) -> Iterator[Pages]:
-    """Nothing may be logged while the tests use the pages."""
-    messages: list[str] = []
-    yield Pages(*(open_page(browser, address, messages) for _ in range(2)))
+def pages(browser, address) -> Iterator[tuple[Page, Page]]:
+    """The page of the author, who copies links, and the page of the reader, who opens them. Nothing
+    may be logged while the tests use them.
+    """
+    messages = []
+    yield open_page(browser, address, messages), open_page(browser, address, messages)
     assert messages == []
 
 
@@ -147,7 +144,7 @@ def test_a_link_that_is_pasted_into_the_open_page_restores_as_well(pages):
 
 def test_a_long_link_is_not_inflated(pages, address):
     image = base64.urlsafe_b64encode(zlib.compress(bytes(4_000_000))).decode()
-    page = pages.reader
+    _, page = pages
     page.goto("about:blank")
     page.add_init_script("""const { arrayBuffer } = Blob.prototype; window.sizes = [];
         Blob.prototype.arrayBuffer = function () {
@@ -166,7 +163,7 @@ def test_a_long_link_is_not_inflated(pages, address):
     ["#section=", "#image=abc!", "#image=eNrt", "#test=99999999", "#opened.index=x&a.b=1&=&%"],
 )
 def test_a_broken_link_opens_the_page_as_usual(pages, address, broken):
-    page = pages.reader
+    _, page = pages
     page.goto("about:blank")
     page.goto(address + broken)
     expect(page.locator("#figure-draw .truth")).to_have_text("True class: 2")
@@ -176,7 +173,7 @@ def test_a_broken_link_opens_the_page_as_usual(pages, address, broken):
 
 
 def test_without_a_clipboard_the_link_can_be_selected(pages):
-    page = pages.author
+    page, _ = pages
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
     page.evaluate("() => { window.prompt = (_, link) => { window.copied = link; }; }")
     assert "image=" in copy_link(page) or "test=" in copy_link(page)

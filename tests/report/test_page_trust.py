@@ -33,10 +33,9 @@ POINTER = """(field, [type, pointerId, x, y]) => {
 
 def place(figure: Locator) -> dict[str, float]:
     """Where the grabbed digit is."""
-    found: dict[str, float] = figure.locator("[type=hidden]").evaluate_all(
+    return figure.locator("[type=hidden]").evaluate_all(
         "all => Object.fromEntries(all.map(({ name, value }) => [name, Number(value)]))"
     )
-    return found
 
 
 def test_the_gradient_of_the_cnn_is_that_of_torch(page, values):

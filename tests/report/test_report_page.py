@@ -1,7 +1,6 @@
 """The report of the finished run in headless Chromium: on a laptop, and in the dark on a phone."""
 
 import re
-from typing import Any
 
 import numpy as np
 import pytest
@@ -184,7 +183,7 @@ def test_a_chosen_picture_is_read_and_another_file_is_named(page, values):
     figure.scroll_into_view_if_needed()
     images = values["test_digits"].images
     file, answer = figure.locator(".file"), figure.locator(".says strong").last
-    picture: Any = {"name": "a.png", "mimeType": "image/png", "buffer": encoded(images[0])}
+    picture = {"name": "a.png", "mimeType": "image/png", "buffer": encoded(images[0])}
     file.set_input_files(picture)
     # The digit that appears has a true class. Half of a 2 may be read as a 7 too.
     expect(figure.locator(".truth")).to_contain_class("empty")

@@ -15,7 +15,7 @@ moto_server = pytest.importorskip("moto.server", reason="pip install 'mnist-dags
 RUN = "mnist-pipeline run\n"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def bucket() -> Iterator[Any]:
     """An empty bucket on a server of this machine."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs each request

@@ -12,7 +12,7 @@ from mnist_pipeline.utils.blocks import in_blocks
 @pytest.mark.parametrize(("count", "size"), [(0, 3), (1, 3), (3, 3), (10, 3), (100, 1)])
 def test_each_row_is_in_one_block(count, size, threads, monkeypatch):
     monkeypatch.setattr(blocks, "num_threads", lambda: threads)
-    seen: list[int] = []
+    seen = []
     in_blocks(lambda block: seen.extend(range(count)[block]), count, size)
     assert sorted(seen) == list(range(count))
 

@@ -282,7 +282,7 @@ def test_each_pass_deforms_the_training_and_drawn_images_anew_and_never_the_held
 ):
     images, labels = few
     kept, held_out = split(labels)
-    passes: list[np.ndarray] = []
+    passes = []
     monkeypatch.setattr(training, "vary", lambda *args: passes.append(vary(*args)) or passes[-1])
     model = build(MLP, 784, 8, 10, seed=0)
     recipe = replace(SHORT, variation=VARIATION)

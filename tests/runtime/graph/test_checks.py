@@ -71,7 +71,7 @@ def test_every_check_passes_on_a_slice_of_the_digits(finished_run):
 
 def test_same_inputs_names_what_was_computed_from_a_former_version_and_nothing_else(instance):
     versions = {"digits": "1", "other": "1"}
-    failed: list[str | None] = []
+    failed = []
 
     def read_files(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         version = dg.DataVersion(versions[context.asset_key.path[-1]])
