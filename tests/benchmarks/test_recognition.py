@@ -1,7 +1,6 @@
 """What the benchmark of recognition counts, and the pictures that it reads."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -36,31 +35,29 @@ def answered(*answers: tuple[archive.Box, str, bool], is_warned: bool = False) -
         (answered(is_warned=True), 0, 0, 0),
     ],
 )
-def test_what_is_right_sure_or_confidently_wrong(
-    found: Answers, right: int, sure: int, wrong: int
-) -> None:
+def test_what_is_right_sure_or_confidently_wrong(found, right, sure, wrong):
     example = Example("", b"", "47", BOXES)
     assert score(example, found, is_empty_wrong=True) == Score(2, right, sure, wrong)
 
 
-def test_without_boxes_the_digits_are_compared_in_order() -> None:
+def test_without_boxes_the_digits_are_compared_in_order():
     found = answered((ELSEWHERE, "4", True), (ELSEWHERE, "5", True), (ELSEWHERE, "7", True))
     assert score(Example("", b"", "47", []), found, True) == Score(2, 2, 2, 1)
 
 
-def test_a_picture_without_a_digit_is_wrong_if_an_answer_is_sure() -> None:
+def test_a_picture_without_a_digit_is_wrong_if_an_answer_is_sure():
     found = answered((ELSEWHERE, "1", True))
     assert score(Example("", b"", "", []), found, True) == Score(1, 0, 0, 1)
 
 
-def test_a_folder_of_ones_own_needs_only_files_and_texts(tmp_path: Path) -> None:
+def test_a_folder_of_ones_own_needs_only_files_and_texts(tmp_path):
     truth = [{"file": "a.jpg", "text": "4 7\n1"}]
     (tmp_path / "truth.json").write_text(json.dumps(truth), encoding="utf-8")
     (tmp_path / "a.jpg").write_bytes(b"picture")
     assert list(archive.examples(tmp_path)) == [Example("a.jpg", b"picture", "471", [])]
 
 
-def test_each_picture_of_the_archive_has_the_boxes_of_all_digits_or_none() -> None:
+def test_each_picture_of_the_archive_has_the_boxes_of_all_digits_or_none():
     examples = list(archive.examples())
     assert len({example.kind for example in examples}) <= 15
     for example in examples:
