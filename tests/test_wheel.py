@@ -97,13 +97,13 @@ def test_the_ui_runs_the_graph(installed, slice_directory, tmp_path):
 def created(tmp_path) -> Installed:
     """The project of the page, in an environment that create-dagster and uv made from nothing.
 
-    uv takes torch from a directory, into which pip downloads its wheels, and the versions of all
-    packages from constraints.txt.
+    uv takes torch and torchvision from a directory, into which pip downloads their wheels, and the
+    versions of all packages from constraints.txt.
     """
     create, add = re.findall("^```\n(uv.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     wheels, shop = tmp_path / "wheels", tmp_path / "shop"
     download = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", wheels)
-    subprocess.run([*download, "torch"], check=True)
+    subprocess.run([*download, "torch", "torchvision"], check=True)
     constraints = project.PROJECT / "constraints.txt"
     python = shop / ".venv" / "bin" / "python"
     path = f"{python.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -117,7 +117,7 @@ def created(tmp_path) -> Installed:
     pins = [line for line in constraints.read_text().splitlines() if line and line[0] != "#"]
     file.write_text(
         f"{text}\n[tool.uv]\nconstraint-dependencies = {json.dumps(pins)}\n"
-        f'[tool.uv.sources]\ntorch = {{index = "wheels"}}\n'
+        f'[tool.uv.sources]\ntorch = {{index = "wheels"}}\ntorchvision = {{index = "wheels"}}\n'
         f'[[tool.uv.index]]\nname = "wheels"\nurl = "{wheels}"\nformat = "flat"\n'
     )
     (wheel,) = (project.PROJECT / "dist").glob("*.whl")
