@@ -1,7 +1,7 @@
 """Sixth stage: strokes become digits in reading order."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -16,9 +16,7 @@ Shape = TypeVar("Shape", bound=Boxed)
 
 MAX_FINDINGS = 256
 SMALLEST = 6  # pixels, the larger side of a digit
-ROW_GAP = 2.5  # between shapes of a row, as a share of their height
 LOWEST = 0.25  # height of a digit in a row of small ones, as a share of the typical size
-ALIKE = 2.0  # ratio of the heights in a row of small digits, at most
 
 
 def find_digits(scan: Scan) -> Scan:
@@ -33,11 +31,11 @@ def find_digits(scan: Scan) -> Scan:
     smallest = max(dust, 0.3 * typical)
     low, high = max(SMALLEST, LOWEST * typical), max(2 * dust, 0.5 * typical)
     small = [shape for shape in shapes if low <= shape.height < high]
-    rows = [(row, _around(row)) for row in _rows(small)]
+    rows = [(row, _around(row)) for row in in_lines(small)]
     is_alone = len(small) == len(shapes)
     unread = [row for row, (_, _, width, height) in rows if is_alone or width > 1.5 * height]
     in_rows = {shape.labels[0] for row in unread for shape in row}
-    large = [shape for shape in shapes if _size(shape) >= smallest]
+    large = [shape for shape in shapes if max(shape.box[2:]) >= smallest]
     digits = [shape for shape in large if shape.labels[0] not in in_rows]
     unread += [[shape] for shape in digits[MAX_FINDINGS:]]
     lines = with_signs(in_lines(digits[:MAX_FINDINGS]), scan)
@@ -56,24 +54,6 @@ def find_digits(scan: Scan) -> Scan:
         and not (scan.owners[y : y + height, x : x + width] == Owner.DIGIT).any()
     ]
     return replace(scan, lines=lines, unread=boxes)
-
-
-def _rows(shapes: list[Glyph]) -> Iterator[list[Glyph]]:
-    """Neighbours of about the same height, from left to right."""
-    for line in in_lines(shapes):
-        row = line[:1]
-        for shape in line[1:]:
-            heights = row[-1].height, shape.height
-            gap = shape.x - row[-1].x - row[-1].width
-            if max(heights) > ALIKE * min(heights) or gap > ROW_GAP * max(heights):
-                yield row
-                row = []
-            row.append(shape)
-        yield row
-
-
-def _size(shape: Glyph) -> int:
-    return max(shape.width, shape.height)
 
 
 def _around(shapes: list[Glyph]) -> Box:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.decoding import Grey
 from mnist_pipeline.handwriting.finder.measures import (
+    closing,
     noise_of,
     otsu_threshold,
     reduced,
@@ -36,18 +37,18 @@ def find_ink(scan: Scan) -> Scan:
     # The window must be wider than the widest stroke, and no wider than necessary, so that it
     # follows shadows.
     window = max(3, round(0.3 * min(coarse.shape)))
-    first = _contrast(_closing(coarse, window), coarse)
+    first = _contrast(closing(coarse, window), coarse)
     strokes = np.pad(first > otsu_threshold(first[first > 0.05], (0, 1)), 1)
     if strokes.any():
         width = stroke_width(scipy.ndimage.distance_transform_edt(strokes)[strokes])
         window = min(window, max(5, round(4 * width) + 3))
-    coarse_closed = _closing(coarse, window)
+    coarse_closed = closing(coarse, window)
     paper = resized(_paper(coarse, coarse_closed), grey.shape)
     step = _steps(coarse_closed)
     if step.any():
         factor = -(-max(grey.shape) // max(coarse.shape))
         near = resized(step.astype(np.float32), grey.shape) > 0
-        closed = _closing(light, factor * window | 1)  # an even window would shift the edge
+        closed = closing(light, factor * window | 1)  # an even window would shift the edge
         closed *= 1 - np.median(_contrast(closed, light)[near])
         paper = np.where(near, closed, paper)
     ink = _contrast(paper, light)
@@ -105,13 +106,6 @@ def two_levels(grey: Grey) -> Mask | None:
     step = grey[is_light].mean() - grey[~is_light].mean()
     has_two_levels = share * (1 - share) * step**2 > TWO_LEVELS * grey.var()
     return is_light if has_two_levels else None
-
-
-def _closing(grey: Grey, window: int) -> Grey:
-    """Grey closing: dark strokes narrower than the window take the level of their surroundings."""
-    extended = np.pad(grey, window, mode="edge")
-    closed = scipy.ndimage.minimum_filter(scipy.ndimage.maximum_filter(extended, window), window)
-    return closed[window:-window, window:-window]
 
 
 def _contrast(paper: Grey, grey: Grey) -> Grey:

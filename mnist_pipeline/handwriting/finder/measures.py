@@ -42,10 +42,23 @@ def noise_of(ink: Grey) -> float:
     return -float(min(below, far_below / 2))
 
 
+def closing(grey: Grey, window: int) -> Grey:
+    """Grey closing: dark strokes narrower than the window take the level of their surroundings."""
+    extended = np.pad(grey, window, mode="edge")
+    closed = scipy.ndimage.minimum_filter(scipy.ndimage.maximum_filter(extended, window), window)
+    return closed[window:-window, window:-window]
+
+
 def boxes_of(labels: NDArray[Any]) -> NDArray[np.intp]:
     """Left, top, right and bottom of each label from 1 on, (n, 4)."""
     corners = [(x.start, y.start, x.stop, y.stop) for y, x in scipy.ndimage.find_objects(labels)]
     return np.array(corners, np.intp).reshape(-1, 4)
+
+
+def closes(ink: Mask) -> bool:
+    """Whether ink closes a box along most of its top and most of its bottom."""
+    depth = max(4, round(0.15 * len(ink)))
+    return bool(min(part.any(axis=0).mean() for part in (ink[:depth], ink[-depth:])) > 0.5)
 
 
 def stroke_width(depths: Grey) -> float:

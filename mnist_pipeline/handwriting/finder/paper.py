@@ -1,15 +1,16 @@
 """First stage: paper that fills a part of a dark picture."""
 
-from typing import Any
-
 import numpy as np
 import scipy
-from numpy.typing import NDArray
-from PIL import Image
 
 from mnist_pipeline.data.conversion import extent
 from mnist_pipeline.data.decoding import Grey
-from mnist_pipeline.handwriting.finder.measures import otsu_threshold
+from mnist_pipeline.handwriting.finder.measures import (
+    closing,
+    otsu_threshold,
+    reduced,
+    resized,
+)
 from mnist_pipeline.handwriting.finder.scan import Mask, Owner, Scan
 
 COARSE_SIDE = 192  # the paper is searched on a picture of at most this many pixels per side
@@ -25,8 +26,6 @@ LEAST_CONTRAST = np.log(1.7)
 # How far `_roundness` of paper wholly inside the picture may differ from 1. Photographed paper
 # differs by 0.005 at most, thick light digits usually by 0.05 or more.
 LEAST_RECTANGULAR = 0.03
-# Share of the paper that is as dark as the table; a blackboard with light strokes has more.
-MOST_INK = 0.3
 DARKEST = 0.02  # light that is added before logarithms, because a dark table is noisy
 EDGE = 2  # coarse pixels at the edge of the paper that are neither paper nor table
 
@@ -42,8 +41,7 @@ def find_paper(scan: Scan) -> Scan | None:
     """
     grey = scan.grey
     factor = -(-max(grey.shape) // COARSE_SIDE)
-    reduced = Image.fromarray(np.ascontiguousarray(grey)).reduce(factor)
-    coarse = np.asarray(reduced, np.float32) / 255
+    coarse = reduced(grey, factor) / 255
     if min(coarse.shape) < SMALLEST_SIDE:
         return None
     light = _without_strokes(coarse)
@@ -60,8 +58,6 @@ def find_paper(scan: Scan) -> Scan | None:
     if _contrast_at_edge(scale, paper) < LEAST_CONTRAST:
         return None
     is_light = np.log(coarse + DARKEST) > threshold
-    if 1 - is_light[paper].mean() > MOST_INK:
-        return None
     is_inside = not (paper[[0, -1]].any() or paper[:, [0, -1]].any())
     outline = scipy.ndimage.binary_propagation(paper & is_light, mask=is_light)
     if is_inside and abs(_roundness(outline) - 1) > LEAST_RECTANGULAR:
@@ -74,13 +70,8 @@ def find_paper(scan: Scan) -> Scan | None:
 
 
 def _without_strokes(light: Grey) -> Grey:
-    closing = max(3, round(WIDEST_STROKE * max(light.shape)))
-    opening = max(3, round(WIDEST_LIGHT * min(light.shape)))
-    margin = closing + opening
-    extended = np.pad(light, margin, mode="edge")
-    closed = scipy.ndimage.grey_closing(extended, (closing, closing))
-    opened = scipy.ndimage.grey_opening(closed, (opening, opening))
-    return np.asarray(opened[margin:-margin, margin:-margin])
+    closed = closing(light, round(WIDEST_STROKE * max(light.shape)) | 1)
+    return -closing(-closed, round(WIDEST_LIGHT * min(light.shape)) | 1)
 
 
 def _roundness(outline: Mask) -> float:
@@ -105,15 +96,10 @@ def _contrast_at_edge(scale: Grey, paper: Mask) -> float:
 
 
 def _cut_out(grey: Grey, inner: Mask, light: Grey, factor: int) -> Scan:
-    size = (factor * inner.shape[1], factor * inner.shape[0])
-
-    def enlarged(coarse: NDArray[Any]) -> Grey:
-        image = Image.fromarray(coarse.astype(np.float32))
-        levels = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
-        return levels[: grey.shape[0], : grey.shape[1]]
-
-    is_paper = enlarged(inner) > 0.5
-    picture = np.where(is_paper, grey, enlarged(light)).astype(np.float32)
+    shape = tuple(factor * length for length in inner.shape)
+    rows, columns = grey.shape
+    is_paper = resized(inner.astype(np.float32), shape)[:rows, :columns] > 0.5
+    picture = np.where(is_paper, grey, resized(light, shape)[:rows, :columns])
     left, top, width, height = (factor * length for length in extent(inner))
     part = slice(top, top + height), slice(left, left + width)
     return Scan(picture[part], left, top).claimed(~is_paper[part] * Owner.TABLE)

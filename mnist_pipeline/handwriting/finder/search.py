@@ -160,14 +160,13 @@ def page_of(picture: NDArray[np.uint8] | Grey) -> Page:
 def _search(picture: NDArray[np.uint8] | Grey) -> tuple[list[Found], list[Box]]:
     """The digits of a picture, and ink that may be small digits, in reading order.
 
-    A picture with small digits, or without any, is enlarged and read again, unless it has the size
-    of MNIST's.
+    A picture with small digits, or without any, is enlarged and read again.
     """
     factor = int(np.ceil(np.sqrt(picture.size / WORKING_PIXELS)))
     found, unread = _read(reduced(picture, factor), factor, picture.shape)
     zoom = min(LARGEST_ZOOM, np.sqrt(WORKING_PIXELS / picture.size))
     is_small = not found or np.median([digit.box[3] for digit in found]) < SMALL
-    if is_small and zoom > 1 and picture.shape != (IMAGE_SIDE, IMAGE_SIDE):
+    if is_small and zoom > 1:
         shape = tuple(round(zoom * length) for length in picture.shape)
         enlarged = resized(picture.astype(np.float32), shape, Image.Resampling.BICUBIC)
         again, still_unread = _read(np.clip(enlarged, 0, 255), 1 / zoom, picture.shape)
@@ -185,8 +184,7 @@ def _read(grey: Grey, scale: float, shape: tuple[int, ...]) -> tuple[list[Found]
     if paper is None:
         scan = read_scan(_with_margin(grey))
     else:  # more digits outside: it is the part of a larger paper that lies in the light
-        both = read_scan(paper), read_scan(Scan(grey))
-        scan = max(both, key=lambda scan: sum(map(len, scan.lines)))
+        scan = max(read_scan(paper), read_scan(Scan(grey)), key=_total_height)
     found: list[Found] = []
     place = functools.partial(_placed, scan=scan, scale=scale, shape=shape)
     for glyph in itertools.chain(*scan.lines):
@@ -194,6 +192,11 @@ def _read(grey: Grey, scale: float, shape: tuple[int, ...]) -> tuple[list[Found]
         if image is not None:
             found.append(Found(place(glyph.box), image, is_sign=glyph.is_sign))
     return found, [place(box) for box in scan.unread]
+
+
+def _total_height(scan: Scan) -> int:
+    """Of the digits, so that small shapes on a table count little."""
+    return sum(glyph.height for glyph in itertools.chain(*scan.lines) if not glyph.is_sign)
 
 
 def _with_margin(grey: Grey) -> Scan:

@@ -1,6 +1,7 @@
 """Pictures become digits in MNIST's form, in reading order."""
 
 import io
+from dataclasses import replace
 from unittest.mock import Mock
 
 import numpy as np
@@ -13,9 +14,10 @@ from support.drawing import picture as drawn
 from mnist_pipeline.data import decoding
 from mnist_pipeline.data.decoding import GREY, WHOLE
 from mnist_pipeline.handwriting.finder import search
-from mnist_pipeline.handwriting.finder.scan import Box
+from mnist_pipeline.handwriting.finder.scan import Box, Glyph
 from mnist_pipeline.handwriting.finder.search import Found
 
+BOX = (5, 5, 9, 9)
 LINE = [(x, 0.25, 0.2, 0.5) for x in (0.1, 0.4, 0.7)]
 
 
@@ -135,6 +137,33 @@ def test_digits_of_a_screen_are_read_in_an_enlarged_picture(written, expected):
     assert difference(found, expected) < 10
     boxes = 6 * np.array([digit.box for digit in found])
     np.testing.assert_allclose(boxes, [digit.box for digit in expected], atol=8)
+
+
+@pytest.mark.parametrize("is_found", [True, False])
+def test_an_enlarged_picture_counts_if_it_shows_digits(is_found, monkeypatch):
+    digit, small, large = Found((2, 2, 9, 9), np.zeros((28, 28), np.uint8)), [(1, 1, 2, 2)], [BOX]
+    read = Mock(side_effect=[([], small), ([digit] * is_found, large)])
+    monkeypatch.setattr(search, "_read", read)
+    found, unread = search._search(np.zeros((20, 20), np.uint8))
+    assert (found, unread) == (([digit], large) if is_found else ([], small))
+
+
+def test_paper_on_a_table_counts_if_its_digits_are_taller_in_all_than_those_outside(
+    monkeypatch,
+):
+    grey = np.zeros((90, 90), np.float32)
+
+    def glyphs(*heights):
+        return [[Glyph(np.array([1]), 0, 0, 5, height) for height in heights]]
+
+    monkeypatch.setattr(search, "find_paper", lambda scan: replace(scan, left=1))
+    monkeypatch.setattr(search, "image_of", lambda *_: np.zeros((28, 28), np.uint8))
+    for outside, expected in ((glyphs(9, 9, 9), 1), (glyphs(40, 40), 2)):
+        lines = {1: glyphs(60), 0: outside}
+        monkeypatch.setattr(
+            search, "read_scan", lambda scan, lines=lines: replace(scan, lines=lines[scan.left])
+        )
+        assert len(search._read(grey, 1, grey.shape)[0]) == expected
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (28, 28), (200, 300)])
