@@ -7,22 +7,15 @@ import scipy
 from numpy.typing import NDArray
 
 from mnist_pipeline.handwriting.finder.ink import numbered
-from mnist_pipeline.handwriting.finder.measures import boxes_of, lean_and_slimness
+from mnist_pipeline.handwriting.finder.measures import boxes_of, closes, lean_and_slimness
 from mnist_pipeline.handwriting.finder.scan import Mask, Owner, Scan
 
 Boxes = NDArray[np.intp]  # (..., 4): left, top, right, bottom
 
 SMALLEST = 8  # pixels, the height of a digit with a mark
-NUM_ANGLES = 36  # of a circle
-CLOSED = 0.85  # least share of the angles at which a circle has ink
-CONTENT = 0.3  # least height of a digit, as a share of its circle's; the dot of a zero is smaller
-SMALLEST_INSIDE = 0.03  # height of a stroke within an oval or a frame, as a share of its height
+CONTENT = 0.3  # least height of what a ring surrounds, as a share of its own; a dot has less
 MOST_INK = 0.3  # share of the box of an oval or a frame
-FILLED = 0.4  # least share of both sides of an oval or a frame that the strokes inside fill
 DEEPEST = 1.5  # removed ink of an oval or a frame, as a factor of the usual depth on a side
-STEEPEST = 0.25  # rise of a line to the side
-BENT = 0.06  # most height of a line's arc, as a share of its length
-TALLEST = 1.1  # height of a digit, as a share of the length of the line below it, at most
 BELOW = (-0.3, 0.5)  # distance of a line from the feet of digits, as a share of their height
 STRAIGHT = 5  # least slimness of a stroke that crosses a zero
 CROSSING = 0.4  # least lean of a stroke that crosses a zero: shift to the side per height
@@ -56,26 +49,15 @@ def _surrounds(stroke: np.intp, boxes: Boxes, part: NDArray[np.int32]) -> bool:
     The dot or the slash of a zero is not enough.
     """
     own, box = part == stroke, boxes[stroke - 1]
-    size = box[2:] - box[:2]
     is_inside = (boxes[:, :2] > box[:2]).all(axis=1) & (boxes[:, 2:] < box[2:]).all(axis=1)
-    is_inside &= boxes[:, 3] - boxes[:, 1] >= max(SMALLEST, SMALLEST_INSIDE * size[1])
-    numbers = 1 + np.flatnonzero(is_inside)
-    if not len(numbers) or own.mean() > MOST_INK or not _is_closed(own):
+    numbers = 1 + np.flatnonzero(is_inside & (boxes[:, 3] - boxes[:, 1] >= SMALLEST))
+    if not len(numbers) or own.mean() > MOST_INK or not (closes(own) and closes(own.T)):
         return False
-    inside = boxes[is_inside]
-    filled = (inside[:, 2:].max(axis=0) - inside[:, :2].min(axis=0)) / size
-    if len(numbers) > 1:
-        return bool(filled.min() >= FILLED)
+    inside = boxes[numbers - 1]
     lean, slimness = lean_and_slimness(part == numbers[0])
-    return bool(filled[1] >= CONTENT) and (abs(lean) < CROSSING or slimness < STRAIGHT)
-
-
-def _is_closed(own: Mask) -> bool:
-    """Whether a stroke has ink in most directions from the middle of its box."""
-    rows, columns = own.shape
-    y, x = np.nonzero(own)
-    turns = np.arctan2(2 * y / (rows - 1) - 1, 2 * x / (columns - 1) - 1) / (2 * np.pi)
-    return len(np.unique(np.floor(NUM_ANGLES * turns))) >= CLOSED * NUM_ANGLES
+    is_slash = len(numbers) == 1 and abs(lean) >= CROSSING and slimness >= STRAIGHT
+    is_filled = inside[:, 3].max() - inside[:, 1].min() >= CONTENT * len(own)
+    return bool(is_filled) and not is_slash
 
 
 def _outermost(own: Mask) -> Mask:
@@ -100,9 +82,6 @@ def _line_below(own: Mask, others: Boxes, left: int, top: int) -> Mask:
     above = np.where(~own & (y < lowest), y, -1).max(axis=0)
     width = np.median(lowest - above)
     path = scipy.ndimage.median_filter(lowest, columns // 4 + 1) - (width - 1) / 2
-    arc = path - np.linspace(path[0], path[-1], columns)
-    if rows - path.min() > STEEPEST * columns + width or np.ptp(arc) > BENT * columns + 1:
-        return np.zeros_like(own)
     reach = round(width / 2 + 1.5)
     line = own & (np.abs(y - path) <= reach)
     rest = own & ~line
@@ -112,7 +91,7 @@ def _line_below(own: Mask, others: Boxes, left: int, top: int) -> Mask:
     line |= np.append(False, pieces[:, 3] - pieces[:, 1] <= width)[labels]
     boxes = np.concatenate([pieces + np.tile([left, top], 2), others])
     heights = boxes[:, 3] - boxes[:, 1]
-    is_digit = (heights > max(SMALLEST, 3 * width)) & (heights < TALLEST * columns)
+    is_digit = heights > max(SMALLEST, 3 * width)
     is_digit &= np.abs((boxes[:, 0] + boxes[:, 2]) / 2 - left - columns / 2) < columns / 2
     distances = (top + path.mean() - boxes[:, 3]) / heights
     is_digit &= (BELOW[0] < distances) & (distances < BELOW[1])

@@ -8,97 +8,51 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.decoding import Grey
 from mnist_pipeline.handwriting.finder.ink import connected
-from mnist_pipeline.handwriting.finder.measures import noise_of, stroke_width
+from mnist_pipeline.handwriting.finder.measures import closes, noise_of
 from mnist_pipeline.handwriting.finder.scan import Mask, Owner, Scan
 
 FAINT = 0.3  # share of the least ink of a stroke that connects the lines of a frame
 LEAST_NOISE = 0.025  # share of the paper's light
 SMALLEST_FRAME = 16  # pixels per side
 MOST_INK = 0.5  # share of a frame's box
-STEEPEST = 1 / 12  # slope of a frame's lines
-LEAST_FILLED = 0.9  # share of a frame's side that a line covers
+THICKEST = 9  # pixels, lines of a frame
 AT_EDGE = 2  # pixels between a frame and the edge of the picture that it reaches
-LEAST_CONTENT = 8  # pixels, the height of ink inside a frame
+LEAST_INK = 0.1  # of a stroke that is left
+MOST_LEFT = 0.17  # share of the surroundings of thin lines that has ink after their removal
 
 
 def remove_frames(scan: Scan) -> Scan:
     """Remove the frames of boxes and tables, and keep the strokes written into them.
 
-    A frame is connected ink with straight lines, or edges of the picture, along all four sides of
-    its box; other lines divide it into cells.
+    A frame is connected ink with straight, thin lines along all four sides of its box; other lines
+    divide it into cells.
 
     Nothing is removed if all frames are empty, because an empty frame may be a digit.
     """
-    ink, labels = scan.ink, connected(scan, FAINT)
-    noise = noise_of(ink)
-    result = ink.copy()
+    noise = max(LEAST_NOISE, noise_of(scan.ink))
+    ink = scan.ink.copy()
     frames = np.zeros(ink.shape, bool)
     has_content = False
-    for label, box in enumerate(scipy.ndimage.find_objects(labels), 1):
-        own = labels[box] == label
-        if min(own.shape) < SMALLEST_FRAME or own.mean() > MOST_INK:
+    labels = connected(scan, FAINT)
+    for box in scipy.ndimage.find_objects(labels):
+        part = scan.ink[box]
+        edges = sum((s.start <= AT_EDGE) + (s.stop >= n - AT_EDGE) for s, n in zip(box, ink.shape))
+        # Lines across the whole picture are ruling.
+        is_thick = (labels[box] > 0).mean() > MOST_INK
+        if min(part.shape) < SMALLEST_FRAME or is_thick or edges > 2:
             continue
-        edges = [(s.start <= AT_EDGE, s.stop >= n - AT_EDGE) for s, n in zip(box, ink.shape)]
-        if np.sum(edges) > 2:  # lines across the whole picture, see `remove_ruling`
+        is_row, is_column = _lines(part, noise, THICKEST)
+        if not (closes(is_row) and closes(is_column.T)):
             continue
-        if not (_is_closed(own, *edges[0]) and _is_closed(own.T, *edges[1])):
-            continue
-        part = ink[box]
-        present = part > max(3 * noise, 0.5 * float(np.quantile(part[own], 0.2)))
-        is_row, is_column = _lines_across(present), _lines_across(present.T)
-        if not (_is_closed(is_row, *edges[0]) and _is_closed(is_column, *edges[1])):
-            continue
-        frames[box] |= is_row | is_column.T
-        has_content |= _height((labels[box] > 0) & ~frames[box]) >= LEAST_CONTENT
-        width = stroke_width(scipy.ndimage.distance_transform_edt(own)[own])
-        result[box] = _without_lines(part, is_row, is_column.T, 2 + round(1.5 * width))
-    return replace(scan, ink=result).claimed(frames * Owner.FRAME) if has_content else scan
-
-
-def _is_closed(ink: Mask, at_top: bool, at_bottom: bool) -> bool:
-    """Whether ink, or edges of the picture, close a mask along its top and its bottom."""
-    depth = max(4, round(0.15 * len(ink)))
-    top, bottom = ink[:depth].any(axis=0).mean(), ink[-depth:].any(axis=0).mean()
-    return bool((at_top or top > 0.5) and (at_bottom or bottom > 0.5))
-
-
-def _lines_across(own: Mask) -> Mask:
-    """Pixels of the nearly horizontal lines across a mask.
-
-    Of many slopes, the one whose lines concentrate most ink is taken. An upright digit may be as
-    long as a line. Between the first and the last line, it is thicker than these.
-    """
-    rows, columns = own.shape
-    # A line is a pixel wider on both sides, as its edges are soft and its slope is between two.
-    y, x = np.nonzero(scipy.ndimage.binary_dilation(own, np.ones((3, 1), bool)))
-    num_steps = min(round(STEEPEST * columns), 40)
-    slopes = np.linspace(-STEEPEST, STEEPEST, 2 * num_steps + 1)
-    slope = max(slopes, key=lambda slope: (np.bincount(_level(y, x, slope, columns)) ** 2).sum())
-    levels = np.zeros((rows + round(3 * STEEPEST * columns) + 2, columns), bool)
-    levels[_level(y, x, slope, columns), x] = True
-    filled = levels.mean(axis=1)
-    labels, count = scipy.ndimage.label(filled >= 0.75 * LEAST_FILLED)
-    numbers = np.arange(1, count + 1)
-    thickness = np.bincount(labels)[1:]
-    is_line = scipy.ndimage.maximum(filled, labels, numbers) >= LEAST_FILLED
-    outer = thickness[[0, -1]].max() if count else 0
-    is_line[1:-1] &= thickness[1:-1] <= 1.5 * outer + 1
-    pixels = np.append(False, is_line)[labels]
-    y, x = np.mgrid[:rows, :columns]
-    return np.asarray(pixels[_level(y, x, slope, columns)])
-
-
-def _level(
-    y: NDArray[np.integer], x: NDArray[np.integer], slope: float, columns: int
-) -> NDArray[np.intp]:
-    """Rows of pixels after lines with a slope have become horizontal; at least 0."""
-    return (y + np.rint(slope * x + abs(slope) * columns)).astype(np.intp)
-
-
-def _height(ink: Mask) -> int:
-    """Height of the tallest connected ink."""
-    found = scipy.ndimage.find_objects(scipy.ndimage.label(ink, np.ones((3, 3)))[0])
-    return max((rows.stop - rows.start for rows, _ in found), default=0)
+        rest = _without_lines(part, is_row, is_column, THICKEST)
+        near = scipy.ndimage.binary_dilation(is_row | is_column, iterations=2)
+        is_left = rest > LEAST_INK
+        if is_left[near].mean() < MOST_LEFT:
+            frames[box] |= is_row | is_column
+            ink[box] = rest
+            y, x = (n // 4 for n in part.shape)
+            has_content |= bool((is_left & ~near)[y:-y, x:-x].any())
+    return replace(scan, ink=ink).claimed(frames * Owner.FRAME) if has_content else scan
 
 
 def remove_ruling(scan: Scan) -> Scan:
@@ -106,10 +60,16 @@ def remove_ruling(scan: Scan) -> Scan:
     ink = scan.ink
     noise = max(LEAST_NOISE, noise_of(ink))
     thickest = 3 + max(ink.shape) // 100
-    is_row = ink < _line_limit(ink, noise, thickest)
-    is_column = ink < _line_limit(ink.T, noise, thickest).T
+    is_row, is_column = _lines(ink, noise, thickest)
     rest = _without_lines(ink, is_row, is_column, thickest)
     return replace(scan, ink=rest).claimed((is_row | is_column) * Owner.RULING)
+
+
+def _lines(ink: Grey, noise: float, thickest: int) -> tuple[Mask, Mask]:
+    """Pixels of the lines from the left end to the right end, and of those from top to bottom."""
+    is_row = ink < _line_limit(ink, noise, thickest)
+    is_column = ink < _line_limit(ink.T, noise, thickest).T
+    return is_row, is_column
 
 
 def _without_lines(ink: Grey, is_row: Mask, is_column: Mask, thickest: int) -> Grey:

@@ -1,6 +1,7 @@
 """Printed frames are removed, and the strokes written into them stay."""
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from mnist_pipeline.handwriting.finder.ruling import remove_frames
 from mnist_pipeline.handwriting.finder.scan import Owner, Scan
@@ -31,3 +32,13 @@ def test_lines_across_the_whole_picture_are_no_frame():
 def test_an_empty_frame_may_be_a_digit_and_stays():
     empty = framed(20, 118, 20, 218, filled=0)
     assert empty.ink.sum() == empty.grey.sum()
+
+
+def test_thick_lines_and_the_strokes_of_a_digit_are_no_frame():
+    frame, eight = np.zeros((2, 340, 340), np.float32)
+    frame[20:320, 20:320] = np.linspace(0.9, 1, 300)
+    eight[40:88, 100:135] = 1
+    frame[30:310, 30:310] = eight[48:60, 108:127] = eight[68:80, 108:127] = 0
+    frame[155:185, 170:176] = 1
+    for ink in (gaussian_filter(frame, 1), eight):
+        assert remove_frames(Scan(ink, ink=ink, light=np.ones_like(ink))).ink.sum() == ink.sum()
