@@ -26,12 +26,12 @@ export const svg = (name, attributes) => {
 const BUDGET = 5; // milliseconds of a frame, which also answers and paints
 // A function to await between pieces of work, so that the page stays usable: it waits for the next
 // frame when they have used their part of one.
-export const createPause = () => {
+export const createPause = (budget = BUDGET) => {
   let end = 0;
   return async () => {
     if (performance.now() < end) return;
     await new Promise(requestAnimationFrame);
-    end = performance.now() + BUDGET;
+    end = performance.now() + budget;
   };
 };
 // Run a function in the next frame, once for all calls before it.

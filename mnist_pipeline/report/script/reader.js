@@ -8,31 +8,31 @@ import { paintImage } from "./painting.js";
 import { data, perFrame } from "./page.js";
 
 const TRIED = 20; // test digits of a class
-// Figures this close to the screen follow the digit at once, the others when they come closer.
-const MARGIN = "50%";
 
 // What a caption calls it.
 export const nameOf = ({ place }) => `${place === null ? "your" : "a test"} ${data.noun}`;
 
 export const createReader = (arrays, models) => {
-  const figures = new Map(); // by element: update, isClose, and the digit that is shown
+  // By element: update, isSeen, and the digit that is shown. Figures on the screen follow the digit
+  // at once, the others when they come there: drawing waits for none that nobody sees.
+  const figures = new Map();
   let digit = null;
   let answers = null; // to the digit, once a figure needs them
   let drawn = null; // what the reader drew or dropped last
 
   const updateFigure = (figure) => {
     // The first time, all figures are drawn, so that their heights stay and links to them arrive.
-    if ((figure.shown && !figure.isClose) || figure.shown === digit) return;
+    if ((figure.shown && !figure.isSeen) || figure.shown === digit) return;
     figure.shown = digit;
     answers ??= answersTo(digit.image, models);
     figure.update(digit, answers);
   };
   const updateFigures = perFrame(() => figures.forEach(updateFigure));
   const register = (entries) => {
-    for (const { target, isIntersecting } of entries) figures.get(target).isClose = isIntersecting;
+    for (const { target, isIntersecting } of entries) figures.get(target).isSeen = isIntersecting;
     updateFigures();
   };
-  const watch = new IntersectionObserver(register, { rootMargin: MARGIN });
+  const watch = new IntersectionObserver(register);
 
   const show = (next) => {
     digit = next;
@@ -75,7 +75,7 @@ export const createReader = (arrays, models) => {
       if (back) Object.assign(back, { ariaPressed: digit === drawn, hidden: !drawn });
       update(...shown);
     };
-    figures.set(figure, { update: updateAll, isClose: false, shown: null });
+    figures.set(figure, { update: updateAll, isSeen: false, shown: null });
     watch.observe(figure);
   };
   return { show, digitAt, digitOf, follow, current: () => digit };

@@ -29,7 +29,7 @@ loaded.then(({ models, reader }) => {
   const sliders = findAll("[type=range]");
   const inputs = findAll("[type=hidden]"); // of the place, for links
   const ten = findAll(".ten canvas");
-  const pause = createPause();
+  const pause = createPause(1); // one of the ten digits per frame, which also shows the reader's
   const place = { ...IN_PLACE }; // of the digit
   const pointers = new Map(); // on the digit: where they are, in pixels from the middle
   let isHandle = false; // the only pointer holds the handle
