@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 
 from mnist_pipeline.handwriting.finder.measures import lean_and_slimness, stroke_width
-from mnist_pipeline.handwriting.finder.scan import Glyph, Mask, Owner, Scan
+from mnist_pipeline.handwriting.finder.scan import Glyph, Mask, Scan
 
 STRAIGHT = 5  # least slimness of a slash
 LEANING = 0.18  # lean of a slash, more than the lean of the digits around it
@@ -89,7 +89,7 @@ def _slashes_and_commas(line: Sequence[Shape]) -> set[int]:
 
 def _is_unlike_one(bar: Shape, shapes: Sequence[Shape], scan: Scan) -> bool:
     """Whether a bar is too tall or too thin for a 1 among these shapes, alone and as long as the
-    picture, or at the edge of the picture or of something dark.
+    picture, at the edge of the picture, or without digits at the edge of something dark.
     """
     rows, columns = scan.grey.shape
     x, y, width, height = bar.glyph.box
@@ -104,10 +104,12 @@ def _is_unlike_one(bar: Shape, shapes: Sequence[Shape], scan: Scan) -> bool:
         return True
     if min(x, y, columns - x - width, rows - y - height) <= AT_EDGE * max(rows, columns):
         return True
+    if heights:  # among digits, in which a shadow may begin
+        return False
     reach = round(AROUND * max(width, height))
     around = (
         slice(max(0, y - reach), y + height + reach),
         slice(max(0, x - reach), x + width + reach),
     )
     darkest, lightest = np.quantile(scan.light[around], (0.05, 0.95))
-    return bool(darkest < EVEN * lightest or (scan.owners[around] == Owner.TABLE).any())
+    return bool(darkest < EVEN * lightest)

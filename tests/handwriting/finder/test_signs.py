@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from mnist_pipeline.handwriting.finder.measures import boxes_of
-from mnist_pipeline.handwriting.finder.scan import Box, Glyph, Owner, Scan
+from mnist_pipeline.handwriting.finder.scan import Box, Glyph, Scan
 from mnist_pipeline.handwriting.finder.signs import with_signs
 
 SHAPE = (140, 400)
@@ -26,7 +26,7 @@ def signs(*boxes: Box, **changes: np.ndarray) -> list[Box]:
 
 
 def _signs(strokes: np.ndarray, **changes: np.ndarray) -> list[Box]:
-    paper = {"light": np.ones(strokes.shape), "owners": np.zeros(strokes.shape, np.uint8)}
+    paper = {"light": np.ones(strokes.shape)}
     glyphs = [
         Glyph(np.array([number]), left, top, right - left, bottom - top)
         for number, (left, top, right, bottom) in enumerate(boxes_of(strokes).tolist(), 1)
@@ -46,11 +46,11 @@ def test_a_bar_that_is_unlike_the_digits_is_a_sign_and_a_one_is_none(bar):
     assert signs(*DIGITS, bar) == [bar]
 
 
-def test_a_bar_at_the_rim_of_something_dark_is_a_sign():
-    dark, table = np.ones(SHAPE), np.zeros(SHAPE, np.uint8)
+def test_a_bar_at_the_rim_of_something_dark_is_a_sign_but_not_among_digits():
+    dark = np.ones(SHAPE)
     dark[:, 230:] = 0.5
-    table[:, 230:] = Owner.TABLE
-    assert signs(*DIGITS, ONE, light=dark) == signs(*DIGITS, ONE, owners=table) == [ONE]
+    assert signs(ONE, light=dark) == [ONE]
+    assert signs(*DIGITS, ONE, light=dark) == signs(ONE) == []
 
 
 def test_several_bars_without_digits_are_signs():
