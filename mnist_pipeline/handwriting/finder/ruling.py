@@ -18,7 +18,7 @@ MOST_INK = 0.5  # share of a frame's box
 THICKEST = 9  # pixels, lines of a frame
 AT_EDGE = 2  # pixels between a frame and the edge of the picture that it reaches
 LEAST_INK = 0.1  # of a stroke that is left
-MOST_LEFT = 0.17  # share of the surroundings of thin lines that has ink after their removal
+MOST_LEFT = 0.13  # share of the surroundings of thin lines that has ink after their removal
 
 
 def remove_frames(scan: Scan) -> Scan:
