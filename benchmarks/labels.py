@@ -73,7 +73,7 @@ def _known(bench: Bench) -> str:
     """How many of the known wrong test labels of MNIST are found."""
     splits = {"train": bench.train, "test": bench.test}
     raw = catalogue.read_raw(DATA)
-    wall, found = timed(partial(checking.find, raw, splits, 0))
+    wall, found = timed(partial(checking.find, raw, raw.data_set, splits, 0))
     table = found.table
     listed = set(zip(table["split"], table["index"]))
     num_known = sum(("test", index) in listed for index in catalogue.DOUBTED)

@@ -1,5 +1,5 @@
-"""Sets of real pictures, from packages of Debian: fonts-noto-color-emoji pysolfc pysolfc-cardsets
-tuxpaint-stamps-default unicode-data.
+"""Sets of real pictures, from packages of Debian: fonts-noto-color-emoji oxygen-icon-theme
+pysolfc pysolfc-cardsets tuxpaint-stamps-default unicode-data.
 
 Each function yields the class, the group and the picture. A group, such as the cards of a deck, is
 for training or for testing as a whole; an empty text leaves a picture on its own.
@@ -20,6 +20,7 @@ SUBJECTS = (
     *("animals", "clothes", "food", "household", "people"),
     *("plants", "seasonal", "town", "vehicles"),
 )
+PURPOSES = ("actions", "apps", "devices", "mimetypes", "places", "status")
 SUITS = {"a": "first suit", "b": "second suit", "c": "third suit", "z": "honour"}
 PER_CLASS = 110
 EMOJI_SIZE = 109  # the only size of the pictures in the font
@@ -45,9 +46,16 @@ def stamps() -> Labelled:
             yield subject, path.stem.split("_")[0], Image.open(path)
 
 
+def icons() -> Labelled:
+    """Icons of a desktop by purpose."""
+    for purpose in PURPOSES:
+        for path in _drawn(_files(f"icons/oxygen/base/48x48/{purpose}")):
+            yield purpose, "", Image.open(path)
+
+
 def tiles() -> Labelled:
     """Two tiles of each kind from sets of mahjongg."""
-    for description in _files("games/pysolfc", "cardset-*/config.txt"):
+    for i, description in enumerate(_files("games/pysolfc", "cardset-*/config.txt")):
         deck = description.parent
         fields = description.read_text("utf-8", errors="replace").split(";", 4)
         if fields[3] != "4":  # mahjongg
@@ -56,7 +64,7 @@ def tiles() -> Labelled:
             for number in ("02", "06"):
                 for path in deck.glob(f"{number}{suit}.[gp][in][fg]"):
                     if not path.is_symlink():
-                        yield name, deck.name, Image.open(path)
+                        yield name, f"set {i}", Image.open(path)
 
 
 def emoji() -> Labelled:
@@ -77,7 +85,7 @@ def emoji() -> Labelled:
             yield name, "", picture
 
 
-SETS = {"stamps": stamps, "tiles": tiles, "emoji": emoji}
+SETS = {"stamps": stamps, "icons": icons, "tiles": tiles, "emoji": emoji}
 
 
 def _files(folder: str, pattern: str = "**/*.png") -> list[Path]:
