@@ -34,14 +34,15 @@ def remove_frames(scan: Scan) -> Scan:
     frames = np.zeros(ink.shape, bool)
     has_content = False
     labels = connected(scan, FAINT)
-    for box in scipy.ndimage.find_objects(labels):
+    for label, box in enumerate(scipy.ndimage.find_objects(labels), 1):
         part = scan.ink[box]
         edges = sum((s.start <= AT_EDGE) + (s.stop >= n - AT_EDGE) for s, n in zip(box, ink.shape))
         # Lines across the whole picture are ruling.
         is_thick = (labels[box] > 0).mean() > MOST_INK
         if min(part.shape) < SMALLEST_FRAME or is_thick or edges > 2:
             continue
-        is_row, is_column = _lines(part, noise, THICKEST)
+        own = np.where(labels[box] == label, part, 0)  # without a 1 as tall as its box
+        is_row, is_column = _lines(own, noise, THICKEST)
         if not (closes(is_row) and closes(is_column.T)):
             continue
         rest = _without_lines(part, is_row, is_column, THICKEST)

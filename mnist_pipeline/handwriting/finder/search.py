@@ -195,8 +195,9 @@ def _read(grey: Grey, scale: float, shape: tuple[int, ...]) -> tuple[list[Found]
 
 
 def _total_height(scan: Scan) -> int:
-    """Of the digits, so that small shapes on a table count little."""
-    return sum(glyph.height for glyph in itertools.chain(*scan.lines) if not glyph.is_sign)
+    """Of the digits, so that small shapes on a table count little, without that of the signs."""
+    glyphs = itertools.chain(*scan.lines)
+    return sum(-glyph.height if glyph.is_sign else glyph.height for glyph in glyphs)
 
 
 def _with_margin(grey: Grey) -> Scan:

@@ -24,6 +24,15 @@ def test_lines_that_divide_a_frame_go_and_a_thicker_stroke_stays():
     assert scan.owners[70, 119] == Owner.FRAME
 
 
+def test_a_1_as_tall_as_its_box_stays():
+    ink = np.zeros((60, 60), np.float32)
+    ink[5:55, 10:50] = 1
+    ink[6:54, 11:49] = 0
+    ink[10:50, 29:31] = 1
+    rest = remove_frames(Scan(ink, ink=ink, light=np.ones_like(ink))).ink
+    assert rest[30, [10, 29, 30, 49]].tolist() == [0, 1, 1, 0]
+
+
 def test_lines_across_the_whole_picture_are_no_frame():
     across = framed(0, 138, 0, 238)
     assert across.ink.sum() == across.grey.sum()

@@ -154,12 +154,14 @@ def test_paper_on_a_table_counts_if_its_digits_are_taller_in_all_than_those_outs
     grey = np.zeros((90, 90), np.float32)
 
     def glyphs(*heights):
-        return [[Glyph(np.array([1]), 0, 0, 5, height) for height in heights]]
+        return [[Glyph(np.array([1]), 0, 0, 5, abs(height), height < 0) for height in heights]]
 
     monkeypatch.setattr(search, "find_paper", lambda scan: replace(scan, left=1))
     monkeypatch.setattr(search, "image_of", lambda *_: np.zeros((28, 28), np.uint8))
-    for outside, expected in ((glyphs(9, 9, 9), 1), (glyphs(40, 40), 2)):
-        lines = {1: glyphs(60), 0: outside}
+    three, two, one = glyphs(9, 9, 9), glyphs(40, 40), glyphs(60)
+    bars = glyphs(60, -50, 60, -50)  # the lines of a table
+    for paper, outside, expected in ((one, three, 1), (one, two, 2), (bars, three, 3)):
+        lines = {1: paper, 0: outside}
         monkeypatch.setattr(
             search, "read_scan", lambda scan, lines=lines: replace(scan, lines=lines[scan.left])
         )
