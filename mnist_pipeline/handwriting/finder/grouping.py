@@ -1,6 +1,5 @@
 """Sixth stage: strokes become digits in reading order."""
 
-import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeVar
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_pipeline.handwriting.finder.measures import boxes_of
-from mnist_pipeline.handwriting.finder.scan import Box, Boxed, Glyph, Mask, Owner, Scan
+from mnist_pipeline.handwriting.finder.scan import Box, Boxed, Glyph, Mask, Scan
 from mnist_pipeline.handwriting.finder.signs import with_signs
 
 Shape = TypeVar("Shape", bound=Boxed)
@@ -23,7 +22,8 @@ def find_digits(scan: Scan) -> Scan:
     """Group strokes into digits, and these into lines.
 
     Shapes that are too small for a digit are specks: dust, dots and commas. Several of them in a
-    row may be small digits, so nothing claims these; nor digits beyond the largest 256.
+    row may be small digits: these are unread, as are digits beyond the largest 256, and pale ink
+    of a digit's size without a stroke.
     """
     groups, typical = _grouped(scan.strokes)
     shapes = [shape for shape in groups if shape.width < 6 * shape.height]  # others are dashes
@@ -39,19 +39,12 @@ def find_digits(scan: Scan) -> Scan:
     digits = [shape for shape in large if shape.labels[0] not in in_rows]
     unread += [[shape] for shape in digits[MAX_FINDINGS:]]
     lines = with_signs(in_lines(digits[:MAX_FINDINGS]), scan)
-    owner = np.full(scan.strokes.max() + 1, Owner.SPECK)
-    owner[0] = Owner.NOTHING
-    for shape in itertools.chain(*unread):
-        owner[shape.labels] = Owner.NOTHING
-    for glyph in itertools.chain(*lines):
-        owner[glyph.labels] = Owner.DIGIT
-    scan = scan.claimed(owner[scan.strokes])
     boxes = [_around(row) for row in unread]
     boxes += [
         (x, y, width, height)
-        for x, y, width, height in scan.faint
+        for x, y, width, height in scan.pale
         if 0.6 * typical < height < 1.5 * typical > width > max(3, 0.1 * typical)
-        and not (scan.owners[y : y + height, x : x + width] == Owner.DIGIT).any()
+        and not scan.strokes[y : y + height, x : x + width].any()
     ]
     return replace(scan, lines=lines, unread=boxes)
 

@@ -17,7 +17,6 @@ from mnist_pipeline.handwriting.finder.measures import (
 )
 from mnist_pipeline.handwriting.finder.scan import Mask, Scan
 
-WEAK = 0.5  # share of the least ink of a stroke that belongs to it where they are connected
 FAINTEST_INK = 0.1  # the faintest stroke absorbs this share of the paper's light
 DARKEST_PAPER = 0.2  # share of full brightness; below it, contrast is not amplified further
 # Share of the variance that two levels explain, in a picture of ink and paper only.
@@ -113,23 +112,7 @@ def _contrast(paper: Grey, grey: Grey) -> Grey:
     return (paper - grey) / np.maximum(paper, DARKEST_PAPER)
 
 
-def connected(scan: Scan, weak: float) -> NDArray[np.int32]:
-    """Number connected ink, 0 elsewhere; weak ink counts where it is connected to strong ink."""
-    return _connected(*_smoothed(scan), weak)
-
-
-def strokes_and_faint_ink(scan: Scan) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Number connected strokes, and connected ink that is too pale for a stroke."""
-    smooth, noise = _smoothed(scan)
-    strokes = _connected(smooth, noise, WEAK)
-    faint, count = scipy.ndimage.label(
-        smooth > np.maximum(FAINTEST_INK / 2, noise), np.ones((3, 3))
-    )
-    is_faint = np.bincount(faint[strokes > 0], minlength=count + 1) == 0
-    return strokes, numbered(faint, is_faint)
-
-
-def _smoothed(scan: Scan) -> tuple[Grey, Grey]:
+def smoothed(scan: Scan) -> tuple[Grey, Grey]:
     """Blurred ink, and the ink that noise could be at each pixel."""
     light = np.maximum(scan.light, DARKEST_PAPER)
     for blur in (0.7, 1.5):  # as little blur as the noise allows
@@ -141,7 +124,11 @@ def _smoothed(scan: Scan) -> tuple[Grey, Grey]:
     return smooth, noise
 
 
-def _connected(smooth: Grey, noise: Grey, weak: float) -> NDArray[np.int32]:
+def connected(smooth: Grey, noise: Grey, weak: float) -> NDArray[np.int32]:
+    """Number connected ink, 0 elsewhere; weak ink counts where it is connected to strong ink.
+
+    `weak` is the least ink that counts there, as a share of the least ink of a stroke.
+    """
     floor = np.maximum(FAINTEST_INK, noise)
     high = np.maximum(floor, 0.8 * otsu_threshold(smooth[smooth > floor], (0, 1)))
     labels, count = scipy.ndimage.label(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.handwriting.finder.ink import numbered
 from mnist_pipeline.handwriting.finder.measures import boxes_of, closes, lean_and_slimness
-from mnist_pipeline.handwriting.finder.scan import Mask, Owner, Scan
+from mnist_pipeline.handwriting.finder.scan import Mask, Scan
 
 Boxes = NDArray[np.intp]  # (..., 4): left, top, right, bottom
 
@@ -24,23 +24,20 @@ CROSSING = 0.4  # least lean of a stroke that crosses a zero: shift to the side 
 def remove_marks(scan: Scan) -> Scan:
     """Remove circles, ovals and frames around digits, and lines below them, from the strokes."""
     strokes = scan.strokes.copy()
-    marks = np.zeros(strokes.shape, np.uint8)
     boxes = boxes_of(strokes)
     for stroke in 1 + np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).max(axis=1) > 2 * SMALLEST):
         left, top, right, bottom = boxes[stroke - 1]
         place = slice(top, bottom), slice(left, right)
         own = strokes[place] == stroke
         if _surrounds(stroke, boxes, scan.strokes[place]):
-            owner, mark = Owner.CIRCLE, _outermost(own)
+            mark = _outermost(own)
         else:
             mark = _line_below(own, np.delete(boxes, stroke - 1, 0), left, top)
-            owner = Owner.UNDERLINE
         if mark.any():
-            marks[place] |= mark * np.uint8(owner)
             rest, _ = scipy.ndimage.label(own & ~mark, np.ones((3, 3)))
             strokes[place][own] = np.where(rest > 0, strokes.max() + rest, 0)[own]
     strokes = numbered(strokes, np.bincount(strokes.ravel()) > 0)
-    return replace(scan.claimed(marks), strokes=strokes)
+    return replace(scan, strokes=strokes)
 
 
 def _surrounds(stroke: np.intp, boxes: Boxes, part: NDArray[np.int32]) -> bool:

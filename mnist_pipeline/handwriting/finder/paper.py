@@ -11,7 +11,7 @@ from mnist_pipeline.handwriting.finder.measures import (
     reduced,
     resized,
 )
-from mnist_pipeline.handwriting.finder.scan import Mask, Owner, Scan
+from mnist_pipeline.handwriting.finder.scan import Mask, Scan
 
 COARSE_SIDE = 192  # the paper is searched on a picture of at most this many pixels per side
 SMALLEST_SIDE = 24  # a coarse picture with a smaller side has too few pixels for a search
@@ -102,4 +102,4 @@ def _cut_out(grey: Grey, inner: Mask, light: Grey, factor: int) -> Scan:
     picture = np.where(is_paper, grey, resized(light, shape)[:rows, :columns])
     left, top, width, height = (factor * length for length in extent(inner))
     part = slice(top, top + height), slice(left, left + width)
-    return Scan(picture[part], left, top).claimed(~is_paper[part] * Owner.TABLE)
+    return Scan(picture[part], left, top)

@@ -7,9 +7,9 @@ import scipy
 from numpy.typing import NDArray
 
 from mnist_pipeline.data.decoding import Grey
-from mnist_pipeline.handwriting.finder.ink import connected
+from mnist_pipeline.handwriting.finder.ink import connected, smoothed
 from mnist_pipeline.handwriting.finder.measures import closes, noise_of
-from mnist_pipeline.handwriting.finder.scan import Mask, Owner, Scan
+from mnist_pipeline.handwriting.finder.scan import Mask, Scan
 
 FAINT = 0.3  # share of the least ink of a stroke that connects the lines of a frame
 LEAST_NOISE = 0.025  # share of the paper's light
@@ -31,9 +31,8 @@ def remove_frames(scan: Scan) -> Scan:
     """
     noise = max(LEAST_NOISE, noise_of(scan.ink))
     ink = scan.ink.copy()
-    frames = np.zeros(ink.shape, bool)
     has_content = False
-    labels = connected(scan, FAINT)
+    labels = connected(*smoothed(scan), FAINT)
     for label, box in enumerate(scipy.ndimage.find_objects(labels), 1):
         part = scan.ink[box]
         edges = sum((s.start <= AT_EDGE) + (s.stop >= n - AT_EDGE) for s, n in zip(box, ink.shape))
@@ -49,11 +48,10 @@ def remove_frames(scan: Scan) -> Scan:
         near = scipy.ndimage.binary_dilation(is_row | is_column, iterations=2)
         is_left = rest > LEAST_INK
         if is_left[near].mean() < MOST_LEFT:
-            frames[box] |= is_row | is_column
             ink[box] = rest
             y, x = (n // 4 for n in part.shape)
             has_content |= bool((is_left & ~near)[y:-y, x:-x].any())
-    return replace(scan, ink=ink).claimed(frames * Owner.FRAME) if has_content else scan
+    return replace(scan, ink=ink) if has_content else scan
 
 
 def remove_ruling(scan: Scan) -> Scan:
@@ -63,7 +61,7 @@ def remove_ruling(scan: Scan) -> Scan:
     thickest = 3 + max(ink.shape) // 100
     is_row, is_column = _lines(ink, noise, thickest)
     rest = _without_lines(ink, is_row, is_column, thickest)
-    return replace(scan, ink=rest).claimed((is_row | is_column) * Owner.RULING)
+    return replace(scan, ink=rest)
 
 
 def _lines(ink: Grey, noise: float, thickest: int) -> tuple[Mask, Mask]:

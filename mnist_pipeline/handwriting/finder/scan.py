@@ -1,13 +1,11 @@
 """A picture on its way through the stages of the finder.
 
 The stages run in one order: paper, ink, ruling, strokes, marks, digits, mnist_form. Each is a
-function in a module of that name. It takes a `Scan`, and returns it with what it found and what it
-claimed. So each pixel of ink has an owner in the end, and ink without an owner was not read.
+function in a module of that name. It takes a `Scan`, and returns it with what it found.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from enum import IntEnum
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,19 +15,6 @@ from mnist_pipeline.data.decoding import Grey
 
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]  # x, y, width, height
-
-
-class Owner(IntEnum):
-    """What a pixel of ink belongs to."""
-
-    NOTHING = 0
-    TABLE = 1  # around the paper
-    FRAME = 2
-    RULING = 3
-    SPECK = 4  # too small for a digit: dust, dots, commas, dashes
-    DIGIT = 5
-    CIRCLE = 6  # around a digit or a number
-    UNDERLINE = 7
 
 
 class Boxed(Protocol):
@@ -72,14 +57,5 @@ class Scan:
     light: Grey = field(default_factory=_nothing)  # of the paper, in [0, 1]
     strokes: NDArray[np.int32] = field(default_factory=_nothing)  # numbers of connected strokes
     lines: Sequence[Sequence[Glyph]] = ()  # digits in reading order
-    faint: Sequence[Box] = ()  # connected ink that is too pale for a stroke
-    unread: Sequence[Box] = ()  # ink that no stage claimed, and that may be digits
-    owners: NDArray[np.uint8] = field(default_factory=_nothing)  # `Owner` of each pixel
-
-    def claimed(self, claims: NDArray[Any]) -> "Scan":
-        """The scan after a stage has claimed pixels; what another stage owns stays its own.
-
-        `claims` is the `Owner` of each pixel.
-        """
-        owners = self.owners if self.owners.size else np.zeros(self.grey.shape, np.uint8)
-        return replace(self, owners=np.where(owners == 0, claims.astype(np.uint8), owners))
+    pale: Sequence[Box] = ()  # connected ink, also where it is too pale for a stroke
+    unread: Sequence[Box] = ()  # ink that may be digits, and was not read

@@ -4,18 +4,21 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.handwriting.finder import grouping
-from mnist_pipeline.handwriting.finder.scan import Box, Owner, Scan
+from mnist_pipeline.handwriting.finder.scan import Box, Scan
 
 PAIR: list[Box] = [(20, 20, 30, 60), (120, 20, 30, 60)]
 
 
-def grouped(*boxes: Box) -> Scan:
-    """Strokes that fill these boxes, after they were grouped."""
+def grouped(*boxes: Box, pale: Box | None = None) -> Scan:
+    """Strokes that fill these boxes, after they were grouped; paler ink may be beside them."""
     strokes = np.zeros((300, 200), np.int32)
     for number, (x, y, width, height) in enumerate(boxes, 1):
         strokes[y : y + height, x : x + width] = number
     grey = np.zeros(strokes.shape, np.float32)
-    return grouping.find_digits(Scan(grey, strokes=strokes, light=np.ones_like(grey)))
+    light = np.ones_like(grey)
+    return grouping.find_digits(
+        Scan(grey, strokes=strokes, light=light, pale=[pale] if pale else [])
+    )
 
 
 def lines(scan: Scan) -> list[list[Box]]:
@@ -24,10 +27,8 @@ def lines(scan: Scan) -> list[list[Box]]:
 
 @pytest.mark.parametrize("box", [(70, 48, 30, 4), (80, 70, 10, 10)], ids=["dash", "dot"])
 def test_dashes_and_dots_are_no_digits(box):
-    x, y, *_ = box
     scan = grouped(*PAIR, box)
     assert lines(scan) == [PAIR]
-    assert scan.owners[y, x] == Owner.SPECK
     assert not scan.unread
 
 
@@ -54,3 +55,10 @@ def test_digits_beyond_the_bound_are_unread(monkeypatch):
     scan = grouped(PAIR[0], larger)
     assert lines(scan) == [[larger]]
     assert scan.unread == PAIR[:1]
+
+
+def test_pale_ink_is_unread_if_it_has_the_size_of_a_digit_and_no_stroke():
+    pale = (70, 20, 30, 60)
+    assert grouped(*PAIR, pale=pale).unread == [pale]
+    for box in (PAIR[0], (75, 40, 20, 20), (85, 20, 3, 60)):
+        assert grouped(*PAIR, pale=box).unread == []

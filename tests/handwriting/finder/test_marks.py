@@ -9,7 +9,7 @@ from support.drawing import Stroke, arc
 from support.drawing import picture as drawn
 
 from mnist_pipeline.handwriting.finder.marks import remove_marks
-from mnist_pipeline.handwriting.finder.scan import Box, Owner, Scan
+from mnist_pipeline.handwriting.finder.scan import Box, Scan
 from mnist_pipeline.handwriting.finder.search import page_of
 
 SIZE = (400, 300)
@@ -102,4 +102,4 @@ def test_a_frame_is_closed_thin_and_filled(sides, pen, inside, expected):
     for number, (x, y, width, height) in enumerate(inside, 2):
         strokes[y : y + height, x : x + width] = number
     scan = remove_marks(Scan(np.zeros(strokes.shape, np.float32), strokes=strokes))
-    assert (scan.owners == Owner.CIRCLE).any() == expected
+    assert (scan.strokes[strokes == 1] == 0).any() == expected

@@ -5,7 +5,7 @@ from scipy.ndimage import gaussian_filter
 from support.drawing import handwritten
 
 from mnist_pipeline.handwriting.finder.ruling import remove_frames
-from mnist_pipeline.handwriting.finder.scan import Owner, Scan
+from mnist_pipeline.handwriting.finder.scan import Scan
 from mnist_pipeline.handwriting.finder.search import page_of
 
 
@@ -23,7 +23,6 @@ def test_lines_that_divide_a_frame_go_and_a_thicker_stroke_stays():
     scan = framed(20, 118, 20, 218, 119, *range(60, 68))
     assert scan.ink[70, [20, 119, 218]].max() == 0
     assert scan.ink[70, [64, 172]].min() == 1
-    assert scan.owners[70, 119] == Owner.FRAME
 
 
 def test_a_1_almost_as_tall_as_its_box_stays():
