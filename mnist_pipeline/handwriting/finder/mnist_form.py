@@ -52,10 +52,7 @@ def image_of(glyph: Glyph, scan: Scan) -> NDArray[np.uint8] | None:
 def _strength(own: Mask, ink: Grey) -> Grey:
     """The ink of a digit and its edge, as a share of full ink, in [0, 1]."""
     strength = np.where(scipy.ndimage.maximum_filter(own, 2 * MARGIN + 1), ink, 0)
-    # In a tiny picture, most pixels of a stroke may lack ink, because strokes are found in blurred
-    # ink.
-    usual, largest = np.quantile(strength[own], (0.8, 1))
-    full = usual if usual > 0 else largest
+    full = np.quantile(strength[own], 0.8)
     return np.clip(strength / (full if full > 0 else np.inf), 0, 1).astype(np.float32)
 
 
