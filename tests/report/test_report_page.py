@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from playwright.sync_api import expect
-from support.browser import choose, expect_painted, painted, serious_findings
+from support.browser import NEXT_FRAME, choose, expect_painted, painted, serious_findings
 from support.sources import encoded
 
 from mnist_pipeline.methods.table import MODELS
@@ -131,6 +131,7 @@ def test_a_point_of_the_plane_makes_a_digit_and_names_the_nearest_one(page):
     plane = page.locator("#figure-scatter")
     mark = plane.locator("#scatter-class-7 use").first
     mark.scroll_into_view_if_needed()
+    page.wait_for_function(NEXT_FRAME)  # figures on the screen follow the digit
     box = mark.bounding_box()
     assert box["height"] >= 8
     mark.hover(force=True)
