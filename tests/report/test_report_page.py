@@ -127,6 +127,12 @@ def test_the_amount_of_one_component_moves_the_digit(page):
     expect_painted(result, before, same=True)
 
 
+def test_every_score_of_the_network_has_a_bar(page):
+    scores = page.locator("#figure-network .scores button")
+    for i in range(10):
+        expect(scores.nth(i)).to_have_css("background-image", re.compile("gradient"))
+
+
 def test_a_point_of_the_plane_makes_a_digit_and_names_the_nearest_one(page):
     plane = page.locator("#figure-scatter")
     mark = plane.locator("#scatter-class-7 use").first
