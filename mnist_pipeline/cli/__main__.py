@@ -2,6 +2,20 @@
 
 import os
 import signal
+import sys
+import threading
+
+DELAY = 0.1  # seconds until a lost interruption comes again
+
+
+def interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Send a signal again whose exception Python ignored, as it does in a callback of a weak
+    reference; report other ignored exceptions as usual.
+    """
+    if isinstance(unraisable.exc_value, Exception):
+        sys.__unraisablehook__(unraisable)
+    else:
+        threading.Timer(DELAY, os.kill, (os.getpid(), signal.SIGINT)).start()
 
 
 def main() -> None:
@@ -10,6 +24,7 @@ def main() -> None:
     Ctrl-C and SIGTERM end it with exit code 130.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.unraisablehook = interrupt_again
     # Values are stored completely or not at all, so the process ends without waiting for threads.
     try:
         from mnist_pipeline.cli import main as cli

@@ -8,8 +8,10 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import weakref
 from typing import Any
+from unittest.mock import Mock
 
 import dagster as dg
 import pytest
@@ -18,6 +20,7 @@ from support.idx import write_idx
 from support.servers import COMMAND
 
 from assets.definitions import defs
+from mnist_pipeline.cli.__main__ import interrupt_again
 from mnist_pipeline.methods import pca
 from mnist_pipeline.runtime.storage import storage as stored_values
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -138,6 +141,15 @@ def test_a_selection_drops_each_value_once_it_is_stored(storage, monkeypatch):
 def test_an_empty_storage_is_refused(storage):
     assert str(storage) in invoke("verify", code=1)
     assert not storage.exists()
+
+
+def test_an_interruption_that_python_ignored_comes_again():
+    def wait():
+        interrupt_again(Mock(exc_value=KeyboardInterrupt()))
+        threading.Event().wait(60)
+
+    with pytest.raises(KeyboardInterrupt):
+        wait()
 
 
 @pytest.mark.slow
