@@ -27,7 +27,7 @@ def test_lines_that_divide_a_frame_go_and_a_thicker_stroke_stays():
 
 def test_a_1_almost_as_tall_as_its_box_stays():
     (digit,) = page_of(dict(handwritten("form"))["1"]).digits
-    assert 36 <= digit.box[3] <= 44  # pixels; those of the box are 47
+    assert digit.box[3] < 45  # pixels; those of the box are 47
 
 
 def test_lines_across_the_whole_picture_are_no_frame():

@@ -158,10 +158,9 @@ def test_paper_on_a_table_counts_if_its_digits_are_taller_in_all_than_those_outs
 
     monkeypatch.setattr(search, "find_paper", lambda scan: replace(scan, left=1))
     monkeypatch.setattr(search, "image_of", lambda *_: np.zeros((28, 28), np.uint8))
-    three, two, one = glyphs(9, 9, 9), glyphs(40, 40), glyphs(60)
-    bars = glyphs(60, -50, 60, -50)  # the lines of a table
-    for paper, outside, expected in ((one, three, 1), (one, two, 2), (bars, three, 3)):
-        lines = {1: paper, 0: outside}
+    # The signs are lines of a table.
+    for paper, outside, expected in (([60], [9] * 3, 1), ([60], [40] * 2, 2), ([60, -60], [9], 1)):
+        lines = {1: glyphs(*paper), 0: glyphs(*outside)}
         monkeypatch.setattr(
             search, "read_scan", lambda scan, lines=lines: replace(scan, lines=lines[scan.left])
         )
