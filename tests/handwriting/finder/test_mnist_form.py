@@ -12,5 +12,5 @@ def test_the_hole_of_a_blurred_zero_stays_open():
     radii = np.hypot(x / 6, y / 8)
     ink = gaussian_filter(np.float32((radii > 0.3) & (radii < 1)), 1.3)
     glyph = Glyph(np.array([1]), 3, 3, 15, 19)
-    image = image_of(glyph, Scan(ink, ink=ink, strokes=(ink > 0.25).astype(np.int32)))
+    image = image_of(glyph, Scan(ink, ink=ink, strokes=np.int32(ink > 0.25)))
     assert image[14, 14] < 128 < image[14, 9]
