@@ -15,7 +15,7 @@ def interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
     if isinstance(unraisable.exc_value, Exception):
         sys.__unraisablehook__(unraisable)
     else:
-        threading.Timer(DELAY, os.kill, (os.getpid(), signal.SIGINT)).start()
+        threading.Timer(DELAY, os.kill, (os.getpid(), signal.SIGTERM)).start()
 
 
 def main() -> None:

@@ -148,8 +148,10 @@ def test_an_interruption_that_python_ignored_comes_again():
         interrupt_again(Mock(exc_value=KeyboardInterrupt()))
         threading.Event().wait(60)
 
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt):
         wait()
+    signal.signal(signal.SIGTERM, former)
 
 
 @pytest.mark.slow
