@@ -108,3 +108,6 @@ def test_the_number_of_threads_reaches_the_libraries(monkeypatch):
         monkeypatch.delenv("MNIST_PIPELINE_THREADS")
         monkeypatch.setenv("NUMBA_NUM_THREADS", "")
         settings.limit_threads()  # an empty variable is none
+        monkeypatch.setenv("NUMBA_NUM_THREADS", "x")
+        with pytest.raises(SettingsError, match="NUMBA_NUM_THREADS is 'x'"):
+            settings.limit_threads()
