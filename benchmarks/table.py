@@ -48,12 +48,12 @@ def read(title: str) -> str:
 def write(title: str, text: str) -> None:
     """Replace a section of the page, and nothing else."""
     page = PAGE.read_text("utf-8").replace(read(title), f"{text}\n\n")
-    PAGE.write_text(page, "utf-8")
+    PAGE.write_text(page.rstrip() + "\n", "utf-8")
 
 
 def _pattern(title: str) -> re.Pattern[str]:
-    """A section reaches to the next heading, or to the link at the end of the page."""
-    return re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |^Next: )", re.MULTILINE | re.DOTALL)
+    """A section reaches to the next heading, or to the end of the page."""
+    return re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
 def seconds(value: float) -> str:
