@@ -5,17 +5,18 @@ import signal
 import sys
 import threading
 
-DELAY = 0.1  # seconds until a lost interruption comes again
-
 
 def interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Send a signal again whose exception Python ignored, as it does in a callback of a weak
-    reference; report other ignored exceptions as usual.
+    """Send a signal again if Python has ignored its exception.
+
+    Python ignores all exceptions in callbacks of weak references. The exceptions of signals, such
+    as KeyboardInterrupt, are not subclasses of Exception. Other exceptions are reported as usual.
     """
-    if isinstance(unraisable.exc_value, Exception):
+    if issubclass(unraisable.exc_type, Exception):
         sys.__unraisablehook__(unraisable)
     else:
-        threading.Timer(DELAY, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        # In a tenth of a second, when the callback has ended.
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import weakref
 from typing import Any
@@ -143,15 +144,18 @@ def test_an_empty_storage_is_refused(storage):
     assert not storage.exists()
 
 
-def test_an_interruption_that_python_ignored_comes_again():
+def test_an_interruption_that_python_ignored_comes_again(monkeypatch):
     def wait():
-        interrupt_again(Mock(exc_value=KeyboardInterrupt()))
+        interrupt_again(Mock(exc_type=KeyboardInterrupt))
         threading.Event().wait(60)
 
     former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt):
         wait()
     signal.signal(signal.SIGTERM, former)
+    monkeypatch.setattr(sys, "__unraisablehook__", report := Mock())
+    interrupt_again(Mock(exc_type=ValueError))
+    report.assert_called_once()
 
 
 @pytest.mark.slow
