@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from mnist_pipeline.utils import directories, machine
 from mnist_pipeline.utils.printable import unknown
 from mnist_pipeline.utils.reported import ReportedError
-from mnist_pipeline.utils.validation import allowed
+from mnist_pipeline.utils.validation import first_problem
 
 PREFIX = "MNIST_PIPELINE_"
 MAX_THREADS = 1_024
@@ -109,10 +109,9 @@ def _validated(directory: str, environment: frozenset[tuple[str, str]]) -> Setti
     try:
         return Settings()
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = str(first["loc"][0])
+        field, _, problem = first_problem(error).partition(" is ")
         variable = field if field.isupper() else PREFIX + field.upper()
-        raise SettingsError(f"{variable} is {first['input']!r}: {allowed(first)}") from None
+        raise SettingsError(f"{variable} is {problem}") from None
 
 
 def limit_threads() -> None:
