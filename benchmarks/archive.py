@@ -34,7 +34,7 @@ class Example(NamedTuple):
 
 
 def examples(folder: Path | None = None) -> Iterator[Example]:
-    """The pictures of a folder, by default those of the archive."""
+    """The pictures of a folder. Without a folder, the pictures of the archive."""
     root = folder or _archive()
     for entry in json.loads((root / "truth.json").read_text("utf-8")):
         yield Example(

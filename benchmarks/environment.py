@@ -37,9 +37,7 @@ def require() -> None:
         raise BenchmarkError(f"{names} is set; unset it, or run 'make bench', which unsets it")
     missing = [package for module, package in COMPARED.items() if find_spec(module) is None]
     if missing:
-        raise BenchmarkError(
-            f"{', '.join(missing)} is missing; install it with .venv/bin/pip install -e '.[bench]'"
-        )
+        raise BenchmarkError(f"{', '.join(missing)} is missing; make bench installs it")
 
 
 def libraries() -> str:

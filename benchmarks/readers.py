@@ -30,7 +30,7 @@ CONFIDENT = 0.9
 TESSERACT = "tesseract stdin stdout --psm 6 -c tessedit_char_whitelist=0123456789 tsv"
 MISSING = {
     "tesseract": "tesseract is missing; on Debian: apt-get install tesseract-ocr",
-    "RapidOCR": "RapidOCR is missing; install it with pip install rapidocr-onnxruntime",
+    "RapidOCR": "RapidOCR is missing; make bench installs it",
 }
 
 

@@ -1,9 +1,10 @@
-"""How many digits in pictures of many kinds are read correctly; correctly and without doubt; and
-confidently wrong, that is wrong, lost or superfluous without doubt. Rows without a digit count
-pictures: correct if nothing looks like a digit, confidently wrong if an answer is sure. The last
-columns compare programs on every eighth picture: the digits that are read correctly, and those
-that are confidently wrong. tesseract and RapidOCR count as sure where their own confidence is at
-least 90%; a picture in which nothing is found counts as confidently wrong for this project only.
+"""How many digits are read correctly in pictures of many kinds, how many of them are not marked as
+doubtful, and how many digits are confidently wrong: wrong, lost or added, without such a mark. Rows
+without a digit count pictures. A picture is correct if nothing in it looks like a digit, and
+confidently wrong if an answer is not in doubt. The last columns compare programs on every eighth
+picture, by the shares of correct and of confidently wrong digits. tesseract and RapidOCR are sure
+of an answer if their own confidence is at least 90%. A picture in which nothing is found counts as
+confidently wrong for this project only.
 Scripts drew the pictures (`benchmarks/handwriting` in commit eaf4547b), and no method was chosen on
 them. The 8×8 digits are scikit-learn's.
 
@@ -47,8 +48,8 @@ class Score:
 
     total: int = 0
     right: int = 0
-    sure: int = 0  # right, and without doubt
-    wrong: int = 0  # without any doubt
+    sure: int = 0  # right, and not in doubt
+    wrong: int = 0  # wrong, lost or added, and not in doubt
 
     def __add__(self, other: Score) -> Score:
         return Score(*map(sum, zip(astuple(self), astuple(other))))
@@ -68,7 +69,7 @@ def measure(bench: Bench) -> Table:
 
 
 def compare(bench: Bench, examples: Iterable[Example], step: int) -> Table:
-    """What this project reads in pictures, and the others in every `step`-th picture of a kind."""
+    """Let this project read all pictures, and the others every `step`-th picture of a kind."""
     kinds: dict[str, list[Example]] = {}
     for example in examples:
         kinds.setdefault(example.kind, []).append(example)

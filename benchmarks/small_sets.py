@@ -78,7 +78,7 @@ def measure(bench: Bench) -> Table:
 def _rows(
     root: Path, paths: Iterable[str], describe: Callable[[Image.Image], np.ndarray]
 ) -> np.ndarray:
-    """What describes each picture on white, (n_pictures, n_features)."""
+    """A row of features per picture, on white ground, (n_pictures, n_features)."""
     rows = []
     for path in paths:
         with Image.open(root / path) as opened:

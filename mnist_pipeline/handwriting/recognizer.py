@@ -250,7 +250,7 @@ class Recognizer(NamedTuple):
     def _probable(self) -> float:
         """Answers with a lower probability are in doubt.
 
-        If the held-out answers are too few to support a claim, it is 2, and all answers are.
+        It is 2, so that all answers are in doubt, if the held-out answers support no claim.
         """
         if self.largest_claim < PROBABLE:
             return 2.0

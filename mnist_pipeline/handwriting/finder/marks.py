@@ -13,7 +13,7 @@ from mnist_pipeline.handwriting.finder.scan import Mask, Scan
 Boxes = NDArray[np.intp]  # (..., 4): left, top, right, bottom
 
 SMALLEST = 8  # pixels, the height of a digit with a mark
-CONTENT = 0.3  # least height of what a ring surrounds, as a share of its own; a dot has less
+CONTENT = 0.3  # least height of the strokes in a ring, as a share of its height; a dot is smaller
 MOST_INK = 0.3  # share of the box of an oval or a frame
 DEEPEST = 1.5  # removed ink of an oval or a frame, as a factor of the usual depth on a side
 BELOW = (-0.3, 0.5)  # distance of a line from the feet of digits, as a share of their height

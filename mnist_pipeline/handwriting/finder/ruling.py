@@ -40,7 +40,8 @@ def remove_frames(scan: Scan) -> Scan:
         is_thick = (labels[box] > 0).mean() > MOST_INK
         if min(part.shape) < SMALLEST_FRAME or is_thick or edges > 2:
             continue
-        own = np.where(labels[box] == label, part, 0)  # without a 1 as tall as its box
+        # The frame's own ink: a 1 that is almost as tall as its box is not connected to it.
+        own = np.where(labels[box] == label, part, 0)
         is_row, is_column = _lines(own, noise, THICKEST)
         if not (closes(is_row) and closes(is_column.T)):
             continue

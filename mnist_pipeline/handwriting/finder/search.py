@@ -183,7 +183,7 @@ def _read(grey: Grey, scale: float, shape: tuple[int, ...]) -> tuple[list[Found]
     paper = find_paper(Scan(grey))
     if paper is None:
         scan = read_scan(_with_margin(grey))
-    else:  # more digits outside: it is the part of a larger paper that lies in the light
+    else:  # digits outside show that it is only the lit part of a larger paper
         scan = max(read_scan(paper), read_scan(Scan(grey)), key=_total_height)
     found: list[Found] = []
     place = functools.partial(_placed, scan=scan, scale=scale, shape=shape)
@@ -195,7 +195,7 @@ def _read(grey: Grey, scale: float, shape: tuple[int, ...]) -> tuple[list[Found]
 
 
 def _total_height(scan: Scan) -> int:
-    """Of the digits, so that small shapes on a table count little, without that of the signs."""
+    """The height of all digits, minus the height of all signs; small shapes count little."""
     glyphs = itertools.chain(*scan.lines)
     return sum(-glyph.height if glyph.is_sign else glyph.height for glyph in glyphs)
 

@@ -12,7 +12,7 @@ WEAK = 0.5  # share of the least ink of a stroke that belongs to it where they a
 
 
 def find_strokes(scan: Scan) -> Scan:
-    """Number the connected strokes of digits, 0 elsewhere, and note ink that is paler, too."""
+    """Number the connected strokes of digits, 0 elsewhere, and note the boxes of paler ink."""
     smooth, noise = smoothed(scan)
     pale, _ = scipy.ndimage.label(smooth > np.maximum(FAINTEST_INK / 2, noise), np.ones((3, 3)))
     boxes = [

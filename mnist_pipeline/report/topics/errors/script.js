@@ -1,5 +1,5 @@
-// Misread images in a dialog, with what the run answered. One leafs through those of a list, or of a
-// cell of a confusion matrix.
+// Misread images in a dialog, with the answers of the run. The reader leafs through the images of a
+// list, or of a cell of a confusion matrix.
 import { entryAt } from "../../script/algebra.js";
 import { showAnswers, storedAnswers, trainingFace } from "../../script/answers.js";
 import { paintImage } from "../../script/painting.js";
@@ -12,7 +12,7 @@ loaded.then(({ arrays, reader }) => {
   const chosen = find("[name=index]"); // the index of the image
   const indices = [...arrays["test.indices"]];
   const labels = arrays["test.labels"];
-  let sequence = []; // the indices that one leafs through
+  let sequence = []; // the indices of these images
 
   const show = (index) => {
     const place = indices.indexOf(index);

@@ -17,7 +17,7 @@ def numbers(values: Values) -> Named:
 
 
 def charts(document: Document, values: Values) -> Named:
-    """A curve for each of them."""
+    """A curve per model and settings."""
     curves = [experiments.Curve(**points) for points in document["experiments"]]
     if not curves:
         return {}

@@ -40,8 +40,8 @@ FAINT = 25.5  # grey levels; pixels with less ink have the same step as pixels w
 def numbers(values: Values) -> Named:
     """Layers, and loss and accuracy by epoch.
 
-    `trained_on` counts the training images of the network that answers, and `judged_on` those of
-    the network whose answers to the held-out images were judged.
+    `trained_on` is the number of training images of the network that answers. `judged_on` is the
+    number for the network that answered the held-out images.
     """
     return {"networks": {name: _network(values, name) for name in NETWORKS}}
 

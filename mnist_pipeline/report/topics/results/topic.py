@@ -63,9 +63,9 @@ def _model(values: Values, name: str) -> Named:
     """The evaluation of a model on the test images.
 
     `balanced_accuracy`, the mean of the recalls, is None unless it differs from the accuracy by
-    more than chance. `missed_classes` are those of which surely less than of all images, and less
-    than a quarter of that, is correct. `calibrated_by_chance` is about the calibration error that
-    chance gives a perfectly calibrated model.
+    more than chance. The recall of `missed_classes` is surely below the accuracy, and below a
+    quarter of it. `calibrated_by_chance` is about the calibration error that chance gives a
+    perfectly calibrated model.
     """
     model, origins = MODELS[name], values["origins"]
     evaluation = values[model.evaluation_asset]
