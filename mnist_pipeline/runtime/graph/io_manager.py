@@ -101,10 +101,6 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
 
         If an asset needs several partitions, it gets a dict of their values.
         """
-        # Dagster tries to insert the key of an asset, and catches the error if the key exists. The
-        # traceback of that error is part of a cycle, which keeps the frames of the last step, and
-        # so its value.
-        gc.collect(0)
         asset = context.asset_key
         if not context.has_asset_partitions:
             return self._load(context, asset, None)
@@ -133,6 +129,10 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
         operation = context.op_execution_context
         attempt = (context.run.run_id, operation.op.name, operation.retry_number)
         if attempt != self._attempt:
+            # Dagster tries to insert the key of an asset, and catches the error if the key exists.
+            # The traceback of that error is part of a cycle, which keeps the frames of the last
+            # step, and so its value.
+            gc.collect(0)
             keys = [dep.asset_key for spec in context.assets_def.specs for dep in spec.deps]
             recorded = latest(context.instance, keys)
             self._attempt = attempt
