@@ -40,6 +40,10 @@ def test_what_is_right_sure_or_confidently_wrong(found, right, sure, wrong):
     assert score(example, found, is_empty_wrong=True) == Score(2, right, sure, wrong)
 
 
+def test_a_program_that_has_no_doubts_is_not_wrong_without_an_answer():
+    assert score(Example("", b"", "47", BOXES), answered(), is_empty_wrong=False) == Score(2)
+
+
 def test_without_boxes_the_digits_are_compared_in_order():
     found = answered((ELSEWHERE, "4", True), (ELSEWHERE, "5", True), (ELSEWHERE, "7", True))
     assert score(Example("", b"", "47", []), found, True) == Score(2, 2, 2, 1)

@@ -34,11 +34,11 @@ def test_a_data_set_of_ones_own_has_its_own_classes_and_words(few, tmp_path):
     root = write_folders(tmp_path / "digits", few)
     assert identify(root) == DataSet("own", "digits")
     (root / "classes.txt").write_text("\n".join("abcdefghij"))
-    (root / "dataset.yaml").write_text("title: Ten letters\nnoun: letter\n")
+    (root / "dataset.yaml").write_text("title: 2019\nnoun: |\n small\n letter\n")
     own = identify(root)
     assert (own.title, own.nouns, own.class_names, own.whole_pictures) == (
-        "Ten letters",
-        "letters",
+        "2019",
+        "small letters",
         tuple("abcdefghij"),
         True,
     )

@@ -94,7 +94,8 @@ def test_digits_keep_their_colours_if_asked_to(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["color: 1", "color: red", "background: mauvish", "color: true\nfit: mnist"]
+    "text",
+    ["color: 1", "color: red", "colors: true", "background: mauvish", "color: true\nfit: mnist"],
 )
 def test_a_field_out_of_range_is_named(text, tmp_path):
     root = write_shapes(tmp_path, dict.fromkeys(CLASSES, RED), (255, 255, 255))

@@ -1,6 +1,12 @@
 """The document, which a report stores next to its page."""
 
 import numpy as np
+import pytest
+import torch
+
+from mnist_pipeline.methods.networks.method import weights_of
+from mnist_pipeline.methods.networks.modules import of_weights
+from mnist_pipeline.report.topics.networks import topic as networks
 
 
 def test_errors_and_points_are_listed_with_their_places(composed, values):
@@ -20,3 +26,14 @@ def test_errors_and_points_are_listed_with_their_places(composed, values):
         np.stack([scatter["x"], scatter["y"]], 1), values["projections"][scatter["index"], :2]
     )
     assert np.bincount(scatter["label"]).tolist() == [50] * 10
+
+
+def test_the_hidden_units_together_make_the_score_that_their_label_has(values, monkeypatch):
+    monkeypatch.setattr(networks, "NUM_UNITS", None)
+    shown = networks.pictures({}, values)
+    added = np.array([answer * vote for _, answer, vote in shown["units"]])
+    mlp = of_weights("mlp", weights_of(values["mlp_model"]))
+    scores = mlp(torch.tensor(values["test_digits"].images[:1] / 255).float())[0]
+    label = shown["asked_as"]
+    assert scores[label].item() == pytest.approx(added.sum() + mlp.output.bias[label].item(), 1e-4)
+    assert (np.diff(np.abs(added)) <= 0).all()  # the page shows the first ones
