@@ -1,26 +1,29 @@
 """Printed frames are removed, and the strokes written into them stay."""
 
 import numpy as np
+import pytest
 from scipy.ndimage import gaussian_filter
 from support.drawing import handwritten
 
 from mnist_pipeline.handwriting.finder.ruling import remove_frames
-from mnist_pipeline.handwriting.finder.scan import Scan
+from mnist_pipeline.handwriting.finder.scan import Box, Scan
 from mnist_pipeline.handwriting.finder.search import page_of
 
+LINES: list[Box] = [(20, 20, 200, 2), (20, 118, 200, 2)]
+FRAME: list[Box] = [*LINES, (20, 20, 2, 100), (218, 20, 2, 100)]
+STROKE: Box = (170, 55, 6, 30)
 
-def framed(top: int, bottom: int, left: int, right: int, *columns: int, filled: int = 1) -> Scan:
-    """A frame with or without a stroke inside, and lines from its top to its bottom."""
+
+def without_frames(*boxes: Box) -> Scan:
+    """The scan of rectangles of ink after the removal of frames."""
     ink = np.zeros((140, 240), np.float32)
-    ink[[top, top + 1, bottom, bottom + 1], left : right + 2] = 1
-    for column in (left, right, *columns):
-        ink[top : bottom + 2, column : column + 2] = 1
-    ink[55:85, 170:176] = filled
+    for x, y, width, height in boxes:
+        ink[y : y + height, x : x + width] = 1
     return remove_frames(Scan(ink, ink=ink, light=np.ones_like(ink)))
 
 
 def test_lines_that_divide_a_frame_go_and_a_thicker_stroke_stays():
-    scan = framed(20, 118, 20, 218, 119, *range(60, 68))
+    scan = without_frames(*FRAME, (119, 20, 2, 100), (60, 20, 9, 100), STROKE)
     assert scan.ink[70, [20, 119, 218]].max() == 0
     assert scan.ink[70, [64, 172]].min() == 1
 
@@ -30,14 +33,21 @@ def test_a_1_almost_as_tall_as_its_box_stays():
     assert digit.box[3] < 45  # pixels; those of the box are 47
 
 
-def test_lines_across_the_whole_picture_are_no_frame():
-    across = framed(0, 138, 0, 238)
-    assert across.ink.sum() == across.grey.sum()
-
-
-def test_an_empty_frame_may_be_a_digit_and_stays():
-    empty = framed(20, 118, 20, 218, filled=0)
-    assert empty.ink.sum() == empty.grey.sum()
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        [(0, 0, 240, 2), (0, 138, 240, 2), (0, 0, 2, 140), (238, 0, 2, 140), STROKE],
+        FRAME,
+        [*FRAME, (30, 30, 6, 12)],
+        [*FRAME, (35, 35, 170, 70)],
+        [*LINES, (119, 20, 2, 100), STROKE],
+        [*FRAME[2:], (20, 90, 200, 2), STROKE],
+    ],
+    ids=["across the picture", "empty", "a stroke in a corner", "full", "two lines", "two columns"],
+)
+def test_other_lines_and_what_may_be_a_digit_stay(boxes):
+    scan = without_frames(*boxes)
+    assert scan.ink.sum() == scan.grey.sum()
 
 
 def test_thick_lines_and_the_strokes_of_a_digit_are_no_frame():
