@@ -53,6 +53,10 @@ def test_a_bar_at_the_rim_of_something_dark_is_a_sign_but_not_among_digits():
     assert signs(*DIGITS, ONE, light=dark) == signs(ONE) == []
 
 
+def test_a_thin_bar_beside_a_single_shape_may_be_a_one():
+    assert signs(DIGITS[0], (220, 40, PEN // 2, 60)) == []
+
+
 def test_several_bars_without_digits_are_signs():
     bars = [(x, 40, PEN, 60) for x in range(240, 360, 30)]
     assert signs(*bars) == bars
