@@ -47,7 +47,7 @@ def test_handwritten_digits_are_read_in_order(kind, recognizer):
 
 
 def test_letters_and_pictures_without_a_digit_are_marked(recognizer):
-    noise = np.random.default_rng(3).integers(0, 256, (4, 200, 120), np.uint8)
+    noise = np.random.default_rng(3).integers(0, 256, (20, 200, 120), np.uint8)
     others = [
         picture for kind in ("letter", "scribble", "blank") for _, picture in handwritten(kind)
     ]

@@ -15,10 +15,8 @@ from mnist_pipeline.handwriting.finder.scan import Mask, Scan
 
 COARSE_SIDE = 192  # the paper is searched on a picture of at most this many pixels per side
 SMALLEST_SIDE = 24  # a coarse picture with a smaller side has too few pixels for a search
-# Widths of dark and of light strokes, which are removed before the paper is searched, as shares of
-# the picture's larger and smaller side.
+# Width of strokes, which are removed before the paper is searched, as a share of the larger side.
 WIDEST_STROKE = 0.08
-WIDEST_LIGHT = 0.22
 # Side of the largest square on the paper, as a share of the smaller side; light digits have less.
 SMALLEST = 0.46
 # Between the logarithms of the light of paper and table; most shadows have less.
@@ -36,15 +34,15 @@ def find_paper(scan: Scan) -> Scan | None:
     Around the paper, its light continues.
 
     The table must show on at least one side of the paper. The light of paper and table is the
-    picture without dark and light strokes, by a grey closing and opening. Otsu's threshold
-    separates the two, on a logarithmic scale, because light is multiplicative.
+    picture without dark strokes, by a grey closing. Otsu's threshold separates the two, on a
+    logarithmic scale, because light is multiplicative.
     """
     grey = scan.grey
     factor = -(-max(grey.shape) // COARSE_SIDE)
     coarse = reduced(grey, factor) / 255
     if min(coarse.shape) < SMALLEST_SIDE:
         return None
-    light = _without_strokes(coarse)
+    light = closing(coarse, round(WIDEST_STROKE * max(coarse.shape)) | 1)
     scale = np.log(light + DARKEST)
     if np.ptp(scale) < LEAST_CONTRAST:
         return None
@@ -67,11 +65,6 @@ def find_paper(scan: Scan) -> Scan | None:
         ~inner, return_distances=False, return_indices=True
     )
     return _cut_out(grey, inner, 255 * light[tuple(nearest)], factor)
-
-
-def _without_strokes(light: Grey) -> Grey:
-    closed = closing(light, round(WIDEST_STROKE * max(light.shape)) | 1)
-    return -closing(-closed, round(WIDEST_LIGHT * min(light.shape)) | 1)
 
 
 def _roundness(outline: Mask) -> float:
