@@ -88,7 +88,7 @@ def test_the_ui_runs_the_graph(installed, slice_directory, tmp_path):
     variables = {**installed.variables, "MNIST_PIPELINE_STORAGE": str(tmp_path)}
     program = (installed.python, installed.program)
     with served_ui(
-        slice_directory, tmp_path, program=program, cwd=installed.cwd, variables=variables
+        slice_directory, tmp_path, program=program, cwd=installed.cwd, **variables
     ) as address:
         run_raw_mnist(address)
 

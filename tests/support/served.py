@@ -1,12 +1,11 @@
 """`mnist-pipeline ui` in a process of its own."""
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from dagster_graphql import DagsterGraphQLClient
 
 from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.web import LOCALHOST
-from support.servers import RUN_SECONDS, free_port, until
+from support.servers import RUN_SECONDS, free_port, until, variables
 
 # Python's `-m` would import from the current directory.
 PROGRAM = (sys.executable, Path(sys.executable).with_name("mnist-pipeline"))
@@ -41,23 +40,19 @@ def served_ui(
     error: str | None = None,
     program: Sequence[str | Path] = PROGRAM,
     cwd: Path = PROJECT,
-    variables: Mapping[str, str] | None = None,
+    **more: str,
 ) -> Iterator[str]:
     """Serve the UI over a storage directory until the context ends with a signal; yields the
-    address of its pages.
+    address of its pages. `more` are further variables of its environment.
 
     If `is_awaited`, the UI serves its first page before. At the end, it must leave no process
     behind, and no message but one line with `error`, after which it ends without a signal.
     """
     address = f"http://{LOCALHOST}:{free_port()}"
-    environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"} | {
-        "MNIST_PIPELINE_DATA": str(data),
-        "MNIST_PIPELINE_STORAGE": str(storage),
-        **(variables or {}),
-    }
     command = [*program, "ui", "--port", address.rpartition(":")[2], *options]
+    environ = variables(data, storage, **more)
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, cwd=cwd, env=environment, preexec_fn=accept_hangup, **pipes)
+    process = subprocess.Popen(command, cwd=cwd, env=environ, preexec_fn=accept_hangup, **pipes)
     try:
         assert address in process.stdout.readline()  # it listens, and answers later
         if is_awaited:

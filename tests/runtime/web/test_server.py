@@ -29,7 +29,7 @@ from support.servers import until
 
 from mnist_pipeline.cli.selection import whole_graph
 from mnist_pipeline.runtime import dagster_internals, project
-from mnist_pipeline.runtime.project import FIGURES, PROJECT, REPORT
+from mnist_pipeline.runtime.project import FIGURES, REPORT
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.runtime.web import LOCALHOST, draw, results
 from mnist_pipeline.runtime.web.server import application
@@ -182,10 +182,10 @@ def test_dagsters_ui_works_in_a_browser_and_its_daemon_starts_queued_runs(
     (elsewhere := tmp_path / "elsewhere" / "assets").mkdir(parents=True)
     for module in (elsewhere / "__init__.py", elsewhere.with_name("dagster.py")):
         module.write_text("raise SystemExit('another module was imported')")
-    places = {"cwd": elsewhere.parent, "variables": {"PYTHONPATH": str(PROJECT)}}
+    storage, cwd = tmp_path / "storage", elsewhere.parent
     with (
         # Ctrl+C ends it, and nothing is printed.
-        served_ui(slice_directory, tmp_path / "storage", stop=signal.SIGINT, **places) as address,
+        served_ui(slice_directory, storage, stop=signal.SIGINT, cwd=cwd) as address,
         launch_browser() as browser,
     ):
         page = browser.new_page()
@@ -213,7 +213,7 @@ def test_a_killed_run_or_code_server_starts_again_and_the_ui_and_its_daemon_end_
 ):
     # Dagster may warn that it can't load the graph meanwhile, and Python of what a killed process
     # leaves behind.
-    serve = partial(served_ui, slice_directory, tmp_path, variables={"PYTHONWARNINGS": "ignore"})
+    serve = partial(served_ui, slice_directory, tmp_path, PYTHONWARNINGS="ignore")
     with serve(code=1, error="daemon ended (-9)") as address:
         client = client_of(address)
         run = launch_raw_mnist(client)
