@@ -18,6 +18,7 @@ import pytest
 from support.drawing import on_paper
 from support.graph_fixtures import materialized
 from support.served import run_raw_mnist, served_ui
+from support.servers import succeed
 
 from mnist_pipeline.runtime import project
 
@@ -45,12 +46,7 @@ class Installed(NamedTuple):
 
     def run(self, *command: str | Path) -> str:
         """Run a command in the directory of the stranger; return its output."""
-        environ = os.environ | self.variables
-        done = subprocess.run(
-            command, cwd=self.cwd, env=environ, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return succeed(command, self.cwd, os.environ | self.variables)
 
 
 @pytest.fixture(scope="module")
