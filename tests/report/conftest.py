@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page
+from support.browser import open_report
 
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.methods.table import assets_of_models
@@ -104,12 +105,9 @@ def page(request, browser, address) -> Iterator[Page]:
     """The page in one of the views, with all its parts open; nothing may be logged while the tests
     use it.
     """
-    page = browser.new_context(**VIEWS[getattr(request, "param", "still")]).new_page()
-    messages = []
-    page.on("console", lambda message: messages.append(message.text))
-    page.on("pageerror", lambda error: messages.append(str(error)))
-    page.goto(address)
-    page.locator("#figure-draw .hint").wait_for()  # the first digit has drawn itself
+    messages: list[str] = []
+    view = VIEWS[getattr(request, "param", "still")]
+    page = open_report(browser, address, messages, **view)
     page.locator("details").evaluate_all(
         "all => all.forEach((details) => { details.open = true; })"
     )

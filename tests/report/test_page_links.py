@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
+from support.browser import choose, open_report
 from support.servers import until
 
 pytestmark = pytest.mark.browser
@@ -24,25 +25,19 @@ SEEN = """() => JSON.stringify({
 })"""
 
 
-def open_page(browser: Browser, address: str, messages: list[str]) -> Page:
-    # No digit draws itself stroke by stroke.
-    page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    page.on("console", lambda message: messages.append(message.text))
-    page.on("pageerror", lambda error: messages.append(str(error)))
-    page.add_init_script("""if (navigator.clipboard)
-        navigator.clipboard.writeText = async (text) => { window.copied = text; };""")
-    page.goto(address)
-    page.locator("#figure-draw .hint").wait_for()
-    return page
-
-
 @pytest.fixture(scope="module")
 def pages(browser, address) -> Iterator[tuple[Page, Page]]:
     """The page of the author, who copies links, and the page of the reader, who opens them. Nothing
     may be logged while the tests use them.
     """
-    messages = []
-    yield open_page(browser, address, messages), open_page(browser, address, messages)
+    messages: list[str] = []
+    # No digit draws itself stroke by stroke.
+    author, reader = (
+        open_report(browser, address, messages, reduced_motion="reduce") for _ in range(2)
+    )
+    author.evaluate("""() => { if (navigator.clipboard)
+        navigator.clipboard.writeText = async (text) => { window.copied = text; }; }""")
+    yield author, reader
     assert messages == []
 
 
@@ -60,12 +55,6 @@ def expect_the_same(author: Page, reader: Page, link: str) -> None:
     for page in (author, reader):
         page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
     until(lambda: reader.evaluate(SEEN) == author.evaluate(SEEN))
-
-
-def choose(page: Page, name: str) -> None:
-    page.locator("nav .choose").get_by_role("button", name=name, exact=True).click()
-    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
-    expect(page.locator("#figure-draw .truth")).to_have_text(f"True class: {name}")
 
 
 def draw(page: Page) -> None:
@@ -107,7 +96,7 @@ def change_figures(page: Page) -> None:
 
 
 STATES: dict[str, Callable[[Page], Any]] = {
-    "a test digit": lambda page: choose(page, "7"),
+    "a test digit": lambda page: choose(page.locator("#figure-draw"), "7"),
     "a drawing": draw,
     "figures": change_figures,
     "a section": lambda page: go_to(page, "components"),
@@ -132,10 +121,10 @@ def test_a_link_restores_what_its_author_saw(pages, state, address):
 
 def test_a_link_that_is_pasted_into_the_open_page_restores_as_well(pages):
     author, reader = pages
-    choose(author, "3")
+    choose(author.locator("#figure-draw"), "3")
     move(author, "figure-neighbors", k=5)
     link = copy_link(author)
-    choose(reader, "4")
+    choose(reader.locator("#figure-draw"), "4")
     open_misread(reader)
     move(reader, "figure-rebuild", components=99)
     reader.evaluate("link => { location.href = link; }", link)

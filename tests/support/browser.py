@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
@@ -44,6 +45,16 @@ def launch_browser() -> Iterator[Browser]:
 def browser() -> Iterator[Browser]:
     with launch_browser() as browser:
         yield browser
+
+
+def open_report(browser: Browser, address: str, messages: list[str], **view: Any) -> Page:
+    """Open the report, and collect what the page logs."""
+    page = browser.new_page(**view)
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.goto(address)
+    page.locator("#figure-draw .hint").wait_for()  # the first digit has drawn itself
+    return page
 
 
 def choose(figure: Locator, name: str) -> None:
