@@ -9,7 +9,6 @@ from support.graph_fixtures import (
     copy_storage,
     environment,
     invoke,
-    made_once,
     materialized,
     set_environment,
 )
@@ -24,25 +23,16 @@ def two_runs(finished_run, slice_directory, tmp_path_factory) -> Path:
     """A storage after a second run, whose network has a better recipe and became the
     champion.
     """
-
-    def make(directory: Path) -> None:
-        storage = copy_storage(finished_run[1], directory / "storage")
-        file = directory / "run.yaml"
-        file.write_text(
-            "ops: {softmax_model: {config: {epochs: 3}}}\n"
-            "resources: {mnist_seed: {config: {value: 1}}}"
-        )
-        variables = environment(slice_directory, storage)
-        invoke(
-            "run",
-            "--select",
-            "key:softmax_model+ or key:cnn_model+",
-            "--config",
-            str(file),
-            env=variables,
-        )
-
-    return made_once(tmp_path_factory, "two-runs", make)[0] / "storage"
+    directory = tmp_path_factory.mktemp("two-runs")
+    storage = copy_storage(finished_run[1], directory / "storage")
+    file = directory / "run.yaml"
+    file.write_text(
+        "ops: {softmax_model: {config: {epochs: 3}}}\nresources: {mnist_seed: {config: {value: 1}}}"
+    )
+    variables = environment(slice_directory, storage)
+    selection = "key:softmax_model+ or key:cnn_model+"
+    invoke("run", "--select", selection, "--config", str(file), env=variables)
+    return storage
 
 
 @pytest.fixture
