@@ -22,6 +22,8 @@ from mnist_pipeline.runtime.storage.storage import Storage
 
 PLAIN = defs.resolve_asset_graph()
 PAGE = (PROJECT / "docs" / "own-project.md").read_text(encoding="utf-8")
+SHORT = {"config": {"recipe": "NOTEBOOK", "epochs": 1}}
+SETTINGS = {"softmax_model": {"config": {"epochs": 2}}, "mlp_model": SHORT, "cnn_model": SHORT}
 YAML = "type: mnist_pipeline.ImageClassification\nattributes:\n"
 
 
@@ -58,6 +60,13 @@ def run(
     return loaded.resolve_job_def(job).execute_in_process(
         config or None, instance=instance, asset_selection=keys
     )
+
+
+def tick(loaded: dg.Definitions, instance: dg.DagsterInstance) -> Any:
+    """What the only schedule requests."""
+    (schedule,) = loaded.get_repository_def().schedule_defs
+    with dg.build_schedule_context(instance=instance) as context:
+        return schedule.evaluate_tick(context)
 
 
 def test_the_names_of_instances_do_not_meet(tmp_path, monkeypatch):
@@ -179,11 +188,6 @@ def test_an_instance_has_a_report_checks_a_schedule_automation_and_the_commands(
     loaded, cursor = load(package, monkeypatch), None
     assert loaded.executor is dg.in_process_executor
 
-    def tick() -> Any:
-        (schedule,) = loaded.get_repository_def().schedule_defs
-        with dg.build_schedule_context(instance=instance) as context:
-            return schedule.evaluate_tick(context)
-
     def observed() -> set[dg.AssetKey]:
         """Observe the files; return what automation requests."""
         nonlocal cursor
@@ -194,16 +198,14 @@ def test_an_instance_has_a_report_checks_a_schedule_automation_and_the_commands(
         cursor = requested.cursor
         return {key for key in graph.get_all_asset_keys() if requested.get_num_requested(key)}
 
-    ((request,), graph) = tick().run_requests, loaded.resolve_asset_graph()
+    (request,), graph = tick(loaded, instance).run_requests, loaded.resolve_asset_graph()
     assert set(request.asset_selection) == READERS.resolve(graph)
-    short = {"config": {"recipe": "NOTEBOOK", "epochs": 1}}
-    settings = {"softmax_model": {"config": {"epochs": 2}}, "mlp_model": short, "cnn_model": short}
-    result = run(loaded, "few", instance, ops=settings)
+    result = run(loaded, "few", instance, ops=SETTINGS)
     assert result.success
     evaluations = result.get_asset_check_evaluations()
     failed = {found.check_name: found.asset_key for found in evaluations if not found.passed}
     assert failed["no_duplicates"] == dg.AssetKey(["few", "train_digits"])
-    assert tick().skip_message
+    assert tick(loaded, instance).skip_message
     assert observed() == set()
     next(pictures.glob("*/*-again*")).unlink()
     assert observed() == READERS.resolve(graph)
@@ -237,9 +239,7 @@ def test_a_host_project_stores_an_instance_with_its_own_io_manager(tmp_path, mon
     )
     monkeypatch.chdir(tmp_path)
     loaded = load(package, monkeypatch)
-    short = {"config": {"recipe": "NOTEBOOK", "epochs": 1}}
-    settings = {"softmax_model": {"config": {"epochs": 2}}, "mlp_model": short, "cnn_model": short}
-    assert run(loaded, "few", instance, ops=settings).success
+    assert run(loaded, "few", instance, ops=SETTINGS).success
     # Without a champion in service, a model is chosen anew.
     assert run(loaded, "few", instance, "champion", "recognizer", "evaluation_report").success
     assert not (tmp_path / "storage").exists()
@@ -248,9 +248,7 @@ def test_a_host_project_stores_an_instance_with_its_own_io_manager(tmp_path, mon
     report = loaded.load_asset_value(["few", "evaluation_report"], instance=instance)
     assert "<html" in report.html
     assert report.document["assets"]["knn_model"]["data_version"] is None
-    (schedule,) = loaded.get_repository_def().schedule_defs
-    with dg.build_schedule_context(instance=instance) as context:
-        assert schedule.evaluate_tick(context).skip_message
+    assert tick(loaded, instance).skip_message
 
 
 def test_a_host_project_may_define_the_io_manager_of_all_instances(
