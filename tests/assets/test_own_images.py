@@ -9,22 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.graph_fixtures import invoke, networks_config, set_environment
-from support.shapes import write_shapes
+from support.shapes import NAMES, write_shapes
 
 from mnist_pipeline import read
 
 pytestmark = pytest.mark.slow
-
-RENAMED = {"square": "long $name$ of a class", "star": "b_$"}
-NAMES = ("b_$", "circle", "long $name$ of a class")
 
 
 def test_photographs_become_a_report_and_predict_names_the_class_of_a_whole_picture(
     tmp_path, monkeypatch
 ):
     pictures = write_shapes(tmp_path / "pictures")
-    for old, new in RENAMED.items():
-        (pictures / old).rename(pictures / new)
     (pictures / "dataset.yaml").write_text("title: Three kinds\nnoun: shape\n")
     assert "300 images in 3 classes" in invoke("inspect", str(pictures))
     # More passes over a few images than MNIST needs.
