@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from support.graph_fixtures import names
+from support.graph_fixtures import names, requests
 
 from assets import automation
 from assets.definitions import defs
@@ -48,7 +48,7 @@ class Graph:
     """A small graph with the conditions of the real one, and what a tick requests of it."""
 
     def __init__(self, instance: dg.DagsterInstance, compute: Any, **parents: list[str]) -> None:
-        self.instance, self.version, self.cursor = instance, "0", None
+        self.instance, self.version = instance, "0"
 
         @dg.multi_observable_source_asset(specs=[dg.AssetSpec(FILES)])
         def files() -> dg.ObserveResult:
@@ -61,14 +61,7 @@ class Graph:
         ]
         own = dg.map_asset_specs(lambda spec: automated(spec, readers), assets)
         self.definitions = dg.Definitions([files, *own])
-
-    def requested(self) -> set[str]:
-        tick = dg.evaluate_automation_conditions(
-            self.definitions, self.instance, cursor=self.cursor
-        )
-        self.cursor = tick.cursor
-        keys = self.definitions.resolve_asset_graph().get_all_asset_keys()
-        return names(key for key in keys if tick.get_num_requested(key))
+        self.requested = requests(self.definitions, instance)
 
     def run(self, *selected: str) -> None:
         """Run assets, which may fail."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from support.graph_fixtures import invoke, names
+from support.graph_fixtures import invoke, names, requests
 
 from assets import automation
 from assets.definitions import defs
@@ -67,15 +67,8 @@ CHANGES = {
     ("change", "expected"), CHANGES.items(), ids=[change.__name__ for change in CHANGES]
 )
 def test_only_what_reads_a_changed_value_runs(change, expected, own_copy):
-    cursor = None
     everything = defs.resolve_job_def("everything")
     all_assets = defs.resolve_implicit_global_asset_job_def()
-
-    def requested_by_sensor() -> set[str]:
-        nonlocal cursor
-        tick = dg.evaluate_automation_conditions(defs, instance, cursor=cursor)
-        cursor = tick.cursor
-        return names(key for key in GRAPH.get_all_asset_keys() if tick.get_num_requested(key))
 
     def after(done: dg.ExecuteInProcessResult, tags: dict[str, str]) -> Any:
         """What the continuation requests after a run with these tags."""
@@ -85,6 +78,7 @@ def test_only_what_reads_a_changed_value_runs(change, expected, own_copy):
             return automation.weekly_continuation(context)
 
     with dg.DagsterInstance.get() as instance:
+        requested_by_sensor = requests(defs, instance)
         assert requested_by_sensor() == set()
         change(own_copy[0])
         observed = [dg.AssetKey("data_directory")]

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import fsspec
 import pytest
-from support.graph_fixtures import invoke
+from support.graph_fixtures import invoke, names, requests
 from support.shapes import write_shapes
 
 from assets.definitions import defs
@@ -185,18 +185,16 @@ def test_an_instance_has_a_report_checks_a_schedule_automation_and_the_commands(
     package = project(tmp_path, few=attributes)
     (executor,) = re.findall('^```python title=".*/executor.py"\n(.*?)^```', PAGE, re.M | re.S)
     (package / "defs" / "executor.py").write_text(executor)
-    loaded, cursor = load(package, monkeypatch), None
+    loaded = load(package, monkeypatch)
     assert loaded.executor is dg.in_process_executor
+    requested = requests(loaded, instance)
 
-    def observed() -> set[dg.AssetKey]:
+    def observed() -> set[str]:
         """Observe the files; return what automation requests."""
-        nonlocal cursor
         files = [dg.AssetKey(["few", "data_directory"])]
         job = loaded.resolve_implicit_global_asset_job_def()
         assert job.execute_in_process(asset_selection=files, instance=instance).success
-        requested = dg.evaluate_automation_conditions(loaded, instance, cursor=cursor)
-        cursor = requested.cursor
-        return {key for key in graph.get_all_asset_keys() if requested.get_num_requested(key)}
+        return requested()
 
     (request,), graph = tick(loaded, instance).run_requests, loaded.resolve_asset_graph()
     assert set(request.asset_selection) == READERS.resolve(graph)
@@ -208,7 +206,7 @@ def test_an_instance_has_a_report_checks_a_schedule_automation_and_the_commands(
     assert tick(loaded, instance).skip_message
     assert observed() == set()
     next(pictures.glob("*/*-again*")).unlink()
-    assert observed() == READERS.resolve(graph)
+    assert observed() == names(READERS.resolve(graph))
     storage = tmp_path / "storage" / "few"
     origin = Storage(str(storage)).origin("softmax_model")["metadata"]
     assert (origin["config"]["epochs"], origin["seed"]) == (2, 3)

@@ -157,6 +157,22 @@ def names(keys: Iterable[Any]) -> set[str]:
     return {key.to_user_string() for key in keys}
 
 
+def requests(definitions: Any, instance: Any) -> Callable[[], set[str]]:
+    """A function that returns the assets that automation requests at its next tick."""
+    import dagster as dg
+
+    cursor = None
+
+    def tick() -> set[str]:
+        nonlocal cursor
+        found = dg.evaluate_automation_conditions(definitions, instance, cursor=cursor)
+        cursor = found.cursor
+        keys = definitions.resolve_asset_graph().get_all_asset_keys()
+        return names(key for key in keys if found.get_num_requested(key))
+
+    return tick
+
+
 def materialized(output: str) -> set[str]:
     """The assets in the lines of an output that report a time in seconds."""
     from mnist_pipeline.runtime import project  # imports Dagster
