@@ -269,5 +269,3 @@ def test_a_resource_that_a_run_sets_comes_before_the_attribute_of_the_instance(
     }
     assert run(loaded, "few", instance, "raw_mnist", resources=resources).success
     assert Storage(str(tmp_path / "other")).keys() == ["raw_mnist"]
-    with pytest.raises(DatasetError, match=r"absent does not exist"):
-        run(loaded, "few", instance, "raw_mnist")
