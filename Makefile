@@ -36,7 +36,7 @@ check: lint  ## Lint, types, import contracts, and the quick tests (a minute)
 test: $(VENV)/installed-test  ## Run the tests; ARGS="-k pca" for some
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-test-scale: $(VENV)/installed-scale  ## Run the graph in a bucket, on PostgreSQL and on Ray (6 minutes)
+test-scale: $(VENV)/installed-scale  ## Run the graph in a bucket, on PostgreSQL and on Ray (3 minutes)
 	@$(BIN)/python -m pytest tests/scale $(ARGS)
 
 lint: $(VENV)/installed-test  ## Lint, check formatting and types
@@ -53,7 +53,7 @@ docs: $(VENV)/installed-docs  ## Build the documentation site in docs/_build/sit
 	@cp "$$($(BIN)/mnist-pipeline report)" docs/_build/site/demonstration.html
 	@echo "docs/_build/site/index.html"
 
-pictures: $(VENV)/installed-test  ## Take the pictures of the documentation anew, with Chromium (ten minutes); ARGS="play draw" for some
+pictures: $(VENV)/installed-test  ## Take the pictures of the documentation anew, with Chromium (6 minutes); ARGS="play draw" for some
 	@$(BIN)/python docs/draw_pictures.py $(ARGS)
 
 bench: $(VENV)/installed-bench  ## Compare with other libraries, and renew docs/benchmarks.md (25 minutes); ARGS="--only knn" for a section
@@ -70,7 +70,7 @@ wheel: $(VENV)/installed-test  ## Build the wheel in dist/, install it into an e
 # A release installs for each of these.
 PYTHONS := 3.11 3.12 3.13 3.14
 FASHION ?= /usr/share/datasets/fashion-mnist
-nightly: $(VENV)/installed-scale  ## Fuzzing, four Pythons, another data set, the wheel, and the scale tests (30 minutes)
+nightly: $(VENV)/installed-scale  ## Fuzzing, four Pythons, another data set, the wheel, and the scale tests (12 minutes)
 	@$(BIN)/python -m pytest $(PARALLEL) tests/data/test_fuzz.py --fuzz-cases 50000
 	@for version in $(PYTHONS); do echo "Resolving for Python $$version …"; $(BIN)/uv pip compile pyproject.toml \
 	  --all-extras --only-binary :all: --constraint constraints.txt --python-version $$version --quiet >/dev/null || exit 1; done
