@@ -38,6 +38,7 @@ TABLE = pd.DataFrame(
         "index": [3, 1],
         "probability": [1 / 3, 0.1 + 0.2],
         "name": ["train-images-idx3-ubyte.gz", 'a "quoted", name'],
+        "answers": ["7", "NA"],
     }
 )
 PLAIN = {

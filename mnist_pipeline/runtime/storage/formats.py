@@ -21,14 +21,13 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mnist_pipeline.utils import stored_types
+from mnist_pipeline.utils import stored_types, tables
 
 Blocks = Sequence[bytes | memoryview]  # the content of a file
 PLAIN = {"ndarray": np.ndarray, "dict": dict, "str": str}
@@ -46,7 +45,7 @@ class DamageError(Exception):
     """
 
 
-def type_entries(value: object) -> dict[str, Any]:
+def type_entries(value: Any) -> dict[str, Any]:
     """The type of a value and the version of its format, as the manifest names them.
 
     Raises TypeError if there is no format for such a value.
@@ -56,8 +55,8 @@ def type_entries(value: object) -> dict[str, Any]:
         entries = {"type": kind.__name__, "format": stored_types.version_of(kind)}
         # People find the latest value of some types at an address that stays the same.
         return entries | ({"address": value.address} if hasattr(value, "address") else {})
-    if _is_table(value):
-        return {"type": "DataFrame", "format": 1}
+    if tables.is_table(value):
+        return {"type": "DataFrame", "format": 1, "texts": tables.texts(value)}
     for name, plain in PLAIN.items():
         if isinstance(value, plain):
             return {"type": name, "format": 1}
@@ -74,7 +73,7 @@ def encode(value: Any) -> dict[str, Blocks]:
         return {"value.npy": _npy(value)}
     if isinstance(value, str):
         return {"value.md": [value.encode()]}
-    if _is_table(value):
+    if tables.is_table(value):
         return {"value.csv": [value.to_csv(index=False).encode()]}
     if hasattr(value, "to_files"):
         return {name: [content] for name, content in value.to_files().items()}
@@ -99,6 +98,8 @@ def decode(entries: Mapping[str, Any], paths: Mapping[str, Path]) -> Any:
             f"{known}"
         )
     try:
+        if kind is None:
+            return tables.read(paths["value.csv"], entries.get("texts", ()))
         return _decode(kind, paths)
     except (ValueError, KeyError, TypeError) as error:
         raise DamageError(str(error)) from error
@@ -139,10 +140,8 @@ def _safetensors(arrays: Mapping[str, np.ndarray]) -> Blocks:
     return [len(text).to_bytes(8, "little"), text, *contents]
 
 
-def _decode(kind: type[Any] | None, paths: Mapping[str, Path]) -> Any:
+def _decode(kind: type[Any], paths: Mapping[str, Path]) -> Any:
     path = next(iter(paths.values()))
-    if kind is None:
-        return _read_table(path)
     if kind is np.ndarray:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     if kind is str:
@@ -174,22 +173,6 @@ def _mapped(path: Path) -> dict[str, np.ndarray]:
         content = stored[slice(*entry["data_offsets"])]
         arrays[name] = content.view(kind).reshape(entry["shape"])
     return arrays
-
-
-def _is_table(value: object) -> bool:
-    """Whether a value is a DataFrame; pandas is slow to import, and loaded already where there are
-    DataFrames.
-    """
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(value, pandas.DataFrame)
-
-
-def _read_table(path: Path) -> Any:
-    import pandas as pd
-
-    # pandas 3 reads floats exactly by default, pandas 2 on request.
-    exact: Any = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
-    return pd.read_csv(path, **exact)
 
 
 def _flattened(fields: Mapping[str, Any]) -> dict[str, np.ndarray]:
