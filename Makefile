@@ -56,7 +56,7 @@ docs: $(VENV)/installed-docs  ## Build the documentation site in docs/_build/sit
 pictures: $(VENV)/installed-test  ## Take the pictures of the documentation anew, with Chromium (6 minutes); ARGS="play draw" for some
 	@$(BIN)/python docs/draw_pictures.py $(ARGS)
 
-bench: $(VENV)/installed-bench  ## Compare with other libraries, and renew docs/benchmarks.md (25 minutes); ARGS="--only knn" for a section
+bench: $(VENV)/installed-bench  ## Compare with other libraries, and renew docs/benchmarks.md (20 minutes); ARGS="--only knn" for a section
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks $(ARGS)
 
 WHEEL := .venv-wheel
