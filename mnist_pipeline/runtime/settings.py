@@ -132,6 +132,6 @@ def limit_threads() -> None:
             machine.limit_loaded(name, settings.threads)
     numba = os.environ["NUMBA_NUM_THREADS"]
     if numba and not numba.isdecimal():  # other libraries ignore what is not a number
-        raise SettingsError(f"NUMBA_NUM_THREADS is {numba!r}: it must be a number of threads")
+        raise SettingsError(f"NUMBA_NUM_THREADS is {numba!r}; it must be a number of threads")
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)

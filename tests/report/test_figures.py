@@ -123,7 +123,7 @@ def test_a_grid_holds_every_image_in_its_place():
 
 
 def test_names_do_not_overlap(drawn):
-    long = ["$_{$ is no formula", *(name * 3 for name in NAMES[1:])]
+    long = ["name with $_{$ in it", *(name * 3 for name in NAMES[1:])]
     for figure in (
         figures.image_grid(IMAGES[:20], 10, long * 2),
         figures.confusion_matrix(np.full((2, 2), 1_000), "Confusion", long[:2]),

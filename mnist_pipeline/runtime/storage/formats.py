@@ -45,7 +45,7 @@ class DamageError(Exception):
     """
 
 
-def type_entries(value: Any) -> dict[str, Any]:
+def type_entries(value: object) -> dict[str, Any]:
     """The type of a value and the version of its format, as the manifest names them.
 
     Raises TypeError if there is no format for such a value.

@@ -10,7 +10,7 @@ PAIR: list[Box] = [(20, 20, 30, 60), (120, 20, 30, 60)]
 
 
 def grouped(*boxes: Box, pale: Box | None = None) -> Scan:
-    """Strokes that fill these boxes, after they were grouped; paler ink may be beside them."""
+    """Group strokes that fill these boxes. `pale` is a box of ink that is too pale for a stroke."""
     strokes = np.zeros((300, 200), np.int32)
     for number, (x, y, width, height) in enumerate(boxes, 1):
         strokes[y : y + height, x : x + width] = number

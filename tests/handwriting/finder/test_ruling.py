@@ -30,7 +30,7 @@ def test_lines_that_divide_a_frame_go_and_a_thicker_stroke_stays():
 
 def test_a_1_almost_as_tall_as_its_box_stays():
     (digit,) = page_of(dict(handwritten("form"))["1"]).digits
-    assert digit.box[3] < 45  # pixels; those of the box are 47
+    assert digit.box[3] < 45  # the height in pixels; the box around the digit has 47
 
 
 @pytest.mark.parametrize(
