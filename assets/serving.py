@@ -1,5 +1,6 @@
 """The model in service, and what it needs to recognize the pictures of users."""
 
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -28,6 +29,9 @@ GROUP = "serving"
     kinds={"numpy"},
     ins=of_all_models("predictions"),
     check_specs=blocking_checks("champion", SAME_INPUTS),
+    freshness_policy=dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(days=90), warn_window=timedelta(days=30)
+    ),
 )
 def champion(
     held_out_labels: pd.DataFrame,
