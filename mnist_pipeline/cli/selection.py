@@ -9,6 +9,7 @@ import dagster as dg
 
 from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.runtime.project import EVERYTHING
+from mnist_pipeline.utils.printable import unknown
 
 EXAMPLES = "Examples: 'group:pca', '+key:cnn_model', or 'key:covariance or key:projections'"
 
@@ -24,7 +25,8 @@ def whole_graph(definitions: dg.Definitions) -> AbstractSet[dg.AssetKey]:
 def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg.AssetKey]:
     """The assets that a selection in Dagster's syntax matches.
 
-    `*` matches what the job `everything` does. Raises CommandError if nothing matches.
+    `*` matches what the job `everything` does. Raises CommandError if nothing matches; its message
+    suggests similar assets and groups.
     """
     graph = definitions.resolve_asset_graph()
     if selection == "*":
@@ -37,5 +39,9 @@ def select_assets(definitions: dg.Definitions, selection: str) -> AbstractSet[dg
         selected = dg.AssetSelection.from_string(selection).resolve(graph)
     selected = selected & graph.materializable_asset_keys
     if not selected:
-        raise CommandError(f"--select: {selection!a} matches no asset. {EXAMPLES}")
+        known = set[str]()
+        for key in graph.materializable_asset_keys:
+            known |= {key.to_user_string(), f"group:{graph.get(key).group_name}"}
+        problem = unknown(selection, "a selection that matches an asset", known)
+        raise CommandError(f"--select: {problem} {EXAMPLES}")
     return selected

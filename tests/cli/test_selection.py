@@ -9,11 +9,29 @@ from mnist_pipeline.cli.errors import CommandError
 from mnist_pipeline.cli.selection import select_assets
 
 
-@pytest.mark.parametrize("selection", ["covarience", "covariance,projections", "not *", ""])
-def test_a_selection_that_matches_nothing_leads_to_selections_that_do(selection):
+def recommended(message: str) -> list[str]:
+    """The selections that a message tells people to write."""
+    problem, _, examples = message.partition("Examples")
+    similar = problem.partition("did you mean ")[2].partition("?")[0]
+    return [*re.findall("'([^']+)'", examples), *similar.split(", ")]
+
+
+@pytest.mark.parametrize(
+    ("selection", "hint"),
+    [
+        ("digits", "group:digits"),
+        ("covariance,projections", "key:covariance or key:projections"),
+        ("covarience", "covariance"),
+        ("group:pcas", "group:pca"),
+        ("not *", "group:pca"),
+        ("", "group:pca"),
+    ],
+)
+def test_a_selection_that_matches_nothing_leads_to_selections_that_do(selection, hint):
     with pytest.raises(CommandError) as raised:
         select_assets(defs, selection)
-    examples = re.findall("'([^']+)'", raised.value.message.partition("Examples")[2])
-    assert examples
-    assert all(select_assets(defs, example) for example in examples)
-    assert "\n" not in raised.value.message
+    message = raised.value.message
+    hints = recommended(message)
+    assert hint in hints
+    assert all(select_assets(defs, found) for found in hints)
+    assert "\n" not in message
