@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,6 +17,12 @@ from mnist_pipeline.utils.reported import ReportedError
 from mnist_pipeline.utils.validation import first_problem
 
 PREFIX = "MNIST_PIPELINE_"
+# Settings of former versions, and what replaces each.
+FORMER = {
+    "MNIST_PIPELINE_OWNERS": "name owners in Dagster: `owners` of `@dg.asset`, or post_processing "
+    "in the defs.yaml of an instance",
+    "MNIST_PIPELINE_INBOX": "name pictures on the command line: mnist-pipeline predict PICTURE …",
+}
 MAX_THREADS = 1_024
 SPIN_COUNT = "5000"
 # Libraries read these variables when they are imported: the number of threads that each may use.
@@ -40,10 +47,17 @@ def local_path(value: Any, base: Path = Path()) -> Path:
 
 
 def storage_address(value: str, base: Path = Path()) -> str:
-    """A local directory, or an address with `://` whose library is installed. Raises ValueError."""
-    scheme, separator, _ = value.partition("://")
+    """A local directory, or an address with `://` whose library is installed. Raises ValueError.
+
+    `file:///PATH` is the local directory PATH.
+    """
+    if value.startswith("file://"):
+        value = unquote(value.removeprefix("file://"))
+    scheme, separator, rest = value.partition("://")
     if not separator:
         return str(local_path(value, base))
+    if not scheme or not rest.strip("/"):
+        raise ValueError("it is not a whole address; write one such as s3://BUCKET/PREFIX")
     import fsspec  # imported here, because it takes 0.1 s
 
     try:
@@ -104,6 +118,8 @@ def _validated(directory: str, environment: frozenset[tuple[str, str]]) -> Setti
     """The settings of the present directory and environment, which are the key."""
     known = [PREFIX + name.upper() for name in Settings.model_fields if name != "dagster_home"]
     for name in os.environ:
+        if name in FORMER:
+            raise SettingsError(f"{name} is not a setting any more; unset it, and {FORMER[name]}")
         if name.startswith(PREFIX) and name not in known:
             raise SettingsError(unknown(name, "a setting", known))
     try:

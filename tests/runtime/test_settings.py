@@ -53,6 +53,12 @@ def test_a_storage_in_a_bucket_has_local_directories_of_its_own(monkeypatch):
     assert not re.search("[%?]", "".join(map(str, homes)))  # SQLAlchemy's addresses
 
 
+def test_an_address_of_a_local_directory_is_that_directory(monkeypatch):
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", "file:///x/my%20results/")
+    assert settings.load().storage == "/x/my results"
+    assert settings.load().dagster_home == Path("/x/my results/dagster")
+
+
 @pytest.mark.parametrize(
     ("name", "is_refused"),
     [("100% mine, #1 ü", False), ("100%25 mine", True), ("feature%2Fnew", True), ("new?", True)],
@@ -80,6 +86,10 @@ def test_a_directory_that_sqlalchemy_takes_for_another_one_is_refused_in_one_lin
         ("MNIST_PIPELINE_DATA", "~/photos", "MNIST_PIPELINE_DATA"),
         ("MNIST_PIPELINE_DAT", "photos", "MNIST_PIPELINE_DATA"),
         ("MNIST_PIPELINE_STORAGE", "s3://bucket", "mnist-dagster[s3]"),
+        ("MNIST_PIPELINE_STORAGE", "memory:///", "s3://BUCKET"),
+        ("MNIST_PIPELINE_STORAGE", "://bucket", "s3://BUCKET"),
+        ("MNIST_PIPELINE_OWNERS", "ann@example.com", "post_processing"),
+        ("MNIST_PIPELINE_INBOX", "pictures", "predict"),
     ],
 )
 def test_a_wrong_or_misspelt_setting_is_one_line_that_names_the_right_one(
