@@ -69,6 +69,7 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
     )
 
     # What no other instance of the project may have; empty until the definitions are built.
+    _name: str = ""
     _storage: str = ""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
@@ -76,18 +77,25 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
         parts = context.component_path.file_path.relative_to(context.defs_module_path).parts
         name = re.sub(r"\W", "_", "_".join(parts), flags=re.ASCII)  # as Dagster requires
         place = self._place(name, context.project_root)
-        self._storage = place["storage"]
+        self._name, self._storage = name, place["storage"]
         for other in context.component_tree.get_all_components(ImageClassification):
             if other.io_manager != self.io_manager:
                 raise project.GraphError(
                     f"instance {name} with data {self.data!r}: another instance has the io_manager "
                     f"{other.io_manager!r}; name the same one in all instances"
                 )
-            if other is not self and other._storage == self._storage:
+            if other is self:
+                continue
+            if other._name == name:
                 raise project.GraphError(
                     f"instance {name} with data {self.data!r}: the instance with data "
-                    f"{other.data!r} has the same storage {other._storage!r}; move the defs.yaml "
-                    "to a directory with another name, or name another storage"
+                    f"{other.data!r} has the same name; move one defs.yaml to a directory with "
+                    "another name"
+                )
+            if other._storage == self._storage:
+                raise project.GraphError(
+                    f"instance {name} with data {self.data!r}: the instance with data "
+                    f"{other.data!r} has the same storage {other._storage!r}; name another storage"
                 )
         on_request = (f"{name}_{group}" for group in project.ON_REQUEST)
         selection = dg.AssetSelection.key_prefixes(name) - dg.AssetSelection.groups(*on_request)

@@ -111,8 +111,13 @@ def test_the_names_of_instances_do_not_meet(tmp_path, monkeypatch):
             {"photos": "{data: ., storage: one}", "shoes": "{data: .., storage: ./one/}"},
             ("'.'", "'..'", "storage", "one'"),
         ),
-        ({"web/icons": "data: .", "web_icons": "data: ."}, ("web_icons", "storage")),
-        ({"photos": f"data: .\n---\n{YAML}  data: pyproject.toml"}, ("photos", "storage")),
+        (
+            {"web/icons": "{data: ., storage: a}", "web_icons": "{data: ., storage: b}"},
+            ("web_icons", "name"),
+        ),
+        ({"photos": f"data: .\n---\n{YAML}  data: pyproject.toml"}, ("photos", "name")),
+        ({"photos": "{data: ., storage: ''}"}, ("photos", "storage", "''")),
+        ({"photos": "{data: ., storage: 'gone://b'}"}, ("photos", "storage", "'gone://b'")),
         ({"a": "{data: ., io_manager: warehouse}", "b": "data: tests"}, ("io_manager",)),
     ],
 )
@@ -125,6 +130,20 @@ def test_an_instance_that_cannot_run_is_one_line_when_definitions_load(
     assert isinstance(reason, GraphError)
     assert "\n" not in str(reason)
     assert all(word in str(reason) for word in words)
+
+
+def test_owners_and_variables_are_set_as_the_page_says(tmp_path, monkeypatch):
+    (text,) = re.findall(
+        '^```yaml title=".*/defs.yaml"\n(post_processing.*?)^```', PAGE, re.M | re.S
+    )
+    package = project(tmp_path, photos="data: '{{ env.PHOTOS }}'\n" + text)
+    monkeypatch.setenv("PHOTOS", "pictures")
+    graph = load(package, monkeypatch).resolve_asset_graph()
+    nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+    assert all(node.owners == ["team:photos", "ann@example.com"] for node in nodes)
+    assert {str(node.metadata["place"]["data"]) for node in nodes} == {str(tmp_path / "pictures")}
+    (observed,) = (node.key.path[-1] for node in nodes if node.automation_condition)
+    assert observed == "data_directory"
 
 
 def test_an_instance_without_its_data_fails_alone_and_data_may_have_an_address(
