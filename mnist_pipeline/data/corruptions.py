@@ -1,7 +1,5 @@
 """Eight of the fifteen corruptions of MNIST-C [1]_, in the severities of the published data set.
 
-The report computes them too, in `report/topics/trust/corruptions.js`.
-
 Each function takes images, uint8 (n, 28, 28), 0 the paper and 255 full ink, and a generator, and
 returns images of the same kind. `corrupt` calls them by name. No model is trained on these images,
 but the variations of `variation` resemble most of them, and the recipe of the convolutional network

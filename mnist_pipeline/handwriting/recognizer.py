@@ -75,7 +75,7 @@ class Recognizer(NamedTuple):
     """
 
     champion: np.ndarray  # the name of the model whose answer counts, in UTF-8; uint8 (length,)
-    # The arrays of each model by "MODEL.ARRAY", see `models.Method.fit`.
+    # The arrays of each model by "MODEL.ARRAY", see `table.Method.fit`.
     states: dict[str, np.ndarray]
     mean: np.ndarray  # float64 (784,)
     # The leading eigenvectors of the covariance, as columns; float32 (784, 50).

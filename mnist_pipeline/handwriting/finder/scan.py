@@ -1,7 +1,8 @@
 """A picture on its way through the stages of the finder.
 
-The stages run in one order: paper, ink, ruling, strokes, marks, digits, mnist_form. Each is a
-function in a module of that name. It takes a `Scan`, and returns it with what it found.
+The stages run in the order of their modules: `paper`, `ink`, `ruling`, `strokes`, `marks`,
+`grouping`, `mnist_form`. The functions of all but the last take a `Scan`, and return it with what
+they found; the last makes the image of a digit.
 """
 
 from collections.abc import Sequence

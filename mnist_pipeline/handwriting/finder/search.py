@@ -130,8 +130,8 @@ def page_of(picture: NDArray[np.uint8] | Grey) -> Page:
     As in MNIST [1]_, a digit is scaled into 20×20 pixels with its aspect kept, anti-aliased, and
     its centre of mass is placed in the middle of 28×28. The brightness of the paper is estimated by
     a grey closing and divided out. Ink is then separated from paper by Otsu's threshold with
-    hysteresis [2]_. Strokes thinner or thicker than MNIST's are brought to the nearest of its usual
-    widths by moving their outline.
+    hysteresis [2]_. Strokes thinner than MNIST's are brought to its smallest usual width by moving
+    their outline.
 
     References
     ----------

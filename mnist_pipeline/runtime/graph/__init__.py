@@ -1,1 +1,1 @@
-"""What assets share: IO manager, results, checks, code versions, staleness, run lock."""
+"""What assets share: IO manager, results, checks, code versions, staleness."""
