@@ -39,13 +39,14 @@ test: $(VENV)/installed-test  ## Run the tests; ARGS="-k pca" for some
 test-scale: $(VENV)/installed-scale  ## Run the graph in a bucket, on PostgreSQL and on Ray (3 minutes)
 	@$(BIN)/python -m pytest tests/scale $(ARGS)
 
-lint: $(VENV)/installed-test  ## Lint, check formatting and types
+lint: $(VENV)/installed-test  ## Lint, check formatting, types, imports, and names in the documentation
 	@$(BIN)/ruff check --no-cache .  # a cache keeps the order of imports that a moved package had
 	@$(BIN)/ruff format --check .
 	@$(BIN)/oxlint mnist_pipeline
 	@$(BIN)/oxfmt --check 'mnist_pipeline/**/*.js'
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python docs/check_names.py
 
 docs: $(VENV)/installed-docs  ## Build the documentation site in docs/_build/site, with the report of a run, and run its tutorial (a minute; 3½ the first time)
 	@$(BIN)/mnist-pipeline run --changed >/dev/null

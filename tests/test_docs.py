@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import dagster as dg
@@ -125,13 +126,55 @@ def test_the_page_on_the_report_names_all_parts_of_its_document(finished):
     assert sorted(named) == sorted(document)
 
 
-def test_the_picture_of_the_graph_shows_the_present_code():
-    spec = importlib.util.spec_from_file_location("draw_graph", DOCS / "draw_graph.py")
+def script(name: str) -> ModuleType:
+    """A program in the directory of the pages."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec
     assert spec.loader
-    drawing = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(drawing)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_picture_of_the_graph_shows_the_present_code():
+    drawing = script("draw_graph")
     assert drawing.FILE.read_text() == drawing.draw(defs), "run python docs/draw_graph.py"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_known"),
+    [
+        ("Cat", True),
+        ("Dog", False),
+        ("Cat.purr(loudly)", True),
+        ("Cat.bark", False),
+        ("cats.Cat", True),
+        ("cats.Dog", False),
+        ("animals.cats.Cat.purr", True),
+        ("animals.dogs.Dog", False),
+        ("animals/cats.py", True),
+        ("dogs.py", False),
+        ("tests/cats", False),
+        ("NAME_cat", True),
+        ("cat --purr", True),
+        ("kitten", True),
+    ],
+)
+def test_a_name_in_backticks_must_exist(name, is_known):
+    code = "class Cat:\n    def purr(self, loudly):\n        pass\n"
+    files = {
+        "animals/cats.py": f'"""See `{name}`."""\n# See `{name}`.\n{code}',
+        "page.md": f"See `{name}`.\n```\nkitten\n```\n",
+        "play.js": f"// See `{name}`.",
+    }
+    lines = [line.split(":")[:2] for line in script("check_names").Names(files).unknown()]
+    places = [
+        ["animals/cats.py", "1"],
+        ["animals/cats.py", "2"],
+        ["page.md", "1"],
+        ["play.js", "1"],
+    ]
+    assert lines == ([] if is_known else places)
 
 
 def test_the_deployment_has_the_usual_settings_with_the_lines_of_the_page(tmp_path):
