@@ -178,13 +178,13 @@ def _instance_of_graph(
     """The assets of the graph under a prefix, each with its place in its metadata."""
     plain = {spec.key.path[-1]: spec for spec in project.graph().resolve_all_asset_specs()}
     choices = [*place["choices"].items(), *filter(None, [place[IO_MANAGER]])]
-    readers = [spec.key.with_prefix(name) for spec in plain.values() if is_reader(spec)]
+    readers = [dg.AssetKey([name, *spec.key.path]) for spec in plain.values() if is_reader(spec)]
 
     def placed(spec: dg.AssetSpec) -> dg.AssetSpec:
         original = plain[spec.key.path[-1]]
         condition = automated(spec, readers).automation_condition if automation else None
         return spec.replace_attributes(
-            key=original.key.with_prefix(name),
+            key=dg.AssetKey([name, *original.key.path]),
             group_name=f"{name}_{original.group_name}",
             metadata={**original.metadata, PLACE: place},
             automation_condition=condition,

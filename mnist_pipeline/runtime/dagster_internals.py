@@ -1,7 +1,9 @@
 """The only module that imports private names of Dagster.
 
-Each function and class says why it needs them, and which public name would replace them. What only
-the web server needs is imported inside its functions.
+It also lists the members that other modules use although Dagster does not mark them as public.
+
+Each function and class says why it needs private names, and which public name would replace them.
+What only the web server needs is imported inside its functions.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy import Engine, create_engine, event
@@ -28,6 +30,107 @@ INDEX = "index"  # the file of the events of all assets
 BUSY_SECONDS = 30  # that a process waits for another one that writes, as in Dagster's own log
 CODE_SERVER_SECONDS = 60  # for a code server to answer
 CHECK_FAILED = "dagster._core.errors.DagsterAssetCheckFailedError"  # a blocking check
+
+
+class Unmarked(NamedTuple):
+    """Members that this project uses, of a class whose objects Dagster hands out."""
+
+    module: str
+    owner: str
+    names: str
+    replacement: str  # the public way that would replace them
+
+
+GRAPH = "dagster._core.definitions.assets.graph.asset_graph"
+# Dagster marks none of these members with `@public`. A test says when an update marks or drops one.
+UNMARKED = (
+    Unmarked(
+        "dagster",
+        "Definitions",
+        "asset_checks jobs resources resolve_asset_graph "
+        "resolve_implicit_global_asset_job_def resolve_job_def",
+        "public getters of the resolved definitions; the marked get_job_def is superseded by these",
+    ),
+    Unmarked(
+        GRAPH,
+        "AssetGraph",
+        "get get_all_asset_keys materializable_asset_keys observable_asset_keys "
+        "toposorted_asset_keys toposorted_asset_keys_by_level",
+        "a public view of the asset graph",
+    ),
+    Unmarked(
+        GRAPH,
+        "AssetNode",
+        "code_version group_name is_partitioned parent_keys partitions_def",
+        "asset specs that know their resolved inputs and partitions",
+    ),
+    Unmarked(
+        "dagster", "AssetSelection", "from_string resolve", "a public view of the asset graph"
+    ),
+    Unmarked("dagster", "AssetKey", "from_user_string to_user_string", "marks: guides use them"),
+    Unmarked(
+        "dagster._core.definitions.unresolved_asset_job_definition",
+        "UnresolvedAssetJobDefinition",
+        "name selection",
+        "a public type of what define_asset_job returns",
+    ),
+    Unmarked(
+        "dagster",
+        "JobDefinition",
+        "with_logger_defs",
+        "a parameter of execute_in_process for loggers",
+    ),
+    Unmarked(
+        "dagster",
+        "DagsterInstance",
+        "all_logs get_runs report_run_canceled report_run_failed",
+        "public methods that read the events of a run, and end a run whose process has died",
+    ),
+    Unmarked(
+        "dagster",
+        "DagsterEvent",
+        "asset_check_evaluation_data asset_materialization asset_observation event_specific_data "
+        "message step_failure_data step_key step_materialization_data step_success_data",
+        "a public type of what each kind of event tells",
+    ),
+    Unmarked(
+        "dagster._utils.error",
+        "SerializableErrorInfo",
+        "cause cls_name message stack",
+        "the exception of a failed step, as a hook gets it",
+    ),
+    Unmarked(
+        "dagster",
+        "AssetCheckEvaluation",
+        "asset_key check_name description metadata passed",
+        "marks, as an AssetMaterialization has",
+    ),
+    Unmarked(
+        "dagster",
+        "AssetExecutionContext",
+        "op_execution_context",
+        "marks; it replaces members that Dagster deprecates on the context itself",
+    ),
+    Unmarked(
+        "dagster", "OpDefinition", "output_dict", "the IO manager of an output in its context"
+    ),
+    Unmarked(
+        "dagster",
+        "ComponentTree",
+        "build_defs from_module get_all_components",
+        "load_from_defs_folder for a package, and an attribute that must be unique in a project",
+    ),
+    Unmarked("dagster", "ComponentLoadContext", "component_tree", "as of ComponentTree"),
+    Unmarked("dagster", "ScaffoldRequest", "target_path", "a mark: guides use it"),
+    Unmarked(
+        "dagster",
+        "AutomationCondition",
+        "executed_with_root_target since",
+        "marks: guides use them",
+    ),
+    Unmarked("dagster", "EnvVar", "get_value", "a mark: guides use it"),
+    Unmarked("dagster", "FreshnessPolicy", "time_window", "a mark: guides use it"),
+)
 
 
 @contextlib.contextmanager
