@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# uv installs in seconds what takes pip minutes. Neither compiles: Python compiles a module when it first imports it.
-UV := $(shell command -v uv)
+# uv installs in seconds what takes pip minutes; the test tools bring it along. Neither compiles: Python compiles a module when it
+# first imports it.
+UV = $(shell command -v uv || command -v $(BIN)/uv)
 PIP = $(1)/bin/python -m pip install --no-compile --disable-pip-version-check
 INSTALL = $(if $(UV),$(UV) pip install --python $(1)/bin/python,$(PIP)) --quiet --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
