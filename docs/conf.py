@@ -12,7 +12,7 @@ KernelManager.transport_encryption = "auto"  # type: ignore[assignment]  # no op
 
 project = html_title = "mnist-pipeline"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "package.md"]  # the latter is for the index of packages
 html_theme = "furo"
 html_static_path = ["static"]
 html_css_files = ["site.css"]

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -64,6 +65,13 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page):
         if not target.exists() or (anchor and anchor not in anchors(target)):
             dead.append(link)
     assert not dead
+
+
+def test_the_page_of_the_package_has_no_link_that_an_index_cannot_follow():
+    package = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    links = LINK.findall((PROJECT / package["readme"]).read_text(encoding="utf-8"))
+    assert links
+    assert all(link.startswith("https://") for link in links)
 
 
 @pytest.mark.parametrize(

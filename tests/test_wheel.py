@@ -80,6 +80,17 @@ def test_the_graph_runs_reads_and_recognizes_in_the_directory_of_the_user(instal
     assert len(found["digits"]) == 1
 
 
+def test_the_package_has_the_licences_of_the_code_and_of_the_data(installed):
+    code = (
+        "from importlib import metadata; found = metadata.distribution('mnist-dagster'); "
+        "print(found.metadata['License-Expression']); "
+        "print(*(file for file in found.files if '/licenses/' in str(file)), sep='\\n')"
+    )
+    expression, *files = installed.run(installed.python, "-c", code).splitlines()
+    assert expression == "MIT AND CC-BY-SA-3.0"
+    assert {file.partition("/licenses/")[2] for file in files} == {"LICENSE", "data/LICENSE"}
+
+
 def test_the_ui_runs_the_graph(installed, slice_directory, tmp_path):
     variables = {**installed.variables, "MNIST_PIPELINE_STORAGE": str(tmp_path)}
     program = (installed.python, installed.program)
