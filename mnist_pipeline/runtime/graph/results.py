@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import dagster as dg
 import numpy as np
@@ -122,7 +123,8 @@ def _drawn(
     shown = f"![{name}](data:image/png;base64,{preview})"
     # The server of this project has the figures of the plain graph, whose keys have no prefix.
     if context and len(context.asset_key.path) == 1:
-        shown = f"[{shown}]({FIGURES}/{_key(context)}/{name}.png)"
+        # A browser decodes a path once, and a key may contain escapes.
+        shown = f"[{shown}]({FIGURES}/{quote(_key(context))}/{name}.png)"
     return figures.encoded(image), dg.MetadataValue.md(shown)
 
 

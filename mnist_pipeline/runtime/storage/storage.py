@@ -41,7 +41,9 @@ from mnist_pipeline.utils.reported import ReportedError
 
 MANIFEST, RUNS, CURRENT, FIGURES = "manifest.json", "runs", "current", "figures"
 VERSION = "[0-9a-f]" * 64  # a pattern for `re` and for `glob`
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.%-]{,249}")  # and ".png" makes at most 254
+MAX_NAME = 250  # characters; file systems allow 255 bytes, and ".png" follows
+NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.%-]{{,{MAX_NAME - 1}}}")
+READABLE = 60  # first characters of a long partition that stay in the key
 CHECKSUM = "sha256"  # the first entry of a record
 SHOWN = ("seconds", "config", "seed", "recipe", "losses", "reason")  # of the metadata of a record
 TEMPORARY = ".unfinished"
@@ -340,8 +342,18 @@ def current() -> Storage:
 
 
 def stored_key(asset: str, partition: str | None = None) -> str:
-    """The key under which an asset, or a partition of it, is stored."""
-    return asset if partition is None else f"{asset}-{quote(partition, safe='')}"
+    """The key under which an asset, or a partition of it, is stored.
+
+    It is a name for a directory on every disk and in every bucket: a character of the partition
+    that is not a letter, a digit or one of `_.-` is escaped, as in a URL. A key that would be too
+    long ends with `%-`, which is not an escape, and a checksum of the partition.
+    """
+    if partition is None:
+        return asset
+    name = quote(partition, safe="").replace("~", "%7E")
+    if len(asset) + len(name) >= MAX_NAME:
+        name = f"{name[:READABLE]}%-{_sha256(partition.encode())[:32]}"
+    return f"{asset}-{name}"
 
 
 def _describe(value: object) -> tuple[str, bytes, dict[str, Blocks]]:

@@ -125,10 +125,28 @@ def test_a_value_that_comes_back_is_the_newest_again_and_knows_all_its_runs(stor
     assert stored.keys() == ["value"]
 
 
-def test_a_partition_is_a_key_of_its_own_whatever_its_name_contains():
-    keys = {stored_key("asset", name) for name in ("a", "a/b", "a-b", "..")}
-    assert len(keys) == 4
-    assert not any("/" in key for key in keys)
+PARTITIONS = (
+    *("a", "A", "a/b", "a-b", "a b", "a~b", "a%2Fb", "..", "%"),
+    *("a" * 260, "a" * 259 + "b", "手書き数字の画像" * 4, "手書き数字の画像" * 4 + "a"),
+)
+
+
+def test_a_partition_is_a_key_of_its_own_whatever_its_name_contains(stored):
+    keys = [stored_key("asset", partition) for partition in PARTITIONS]
+    for key, partition in zip(keys, PARTITIONS, strict=True):
+        stored.write(key, partition)
+    assert stored.keys() == sorted(keys)
+    assert [stored.read(key) for key in keys] == [*PARTITIONS]
+    (shortened,) = {stored_key("asset", "a" * 260)} & {*keys}
+    assert stored_key("asset", shortened.removeprefix("asset-")) not in keys
+
+
+def test_the_key_of_a_partition_stays_the_same():
+    assert stored_key("asset", "größe/1") == "asset-gr%C3%B6%C3%9Fe%2F1"
+    longest = "a" * 244  # a key has at most 250 characters
+    assert stored_key("asset", longest) == f"asset-{longest}"
+    cut = f"asset-{'a' * 60}%-5553f05514a6f627ffe8341e08f80bc3"
+    assert stored_key("asset", f"{longest}a") == cut
 
 
 class Interrupted(BaseException):
