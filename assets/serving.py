@@ -7,7 +7,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.values import DataSet, DigitSet, ImageKind, Predictions
+from mnist_pipeline.data.values import DataSet, DigitSet, ImageKind
 from mnist_pipeline.evaluation.champion import Champion, elect
 from mnist_pipeline.handwriting import recognizer as recognition
 from mnist_pipeline.handwriting.novelty import Novelty, fit_held_out
@@ -53,7 +53,10 @@ def champion(
             train_digits,
             {name: answer.labels for name, answer in predictions.items()},
             test_digits,
-            {name: version_of(answer) for name, answer in predictions.items()},
+            {
+                name: version_of(MODELS[name].predictions_asset, answer)
+                for name, answer in predictions.items()
+            },
             present,
         )
     return result(
@@ -103,9 +106,10 @@ def recognizer(
 
     If a later training does not replace the champion, the recognizer keeps the models that it has.
     """
-    predictions = by_asset[f"{champion.model}_predictions"]
+    asset = MODELS[champion.model].predictions_asset
+    version = version_of(asset, by_asset[asset])
     with stopwatch():
-        present = _kept(champion, predictions, mnist_stored_results.stored)
+        present = _kept(champion, version, mnist_stored_results.stored)
         if present:
             models = present.of(data_set)
         else:
@@ -141,12 +145,12 @@ def _champion_in_service(storage: Storage) -> Champion | None:
     return present
 
 
-def _kept(champion: Champion, predictions: Predictions, storage: Storage) -> Any:
+def _kept(champion: Champion, version: str, storage: Storage) -> Any:
     """The stored recognizer, which stays if a later training did not replace the champion.
 
-    None if the stored model of `predictions` is the champion.
+    None if the champion is the stored model, whose predictions have this version.
     """
-    if version_of(predictions) == champion.model_version:
+    if version == champion.model_version:
         return None
     if _champion_in_service(storage) != champion:
         raise dg.Failure(

@@ -87,7 +87,7 @@ def result(
     if seed is not None:
         metadata["seed"] = seed.number
     if context:
-        version = version_of(value)
+        version = version_of(_key(context), value)
         if pictures and (storage := storage_of_step()):
             storage.write_figures(_key(context), version, pictures)
         blocking = {spec.name for spec in context.assets_def.check_specs if spec.blocking}

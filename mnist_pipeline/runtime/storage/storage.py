@@ -2,11 +2,11 @@
 
 A value never changes once it is written:
 
-    KEY/VERSION/manifest.json    the type of the value, and its files with size and SHA-256
+    KEY/VERSION/manifest.json    the KEY, the type of the value, and its files with size and SHA-256
     KEY/VERSION/value.npy …      the files
-    KEY/VERSION/runs/RUN.json    a record of each run that computed it: the time, the code version,
-                                 the input versions, and its figures with size and SHA-256; not part
-                                 of the version
+    KEY/VERSION/runs/RUN.json    a record of each run that computed it: the KEY, the time, the code
+                                 version, the input versions, and its figures with size and SHA-256;
+                                 not part of the version
     KEY/VERSION/figures/*.png    its figures; not part of the version
     KEY/current                  the VERSION that readers outside Dagster get
 
@@ -74,12 +74,12 @@ class Storage:
         `origin` is the record of the run that computed the value. The record also lists the
         figures that `write_figures` has stored for this version.
         """
-        version, manifest, files = _describe(value)
+        version, manifest, files = _describe(key, value)
         directory = self._directory(key) / version
         with self._reported(key):
             figures = filter(Path.is_file, (directory / FIGURES).glob("*.png"))
             listed = {path.stem: _entry([_content(path)]) for path in sorted(figures)}
-            record = {"run": "none", "time": time.time(), **origin, "figures": listed}
+            record = {"key": key, "run": "none", "time": time.time(), **origin, "figures": listed}
             protected = {CHECKSUM: _sha256(to_json(record)), **record}
             # First, because no other run deletes a version with a record of the last day.
             self._write(directory / RUNS / f"{record['run']}.json", to_json(protected))
@@ -268,7 +268,10 @@ class Storage:
         content = _content(path)
         if _sha256(content) != version:
             raise DamageError(f"the SHA-256 of {path} does not match its directory's name")
-        return cast("dict[str, Any]", json.loads(content))
+        manifest: dict[str, Any] = json.loads(content)
+        if (stored := manifest.get("key", key)) != key:  # an older manifest names none
+            raise DamageError(f"{path.parent} is a version of {stored}")
+        return manifest
 
     def _verified_manifest(self, key: str, version: str) -> dict[str, Any]:
         """The manifest of a value, whose files are compared with it once per process."""
@@ -331,9 +334,12 @@ class Storage:
             ) from error
 
 
-def version_of(value: object) -> str:
-    """The version that a value gets when it is stored; raises TypeError if it has no format."""
-    return _describe(value)[0]
+def version_of(key: str, value: object) -> str:
+    """The version that a value gets when it is stored under a key.
+
+    Raises TypeError if it has no format.
+    """
+    return _describe(key, value)[0]
 
 
 def current() -> Storage:
@@ -356,11 +362,11 @@ def stored_key(asset: str, partition: str | None = None) -> str:
     return f"{asset}-{name}"
 
 
-def _describe(value: object) -> tuple[str, bytes, dict[str, Blocks]]:
-    """The version of a value, its manifest, and the content of its files."""
+def _describe(key: str, value: object) -> tuple[str, bytes, dict[str, Blocks]]:
+    """The version of a value under a key, its manifest, and the content of its files."""
     entries, files = formats.type_entries(value), formats.encode(value)
     listed = {name: _entry(blocks) for name, blocks in files.items()}
-    manifest = to_json({**entries, "files": listed})
+    manifest = to_json({"key": key, **entries, "files": listed})
     return _sha256(manifest), manifest, files
 
 
@@ -399,7 +405,9 @@ def _record(path: Path) -> dict[str, Any]:
     with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError, RecursionError):
         record: dict[str, Any] = json.loads(_content(path))
         checksum = record.pop(CHECKSUM)
-        if record["run"] == path.stem and checksum == _sha256(to_json(record)):
+        key = path.parents[2].name
+        is_at_home = record["run"] == path.stem and record.get("key", key) == key
+        if is_at_home and checksum == _sha256(to_json(record)):
             return record
     raise DamageError(f"{path} is not as a run wrote it")
 

@@ -50,7 +50,7 @@ def test_the_figures_of_a_result_are_stored_with_its_value_whatever_the_step_doe
     (event,) = run(drawn).asset_materializations_for_node("drawn")
     assert stored.current().figure("drawn", "plot").startswith(b"\x89PNG")
     assert list(stored.current().origin("drawn")["figures"]) == ["plot"]
-    version = stored.version_of(np.arange(3))
+    version = stored.version_of("drawn", np.arange(3))
     assert stored.current().current("drawn") == event.metadata["version"].value == version
     assert (event.tags or {})["dagster/data_version"] == version
 
@@ -86,6 +86,6 @@ def test_a_step_reads_and_records_the_versions_that_were_current_when_its_attemp
     done = run(before, reader, source, instance=instance)
     assert read == [1, 2]
     (event,) = done.asset_materializations_for_node("reader")
-    version = stored.version_of(np.array([2]))
+    version = stored.version_of("source", np.array([2]))
     assert (event.tags or {})["dagster/input_data_version/source"] == version
     assert stored.current().origin("reader")["inputs"] == {"source": version}

@@ -5,7 +5,9 @@ The tests run on a directory and on an object store in memory, which universal_p
 """
 
 import contextlib
+import hashlib
 import itertools
+import json
 import mmap
 import os
 import shutil
@@ -36,7 +38,7 @@ OLD, NEW = np.arange(1_000), np.arange(1_000) * 2
 
 def write(stored: Storage, value: Any, figure: bytes, **origin: Any) -> str:
     """Store a value with a figure, as an asset and the IO manager do."""
-    stored.write_figures("value", version_of(value), {"plot": figure})
+    stored.write_figures("value", version_of("value", value), {"plot": figure})
     return stored.write("value", value, origin)
 
 
@@ -59,7 +61,7 @@ def local(tmp_path) -> Storage:
 def test_a_value_is_read_back_as_it_was_stored_under_the_version_that_it_was_given(name, stored):
     value = EVERY_KIND[name]
     version = stored.write("value", value)
-    assert version == version_of(value) == stored.current("value")
+    assert version == version_of("value", value) == stored.current("value")
     found = Storage(stored.root).read("value")
     assert isinstance(found, type(value))
     if isinstance(value, pd.DataFrame):
@@ -147,6 +149,38 @@ def test_the_key_of_a_partition_stays_the_same():
     assert stored_key("asset", longest) == f"asset-{longest}"
     cut = f"asset-{'a' * 60}%-5553f05514a6f627ffe8341e08f80bc3"
     assert stored_key("asset", f"{longest}a") == cut
+
+
+def test_a_value_in_the_directory_of_another_key_is_damage(local):
+    version = local.write("value", OLD)
+    other = local.write("other", NEW)
+    (local.path / "other").rename(aside := local.path / "aside")
+    (local.path / "value").rename(local.path / "other")
+    aside.rename(local.path / "value")
+    with pytest.raises(StorageError, match=rf"{other} is a version of other"):
+        local.read("value")
+    assert local.fault("value", version) is not None
+    assert local.mend("value", version) is not None
+    assert local.records("value") == {other: []}
+    local.write("value", OLD)
+    np.testing.assert_array_equal(local.read("value"), OLD)
+    assert local.fault("value") is None
+    assert local.fault("value", other) is not None
+
+
+def test_a_value_is_read_that_was_copied_to_another_storage_or_has_no_key_in_its_manifest(local):
+    local.write("value", OLD)
+    other = Storage(f"{local.root}-other")
+    shutil.copytree(local.path, other.path)
+    np.testing.assert_array_equal(other.read("value"), OLD)
+    assert other.fault("value") is None
+    manifest = json.loads((other.main_file("value").with_name("manifest.json")).read_bytes())
+    del manifest["key"]
+    content = json.dumps(manifest).encode()
+    version = hashlib.sha256(content).hexdigest()
+    older = other.main_file("value").parent.rename(other.path / "value" / version)
+    (older / "manifest.json").write_bytes(content)
+    np.testing.assert_array_equal(other.read("value", version), OLD)
 
 
 class Interrupted(BaseException):
