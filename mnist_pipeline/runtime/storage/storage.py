@@ -22,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 import time
 import uuid
@@ -47,6 +48,7 @@ READABLE = 60  # first characters of a long partition that stay in the key
 CHECKSUM = "sha256"  # the first entry of a record
 SHOWN = ("seconds", "config", "seed", "recipe", "losses", "reason")  # of the metadata of a record
 TEMPORARY = ".unfinished"
+ASIDE = ".aside"  # what lay where a file or a folder belongs
 DAY_SECONDS = 86_400
 BLOCK = 1 << 20  # bytes
 SMALL = 100 << 20  # bytes; a manifest, a record or a figure has fewer
@@ -298,11 +300,15 @@ class Storage:
         return time.time() - times[-1] > DAY_SECONDS
 
     def _write(self, path: Path, *blocks: bytes | memoryview) -> None:
-        """Write a file completely or not at all; it replaces an existing one."""
+        """Write a file completely or not at all; it replaces an existing one.
+
+        A directory in its place is moved aside, and so is anything in place of its folder.
+        """
         if _is_remote(path):
             remote: Any = path
             remote.fs.pipe_file(remote.path, b"".join(blocks))
             return
+        self._clear(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
         try:
@@ -311,6 +317,20 @@ class Storage:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+    def _clear(self, file: Path) -> None:
+        """Move aside what is in the way of a local file: a directory of its name, or anything but a
+        directory in place of a folder of this storage.
+        """
+        for path in (file, *file.parents):
+            if self.path not in path.parents:
+                return
+            if path == file:
+                is_in_the_way = path.is_dir() and not path.is_symlink()
+            else:
+                is_in_the_way = os.path.lexists(path) and not path.is_dir()
+            if is_in_the_way:
+                path.rename(path.with_name(f"{path.name}.{uuid.uuid4().hex}{ASIDE}"))
 
     @contextlib.contextmanager
     def _reported(self, key: str) -> Iterator[None]:
@@ -458,9 +478,10 @@ def _local(path: Path) -> Path:
 def _remove(path: Path) -> None:
     """Delete a version or a file.
 
-    The manifest goes first, so that no reader finds half a version.
+    The manifest goes first, so that no reader finds half a version. A link is deleted, and not what
+    it leads to.
     """
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         for entry in [path / MANIFEST, *path.iterdir()]:
             _remove(entry)
         if not _is_remote(path):

@@ -272,6 +272,12 @@ FILES = {
     "a figure": "KEY/VERSION/figures/plot.png",
     "the copy for people": "report/index.html",
 }
+FOLDERS = {
+    "a key": "KEY",
+    "a version": "KEY/VERSION",
+    "the records": "KEY/VERSION/runs",
+    "the copy for people": "report",
+}
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "deleted": lambda path: path.unlink(),
     "one bit": flip_a_bit,
@@ -312,11 +318,6 @@ def test_every_damage_to_every_kind_of_file_is_found_and_mended(name, damage, st
     path = stored.path / FILES[name].replace("KEY", "value").replace("VERSION", version)
     DAMAGE[damage](path)
     module._verified.clear()
-    if damage == "directory":
-        assert stored.fault("value") is not None
-        with pytest.raises(StorageError, match=path.name):
-            write_report(stored)
-        shutil.rmtree(path)
     if name in ("a value", "a manifest", "current"):
         with pytest.raises(StorageError, match=r"run --changed --select \+key:value"):
             stored.read("value")
@@ -328,6 +329,48 @@ def test_every_damage_to_every_kind_of_file_is_found_and_mended(name, damage, st
     # Whoever only lists what is stored meets no error.
     assert set(stored.records("value")) <= {version}
     assert_mended(stored, version)
+
+
+@pytest.mark.parametrize("make", [Path.touch, os.mkfifo, dangling_link])
+@pytest.mark.parametrize("name", FOLDERS)
+def test_anything_in_place_of_a_folder_is_found_and_moved_aside(name, make, local):
+    version = write_report(local)
+    path = local.path / FOLDERS[name].replace("KEY", "value").replace("VERSION", version)
+    shutil.rmtree(path)
+    make(path)
+    assert set(local.records("value")) <= {version}
+    assert_mended(local, version)
+    assert len([*path.parent.glob("*.aside")]) == 1
+
+
+def test_what_lies_in_place_of_a_file_is_not_lost(local):
+    version = write_report(local)
+    path = local.path / "value" / version / "index.html"
+    path.unlink()
+    make_directory(path)
+    assert_mended(local, version)
+    (aside,) = path.parent.glob("*.aside")
+    assert (aside / "notes").is_dir()
+
+
+def test_a_file_in_place_of_the_storage_is_one_line_and_stays(tmp_path):
+    (file := tmp_path / "storage").write_text("notes")
+    with pytest.raises(StorageError, match=str(file)):
+        Storage(str(file)).write("value", OLD)
+    assert file.read_text() == "notes"
+
+
+def test_pruning_deletes_a_link_and_not_what_it_leads_to(local, monkeypatch):
+    version = local.write("value", OLD)
+    (elsewhere := local.path / "elsewhere").mkdir()
+    (elsewhere / "notes").touch()
+    (local.path / "value" / version / "link").symlink_to(elsewhere)
+    local.write("value", NEW)
+    monkeypatch.setattr(module, "DAY_SECONDS", -1)
+    local.prune("value", {})
+    assert version not in local.records("value")
+    assert not (local.path / "value" / version).exists()
+    assert (elsewhere / "notes").exists()
 
 
 def test_pruning_keeps_what_is_current_younger_than_a_day_or_asked_for(local, monkeypatch):
