@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.TiffImagePlugin import (
+    ROWSPERSTRIP,
+    STRIPBYTECOUNTS,
+    TILEBYTECOUNTS,
+    TILELENGTH,
+    TILEWIDTH,
+    TiffImageFile,
+)
 from PIL.WebPImagePlugin import WebPImageFile
 
 from mnist_pipeline.data.errors import ImageError
@@ -31,6 +38,17 @@ GREY: Draft = ("L", None)  # the brightness only
 SMALL: Draft = (None, (560, 560))  # at least 20 pixels for each pixel of 28
 LONGEST_SIDE = 20_000  # a picture of few pixels may be long, and its sides take time and memory
 MAX_PIXELS = 8_192 * 6_144  # of large photos of phones; they take up to 12 bytes each
+MAX_BYTES = 2**30  # of a file; its pixels take fewer, and whatever else is in it is not needed
+# How a scan of a JPEG begins: marker, length, number of components. In other data, such as the
+# video in a phone's picture, the marker alone occurs by chance.
+SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+MAX_SCANS = 100  # as in libtiff; encoders write about ten
+# Each scan takes time for all pixels, also if it is a few bytes: so many, two seconds.
+MAX_SCANNED_PIXELS = 20 * MAX_PIXELS
+TOO_LARGE = (
+    f"has too many pixels, or a side of more than {LONGEST_SIDE:,}; reduce the picture, or cut out "
+    "the part that matters"
+)
 
 
 @contextmanager
@@ -43,21 +61,29 @@ def opened(source: Path | bytes) -> Iterator[bytes]:
         raise ImageError(f"{name}: {error}") from error
 
 
-def read_content(path: Path) -> bytes:
-    """The content of a file or of standard input.
+def read_content(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """The content of a file or of standard input, at most `max_bytes`.
 
     Other pipes and devices are not opened: they may never end.
 
     An ImageError does not name the file.
     """
     try:
-        if stat.S_ISREG(path.stat().st_mode) or str(path).startswith(OPEN_PIPES):
-            return path.read_bytes()
+        status = path.stat()
+        is_file = stat.S_ISREG(status.st_mode)
+        if not (is_file or str(path).startswith(OPEN_PIPES)):
+            raise ImageError("can't be opened: it is a directory, a pipe or a device; name a file")
+        # A file of the kernel such as /proc/kmsg has the size 0, and may never end.
+        size = min(status.st_size, max_bytes + 1) if is_file else max_bytes + 1
+        with path.open("rb") as file:
+            content = file.read(size)
     except OSError as error:
         raise ImageError(
             f"can't be opened ({error.strerror}); check the name and the permissions"
         ) from error
-    raise ImageError("can't be opened: it is a directory, a pipe or a device; name a file")
+    if len(content) > max_bytes:
+        raise ImageError(f"has more than {max_bytes:,} bytes; name a smaller file")
+    return content
 
 
 def decode(source: Path | bytes, draft: Draft = WHOLE) -> tuple[Image.Image, str]:
@@ -67,7 +93,7 @@ def decode(source: Path | bytes, draft: Draft = WHOLE) -> tuple[Image.Image, str
     read. A draft of a JPEG takes less time.
 
     Raises an ImageError, which does not name the picture, if the file does not exist, is a pipe or
-    a device, has another format, is damaged, or has more pixels than Pillow decodes.
+    a device, has another format, is damaged, has too many pixels, or is a JPEG of many scans.
     """
     content = source if isinstance(source, bytes) else read_content(source)
     if not content:
@@ -77,19 +103,18 @@ def decode(source: Path | bytes, draft: Draft = WHOLE) -> tuple[Image.Image, str
         warnings.simplefilter("ignore")
         try:
             with Image.open(io.BytesIO(content), formats=formats) as image:
-                # WebP, and levels of more than eight bits, take twice as many bytes.
-                is_heavy = image.format == "WEBP" or image.mode.startswith(("I", "F"))
-                num_pixels = image.width * image.height * (1 + is_heavy)
-                if max(image.size) > LONGEST_SIDE or num_pixels > MAX_PIXELS:
-                    raise Image.DecompressionBombError
+                _check_size(image, content)
                 kind = f"{image.width}×{image.height} {image.mode}"
                 image.draft(*draft)
                 image.load()
                 return upright(image), kind
+        except ImageError:
+            raise
         except Image.DecompressionBombError as error:
+            raise ImageError(TOO_LARGE) from error
+        except MemoryError as error:
             raise ImageError(
-                f"has too many pixels, or a side of more than {LONGEST_SIDE:,}; reduce the "
-                "picture, or cut out the part that matters"
+                "needs more memory than there is; reduce the picture, or close other programs"
             ) from error
         except UnidentifiedImageError as error:
             raise ImageError(
@@ -100,6 +125,42 @@ def decode(source: Path | bytes, draft: Draft = WHOLE) -> tuple[Image.Image, str
             raise ImageError(
                 f"is damaged or cut off ({error}); save or copy the picture again"
             ) from error
+
+
+def _check_size(image: Image.Image, content: bytes) -> None:
+    """Raise an ImageError for a picture that takes too much memory or time to decode."""
+    num_pixels = image.width * image.height
+    at_once = _pixels_at_once(image, len(content))
+    # WebP, and levels of more than eight bits, take twice as many bytes.
+    is_heavy = image.format == "WEBP" or image.mode.startswith(("I", "F"))
+    num_held = max(num_pixels, at_once) * (1 + is_heavy)
+    if max(image.size) > LONGEST_SIDE or num_held > MAX_PIXELS:
+        raise ImageError(TOO_LARGE)
+    # A TIFF may consist of JPEGs, one for each tile or strip.
+    max_scans = MAX_SCANNED_PIXELS // at_once
+    if image.format in ("JPEG", "MPO"):
+        max_scans = min(max_scans, MAX_SCANS)
+    elif image.format != TiffImageFile.format:
+        return
+    if (num_scans := len(SCAN.findall(content))) > max_scans:
+        raise ImageError(
+            f"is a JPEG of {num_scans:,} scans, which take too long; save it again as a PNG"
+        )
+
+
+def _pixels_at_once(image: Image.Image, num_bytes: int) -> int:
+    """The number of pixels that are decoded at once: those of a tile or strip of a TIFF, and all
+    of another picture. A tile may be larger than the picture.
+    """
+    width, height = image.size
+    if not isinstance(image, TiffImageFile):
+        return width * height
+    tags = image.tag_v2
+    rows = min(tags.get(ROWSPERSTRIP, height), height)
+    size = tags.get(TILEWIDTH, width) * tags.get(TILELENGTH, rows)
+    # Parts that share their bytes are decoded as often as they occur.
+    are_shared = sum(tags.get(TILEBYTECOUNTS, tags.get(STRIPBYTECOUNTS, ()))) > num_bytes
+    return max(size, width * height) if are_shared else size
 
 
 def decode_array(image: NDArray[np.uint8], _draft: Draft = WHOLE) -> tuple[Image.Image, str]:

@@ -93,9 +93,9 @@ def describe(path: Path) -> RawFile:
     return RawFile(path.name, len(content), hashlib.sha256(content).hexdigest())
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, max_bytes: int = LARGEST) -> bytes:
     """The content of a file; what is wrong with it becomes a DatasetError."""
     try:
-        return decoding.read_content(path)
+        return decoding.read_content(path, max_bytes)
     except ImageError as error:
         raise DatasetError(f"{path} {error}") from error

@@ -154,13 +154,13 @@ def test_a_path_without_images_is_named(root, tmp_path, monkeypatch):
 
 
 def test_a_path_without_permission_is_named(few, tmp_path, monkeypatch):
-    def refuse(_: Path) -> Any:
+    def refuse(*_: Any) -> Any:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     root, list_entries = write_idx(tmp_path / "idx", few["train"], few["test"]), Path.iterdir
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     monkeypatch.setattr(
         Path, "iterdir", lambda path: (refuse if path.name == "cat" else list_entries)(path)
     )

@@ -10,11 +10,27 @@ import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import (
+    BITSPERSAMPLE,
+    COMPRESSION,
+    IMAGELENGTH,
+    IMAGEWIDTH,
+    PHOTOMETRIC_INTERPRETATION,
+    ROWSPERSTRIP,
+    STRIPBYTECOUNTS,
+    STRIPOFFSETS,
+    TILEBYTECOUNTS,
+    TILELENGTH,
+    TILEOFFSETS,
+    TILEWIDTH,
+)
 from support.sources import encoded, read_levels
 
-from mnist_pipeline.data.decoding import LONGEST_SIDE, MAX_PIXELS
+from mnist_pipeline.data import decoding
+from mnist_pipeline.data.decoding import LONGEST_SIDE, MAX_PIXELS, MAX_SCANS, read_content
 from mnist_pipeline.data.errors import ImageError
 
+DEFLATE, JPEG = 8, 7  # of the tag COMPRESSION
 LEVELS = np.add.outer(np.arange(40), 3 * np.arange(60)).astype(np.uint8)  # smooth, from 0 to 216
 
 
@@ -40,6 +56,82 @@ def test_a_picture_with_a_very_long_side_is_refused_before_it_is_decoded():
     assert read_levels(encoded(np.zeros((1, LONGEST_SIDE), np.uint8))).shape == (1, LONGEST_SIDE)
     with pytest.raises(ImageError, match=f"{LONGEST_SIDE:,}"):
         read_levels(encoded(np.zeros((LONGEST_SIDE + 1, 1), np.uint8)))
+
+
+def test_no_more_than_a_limit_is_read_of_a_file_or_an_endless_pipe(tmp_path, monkeypatch):
+    monkeypatch.setattr(decoding, "OPEN_PIPES", ("/dev/zero",))
+    path = tmp_path / "7.png"
+    path.write_bytes(bytes(1_000))
+    assert read_content(path, 1_000) == bytes(1_000)
+    for endless in (path, Path("/dev/zero")):
+        with pytest.raises(ImageError, match="999 bytes"):
+            read_content(endless, 999)
+    assert read_content(Path("/proc/self/status")) == b""  # has no size, as those that never end
+
+
+def of_scans(num_scans: int, height: int = 64) -> bytes:
+    """A JPEG 64 pixels wide whose last scan is repeated."""
+    picture = encoded(np.eye(height, 64, dtype=np.uint8), "JPEG", progressive=True)
+    start, end = picture.rindex(b"\xff\xda"), len(picture) - 2
+    repeated = picture[start:end] * (num_scans - picture.count(b"\xff\xda"))
+    return picture[:end] + repeated + picture[end:]
+
+
+def tiff(part: bytes, *tags: tuple[int, int], num_parts: int = 1, is_shared: bool = False) -> bytes:
+    """A TIFF of 64×64 pixels with these tags, whose strips or tiles have, or share, these bytes."""
+    is_tiled = TILEWIDTH in dict(tags)
+    place_tag = TILEOFFSETS if is_tiled else STRIPOFFSETS
+    size_tag = TILEBYTECOUNTS if is_tiled else STRIPBYTECOUNTS
+    distance = 0 if is_shared else len(part)
+    numbers = {tag: [number] for tag, number in tags}
+    numbers |= {IMAGEWIDTH: [64], IMAGELENGTH: [64], BITSPERSAMPLE: [8]}
+    numbers |= {PHOTOMETRIC_INTERPRETATION: [1], size_tag: [len(part)] * num_parts}
+    numbers[place_tag] = [8 + distance * number for number in range(num_parts)]
+    content, fields = b"II*\0" + bytes(4) + part * (1 if is_shared else num_parts), b""
+    for tag in sorted(numbers):
+        value = struct.pack(f"<{len(numbers[tag])}I", *numbers[tag])
+        if len(value) > 4:  # a field has the place of its numbers
+            value, content = struct.pack("<I", len(content)), content + value
+        fields += struct.pack("<HHI", tag, 4, len(numbers[tag])) + value
+    directory = struct.pack("<H", len(numbers)) + fields + bytes(4)
+    return content[:4] + struct.pack("<I", len(content)) + content[8:] + directory
+
+
+def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded(monkeypatch):
+    video = b"\xff\xda" * MAX_SCANS  # phones append one
+    assert read_levels(of_scans(MAX_SCANS) + video).shape == (64, 64)
+    with pytest.raises(ImageError, match=f"{MAX_SCANS + 1} scans"):
+        read_levels(of_scans(MAX_SCANS + 1))
+    monkeypatch.setattr(decoding, "MAX_SCANNED_PIXELS", 20 * 64**2)
+    assert read_levels(of_scans(20)).shape == (64, 64)
+    with pytest.raises(ImageError, match="21 scans"):
+        read_levels(of_scans(21))
+
+
+@pytest.mark.parametrize(("num_strips", "is_shared"), [(1, False), (8, False), (8, True)])
+def test_the_scans_of_the_jpegs_in_a_tiff_are_limited_too(num_strips, is_shared, monkeypatch):
+    monkeypatch.setattr(decoding, "MAX_SCANNED_PIXELS", 20 * 64**2)
+    rows = 64 // num_strips
+    tags = ((COMPRESSION, JPEG), (ROWSPERSTRIP, rows))
+
+    def of(number: int) -> bytes:
+        return tiff(of_scans(number, rows), *tags, num_parts=num_strips, is_shared=is_shared)
+
+    assert read_levels(of(20)).shape == (64, 64)
+    assert "scans" in refusal(of(21))
+
+
+def test_a_webp_counts_twice_because_it_takes_twice_the_memory(monkeypatch):
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 2 * 64**2)
+    for kind, height in (("PNG", 128), ("WEBP", 64)):
+        assert read_levels(encoded(np.zeros((height, 64), np.uint8), kind)).shape == (height, 64)
+        assert "pixels" in refusal(encoded(np.zeros((height + 1, 64), np.uint8), kind))
+
+
+def test_a_tile_that_is_larger_than_its_picture_is_limited_as_the_picture():
+    for height, reason in ((6_144, "damaged"), (6_160, "pixels")):
+        tags = ((COMPRESSION, DEFLATE), (TILEWIDTH, 8_192), (TILELENGTH, height))
+        assert reason in refusal(tiff(bytes(8), *tags))
 
 
 def test_heic_is_read_upright():
