@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.handwriting.finder import grouping
-from mnist_pipeline.handwriting.finder.scan import Box, Scan
+from mnist_pipeline.handwriting.finder.scan import Box, Glyph, Scan
 
 PAIR: list[Box] = [(20, 20, 30, 60), (120, 20, 30, 60)]
 
@@ -36,6 +36,19 @@ def test_digits_of_a_line_overlap_in_height():
     lower, below = (120, 50, 30, 60), (120, 62, 30, 60)
     assert lines(grouped(PAIR[0], lower)) == [[PAIR[0], lower]]
     assert lines(grouped(PAIR[0], below)) == [[PAIR[0]], [below]]
+
+
+def test_a_speck_between_two_digits_leaves_them_in_one_line():
+    first, speck, last = (20, 60, 30, 60), (60, 106, 14, 14), (80, 30, 30, 60)
+    assert lines(grouped(first, speck, last)) == [[first, last]]
+    shapes = [Glyph(np.array([1]), *box) for box in (first, speck, last)]
+    assert grouping.in_lines(shapes) == [shapes]
+
+
+def test_digits_whose_boxes_overlap_stay_apart_and_a_fragment_joins_its_digit():
+    digit, other, fragment = (20, 20, 30, 60), (47, 24, 30, 52), (47, 40, 20, 30)
+    assert lines(grouped(digit, other)) == [[digit, other]]
+    assert lines(grouped(digit, fragment)) == [[(20, 20, 47, 60)]]
 
 
 def test_small_shapes_in_a_row_are_searched_again_and_one_alone_is_a_digit():
