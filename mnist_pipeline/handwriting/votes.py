@@ -32,6 +32,9 @@ Floats = NDArray[np.float64]
 VOTELESS = "knn"
 NUM_IMAGES = 2_000
 NONE = np.zeros(2)  # the weights a and b that change nothing
+# Of the fitted weights. It is less than the first step of the search, 0.00025, or a search with few
+# answers, whose loss changes little, would end where it begins.
+TOLERANCE = 1e-4
 SPREAD = 1.0  # standard deviation of the weights in the prior, whose mean is `NONE`
 # Variation between people and between pens. Noise is left out: a network errs less often on noisy
 # images than its probabilities say.
@@ -102,5 +105,7 @@ def fit(probabilities: Floats, shares: Floats, labels: NDArray[np.integer]) -> F
         losses = log_losses(labels, tempered(probabilities, shares, weights))
         return float(losses.sum() + (weights**2).sum() / (2 * SPREAD**2))
 
-    optimum = minimize(loss, NONE, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-3})
+    optimum = minimize(
+        loss, NONE, method="Nelder-Mead", options={"xatol": TOLERANCE, "fatol": 1e-3}
+    )
     return np.asarray(optimum.x)

@@ -36,6 +36,13 @@ def test_the_fit_states_the_probability_with_which_answers_are_right():
     assert found[~disagree].mean() == pytest.approx(0.99, abs=0.01)
 
 
+def test_three_right_answers_raise_their_probabilities_a_little():
+    probabilities = np.full((3, 2), [0.9, 0.1])
+    weights = votes.fit(probabilities, np.zeros(3), np.zeros(3, int))
+    found = votes.tempered(probabilities, np.zeros(3), weights)[:, 0]
+    np.testing.assert_allclose(found, 0.96, atol=0.01)
+
+
 def test_a_vote_weighs_more_if_its_model_errs_less_and_never_everything():
     right, true = np.zeros(98), np.zeros(98)
     assert votes.weight(true, right) == pytest.approx(np.log(100))
