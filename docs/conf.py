@@ -1,12 +1,14 @@
 """Sphinx builds the documentation site from the Markdown pages in this directory: `make docs`."""
 
 import logging
+import re
 from typing import Any
 
 from docutils import nodes
 from jupyter_client.manager import KernelManager
 from latex2mathml.converter import convert
 
+FOR_SITE = re.compile(r"^<!-- The site adds:\n(.*?)^-->$", re.MULTILINE | re.DOTALL)
 logging.getLogger("traitlets").setLevel(logging.WARNING)  # of the tutorial's kernel
 KernelManager.transport_encryption = "auto"  # type: ignore[assignment]  # no option sets it
 
@@ -36,8 +38,14 @@ nb_merge_streams = True
 
 def setup(app: Any) -> None:
     """Add what Sphinx has no option for."""
+    app.connect("source-read", add_for_site)
     app.add_html_math_renderer("mathml", (inline_math, None), (display_math, None))
     app.connect("autodoc-skip-member", is_bare_field)
+
+
+def add_for_site(app: Any, page: str, source: list[str]) -> None:
+    """Add the directives of a page, which stand in comments, so that GitHub doesn't show them."""
+    source[0] = FOR_SITE.sub(r"\1", source[0])
 
 
 def inline_math(writer: Any, node: Any) -> None:

@@ -1,5 +1,6 @@
 """The links of the documentation lead somewhere, and its examples run."""
 
+import importlib
 import importlib.util
 import json
 import re
@@ -12,11 +13,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import click
 import dagster as dg
 import pytest
 import yaml
 from support.servers import configure, copy_project, lint, succeed, unset
 
+import mnist_pipeline
 from assets.definitions import defs
 from mnist_pipeline.cli.main import main as commands
 from mnist_pipeline.cli.selection import select_assets
@@ -65,6 +68,12 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page):
         if not target.exists() or (anchor and anchor not in anchors(target)):
             dead.append(link)
     assert not dead
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_github_shows_no_directive_of_the_site(page):
+    shown = re.sub("<!--.*?-->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert set(re.findall(r"^```\{(.*?)\}", shown, re.MULTILINE)) <= {"code-cell"}  # the tutorial
 
 
 def test_the_page_of_the_package_has_no_link_that_an_index_cannot_follow():
@@ -125,6 +134,42 @@ def test_every_command_line_is_accepted(tmp_path, monkeypatch):
         parameters = commands.commands[name].make_context(name, arguments).params
         if parameters.get("select"):
             assert select_assets(defs, parameters["select"])
+
+
+def test_the_table_of_commands_has_all_commands_and_options():
+    page = (DOCS / "command-line.md").read_text(encoding="utf-8")
+    _, rows = page.split("| command | options | what it does |\n| --- | --- | --- |\n")
+    listed = {}
+    for name, arguments, options in re.findall(
+        r"^\| `(\w+)(.*?)` \| (.*?) ?\|", rows, re.MULTILINE
+    ):
+        listed[name] = [*arguments.split(), *re.findall("--[a-z-]+", options)]
+    for name, command in commands.commands.items():
+        expected = [
+            parameter.make_metavar(click.Context(command))
+            if isinstance(parameter, click.Argument)
+            else parameter.opts[0]
+            for parameter in command.params
+        ]
+        assert listed.pop(name) == expected
+    assert not listed
+
+
+def test_the_table_of_modules_has_what_the_site_documents():
+    page = (DOCS / "python.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| \[`(\w+)`\]\(\S+\) \| (.*) \|$", page, re.MULTILINE))
+    directive = r"^\.\. rubric:: (\w+)\n\.\. automodule:: (\S+)\n   :members:(.*)$"
+    for name, path, members in re.findall(directive, page, re.MULTILINE):
+        module = importlib.import_module(path)
+        assert getattr(mnist_pipeline, name) is module
+        own = [
+            key
+            for key, value in vars(module).items()
+            if not key.startswith("_") and getattr(value, "__module__", "") == path
+        ]
+        names = members.split(", ") if members else own
+        assert re.findall(r"`(\w+)`", rows.pop(name)) == [member.strip() for member in names]
+    assert not rows
 
 
 def test_the_page_on_the_report_names_all_parts_of_its_document(finished):
