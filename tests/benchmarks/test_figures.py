@@ -19,9 +19,9 @@ ROUNDED = [
     ),
     (
         "README.md",
-        r"multi-layer perceptron \| ([\d.]+%) – ([\d.]+%)",
+        r"multi-layer perceptron \| ([\d.]+%)",
         "Networks",
-        r"MLP, recipe `DEFAULT`.*?\(([\d.]+%) – ([\d.]+%)\)",
+        r"MLP, recipe `DEFAULT`.*?\| ([\d.]+%)",
     ),
     (
         "README.md",
@@ -31,9 +31,9 @@ ROUNDED = [
     ),
     (
         "README.md",
-        r"softmax regression \| ([\d.]+%) – ([\d.]+%)",
+        r"softmax regression \| ([\d.]+%)",
         "Softmax regression",
-        r"20 epochs as in the pipeline.*?\(([\d.]+%) – ([\d.]+%)\)",
+        r"20 epochs as in the pipeline.*?\| ([\d.]+%)",
     ),
     ("README.md", r"needs ([\d.]+ GB) of memory", "Commands", r"the whole run.*?([\d,]+ MB)"),
 ]
