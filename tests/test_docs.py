@@ -24,6 +24,7 @@ from assets.definitions import defs
 from mnist_pipeline.cli.main import main as commands
 from mnist_pipeline.cli.selection import select_assets
 from mnist_pipeline.runtime.instance import CONFIGURATION
+from mnist_pipeline.runtime.settings import PREFIX, Settings
 
 PROJECT = Path(__file__).parent.parent
 DOCS = PROJECT / "docs"
@@ -68,6 +69,45 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page):
         if not target.exists() or (anchor and anchor not in anchors(target)):
             dead.append(link)
     assert not dead
+
+
+def test_every_page_and_picture_of_the_docs_is_linked():
+    linked = {
+        (page.parent / link.partition("#")[0]).resolve()
+        for page in PAGES
+        for link in LINK.findall(page.read_text(encoding="utf-8"))
+    }
+    files = {path for path in DOCS.iterdir() if path.suffix in (".md", ".png", ".svg")}
+    assert files - linked == {DOCS / "package.md"}  # pyproject.toml names it
+
+
+def test_the_list_of_pages_has_the_groups_of_the_contents_of_the_site():
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    trees = re.findall(r"^```\{toctree\}\n:hidden:\n:caption: (\w+)\n(.*?)```", index, re.M | re.S)
+    pages = index.partition("## All pages")[2].partition("\n## ")[0]
+    listed = [part.partition("**") for part in pages.split("- **")[1:]]
+    assert [(name, re.findall(r"\]\((\S+)\.md\)", links)) for name, _, links in listed] == [
+        (name, pages.split()) for name, pages in trees
+    ]
+
+
+def test_every_extra_that_a_page_installs_exists():
+    pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    named = re.findall(r"(?:\.|whl|mnist-dagster)\[([a-z,-]+)\]", pages)
+    package = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert named
+    assert {extra for names in named for extra in names.split(",")} <= set(
+        package["optional-dependencies"]
+    )
+
+
+def test_every_setting_is_documented():
+    page = (DOCS / "command-line.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)
+    assert documented == [
+        field.validation_alias or f"{PREFIX}{name.upper()}"
+        for name, field in Settings.model_fields.items()
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
