@@ -54,16 +54,16 @@ def split(name: str, text: str) -> tuple[Prose, set[str]]:
 
 
 def _split_python(text: str) -> tuple[Prose, set[str]]:
-    prose, words, previous = Prose(), set[str](), tokenize.ENCODING
+    prose, code, previous = Prose(), list[str](), tokenize.ENCODING
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         is_docstring = token.type == tokenize.STRING and previous in BEFORE_STATEMENT
         if is_docstring or token.type == tokenize.COMMENT:
             prose.append((token.start[0], token.string))
         else:
-            words.update(re.findall(r"\w+", token.string))
+            code.append(token.string)
         if token.type not in (tokenize.COMMENT, tokenize.NL):
             previous = token.type
-    return prose, words
+    return prose, set(re.findall(r"\w+", " ".join(code)))
 
 
 def members(text: str) -> Iterator[tuple[str, set[str]]]:
