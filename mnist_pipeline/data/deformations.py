@@ -2,15 +2,16 @@
 
 Images and results are uint8, shape (n, rows, columns); 0 is paper and 255 is full ink. Angles are
 in degrees, lengths in pixels. A parameter is one finite number for all images, or one per image.
-Results do not depend on the number of threads.
+Results do not depend on the number of threads. Each function raises a ValueError or a TypeError for
+other images and parameters.
 """
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mnist_pipeline.utils.arguments import checked, checked_number, numbers, random_generator
 from mnist_pipeline.utils.blocks import in_blocks, read_only, slices
 
 Images = NDArray[np.uint8]
@@ -18,6 +19,27 @@ Images = NDArray[np.uint8]
 MAX_INK = 255
 IMAGES_PER_BLOCK = 1_024
 _FLOATING_IMAGES_PER_BLOCK = 128  # their floating values fit the cache
+# Of a number in a map: beyond it, rounding moves positions by more than a hundred-thousandth pixel.
+_LARGEST = 1e9
+_MAX_DEVIATION = 1e6  # of noise, as a share of full ink: every pixel is paper or full ink then
+
+
+def checked_images(
+    images: ArrayLike, rows: int | None = None, columns: int | None = None
+) -> Images:
+    """Images as an array (n, rows, columns), n at least 0; by default any size of at least 1.
+
+    Raises a TypeError for what is no array, and a ValueError for other types and shapes.
+    """
+    array = numbers("images", images)
+    shape = array.shape
+    fits = len(shape) == 3 and rows in (None, shape[1]) and columns in (None, shape[2])
+    if array.dtype != np.uint8 or not fits or 0 in shape[1:]:
+        raise ValueError(
+            f"images has shape {shape} and type {array.dtype}; expected uint8 of shape "
+            f"(n, {rows or 'rows'}, {columns or 'columns'})"
+        )
+    return array
 
 
 def affine(
@@ -33,33 +55,35 @@ def affine(
     Pixels are interpolated bilinearly; outside the image there is paper. `rotation` is in degrees,
     counter-clockwise as seen; `shear` is in pixels to the right for each pixel up, as italics lean;
     both are numbers or of shape (n,). `scale` has the factors of heights and of widths, and `shift`
-    the pixels down and to the right; both are numbers, or of shape (2,) or (n, 2). A scale is not
-    0.
+    the pixels down and to the right; both are numbers, or of shape (2,) or (n, 2). Raises a
+    ValueError if their map is not finite or has numbers beyond 1e9, as with a scale of 0.
     """
     from mnist_pipeline.data.deformations_kernel import sample
 
-    images = read_only(images)
+    images = read_only(checked_images(images))
     count, height, width = images.shape
-    angle = np.radians(_for_each(rotation, count))
-    heights, widths = _for_each(scale, count, 2).T
-    slant = _for_each(shear, count)
-    down, right = _for_each(shift, count, 2).T
+    angle = np.radians(_for_each("rotation", rotation, count))
+    heights, widths = _for_each("scale", scale, count, 2).T
+    slant = _for_each("shear", shear, count)
+    down, right = _for_each("shift", shift, count, 2).T
     # A pixel is read from the inverse of the map: with p = (row, column) from the centre, p = R S D
     # q + t and D = diag(heights, widths), S = [1 0; −slant 1], R = [cos −sin; sin cos] acting on
     # (row, column). (a, b, c, d, e, f) is the map in the form of `sample_reference`.
-    cos = np.cos(angle)
-    sin = np.sin(angle)
-    a = cos / heights
-    b = sin / heights
-    d = (slant * cos - sin) / widths
-    e = (slant * sin + cos) / widths
-    middle_row = (height - 1) / 2
-    middle_column = (width - 1) / 2
-    from_row = middle_row + down
-    from_column = middle_column + right
-    c = middle_row - a * from_row - b * from_column
-    f = middle_column - d * from_row - e * from_column
+    with np.errstate(all="ignore"):  # what is not finite is refused below
+        cos = np.cos(angle)
+        sin = np.sin(angle)
+        a = cos / heights
+        b = sin / heights
+        d = (slant * cos - sin) / widths
+        e = (slant * sin + cos) / widths
+        middle_row = (height - 1) / 2
+        middle_column = (width - 1) / 2
+        from_row = middle_row + down
+        from_column = middle_column + right
+        c = middle_row - a * from_row - b * from_column
+        f = middle_column - d * from_row - e * from_column
     maps = np.stack([a, b, c, d, e, f], axis=1)
+    checked("the map of rotation, scale, shear and shift", maps, -_LARGEST, _LARGEST)
     output = np.empty_like(images)
 
     def deform(block: slice) -> None:
@@ -74,8 +98,8 @@ def sample_reference(images: Images, maps: NDArray[np.float64]) -> Images:
     """Compute each pixel by bilinear interpolation at the position that its image's map assigns.
 
     The map of an image is (a, b, c, d, e, f): the pixel (row, column) is read at (a·row + b·column
-    + c, d·row + e·column + f). Outside the image there is paper. It computes the same bytes as the
-    compiled `deformations_kernel.sample`.
+    + c, d·row + e·column + f). Outside the image, and where the position is not a number, there is
+    paper. It computes the same bytes as the compiled `deformations_kernel.sample`.
     """
     count, height, width = images.shape
     image = np.arange(count)[:, np.newaxis, np.newaxis]
@@ -83,8 +107,9 @@ def sample_reference(images: Images, maps: NDArray[np.float64]) -> Images:
     a, b, c, d, e, f = maps.T[:, :, np.newaxis, np.newaxis]
     padded = np.pad(images, ((0, 0), (1, 2), (1, 2))).astype(np.float32)
     # Positions in the padded image; those outside it are at its border, where there is paper.
-    y = np.clip(a * row + c + 1 + b * column, 0, height + 1).astype(np.float32)
-    x = np.clip(d * row + f + 1 + e * column, 0, width + 1).astype(np.float32)
+    with np.errstate(all="ignore"):
+        y = _within(a * row + c + 1 + b * column, height + 1)
+        x = _within(d * row + f + 1 + e * column, width + 1)
     top = y.astype(np.int32)
     left = x.astype(np.int32)
     below = y - top.astype(np.float32)
@@ -99,16 +124,24 @@ def sample_reference(images: Images, maps: NDArray[np.float64]) -> Images:
     return (upper + below * (lower - upper) + np.float32(0.5)).astype(np.uint8)
 
 
+def _within(positions: NDArray[np.float64], last: int) -> NDArray[np.float32]:
+    """Positions limited to 0 … last; 0 for NaN."""
+    places = np.minimum(positions.astype(np.float32), np.float32(last))
+    return np.where(places > 0, places, np.float32(0))
+
+
 def thicken(images: Images, amount: ArrayLike) -> Images:
     """Widen strokes by an amount of pixels on each side; negative amounts thin them.
 
     A fraction of a pixel is a blend.
     """
-    output = np.array(images)
-    amounts = _for_each(amount, len(images))[:, np.newaxis, np.newaxis]
+    output = np.array(checked_images(images))
+    farthest = sum(output.shape[1:])  # after so many pixels, the image no longer changes
+    amounts = np.clip(_for_each("amount", amount, len(output)), -farthest, farthest)
+    amounts = amounts[:, np.newaxis, np.newaxis]
     # min x = 255 − max(255 − x), and 255 − x is x ^ 255.
     inverts = np.where(amounts < 0, np.uint8(MAX_INK), np.uint8(0))
-    for block in slices(len(images), _FLOATING_IMAGES_PER_BLOCK):
+    for block in slices(len(output), _FLOATING_IMAGES_PER_BLOCK):
         left, invert = np.abs(amounts[block]), inverts[block]
         for pixel in range(math.ceil(left.max())):
             padded = np.pad(output[block], ((0, 0), (1, 1), (1, 1))) ^ invert
@@ -124,10 +157,16 @@ def thicken(images: Images, amount: ArrayLike) -> Images:
 
 
 def add_noise(images: Images, deviation: ArrayLike, seed: int | np.random.Generator = 0) -> Images:
-    """Add normally distributed noise; its standard deviation is a share of full ink."""
-    deviations = _for_each(deviation, len(images))[:, np.newaxis, np.newaxis]
-    noise = np.random.default_rng(seed).standard_normal(images.shape, np.float32)
-    return as_bytes((MAX_INK * deviations).astype(np.float32) * noise + images)
+    """Add normally distributed noise; its standard deviation is a share of full ink, at least 0."""
+    images = checked_images(images)
+    deviations = _for_each("deviation", deviation, len(images), low=0, high=_MAX_DEVIATION)
+    factors = (MAX_INK * deviations).astype(np.float32)[:, np.newaxis, np.newaxis]
+    generator = random_generator("seed", seed)
+    output = np.empty_like(images)
+    for block in slices(len(images), _FLOATING_IMAGES_PER_BLOCK):
+        noise = generator.standard_normal(images[block].shape, np.float32)
+        output[block] = as_bytes(factors[block] * noise + images[block])
+    return output
 
 
 def contrast(images: Images, factor: float) -> Images:
@@ -138,22 +177,31 @@ def contrast(images: Images, factor: float) -> Images:
     >>> contrast(np.array([[[0, 100, 200]]], np.uint8), 0.5)
     array([[[  0,  50, 100]]], dtype=uint8)
     """
-    return as_bytes(np.arange(MAX_INK + 1) * factor)[images]
+    factor = min(checked_number("factor", factor, 0), float(MAX_INK))  # which makes 1 full ink
+    return as_bytes(np.arange(MAX_INK + 1) * factor)[checked_images(images)]
 
 
 def low_resolution(images: Images, side: float) -> Images:
     """Reduce images to `side` × `side` pixels by means over areas; enlarge them bilinearly.
+
+    The side is a whole number, at most the larger side of the images.
 
     Examples
     --------
     >>> low_resolution(np.full((1, 28, 28), 7, np.uint8), 8)[0, 0, :3]
     array([7, 7, 7], dtype=uint8)
     """
-    side = int(side)
+    images = checked_images(images)
     _, height, width = images.shape
-    down = _enlarging(height, side) @ _averaging(height, side)
-    across = _enlarging(width, side) @ _averaging(width, side)
-    return as_bytes(down @ images.astype(np.float64) @ across.T)
+    num_parts = int(checked_number("side", side, 1, max(height, width)))
+    if num_parts != side:
+        raise ValueError(f"side has the value {side}; expected a whole number")
+    down = _enlarging(height, num_parts) @ _averaging(height, num_parts)
+    across = _enlarging(width, num_parts) @ _averaging(width, num_parts)
+    output = np.empty_like(images)
+    for block in slices(len(images), _FLOATING_IMAGES_PER_BLOCK):
+        output[block] = as_bytes(down @ images[block].astype(np.float64) @ across.T)
+    return output
 
 
 def _averaging(length: int, side: int) -> NDArray[np.float64]:
@@ -170,16 +218,38 @@ def _enlarging(length: int, side: int) -> NDArray[np.float64]:
     return interpolating(places, side)
 
 
-def interpolating(places: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Matrix (n, count) that interpolates linearly, at places (n,), between values at 0, 1, 2, …"""
+def interpolating(places: ArrayLike, count: int) -> NDArray[np.float64]:
+    """Matrix (n, count) that interpolates linearly, at places (n,) from 0 to count − 1, between
+    values at 0, 1, 2, …
+    """
+    count = checked_number("count", count, 1, kinds="iu")
+    places = checked("places", places, 0, count - 1, shape=(None,)).astype(np.float64, copy=False)
     return np.maximum(0, 1 - np.abs(places[:, np.newaxis] - np.arange(count)))
 
 
-def as_bytes(values: NDArray[Any]) -> Images:
-    """Values rounded, and limited to 0–255."""
-    return np.rint(np.clip(values, 0, MAX_INK)).astype(np.uint8)
+def as_bytes(values: ArrayLike) -> Images:
+    """Values rounded, and limited to 0–255; a ValueError for NaN."""
+    array = numbers("values", values)
+    if array.dtype.kind != "f":
+        array = array.astype(np.float64)  # 255 does not fit into all integers
+    if array.size and np.isnan(array.min()):
+        raise ValueError("values has the value nan; expected numbers")
+    return np.rint(np.clip(array, 0, MAX_INK)).astype(np.uint8)
 
 
-def _for_each(values: ArrayLike, count: int, *shape: int) -> NDArray[np.float64]:
+def _for_each(
+    name: str,
+    values: ArrayLike,
+    count: int,
+    *shape: int,
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> NDArray[np.float64]:
     """A number (or row of numbers) for each image."""
-    return np.broadcast_to(values, (count, *shape)).astype(np.float64)
+    array = checked(name, values, low, high).astype(np.float64)
+    try:
+        return np.broadcast_to(array, (count, *shape))
+    except ValueError:
+        raise ValueError(
+            f"{name} has shape {array.shape}; expected a number, or shape {(count, *shape)}"
+        ) from None

@@ -15,13 +15,22 @@ from mnist_pipeline.utils.compiled import compiled
 
 @compiled(cache=True, nogil=True)
 def sample(images: Any, maps: Any, padded: Any, output: Any) -> None:
-    """Compute `output` as `deformations.sample_reference` does; the numbers of `maps` are finite.
+    """Compute `output` as `deformations.sample_reference` does, for any numbers in `maps`.
 
     `padded` is overwritten; it is zero, float32, one pixel larger than an image on each side.
+    Raises a ValueError for arrays of other shapes.
     """
     rows, columns = images.shape[1:]
-    # A position that is clamped to the pixels around the image reads only background.
+    if (
+        output.shape != images.shape
+        or maps.shape != (len(images), 6)
+        or len(padded) < (rows + 2) * (columns + 2)
+    ):
+        raise ValueError("maps, padded and output do not have the shapes that images need")
+    # A position that is clamped to the pixels around the image reads only background. NaN becomes
+    # `first`, because no comparison with NaN is true.
     stride = columns + 2
+    first = np.float32(0)
     last_row = np.float32(rows + 1)
     last_column = np.float32(columns + 1)
     for i in range(images.shape[0]):
@@ -33,8 +42,12 @@ def sample(images: Any, maps: Any, padded: Any, output: Any) -> None:
             first_y = a * row + c + 1
             first_x = d * row + f + 1
             for column in range(columns):
-                y = min(max(np.float32(first_y + b * column), np.float32(0)), last_row)
-                x = min(max(np.float32(first_x + e * column), np.float32(0)), last_column)
+                y = np.float32(first_y + b * column)
+                x = np.float32(first_x + e * column)
+                y = y if y > first else first
+                x = x if x > first else first
+                y = y if y < last_row else last_row
+                x = x if x < last_column else last_column
                 top = min(np.int32(y), np.int32(rows))
                 left = min(np.int32(x), np.int32(columns))
                 below = y - np.float32(top)

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.data.deformations import MAX_INK, Images, as_bytes, interpolating
+from mnist_pipeline.data.deformations import (
+    MAX_INK,
+    Images,
+    as_bytes,
+    checked_images,
+    interpolating,
+)
+from mnist_pipeline.utils.arguments import checked, random_generator
 
 Floats = NDArray[np.float64]
 
@@ -93,8 +100,13 @@ TINY = 1e-30  # the least sum, so that it has a logarithm
 def add(
     images: Images, labels: NDArray[np.integer], seed: int
 ) -> tuple[Images, NDArray[np.integer]]:
-    """Images (n, 28, 28) of digits with their labels (n,), and drawn digits after them."""
-    generator = np.random.default_rng(seed)
+    """Images (n, 28, 28) of digits with their integer labels (n,), and drawn digits after them.
+
+    Raises a ValueError or a TypeError for other arguments; n may be 0.
+    """
+    images = checked_images(images, IMAGE_SIDE, IMAGE_SIDE)
+    labels = checked("labels", labels, shape=(len(images),), kinds="iu")
+    generator = random_generator("seed", seed)
     lines = SHAPES.splitlines()
     drawn = [_drawn(_written(line[2:], generator), generator) for line in lines]
     digits = np.repeat([int(line[0]) for line in lines], PER_SHAPE)

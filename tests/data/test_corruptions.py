@@ -1,9 +1,12 @@
 """Each of eight corruptions of MNIST-C does to an image what its name says."""
 
+import functools
+
 import numpy as np
 import pytest
+from support.arguments import check_door
 
-from mnist_pipeline.data.corruptions import corrupt
+from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +39,33 @@ def test_impulse_noise_replaces_17_percent_of_the_pixels_by_paper_or_ink():
     values, counts = np.unique(noisy, return_counts=True)
     assert values.tolist() == [0, 100, 255]
     np.testing.assert_allclose(counts / noisy.size, [0.085, 0.83, 0.085], atol=0.01)
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_other_images_and_generators_are_refused(name, bars):
+    for images in (bars / 255, bars[0], bars[:, 1:], bars[..., 1:], bars.astype(np.int64)):
+        with pytest.raises(ValueError, match="images"):
+            corrupt(images, name)
+    with pytest.raises(TypeError, match="generator"):
+        CORRUPTIONS[name](bars, 0)
+    assert corrupt(bars[:0], name).shape == (0, 28, 28)
+
+
+def test_any_images_are_corrupted_rightly_or_refused(other_process, bars):
+    def plain(images):
+        images = np.asarray(images)
+        assert images.dtype == np.uint8
+        assert images.shape[1:] == (28, 28)
+        inverted = images.copy()
+        inverted[:, :, :7] = 255 - images[:, :, :7]
+        inverted[:, :, 21:] = 255 - images[:, :, 21:]
+        return inverted
+
+    stripe = functools.partial(corrupt, name="stripe")
+    check_door(other_process, stripe, {"images": bars[:3]}, plain)
+
+
+@pytest.mark.parametrize("name", ["fog", "", None, 7, ["stripe"]])
+def test_an_unknown_corruption_is_refused(name, bars):
+    with pytest.raises(ValueError, match="stripe"):
+        corrupt(bars, name)

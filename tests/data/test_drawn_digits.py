@@ -1,6 +1,7 @@
 """Digits that are drawn in shapes that MNIST lacks."""
 
 import numpy as np
+import pytest
 
 from mnist_pipeline.data import drawn_digits
 
@@ -26,3 +27,18 @@ def test_drawn_digits_follow_the_others_with_labels_of_the_same_type():
     assert (images[:3] == 9).all()
     assert len(images) == len(labels) > 1_000
     assert labels.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "seed", "named"),
+    [
+        (np.zeros((2, 28, 28)), [0, 1], 0, "images"),
+        (np.zeros((2, 27, 28), np.uint8), [0, 1], 0, "images"),
+        (np.zeros((2, 28, 28), np.uint8), [0], 0, "labels"),
+        (np.zeros((2, 28, 28), np.uint8), [0.0, 1.0], 0, "labels"),
+        (np.zeros((2, 28, 28), np.uint8), [0, 1], -1, "seed"),
+    ],
+)
+def test_other_digits_are_refused(images, labels, seed, named):
+    with pytest.raises(ValueError, match=named):
+        drawn_digits.add(images, labels, seed)
