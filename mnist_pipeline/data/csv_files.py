@@ -5,6 +5,7 @@ The columns have names: `label` and a column per pixel, as in Kaggle's MNIST, or
 
 import functools
 import math
+import os
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -56,15 +57,39 @@ def _read(path: Path, is_list: bool) -> source.Loaded:
                 "commas, and name them label, pixel0, pixel1, … with an image per row, or file "
                 f"and label with a picture per row; {source.WITHOUT_LABELS}"
             )
-        labels, groups = np.array(table["label"].tolist()), list[str]()
+        labels, groups = table["label"].tolist(), list[str]()
         if is_list:
-            if any("\0" in name for name in table["file"]):
-                raise DatasetError(f"{path}: column file has a null byte; write paths of pictures")
-            images: Any = [path.parent / name for name in table["file"]]
+            images: Any = _pictures(path, table["file"].tolist())
             groups = [*table.get("group", [""] * len(table))]
         else:
             images = _pixels(path, table.drop(columns="label"))
     return source.Loaded(images, source.check_labels(labels, f"{path}: column label"), groups)
+
+
+def _pictures(path: Path, names: list[str]) -> list[Path]:
+    """The paths of the pictures in a listing, which must lie in its directory or below.
+
+    A listing may come from a stranger, and must not name other files of this machine.
+    """
+    root = os.path.realpath(path.parent)
+
+    @functools.cache
+    def is_below(place: Path) -> bool:
+        return Path(os.path.realpath(place)).is_relative_to(root)
+
+    pictures = []
+    for name in names:
+        if "\0" in name:
+            raise DatasetError(f"{path}: column file has a null byte; write paths of pictures")
+        picture = path.parent / name
+        # A plain file lies where its folder lies, which is looked up once.
+        if not is_below(picture if picture.is_symlink() else picture.parent):
+            raise DatasetError(
+                f"{path}: column file names {shortened(name)!r}, which is not below "
+                f"{path.parent}; copy the picture there, and write its path from there"
+            )
+        pictures.append(picture)
+    return pictures
 
 
 def _pixels(path: Path, table: Any) -> Any:

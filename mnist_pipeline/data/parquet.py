@@ -3,11 +3,11 @@
 import functools
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from mnist_pipeline.data import source
@@ -16,6 +16,8 @@ from mnist_pipeline.data.errors import DatasetError, ImageError
 from mnist_pipeline.data.split import Names, by_split
 from mnist_pipeline.utils import directories
 from mnist_pipeline.utils.printable import shortened
+
+BATCH = 100  # rows that are read at once
 
 
 def find(root: Path) -> source.Source | None:
@@ -54,10 +56,27 @@ def _load(directory: Path, names: Names) -> source.Loaded:
                 f"{first} has the columns {shortened(', '.join(columns))}; name the pictures "
                 "image, and the labels label"
             )
-        table = pq.read_table([directory / name for name in names], columns=["image", "label"])
-        labels = np.array(table["label"].to_pylist())
-    pictures = [_content(cell) for cell in table["image"].to_pylist()]
-    return source.Loaded(pictures, source.check_labels(labels, f"{first}: label"))
+        pictures: list[bytes] = []
+        labels: list[Any] = []
+        num_bytes, paths = 0, [directory / name for name in names]
+        most = source.LARGEST + sum(path.stat().st_size for path in paths)
+        for batch in chain(*map(_batches, paths)):
+            num_bytes += batch.nbytes
+            if num_bytes > most:
+                raise DatasetError(
+                    f"{directory} has more than {most:,} bytes of pictures; keep fewer images"
+                )
+            pictures += map(_content, batch["image"].to_pylist())
+            labels += batch["label"].to_pylist()
+        return source.Loaded(pictures, source.check_labels(labels, f"{first}: label"))
+
+
+def _batches(path: Path) -> Iterator[Any]:
+    """The rows of a file, a few at a time, because a column may repeat a large picture."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        yield from file.iter_batches(BATCH, columns=["image", "label"])
 
 
 def _content(cell: Any) -> bytes:

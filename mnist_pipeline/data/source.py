@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -20,6 +21,7 @@ WITHOUT_LABELS = (
     "images, and mnist-pipeline predict answers pictures"
 )
 LARGEST = 2**32  # bytes; a compressed file may decompress to a thousand times its size
+MAX_LETTERS = 255  # of a class name, as of a folder
 
 
 class Loaded(NamedTuple):
@@ -50,15 +52,40 @@ class Source(NamedTuple):
     skipped: Callable[[], Sequence[str]] = tuple
 
 
-def check_labels(labels: NDArray[Any], where: str) -> NDArray[Any]:
-    """Labels (n,); raises a DatasetError unless they are integers or texts."""
-    is_column = labels.ndim == 1 or labels.shape[1:] == (1,)
-    if not is_column or labels.dtype.kind not in "biuU" or "" in labels.ravel().tolist():
+def check_labels(labels: NDArray[Any] | list[Any], where: str) -> NDArray[Any]:
+    """Labels (n,); raises a DatasetError unless they are integers or texts of a sensible length.
+
+    A list becomes an array, in which each text takes the space of the longest.
+    """
+    if isinstance(labels, list):
+        if others := {type(label).__name__ for label in labels} - {"bool", "int", "str"}:
+            raise DatasetError(
+                f"{where} has values of type {', '.join(sorted(others))}; labels must be integers "
+                "or texts"
+            )
+        texts = [label for label in labels if isinstance(label, str)]
+    else:
+        texts = labels.ravel().tolist() if labels.dtype.kind == "U" else []
+    longest = max(texts, key=len, default="")
+    if len(longest) > MAX_LETTERS:
         raise DatasetError(
-            f"{where} is {labels.dtype} of shape {labels.shape}, or has empty cells; labels must "
-            "be integers or texts (n,)"
+            f"{where} has a label of {len(longest):,} characters, {shortened(longest, 20)!r}; "
+            f"write at most {MAX_LETTERS}"
         )
-    return labels.ravel()
+    array = np.asarray(labels)
+    check_label_type(array.shape, array.dtype, where)
+    if "" in texts:
+        raise DatasetError(f"{where} has empty cells; write a label into each, or remove its row")
+    return array.ravel()
+
+
+def check_label_type(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> None:
+    """Raise a DatasetError unless an array of labels has integers or texts."""
+    is_column = len(shape) == 1 or shape[1:] == (1,)
+    if not is_column or dtype.kind not in "biuU":
+        raise DatasetError(
+            f"{where} is {dtype} of shape {shape}; labels must be integers or texts (n,)"
+        )
 
 
 @contextmanager
@@ -73,6 +100,11 @@ def damage_named(path: Path, form: str = "") -> Iterator[None]:
         raise
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path} is not text in UTF-8; save it as UTF-8") from error
+    except MemoryError as error:
+        raise DatasetError(
+            f"{path} needs more memory than there is ({shortened(one_line(error))}); keep fewer "
+            "images, or close other programs"
+        ) from error
     except Exception as error:  # libraries raise anything for a damaged file
         reason = form or shortened(one_line(error))
         raise DatasetError(

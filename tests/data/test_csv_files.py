@@ -1,11 +1,14 @@
 """CSV files with named columns: a label and pixels, or a picture and its label."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
 from support.sources import (
     assert_digits,
     assert_refused,
+    encoded,
     pixel_table,
     write_csv,
     write_folders,
@@ -51,11 +54,55 @@ def test_a_pixel_that_is_no_byte_is_refused(value, few, tmp_path):
         ("file;label\n1.png;cat\n", "file;label, and not label.*commas"),
         ("file,label\n1.png,\n2.png,cat\n", "empty cells"),
         ("file,label\n" + "1.png,cat\n2.png,dog\n" * 2, "pictures can't be read.*opened"),
+        ("file,label\n1\0.png,cat\n2.png,dog\n", "column file has a null byte"),
+        (f"file,label\n1.png,{'cat' * 100}\n2.png,dog\n", "300 characters.*255"),
+        ("label,pixel0\n1.5,3\n2.5,4\n", "type float.*integers or texts"),
     ],
 )
 def test_a_table_of_another_form_is_refused(content, named, tmp_path):
     (tmp_path / "all.csv").write_text(content)
     assert_refused(tmp_path, named)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/dev/stdin",
+        "{outside}",
+        "../outside.png",
+        "in/../../outside.png",
+        "link.png",
+        "folder/1.png",
+    ],
+)
+def test_a_listing_can_not_name_a_file_outside_of_its_directory(name, tmp_path):
+    root, outside = tmp_path / "shapes", tmp_path / "outside.png"
+    (root / "in").mkdir(parents=True)
+    outside.write_bytes(encoded(np.eye(30, dtype=np.uint8)))
+    (root / "link.png").symlink_to(outside)
+    (root / "folder").symlink_to(tmp_path / "elsewhere")
+    named = name.format(outside=outside)
+    (root / "labels.csv").write_text(f"file,label\n{named},cat\nin/2.png,dog\n")
+    assert_refused(root / "labels.csv", f"file names '{named}'.*not below {root};")
+
+
+def test_a_listing_may_name_pictures_below_its_directory_in_any_way(few, tmp_path):
+    root = write_listing(tmp_path / "real", few)
+    (tmp_path / "shapes").symlink_to(root)
+    table = pd.read_csv(root / "train.csv")
+    first, second, *_ = table["file"]
+    (root / "link.png").symlink_to(first)
+    table["file"] = ["link.png", f"train_pictures/../{second}", *table["file"][2:]]
+    table.to_csv(root / "train.csv", index=False)
+    assert_digits(tmp_path / "shapes", "train", few["train"])
+
+
+def test_a_pipe_in_a_listing_is_named_with_the_pictures_that_can_not_be_read(few, tmp_path):
+    root = write_listing(tmp_path, few)
+    pipe = root / "train_pictures" / "00000.png"
+    pipe.unlink()
+    os.mkfifo(pipe)
+    assert_refused(root, f"1 picture can't be read: {pipe}")
 
 
 def test_folders_of_classes_win_over_a_table_beside_them(few, tmp_path):

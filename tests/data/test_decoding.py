@@ -5,6 +5,7 @@ import struct
 import sys
 import zlib
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pillow_heif
@@ -119,6 +120,11 @@ def test_the_scans_of_the_jpegs_in_a_tiff_are_limited_too(num_strips, is_shared,
 
     assert read_levels(of(20)).shape == (64, 64)
     assert "scans" in refusal(of(21))
+
+
+def test_too_little_memory_is_not_called_damage(monkeypatch):
+    monkeypatch.setattr(Image.Image, "draft", Mock(side_effect=MemoryError))
+    assert "memory" in refusal(encoded(LEVELS))
 
 
 def test_a_webp_counts_twice_because_it_takes_twice_the_memory(monkeypatch):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.sources import (
@@ -23,7 +24,7 @@ from support.sources import (
     write_parquet,
 )
 
-from mnist_pipeline.data import findings, source
+from mnist_pipeline.data import findings, parquet, source
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.split import SPLITS
@@ -239,6 +240,36 @@ def test_an_archive_that_inflates_to_more_than_a_limit_is_refused(few, tmp_path,
     path = write_npz(tmp_path / "digits.npz", few)
     monkeypatch.setattr(source, "LARGEST", 100 * 28**2)  # fewer than with labels and headers
     assert_refused(path, f"more than {source.LARGEST:,}")
+
+
+def test_a_parquet_column_that_repeats_a_picture_is_refused_beyond_a_limit(
+    few, tmp_path, monkeypatch
+):
+    blank = DigitSet(np.zeros_like(few["train"].images), few["train"].labels)
+    root = write_parquet(tmp_path, {"train": blank})
+    monkeypatch.setattr(source, "LARGEST", 0)
+    monkeypatch.setattr(parquet, "BATCH", 10)
+    assert_refused(root, "bytes of pictures")
+
+
+@pytest.mark.parametrize(
+    ("labels", "named"),
+    [
+        (["a" * 256, *"abcdefghi"], "label of 256 characters"),
+        ([None, *"abcdefghi"], "type NoneType"),
+        ([["a"], *[["b"]] * 9], "type list"),
+        (["", *"abcdefghi"], "empty cells"),
+    ],
+)
+def test_labels_of_another_form_are_refused_before_they_become_an_array(labels, named, tmp_path):
+    table = pa.table({"image": [BLANK] * 10, "label": labels})
+    pq.write_table(table, tmp_path / "all.parquet")
+    assert_refused(tmp_path, named)
+
+
+def test_too_little_memory_is_not_called_damage(tmp_path):
+    with pytest.raises(DatasetError, match="more memory"), source.damage_named(tmp_path):
+        raise MemoryError
 
 
 def test_a_missing_library_is_named_with_the_extra(few, tmp_path, monkeypatch):
