@@ -240,6 +240,45 @@ def test_a_write_that_the_system_refuses_is_one_line_and_the_former_value_stays(
     np.testing.assert_array_equal(local.read("value"), OLD)
 
 
+def test_a_write_that_fails_leaves_no_unfinished_file(local, monkeypatch):
+    version = local.write("value", OLD)
+    open_file = Path.open
+
+    def open_on_a_full_disk(path: Path, mode: str = "r", **options: Any) -> Any:
+        if "w" in mode:
+            open_file(path, mode).close()
+            return open_file(Path("/dev/full"), mode)
+        return open_file(path, mode, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", open_on_a_full_disk)
+        with pytest.raises(StorageError, match="No space left"):
+            local.set_current("value", version)
+    assert not [*local.path.rglob("*.unfinished")]
+
+
+def test_verifying_a_version_reads_its_files_again(stored):
+    version = stored.write("value", OLD)
+    assert stored.fault("value", version) is None
+    flip_a_bit(stored.main_file("value"))
+    assert stored.fault("value", version) is not None
+
+
+def test_a_version_is_deleted_manifest_first(local, monkeypatch):
+    version = local.write("value", OLD)
+    local.write("value", NEW)
+    monkeypatch.setattr(module, "DAY_SECONDS", -1)
+    with monkeypatch.context() as patched:
+        iterdir = Path.iterdir
+        patched.setattr(Path, "iterdir", lambda path: sorted(iterdir(path), reverse=True))
+        every_call(patched, 1, Interrupted())
+        with pytest.raises(Interrupted):
+            local.prune("value", {})
+    assert local.main_file("value").exists()
+    assert (local.path / "value" / version / "value.npy").exists()
+    assert version not in local.records("value")
+
+
 def flip_a_bit(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
