@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 import click
 import dagster as dg
 
-from mnist_pipeline.cli.errors import CommandError
+from mnist_pipeline.cli.errors import CommandError, explained
 from mnist_pipeline.cli.selection import whole_graph
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime import project
@@ -18,6 +18,8 @@ from mnist_pipeline.utils.printable import count, printable
 def print_faults() -> None:
     """Compare every stored version with its checksums, and the storage with Dagster's records;
     raise CommandError if anything is wrong.
+
+    Values are compared with their checksums even if Dagster's records can't be read.
     """
     stored = storage.current()
     definitions = project.graph()
@@ -26,9 +28,7 @@ def print_faults() -> None:
             f"nothing is stored in {stored.root}; check MNIST_PIPELINE_STORAGE, or run "
             "mnist-pipeline run"
         )
-    instances.prepare(read_only=True)
-    with dg.DagsterInstance.get() as instance:
-        recorded = recorded_values(instance, definitions)
+    recorded, unread = _recorded(definitions)
     updated = {key.path[-1] for key in whole_graph(definitions)}
     records = {key: stored.records(key) for key in sorted({*keys, *recorded})}
     remedies = list[str]()
@@ -37,11 +37,33 @@ def print_faults() -> None:
         for line in faults or ["ok"]:
             click.echo(printable(f"  {key:<22} {line}"))
         remedies += faults.values()
-    remedies += [f"delete {path}" for path in sorted(stored.skipped)]
+    for record in sorted(stored.skipped):
+        # A version that is deleted takes its records along.
+        if not any(f"delete {folder}" in remedies for folder in record.parents):
+            remedies.append(f"delete {record}")
+    problems = list[str]()
     if remedies:
-        problems = f"{count(len(remedies), 'problem')} in {stored.root}"
-        raise CommandError(f"{problems}; to mend them, {', and '.join(dict.fromkeys(remedies))}")
+        number = f"{count(len(remedies), 'problem')} in {stored.root}"
+        problems.append(f"{number}; to mend them, {', and '.join(dict.fromkeys(remedies))}")
+    if unread:
+        problems.append(f"the values were not compared with Dagster's records: {unread}")
+    if problems:
+        raise CommandError("\n".join(problems))
     click.echo(f"All {count(len(records), 'stored value')} in {stored.root} are intact.")
+
+
+def _recorded(definitions: dg.Definitions) -> tuple[dict[str, str], str | None]:
+    """The version that Dagster recorded last of each value, and None; if its records can't be read,
+    no version, and the reason.
+    """
+    try:
+        instances.prepare(read_only=True)
+        with dg.DagsterInstance.get() as instance:
+            return recorded_values(instance, definitions), None
+    except Exception as error:
+        if reported := explained(error):
+            return {}, reported.message
+        raise
 
 
 def _faults(

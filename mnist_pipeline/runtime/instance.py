@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
 CONFIGURATION = Path(__file__).with_name("dagster.yaml")
+ROOM = 1 << 20  # bytes that SQLite needs at least
 # The tags of a run of the command line: its machine. The UI hides tags with this prefix.
 RUN_TAGS = {".dagster/process": platform.node()}
 ENDED = "The run was killed, or its machine failed; mnist-pipeline run --changed continues."
@@ -35,8 +36,8 @@ class InstanceError(ReportedError, RuntimeError):
 def prepare(*, read_only: bool = False) -> Settings:
     """Load the settings, and create the instance that they name, if it is missing.
 
-    With `read_only`, an instance that can't be written is replaced by a copy until this process
-    ends: SQLite and Dagster also write when they read.
+    With `read_only`, an instance that can't be written, for example because its disk is full, is
+    replaced by a copy until this process ends: SQLite and Dagster also write when they read.
     """
     configured = settings.load()
     os.environ["DAGSTER_HOME"] = home = str(configured.dagster_home)
@@ -49,14 +50,15 @@ def prepare(*, read_only: bool = False) -> Settings:
         configured.dagster_home.mkdir(parents=True, exist_ok=True)
         if not (file := configured.dagster_home / CONFIGURATION.name).exists():
             shutil.copyfile(CONFIGURATION, file)
-        tempfile.TemporaryFile(dir=home).close()  # SQLite makes files there
+        with tempfile.TemporaryFile(dir=home) as trial:  # SQLite makes files there
+            trial.write(bytes(ROOM))
     except OSError as error:
         if read_only:
             os.environ["DAGSTER_HOME"] = _copied(configured.dagster_home)
             return prepare()
         raise InstanceError(
-            f"{home} can't be written ({error.strerror}); make it writable, or set "
-            "MNIST_PIPELINE_STORAGE to another directory"
+            f"{home} can't be written ({error.strerror}); make it writable, make room on its disk, "
+            "or set MNIST_PIPELINE_STORAGE to another directory"
         ) from error
     settings.limit_threads()
     return configured

@@ -39,7 +39,11 @@ def test_a_sweep_runs_its_trials_and_another_sweep_only_those_that_it_does_not_s
     sweep.write_text("- {model: knn, size: [20, 100, all]}")
     damaged = stored_key("experiment_trials", "knn-size_100-seed_0")
     stored.main_file(damaged).write_bytes(b"")
-    output = run("--select", "group:experiments", "--changed", environ=environ)
+    advised = ("--changed", "--select", "experiment_trials")
+    assert f"mnist-pipeline run {' '.join(advised)}" in command("verify", environ=environ).stderr
+    output = run(*advised, environ=environ)
+    succeed([*COMMAND, "verify"], PROJECT, environ)
+    run("--changed", "--select", "experiment_summary", environ=environ)
     assert "knn-size_all-seed_0" in output
     assert "knn-size_100-seed_0" in output
     assert "knn-size_20-seed_0" not in output
