@@ -14,9 +14,14 @@ from mnist_pipeline.handwriting.novelty import Novelty, fit_held_out
 from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.methods.table import MODELS, by_model
 from mnist_pipeline.runtime.graph.checks import blocking_checks, same_inputs
-from mnist_pipeline.runtime.graph.io_manager import StoredResults
+from mnist_pipeline.runtime.graph.io_manager import StoredResults, retries
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
-from mnist_pipeline.runtime.storage.storage import Storage, StorageError, version_of
+from mnist_pipeline.runtime.storage.storage import (
+    Storage,
+    StorageError,
+    UnreachableError,
+    version_of,
+)
 
 from .models import DIGITS, SAME_INPUTS, of_all_models
 
@@ -134,15 +139,18 @@ def _champion_in_service(storage: Storage) -> Champion | None:
     """The champion that the stored recognizer was made for; None if the champion or the recognizer
     can't be read, for example because its format is a former one.
     """
-    if storage.fault("recognizer"):
-        return None
-    version = storage.origin("recognizer").get("inputs", {}).get("champion")
-    try:
-        storage.read("recognizer")
-        present: Champion = storage.read("champion", version)
-    except StorageError:
-        return None
-    return present
+    with retries():
+        if storage.fault("recognizer"):
+            return None
+        version = storage.origin("recognizer").get("inputs", {}).get("champion")
+        try:
+            storage.read("recognizer")
+            present: Champion = storage.read("champion", version)
+        except UnreachableError:
+            raise
+        except StorageError:
+            return None
+        return present
 
 
 def _kept(champion: Champion, version: str, storage: Storage) -> Any:

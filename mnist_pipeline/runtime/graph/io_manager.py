@@ -4,7 +4,7 @@ results that an asset reads without an input.
 
 import contextlib
 import gc
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -20,10 +20,12 @@ from mnist_pipeline.runtime.graph.resources import (
     step_context,
     storage_at,
 )
-from mnist_pipeline.runtime.storage.storage import Storage, stored_key
+from mnist_pipeline.runtime.storage.storage import Storage, UnreachableError, stored_key
 
 EMPTY = "memory://empty"  # the address of a storage to which nobody writes
 OUTPUT = "result"  # Dagster's name for the output of an asset
+# A step whose bucket does not answer runs again. The library of the bucket tries for some seconds.
+MAX_RETRIES, RETRY_SECONDS = 2, 30
 # Figures, tables and links are not part of the record of a run.
 PLAIN = (
     dg.BoolMetadataValue,
@@ -32,6 +34,18 @@ PLAIN = (
     dg.JsonMetadataValue,
     dg.TextMetadataValue,
 )
+
+
+@contextlib.contextmanager
+def retries() -> Iterator[None]:
+    """Let Dagster run the step again, at most twice, if a bucket does not answer."""
+    try:
+        yield
+    except UnreachableError as error:
+        if step_context() is None:
+            raise
+        dg.get_dagster_logger().warning(f"{error}; the step runs again in {RETRY_SECONDS} seconds")
+        raise dg.RetryRequested(MAX_RETRIES, RETRY_SECONDS) from error
 
 
 class StorageIOManager(Checked, dg.ConfigurableIOManager):
@@ -85,14 +99,16 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
             context.asset_key.path[-1], context.partition_key if context.has_partition_key else None
         )
         storage = self.storage_of(context.definition_metadata.get(PLACE, {}))
-        version = storage.write(key, obj, record)
-        storage.prune(key, self.keep)
-        path = storage.main_file(key, version)
+        with retries():
+            version = storage.write(key, obj, record)
+            storage.prune(key, self.keep)
+            path = storage.main_file(key, version)
+            size = path.stat().st_size
         context.add_output_metadata(
             {
                 VERSION: version,
                 "dagster/uri": dg.MetadataValue.path(str(path)),
-                "bytes": path.stat().st_size,
+                "bytes": size,
             }
         )
 
@@ -116,7 +132,9 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
             with contextlib.suppress(dg.DagsterInvariantViolationError):
                 version = latest(context.instance, [asset], partition)[asset].version
         key = stored_key(asset.path[-1], partition)
-        return self.storage_of(metadata.get(PLACE, {})).read(key, version)
+        storage = self.storage_of(metadata.get(PLACE, {}))
+        with retries():
+            return storage.read(key, version)
 
     def _input_versions(self) -> dict[dg.AssetKey, str | None]:
         """The versions of the inputs that Dagster had recorded when this attempt of the step began.
@@ -172,9 +190,10 @@ class StoredResults(Checked, dg.ConfigurableResource["StoredResults"]):
         Inputs with partitions are not compared: they are not stored under the name of the asset.
         """
         storage = self.stored
-        if storage.fault(name):
-            return None
-        recorded, stored = storage.origin(name).get("inputs", {}), storage.keys()
-        inputs = {key: version for key, version in recorded.items() if key in stored}
-        is_current = all(storage.current(key) == version for key, version in inputs.items())
-        return storage.read(name) if is_current else None
+        with retries():
+            if storage.fault(name):
+                return None
+            recorded, stored = storage.origin(name).get("inputs", {}), storage.keys()
+            inputs = {key: version for key, version in recorded.items() if key in stored}
+            is_current = all(storage.current(key) == version for key, version in inputs.items())
+            return storage.read(name) if is_current else None

@@ -22,7 +22,7 @@ from PIL.Image import Image
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import check_results, rounded
 from mnist_pipeline.runtime.graph.event_log import FAILED_CHECK
-from mnist_pipeline.runtime.graph.io_manager import OUTPUT, storage_of_step
+from mnist_pipeline.runtime.graph.io_manager import OUTPUT, retries, storage_of_step
 from mnist_pipeline.runtime.graph.resources import Seed, step_context
 from mnist_pipeline.runtime.project import FIGURES
 from mnist_pipeline.runtime.storage.storage import stored_key, version_of
@@ -89,7 +89,8 @@ def result(
     if context:
         version = version_of(_key(context), value)
         if pictures and (storage := storage_of_step()):
-            storage.write_figures(_key(context), version, pictures)
+            with retries():
+                storage.write_figures(_key(context), version, pictures)
         blocking = {spec.name for spec in context.assets_def.check_specs if spec.blocking}
         failed = [name for name in checks if name in blocking and not checks[name].passed]
         if failed:

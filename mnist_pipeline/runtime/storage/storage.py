@@ -12,9 +12,12 @@ A value never changes once it is written:
 
 VERSION is the SHA-256 of the manifest. A writer writes each file completely or not at all, the
 manifest after the files that it names, and `current` last. So a killed writer leaves the former
-value, and two writers leave two versions. A reader checks the manifest by its name, and each file
-by its entry in the manifest. The second line of a record is the SHA-256 of its other lines. A
-directory or a pipe where a file belongs is damage, as a missing file is.
+value, and two writers leave two versions. A writer does not wait for the disk, which would take
+some seconds per run: what a power loss damages, a reader finds.
+
+A reader checks the manifest by its name, and each file by its entry in the manifest. The second
+line of a record is the SHA-256 of its other lines. A missing file, or a directory or pipe in its
+place, counts as damage.
 """
 
 from __future__ import annotations
@@ -62,12 +65,17 @@ class StorageError(ReportedError, RuntimeError):
     """
 
 
+class UnreachableError(StorageError):
+    """A bucket does not answer. It may answer later, and whether a value is damaged is unknown."""
+
+
 class Storage:
     """Values by key. Local directories and object stores differ only in how one file is written."""
 
     def __init__(self, root: str) -> None:
         self.root = root
         self.path = _path(root)
+        self.is_remote = _is_remote(self.path)
         self.skipped: set[Path] = set()  # damaged records
 
     def write(self, key: str, value: object, origin: Mapping[str, Any] = {}) -> str:
@@ -223,9 +231,14 @@ class Storage:
                 _verify(directory / FIGURES / f"{name}.png", entry)
 
     def fault(self, key: str, version: str | None = None) -> str | None:
-        """What is wrong with a version, see `verify`; None if nothing is."""
+        """What is wrong with a version, see `verify`; None if nothing is.
+
+        Raises UnreachableError if its bucket does not answer.
+        """
         try:
             self.verify(key, version)
+        except UnreachableError:
+            raise
         except StorageError as problem:
             return str(problem.__cause__ or problem)
         return None
@@ -348,7 +361,9 @@ class Storage:
             library = type(error).__module__.partition(".")[0]
             if not isinstance(error, OSError) and library not in ("aiohttp", "botocore"):
                 raise
-            raise StorageError(
+            is_final = isinstance(error, FileNotFoundError | PermissionError)
+            kind = UnreachableError if self.is_remote and not is_final else StorageError
+            raise kind(
                 f"{key} can't be read or written in {self.root}: {error}; check this storage, and "
                 "the permissions and the space there"
             ) from error

@@ -4,23 +4,31 @@ from typing import Any
 
 import dagster as dg
 import numpy as np
+import pytest
 import threadpoolctl
 from PIL import Image
 
 from assets.definitions import defs
+from mnist_pipeline.runtime.graph import io_manager
+from mnist_pipeline.runtime.graph.io_manager import StoredResults
 from mnist_pipeline.runtime.graph.results import STORAGE, result
 from mnist_pipeline.runtime.settings import THREAD_VARIABLES
 from mnist_pipeline.runtime.storage import storage as stored
+from mnist_pipeline.runtime.storage.storage import Storage, StorageError
 from mnist_pipeline.utils.machine import num_threads
 
 
 def run(
-    *assets: Any, instance: dg.DagsterInstance | None = None, **resources: Any
+    *assets: Any,
+    instance: dg.DagsterInstance | None = None,
+    raise_on_error: bool = True,
+    **resources: Any,
 ) -> dg.ExecuteInProcessResult:
     return dg.materialize(
         assets,
         resources={**(defs.resources or {}), **resources},
         instance=instance or dg.DagsterInstance.ephemeral(),
+        raise_on_error=raise_on_error,
     )
 
 
@@ -53,6 +61,68 @@ def test_the_figures_of_a_result_are_stored_with_its_value_whatever_the_step_doe
     version = stored.version_of("drawn", np.arange(3))
     assert stored.current().current("drawn") == event.metadata["version"].value == version
     assert (event.tags or {})["dagster/data_version"] == version
+
+
+@pytest.fixture
+def bucket(tmp_path, monkeypatch) -> Storage:
+    """An empty storage under an address, which the environment names."""
+    monkeypatch.setattr(io_manager, "RETRY_SECONDS", 0)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", f"memory://{tmp_path.name}")
+    return stored.current()
+
+
+def fail_at(
+    monkeypatch, name: str, *calls: int, error: type[Exception] = TimeoutError
+) -> list[str]:
+    """Let calls of a method of storages fail; return a list that grows with each call."""
+    method, made = getattr(Storage, name), []
+
+    def failing(self: Storage, *arguments: Any) -> Any:
+        made.append(name)
+        if len(made) in calls:
+            raise error("no answer")
+        return method(self, *arguments)
+
+    monkeypatch.setattr(Storage, name, failing)
+    return made
+
+
+@dg.asset(io_manager_key=STORAGE)
+def read_again(drawn, mnist_stored_results: StoredResults):
+    return result(np.array(drawn + mnist_stored_results.up_to_date("drawn")), "")
+
+
+def test_a_step_whose_bucket_does_not_answer_runs_again(bucket, monkeypatch):
+    # The first write is that of the figure, and the third that of the value in the second attempt.
+    fail_at(monkeypatch, "_write", 1, 3)
+    run(drawn)
+    np.testing.assert_array_equal(bucket.read("drawn"), np.arange(3))
+    # An input, and in the second attempt a result that is no input.
+    reads = fail_at(monkeypatch, "_verified_manifest", 1, 3)
+    run(drawn, read_again)
+    np.testing.assert_array_equal(bucket.read("read_again"), 2 * np.arange(3))
+    assert len(reads) > 4
+
+
+def test_a_step_whose_bucket_never_answers_runs_three_times(bucket, monkeypatch):
+    writes = fail_at(monkeypatch, "_write", *range(1, 10))
+    assert not run(drawn, raise_on_error=False).success
+    assert len(writes) == 3
+
+
+def test_a_step_whose_storage_is_a_directory_or_refuses_access_fails_at_once(
+    storage, bucket, monkeypatch
+):
+    writes = fail_at(monkeypatch, "_write", 1, 2, error=PermissionError)
+    with pytest.raises(StorageError):
+        run(drawn)
+    assert len(writes) == 1
+    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", str(storage))
+    writes = fail_at(monkeypatch, "_write", 1, 2)
+    with pytest.raises(StorageError):
+        run(drawn)
+    assert len(writes) == 1
 
 
 def test_a_step_reads_and_records_the_versions_that_were_current_when_its_attempt_began(storage):

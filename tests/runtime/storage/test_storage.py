@@ -28,6 +28,7 @@ from mnist_pipeline.runtime.storage import storage as module
 from mnist_pipeline.runtime.storage.storage import (
     Storage,
     StorageError,
+    UnreachableError,
     stored_key,
     version_of,
 )
@@ -255,6 +256,20 @@ def test_a_write_that_fails_leaves_no_unfinished_file(local, monkeypatch):
         with pytest.raises(StorageError, match="No space left"):
             local.set_current("value", version)
     assert not [*local.path.rglob("*.unfinished")]
+
+
+def test_a_bucket_that_does_not_answer_is_no_damage(stored, monkeypatch):
+    version = stored.write("value", OLD)
+
+    def fail(_: Path) -> bytes:
+        raise TimeoutError
+
+    monkeypatch.setattr(module, "_content", fail)
+    if stored.is_remote:
+        with pytest.raises(UnreachableError):
+            stored.mend("value", version)
+    else:
+        assert stored.mend("value", version) is not None
 
 
 def test_verifying_a_version_reads_its_files_again(stored):
