@@ -1,11 +1,11 @@
 """The error that a command reports in one line."""
 
-import errno
 import os
 from typing import Any
 
 import click
 
+from mnist_pipeline.utils import memory
 from mnist_pipeline.utils.printable import one_line, shortened
 from mnist_pipeline.utils.reported import ReportedError
 
@@ -16,8 +16,10 @@ class CommandError(click.ClickException):
 
 def explained(error: Exception) -> CommandError | None:
     """An error in one line, if a person can act on it; None if it is a fault of the program."""
-    if isinstance(error, ReportedError | OSError | MemoryError):
-        return CommandError(one_line(error) or os.strerror(errno.ENOMEM))
+    if memory.is_shortage(error) and not isinstance(error, ReportedError):
+        error = memory.shortage(str(error))
+    if isinstance(error, ReportedError | OSError):
+        return CommandError(one_line(error) or type(error).__name__)
     # SQLAlchemy names the driver's error `orig`. Dagster raises an error of its own from that.
     problem: Any = getattr(error, "orig", None) or getattr(error.__cause__, "orig", error)
     library = type(problem).__module__.partition(".")[0]

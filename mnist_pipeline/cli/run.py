@@ -30,7 +30,7 @@ from mnist_pipeline.runtime.graph.staleness import (
     observe_raw_files,
 )
 from mnist_pipeline.runtime.storage import storage
-from mnist_pipeline.utils import machine
+from mnist_pipeline.utils import machine, memory
 from mnist_pipeline.utils.printable import count, one_line, printable
 
 GC_THRESHOLDS = (100_000, 50, 1_000)
@@ -222,6 +222,8 @@ def _reason(error: Any) -> str:
         error = error.cause
     if error.message.startswith(PLAIN_ERRORS):
         return one_line(error.message.partition(": ")[2])
+    if error.cls_name.endswith("MemoryError"):  # outside the method of an asset
+        return str(memory.shortage(error.message.partition(": ")[2]))
     line = f" ({one_line(error.stack[-1])})" if error.stack else ""
     return one_line(error.message) + line
 

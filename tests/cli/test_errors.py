@@ -2,9 +2,11 @@
 
 import sqlite3
 
+import pytest
 from sqlalchemy.exc import OperationalError
 
 from mnist_pipeline.cli.errors import explained
+from mnist_pipeline.utils import memory
 
 
 def test_an_error_of_dagsters_database_says_how_to_continue():
@@ -15,3 +17,15 @@ def test_an_error_of_dagsters_database_says_how_to_continue():
         found = explained(error)
         assert "the server ended" in found.message
         assert "run --changed" in found.message
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError()])
+def test_an_error_without_a_text_has_a_message(error):
+    assert explained(error).message
+
+
+def test_a_shortage_of_memory_says_what_to_do():
+    for error in (MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")):
+        assert "--select" in explained(error).message
+    assert explained(memory.shortage("of a step")).message.startswith("of a step")
+    assert explained(RuntimeError("a fault of the program")) is None

@@ -26,6 +26,7 @@ from mnist_pipeline.runtime.graph.io_manager import OUTPUT, retries, storage_of_
 from mnist_pipeline.runtime.graph.resources import Seed, step_context
 from mnist_pipeline.runtime.project import FIGURES
 from mnist_pipeline.runtime.storage.storage import stored_key, version_of
+from mnist_pipeline.utils import memory
 from mnist_pipeline.utils.measured import Measured
 
 if TYPE_CHECKING:
@@ -45,9 +46,16 @@ MAX_MESSAGES = 5  # of a training
 def stopwatch() -> Iterator[None]:
     """Measure a method, without the figures, checksums and storage around it. Dagster adds its
     `seconds` to the metadata of the output.
+
+    If memory is short, a ShortageError says what to do.
     """
     start = time.perf_counter()
-    yield
+    try:
+        yield
+    except (MemoryError, RuntimeError, OSError) as error:
+        if memory.is_shortage(error) and not isinstance(error, memory.ShortageError):
+            raise memory.shortage(str(error)) from error
+        raise
     if context := step_context():
         seconds = round(time.perf_counter() - start, 4)
         context.add_output_metadata({SECONDS: seconds}, output_name=OUTPUT)
