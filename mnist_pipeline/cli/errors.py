@@ -23,12 +23,12 @@ def explained(error: Exception) -> CommandError | None:
     # SQLAlchemy names the driver's error `orig`. Dagster raises an error of its own from that.
     problem: Any = getattr(error, "orig", None) or getattr(error.__cause__, "orig", error)
     library = type(problem).__module__.partition(".")[0]
-    home = os.environ.get("DAGSTER_HOME")
+    home = os.environ.get("DAGSTER_HOME", "DAGSTER_HOME")
     if library in ("sqlite3", "sqlalchemy", "psycopg2"):
         return CommandError(
-            f"Dagster's database in {home}: {one_line(problem)}; check its permissions and the "
-            "space on its disk, or that its server runs, and continue with mnist-pipeline run "
-            f"--changed; if it is damaged, first move {home} away"
+            f"Dagster's database in {home}: {one_line(problem)}; check its permissions, the "
+            "space on its disk and what else uses it, or that its server runs, and continue with "
+            f"mnist-pipeline run --changed; if it is damaged, first move {home} away"
         )
     if type(problem).__name__ == "DagsterInvalidConfigError":
         problem, library = problem.errors[0].message, "yaml"

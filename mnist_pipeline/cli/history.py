@@ -39,7 +39,8 @@ def model_versions(stored: Storage) -> list[ModelVersion]:
             champions[chosen] = champion
             # The evaluation of an old champion may be deleted.
             found.setdefault(chosen, (record["metadata"]["model"], record))
-    serving = stored.current(CHAMPION) if champions else None
+    # A run that was killed may have stored its first champion and not made it the current one.
+    serving = stored.current(CHAMPION) if CHAMPION in stored.keys() else None
     latest_first = sorted(found.items(), key=lambda item: item[1][1]["time"], reverse=True)
     return [
         ModelVersion(

@@ -115,3 +115,14 @@ def test_a_damaged_record_is_skipped_and_verify_says_to_delete_it_or_a_damaged_f
     shutil.rmtree(path.parent)
     record.unlink()
     invoke("verify")
+
+
+def test_versions_are_listed_after_a_run_that_was_killed_before_its_champion_was_current(storage):
+    stored = Storage(str(storage))
+    metadata = {"version": "5d3f", "model": "cnn", "accuracy": 0.5}
+    stored.write("champion", np.zeros(3), {"inputs": {}, "metadata": metadata})
+    (version,) = versions()
+    assert (version.version, version.in_service) == ("5d3f", True)
+    (storage / "champion" / "current").unlink()
+    (version,) = versions()
+    assert not version.in_service

@@ -59,7 +59,7 @@ def test_a_mistake_in_dagster_yaml_is_one_line(lines, named, storage):
     assert named in line
 
 
-def test_output_that_nobody_reads_is_no_error(tmp_path):
-    for output, code, lines in ((">&-", 0, 0), ("| true", 1, 0)):
+def test_output_that_nobody_reads_is_no_error_and_a_full_disk_is_one_line(tmp_path):
+    for output, code, lines in ((">/dev/full", 1, 1), (">&-", 0, 0), ("| true", 1, 0)):
         done = shell(f"$M history {output}; exit ${{PIPESTATUS[0]}}", tmp_path)
         assert (done.returncode, len(done.stderr.splitlines())) == (code, lines), done.stderr

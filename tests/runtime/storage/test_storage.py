@@ -5,6 +5,7 @@ The tests run on a directory and on an object store in memory, which universal_p
 """
 
 import contextlib
+import errno
 import hashlib
 import itertools
 import json
@@ -292,6 +293,38 @@ def test_a_version_is_deleted_manifest_first(local, monkeypatch):
     assert local.main_file("value").exists()
     assert (local.path / "value" / version / "value.npy").exists()
     assert version not in local.records("value")
+
+
+def test_two_writers_side_by_side_leave_two_whole_versions(stored, monkeypatch):
+    """The second one writes everything between two steps of the first."""
+    write_file, other, versions = stored._write, Storage(stored.root), []
+
+    def interleaved(path: Path, *blocks: Any) -> None:
+        if not versions:
+            versions.append(other.write("value", NEW))
+        write_file(path, *blocks)
+
+    monkeypatch.setattr(stored, "_write", interleaved)
+    versions.append(stored.write("value", OLD))
+    assert stored.current("value") == versions[-1]
+    assert set(stored.records("value")) == {*versions}
+    assert not any(stored.fault("value", version) for version in versions)
+
+
+def test_a_folder_of_another_program_is_no_value(local, monkeypatch):
+    local.write("covariance", OLD)
+    (local.path / "photos").mkdir()
+    (local.path / "photos" / "current").write_text("2020\n")
+    (local.path / "lost+found").mkdir()
+    scandir = os.scandir
+
+    def as_another_user(path: Any = ".") -> Any:
+        if Path(path).name == "lost+found":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", as_another_user)
+    assert local.keys() == ["covariance"]
 
 
 def flip_a_bit(path: Path) -> None:
