@@ -1,4 +1,9 @@
-"""The quality of classifiers, with the uncertainty of a finite test set, and comparisons."""
+"""The quality of classifiers, with the uncertainty of a finite test set, and comparisons.
+
+Labels are integers (n_samples,) from 0, of at least one sample. Each public function refuses other
+labels, numbers that are not finite, and impossible counts with a ValueError that names the
+argument.
+"""
 
 import math
 from collections.abc import Mapping
@@ -6,6 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mnist_pipeline.utils.arguments import checked, checked_labels
 from mnist_pipeline.utils.stored_types import stored_type
@@ -14,6 +20,7 @@ Z = 1.959963984540054  # 97.5% quantile of the normal distribution, for interval
 SIGNIFICANCE = 0.05  # a difference with a smaller p value is more than chance
 NUM_BINS = 15
 LOWEST = 1e-12  # the smallest probability in losses, which are finite for this reason
+MAX_CLASSES = 4_096  # a confusion matrix of more takes over 128 MiB
 
 
 @dataclass(frozen=True)
@@ -87,12 +94,12 @@ class Comparison:
 
 
 def evaluate(
-    true_labels: np.ndarray, predicted_labels: np.ndarray, probabilities: np.ndarray
+    true_labels: ArrayLike, predicted_labels: ArrayLike, probabilities: ArrayLike
 ) -> Evaluation:
     """Accuracy with its interval, scores per class, confusion matrix, and calibration.
 
     Labels are integers (n_samples,) in 0 … n_classes − 1, and probabilities have the shape
-    (n_samples, n_classes). A ValueError says what is wrong with the answers of a model.
+    (n_samples, n_classes).
 
     Examples
     --------
@@ -101,9 +108,8 @@ def evaluate(
     >>> evaluation.accuracy, evaluation.errors, evaluation.confusion_matrix
     (0.75, 1, [[1, 0], [1, 2]])
     """
-    checked_labels("predicted_labels", predicted_labels, *probabilities.shape)
-    _check_probabilities(true_labels, probabilities)
-    matrix = confusion_matrix(true_labels, predicted_labels, probabilities.shape[1])
+    true, shares = _checked_probabilities(true_labels, probabilities)
+    matrix = confusion_matrix(true, predicted_labels, shares.shape[1])
     total, correct = int(matrix.sum()), int(np.trace(matrix))
     precision = _ratio(np.diag(matrix), matrix.sum(axis=0))
     recall = _ratio(np.diag(matrix), matrix.sum(axis=1))
@@ -116,12 +122,13 @@ def evaluate(
         recall=recall.tolist(),
         f1=_ratio(2 * precision * recall, precision + recall).tolist(),
         confusion_matrix=matrix.tolist(),
-        calibration=calibrate(true_labels, probabilities),
+        calibration=calibrate(true, shares),
     )
 
 
-def calibrate(true_labels: np.ndarray, probabilities: np.ndarray) -> Calibration:
-    """Confidence against accuracy, in 15 bins of equal width.
+def calibrate(true_labels: ArrayLike, probabilities: ArrayLike) -> Calibration:
+    """Confidence against accuracy, in 15 bins of equal width, of probabilities (n_samples,
+    n_classes).
 
     References
     ----------
@@ -135,8 +142,9 @@ def calibrate(true_labels: np.ndarray, probabilities: np.ndarray) -> Calibration
     >>> round(calibration.expected_error, 3)
     0.4
     """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    correct = probabilities.argmax(axis=1) == true_labels
+    true, shares = _checked_probabilities(true_labels, probabilities)
+    confidence = shares.max(axis=1).astype(np.float64)
+    correct = shares.argmax(axis=1) == true
     # Bins include their upper end, (j/n, (j + 1)/n], so that c = 1 falls into the last.
     bins = np.clip(np.ceil(confidence * NUM_BINS).astype(int) - 1, 0, NUM_BINS - 1)
     counts = np.bincount(bins, minlength=NUM_BINS)
@@ -151,7 +159,7 @@ def calibrate(true_labels: np.ndarray, probabilities: np.ndarray) -> Calibration
     )
 
 
-def most_frequent_share(labels: np.ndarray) -> float:
+def most_frequent_share(labels: ArrayLike) -> float:
     """Accuracy of always answering the most frequent class.
 
     Examples
@@ -159,10 +167,12 @@ def most_frequent_share(labels: np.ndarray) -> float:
     >>> most_frequent_share(np.array([0, 1, 1, 1]))
     0.75
     """
-    return int(np.bincount(labels).max()) / len(labels)
+    known = checked("labels", labels, 0, shape=(None,), kinds="iu")
+    _, counts = np.unique(known, return_counts=True)
+    return int(counts.max()) / len(known)
 
 
-def accuracy(true_labels: np.ndarray, predicted_labels: np.ndarray) -> float:
+def accuracy(true_labels: ArrayLike, predicted_labels: ArrayLike) -> float:
     """Correct ÷ total.
 
     Examples
@@ -170,23 +180,26 @@ def accuracy(true_labels: np.ndarray, predicted_labels: np.ndarray) -> float:
     >>> accuracy(np.array([0, 1, 1, 1]), np.array([0, 0, 1, 1]))
     0.75
     """
-    return float(np.mean(true_labels == predicted_labels))
+    true, predicted = _checked_pair(true_labels, predicted_labels)
+    return float(np.mean(true == predicted))
 
 
-def log_losses(true_labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def log_losses(true_labels: ArrayLike, probabilities: ArrayLike) -> np.ndarray:
     """−log of the probability of each true label, in nats, float64 (n_samples,).
+
+    Probabilities have the shape (n_samples, n_classes).
 
     Examples
     --------
     >>> log_losses(np.array([0, 1]), np.array([[0.25, 0.75], [0.5, 0.5]])).round(3)
     array([1.386, 0.693])
     """
-    _check_probabilities(true_labels, probabilities)
-    likelihoods = probabilities[np.arange(len(true_labels)), true_labels].astype(np.float64)
+    true, shares = _checked_probabilities(true_labels, probabilities)
+    likelihoods = shares[np.arange(len(true)), true].astype(np.float64)
     return np.asarray(-np.log(np.maximum(likelihoods, LOWEST)))
 
 
-def balanced_accuracy(counts: np.ndarray) -> tuple[float, bool]:
+def balanced_accuracy(counts: ArrayLike) -> tuple[float, bool]:
     """The mean over the classes of the share that is correct, from a confusion matrix, and whether
     it differs from the accuracy by more than chance.
 
@@ -198,21 +211,25 @@ def balanced_accuracy(counts: np.ndarray) -> tuple[float, bool]:
     >>> round(share, 2), differs
     (0.55, True)
     """
-    totals, correct = counts.sum(axis=1), np.diag(counts)
+    matrix = checked("counts", counts, 0, shape=(None, None), kinds="iu")
+    if len(matrix) != matrix.shape[1]:
+        raise ValueError(f"counts has shape {matrix.shape}; expected (n_classes, n_classes)")
+    totals, correct = matrix.sum(axis=1), np.diag(matrix)
+    checked("the number of samples of a class in counts", totals, 1)
     balanced = float(np.mean(correct / totals))
-    weights = 1 / len(counts) - totals / totals.sum()
+    weights = 1 / len(matrix) - totals / totals.sum()
     probable = (correct + 1) / (totals + 2)  # neither 0 nor 1, whose deviation is 0
     deviation = math.sqrt((weights**2 * probable * (1 - probable) / totals).sum())
     return balanced, bool(abs(balanced - correct.sum() / totals.sum()) > Z * deviation)
 
 
-def accuracy_interval(true_labels: np.ndarray, predicted_labels: np.ndarray) -> tuple[float, float]:
+def accuracy_interval(true_labels: ArrayLike, predicted_labels: ArrayLike) -> tuple[float, float]:
     """95% Wilson score interval of the accuracy."""
-    correct = int(np.count_nonzero(true_labels == predicted_labels))
-    return wilson_interval(correct, len(true_labels))
+    true, predicted = _checked_pair(true_labels, predicted_labels)
+    return wilson_interval(int(np.count_nonzero(true == predicted)), len(true))
 
 
-def compared_with_guessing(num_correct: int, true_labels: np.ndarray) -> tuple[float, float]:
+def compared_with_guessing(num_correct: int, true_labels: ArrayLike) -> tuple[float, float]:
     """The lower end of an accuracy's 95% interval, and the share of the most frequent class.
 
     A model that is correct for `num_correct` of the labelled samples is surely better than guessing
@@ -224,14 +241,17 @@ def compared_with_guessing(num_correct: int, true_labels: np.ndarray) -> tuple[f
     >>> round(low, 2), guessing  # all four are correct, and still it may be guessing
     (0.51, 0.75)
     """
-    low, _ = wilson_interval(num_correct, len(true_labels))
-    return low, most_frequent_share(true_labels)
+    true = checked("true_labels", true_labels, 0, shape=(None,), kinds="iu")
+    low, _ = wilson_interval(num_correct, len(true))
+    return low, most_frequent_share(true)
 
 
 def confusion_matrix(
-    true_labels: np.ndarray, predicted_labels: np.ndarray, num_classes: int = 10
+    true_labels: ArrayLike, predicted_labels: ArrayLike, num_classes: int = 10
 ) -> np.ndarray:
     """Counts of (true class, predicted class), shape (num_classes, num_classes), int64.
+
+    Labels are below `num_classes`, which is from 1 to 4,096.
 
     Examples
     --------
@@ -239,12 +259,14 @@ def confusion_matrix(
     array([[1, 0],
            [1, 2]])
     """
-    cells = true_labels.astype(np.int64) * num_classes + predicted_labels.astype(np.int64)
+    checked("num_classes", num_classes, 1, MAX_CLASSES, (), "iu")
+    true, predicted = _checked_pair(true_labels, predicted_labels, num_classes)
+    cells = true.astype(np.int64) * num_classes + predicted.astype(np.int64)
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
 def wilson_interval(successes: float, total: int) -> tuple[float, float]:
-    """95% score interval of a proportion.
+    """95% score interval of a proportion, for 0 to `total` successes.
 
     Unlike p ± z σ it stays within [0, 1] and keeps its coverage near the ends. Without samples it
     is all of [0, 1].
@@ -260,6 +282,12 @@ def wilson_interval(successes: float, total: int) -> tuple[float, float]:
     >>> f"{low:.2%} – {high:.2%}"
     '99.22% – 99.52%'
     """
+    checked("total", total, 0, shape=(), kinds="iu")
+    checked("successes", successes, 0, total, shape=())
+    return _wilson_interval(successes, total)
+
+
+def _wilson_interval(successes: float, total: int) -> tuple[float, float]:
     if not total:
         return 0.0, 1.0
     share = successes / total
@@ -269,18 +297,27 @@ def wilson_interval(successes: float, total: int) -> tuple[float, float]:
     return max(0.0, middle - half_width), min(1.0, middle + half_width)
 
 
-def intervals(shares: np.ndarray, totals: np.ndarray | int) -> np.ndarray:
-    """The lower and the upper ends (2, n) of the 95% intervals of shares (n,) of some totals."""
-    pairs = np.broadcast(shares, totals)
-    return np.array([wilson_interval(share * total, total) for share, total in pairs]).T
+def intervals(shares: ArrayLike, totals: ArrayLike) -> np.ndarray:
+    """The lower and the upper ends (2, n) of the 95% intervals of shares (n,) from 0 to 1 of some
+    totals, one number or (n,).
+    """
+    parts = checked("shares", shares, 0, 1, (None,))
+    counts = checked("totals", totals, 0, kinds="iu")
+    if counts.shape not in ((), parts.shape):
+        raise ValueError(f"totals has shape {counts.shape}; expected () or {parts.shape}")
+    pairs = zip(parts.tolist(), np.broadcast_to(counts, parts.shape).tolist())
+    ends = [_wilson_interval(share * total, total) for share, total in pairs]
+    return np.array(ends).reshape(-1, 2).T
 
 
-def only_one_correct(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
+def only_one_correct(first: ArrayLike, second: ArrayLike) -> tuple[int, int]:
     """How many samples only the first of two models classifies correctly, and only the second.
 
     The arguments are True for each sample that the model classifies correctly, bool (n_samples,).
     """
-    return int(np.count_nonzero(first & ~second)), int(np.count_nonzero(second & ~first))
+    firsts = checked("first", first, shape=(None,), kinds="b")
+    seconds = checked("second", second, shape=firsts.shape, kinds="b")
+    return int(np.count_nonzero(firsts & ~seconds)), int(np.count_nonzero(seconds & ~firsts))
 
 
 def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
@@ -300,12 +337,16 @@ def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
     0.021484375
     """
     # Imported here, because it is slow to import, and stored results are read without it.
-    from scipy.special import bdtr
+    from scipy.special import betainc
 
-    discordant = only_first_correct + only_second_correct
-    smaller = min(only_first_correct, only_second_correct)
-    # The binomial with p = 1/2 is symmetric, so both tails are twice the smaller.
-    return min(1.0, 2 * float(bdtr(smaller, discordant, 0.5)))
+    checked("only_first_correct", only_first_correct, 0, shape=(), kinds="iu")
+    checked("only_second_correct", only_second_correct, 0, shape=(), kinds="iu")
+    smaller, larger = sorted([int(only_first_correct), int(only_second_correct)])
+    if smaller == larger:
+        return 1.0  # the two tails overlap in the middle; without samples, I½ is undefined
+    # P(K ≤ k) of a binomial with p = 1/2 is I½(n − k, k + 1), a regularized incomplete beta
+    # function, where `bdtr` errs for large n. Both tails are twice the smaller.
+    return min(1.0, 2 * float(betainc(larger, smaller + 1, 0.5)))
 
 
 def difference_interval(
@@ -314,7 +355,7 @@ def difference_interval(
     """95% interval of the difference of two accuracies on the same images, first minus second.
 
     Half an image more in each of the four cells, correct for both, one or none, keeps its coverage
-    with few disagreements, also with none.
+    with few disagreements, also with none. It is cut to [−1, 1].
 
     References
     ----------
@@ -327,18 +368,23 @@ def difference_interval(
     >>> round(low, 3), round(high, 3)
     (0.056, 0.329)
     """
+    checked("total", total, 0, shape=(), kinds="iu")
+    checked("only_first_correct", only_first_correct, 0, total, (), "iu")
+    checked("only_second_correct", only_second_correct, 0, total - only_first_correct, (), "iu")
     difference = (only_first_correct - only_second_correct) / (total + 2)
     disagreement = (only_first_correct + only_second_correct + 1) / (total + 2)
     half_width = Z * math.sqrt((disagreement - difference**2) / (total + 2))
-    return difference - half_width, difference + half_width
+    return max(-1.0, difference - half_width), min(1.0, difference + half_width)
 
 
 def compare(
-    true_labels: np.ndarray,
-    predictions: Mapping[str, np.ndarray],
+    true_labels: ArrayLike,
+    predictions: Mapping[str, ArrayLike],
     evaluations: Mapping[str, Evaluation],
 ) -> Comparison:
     """Rank models by their labels (n,), test pairs, and find images that all models misclassify.
+
+    Each evaluated model has predictions, from which its evaluation was computed.
 
     Examples
     --------
@@ -351,7 +397,22 @@ def compare(
     (['b', 'a'], [3], 1)
     """
     ranked = dict(sorted(evaluations.items(), key=lambda item: item[1].errors))
-    correct = {model: predictions[model] == true_labels for model in ranked}
+    if not ranked or ranked.keys() - predictions.keys():
+        raise ValueError(
+            f"evaluations has the models {', '.join(ranked) or 'none'}; expected some of those of "
+            f"predictions: {', '.join(predictions) or 'none'}"
+        )
+    correct = {}
+    for model, evaluation in ranked.items():
+        true, predicted = _checked_pair(true_labels, predictions[model])
+        correct[model] = predicted == true
+        errors = len(true) - int(np.count_nonzero(correct[model]))
+        if (evaluation.errors, evaluation.total) != (errors, len(true)):
+            raise ValueError(
+                f"evaluations[{model!r}] has {evaluation.errors} errors in {evaluation.total} "
+                f"samples, and its predictions have {errors} in {len(true)}; pass the evaluation "
+                "of these predictions"
+            )
     pairs = []
     for first, second in combinations(ranked, 2):
         counts = only_one_correct(correct[first], correct[second])
@@ -365,12 +426,14 @@ def compare(
 
 
 def misclassified(
-    true_labels: np.ndarray, predicted_labels: np.ndarray, probabilities: np.ndarray
+    true_labels: ArrayLike, predicted_labels: ArrayLike, probabilities: ArrayLike
 ) -> dict[str, np.ndarray]:
-    """The wrong predictions, the most confident first, as columns of equal length.
+    """The wrong predictions, the most confident first, as columns of equal length; samples with the
+    same confidence keep their order.
 
-    The columns are the `index` of the sample, its labels, the `probability` of the predicted label
-    and the `true_probability` of the true label.
+    Probabilities have the shape (n_samples, n_classes). The columns are the `index` of the sample,
+    its labels, the `probability` of the predicted label and the `true_probability` of the true
+    label.
 
     Examples
     --------
@@ -379,22 +442,36 @@ def misclassified(
     >>> errors["index"], errors["probability"]
     (array([0, 1]), array([0.9, 0.6]))
     """
-    wrong = np.flatnonzero(true_labels != predicted_labels)
-    confidence = probabilities[wrong, predicted_labels[wrong]]
+    true, shares = _checked_probabilities(true_labels, probabilities)
+    true, predicted = _checked_pair(true, predicted_labels, shares.shape[1])
+    wrong = np.flatnonzero(true != predicted)
+    confidence = shares[wrong, predicted[wrong]]
     wrong = wrong[np.argsort(-confidence, kind="stable")]
     return {
         "index": wrong,
-        "true_label": true_labels[wrong],
-        "predicted_label": predicted_labels[wrong],
-        "probability": probabilities[wrong, predicted_labels[wrong]],
-        "true_probability": probabilities[wrong, true_labels[wrong]],
+        "true_label": true[wrong],
+        "predicted_label": predicted[wrong],
+        "probability": shares[wrong, predicted[wrong]],
+        "true_probability": shares[wrong, true[wrong]],
     }
 
 
-def _check_probabilities(true_labels: np.ndarray, probabilities: np.ndarray) -> None:
-    """Raise a ValueError unless there is a probability for each class of each labelled sample."""
-    checked_labels("true_labels", true_labels, *probabilities.shape)
-    checked("probabilities", probabilities, 0, 1.000001)  # with room for rounding
+def _checked_pair(
+    true_labels: ArrayLike, predicted_labels: ArrayLike, num_classes: float = math.inf
+) -> tuple[np.ndarray, np.ndarray]:
+    """The true and the predicted label of each sample, integers (n_samples,)."""
+    true = checked("true_labels", true_labels, 0, num_classes - 1, (None,), "iu")
+    return true, checked_labels("predicted_labels", predicted_labels, len(true), num_classes)
+
+
+def _checked_probabilities(
+    true_labels: ArrayLike, probabilities: ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+    """The labels (n_samples,), and a probability for each class of each sample."""
+    most = 1.000001  # with room for rounding
+    shares = checked("probabilities", probabilities, 0, most, (None, None))
+    floats = shares if shares.dtype.kind == "f" else shares.astype(np.float64)
+    return checked_labels("true_labels", true_labels, *shares.shape), floats
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -67,6 +67,7 @@ def test_a_grid_stands_for_each_combination_of_its_values(sweep):
         ("- {model: softmax, size: 100, epochs: [3, true]}", "grid 1: epochs is True"),
         ("- {model: softmax, size: true}", "grid 1: size is True"),
         ("- {model: softmax, size: 100, seed: -1}", "grid 1: seed is -1"),
+        ("- {model: softmax, size: 100, seed: 4294967296}", "grid 1: seed is 4294967296"),
         ("- {model: cnn, size: 100, recipe: slow}", "grid 1: recipe"),
         (f"- {{model: knn, size: 100, seed: {list(range(1_001))}}}", "1,001 trials"),
     ],

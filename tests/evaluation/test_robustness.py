@@ -87,6 +87,13 @@ def test_the_answers_kept_are_those_to_images_that_can_be_made_again(digits, mea
     assert answers["corruption_impulse_noise", 1, "cnn"] == " ".join(map(str, ink(again)))
 
 
+@pytest.mark.parametrize(
+    ("amount", "small"), [(0.8, False), (0.9, True), (1.1, True), (1.2, False)]
+)
+def test_both_ends_of_the_small_amounts_are_small(amount, small):
+    assert robustness.is_small("scale", amount) is small
+
+
 def test_a_summary_has_the_means_of_its_disturbances():
     def curve(*accuracies: float) -> Curves:
         return Curves("", "", 0, list(range(len(accuracies))), {"cnn": list(accuracies)})

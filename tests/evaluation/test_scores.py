@@ -1,14 +1,17 @@
 """The figures of a classifier, compared with their definitions and with SciPy."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.arguments import check_door
 
 from mnist_pipeline.evaluation import scores
 
@@ -47,27 +50,248 @@ def test_counts_and_figures_per_class_are_those_of_their_definitions(pairs):
         )
 
 
+TRUE, PREDICTED = np.array([0, 1, 1, 2]), np.array([0, 2, 1, 2])
+SHARES = np.array([[0.75, 0.25, 0], [0.25, 0.25, 0.5], [0, 1, 0], [0.125, 0.25, 0.625]])
+SINGLE = {"a": scores.evaluate(TRUE, PREDICTED, SHARES)}
+
+
+def labels_of(*columns: Any, num_classes: float = math.inf) -> list[list[int]]:
+    """Labels as lists; an AssertionError for what is no label of each sample."""
+    arrays = [np.asarray(column) for column in columns]
+    for array in arrays:
+        assert array.dtype.kind in "iu"
+        assert array.shape == (len(arrays[0]),) != (0,)
+        assert 0 <= array.min() <= array.max() < num_classes
+    return [array.tolist() for array in arrays]
+
+
+def shares_of(probabilities: Any) -> list[list[float]]:
+    array = np.asarray(probabilities)
+    assert array.dtype.kind in "biuf"
+    assert array.ndim == 2
+    assert 0 <= array.min() <= array.max() <= 1
+    return array.astype(float).tolist()
+
+
+def plain_accuracy(true_labels: Any, predicted_labels: Any) -> float:
+    return np.mean([a == b for a, b in zip(*labels_of(true_labels, predicted_labels))])
+
+
+def plain_interval(true_labels: Any, predicted_labels: Any) -> tuple[float, float]:
+    correct = [a == b for a, b in zip(*labels_of(true_labels, predicted_labels))]
+    return plain_wilson(sum(correct), len(correct))
+
+
+def plain_counts(true_labels: Any, predicted_labels: Any, num_classes: Any) -> list[list[int]]:
+    assert isinstance(num_classes, (int, np.integer, np.ndarray))
+    assert np.shape(num_classes) == ()
+    assert not isinstance(num_classes, bool)
+    assert num_classes <= scores.MAX_CLASSES
+    columns = labels_of(true_labels, predicted_labels, num_classes=num_classes)
+    counts = Counter(zip(*columns))
+    return [[counts[t, p] for p in range(num_classes)] for t in range(num_classes)]
+
+
+def plain_losses(true_labels: Any, probabilities: Any) -> list[float]:
+    shares = shares_of(probabilities)
+    (labels,) = labels_of(true_labels, num_classes=len(shares[0]))
+    return [-math.log(max(row[label], 1e-12)) for label, row in zip(labels, shares, strict=True)]
+
+
+def plain_calibration(true_labels: Any, probabilities: Any) -> list[float]:
+    """The calibration error, and the number of samples in each bin."""
+    plain_losses(true_labels, probabilities)
+    total, error, bins = 0, 0.0, defaultdict(list)
+    for label, row in zip(np.asarray(true_labels).tolist(), shares_of(probabilities)):
+        confidence = max(row)
+        place = min(max(math.ceil(confidence * 15) - 1, 0), 14)
+        bins[place].append((confidence, row.index(confidence) == label))
+    for samples in bins.values():
+        total += len(samples)
+        error += abs(sum(right - confidence for confidence, right in samples))
+    return [error / total, *(len(bins[place]) for place in range(15))]
+
+
+def calibration(true_labels: Any, probabilities: Any) -> list[float]:
+    found = scores.calibrate(true_labels, probabilities)
+    return [found.expected_error, *found.counts]
+
+
+def evaluation(true_labels: Any, predicted_labels: Any, probabilities: Any) -> list[float]:
+    found = scores.evaluate(true_labels, predicted_labels, probabilities)
+    return [found.accuracy, found.calibration.expected_error, *np.ravel(found.confusion_matrix)]
+
+
+def plain_evaluation(true_labels: Any, predicted_labels: Any, probabilities: Any) -> list[float]:
+    num_classes = np.shape(probabilities)[1]
+    counts = plain_counts(true_labels, predicted_labels, num_classes)
+    error = plain_calibration(true_labels, probabilities)[0]
+    return [plain_accuracy(true_labels, predicted_labels), error, *np.ravel(counts)]
+
+
+def errors(true_labels: Any, predicted_labels: Any, probabilities: Any) -> list[float]:
+    found = scores.misclassified(true_labels, predicted_labels, probabilities)
+    return list(np.ravel([column.tolist() for column in found.values()]))
+
+
+def plain_errors(true_labels: Any, predicted_labels: Any, probabilities: Any) -> list[float]:
+    plain_evaluation(true_labels, predicted_labels, probabilities)
+    columns = map(np.asarray, (true_labels, predicted_labels, probabilities))
+    rows = [
+        (i, true, predicted, float(shares[predicted]), float(shares[true]))
+        for i, (true, predicted, shares) in enumerate(zip(*columns))
+        if true != predicted
+    ]
+    return list(np.ravel(list(zip(*sorted(rows, key=lambda row: -row[3])))))
+
+
+def plain_most_frequent(labels: Any) -> float:
+    (known,) = labels_of(labels)
+    return max(Counter(known).values()) / len(known)
+
+
+def count_of(number: Any) -> int:
+    array = np.asarray(number)
+    assert array.dtype.kind in "iu"
+    assert array.shape == ()
+    assert array >= 0
+    return int(array)
+
+
+def plain_wilson(successes: Any, total: Any) -> tuple[float, float]:
+    number, array = count_of(total), np.asarray(successes)
+    assert array.dtype.kind in "biuf"
+    assert array.shape == ()
+    assert 0 <= array <= number
+    if number == 0:
+        return 0, 1
+    share, weight = float(array) / number, scores.Z**2 / number
+    middle = (share + weight / 2) / (1 + weight)
+    width = math.sqrt(weight * share * (1 - share) + weight**2 / 4) / (1 + weight)
+    return middle - width, middle + width
+
+
+def plain_mcnemar(only_first_correct: Any, only_second_correct: Any) -> float:
+    counts = count_of(only_first_correct), count_of(only_second_correct)
+    return scipy.stats.binomtest(counts[0], sum(counts)).pvalue if sum(counts) else 1
+
+
+def plain_difference(only_first_correct: Any, only_second_correct: Any, total: Any) -> Any:
+    first, second = count_of(only_first_correct), count_of(only_second_correct)
+    cells = count_of(total) + 2
+    assert first + second <= cells - 2
+    difference, disagreement = (first - second) / cells, (first + second + 1) / cells
+    width = scores.Z * math.sqrt((disagreement - difference**2) / cells)
+    return max(-1, difference - width), min(1, difference + width)
+
+
+def plain_intervals(shares: Any, totals: Any) -> Any:
+    parts = np.asarray(shares)
+    assert parts.dtype.kind in "biuf"
+    assert parts.ndim == 1
+    assert 0 <= parts.min() <= parts.max() <= 1
+    pairs = zip(parts.astype(float), np.broadcast_to(totals, parts.shape), strict=True)
+    assert np.shape(totals) in ((), parts.shape)
+    return np.transpose([plain_wilson(share * count_of(total), total) for share, total in pairs])
+
+
+def plain_only_one(first: Any, second: Any) -> tuple[int, int]:
+    a, b = np.asarray(first), np.asarray(second)
+    assert (a.dtype, b.dtype) == (bool, bool)
+    assert a.shape == b.shape == (len(a),)
+    pairs = Counter(zip(a.tolist(), b.tolist()))
+    return pairs[True, False], pairs[False, True]
+
+
+def plain_balanced(counts: Any) -> tuple[float, bool]:
+    matrix = np.asarray(counts)
+    assert matrix.dtype.kind in "iu"
+    assert matrix.ndim == 2
+    assert matrix.shape[0] == matrix.shape[1]
+    assert matrix.min() >= 0
+    assert matrix.sum(axis=1).min() > 0
+    rows = [(row[k], sum(row)) for k, row in enumerate(matrix.tolist())]
+    total = sum(of_class for _, of_class in rows)
+    difference, variance = 0.0, 0.0
+    for correct, of_class in rows:
+        weight, share = 1 / len(rows) - of_class / total, (correct + 1) / (of_class + 2)
+        difference += weight * correct / of_class
+        variance += weight**2 * share * (1 - share) / of_class
+    balanced = sum(correct / of_class for correct, of_class in rows) / len(rows)
+    return balanced, abs(difference) > scores.Z * math.sqrt(variance)
+
+
+LABELS = {"true_labels": TRUE, "predicted_labels": PREDICTED}
+DOORS: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, Any]]] = {
+    "accuracy": (scores.accuracy, plain_accuracy, LABELS),
+    "accuracy_interval": (scores.accuracy_interval, plain_interval, LABELS),
+    "confusion_matrix": (scores.confusion_matrix, plain_counts, {**LABELS, "num_classes": 3}),
+    "evaluate": (evaluation, plain_evaluation, {**LABELS, "probabilities": SHARES}),
+    "misclassified": (errors, plain_errors, {**LABELS, "probabilities": SHARES}),
+    "calibrate": (calibration, plain_calibration, {"true_labels": TRUE, "probabilities": SHARES}),
+    "log_losses": (
+        scores.log_losses,
+        plain_losses,
+        {"true_labels": TRUE, "probabilities": SHARES},
+    ),
+    "most_frequent_share": (scores.most_frequent_share, plain_most_frequent, {"labels": TRUE}),
+    "wilson_interval": (scores.wilson_interval, plain_wilson, {"successes": 7, "total": 9}),
+    "intervals": (
+        scores.intervals,
+        plain_intervals,
+        {"shares": np.array([0.25, 1]), "totals": np.array([4, 8])},
+    ),
+    "mcnemar_p_value": (
+        scores.mcnemar_p_value,
+        plain_mcnemar,
+        {"only_first_correct": 3, "only_second_correct": 9},
+    ),
+    "difference_interval": (
+        scores.difference_interval,
+        plain_difference,
+        {"only_first_correct": 3, "only_second_correct": 9, "total": 50},
+    ),
+    "only_one_correct": (
+        scores.only_one_correct,
+        plain_only_one,
+        {"first": np.array([True, False, False]), "second": np.array([True, True, False])},
+    ),
+    "balanced_accuracy": (
+        scores.balanced_accuracy,
+        plain_balanced,
+        {"counts": np.array([[8, 1, 0], [2, 5, 0], [0, 0, 3]])},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_arguments_of_any_form_are_answered_rightly_or_refused_by_name(name, other_process):
+    function, plain, arguments = DOORS[name]
+    check_door(other_process, function, arguments, plain)
+
+
+@pytest.mark.parametrize("num_correct", [-1, 5, math.nan, math.inf, "1", None])
+def test_guessing_is_compared_with_a_possible_number_of_right_answers(num_correct):
+    with pytest.raises((ValueError, TypeError), match="successes"):
+        scores.compared_with_guessing(num_correct, TRUE)
+
+
 @pytest.mark.parametrize(
-    ("labels", "probabilities"),
+    ("predictions", "evaluations"),
     [
-        ([0, -1], np.eye(2)),
-        ([0, 2], np.eye(2)),
-        ([0, 1.9], np.eye(2)),
-        ([0], np.eye(2)),
-        ([[0], [1]], np.eye(2)),
-        ([0, 1], np.eye(2) * np.nan),
-        ([0, 1], np.eye(2) * 1.1),
+        ({}, {}),
+        ({"a": PREDICTED}, {}),
+        ({"b": PREDICTED}, SINGLE),
+        ({"a": TRUE}, SINGLE),
+        ({"a": PREDICTED[:3]}, SINGLE),
+        ({"a": PREDICTED.astype(float)}, SINGLE),
     ],
+    ids=["nothing", "no evaluation", "another model", "other predictions", "fewer", "floating"],
 )
-def test_labels_without_a_probability_are_refused(labels, probabilities):
-    wrong = np.array(labels)
-    for refuse in (
-        lambda: scores.log_losses(wrong, probabilities),
-        lambda: scores.evaluate(wrong, np.array([0, 1]), probabilities),
-        lambda: scores.evaluate(np.array([0, 1]), wrong, probabilities),
-    ):
-        with pytest.raises(ValueError, match=r"labels|probabilities"):
-            refuse()
+def test_models_are_compared_by_the_evaluations_of_their_predictions_only(predictions, evaluations):
+    with pytest.raises(ValueError, match=r"evaluations|predicted_labels"):
+        scores.compare(TRUE, predictions, evaluations)
+    scores.compare(TRUE.tolist(), {"a": PREDICTED.tolist()}, SINGLE)
 
 
 @pytest.mark.parametrize("total", [1, 100, 10_000])
@@ -87,6 +311,22 @@ def test_mcnemar_is_the_binomial_sum_of_a_fair_coin(first, second):
     p_value = scores.mcnemar_p_value(first, second)
     assert p_value == pytest.approx(min(1.0, 2 * tail))
     assert p_value == scores.mcnemar_p_value(second, first)
+
+
+@pytest.mark.parametrize("total", [10**7, 10**9, 10**15])
+def test_mcnemar_of_many_images_is_the_tail_of_the_normal_distribution(total):
+    distance = round(math.sqrt(total))  # two standard deviations, and half an image on each side
+    p_value = scores.mcnemar_p_value(total // 2 - distance, total // 2 + distance)
+    corrected = (2 * distance - 1) / math.sqrt(total)
+    assert p_value == pytest.approx(2 * scipy.stats.norm.sf(corrected), rel=1e-3)
+    assert scores.mcnemar_p_value(total, total) == 1
+
+
+@pytest.mark.parametrize("counts", [(5, 0, 5), (0, 5, 5), (0, 0, 0), (1, 0, 1)])
+def test_the_interval_of_a_difference_has_only_possible_differences(counts):
+    first, second, total = counts
+    low, high = scores.difference_interval(*counts)
+    assert -1 <= low <= (first - second) / max(total, 1) <= high <= 1
 
 
 @pytest.mark.parametrize("shares", [(0.02, 0.01), (0.3, 0.1)])
@@ -132,6 +372,13 @@ def test_misclassified_are_all_errors_and_only_these_most_confident_first(test):
     assert sorted(found["index"].tolist()) == np.flatnonzero(true != predicted).tolist()
     assert (np.diff(found["probability"]) <= 0).all()
     assert (found["probability"] >= found["true_probability"]).all()
+
+
+def test_errors_with_the_same_confidence_keep_their_order():
+    true, confidence = np.zeros(200, int), np.tile([0.75, 0.875], 100)
+    probabilities = np.column_stack([1 - confidence, confidence])
+    found = scores.misclassified(true, true + 1, probabilities)
+    assert found["index"].tolist() == [*range(1, 200, 2), *range(0, 200, 2)]
 
 
 def test_a_confidence_at_the_end_of_a_bin_belongs_to_it_and_one_just_above_to_the_next():
@@ -180,3 +427,8 @@ def test_balanced_accuracy_differs_if_classes_of_other_sizes_are_harder(shares, 
         assert balanced == pytest.approx(np.mean(correct / totals))
         differs.append(is_different)
     assert least <= np.mean(differs) <= most
+
+
+def test_two_samples_of_a_class_without_an_error_do_not_show_that_it_is_easier():
+    # Without its smoothing, the deviation of a class that is always right would be 0.
+    assert scores.balanced_accuracy([[2, 0], [50, 50]]) == (0.75, False)

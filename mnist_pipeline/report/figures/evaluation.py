@@ -87,7 +87,7 @@ def reliability(calibration: Calibration, title: str) -> Figure:
     def draw(axes: Axes) -> None:
         bins = np.array([calibration.counts, calibration.confidence, calibration.accuracy])
         counts, confidence, accuracy = bins[:, bins[0] > 0]
-        low, high = 100 * intervals(accuracy, counts)
+        low, high = 100 * intervals(accuracy, counts.astype(int))
         axes.plot([0, 100], [0, 100], color=style.SOFT, linestyle="--", linewidth=1)
         axes.vlines(100 * confidence, low, high, color=style.COLORS[0], linewidth=1.5)
         axes.plot(100 * confidence, 100 * accuracy, "o", color=style.COLORS[2], markersize=4)
