@@ -10,12 +10,11 @@ import pytest
 
 from assets.checks import methods, models
 from mnist_pipeline import read
-from mnist_pipeline.data.values import DigitSet
-from mnist_pipeline.evaluation.scores import Score
+from mnist_pipeline.data.values import DigitSet, Predictions
+from mnist_pipeline.evaluation.champion import Champion
+from mnist_pipeline.evaluation.scores import Comparison, Score, evaluate
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.measured import Measured
-
-pytestmark = pytest.mark.usefixtures("finished")
 
 
 def changed(name: str, **changes: Callable[[Any], Any]) -> Any:
@@ -111,6 +110,7 @@ FAILING: dict[str, Callable[[], Measured]] = {
 }
 
 
+@pytest.mark.usefixtures("finished")
 @pytest.mark.parametrize("name", FAILING)
 def test_a_check_fails_on_values_that_are_wrong(name):
     assert not FAILING[name]().passed
@@ -129,3 +129,46 @@ def test_a_check_fails_on_values_that_are_wrong(name):
 def test_the_last_loss_is_compared_with_the_first_and_with_guessing_after_one_epoch(loss, passed):
     ten_classes = DigitSet(np.zeros((10, 28, 28), np.uint8), np.arange(10, dtype=np.uint8))
     assert methods.loss_falls({"loss": np.array(loss)}, ten_classes).passed is passed
+
+
+def test_a_single_entry_makes_a_matrix_asymmetric():
+    matrix = np.eye(3)
+    assert methods.symmetric(matrix).passed
+    matrix[2, 0] = 1e-12
+    assert not methods.symmetric(matrix).passed
+
+
+def test_a_blank_test_image_that_is_a_training_image_is_counted():
+    # It has no near-duplicate, because it has no variance.
+    blank = np.zeros((1, 28, 28), np.uint8)
+    nearest = {"indices": np.zeros((1, 1), np.int64), "squared_distances": np.zeros((1, 1))}
+    predictions = Predictions(np.zeros(1, np.uint8), np.ones((1, 10)), nearest)
+    found = methods.not_in_training(predictions, DigitSet(blank, np.zeros(1, np.uint8)), blank)
+    assert found.value == 1
+    assert found.warns
+
+
+TEN = np.arange(10, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda: models.better_than_guessing(
+            evaluate(TEN, np.zeros(10, int), np.eye(10)[[0] * 10]),
+            DigitSet(np.zeros((10, 28, 28), np.uint8), TEN),
+        ),
+        lambda: models.champion_better_than_guessing(
+            Champion("cnn", "", 9, 1.0, 10, 0.1, 9, TEN.tolist(), ""), pd.DataFrame({"label": TEN})
+        ),
+        lambda: models.test_as_held_out(
+            pd.DataFrame({"label": TEN, "cnn": TEN}),
+            Comparison({"cnn": Score(0.1, 9, [0.0, 0.2])}, [], []),
+        ),
+    ],
+    ids=["evaluation", "champion", "test_as_held_out"],
+)
+def test_what_few_images_or_poor_models_fail_is_a_warning(measure):
+    found = measure()
+    assert not found.passed
+    assert found.warns

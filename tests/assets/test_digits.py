@@ -1,14 +1,20 @@
 """The assets of the digits, called as functions."""
 
+import base64
 import dataclasses
+import io
+import re
+from typing import Any
 
+import dagster as dg
 import numpy as np
 import pytest
+from PIL import Image
 
-from assets import digits
+from assets import digits, pca
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.datasets import DatasetError
-from mnist_pipeline.data.values import RawData
+from mnist_pipeline.data.values import ImageKind, RawData
 from mnist_pipeline.runtime.graph.configs import ConfigError
 from mnist_pipeline.runtime.graph.resources import DataSetResource, variable
 from mnist_pipeline.runtime.graph.results import ROW_COUNT
@@ -71,3 +77,25 @@ def test_digit_images_are_the_first_of_each_class(raw, small_train):
     for label, image in enumerate(images):
         first = small_train.labels.tolist().index(label)
         np.testing.assert_array_equal(image, small_train.images[first])
+
+
+def darkness(result: dg.MaterializeResult[Any], figure: str) -> float:
+    """The share of dark pixels in the preview of a figure."""
+    encoded = re.search(r"base64,(.*?)\)", result.metadata[figure].value)[1]
+    levels = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("L"))
+    return float(np.mean(levels < 128))
+
+
+@pytest.mark.parametrize("handwritten", [True, False])
+def test_figures_draw_ink_dark_on_paper_and_photos_as_they_are(handwritten, raw, small_train):
+    kind = ImageKind(handwritten)
+    known = dataclasses.replace(raw.data_set, name="own", handwritten=handwritten)
+    of_kind = dataclasses.replace(raw, data_set=known)
+    figures = {
+        "sample": digits.train_digits(of_kind, mnist_data=DATA_SET),
+        "digits": digits.digit_images(small_train, kind),
+        "mean": pca.data_mean(small_train, kind),
+    }
+    # Most pixels of a digit, and of the mean, are below half of the range.
+    for name, result in figures.items():
+        assert (darkness(result, name) > 0.4) is not handwritten

@@ -1,0 +1,32 @@
+"""The assets of principal component analysis, called as functions."""
+
+import numpy as np
+import pytest
+
+from assets import pca
+from mnist_pipeline.data.values import ImageKind
+
+NUM_PIXELS = 784
+
+
+def test_the_error_of_reconstructions_is_that_of_test_images_centred_by_the_training_mean(
+    small_train, small_test
+):
+    test = small_test.images[:20].reshape(20, NUM_PIXELS)
+    mean = small_train.images.reshape(-1, NUM_PIXELS).mean(axis=0)
+    order = np.random.default_rng(0).permutation(NUM_PIXELS)
+    vectors = np.eye(NUM_PIXELS)[:, order]  # each component is a pixel
+    found = pca.reconstructions(
+        small_train.images[:2],
+        small_test.images[:20],
+        mean,
+        pca.Eigendecomposition(np.ones(NUM_PIXELS), vectors),
+        ImageKind(),
+        pca.ReconstructionsConfig(num_components=[50, 3]),
+    ).value
+    expected = []
+    for k in (3, 50):
+        errors = test - mean
+        errors[:, order[:k]] = 0
+        expected.append(np.sqrt(np.square(errors).mean()))
+    assert found.test_rmse == pytest.approx(expected)
