@@ -20,6 +20,7 @@ SECTIONS = (
     *("knn", "pca", "softmax", "growth", "networks", "commands", "page"),
     *("recognition", "small_sets", "labels", "data_sets", "limits"),
 )
+LONG = ("server",)  # sections that run only when they are named
 
 
 def main() -> int:
@@ -28,7 +29,7 @@ def main() -> int:
     parser.add_argument(
         "--only",
         action="append",
-        choices=SECTIONS,
+        choices=(*SECTIONS, *LONG),
         help="only this section; may be repeated",
     )
     parser.add_argument(
