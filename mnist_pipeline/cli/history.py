@@ -40,7 +40,7 @@ def model_versions(stored: Storage) -> list[ModelVersion]:
             # The evaluation of an old champion may be deleted.
             found.setdefault(chosen, (record["metadata"]["model"], record))
     # A run that was killed may have stored its first champion and not made it the current one.
-    serving = stored.current(CHAMPION) if CHAMPION in stored.keys() else None
+    serving = stored.origins([CHAMPION])[CHAMPION]["data_version"]
     latest_first = sorted(found.items(), key=lambda item: item[1][1]["time"], reverse=True)
     return [
         ModelVersion(
