@@ -9,6 +9,7 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -227,6 +228,17 @@ def script(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_the_champion_is_overdue_after_as_many_days_as_the_page_on_the_graph_says():
+    text = (DOCS / "graph.md").read_text(encoding="utf-8")
+    days = re.search(r"`champion` as overdue.*? for (\d+) days, and warns after (\d+)", text)
+    assert days
+    fail, warn = (timedelta(days=int(number)) for number in days.groups())
+    policy = (
+        defs.resolve_asset_graph().get(dg.AssetKey("champion")).to_asset_spec().freshness_policy
+    )
+    assert policy == dg.FreshnessPolicy.time_window(fail_window=fail, warn_window=warn)
 
 
 def test_the_picture_of_the_graph_shows_the_present_code():

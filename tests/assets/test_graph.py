@@ -3,10 +3,8 @@ it does.
 """
 
 import os
-import re
 import subprocess
 import sys
-from datetime import timedelta
 
 import dagster as dg
 import yaml
@@ -72,15 +70,6 @@ def test_only_the_reader_depends_on_the_list_of_files():
 def test_assets_have_a_kind():
     for key in ASSETS.materializable_asset_keys:
         assert ASSETS.get(key).to_asset_spec().kinds, key
-
-
-def test_the_champion_is_overdue_after_as_many_days_as_the_page_on_the_graph_says():
-    text = (PROJECT / "docs" / "graph.md").read_text(encoding="utf-8")
-    days = re.search(r"`champion` as overdue.*? for (\d+) days, and warns after (\d+)", text)
-    assert days
-    fail, warn = (timedelta(days=int(number)) for number in days.groups())
-    policy = ASSETS.get(dg.AssetKey("champion")).to_asset_spec().freshness_policy
-    assert policy == dg.FreshnessPolicy.time_window(fail_window=fail, warn_window=warn)
 
 
 def test_each_job_selects_what_it_is_for():
