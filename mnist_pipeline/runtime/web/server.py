@@ -25,6 +25,7 @@ from mnist_pipeline.runtime import dagster_internals, settings
 from mnist_pipeline.runtime.instance import CONFIGURATION, InstanceError
 from mnist_pipeline.runtime.project import ON_REQUEST
 from mnist_pipeline.runtime.web import LOCALHOST
+from mnist_pipeline.runtime.web.middleware.bodies import BodiesMiddleware
 from mnist_pipeline.runtime.web.middleware.headers import HeadersMiddleware
 from mnist_pipeline.runtime.web.middleware.origins import OriginsMiddleware
 
@@ -49,6 +50,7 @@ def application(routes: Sequence[BaseRoute]) -> Starlette:
         # Against DNS rebinding.
         Middleware(TrustedHostMiddleware, allowed_hosts=[LOCALHOST, "localhost"]),
         Middleware(OriginsMiddleware),
+        Middleware(BodiesMiddleware),
     ]
     return Starlette(routes=routes, middleware=middleware)
 

@@ -3,6 +3,8 @@ daemon.
 """
 
 import contextlib
+import itertools
+import json
 import os
 import shutil
 import signal
@@ -32,6 +34,7 @@ from mnist_pipeline.runtime import dagster_internals, project
 from mnist_pipeline.runtime.project import FIGURES, REPORT
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.runtime.web import LOCALHOST, draw, results
+from mnist_pipeline.runtime.web.middleware.bodies import MAX_BODY
 from mnist_pipeline.runtime.web.server import application
 
 OWN, EVIL = f"http://{LOCALHOST}:3000", "https://evil.example"
@@ -105,6 +108,14 @@ def test_a_change_is_refused_that_a_page_of_another_origin_sends(headers, ui):
     ):
         pass
     assert refused.value.status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/graphql", REPORTED])
+def test_a_body_that_is_too_large_is_refused_though_it_announces_no_length(path, ui):
+    begin = json.dumps({"query": MUTATION}).encode()
+    parts = itertools.chain([begin], itertools.repeat(b" " * 1_000_000, MAX_BODY // 1_000_000))
+    headers = {"Origin": OWN, "Content-Type": "application/json"}
+    assert ui.post(path, content=parts, headers=headers).status_code == 413
 
 
 def test_a_program_that_sends_no_headers_of_a_browser_is_answered(ui):
