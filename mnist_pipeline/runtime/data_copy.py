@@ -63,11 +63,12 @@ def _update(copy: Path, system: Any, parent: str, listing: Mapping[str, Any]) ->
         for path in copy.rglob("*")
         if path.is_file()
     }
-    missing = list(wanted.keys() - present)
+    missing = sorted(wanted.keys() - present)
     arriving = copy.with_name(f"{copy.name}.arriving")  # a killed copy leaves it
     shutil.rmtree(arriving, ignore_errors=True)
     places = [arriving / str(number) for number in range(len(missing))]
     if missing:
+        arriving.mkdir()
         system.get([wanted[file] for file in missing], [str(place) for place in places])
     names = {name for name, _ in wanted}
     for path in [copy / name for name, _ in present if name not in names]:
