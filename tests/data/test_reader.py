@@ -6,6 +6,8 @@ import importlib.util
 import json
 import os
 import shutil
+import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +62,18 @@ def test_the_largest_value_of_an_archive_is_white(value, tmp_path):
     assert {int(image[3, 4]) for split in found for image in split.images} == {255}
     assert max(int(image[0, 0]) for split in found for image in split.images) in (127, 128)
     assert reader_of(tmp_path).class_names == ("a", "b")
+
+
+def test_the_largest_value_of_all_splits_is_white_also_if_it_is_zero(few, tmp_path):
+    arrays = {f"y_{split}": few[split].labels for split in SPLITS}
+    for split, largest in (("train", 2.0), ("test", 4.0)):
+        arrays[f"x_{split}"] = few[split].images / 255 * largest
+    np.savez(tmp_path / "a.npz", **arrays)
+    assert [load_digits(tmp_path, split).images.max() for split in SPLITS] == [128, 255]
+    blank = {name: 0.0 * array if name[0] == "x" else array for name, array in arrays.items()}
+    np.savez(tmp_path / "a.npz", **blank)
+    with np.errstate(all="raise"):
+        assert not load_digits(tmp_path, "train").images.any()
 
 
 def test_an_archive_may_have_channels_and_a_column_of_labels(few, tmp_path):
@@ -225,7 +239,10 @@ def test_malformed_folders_are_refused(name, few, tmp_path):
         ("y_train", np.zeros(59, int), "60 images.*59 labels"),
         ("y_train", np.zeros(60), "y_train.*float64"),
         ("x_train", np.zeros((60, 784), np.uint8), r"\(60, 784\)"),
+        ("x_train", np.zeros((60, 0, 28), np.uint8), r"\(60, 0, 28\)"),
         ("x_test", np.full((40, 28, 28), np.nan), "x_test"),
+        ("x_test", np.full((40, 28, 28), np.inf), "x_test"),
+        ("x_test", np.full((40, 28, 28), -1), "x_test"),
     ],
 )
 def test_unsuitable_arrays_are_refused_by_name_and_shape(name, array, named, few, tmp_path):
@@ -234,6 +251,35 @@ def test_unsuitable_arrays_are_refused_by_name_and_shape(name, array, named, few
         arrays = {**archive, name: array}
     np.savez(path, **arrays)
     assert_refused(path, f"digits.npz.*{named}")
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "named"),
+    [
+        (np.zeros((20_000, 28, 28), np.uint8), np.arange(3), "20,000 images.*3 labels"),
+        (np.zeros((2, 1, 5_000_000), np.uint8), np.zeros((2, 3_000_000), np.uint8), "labels is"),
+        (np.zeros((2, 2, 2, 2_000_000), np.uint8), np.arange(2), "images is"),
+        (np.zeros((4, 2, 200_000), complex), np.arange(4), "images is complex128"),
+    ],
+)
+def test_arrays_of_an_archive_that_do_not_fit_are_refused_before_they_take_memory(
+    images, labels, named, tmp_path
+):
+    np.savez_compressed(tmp_path / "a.npz", images=images, labels=labels)
+    tracemalloc.start()
+    assert_refused(tmp_path, named)
+    largest = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert largest < 2_000_000
+
+
+def test_an_array_that_is_longer_in_its_header_than_in_the_archive_is_refused(tmp_path):
+    header = {"descr": "|u1", "fortran_order": False, "shape": (2**40, 28, 28)}
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for name in ("images.npy", "labels.npy"):
+            with archive.open(name, "w") as file:
+                np.lib.format.write_array_header_1_0(file, header)
+    assert_refused(tmp_path, "a.npz is damaged")
 
 
 def test_an_archive_that_inflates_to_more_than_a_limit_is_refused(few, tmp_path, monkeypatch):
