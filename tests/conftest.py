@@ -51,12 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that no process is left alone with one of them at
     the end.
-
-    A test that needs the finished run of the graph is slow.
     """
-    for item in items:
-        if "finished_run" in getattr(item, "fixturenames", ()):
-            item.add_marker("slow")
     places = {REPOSITORY / "tests" / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
 

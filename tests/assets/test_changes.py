@@ -17,6 +17,7 @@ from mnist_pipeline.cli import run as cli_run
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.graph.staleness import READERS
 
+pytestmark = pytest.mark.slow
 GRAPH = defs.resolve_asset_graph()
 OF_A_SCHEDULE = {"dagster/schedule_name": "weekly_retraining"}  # as Dagster's daemon tags its runs
 WHOLE = automation.whole_graph.resolve(GRAPH)

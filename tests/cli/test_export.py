@@ -18,6 +18,7 @@ from mnist_pipeline.methods.softmax.method import softmax
 from mnist_pipeline.methods.table import MODELS
 
 
+@pytest.mark.slow
 def test_the_program_of_the_documentation_names_the_class_of_a_picture(
     finished, small_train, tmp_path, monkeypatch, capsys, recwarn
 ):

@@ -1,13 +1,15 @@
 """Fixtures for tests of the graph: a slice of the real data, and one run of the whole graph over
 it.
 
-With pytest-xdist, the first worker that needs the run makes it, and the others use the same
-directory.
+The run takes a quarter of a minute, and is kept under pytest's cache until the code changes. With
+pytest-xdist, the first worker that needs it makes it, and the others use the same directory.
 """
 
+import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,13 @@ from filelock import FileLock
 
 from mnist_pipeline.cli import main as cli
 from mnist_pipeline.methods.knn.classifier import KNNClassifier
+from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage
 from support.idx import write_idx
+
+NUM_EPOCHS = 3  # of the networks of the finished run
+# What the finished run depends on.
+SOURCES = ("mnist_pipeline", "assets", "tests/support/graph_fixtures.py", "tests/support/idx.py")
 
 
 def made_once(
@@ -55,17 +62,59 @@ def storage(slice_directory, tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished_run(slice_directory, tmp_path_factory) -> tuple[str, Path]:
+def finished_run(slice_directory, tmp_path_factory, request) -> tuple[str, Path]:
     """Output of `mnist-pipeline run` over the slice, and its storage, which tests must not write
     to.
     """
 
     def make(directory: Path) -> str:
-        config = networks_config(directory.with_name("finished.yaml"), recipe="NOTEBOOK")
+        config = networks_config(
+            directory.with_name("finished.yaml"), recipe="NOTEBOOK", epochs=NUM_EPOCHS
+        )
         return invoke("run", "--config", config, env=environment(slice_directory, directory))
 
-    directory, output = made_once(tmp_path_factory, "finished", make)
+    cache = getattr(request.config, "cache", None)  # absent with `-p no:cacheprovider`
+    kept = cache.mkdir("finished_run") if cache else None
+    directory, output = made_once(
+        tmp_path_factory, "finished", make if kept is None else _kept(kept, make)
+    )
     return output, directory
+
+
+def _kept(directory: Path, make: Callable[[Path], str]) -> Callable[[Path], str]:
+    """A function that fills a storage like `make`, which is called only if `directory` does not
+    have what it made from the present sources.
+
+    Tests get a copy, so that no test can spoil the next call of pytest.
+    """
+
+    def copied(storage: Path) -> str:
+        with FileLock(directory / "lock"):
+            if not (place := directory / checksum_of_sources()).exists():
+                (unfinished := directory / "unfinished").mkdir()
+                output = make(storage)
+                copy_storage(storage, unfinished / "storage")
+                (unfinished / "output").write_text(output.replace(str(storage), "STORAGE"))
+                for former in directory.iterdir():
+                    if former.is_dir() and former != unfinished:
+                        shutil.rmtree(former)
+                unfinished.rename(place)
+                return output
+            copy_storage(place / "storage", storage)
+            return (place / "output").read_text().replace("STORAGE", str(storage))
+
+    return copied
+
+
+def checksum_of_sources() -> str:
+    """The checksum of everything that a run depends on."""
+    found = hashlib.sha256(sys.version.encode())
+    paths = [PROJECT / name for name in SOURCES]
+    files = [file for path in paths for file in (path, *path.rglob("*")) if file.is_file()]
+    for file in sorted(file for file in files if file.suffix != ".pyc"):
+        found.update(f"{file.relative_to(PROJECT)} {file.stat().st_size}\n".encode())
+        found.update(file.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def networks_config(file: Path, **settings: Any) -> str:
@@ -83,9 +132,8 @@ def copy_storage(source: Path, target: Path) -> Path:
     """Copy a storage that other processes read, for which SQLite makes and deletes files next to
     its databases.
     """
-    return Path(
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.db-wal", "*.db-shm"))
-    )
+    ignored = shutil.ignore_patterns("*.db-wal", "*.db-shm")
+    return Path(shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True))
 
 
 @pytest.fixture

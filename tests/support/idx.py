@@ -24,6 +24,6 @@ def write_idx(directory: Path, train: DigitSet, test: DigitSet, compress: bool =
     for name, array in zip(FILE_NAMES, (*train, *test), strict=True):
         content, path = encode_idx(array), directory / name
         if compress:
-            content, path = gzip.compress(content, 1), directory / f"{name}.gz"
+            content, path = gzip.compress(content, 1, mtime=0), directory / f"{name}.gz"
         path.write_bytes(content)
     return directory
