@@ -1,7 +1,8 @@
-"""`verify` names what is wrong, and its advice mends it."""
+"""`verify` on a finished run: each problem has a line and a remedy, and the remedy mends it."""
 
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -10,10 +11,88 @@ from pathlib import Path
 import dagster as dg
 import numpy as np
 import pytest
-from support.graph_fixtures import invoke
+from support.graph_fixtures import invoke, materialized
 
+from mnist_pipeline.runtime.graph.event_log import VERSION
 from mnist_pipeline.runtime.storage import storage as storage_module
 from mnist_pipeline.runtime.storage.storage import Storage
+
+
+@pytest.fixture
+def stored(own_copy) -> Storage:
+    return Storage(str(own_copy[1]))
+
+
+def problems(code: int = 1) -> tuple[dict[str, str], str]:
+    """The lines of values that are not intact, by key, and the last line of the output."""
+    *lines, last = invoke("verify", code=code).splitlines()
+    split = (line.split(maxsplit=1) for line in lines)
+    return {key: found for key, found in split if found != "ok"}, last
+
+
+def test_an_intact_storage_is_counted(stored):
+    found, last = problems(code=0)
+    assert found == {}
+    assert last == f"All {len(stored.keys())} stored values in {stored.root} are intact."
+
+
+def test_each_missing_or_damaged_value_has_a_line_and_one_run_mends_them(stored):
+    directory = stored.path
+    stored.main_file("harris_corners").write_bytes(b"damaged")
+    shutil.rmtree(directory / "cnn_kernels")
+    (record,) = directory.glob("knn_evaluation/*/runs/*.json")
+    record.write_text(record.read_text().replace('"accuracy": 0', '"accuracy": 1'))
+    shutil.rmtree(directory / "report")
+    invoke("report", code=1)
+    (directory / "data_mean" / "current").write_text("none")
+    found, last = problems()
+    damaged = {"harris_corners", "cnn_kernels", "knn_evaluation", "data_mean", "evaluation_report"}
+    assert found.keys() == damaged
+    assert last.startswith(f"Error: {len(damaged) + 1} problems in {directory}; ")
+    # A record counts by itself, because a run does not replace it.
+    assert last.endswith(f"run mnist-pipeline run --changed, and delete {record}")
+
+
+def test_a_file_that_is_only_missing_where_people_open_it_is_mended_without_computing(stored):
+    shutil.rmtree(stored.path / "report")
+    (stored.path / "data_mean" / "current").unlink()
+    assert problems()[0].keys() == {"evaluation_report", "data_mean"}
+    assert materialized(invoke("run", "--changed")) == set()
+    assert problems(code=0)[0] == {}
+
+
+def test_a_damaged_value_that_no_run_stored_is_deleted(stored):
+    stored.write("own", np.zeros(3))
+    stored.main_file("own").write_bytes(b"")
+    found, last = problems()
+    assert found.keys() == {"own"}
+    assert f"to mend them, delete {stored.path / 'own'}" in last
+    shutil.rmtree(stored.path / "own")
+    problems(code=0)
+
+
+def test_a_damaged_value_that_only_a_user_asks_for_is_selected_by_its_name(stored):
+    asset = "labels_to_check"
+    version = stored.write(asset, np.zeros(3))
+    with dg.DagsterInstance.get() as instance:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(asset, metadata={VERSION: version})
+        )
+    stored.main_file(asset).write_bytes(b"")
+    assert problems()[1].endswith(f", run mnist-pipeline run --changed --select {asset}")
+
+
+def test_a_damaged_former_version_and_a_damaged_record_are_deleted(stored):
+    recorded = stored.current("data_mean")
+    former = stored.path / "data_mean" / stored.write("data_mean", np.zeros(784))
+    stored.main_file("data_mean").write_bytes(b"")
+    stored.set_current("data_mean", recorded)
+    (record,) = (stored.path / "covariance").glob("*/runs/*.json")
+    shutil.copy(record, other := record.with_name("other.json"))  # it names another run
+    assert problems()[1].endswith(f"delete {former}, and delete {other}")
+    shutil.rmtree(former)
+    other.unlink()
+    problems(code=0)
 
 
 def test_values_are_compared_with_their_checksums_even_if_dagsters_records_are_not_readable(
