@@ -1,15 +1,24 @@
 """The progress of a run: what is printed elsewhere than on a terminal, and on one."""
 
 import io
+import logging
 import signal
 import sys
 from types import SimpleNamespace
 
 import dagster as dg
 import pytest
+from rich.status import Status
 
 from mnist_pipeline.cli.display import PROGRESS, Display, is_interruption, open_output
 from mnist_pipeline.runtime.graph.results import HEADLINE
+
+LONG = "x" * 200
+DURING_STEPS = list[set[signal.Signals]]()  # the signals that were blocked
+
+
+def blocked() -> set[signal.Signals]:
+    return signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 class Terminal(io.StringIO):
@@ -21,7 +30,7 @@ class Terminal(io.StringIO):
     check_specs=[dg.AssetCheckSpec(name, asset="digits") for name in ("complete", "balanced")]
 )
 def digits(context: dg.AssetExecutionContext):
-    context.log.info("epoch 1/2\x1b[2J")
+    context.log.info(f"epoch 1/2\x1b[2J {LONG}")
     context.log.warning("few images")
     context.log.debug("hidden")
     yield dg.MaterializeResult(
@@ -39,6 +48,11 @@ def digits(context: dg.AssetExecutionContext):
 
 
 @dg.asset(deps=[digits])
+def images():
+    DURING_STEPS.append(blocked())
+
+
+@dg.asset(deps=[images])
 def model():
     raise ValueError
 
@@ -48,12 +62,12 @@ def readable():
     return dg.AssetCheckResult(passed=True)
 
 
-def displayed(stream: io.StringIO, **raised: BaseException) -> Display:
+def displayed(stream: io.StringIO) -> Display:
     """The display of a run of these assets."""
     display = Display(stream)
-    definitions = dg.Definitions([digits, model], asset_checks=[readable])
+    definitions = dg.Definitions([digits, images, model], asset_checks=[readable])
     job = definitions.resolve_implicit_global_asset_job_def()
-    with display.showing(["digits", "model"]):
+    with display.showing(["digits", "images", "model"]):
         job.with_logger_defs({"progress": PROGRESS}).execute_in_process(
             run_config={"loggers": {"progress": {}}}, raise_on_error=False
         )
@@ -63,12 +77,13 @@ def displayed(stream: io.StringIO, **raised: BaseException) -> Display:
 def test_elsewhere_than_on_a_terminal_messages_steps_and_failed_checks_are_lines():
     display = displayed(stream := io.StringIO())
     lines = [line.split() for line in stream.getvalue().splitlines()]
-    told, warned, failed, finished, ended = lines
-    assert told == ["digits", "epoch", r"1/2\x1b[2J"]
+    told, warned, failed, finished, plain, ended = lines
+    assert told == ["digits", "epoch", r"1/2\x1b[2J", LONG]
     assert warned == ["digits", "few", "images"]
     assert failed[:4] == ["check", "failed:", "digits:", "balanced"]
     assert finished[:1] + finished[2:] == ["digits", "s", "10", r"classes\nin", "all"]
     assert float(finished[1]) >= 0
+    assert (len(plain), plain[0], plain[2]) == (3, "images", "s")  # without a headline
     assert ended == ["model", "failed"]
     assert display.num_passed == 2
     (check,) = display.failed_checks
@@ -77,13 +92,19 @@ def test_elsewhere_than_on_a_terminal_messages_steps_and_failed_checks_are_lines
 
 def test_on_a_terminal_only_warnings_steps_and_failed_checks_stay(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    running = list[str]()  # the line below the others
+    monkeypatch.setattr(Status, "update", lambda _, status: running.append(status.plain))
     displayed(stream := Terminal())
     shown = stream.getvalue()
     assert "! digits: few images" in shown
     assert "✓ digits" in shown
     assert "✗ model" in shown
     assert "check failed" in shown
-    assert "1 of 2 steps, model" in shown
+    assert running[-1].startswith("2 of 3 steps, model")
+    (long,) = (line for line in running if "epoch" in line)
+    assert (len(long), long[-1]) == (77, "…")  # it does not wrap
+    assert "! digits: epoch" not in shown
     assert "\x1b[2J" not in shown
 
 
@@ -96,21 +117,35 @@ def test_a_dumb_terminal_gets_plain_lines(monkeypatch):
 
 def test_after_a_run_ctrl_c_is_delivered_and_the_display_hears_no_other_run():
     display = displayed(stream := io.StringIO())
-    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    assert signal.SIGINT not in DURING_STEPS[-1] | blocked()
     length = len(stream.getvalue())
     displayed(io.StringIO())
     assert len(stream.getvalue()) == length
     assert display.num_passed == 2
+    with display.showing(["digits"]):  # no step begins
+        assert signal.SIGINT in blocked()
+    assert signal.SIGINT not in blocked()
 
 
 @pytest.mark.parametrize("name", ["KeyboardInterrupt", "ValueError"])
-def test_a_step_that_a_signal_ended_is_told_from_a_failure(name):
+def test_a_step_that_a_signal_ended_has_not_failed(name):
     error = SimpleNamespace(cls_name="Failure", cause=SimpleNamespace(cls_name=name, cause=None))
-    event = SimpleNamespace(is_step_failure=True, step_failure_data=SimpleNamespace(error=error))
+    event = SimpleNamespace(
+        event_type=dg.DagsterEventType.STEP_FAILURE,
+        is_step_failure=True,
+        step_failure_data=SimpleNamespace(error=error),
+    )
+    record = logging.makeLogRecord({"dagster_meta": {"dagster_event": event, "step_key": "digits"}})
+    display = Display(stream := io.StringIO())
+    with display.showing(["digits"]):
+        display.emit(record)
     assert is_interruption(event) == (name == "KeyboardInterrupt")
+    assert bool(stream.getvalue()) == (name == "ValueError")
 
 
-def test_the_output_is_what_is_standard_output_now_also_if_steps_redirect_it(capfd, monkeypatch):
+def test_the_output_is_what_is_standard_output_now_also_if_steps_redirect_it(
+    capfd, tmp_path, monkeypatch
+):
     with open_output() as stream:
         print("before", file=stream, flush=True)
         monkeypatch.setattr(sys, "stdout", io.StringIO())
@@ -118,6 +153,11 @@ def test_the_output_is_what_is_standard_output_now_also_if_steps_redirect_it(cap
     assert capfd.readouterr().out == "before\n7 → 1\n"
     with open_output() as stream:
         assert stream is sys.stdout
+    with (tmp_path / "output").open("w", encoding="ascii") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        with open_output() as stream:
+            stream.write("7 → 1")
+    assert (tmp_path / "output").read_text() == "7 ? 1"
     monkeypatch.setattr(sys, "stdout", None)  # a closed output
     with open_output() as stream:
         stream.write("nobody reads it")

@@ -1,15 +1,28 @@
 """`history` and `restore` in a storage with two champions."""
 
 import dataclasses
+import shutil
 
+import dagster as dg
 import numpy as np
 import pytest
 from support.graph_fixtures import invoke, materialized
 
+from assets.definitions import defs
 from mnist_pipeline.cli.history import ModelVersion, model_versions
+from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.evaluation import scores
 from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.runtime.graph.event_log import (
+    DATA_VERSION_TAG,
+    INPUT_VERSION_TAG,
+    VERSION,
+    latest,
+)
+from mnist_pipeline.runtime.graph.staleness import due_assets
 from mnist_pipeline.runtime.storage.storage import Storage, current
+
+SERVING = ("champion", "recognizer")
 
 
 @pytest.fixture
@@ -24,6 +37,10 @@ def storage_of_two(own_copy) -> Storage:
     metadata = {"model": "softmax", "version": version, "accuracy": evaluation.accuracy}
     inputs = {"softmax_predictions": version}
     stored.write("softmax_evaluation", evaluation, {"inputs": inputs, "metadata": metadata})
+    # The first champion served with two recognizers.
+    recognizer, inputs = stored.read("recognizer"), {"champion": stored.current("champion")}
+    renamed = recognizer.of(DataSet(noun="letter"))
+    stored.write("recognizer", renamed, {"inputs": inputs, "metadata": {}})
     champion = dataclasses.replace(
         stored.read("champion"),
         model="softmax",
@@ -31,8 +48,17 @@ def storage_of_two(own_copy) -> Storage:
         labels=predictions.labels.tolist(),
     )
     inputs = {"champion": stored.write("champion", champion, {"metadata": metadata})}
-    recognizer = stored.read("recognizer")._replace(champion=np.frombuffer(b"softmax", np.uint8))
-    stored.write("recognizer", recognizer, {"inputs": inputs, "metadata": {}})
+    served = recognizer._replace(champion=np.frombuffer(b"softmax", np.uint8))
+    stored.write("recognizer", served, {"inputs": inputs, "metadata": {}})
+    with dg.DagsterInstance.get() as instance:
+        for asset in SERVING:
+            version = stored.current(asset)
+            tags = latest(instance, [dg.AssetKey(asset)])[dg.AssetKey(asset)].tags
+            tags = {**tags, DATA_VERSION_TAG: version}
+            if asset == "recognizer":
+                tags[INPUT_VERSION_TAG.format("champion")] = inputs["champion"]
+            event = dg.AssetMaterialization(asset, metadata={VERSION: version}, tags=tags)
+            instance.report_runless_asset_event(event)
     return stored
 
 
@@ -54,6 +80,9 @@ def test_every_version_of_a_model_is_listed_with_its_result(storage_of_two):
     listed = invoke("history").splitlines()
     (served,) = [line for line in listed if line.endswith("in service")]
     assert served.startswith(storage_of_two.read("champion").model_version[:12])
+    former, _ = storage_of_two.records("champion")
+    (marked,) = [line for line in listed if line.endswith("former champion")]
+    assert marked.startswith(storage_of_two.read("champion", former).model_version[:12])
 
 
 def test_a_former_champion_is_put_back_into_service(storage_of_two):
@@ -66,6 +95,13 @@ def test_a_former_champion_is_put_back_into_service(storage_of_two):
     assert storage_of_two.read("recognizer").champion.tobytes().decode() == first.model
     (served,) = [each for each in versions() if each.in_service]
     assert served.version == first.model_version
+    assert storage_of_two.read("recognizer").known.noun == "letter"  # the last of the two
+    # Dagster's records agree, and neither asset is stale.
+    with dg.DagsterInstance.get() as instance:
+        keys = [dg.AssetKey(asset) for asset in SERVING]
+        for key, recorded in latest(instance, keys).items():
+            assert recorded.version == storage_of_two.current(key.path[-1])
+        assert not due_assets(instance, defs, set(keys))
 
 
 @pytest.mark.slow
@@ -81,10 +117,32 @@ def test_after_a_restore_only_the_report_is_out_of_date(own_copy):
     assert materialized(invoke("run", "--changed")) == set()
 
 
+def test_a_champion_is_listed_without_its_evaluation_and_no_model_is_one_line(storage_of_two):
+    shutil.rmtree(storage_of_two.path / "softmax_evaluation")
+    (served,) = [each for each in versions() if each.in_service]
+    assert (served.model, served.version) == (
+        "softmax",
+        storage_of_two.current("softmax_predictions"),
+    )
+    shutil.rmtree(storage_of_two.path)
+    assert "none: mnist-pipeline run" in invoke("history")
+
+
 @pytest.mark.parametrize("name", ["", "ffff"])
 def test_a_name_that_begins_no_version_is_answered_with_all_versions(name, storage_of_two):
     refused = invoke("restore", name, code=1)
     assert all(version.version[:12] in refused for version in versions())
+
+
+def test_no_name_names_no_version_not_even_the_only_one(storage_of_two):
+    former, present = storage_of_two.records("champion")
+    shutil.rmtree(storage_of_two.path / "champion" / former)
+    for model in MODELS.values():
+        shutil.rmtree(storage_of_two.path / model.evaluation_asset)
+    (only,) = versions()
+    assert only.champion == present
+    invoke("restore", "", code=1)
+    invoke("restore", only.version[:4])
 
 
 def test_a_model_that_never_served_predictions_is_not_restored(storage_of_two):
@@ -97,7 +155,7 @@ def test_a_model_that_never_served_predictions_is_not_restored(storage_of_two):
 def test_a_damaged_recognizer_is_not_restored(storage_of_two):
     former, present = storage_of_two.records("champion")
     name = storage_of_two.read("champion", former).model_version
-    (recognizer, _) = storage_of_two.records("recognizer")
+    _, recognizer, _ = storage_of_two.records("recognizer")  # the last of the former champion
     storage_of_two.main_file("recognizer", recognizer).write_bytes(b"")
     assert recognizer in invoke("restore", name, code=1)
     assert storage_of_two.current("champion") == present

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from support.graph_fixtures import invoke, materialized
 
+from assets.definitions import defs
 from mnist_pipeline.runtime.graph.event_log import VERSION
 from mnist_pipeline.runtime.storage import storage as storage_module
-from mnist_pipeline.runtime.storage.storage import Storage
+from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 
 
 @pytest.fixture
@@ -48,9 +49,9 @@ def test_each_missing_or_damaged_value_has_a_line_and_one_run_mends_them(stored)
     found, last = problems()
     damaged = {"harris_corners", "cnn_kernels", "knn_evaluation", "data_mean", "evaluation_report"}
     assert found.keys() == damaged
-    assert last.startswith(f"Error: {len(damaged) + 1} problems in {directory}; ")
     # A record counts by itself, because a run does not replace it.
-    assert last.endswith(f"run mnist-pipeline run --changed, and delete {record}")
+    remedies = f"run mnist-pipeline run --changed, and delete {record}"
+    assert last == f"Error: {len(damaged) + 1} problems in {directory}; to mend them, {remedies}"
 
 
 def test_a_file_that_is_only_missing_where_people_open_it_is_mended_without_computing(stored):
@@ -63,23 +64,26 @@ def test_a_file_that_is_only_missing_where_people_open_it_is_mended_without_comp
 
 def test_a_damaged_value_that_no_run_stored_is_deleted(stored):
     stored.write("own", np.zeros(3))
-    stored.main_file("own").write_bytes(b"")
+    (stored.path / "own" / "current").write_text("none")
     found, last = problems()
     assert found.keys() == {"own"}
-    assert f"to mend them, delete {stored.path / 'own'}" in last
+    assert last.endswith(f"to mend them, delete {stored.path / 'own'}")
     shutil.rmtree(stored.path / "own")
     problems(code=0)
 
 
-def test_a_damaged_value_that_only_a_user_asks_for_is_selected_by_its_name(stored):
-    asset = "labels_to_check"
-    version = stored.write(asset, np.zeros(3))
+def test_a_damaged_trial_which_only_a_user_asks_for_is_selected_by_the_name_of_its_asset(stored):
+    asset = dg.AssetKey("experiment_trials")
+    trial, *_ = defs.resolve_asset_graph().get(asset).partitions_def.get_partition_keys()
+    version = stored.write(key := stored_key("experiment_trials", trial), np.zeros(3))
     with dg.DagsterInstance.get() as instance:
-        instance.report_runless_asset_event(
-            dg.AssetMaterialization(asset, metadata={VERSION: version})
-        )
-    stored.main_file(asset).write_bytes(b"")
-    assert problems()[1].endswith(f", run mnist-pipeline run --changed --select {asset}")
+        event = dg.AssetMaterialization(asset, partition=trial, metadata={VERSION: version})
+        instance.report_runless_asset_event(event)
+    stored.main_file(key).write_bytes(b"")
+    last = problems()[1]
+    assert last.endswith(
+        "to mend them, run mnist-pipeline run --changed --select experiment_trials"
+    )
 
 
 def test_a_damaged_former_version_and_a_damaged_record_are_deleted(stored):

@@ -17,6 +17,8 @@ from support.drawing import MIDDLE, SHEET, picture
 from support.sources import encoded
 
 from mnist_pipeline.data.values import DataSet
+from mnist_pipeline.handwriting.finder.search import Page
+from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -46,21 +48,40 @@ def test_the_answer_has_everything_that_the_page_shows(client, able, train):
     assert digit["digit"] == digit["models"][digit["champion"]]["digit"] == 3
     assert set(digit["models"]) == set(MODELS)
     assert len(digit["neighbors"]) == 3
+    assert all(level == round(level) for level in digit["reconstruction"])
     for near in digit["neighbors"]:
         assert near["digit"] == train.labels[near["index"]]
         np.testing.assert_array_equal(near["image"], train.images[near["index"]].ravel())
     assert len(digit["image"]) == len(digit["reconstruction"]) == 28 * 28
 
 
-def test_numbers_that_arrive_at_once_are_all_read_with_their_least_certain_digit(client, able):
+def test_numbers_that_arrive_at_once_are_all_read_one_after_the_other(client, able, monkeypatch):
+    def counted(content: bytes) -> Any:
+        running.append(content)
+        assert len(running) == 1
+        found = answered(content)
+        running.clear()
+        return found
+
     def send(content: bytes) -> Any:
         return client.post(draw.READ, content=content).json()["digits"]
 
+    running, answered = [], draw._answer
+    monkeypatch.setattr(draw, "_answer", counted)
     with client, ThreadPoolExecutor(4) as senders:
         for answer in senders.map(send, [NUMBER] * 8):
             assert [digit["class"] for digit in answer] == list("203")
             assert sum(digit["least_certain"] for digit in answer) == 1
     assert read(client, encoded(Image.new("L", SHEET, 255))) == []
+
+
+def test_a_picture_has_its_warnings_and_the_first_digits_only(client, able, monkeypatch):
+    page = Page(np.zeros((9, 9), np.uint8), unread=[(0, 0, 5, 5)])
+    monkeypatch.setattr(draw, "MAX_DIGITS", 2)
+    assert [digit["class"] for digit in read(client, NUMBER)] == list("20")
+    monkeypatch.setattr(Recognizer, "page", lambda *_: page)
+    answer = client.post(draw.READ, content=PNG).json()
+    assert answer == {"digits": [], "warnings": page.warnings}
 
 
 def test_a_picture_whose_sender_has_left_is_not_read(client, monkeypatch):
@@ -107,3 +128,13 @@ def test_the_latest_recognizer_answers_and_without_one_the_command_is_named(
     assert [digit["champion"] for digit in read(client, PNG)] == ["softmax"]
     stored.write("recognizer", stored.read("recognizer").of(DataSet(noun="letter")))
     assert "Draw a letter" in client.get(DRAW).text
+
+
+def test_a_browser_gets_the_arrays_of_the_report_if_the_recognizer_answers_as_it_does(
+    client, own_copy
+):
+    stored = Storage(str(own_copy[1]))
+    assert '"facts"' in client.get(DRAW).text
+    recognizer = stored.read("recognizer")
+    stored.write("recognizer", recognizer._replace(champion=np.frombuffer(b"knn", np.uint8)))
+    assert '"facts"' not in client.get(DRAW).text
