@@ -6,7 +6,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from support.servers import library
 
+mlflow = library("mlflow")
 FILE = Path(__file__).parents[2] / "deploy" / "mlflow_runs.py"
 ACCURACY = 0.9926
 
@@ -29,9 +31,7 @@ def test_the_sensor_logs_the_numbers_and_settings_of_a_run(tmp_path, monkeypatch
         sensor(
             dg.build_run_status_sensor_context("mlflow_runs", finished, instance, done.dagster_run)
         )
-    from mlflow import search_runs
-
-    (logged,) = search_runs(experiment_names=["mnist-pipeline"], output_format="list")
+    (logged,) = mlflow.search_runs(experiment_names=["mnist-pipeline"], output_format="list")
     assert logged.data.tags["dagster/run_id"] == done.run_id
     assert logged.data.params == {"cnn_evaluation/config": "{'k': 3}"}
     assert logged.data.metrics == {"cnn_evaluation/accuracy": ACCURACY, "cnn_evaluation/95_": 1}

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from support.servers import example, machine, shell
+from support.servers import example, library, machine, shell
 
-boto3 = pytest.importorskip("boto3", reason="pip install 'mnist-dagster[test-scale]'")
-moto_server = pytest.importorskip("moto.server", reason="pip install 'mnist-dagster[test-scale]'")
+boto3, moto_server = library("boto3"), library("moto.server")
 
 RUN = "mnist-pipeline run\n"
 

@@ -2,11 +2,10 @@
 alone.
 """
 
-import pytest
-from support.servers import configure, machine, shell
+import sqlalchemy
+from support.servers import configure, library, machine, shell
 
-sqlalchemy = pytest.importorskip("sqlalchemy")
-pytest.importorskip("dagster_postgres", reason="pip install 'mnist-dagster[test-scale]'")
+library("dagster_postgres")
 
 
 def test_the_graph_runs_and_all_records_are_in_the_database(tmp_path, postgres):

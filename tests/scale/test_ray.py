@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.servers import command, configure, until, variables
+from support.servers import command, configure, library, until, variables
 
 from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage
 
-pytest.importorskip("dagster_ray", reason="pip install 'mnist-dagster[test-scale]'")
+library("dagster_ray")
 
 CLUSTER = """
 import sys, ray

@@ -74,14 +74,12 @@ def finished_run(slice_directory, tmp_path_factory, request) -> tuple[str, Path]
         return invoke("run", "--config", config, env=environment(slice_directory, directory))
 
     cache = getattr(request.config, "cache", None)  # absent with `-p no:cacheprovider`
-    kept = cache.mkdir("finished_run") if cache else None
-    directory, output = made_once(
-        tmp_path_factory, "finished", make if kept is None else _kept(kept, make)
-    )
+    once = kept(cache.mkdir("finished_run"), make) if cache else make
+    directory, output = made_once(tmp_path_factory, "finished", once)
     return output, directory
 
 
-def _kept(directory: Path, make: Callable[[Path], str]) -> Callable[[Path], str]:
+def kept(directory: Path, make: Callable[[Path], str]) -> Callable[[Path], str]:
     """A function that fills a storage like `make`, which is called only if `directory` does not
     have what it made from the present sources.
 
@@ -91,7 +89,7 @@ def _kept(directory: Path, make: Callable[[Path], str]) -> Callable[[Path], str]
     def copied(storage: Path) -> str:
         with FileLock(directory / "lock"):
             if not (place := directory / checksum_of_sources()).exists():
-                (unfinished := directory / "unfinished").mkdir()
+                shutil.rmtree(unfinished := directory / "unfinished", ignore_errors=True)
                 output = make(storage)
                 copy_storage(storage, unfinished / "storage")
                 (unfinished / "output").write_text(output.replace(str(storage), "STORAGE"))
@@ -111,7 +109,7 @@ def checksum_of_sources() -> str:
     found = hashlib.sha256(sys.version.encode())
     paths = [PROJECT / name for name in SOURCES]
     files = [file for path in paths for file in (path, *path.rglob("*")) if file.is_file()]
-    for file in sorted(file for file in files if file.suffix != ".pyc"):
+    for file in sorted(file for file in files if "__pycache__" not in file.parts):
         found.update(f"{file.relative_to(PROJECT)} {file.stat().st_size}\n".encode())
         found.update(file.read_bytes())
     return found.hexdigest()[:16]

@@ -1,5 +1,6 @@
 """Servers on this machine, and commands of the pipeline in processes of their own."""
 
+import importlib
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import yaml
@@ -25,7 +26,15 @@ def missing(what: str) -> NoReturn:
     """Skip a test, because this machine lacks something; in CI, fail instead."""
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing; CI must have it")
-    pytest.skip(f"{what} is missing")
+    pytest.skip(f"{what} is missing", allow_module_level=True)
+
+
+def library(name: str) -> Any:
+    """Import a library that only the scale tests need."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        missing(f"{name} (pip install 'mnist-dagster[test-scale]')")
 
 
 def free_port() -> int:
