@@ -345,7 +345,8 @@ def mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
     if smaller == larger:
         return 1.0  # the two tails overlap in the middle; without samples, I½ is undefined
     # P(K ≤ k) of a binomial with p = 1/2 is I½(n − k, k + 1), a regularized incomplete beta
-    # function, where `bdtr` errs for large n. Both tails are twice the smaller.
+    # function. SciPy's distribution function of the binomial errs for large n. Both tails are
+    # twice the smaller.
     return min(1.0, 2 * float(betainc(larger, smaller + 1, 0.5)))
 
 
