@@ -1,7 +1,7 @@
 """Fixtures for tests of the graph: a slice of the real data, and one run of the whole graph over
 it.
 
-The run takes a quarter of a minute, and is kept under pytest's cache until the code changes. With
+The run takes half a minute, and is kept under pytest's cache until the code changes. With
 pytest-xdist, the first worker that needs it makes it, and the others use the same directory.
 """
 
@@ -25,7 +25,6 @@ from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage
 from support.idx import write_idx
 
-NUM_EPOCHS = 3  # of the networks of the finished run
 # What the finished run depends on.
 SOURCES = ("mnist_pipeline", "assets", "tests/support/graph_fixtures.py", "tests/support/idx.py")
 
@@ -68,9 +67,7 @@ def finished_run(slice_directory, tmp_path_factory, request) -> tuple[str, Path]
     """
 
     def make(directory: Path) -> str:
-        config = networks_config(
-            directory.with_name("finished.yaml"), recipe="NOTEBOOK", epochs=NUM_EPOCHS
-        )
+        config = networks_config(directory.with_name("finished.yaml"), recipe="NOTEBOOK")
         return invoke("run", "--config", config, env=environment(slice_directory, directory))
 
     cache = getattr(request.config, "cache", None)  # absent with `-p no:cacheprovider`
