@@ -1,16 +1,20 @@
 """A headless browser for the tests of pages, and an accessibility checker that runs in it."""
 
+from __future__ import annotations
+
 import contextlib
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from support.servers import missing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
 
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -34,6 +38,8 @@ def launch_browser() -> Iterator[Browser]:
     """Run Chromium until the context ends; skip the test if there is none."""
     if CHROMIUM is None:
         missing("Chromium (Debian: apt-get install chromium)")
+    from playwright.sync_api import expect, sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         expect.set_options(timeout=PATIENCE)
@@ -41,8 +47,13 @@ def launch_browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="session")
+def browser(finished_run) -> Iterator[Browser]:
+    """One browser per process of the tests.
+
+    While it runs, nothing else in the process can run an event loop: the run of the graph comes
+    before, and tests/conftest.py puts the tests with a browser last.
+    """
     with launch_browser() as browser:
         yield browser
 
@@ -59,6 +70,8 @@ def open_report(browser: Browser, address: str, messages: list[str], **view: Any
 
 def choose(figure: Locator, name: str) -> None:
     """Choose the test digit of a class, and wait until the figure shows it."""
+    from playwright.sync_api import expect
+
     figure.scroll_into_view_if_needed()
     figure.page.wait_for_function(NEXT_FRAME)  # figures on the screen follow the digit
     chooser = figure.page.locator("nav .choose")

@@ -15,8 +15,6 @@ from mnist_pipeline.handwriting.novelty import fit_held_out
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.methods import pca
 from mnist_pipeline.methods.knn.classifier import KNNClassifier
-from mnist_pipeline.methods.networks import training
-from mnist_pipeline.methods.networks.modules import CNN, MLP
 from mnist_pipeline.methods.table import MODELS
 
 Arrays = Mapping[str, np.ndarray]
@@ -46,6 +44,10 @@ def answered(**changes: Any) -> Recognition:
 
 def recognizer_of(train: DigitSet, champion: str, **trained: Arrays) -> Recognizer:
     """k-nearest neighbours, and models that are trained or answer at random."""
+    # Most tests need no torch, which takes seconds to import.
+    from mnist_pipeline.methods.networks import training
+    from mnist_pipeline.methods.networks.modules import CNN, MLP
+
     mean = pca.mean(train.images)
     vectors = pca.eigendecomposition(pca.covariance(pca.center(train.images, mean))).eigenvectors
     index = KNNClassifier(3, "pca").fit(train.images, train.labels, mean, vectors).to_arrays()

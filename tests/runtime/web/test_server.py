@@ -15,7 +15,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster_graphql import DagsterGraphQLClientError
-from playwright.sync_api import expect
 from starlette.routing import Mount
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from support.browser import launch_browser
@@ -189,6 +188,8 @@ def test_the_report_is_served_in_a_sandbox_and_the_figures_as_stored(finished):
 def test_dagsters_ui_works_in_a_browser_and_its_daemon_starts_queued_runs(
     slice_directory, tmp_path
 ):
+    from playwright.sync_api import expect
+
     # Nothing is imported from the current directory.
     (elsewhere := tmp_path / "elsewhere" / "assets").mkdir(parents=True)
     for module in (elsewhere / "__init__.py", elsewhere.with_name("dagster.py")):
