@@ -1,5 +1,5 @@
 """The page "Add a model", carried out in a copy of the project: the new models appear wherever
-models do, and `make lint` passes.
+models do. What this page and "Add an asset" add passes `make lint`.
 """
 
 import itertools
@@ -61,7 +61,11 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def blocks() -> list[tuple[str, str]]:
     """The files that code on the page belongs to, and the code."""
-    return BLOCK.findall((PROJECT / "docs" / "add-a-model.md").read_text(encoding="utf-8"))
+    return files_of("add-a-model.md")
+
+
+def files_of(page: str) -> list[tuple[str, str]]:
+    return BLOCK.findall((PROJECT / "docs" / page).read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +102,16 @@ def facts(project, slice_directory) -> Mapping[str, Any]:
     return json.loads(output.splitlines()[-1])
 
 
-def test_the_page_edits_only_the_table_and_what_it_adds_passes_lint(blocks, project):
+def test_the_page_edits_only_the_table(blocks):
     assert {name for name, _ in blocks if (PROJECT / name).exists()} == {TABLE}
+
+
+def test_what_this_page_and_the_page_on_an_asset_add_passes_lint(project, facts):
+    added = files_of("add-an-asset.md")
+    assert len(added) == 3
+    for name, code in added:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(code, encoding="utf-8")
     lint(project)
 
 

@@ -18,7 +18,7 @@ import click
 import dagster as dg
 import pytest
 import yaml
-from support.servers import configure, copy_project, lint, succeed, unset
+from support.servers import configure, copy_project, succeed, unset
 
 import mnist_pipeline
 from assets.definitions import defs
@@ -133,7 +133,7 @@ def test_every_example_in_python_runs_in_any_directory(code, finished, tmp_path,
 
 
 @pytest.mark.slow
-def test_the_page_on_an_asset_passes_lint_its_tests_and_the_test_of_the_graph(tmp_path):
+def test_the_page_on_an_asset_passes_its_tests_and_the_test_of_the_graph(tmp_path):
     copy_project(tmp_path)
     shutil.copy(PROJECT / "workspace.yaml", tmp_path)
     graph = (PROJECT / LITERAL_GRAPH).read_text(encoding="utf-8")
@@ -143,7 +143,6 @@ def test_the_page_on_an_asset_passes_lint_its_tests_and_the_test_of_the_graph(tm
     for name, code in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(code, encoding="utf-8")
-    lint(tmp_path)
     variables = unset() | {"PYTHONPATH": f"{tmp_path}:{PROJECT}/tests"}
     succeed([sys.executable, "-m", "pytest", "-q", test, LITERAL_GRAPH], tmp_path, variables)
 
