@@ -8,9 +8,10 @@ import click
 from mnist_pipeline.data.findings import Findings
 from mnist_pipeline.data.findings import inspect as inspect_data
 from mnist_pipeline.report import figures
-from mnist_pipeline.utils.printable import printable
+from mnist_pipeline.utils.printable import printable, shortened
 
 MAX_LINES = 40  # of classes; further classes are counted
+MAX_LETTERS = 40  # of a class name
 MAX_KINDS = 8
 
 
@@ -33,7 +34,8 @@ def _lines(path: Path, findings: Findings) -> list[str]:
     """The findings as lines of text."""
     train, test = findings.counts["train"], findings.counts["test"]
     names, total = findings.class_names, sum(train) + sum(test)
-    width = max(map(len, [*names[:MAX_LINES], "all 000 classes"]))
+    shown = [shortened(name, MAX_LETTERS) for name in names[:MAX_LINES]]
+    width = max(map(len, [*shown, "all 000 classes"]))
     lines = [f"{path}: {findings.layout}, {total:,} images in {len(names)} classes", ""]
     lines.append(f"  {'class':<{width}}{'train':>10}{'choose':>10}{'test':>10}")
     held_out = findings.held_out
@@ -42,7 +44,7 @@ def _lines(path: Path, findings: Findings) -> list[str]:
     if sum(findings.groups) < total:
         lines[-1] += f"{'groups':>10}"
         columns.append(findings.groups)
-    rows = [*zip(names, *columns, strict=True)][:MAX_LINES]
+    rows = [*zip(shown, *(column[:MAX_LINES] for column in columns), strict=True)]
     rows.append((f"all {len(names)} classes", *map(sum, columns)))
     lines += [f"  {name:<{width}}{''.join(f'{n:>10,}' for n in counts)}" for name, *counts in rows]
     lines += ["", f"  sizes and colours: {_kinds(findings.kinds)}", ""]

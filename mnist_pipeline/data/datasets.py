@@ -44,7 +44,8 @@ def reader_of(
             )
     except OSError as error:
         raise DatasetError(
-            f"{path} can't be read: {error.strerror}; check its name and its permissions"
+            f"{error.filename or path} can't be read: {error.strerror}; check its name and its "
+            "permissions"
         ) from error
     raise DatasetError(
         f"{path} does not exist; name a directory with a folder of pictures per class, or a file "

@@ -9,6 +9,7 @@ import numpy as np
 from mnist_pipeline.data import duplicates, problems
 from mnist_pipeline.data.appearance import LEAST_CONTRAST, contrast
 from mnist_pipeline.data.datasets import reader_of
+from mnist_pipeline.data.names import alike
 from mnist_pipeline.data.reader import MAX_NAMES, Part
 from mnist_pipeline.data.split import SPLITS, Split
 from mnist_pipeline.data.values import DigitSet
@@ -48,6 +49,11 @@ def inspect(root: Path) -> Findings:
     if skipped := reader.source.skipped():
         shown = ", ".join(skipped[:MAX_NAMES])
         warnings.append(f"files and folders that are skipped: {len(skipped):,}, such as {shown}")
+    warnings += [
+        f"the classes {one!r} and {other!r} have nearly the same name; if they are the same, put "
+        "their images together"
+        for one, other in alike(names)
+    ]
     found = problems.of_files(reader, parts)
     for split, part in parts.items():
         required = problems.of_split(part.digits, names).values()

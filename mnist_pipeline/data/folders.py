@@ -67,14 +67,15 @@ def listed(directory: Path) -> Content:
     """The content of a directory; empty if it is not a directory."""
     try:
         paths = sorted(directory.iterdir()) if directory.is_dir() else []
+        visible = [path for path in paths if not path.name.lower().startswith(OF_SYSTEMS)]
+        folders = [path for path in visible if path.is_dir()]
     except OSError as error:
         raise DatasetError(
-            f"{directory} can't be read: {error.strerror}; check its permissions"
+            f"{error.filename or directory} can't be read: {error.strerror}; check its permissions"
         ) from error
-    visible = [path for path in paths if not path.name.lower().startswith(OF_SYSTEMS)]
     pictures = [path for path in visible if FILE_NAME.fullmatch(path.name)]
     others = [path for path in visible if not FILE_NAME.fullmatch(path.name)]
-    return Content([path for path in visible if path.is_dir()], pictures, others)
+    return Content(folders, pictures, others)
 
 
 class _Tree:

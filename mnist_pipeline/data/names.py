@@ -1,5 +1,7 @@
 """What the images are called: dataset.yaml and classes.txt, and the class name of each label."""
 
+import os
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,11 +9,11 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
-from pydantic import AfterValidator, BaseModel, ConfigDict, StrictBool, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from mnist_pipeline.data.conversion import Fit
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.source import damage_named, read_file
+from mnist_pipeline.data.source import MAX_LETTERS, damage_named, read_file
 from mnist_pipeline.data.split import Names
 from mnist_pipeline.utils.printable import one_line, shortened
 from mnist_pipeline.utils.validation import first_problem
@@ -19,13 +21,14 @@ from mnist_pipeline.utils.yaml_files import read_yaml
 
 DESCRIPTION, CLASSES = "dataset.yaml", "classes.txt"  # next to the images
 MAX_CLASSES = 256  # a label is a byte
+MAX_BYTES = 1_000_000  # of classes.txt: as many names of the largest length in any alphabet
 
 
 def _as_hex(color: str) -> str:
     return "#" + bytes(ImageColor.getrgb(color)[:3]).hex()
 
 
-Text = Annotated[str, AfterValidator(one_line)]
+Text = Annotated[str, AfterValidator(one_line), Field(max_length=MAX_LETTERS)]
 
 
 class Description(BaseModel):
@@ -48,7 +51,8 @@ def read_description(directory: Path, choices: Mapping[str, Any]) -> Description
     """
     path = directory / DESCRIPTION
     try:
-        fields = {**(read_yaml(path) or {})} if path.is_file() else {}
+        # Whatever has the name is read, so that a pipe or a broken link is an error.
+        fields = {**(read_yaml(path) or {})} if os.path.lexists(path) else {}
         blank = [name for name, field in fields.items() if field is None or not str(field).strip()]
         for name in blank:
             del fields[name]
@@ -68,10 +72,10 @@ def read_description(directory: Path, choices: Mapping[str, Any]) -> Description
 def listed_names(directory: Path) -> Names:
     """The class names in classes.txt, by label; empty if there is no such file."""
     path = directory / CLASSES
-    if not path.is_file():
+    if not os.path.lexists(path):
         return ()
     with damage_named(path):
-        text = read_file(path).decode("utf-8-sig")
+        text = read_file(path, MAX_BYTES).decode("utf-8-sig")
     lines = text.rstrip().splitlines()  # blank lines at the end name no class
     return check_names(map(str.strip, lines), path)
 
@@ -87,10 +91,15 @@ def check_names(names: Iterable[str], where: Path) -> Names:
     classes = tuple(names)
     if not 2 <= len(classes) <= MAX_CLASSES:
         raise DatasetError(
-            f"{where}: number of classes is {len(classes):,} ({', '.join(classes[:5])}); it must "
-            f"be 2 to {MAX_CLASSES}"
+            f"{where}: number of classes is {len(classes):,} ({_first(classes)}); it must be 2 to "
+            f"{MAX_CLASSES}"
         )
     for name in classes:
+        if len(name) > MAX_LETTERS:
+            raise DatasetError(
+                f"{where}: class name {shortened(name, 20)!r} has {len(name):,} characters; write "
+                f"at most {MAX_LETTERS}"
+            )
         if not name.strip() or classes.count(name) > 1:
             raise DatasetError(
                 f"{where}: class name {shortened(name)!r} is blank or used twice; rename it"
@@ -117,9 +126,30 @@ def as_indices(
         indices = np.array([index_of.get(str(value), -1) for value in values])
     unknown = values[(indices < 0) | (indices >= len(names))]
     if len(unknown):
-        listed = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         raise DatasetError(
-            f"{where} has the label {unknown[0]}; labels must be 0–{len(names) - 1} or "
-            f"{listed}, or classes.txt must name further classes"
+            f"{where} has the label {shortened(str(unknown[0]), 40)}; labels must be "
+            f"0–{len(names) - 1} or {_first(names)}, or classes.txt must name further classes"
         )
     return indices.astype(np.uint8)[inverse]
+
+
+def alike(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of names that people take for the same: they differ in case, space or composition.
+
+    Single letters are not compared: `A` and `a` may be classes of letters.
+
+    Examples
+    --------
+    >>> alike(["Cat", "dog", "cat", "D", "d"])
+    [('Cat', 'cat')]
+    """
+    first: dict[str, str] = {}
+    words = [name for name in names if len(name) > 1]
+    keys = ["".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in words]
+    earlier = [first.setdefault(key, name) for key, name in zip(keys, words, strict=True)]
+    return [(one, other) for one, other in zip(earlier, words, strict=True) if one != other]
+
+
+def _first(names: Sequence[str]) -> str:
+    """The first few names, for a message."""
+    return ", ".join(shortened(name, 40) for name in names[:5]) + ", …" * (len(names) > 5)

@@ -46,6 +46,12 @@ def test_a_set_that_a_run_could_not_use_has_exit_code_1_and_the_reason(animals):
     assert "dog/broken.png" in invoke("inspect", str(animals), code=1)
 
 
+def test_a_long_class_name_leaves_the_table_readable(animals):
+    (animals / "cat").rename(animals / ("c" * 200))
+    lines = invoke("inspect", str(animals)).splitlines()
+    assert max(len(line) for line in lines if "class" in line or "ccc" in line) < 200
+
+
 def test_letters_that_no_font_has_are_named_once(animals, monkeypatch):
     (animals / "cat").rename(animals / "猫")
     (animals / "dog").rename(animals / "собака")

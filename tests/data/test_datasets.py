@@ -169,6 +169,20 @@ def test_a_path_without_permission_is_named(few, tmp_path, monkeypatch):
             files_of(place)
 
 
+def test_an_entry_of_a_folder_that_can_not_be_looked_at_is_named(tmp_path, monkeypatch):
+    hidden, is_dir = tmp_path / "cat" / "hidden", Path.is_dir
+    hidden.mkdir(parents=True)
+
+    def refuse(path: Path) -> bool:
+        if path == hidden:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(DatasetError, match=f"{hidden} can't be read.*permissions"):
+        reader_of(tmp_path).files()
+
+
 # Measures
 
 
