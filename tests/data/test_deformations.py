@@ -1,6 +1,7 @@
 """Each deformation changes an image as its name promises, whatever the number of threads."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -210,6 +211,16 @@ def test_one_odd_number_among_many_images_is_refused(other_process, noise):
         numbers = many if name in ("rotation", "shear") else many[:, np.newaxis]
         with pytest.raises(ValueError, match=name):
             other_process.submit(affine, images, **{name: numbers}).result()
+
+
+@pytest.mark.parametrize("name", ["add_noise", "low_resolution"])
+def test_many_images_need_the_memory_of_a_block_of_floating_values(name, noise):
+    images, amount = np.resize(noise, (2_000, 28, 28)), {"add_noise": 0.2, "low_resolution": 10}
+    tracemalloc.start()
+    getattr(deformations, name)(images, amount[name])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < images.size * 4
 
 
 def test_each_image_takes_its_own_parameters(noise):

@@ -25,9 +25,15 @@ class _Entries(Emitter):
     element, width = FLOAT64, WIDTH
 
     def entry(self, rows: Array, columns: Array, values: Array, k: Any) -> tuple[Any, list[Any]]:
-        """Value of the k-th entry in every lane, and pointers to the weights of its pixel."""
+        """Value of the k-th entry in every lane, and pointers to the weights of its pixel.
+
+        A pixel that is not there counts as pixel 0.
+        """
         value = self.broadcast(self.number(values, k, types.float64))
-        return value, self.row(rows.data, self.number(columns, k, types.int64), LANES)
+        column = self.number(columns, k, types.int64)
+        is_there = self.builder.icmp_unsigned("<", column, rows.shape[0])
+        column = self.builder.select(is_there, column, column.type(0))
+        return value, self.row(rows.data, column, LANES)
 
 
 @intrinsic(_Entries)
@@ -84,16 +90,25 @@ def run_epoch(
     each sample; the values are multiplied by `scale`. `labels` are int64 (num_samples,), `rows` the
     numbers of the samples to use, `blocks` the weights, pixel-major, (num_blocks, num_features,
     LANES), `b` the biases (num_classes,), and `y` is overwritten, (num_blocks, LANES), all float64.
+    Raises a ValueError for arrays that do not fit together, before it reads beyond one of them;
+    only a wrong number in `columns` counts as 0.
     """
-    num_blocks = len(blocks)
+    num_blocks, num_features, lanes = blocks.shape
     num_classes = len(b)
+    fits = lanes == LANES and num_features > 0 and y.shape == (num_blocks, LANES)
+    if not fits or num_classes > y.size:
+        raise ValueError("blocks, b and y do not have the shapes that LANES needs")
     scores = y.reshape(-1)
     total = 0.0
     correct = 0
     for i in rows:
+        if not (0 <= i < len(labels) and i + 1 < len(starts)):
+            raise ValueError("rows has a number beyond labels or starts")
         label = labels[i]
         start = starts[i]
         stop = starts[i + 1]
+        if not (0 <= label < num_classes and start >= 0 and stop <= min(len(columns), len(values))):
+            raise ValueError("labels has another class, or starts lies beyond columns or values")
         # z = W x + b
         for block in range(num_blocks):
             _score(blocks[block], columns, values, y[block], start, stop)

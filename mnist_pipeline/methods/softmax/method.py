@@ -8,6 +8,9 @@ one-hot label, the loss is the cross-entropy L = −Σ y' log y, and its gradien
 
 `sgd_reference` implements them in a dozen lines of NumPy. `sgd` makes the same sequence of updates
 in compiled code, on the nonzero pixels only.
+
+Each function raises a ValueError or a TypeError for arguments without an answer, and the fits raise
+a FloatingPointError if they diverge.
 """
 
 import functools
@@ -20,11 +23,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.values import Answer
-from mnist_pipeline.utils.arguments import checked, checked_labels, checked_pixels
+from mnist_pipeline.utils.arguments import (
+    checked,
+    checked_labels,
+    checked_number,
+    checked_pixels,
+    numbers,
+    random_generator,
+)
+from mnist_pipeline.utils.blocks import slices
 
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
 STEP = 1e-5  # of finite differences
+BLOCK_ROWS = 4096  # samples converted at a time: 26 MB of float64 at 784 pixels
 NUM_CHECKED = 10  # images on which the gradient is compared with finite differences
 # A function of the number of an epoch, its mean loss and its accuracy.
 OnEpoch = Callable[[int, float, float], object]
@@ -34,16 +46,19 @@ def softmax(x: ArrayLike) -> NDArray[np.floating[Any]]:
     """Probabilities from scores along the last axis, which sum to one.
 
     The maximum is subtracted first: softmax(x) = softmax(x − c), and no exponential overflows.
-    A score of −∞ has the probability 0.
+    A score of −∞ has the probability 0. Raises a ValueError if a largest score is not finite.
 
     Examples
     --------
     >>> softmax([1000.0, 1000.0])
     array([0.5, 0.5])
     """
-    scores = np.multiply(x, np.float32(1))  # differences of integers would wrap around
-    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+    array = numbers("x", x)
+    if array.ndim == 0 or array.size == 0:
+        raise ValueError(f"x has shape {array.shape}; expected scores along the last axis")
+    scores = np.multiply(array, np.float32(1))  # differences of integers would wrap around
+    checked("the largest of x", scores.max(axis=-1))
+    return _softmax(scores)
 
 
 def loss(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float:
@@ -58,8 +73,10 @@ def loss(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> float
     >>> loss(np.zeros((10, 784)), np.zeros(10), 7, np.ones(784))  # log 10: equal probabilities
     2.302585092994046
     """
-    rows, targets = _samples(W, b, y_true, x)
-    return float(np.mean(_cross_entropy(rows @ W.T + b, targets)))
+    rows, targets, W, b = _samples(W, b, y_true, x)
+    with np.errstate(all="ignore"):  # a loss that is not finite is refused
+        mean = np.mean(_cross_entropy(_scores(W, b, rows), targets))
+    return float(checked_number("the loss of W, b and x", mean))
 
 
 def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> Parameters:
@@ -75,8 +92,8 @@ def gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike) -> P
     >>> slope_b
     array([-0.5,  0.5])
     """
-    rows, targets = _samples(W, b, y_true, x)
-    difference = (softmax(rows @ W.T + b) - targets) / len(rows)
+    rows, targets, W, b = _samples(W, b, y_true, x)
+    difference = (_softmax(_scores(W, b, rows)) - targets) / len(rows)
     return difference.T @ rows, difference.sum(axis=0)
 
 
@@ -89,8 +106,8 @@ def numerical_gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: Array
     >>> slope_b.round(6)
     array([-0.5,  0.5])
     """
-    rows, targets = _samples(W, b, y_true, x)
-    scores = rows @ W.T + b
+    rows, targets, W, b = _samples(W, b, y_true, x)
+    scores = _scores(W, b, rows)
     # Scores are linear in the parameters: W[c, j] + h moves the scores of class c by h x_j, and
     # b[c] + h moves them by h.
     moves = STEP * np.vstack([rows.T, np.ones(len(rows))])  # (num_features + 1, num_samples)
@@ -102,8 +119,10 @@ def numerical_gradient(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: Array
         moved[:, :, c] += moves
         return _cross_entropy(moved, targets).mean(axis=1)
 
-    for c in range(len(slopes)):
-        slopes[c] = (losses(c, moves) - losses(c, -moves)) / (2 * STEP)
+    with np.errstate(all="ignore"):  # what is not finite is refused below
+        for c in range(len(slopes)):
+            slopes[c] = (losses(c, moves) - losses(c, -moves)) / (2 * STEP)
+    checked("the gradient of W, b and x", slopes)
     return slopes[:, :-1].copy(), slopes[:, -1].copy()
 
 
@@ -123,8 +142,8 @@ def gradient_error(W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike
 
 
 def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
-    """Standard deviation of each pixel of images (n, height, width[, channels]), float64
-    (n_features,).
+    """Standard deviation of each pixel of images (n, height, width[, channels]), uint8 or floating;
+    float64 (n_features,).
 
     The influence of a weight is proportional to it. The unit is grey levels.
 
@@ -133,7 +152,10 @@ def pixel_deviations(images: NDArray[np.uint8]) -> FloatArray:
     >>> pixel_deviations(np.array([[[0, 7]], [[10, 7]]], np.uint8))
     array([5., 0.])
     """
-    rows = _matrix(images)
+    rows = _matrix("images", images)
+    if rows.dtype != np.uint8:
+        with np.errstate(all="ignore"):  # overflow is refused
+            return checked("the deviations of images", rows.std(axis=0))
     # Sums of integers below 2⁵³ are exact.
     squares = np.einsum("ij,ij->j", rows, rows, dtype=np.float64)
     mean = rows.sum(axis=0, dtype=np.float64) / len(rows)
@@ -152,7 +174,12 @@ def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatAr
     >>> predict_probabilities(W, b, [[1.0]])
     array([[0.25, 0.75]])
     """
-    return np.asarray(softmax(_pixels(_matrix(X)) @ W.T + b), np.float64)
+    samples = _matrix("X", X)
+    W, b = _checked_parameters(W, b, samples)
+    probabilities = np.empty((len(samples), len(W)))
+    for block in slices(len(samples), BLOCK_ROWS):
+        probabilities[block] = _softmax(_scores(W, b, _pixels(samples[block])))
+    return probabilities
 
 
 def fit(
@@ -190,14 +217,18 @@ def fit(
         if on_epoch is not None:
             on_epoch(epoch, mean_loss, accuracy)
 
-    epochs = max(1, round(settings["epochs"] * repeats))
-    samples, labels, W, b = _prepare(images, labels, int(labels.max()) + 1, seed, None)
-    fit_rows = functools.partial(
-        _fit, _entries(samples), labels, (W, b), settings["learning_rate"], epochs
-    )
+    learning_rate = checked_number("learning_rate", settings["learning_rate"], 0)
+    epochs = checked_number("epochs", settings["epochs"], 0, kinds="iu")
+    epochs = max(1, round(epochs * checked_number("repeats", repeats, 0)))
+    samples = _matrix("images", images)
+    labels = checked_labels("labels", labels, len(samples)).astype(np.int64)
+    kept = split(labels)[0] if kept is None else kept
+    kept = checked("kept", kept, 0, len(samples) - 1, (None,), "iu").astype(np.int64)
+    W, b = _initial(int(labels.max()) + 1, samples, seed)
+    fit_rows = functools.partial(_fit, _entries(samples), labels, (W, b), learning_rate, epochs)
     with ThreadPoolExecutor(1) as threads:
-        without_held_out = threads.submit(fit_rows, split(labels)[0] if kept is None else kept)
-        W, b = fit_rows(np.arange(len(images)), record)
+        without_held_out = threads.submit(fit_rows, kept)
+        W, b = fit_rows(np.arange(len(samples)), record)
     held_out_weights, held_out_bias = without_held_out.result()
     return {
         "weights": W,
@@ -251,10 +282,12 @@ def sgd(
         Samples. Bytes are divided by 255; floating values are taken as they are.
     y : array_like of shape (num_samples,)
         Integer labels in [0, num_classes).
+    num_classes : int, default=10
+        Number of classes, at least 1.
     learning_rate : float, default=1e-3
-        Step of every update.
+        Step of every update, at least 0.
     epochs : int, default=20
-        Passes over the data.
+        Passes over the data, at least 0.
     seed : int, default=0
         Seed of the initial weights and biases, uniform in [−0.5, 0.5).
     initial : tuple of ndarray, optional
@@ -283,6 +316,8 @@ def sgd(
            [0., 1.]])
     """
     samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
+    learning_rate = checked_number("learning_rate", learning_rate, 0)
+    epochs = checked_number("epochs", epochs, 0, kinds="iu")
     rows = np.arange(len(labels))
     return _fit(_entries(samples), labels, (W, b), learning_rate, epochs, rows, on_epoch)
 
@@ -319,11 +354,8 @@ def _fit(
     for epoch in range(1, epochs + 1):
         total, correct = run_epoch(*entries, labels, rows, blocks, b, y, learning_rate)
         mean_loss = total / len(rows)
-        if not np.isfinite(mean_loss):
-            raise FloatingPointError(
-                f"the loss is {mean_loss} after epoch {epoch}: training diverged. Lower "
-                "learning_rate."
-            )
+        if not (np.isfinite(mean_loss) and np.isfinite(blocks).all() and np.isfinite(b).all()):
+            raise _divergence(epoch)
         if on_epoch is not None:
             on_epoch(epoch, mean_loss, correct / len(rows))
     W = blocks.transpose(0, 2, 1).reshape(-1, num_features)[:num_classes]
@@ -351,14 +383,33 @@ def sgd_reference(
     True
     """
     samples, labels, W, b = _prepare(X, y, num_classes, seed, initial)
+    learning_rate = checked_number("learning_rate", learning_rate, 0)
+    epochs = checked_number("epochs", epochs, 0, kinds="iu")
     pixels = _pixels(samples)
     one_hot = np.eye(num_classes)
-    for _ in range(epochs):
-        for x, label in zip(pixels, labels, strict=True):
-            difference = softmax(W @ x + b) - one_hot[label]
-            W -= learning_rate * np.outer(difference, x)
-            b -= learning_rate * difference
+    with np.errstate(all="ignore"):  # a fit that diverges raises an error
+        for epoch in range(1, epochs + 1):
+            for x, label in zip(pixels, labels, strict=True):
+                difference = _softmax(W @ x + b) - one_hot[label]
+                W -= learning_rate * np.outer(difference, x)
+                b -= learning_rate * difference
+            if not (np.isfinite(W).all() and np.isfinite(b).all()):
+                raise _divergence(epoch)
     return W, b
+
+
+def _divergence(epoch: int) -> FloatingPointError:
+    return FloatingPointError(
+        f"the loss or the weights are not finite after epoch {epoch}: training diverged. Lower "
+        "learning_rate."
+    )
+
+
+def _softmax(scores: NDArray[Any]) -> NDArray[Any]:
+    """`softmax` of floating scores whose largest is finite."""
+    with np.errstate(over="ignore"):  # a difference of −∞ has the probability 0
+        exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 def _cross_entropy(scores: FloatArray, targets: FloatArray) -> FloatArray:
@@ -372,23 +423,33 @@ def _prepare(
     X: ArrayLike, y: ArrayLike, num_classes: int, seed: int, initial: Parameters | None
 ) -> tuple[NDArray[Any], NDArray[np.int64], FloatArray, FloatArray]:
     """Check the data of `sgd`; return the samples, the labels and the initial parameters."""
-    samples = _matrix(X)
+    samples = _matrix("X", X)
+    num_classes = checked_number("num_classes", num_classes, 1, kinds="iu")
     labels = checked_labels("y", y, len(samples), num_classes).astype(np.int64)
-    shapes = (num_classes, samples.shape[1]), (num_classes,)
-    generator = np.random.default_rng(seed)
-    parameters = initial or [generator.uniform(-0.5, 0.5, shape) for shape in shapes]
-    W, b = (
-        checked("initial", array, shape=shape).astype(np.float64)
-        for array, shape in zip(parameters, shapes)
-    )
+    if initial is None:
+        return samples, labels, *_initial(num_classes, samples, seed)
+    try:
+        W, b = initial
+    except (ValueError, TypeError):
+        raise ValueError(f"initial is {initial!r}; expected weights and biases") from None
+    shape = num_classes, samples.shape[1]
+    W = checked("the weights of initial", W, shape=shape).astype(np.float64)
+    b = checked("the biases of initial", b, shape=shape[:1]).astype(np.float64)
     return samples, labels, W, b
 
 
-def _matrix(X: ArrayLike) -> NDArray[Any]:
+def _initial(num_classes: int, samples: NDArray[Any], seed: int) -> Parameters:
+    """Random weights and biases."""
+    generator = random_generator("seed", seed)
+    W = generator.uniform(-0.5, 0.5, (num_classes, samples.shape[1]))
+    return W, generator.uniform(-0.5, 0.5, num_classes)
+
+
+def _matrix(name: str, X: ArrayLike) -> NDArray[Any]:
     """Check samples and lay them out as a C-contiguous matrix, bytes as bytes and the rest as
     float64.
     """
-    samples = checked_pixels("X", X, np.float64)
+    samples = checked_pixels(name, X, np.float64)
     return np.ascontiguousarray(samples.reshape(len(samples), -1))
 
 
@@ -397,9 +458,28 @@ def _pixels(samples: NDArray[Any]) -> FloatArray:
     return samples / 255 if samples.dtype == np.uint8 else samples
 
 
+def _checked_parameters(W: ArrayLike, b: ArrayLike, samples: NDArray[Any]) -> Parameters:
+    """Weights and biases as float64, of the shapes that the samples (n, num_features) need."""
+    W = checked("W", W, shape=(None, samples.shape[1])).astype(np.float64, copy=False)
+    b = checked("b", b, shape=(len(W),)).astype(np.float64, copy=False)
+    return W, b
+
+
+def _scores(W: FloatArray, b: FloatArray, rows: FloatArray) -> FloatArray:
+    """Scores z = W x + b, float64 (n, num_classes); a ValueError if they overflow."""
+    with np.errstate(all="ignore"):
+        return checked("W x + b", rows @ W.T + b)
+
+
 def _samples(
-    W: FloatArray, b: FloatArray, y_true: ArrayLike, x: ArrayLike
-) -> tuple[FloatArray, FloatArray]:
-    """Lay out one sample or a batch as a matrix, and its labels as one-hot rows."""
-    rows = _pixels(_matrix(x if np.ndim(y_true) else np.reshape(x, (1, -1))))
-    return rows, np.eye(len(W))[np.atleast_1d(y_true)]
+    W: ArrayLike, b: ArrayLike, y_true: ArrayLike, x: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Lay out one sample or a batch as a matrix, and its labels as one-hot rows; check the
+    parameters.
+    """
+    labels = numbers("y_true", y_true, kinds="iu")
+    array = numbers("x", x)
+    rows = _pixels(_matrix("x", array if labels.ndim else array.reshape(1, -1)))
+    W, b = _checked_parameters(W, b, rows)
+    labels = checked_labels("y_true", np.atleast_1d(labels), len(rows), len(W))
+    return rows, np.eye(len(W))[labels], W, b

@@ -2,18 +2,21 @@
 one.
 """
 
-from concurrent.futures import BrokenExecutor
+import functools
+import tracemalloc
 
 import numpy as np
 import pytest
 import scipy.special
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from support.arguments import check_door
 from support.arrays import FEW, arrays
 
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.methods.softmax import method as softmax
+from mnist_pipeline.methods.softmax.kernel import LANES, run_epoch
 
 TOLERANCE = 1e-9
 
@@ -150,6 +153,8 @@ def test_repeats_multiply_the_passes_and_the_gradient_is_checked_at_the_fitted_w
     assert len(fitted["loss"]) == len(fitted["accuracy"]) == 5
     error = softmax.gradient_error(fitted["weights"], fitted["bias"], labels[:10], images[:10])
     assert fitted["gradient_error"] == error > 0
+    shortest = softmax.fit(images, labels, {**FIT, "epochs": 1}, seed=4, repeats=0.4)
+    assert len(shortest["loss"]) == 1
 
 
 def test_each_image_is_scored_just_before_its_update(digits):
@@ -195,37 +200,213 @@ def test_what_cannot_be_fitted_is_refused_by_name(X, y, initial, named):
         softmax.sgd(X, y, initial=initial)
 
 
-ODD_ARRAYS = arrays(hnp.array_shapes(min_dims=0, min_side=0, max_side=12))
+BAD = {
+    "y_true": (
+        [0, 1, -1, 2, 0],
+        [0, 1, 3, 2, 0],
+        [0],
+        [0.0, 1, 2, 1, 0],
+        ["0", "1", "2", "1", "0"],
+    ),
+    "W": (
+        np.full((3, 4), np.nan),
+        np.full((3, 4), np.inf),
+        np.ones((3, 5)),
+        np.full((3, 4), 1e308),
+    ),
+    "b": (np.ones(1), np.ones((3, 1)), np.array([0, np.nan, 0])),
+    "x": (np.full((5, 4), np.nan), np.ones((5, 4), int), np.ones((5, 4), complex), np.ones(20)),
+}
 
 
-@FEW
-@given(
-    X=ODD_ARRAYS,
-    y=ODD_ARRAYS,
-    num_classes=st.integers(-1, 30),
-    learning_rate=st.floats() | st.just("fast"),
-    epochs=st.integers(-1, 3) | st.floats(),
-    initial=st.none() | st.tuples(ODD_ARRAYS, ODD_ARRAYS),
+@pytest.mark.parametrize("name", ["loss", "gradient", "numerical_gradient", "gradient_error"])
+def test_the_loss_and_its_gradients_refuse_what_has_none(name):
+    good = {"W": np.ones((3, 4)), "b": np.ones(3), "y_true": [0, 1, 2, 1, 0], "x": np.ones((5, 4))}
+    for argument, values in BAD.items():
+        for value in values:
+            with pytest.raises(ValueError, match=rf"\b{argument}\b"):
+                getattr(softmax, name)(**{**good, argument: value})
+    for label in (-1, 3, 1.0):
+        with pytest.raises(ValueError, match="y_true"):
+            getattr(softmax, name)(good["W"], good["b"], label, np.ones(4))
+
+
+def as_rows(x) -> np.ndarray:
+    x = np.asarray(x)
+    assert x.dtype == np.uint8 or x.dtype.kind == "f"
+    assert x.ndim >= 2
+    return x.reshape(len(x), -1) / (255 if x.dtype == np.uint8 else 1)
+
+
+def plain_scores(W, b, x):
+    rows = as_rows(x)
+    W, b = np.asarray(W, float), np.asarray(b, float)
+    assert W.shape == (len(b), rows.shape[1])
+    assert b.ndim == 1
+    return rows @ W.T + b
+
+
+def one_hot(y, num_samples, num_classes):
+    y = np.asarray(y)
+    assert (y.dtype.kind in "iu", y.shape) == (True, (num_samples,))
+    assert 0 <= y.min() <= y.max() < num_classes
+    return np.eye(num_classes)[y]
+
+
+def plain_loss(W, b, y_true, x):
+    z = plain_scores(W, b, x)
+    return (scipy.special.logsumexp(z, axis=1) - (z * one_hot(y_true, *z.shape)).sum(axis=1)).mean()
+
+
+def plain_gradient(W, b, y_true, x):
+    z = plain_scores(W, b, x)
+    difference = (scipy.special.softmax(z, axis=1) - one_hot(y_true, *z.shape)) / len(z)
+    return difference.T @ as_rows(x), difference.sum(axis=0)
+
+
+def plain_sgd(X, y, num_classes, learning_rate, epochs):
+    rows = as_rows(X)
+    for number in (num_classes, epochs):
+        assert (np.ndim(number), np.asarray(number).dtype.kind in "iu") == (0, True)
+    assert np.ndim(learning_rate) == 0
+    assert learning_rate >= 0
+    assert 1 <= num_classes < 1_000
+    targets = one_hot(y, len(rows), num_classes)
+    generator = np.random.default_rng(0)
+    W = generator.uniform(-0.5, 0.5, (num_classes, rows.shape[1]))
+    b = generator.uniform(-0.5, 0.5, num_classes)
+    for _ in range(epochs if epochs < 1_000 else 1 // 0):
+        for x, target in zip(rows, targets):
+            difference = scipy.special.softmax(W @ x + b) - target
+            W, b = W - learning_rate * np.outer(difference, x), b - learning_rate * difference
+    return W, b
+
+
+def plain_deviations(images):
+    rows = as_rows(images)
+    return rows.std(axis=0, dtype=float) * (255 if np.asarray(images).dtype == np.uint8 else 1)
+
+
+RANDOM = np.random.default_rng(6)
+PARAMETERS = {"W": RANDOM.normal(size=(3, 4)), "b": RANDOM.normal(size=3)}
+X, Y = RANDOM.normal(size=(5, 4)), np.array([0, 1, 2, 1, 0])
+FIT_ARGUMENTS = {"X": X, "y": Y, "num_classes": 3, "learning_rate": 0.1}
+DOORS = {
+    "softmax": ({"x": X}, lambda x: scipy.special.softmax(np.asarray(x, float), axis=-1)),
+    "loss": ({**PARAMETERS, "y_true": Y, "x": X}, plain_loss),
+    "gradient": ({**PARAMETERS, "y_true": Y, "x": X}, plain_gradient),
+    "predict_probabilities": (
+        {**PARAMETERS, "X": X},
+        lambda W, b, X: scipy.special.softmax(plain_scores(W, b, X), axis=1),
+    ),
+    "pixel_deviations": ({"images": X}, plain_deviations),
+    "sgd": (FIT_ARGUMENTS, lambda **given: plain_sgd(**given, epochs=2)),
+    "sgd_reference": (FIT_ARGUMENTS, lambda **given: plain_sgd(**given, epochs=2)),
+}
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_any_arguments_are_answered_rightly_or_refused(other_process, name):
+    arguments, plain = DOORS[name]
+    function = getattr(softmax, name)
+    if name.startswith("sgd"):
+        function = functools.partial(function, epochs=2)
+    refusals = ValueError, TypeError, FloatingPointError, MemoryError
+    check_door(other_process, function, arguments, plain, rtol=1e-5, atol=1e-6, refusals=refusals)
+
+
+@pytest.mark.parametrize("epochs", [-1, 2.0, np.nan, "2", None, True, [2]])
+@pytest.mark.parametrize("descend", [softmax.sgd, softmax.sgd_reference])
+def test_other_numbers_of_epochs_are_refused(descend, epochs):
+    with pytest.raises((ValueError, TypeError), match="epochs"):
+        descend(X, Y, num_classes=3, epochs=epochs)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"kept": [0, 60]}, "kept"),
+        ({"kept": [-1, 0]}, "kept"),
+        ({"kept": []}, "kept"),
+        ({"labels": np.zeros(59, int)}, "labels"),
+        ({"labels": np.full(60, -1)}, "labels"),
+        ({"settings": {**FIT, "learning_rate": np.nan}}, "learning_rate"),
+        ({"settings": {**FIT, "epochs": -5}}, "epochs"),
+        ({"repeats": np.nan}, "repeats"),
+    ],
 )
-@example(np.ones((2, 3)), np.array([0, 2**40]), 2**41, 0.1, 1, None)
-@example(np.ones((2, 3)), np.array([0, 1]), 2, 0.1, 1, (np.ones((2, 3)), np.ones(1)))
-@example(np.ones((2, 3)), np.array([0, 1]), 2, 0.1, 1, (np.ones((2, 3)) * np.inf, np.ones(2)))
-def test_no_arguments_end_the_process_of_the_compiled_descent(
-    other_process, X, y, num_classes, learning_rate, epochs, initial
-):
-    options = {"learning_rate": learning_rate, "epochs": epochs, "initial": initial}
-    call = other_process.submit(softmax.sgd, X, y, num_classes=num_classes, **options)
-    error = call.exception()
-    assert not isinstance(error, BrokenExecutor)
-    if error is None:
-        assert (call.result()[0].shape, len(y)) == ((num_classes, np.prod(X.shape[1:])), len(X))
+def test_a_model_is_not_fitted_to_impossible_rows_or_settings(changed, named, digits):
+    given = {"images": digits[0][:60], "labels": digits[1][:60], "settings": FIT, "seed": 0}
+    with pytest.raises(ValueError, match=named):
+        softmax.fit(**{**given, **changed})
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the overflow that is the point of the test
-def test_a_run_that_diverges_raises():
+KERNEL = {
+    "starts": np.array([0, 2, 4]),
+    "columns": np.array([0, 1, 1, 2], np.int32),
+    "values": np.ones(4),
+    "scale": 1.0,
+    "labels": np.array([0, 1]),
+    "rows": np.array([0, 1]),
+    "blocks": np.zeros((1, 3, LANES)),
+    "b": np.zeros(2),
+    "y": np.zeros((1, LANES)),
+    "learning_rate": 0.1,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("starts", np.array([0, 2, 2**40])),
+        ("starts", np.array([-(2**40), 2, 4])),
+        ("starts", np.array([0, 2])),
+        ("columns", np.zeros(3, np.int32)),
+        ("values", np.ones(3)),
+        ("labels", np.array([0, 2**40])),
+        ("labels", np.array([0, -(2**40)])),
+        ("labels", np.array([0])),
+        ("rows", np.array([2**40])),
+        ("rows", np.array([-(2**40)])),
+        ("blocks", np.zeros((1, 3, LANES - 1))),
+        ("blocks", np.zeros((9, 3, LANES))),
+        ("blocks", np.zeros((1, 0, LANES))),
+        ("b", np.zeros(LANES + 1)),
+        ("y", np.zeros((1, LANES - 1))),
+    ],
+)
+def test_the_compiled_descent_refuses_arrays_that_do_not_fit(other_process, name, value):
+    with pytest.raises(ValueError, match=name):
+        other_process.submit(run_epoch, **{**KERNEL, name: value}).result()
+
+
+def test_the_compiled_descent_reads_no_weights_beyond_its_pixels(other_process):
+    columns = np.array([-1, 3, 2**31 - 1, -(2**31)], np.int32)
+    far = other_process.submit(run_epoch, **{**KERNEL, "columns": columns}).result()
+    first = other_process.submit(run_epoch, **{**KERNEL, "columns": columns * 0}).result()
+    assert far == first
+
+
+def test_the_probabilities_of_many_images_need_the_memory_of_a_block(digits, monkeypatch):
+    images = digits[0]
+    W, b = RANDOM.normal(size=(10, 784)), np.zeros(10)
+    expected = softmax.predict_probabilities(W, b, images)
+    monkeypatch.setattr(softmax, "BLOCK_ROWS", 99)
+    tracemalloc.start()
+    probabilities = softmax.predict_probabilities(W, b, images)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(probabilities, expected, atol=1e-12)
+    assert peak < images.size * 8 / 4
+
+
+@pytest.mark.parametrize("descend", [softmax.sgd, softmax.sgd_reference])
+def test_a_run_that_diverges_raises(descend):
     X, y = np.full((20, 3), 1e200), np.arange(20) % 2
     with pytest.raises(FloatingPointError, match="learning_rate"):
-        softmax.sgd(X, y, num_classes=2, learning_rate=1e200, epochs=3)
+        descend(X, y, num_classes=2, learning_rate=1e200, epochs=3)
+    with pytest.raises(FloatingPointError, match="learning_rate"):  # by the last update
+        descend(X[:1], y[:1], num_classes=2, learning_rate=1e200, epochs=1)
 
 
 @pytest.mark.parametrize("num_images", [1, 2, 300, 2_000])
