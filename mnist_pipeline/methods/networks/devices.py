@@ -57,7 +57,8 @@ def placed(
     """
     # Some versions of torch type a module's `to` without formats, and its methods as modules.
     untyped: Any = model
-    original = next(model.parameters()).device
+    first = next(model.parameters(), None)
+    original = device if first is None else first.device
     num_threads = torch.get_num_threads()
     is_compiled = precision == "float32" and has_compiled_form(model, device)
     try:

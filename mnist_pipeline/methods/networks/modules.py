@@ -14,12 +14,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mnist_pipeline.methods.networks.layers import (
+    compiled_layers,
+    has_own_behaviour,
+    layer_difference,
+)
+from mnist_pipeline.utils.arguments import checked
+
 SIDE = 28  # an image is 28×28 pixels
 GREY = (SIDE, SIDE)  # the shape of an image; in colour it is (28, 28, 3)
+LARGEST = 2**20  # units of a layer; more do not fit into memory beside their weights
 
 
 class MLP(nn.Module):
     """Multi-layer perceptron with one hidden layer.
+
+    Raises a ValueError for a size that is not an integer from 1 to `LARGEST`.
 
     Examples
     --------
@@ -31,6 +41,7 @@ class MLP(nn.Module):
         self, input_size: int = SIDE * SIDE, hidden_size: int = 1024, num_classes: int = 10
     ) -> None:
         super().__init__()
+        _check_sizes(input_size=input_size, hidden_size=hidden_size, num_classes=num_classes)
         self.input_size = input_size
         self.hidden = nn.Linear(input_size, hidden_size)
         self.relu = nn.ReLU()
@@ -47,7 +58,10 @@ class CNN(nn.Module):
     """Convolutional network with two convolutions and a linear classifier.
 
     On a CPU, training and prediction of grey images run its compiled form, which computes the same
-    function with the same parameters.
+    function with the same parameters. If you subclass the network, replace a layer, or add a hook,
+    torch computes it.
+
+    Raises a ValueError for a size that is not an integer from 1 to `LARGEST`.
 
     Examples
     --------
@@ -57,6 +71,7 @@ class CNN(nn.Module):
 
     def __init__(self, num_classes: int = 10, channels: int = 1) -> None:
         super().__init__()
+        _check_sizes(num_classes=num_classes, channels=channels)
         self.channels = channels
         self.input_size = SIDE * SIDE * channels
         self.conv1 = nn.Conv2d(channels, 32, kernel_size=5)
@@ -81,21 +96,37 @@ class CNN(nn.Module):
 
     @property
     def has_compiled_form(self) -> bool:
-        """Whether `compiled` computes this network: not in colour, with batch normalization, or
-        with other layers that somebody tries out.
-        """
-        first, _, second = [tuple(parameter.shape) for parameter in self.parameters()][:3]
-        return (first, second) == ((32, 1, 5, 5), (64, 32, 5, 5))
+        """Whether `compiled` computes this network."""
+        return not self._difference()
 
     def compiled(self) -> nn.Module:
         """The compiled form of this network, for grey images on a CPU.
 
-        It shares the layers, so training one trains both.
+        It shares the layers, so training one trains both. Raises a ValueError for a network that it
+        would not compute: in colour, with batch normalization, or with anything else that differs
+        from the layers that this class constructs.
         """
+        if difference := self._difference():
+            raise ValueError(f"the network has no compiled form: {difference}")
         # Imported here, because it imports Numba.
         from mnist_pipeline.methods.networks.compiled.cnn import CompiledCNN
 
         return CompiledCNN(self.conv1, self.conv2, self.linear)
+
+    def _difference(self) -> str:
+        """The first difference from the network that the compiled form computes, or no text."""
+        if type(self) is not CNN:
+            return f"it is of class {type(self).__name__}; expected CNN"
+        if has_own_behaviour(self):
+            return "it has hooks, or another function in place of its forward"
+        if self.channels != 1:
+            return f"it is for images of {self.channels} channels; expected 1"
+        layers = dict(self.named_modules())
+        layers.pop("")
+        if layers.keys() != compiled_layers().keys():
+            return f"its layers are {[*layers]}; expected {[*compiled_layers()]}"
+        differences = (layer_difference(name, layer) for name, layer in layers.items())
+        return next(filter(None, differences), "")
 
 
 Network = MLP | CNN
@@ -121,6 +152,8 @@ def layer_rows(model: Network) -> list[dict[str, Any]]:
     A row is one call of a layer: its class, the size of its kernel or an empty text, the shape of
     its output for one image, and its number of parameters. The network is not changed.
 
+    Raises a TypeError unless the model is an `MLP` or a `CNN`.
+
     Examples
     --------
     >>> for row in layer_rows(CNN()):
@@ -134,6 +167,8 @@ def layer_rows(model: Network) -> list[dict[str, Any]]:
     Flatten |  | 1024 | 0
     Linear |  | 10 | 10250
     """
+    if not isinstance(model, MLP | CNN):
+        raise TypeError(f"model is a {type(model).__name__}; expected an MLP or a CNN")
     rows: list[dict[str, Any]] = []
 
     def record(module: nn.Module, _: Any, output: Tensor) -> None:
@@ -149,7 +184,7 @@ def layer_rows(model: Network) -> list[dict[str, Any]]:
             }
         )
 
-    observed = copy.deepcopy(model).cpu()
+    observed = copy.deepcopy(model).cpu().float().eval()
     for module in observed.modules():
         if not list(module.children()):
             module.register_forward_hook(record)
@@ -180,11 +215,24 @@ def of_weights(kind: str, weights: Mapping[str, NDArray[Any]]) -> Network:
 
 
 def num_parameters(model: nn.Module) -> int:
-    """Number of parameters that a network learns.
+    """Number of parameters that a network learns; a TypeError if it is not a torch module.
 
     Examples
     --------
     >>> num_parameters(MLP(784, 1024, 10))
     814090
     """
+    check_module(model)
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _check_sizes(**sizes: int) -> None:
+    """Raise a ValueError for a size of a layer that is not an integer from 1 to `LARGEST`."""
+    for name, size in sizes.items():
+        checked(name, size, 1, LARGEST, (), "iu")
+
+
+def check_module(model: nn.Module) -> None:
+    """Raise a TypeError for a model that is not a torch module."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is a {type(model).__name__}; expected a module of torch")

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mnist_pipeline.methods.networks.compiled import convolution, winograd
+from mnist_pipeline.methods.networks.layers import layer_difference
 from mnist_pipeline.utils.blocks import in_blocks
 
 SIDE = 28
@@ -37,7 +38,8 @@ class CompiledCNN(nn.Module):
     """The network `modules.CNN` with compiled convolutions.
 
     It shares the layers, so training one trains both. Parameters and images are float32, on the
-    CPU. Autograd is not used: `backpropagate` computes the gradients.
+    CPU; a ValueError names others, and layers that the kernels are not compiled for. Autograd is
+    not used: `backpropagate` computes the gradients.
     """
 
     def __init__(self, conv1: nn.Conv2d, conv2: nn.Conv2d, linear: nn.Linear) -> None:
@@ -48,12 +50,12 @@ class CompiledCNN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, num_classes) of images (N, 28, 28), (N, 1, 28, 28) or (N, 784)."""
         images, parameters = _pixels(x), _Parameters(self)
-        scores = np.empty((len(x), self.linear.out_features), np.float32)
+        scores = np.empty((len(images), len(parameters.classes)), np.float32)
 
         def compute(group: slice) -> None:
             scores[group] = _forward(images[group], parameters)[-1].numpy()
 
-        in_blocks(compute, len(x), IMAGES_PER_GROUP)
+        in_blocks(compute, len(images), IMAGES_PER_GROUP)
         return torch.from_numpy(scores)
 
     @torch.no_grad()
@@ -64,11 +66,16 @@ class CompiledCNN(nn.Module):
 
         An image is left out if each of its probabilities is closer than `least` to its target,
         because its gradients are small. A first layer that requires no gradient gets none.
+
+        Raises a ValueError unless there is a target per image, int64 in [0, num_classes).
         """
         images, parameters = _pixels(x), _Parameters(self)
-        scores = np.empty((len(x), self.linear.out_features), np.float32)
-        num_classes = self.linear.out_features
-        expected = F.one_hot(targets.reshape(len(x)), num_classes) * (1 - label_smoothing)
+        num_classes = len(parameters.classes)
+        scores = np.empty((len(images), num_classes), np.float32)
+        _check_targets(targets, len(images), num_classes)
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing is {label_smoothing}; expected a number from 0 to 1")
+        expected = F.one_hot(targets, num_classes) * (1 - label_smoothing)
         expected = expected + label_smoothing / num_classes
         sums: dict[int, list[Array]] = {}
 
@@ -80,9 +87,9 @@ class CompiledCNN(nn.Module):
             arrays: list[Any] = [
                 array[kept] if least else array for array in (images[group], *first, *second)
             ]
-            sums[group.start] = _backward(gradient[kept] / len(x), parameters, *arrays)
+            sums[group.start] = _backward(gradient[kept] / len(images), parameters, *arrays)
 
-        in_blocks(compute, len(x), IMAGES_PER_GROUP)
+        in_blocks(compute, len(images), IMAGES_PER_GROUP)
         groups = [sums[start] for start in sorted(sums)]
         parameters.set_gradients(
             *(torch.from_numpy(sum(parts[1:], parts[0])) for parts in zip(*groups, strict=True))
@@ -94,9 +101,17 @@ class _Parameters:
     """The parameters of a network in the layout of the compiled layers, with channels innermost."""
 
     def __init__(self, network: CompiledCNN) -> None:
+        layers = dict(network.named_children())
+        for name, layer in layers.items():
+            if difference := layer_difference(name, layer):
+                raise ValueError(
+                    f"the compiled network does not compute these layers: {difference}"
+                )
         conv1, conv2, linear = network.conv1, network.conv2, network.linear
-        self.parameters = list(network.parameters())  # weights and biases, layer by layer
-        self.trains_first = conv1.weight.requires_grad
+        self.parameters: list[Any] = [
+            parameter for layer in layers.values() for parameter in (layer.weight, layer.bias)
+        ]
+        self.trains_first = any(parameter.requires_grad for parameter in self.parameters[:2])
         self.taps = conv1.weight.flatten(1).t().contiguous().numpy()  # (25, 32)
         by_tap = conv2.weight.permute(2, 3, 1, 0).reshape(len(self.taps), -1)  # (25, 32 · 64)
         factors = torch.from_numpy(winograd.KERNEL_FACTORS) @ by_tap
@@ -165,7 +180,28 @@ def _backward(
     ]
 
 
+def _check_targets(targets: Tensor, num_images: int, num_classes: int) -> None:
+    """Raise a ValueError unless there is a class per image, and at least one image."""
+    if targets.shape != (num_images,) or targets.dtype != torch.int64 or num_images == 0:
+        raise ValueError(
+            f"targets has shape {tuple(targets.shape)} and type {targets.dtype}; expected int64 of "
+            f"shape ({num_images},), for at least one image"
+        )
+    for extreme in (int(targets.min()), int(targets.max())):
+        if not 0 <= extreme < num_classes:
+            raise ValueError(
+                f"targets has the value {extreme}; expected classes from 0 to {num_classes - 1}"
+            )
+
+
 def _pixels(x: Tensor) -> Array:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x is a {type(x).__name__}; expected a tensor")
+    if x.dtype != torch.float32 or x.shape[1:].numel() != SIDE**2:
+        raise ValueError(
+            f"x has shape {tuple(x.shape)} and type {x.dtype}; expected float32 images of "
+            f"{SIDE}×{SIDE} pixels"
+        )
     return x.reshape(len(x), SIDE, SIDE).contiguous().numpy()
 
 

@@ -1,15 +1,19 @@
 """Read the plain twin of this module, `modules.CNN`: it computes the same function.
 
 Here is the compiled first layer of that network: convolution, pooling and ReLU in one pass, and the
-gradients. Each function runs on one thread, without the interpreter
-lock, one image at a time, so the result of an image does not depend on the number of threads that
-share the images.
+gradients. Each function runs on one thread, without the interpreter lock, one image at a time, so
+the result of an image does not depend on the number of threads that share the images.
+
+Vectors are loaded and stored without a check of their places. So each function first compares the
+shapes of its arrays, and raises a ValueError unless all places are within them.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
+from numba import types
+from numba.core.errors import TypingError
 
 from mnist_pipeline.utils.compiled import BYTE, INT32, Array, Emitter, compiled, intrinsic
 
@@ -18,15 +22,23 @@ Place = tuple[int, int]  # row and column
 SIDE = 5  # rows and columns of a kernel
 CHANNELS = 32  # kernels
 WIDTH = 16  # float32 in a vector: 512 bits
+FLOAT_BYTES = 4
 WINDOW = [(row, column) for row in range(2) for column in range(2)]  # the positions pooled together
 _VECTORS = range(0, CHANNELS, WIDTH)
 _TAPS = [(row, column) for row in range(SIDE) for column in range(SIDE)]
+NUM_TAPS = SIDE * SIDE
 
 
 class Channels(Emitter):
     """Vectors of some channels of a position, float32; windows of 2×2 positions are pooled."""
 
     whole = ir.VectorType(INT32, WIDTH)
+
+    def argument(self, kind: Any, value: Any) -> Any:
+        """An argument of the intrinsic; an array has values, float32, or places, uint8."""
+        if isinstance(kind, types.Array) and kind.dtype not in (types.float32, types.uint8):
+            raise TypingError(f"an array has type {kind.dtype}: pass values as float32")
+        return super().argument(kind, value)
 
     def everywhere(self, value: int) -> Any:
         """The same integer in every lane."""
@@ -144,14 +156,44 @@ def _backward(
         e.store(e.builder.fadd(e.load(pointer), passed), pointer)
 
 
+@compiled(nogil=True)
+def _check(images: Any, gradient: Any, output: Any, argmax: Any) -> None:
+    """Raise a ValueError unless every place that a window reads or writes is in the arrays."""
+    count, rows, columns, channels = output.shape
+    if (
+        len(images) < count
+        or images.shape[1] < 2 * rows + SIDE - 1
+        or images.shape[2] < 2 * columns + SIDE - 1
+        or channels != CHANNELS
+        or gradient.shape != output.shape
+        or argmax.shape != output.shape
+    ):
+        raise ValueError("the images, results or places have another shape than expected")
+    if (
+        images.itemsize != FLOAT_BYTES
+        or gradient.itemsize != FLOAT_BYTES
+        or output.itemsize != FLOAT_BYTES
+        or argmax.itemsize != 1
+    ):
+        raise ValueError("the images, results or places have another type than expected")
+
+
 @compiled(cache=True, nogil=True)
 def convolve_and_pool(images: Any, output: Any, argmax: Any, kernels: Any, bias: Any) -> None:
     """Convolve, take the maximum of each window of 2×2, and apply ReLU.
 
     `images` are (n, rows, columns), float32; `kernels` (25, 32), one row per tap. The results go
     into `output` and `argmax`, (n, (rows − 4) / 2, (columns − 4) / 2, 32): the values, float32, and
-    the position of the maximum in the window, 0 to 3 row by row, uint8.
+    the position of the first maximum in the window, 0 to 3 row by row, uint8.
     """
+    if (
+        kernels.shape != (NUM_TAPS, CHANNELS)
+        or bias.shape != (CHANNELS,)
+        or kernels.itemsize != FLOAT_BYTES
+        or bias.itemsize != FLOAT_BYTES
+    ):
+        raise ValueError("the kernels or the bias have another shape or type than expected")
+    _check(images, output, output, argmax)
     for i in range(output.shape[0]):
         for row in range(output.shape[1]):
             for column in range(output.shape[2]):
@@ -161,6 +203,9 @@ def convolve_and_pool(images: Any, output: Any, argmax: Any, kernels: Any, bias:
 @compiled(cache=True, nogil=True)
 def add_gradients(images: Any, gradient: Any, output: Any, argmax: Any, sums: Any) -> None:
     """Add the gradients of the kernels, and of the biases in the last row, to `sums` (26, 32)."""
+    if sums.shape != (NUM_TAPS + 1, CHANNELS) or sums.itemsize != FLOAT_BYTES:
+        raise ValueError("the sums have another shape or type than expected")
+    _check(images, gradient, output, argmax)
     for i in range(output.shape[0]):
         for row in range(output.shape[1]):
             for column in range(output.shape[2]):

@@ -10,6 +10,9 @@ Each function runs on one thread, without the interpreter lock, on blocks of ima
 fit the cache. The result of an image does not depend on the number of threads that share the
 images.
 
+Vectors are loaded and stored without a check of their places. So each function first compares the
+shapes of its arrays, and raises a ValueError unless all places are within them.
+
 The layout of the factors is (64, tiles + 1, channels). The unused tile makes the distance between
 two positions no power of two; otherwise all positions would map to the same few lines of the cache.
 """
@@ -19,7 +22,13 @@ from typing import Any
 import numpy as np
 from llvmlite import binding, ir  # type: ignore[import-untyped]  # it ships no types
 
-from mnist_pipeline.methods.networks.compiled.convolution import SIDE, WIDTH, WINDOW, Channels
+from mnist_pipeline.methods.networks.compiled.convolution import (
+    FLOAT_BYTES,
+    SIDE,
+    WIDTH,
+    WINDOW,
+    Channels,
+)
 from mnist_pipeline.utils.compiled import INT64, Array, compiled, intrinsic
 
 CHANNELS_IN, CHANNELS_OUT = 32, 64
@@ -27,6 +36,7 @@ CHANNELS_IN, CHANNELS_OUT = 32, 64
 STEP = 4  # rows and columns of the results of a tile
 TILE = STEP + SIDE - 1  # rows and columns of the values that they are computed from
 PLACES = TILE * TILE
+INPUT_SIDE = STEP + TILE  # rows and columns of an image, which has 2×2 tiles
 BLOCK = 16  # images at a time
 
 _ROWS = 4  # of a product at a time
@@ -260,6 +270,21 @@ _add_kernel_gradients = _multiplying(CHANNELS_OUT, columnwise=True)
 
 
 @compiled(nogil=True)
+def _check(images: Any, output: Any, argmax: Any) -> None:
+    """Raise a ValueError unless every place that a tile reads or writes is in the arrays."""
+    count = len(output)
+    if (
+        len(images) < count
+        or images.shape[1:] != (INPUT_SIDE, INPUT_SIDE, CHANNELS_IN)
+        or output.shape[1:] != (STEP, STEP, CHANNELS_OUT)
+        or argmax.shape != output.shape
+    ):
+        raise ValueError("the images, results or places have another shape than expected")
+    if images.itemsize != FLOAT_BYTES or output.itemsize != FLOAT_BYTES or argmax.itemsize != 1:
+        raise ValueError("the images, results or places have another type than expected")
+
+
+@compiled(nogil=True)
 def _enter_block(images: Any, start: int, count: int, factors: Any) -> None:
     """Store the factors of a block of images."""
     for tile in range(4 * count):
@@ -272,9 +297,17 @@ def convolve_and_pool(images: Any, output: Any, argmax: Any, kernels: Any, bias:
     """Convolve, take the maximum of each window of 2×2, and apply ReLU.
 
     `images` are (n, 12, 12, 32), `kernels` the factors of the kernels, (64, 32, 64), both float32.
-    The values go into `output`, float32, and the positions of the maxima in their windows, 0 to 3
-    row by row, into `argmax`, uint8; both are (n, 4, 4, 64).
+    The values go into `output`, float32, and the positions of the first maxima in their windows, 0
+    to 3 row by row, into `argmax`, uint8; both are (n, 4, 4, 64).
     """
+    if (
+        kernels.shape != (PLACES, CHANNELS_IN, CHANNELS_OUT)
+        or bias.shape != (CHANNELS_OUT,)
+        or kernels.itemsize != FLOAT_BYTES
+        or bias.itemsize != FLOAT_BYTES
+    ):
+        raise ValueError("the kernels or the bias have another shape or type than expected")
+    _check(images, output, argmax)
     factors = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_IN), np.float32)
     products = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_OUT), np.float32)
     for start in range(0, len(images), BLOCK):
@@ -304,6 +337,24 @@ def add_gradients(
     `kernels` are the factors of the transposed kernels, (64, 64, 32). The gradient of the images
     goes into `image_gradient`, (n, 12, 12, 32), unless that is empty.
     """
+    if (
+        kernel_sums.shape != (PLACES, CHANNELS_IN, CHANNELS_OUT)
+        or bias_sums.shape != (CHANNELS_OUT,)
+        or kernel_sums.itemsize != FLOAT_BYTES
+        or bias_sums.itemsize != FLOAT_BYTES
+        or gradient.shape != output.shape
+        or gradient.itemsize != FLOAT_BYTES
+    ):
+        raise ValueError("the gradient or the sums have another shape or type than expected")
+    if len(image_gradient) > 0 and (
+        kernels.shape != (PLACES, CHANNELS_OUT, CHANNELS_IN)
+        or image_gradient.shape[1:] != images.shape[1:]
+        or len(image_gradient) < len(output)
+        or kernels.itemsize != FLOAT_BYTES
+        or image_gradient.itemsize != FLOAT_BYTES
+    ):
+        raise ValueError("the kernels or their gradient have another shape or type than expected")
+    _check(images, output, argmax)
     factors = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_IN), np.float32)
     products = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_OUT), np.float32)
     image_gradient[:] = 0
