@@ -15,7 +15,7 @@ from mnist_pipeline.methods.networks.devices import (
     seeded,
 )
 from mnist_pipeline.methods.networks.modules import CNN, MLP, check_module
-from mnist_pipeline.utils.arguments import checked, checked_pixels
+from mnist_pipeline.utils.arguments import checked_number, checked_pixels
 
 # Images predicted at a time. Their activations fit the cache, which halves the time.
 BATCH_SIZE = 250
@@ -43,7 +43,7 @@ def predict_probabilities(
     >>> predict_probabilities(MLP(784, 16, 3), np.zeros((5, 28, 28), np.uint8)).shape
     (5, 3)
     """
-    divisor = float(checked("temperature", temperature, COLDEST, HOTTEST, ()))
+    divisor = float(checked_number("temperature", temperature, COLDEST, HOTTEST))
     network = in_float32(model)
     pixels, device = as_tensor(images_for(network, images)), default_device()
     with placed(network, device, "float32") as form:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mnist_pipeline.data.variation import Variation
+from mnist_pipeline.utils.arguments import checked
 
 # Of a recipe for other images than MNIST's.
 MIN_PASSES = 10
@@ -18,11 +19,19 @@ FEW_IMAGES = 3_000
 MOST_REFITTED = 3_000
 HELD_OUT = "held_out_"  # begins the names of the weights that answer to the held-out images
 RISING_SHARE = 0.25  # of the updates of a "one-cycle" schedule
+LARGEST_BETA = math.nextafter(1, 0)  # Adam divides by 1 − β
+_CHOICES = {
+    "schedule": ("constant", "one-cycle"),
+    "precision": ("auto", "float32", "bfloat16"),
+}
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Every setting of a training run.
+
+    Raises a ValueError for a setting out of its range, and a TypeError for a variation that is no
+    `Variation`.
 
     References
     ----------
@@ -66,6 +75,22 @@ class Recipe:
     # Precision of the matrix products; the weights are always float32. "auto" chooses bfloat16
     # where it is faster, see `choose_precision`.
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            checked(name, getattr(self, name), 1, shape=(), kinds="iu")
+        checked("learning_rate", self.learning_rate, 0, shape=())
+        checked("betas", self.betas, 0, LARGEST_BETA, (2,))
+        for name in ("label_smoothing", "freeze", "later", "least_gradient"):
+            checked(name, getattr(self, name), 0, 1, ())
+        for name in ("distorted", "batch_norm"):
+            checked(name, getattr(self, name), shape=(), kinds="b")
+        if not isinstance(self.variation, Variation | None):
+            raise TypeError(f"variation is {self.variation!r}; expected a Variation or None")
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise ValueError(f"{name} is {value!r}; expected one of {', '.join(choices)}")
 
     @property
     def whole_passes(self) -> float:
@@ -157,13 +182,14 @@ def adapt(
     Other images may be harder or few, so there are more passes. Some labels may be wrong, so every
     pass has all images. Pictures have the recipe `PICTURES` instead, except for many grey ones:
     these train in the compiled network, and without deformations, which turn a shirt into a dress.
-    `overrides` replace settings of the result.
+    `overrides` replace settings of the result. Raises a ValueError unless there is an image.
 
     Examples
     --------
     >>> adapt(RECIPES["cnn"]["default"], 1_000, handwritten=True).epochs
     75
     """
+    checked("num_images", num_images, 1, shape=(), kinds="iu")
     min_updates = MIN_UPDATES
     if in_color or (num_images <= FEW_IMAGES and not handwritten):
         recipe, min_updates = PICTURES, MIN_UPDATES_OF_PICTURES

@@ -1,14 +1,15 @@
 """Temperature scaling: probabilities that match the share of correct predictions."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
+from mnist_pipeline.utils.arguments import checked, checked_labels
 from mnist_pipeline.utils.bisection import crossing
 
+LARGEST = 1e100  # of the logits: larger ones would overflow on the way
 
-def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
+
+def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     """The temperature T that minimizes the cross-entropy of softmax(logits / T).
 
     Label smoothing makes a network less sure than it is right. One number corrects that, and
@@ -21,14 +22,20 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
     largest difference between the logits of an image. With a larger T, rounding would make all
     probabilities equal.
 
+    Raises a ValueError for logits that are not finite numbers from -1e100 to 1e100, and for labels
+    that are not classes.
+
     References
     ----------
     .. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks",
         ICML 2017.
     """
-    scores = logits.astype(np.float64)
+    scores = checked("logits", logits, -LARGEST, LARGEST).astype(np.float64)
+    if scores.ndim != 2 or scores.size == 0:
+        raise ValueError(f"logits has shape {scores.shape}; expected (num_samples, num_classes)")
+    classes = checked_labels("labels", labels, *scores.shape)
     scores -= scores.max(axis=1, keepdims=True)
-    mean_true_score = scores[np.arange(len(scores)), labels].mean()
+    mean_true_score = scores[np.arange(len(scores)), classes].mean()
 
     def slope(temperature: float) -> float:
         # With β = 1/T, d/dβ of the mean of log Σ exp(β z) − β z_y is the expected score minus the

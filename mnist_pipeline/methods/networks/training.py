@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
@@ -27,10 +27,18 @@ from mnist_pipeline.methods.networks.devices import (
     placed,
     seeded,
 )
-from mnist_pipeline.methods.networks.modules import GREY, Network, construct
+from mnist_pipeline.methods.networks.modules import (
+    GREY,
+    SIDE,
+    Network,
+    check_module,
+    construct,
+)
 from mnist_pipeline.methods.networks.prediction import (
+    as_tensor,
+    first_logits,
+    images_for,
     logits,
-    pixel_tensor,
     predict_probabilities,
     scaled,
     weights,
@@ -44,6 +52,7 @@ from mnist_pipeline.methods.networks.recipes import (
     learning_rate_at,
 )
 from mnist_pipeline.methods.networks.temperature import fit_temperature
+from mnist_pipeline.utils.arguments import checked, checked_labels, checked_number, numbers
 
 # `mnist_pipeline.training` is this module. It also offers the steps before and after a training.
 __all__ = [
@@ -63,6 +72,8 @@ __all__ = [
     "weights",
 ]
 NONE = np.array([], np.int64)  # no image is held out
+LARGEST_SEED = 2**32 - 1  # NumPy and torch take it
+NUM_DIGITS = 10  # the classes of drawn digits
 PARTS = 20  # of an epoch, whose losses are recorded
 # Of the entries of an affine map [A t], in units of half a side: A turns, scales and slants by up
 # to an eighth, and t shifts by up to three pixels.
@@ -112,7 +123,8 @@ class Trained(NamedTuple):
 def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **named: Any) -> Model:
     """Construct a network whose initial weights depend only on the seed.
 
-    torch's global generator is restored.
+    torch's global generator is restored. Raises a ValueError for a seed that is not an integer from
+    0 to 2**32 - 1.
 
     Examples
     --------
@@ -121,7 +133,7 @@ def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **nam
     >>> bool((first.hidden.weight == again.hidden.weight).all())
     True
     """
-    with seeded(seed):
+    with seeded(_checked_seed(seed)):
         return construct(*arguments, **named)
 
 
@@ -203,12 +215,12 @@ def train_on(
 
 def train(
     model: nn.Module,
-    images: NDArray[Any],
-    labels: NDArray[Any],
+    images: ArrayLike,
+    labels: ArrayLike,
     recipe: Recipe,
     *,
     seed: int = 0,
-    held_out: NDArray[np.integer] = NONE,
+    held_out: ArrayLike = NONE,
     drawn: bool = False,
     on_epoch: OnEpoch | None = None,
 ) -> History:
@@ -216,13 +228,17 @@ def train(
 
     The model maps pixels in [0, 1], shape (N, 28, 28), to logits (N, num_classes). Afterwards it is
     in evaluation mode, on the device where it was. The images are (num_samples, rows, columns) or
-    (num_samples, num_features), uint8 or floating in [0, 1], with integer labels (num_samples,).
-    The images with the indices `held_out` are scored after each epoch, and the temperature is
-    fitted on them. `drawn` adds `data.drawn_digits` to the others, which have MNIST's form and
-    classes.
+    (num_samples, num_features): bytes, which are divided by 255, or finite floating values, which
+    the model gets as they are. The labels are integers (num_samples,) in [0, num_classes). The
+    images with the indices `held_out` are scored after each epoch, and the temperature is fitted on
+    them. `drawn` adds `data.drawn_digits` to the others, which have MNIST's form and classes.
 
     The seed determines the order of the images and their deformations. The same seed on the same
-    machine with the same number of threads gives the same weights to the byte.
+    machine with the same number of threads gives the same weights to the byte. Parameters that
+    require no gradient stay as they are.
+
+    Before the training begins, a ValueError or a TypeError names an argument that is none of the
+    above. A FloatingPointError says that the training diverged.
 
     Examples
     --------
@@ -234,7 +250,13 @@ def train(
     >>> history.epochs[-1].accuracy
     1.0
     """
-    images, labels = np.asarray(images), np.asarray(labels)
+    seed = _checked_seed(seed)
+    if on_epoch is not None and not callable(on_epoch):
+        raise TypeError(f"on_epoch is {on_epoch!r}; expected a function")
+    _check_model(model, recipe)
+    images, labels, held_out = _checked_data(model, images, labels, held_out)
+    if drawn or recipe.variation or recipe.distorted:
+        _check_deformations(model, images, recipe, drawn=drawn)
     device = default_device()
     validation = None
     if len(held_out):
@@ -262,7 +284,7 @@ def train(
             )
             if on_epoch is not None:
                 on_epoch(records[-1])
-        run.first_layer.requires_grad_(True)
+        run.train_first(True)
     if recipe.batch_norm:
         fold_batch_norm(model)
     temperature = 1.0
@@ -402,7 +424,7 @@ class _Run:
     def update(self, pixels: Tensor, targets: Tensor) -> Tensor:
         """Update the parameters on a batch; return the logits before the update."""
         # The recipe freezes the first layer after a share of the updates.
-        self.first_layer.requires_grad_(self.step < self.recipe.freeze * self.num_steps)
+        self.train_first(self.step < self.recipe.freeze * self.num_steps)
         self.network.train(len(pixels) > 1)  # batch normalization can't learn from one image
         pixels = scaled(pixels)
         if self.recipe.distorted:
@@ -411,6 +433,11 @@ class _Run:
         self.optimizer.step(learning_rate_at(self.step, self.num_steps, self.recipe))
         self.step += 1
         return scores
+
+    def train_first(self, trains: bool) -> None:
+        """Whether the next updates change the first layer."""
+        for parameter in self.first_layer:
+            parameter.requires_grad_(trains)
 
     def backpropagate(self, pixels: Tensor, targets: Tensor) -> Tensor:
         """Set the gradients of the mean cross-entropy; return the logits.
@@ -427,21 +454,84 @@ class _Run:
         return scores.detach()
 
 
-def _first_layer(model: nn.Module) -> nn.Module:
-    """The first layer with parameters, or an empty module if no other layer follows it."""
+def _first_layer(model: nn.Module) -> list[nn.Parameter]:
+    """The trainable parameters of the first layer that has some; none if no other layer follows."""
     layers = [
-        module
+        [parameter for parameter in module.parameters(recurse=False) if parameter.requires_grad]
         for module in model.modules()
-        if next(module.parameters(recurse=False), None) is not None
     ]
-    return layers[0] if len(layers) > 1 else nn.Module()
+    layers = [layer for layer in layers if layer]
+    return layers[0] if len(layers) > 1 else []
+
+
+def _checked_seed(seed: int) -> int:
+    """A seed as an int, which torch requires; a ValueError or a TypeError for others."""
+    return int(checked_number("seed", seed, 0, LARGEST_SEED, "iu"))
+
+
+def _check_model(model: nn.Module, recipe: Recipe) -> None:
+    """Raise a ValueError or a TypeError unless the recipe can train the network."""
+    check_module(model)
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"recipe is {recipe!r}; expected a Recipe")
+    parameters = dict(model.named_parameters())
+    for name, parameter in parameters.items():
+        if parameter.dtype != torch.float32:
+            raise ValueError(
+                f"model has {name} of type {parameter.dtype}; expected float32, which "
+                "model.float() makes of it"
+            )
+    if not any(parameter.requires_grad for parameter in parameters.values()):
+        raise ValueError("model has no parameter that requires a gradient; expected at least one")
+
+
+def _checked_data(
+    model: nn.Module, images: ArrayLike, labels: ArrayLike, held_out: ArrayLike
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """The images, labels and indices as arrays; a ValueError unless the network can learn them."""
+    pixels = images_for(model, images)
+    num_classes = first_logits(model, pixels).shape[1]
+    classes = checked_labels("labels", labels, len(pixels), num_classes)
+    indices = numbers("held_out", held_out)
+    if indices.size:  # an empty list is floating
+        indices = checked("held_out", indices, 0, len(pixels) - 1, kinds="iu")
+    if indices.ndim != 1 or len(np.unique(indices)) == len(pixels):
+        raise ValueError(
+            f"held_out has shape {indices.shape}; expected (num_held_out,), and at least one image "
+            "that is not held out"
+        )
+    return pixels, classes, indices.astype(np.int64)
+
+
+def _check_deformations(
+    model: nn.Module, images: NDArray[Any], recipe: Recipe, *, drawn: bool
+) -> None:
+    """Raise a ValueError for images that the recipe can't deform, and for images or a network that
+    can't have drawn digits.
+    """
+    num_classes = first_logits(model, images).shape[1]
+    if drawn and num_classes < NUM_DIGITS:
+        raise ValueError(
+            f"drawn is True, and model has {num_classes} classes; expected at least {NUM_DIGITS}"
+        )
+    is_like_mnist = images.dtype == np.uint8 and images.shape[1:] == GREY
+    if (recipe.variation or drawn) and not is_like_mnist:
+        raise ValueError(
+            f"images has shape {images.shape} and type {images.dtype}; a recipe with a variation, "
+            f"and drawn digits, are for uint8 (num_samples, {SIDE}, {SIDE})"
+        )
+    if recipe.distorted and images.ndim < 3:
+        raise ValueError(
+            f"images has shape {images.shape}; a recipe that distorts them is for "
+            "(num_samples, rows, columns)"
+        )
 
 
 def _tensors(
     images: NDArray[Any], labels: NDArray[Any], device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Images and labels as tensors."""
-    pixels, targets = pixel_tensor(images), torch.from_numpy(labels.astype(np.int64))
+    pixels, targets = as_tensor(images), torch.from_numpy(labels.astype(np.int64))
     return pixels.to(device), targets.to(device)
 
 

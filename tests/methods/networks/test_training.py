@@ -72,6 +72,41 @@ def test_a_seed_decides_the_weights_to_the_byte(few, construct, precision, threa
     assert not same_bytes(first, fitted(digits, recipe, construct, seed=4, held_out=np.arange(20)))
 
 
+def test_training_leaves_the_global_generator_and_the_layout_of_the_weights_alone(few):
+    torch.manual_seed(11)
+    before = torch.get_rng_state()
+    model = build(CNN, 10, seed=5)
+    # With dropout, which draws from the global generator, torch computes the network.
+    model.relu = nn.Sequential(nn.ReLU(), nn.Dropout(0.2))
+    train(model, *few, SHORT, held_out=np.arange(20))
+    training.predict_probabilities(model, few[0])
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not model.training
+    assert all(parameter.is_contiguous() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", ["conv1.weight", "conv1.bias", "conv2.weight", "linear.bias"])
+@pytest.mark.parametrize("freeze", [1.0, 0.5])
+def test_a_parameter_that_requires_no_gradient_stays_as_it_is(few, name, freeze):
+    model = build(CNN)
+    model.get_parameter(name).requires_grad_(False)
+    before = training.weights(model)
+    train(model, few[0][:100], few[1][:100], replace(SHORT, freeze=freeze))
+    same = [key for key, array in training.weights(model).items() if (array == before[key]).all()]
+    assert same == [name]
+    frozen = [key for key, tensor in model.named_parameters() if not tensor.requires_grad]
+    assert frozen == [name]
+
+
+@pytest.mark.filterwarnings("error")  # torch warns about arrays that it cannot write to
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_images_may_be_in_a_mapped_file(few, tmp_path, dtype):
+    images = (few[0] > 100).astype(dtype)
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    assert same_bytes(fitted((mapped, few[1])), fitted((images, few[1])))
+
+
 def test_the_plain_recipe_is_the_usual_loop_over_batches_with_adam(few):
     images, labels = few
     ours = build(MLP, 784, 32, 10, seed=0)
