@@ -1,15 +1,21 @@
-"""Harris corners, as principal component analysis of the gradients around a pixel."""
+"""Harris corners, as principal component analysis of the gradients around a pixel.
+
+Each function raises a ValueError for numbers that are not finite, for shapes that do not fit, and
+for a result that overflows, and a TypeError for what is no array.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mnist_pipeline.data.values import Corners
-from mnist_pipeline.utils.arguments import checked
+from mnist_pipeline.utils.arguments import checked, checked_number
 
 KAPPA = 0.05
 RELATIVE_THRESHOLD = 0.05  # of the largest response in the image
 WINDOW = 3
+NUM_GRADIENTS = WINDOW * WINDOW  # around a pixel
 
 
 class Place(NamedTuple):
@@ -23,7 +29,7 @@ class Place(NamedTuple):
     response: float  # Harris response, det M − κ (tr M)²
 
 
-def gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def gradients(image: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Central differences I_x (to the right) and I_y (downwards) of an image (height, width).
 
     The border is replicated. Both results have the image's shape, in grey levels per pixel,
@@ -39,15 +45,16 @@ def gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     array([[0., 0., 0.],
            [0., 0., 0.]])
     """
-    if image.ndim != 2 or image.size == 0:
-        raise ValueError(f"image has shape {image.shape}; it must be (height, width)")
-    padded = np.pad(checked("image", image).astype(np.float64), 1, mode="edge")
-    # NumPy's differences are one-sided at the border only, which is cut off.
-    vertical, horizontal = np.array(np.gradient(padded))[:, 1:-1, 1:-1]
+    pixels = checked("image", image, shape=(None, None)).astype(np.float64)
+    padded = np.pad(pixels, 1, mode="edge")
+    with np.errstate(over="ignore"):  # it is refused below
+        # NumPy's differences are one-sided at the border only, which is cut off.
+        differences = np.array(np.gradient(padded))[:, 1:-1, 1:-1]
+    vertical, horizontal = checked("the gradient of image", differences)
     return horizontal, vertical
 
 
-def structure_tensor(image: np.ndarray) -> np.ndarray:
+def structure_tensor(image: ArrayLike) -> np.ndarray:
     """M(p) = Σ over the 3×3 box around p of [I_x², I_x I_y; I_x I_y, I_y²].
 
     The result has the shape (height, width, 2, 2), float64. Beyond the border the gradient counts
@@ -66,14 +73,15 @@ def structure_tensor(image: np.ndarray) -> np.ndarray:
            [0., 0.]])
     """
     horizontal, vertical = gradients(image)
-    tensor = np.empty((*image.shape, 2, 2))
-    tensor[..., 0, 0] = _box_sum(horizontal * horizontal)
-    tensor[..., 0, 1] = tensor[..., 1, 0] = _box_sum(horizontal * vertical)
-    tensor[..., 1, 1] = _box_sum(vertical * vertical)
-    return tensor
+    tensor = np.empty((*horizontal.shape, 2, 2))
+    with np.errstate(all="ignore"):  # overflow is refused below
+        tensor[..., 0, 0] = _box_sum(horizontal * horizontal)
+        tensor[..., 0, 1] = tensor[..., 1, 0] = _box_sum(horizontal * vertical)
+        tensor[..., 1, 1] = _box_sum(vertical * vertical)
+    return checked("the structure tensor of image", tensor)
 
 
-def window_gradients(image: np.ndarray) -> np.ndarray:
+def window_gradients(image: ArrayLike) -> np.ndarray:
     """G(p): the gradients of the nine pixels around p, one per row, float64 (height, width, 9, 2).
 
     They are the data points of the PCA: the structure tensor at p is the Gram matrix GᵀG.
@@ -90,10 +98,10 @@ def window_gradients(image: np.ndarray) -> np.ndarray:
     padded = np.pad(field, ((1, 1), (1, 1), (0, 0)))
     size = (WINDOW, WINDOW)
     windows = np.lib.stride_tricks.sliding_window_view(padded, size, (0, 1))  # (H, W, 2, 3, 3)
-    return np.moveaxis(windows, 2, -1).reshape(*image.shape, WINDOW * WINDOW, 2)
+    return np.moveaxis(windows, 2, -1).reshape(*field.shape[:2], NUM_GRADIENTS, 2)
 
 
-def corner_response(image: np.ndarray, kappa: float = KAPPA) -> np.ndarray:
+def corner_response(image: ArrayLike, kappa: float = KAPPA) -> np.ndarray:
     """Harris response det M − κ (tr M)²: positive at a corner, negative on an edge, near 0 if flat.
 
     Raises a ValueError if it is too large for float64.
@@ -106,18 +114,20 @@ def corner_response(image: np.ndarray, kappa: float = KAPPA) -> np.ndarray:
     >>> bool(response[4, 4] > 0), bool(response[1, 4] < 0), float(response[8, 8])
     (True, True, 0.0)
     """
+    kappa = checked_number("kappa", kappa)
+    tensor = structure_tensor(image)
     with np.errstate(all="ignore"):  # overflow is found below
-        tensor = structure_tensor(image)
         determinant = tensor[..., 0, 0] * tensor[..., 1, 1] - tensor[..., 0, 1] ** 2
         trace = tensor[..., 0, 0] + tensor[..., 1, 1]
         response = determinant - kappa * trace**2
-    return checked("the response of image", response)
+    return checked("the response of image and kappa", response)
 
 
-def corners(response: np.ndarray, relative_threshold: float = RELATIVE_THRESHOLD) -> np.ndarray:
+def corners(response: ArrayLike, relative_threshold: float = RELATIVE_THRESHOLD) -> np.ndarray:
     """Whether each pixel is a corner: a 3×3 maximum above a share of the largest response.
 
-    An image without a positive response has no corners.
+    The response is (height, width), and the share is from 0 to 1. An image without a positive
+    response has no corners.
 
     Examples
     --------
@@ -126,13 +136,15 @@ def corners(response: np.ndarray, relative_threshold: float = RELATIVE_THRESHOLD
     >>> np.argwhere(corners(corner_response(square)))
     array([[4, 4]])
     """
+    response = checked("response", response, shape=(None, None)).astype(np.float64, copy=False)
+    share = checked_number("relative_threshold", relative_threshold, 0, 1)
     padded = np.pad(response, 1, constant_values=-np.inf)
     neighborhoods = np.lib.stride_tricks.sliding_window_view(padded, (WINDOW, WINDOW))
     is_maximum = response >= neighborhoods.max(axis=(-2, -1))
-    return is_maximum & (response > relative_threshold * response.max())
+    return is_maximum & (response > share * response.max())
 
 
-def gram_difference(image: np.ndarray) -> float:
+def gram_difference(image: ArrayLike) -> float:
     """Largest difference of structure tensor and GᵀG, relative to the tensor's largest entry.
 
     Examples
@@ -146,7 +158,7 @@ def gram_difference(image: np.ndarray) -> float:
     return float(np.abs(tensor - gram).max() / largest) if largest else 0.0
 
 
-def gram_matrices(windows: np.ndarray) -> np.ndarray:
+def gram_matrices(windows: ArrayLike) -> np.ndarray:
     """GᵀG of windows (..., 9, 2), float64 (..., 2, 2).
 
     Examples
@@ -155,13 +167,22 @@ def gram_matrices(windows: np.ndarray) -> np.ndarray:
     array([[ 9., 18.],
            [18., 36.]])
     """
+    array = checked("windows", windows).astype(np.float64, copy=False)
+    if array.shape[-2:] != (NUM_GRADIENTS, 2):
+        raise ValueError(f"windows has shape {array.shape}; expected (..., {NUM_GRADIENTS}, 2)")
+    with np.errstate(all="ignore"):  # overflow is refused
+        return checked("GᵀG of windows", _gram_matrices(array))
+
+
+def _gram_matrices(windows: np.ndarray) -> np.ndarray:
     return np.swapaxes(windows, -1, -2) @ windows
 
 
-def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
+def centering_change(image: ArrayLike, corners: ArrayLike) -> float:
     """The share of tr M that is lost if the gradients are centred, as PCA does and Harris does not.
 
-    The result is the median over the corners; 0 without corners.
+    The result is the median over the corners, a mask (height, width); 0 without corners. Raises a
+    ValueError for a corner without gradients.
 
     Examples
     --------
@@ -171,17 +192,22 @@ def centering_change(image: np.ndarray, corners: np.ndarray) -> float:
     >>> round(centering_change(edge, is_corner), 3)  # of I_x, with mean 2/3 and mean square 2/3
     0.667
     """
-    if not corners.any():
+    all_windows = window_gradients(image)
+    mask = checked("corners", corners, shape=all_windows.shape[:2], kinds="b")
+    if not mask.any():
         return 0.0
-    windows = window_gradients(image)[corners]
+    structure_tensor(image)  # refuses an image whose gradients have no finite squares
+    windows = all_windows[mask]
     centered = windows - windows.mean(axis=-2, keepdims=True)
-    trace = np.trace(gram_matrices(windows), axis1=-2, axis2=-1)
-    centered_trace = np.trace(gram_matrices(centered), axis1=-2, axis2=-1)
+    trace = np.trace(_gram_matrices(windows), axis1=-2, axis2=-1)
+    centered_trace = np.trace(_gram_matrices(centered), axis1=-2, axis2=-1)
+    if trace.min() == 0:
+        raise ValueError("corners has a pixel of image whose gradients are 0; expected none")
     return float(np.median(1 - centered_trace / trace))
 
 
 def find_corners(
-    images: np.ndarray, kappa: float = KAPPA, relative_threshold: float = RELATIVE_THRESHOLD
+    images: ArrayLike, kappa: float = KAPPA, relative_threshold: float = RELATIVE_THRESHOLD
 ) -> Corners:
     """The corners of images (n, height, width), with measurements of their PCA of the gradients.
 
@@ -192,6 +218,7 @@ def find_corners(
     >>> np.argwhere(find_corners(square).corners)
     array([[0, 4, 4]])
     """
+    images = checked("images", images, shape=(None, None, None))
     tensors = np.stack([structure_tensor(image) for image in images])
     responses = np.stack([corner_response(image, kappa) for image in images])
     masks = np.stack([corners(response, relative_threshold) for response in responses])
@@ -207,7 +234,7 @@ def find_corners(
     )
 
 
-def clearest_places(images: np.ndarray, responses: np.ndarray) -> tuple[int, dict[str, Place]]:
+def clearest_places(images: ArrayLike, responses: ArrayLike) -> tuple[int, dict[str, Place]]:
     """The index of the image with the largest response, and its corner, edge and flat place.
 
     The corner is the pixel with the largest response, and the edge the pixel with the smallest.
@@ -222,6 +249,8 @@ def clearest_places(images: np.ndarray, responses: np.ndarray) -> tuple[int, dic
     >>> index, {name: (place.row, place.column) for name, place in places.items()}
     (1, {'corner': (4, 4), 'edge': (1, 4), 'flat': (2, 2)})
     """
+    images = checked("images", images, shape=(None, None, None))
+    responses = checked("responses", responses, shape=images.shape)
     index = int(responses.max(axis=(1, 2)).argmax())
     image = images[index]
     response = responses[index]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 KINDS = {"biuf": "numbers", "iu": "integers", "b": "booleans"}
-Shape = tuple[int | None, ...]  # None is any size of at least 1
+Shape = tuple[int | None, ...]  # None is any size of at least 1, and −1 any size
 
 
 def numbers(
@@ -113,13 +113,14 @@ def _fits(shape: tuple[int, ...], expected: Shape | None) -> bool:
     if expected is None:
         return True
     return len(shape) == len(expected) and all(
-        size >= 1 if allowed is None else size == allowed for size, allowed in zip(shape, expected)
+        size >= 1 if allowed is None else allowed in (-1, size)
+        for size, allowed in zip(shape, expected)
     )
 
 
 def _format(shape: Shape) -> str:
-    """As Python prints a tuple, with "any" for a size of at least 1."""
-    sizes = ["any" if size is None else str(size) for size in shape]
+    """As Python prints a tuple, with "any" for a size that is free."""
+    sizes = ["any" if size in (None, -1) else str(size) for size in shape]
     return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
 
 

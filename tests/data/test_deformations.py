@@ -203,6 +203,11 @@ def test_any_arguments_are_answered_rightly_or_refused(other_process, name):
     check_door(other_process, function, arguments, plain, atol=0.51, refusals=refusals)
 
 
+def test_noise_beyond_all_measure_is_refused(noise):
+    with pytest.raises(ValueError, match="deviation"):
+        deformations.add_noise(noise, 1e7)
+
+
 def test_one_odd_number_among_many_images_is_refused(other_process, noise):
     many = np.ones(2_000)
     many[1_234] = np.nan

@@ -8,6 +8,7 @@ import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from support.arguments import check_door, odd_calls
 
 from mnist_pipeline.methods import harris
 
@@ -91,10 +92,136 @@ def test_corners_are_local_maxima_above_the_threshold_and_every_such_place_is_on
         assert found[np.unravel_index(response.argmax(), response.shape)]
 
 
-@pytest.mark.parametrize("image", [np.zeros((0, 5)), np.zeros((2, 5, 5)), np.eye(3) * 1e100])
-def test_an_image_without_a_response_is_refused(image):
-    with pytest.raises(ValueError, match="image has"):
-        harris.corner_response(image)
+def test_the_lost_share_is_the_median_over_the_corners(digits):
+    image = digits[0]
+    windows = harris.window_gradients(image)
+    sums = np.square(windows).sum(axis=(-2, -1))
+    shares = 9 * np.square(windows.mean(axis=-2)).sum(axis=-1) / np.where(sums, sums, 1)
+    order = np.argsort(np.where(sums, shares, np.inf), axis=None)[: np.count_nonzero(sums)]
+    chosen = order[[0, 1, -1]]  # two small shares and the largest
+    assert shares.flat[chosen].mean() != pytest.approx(shares.flat[chosen[1]])
+    corners = np.zeros(image.shape, bool)
+    corners.flat[chosen] = True
+    assert harris.centering_change(image, corners) == pytest.approx(shares.flat[chosen[1]])
+
+
+def as_image(image, ndim=2):
+    array = np.asarray(image)
+    assert array.dtype.kind in "biuf"
+    assert array.ndim == ndim
+    assert array.size
+    return array.astype(float)
+
+
+def plain_gradients(image):
+    padded = np.pad(as_image(image), 1, mode="edge")
+    across, down = padded[1:-1, 2:] - padded[1:-1, :-2], padded[2:, 1:-1] - padded[:-2, 1:-1]
+    return across / 2, down / 2
+
+
+def plain_windows(image):
+    field = np.pad(np.stack(plain_gradients(image), axis=-1), ((1, 1), (1, 1), (0, 0)))
+    height, width = np.shape(image)
+    return np.array(
+        [[field[y : y + 3, x : x + 3].reshape(9, 2) for x in range(width)] for y in range(height)]
+    )
+
+
+def plain_tensor(image):
+    windows = plain_windows(image)
+    return np.einsum("yxwi,yxwj->yxij", windows, windows)
+
+
+def plain_response(image, kappa=0.05):
+    M = plain_tensor(image)
+    assert np.ndim(kappa) == 0
+    determinant = M[..., 0, 0] * M[..., 1, 1] - M[..., 0, 1] * M[..., 1, 0]
+    return determinant - float(kappa) * (M[..., 0, 0] + M[..., 1, 1]) ** 2
+
+
+def plain_corners(response, relative_threshold=0.05):
+    response = as_image(response)
+    assert np.isfinite(response).all()
+    assert np.ndim(relative_threshold) == 0
+    assert 0 <= relative_threshold <= 1
+    largest = scipy.ndimage.maximum_filter(response, size=3, mode="constant", cval=-np.inf)
+    return (response == largest) & (response > relative_threshold * response.max())
+
+
+def plain_gram(windows):
+    windows = np.asarray(windows, float)
+    assert windows.shape[-2:] == (9, 2)
+    return np.einsum("...wi,...wj->...ij", windows, windows)
+
+
+def plain_change(image, corners):
+    windows, mask = plain_windows(image), np.asarray(corners)
+    assert (mask.dtype, mask.shape) == (bool, np.shape(image))
+    chosen = windows[mask]
+    kept = np.square(chosen - chosen.mean(axis=1, keepdims=True)).sum(axis=(1, 2))
+    return np.median(1 - kept / np.square(chosen).sum(axis=(1, 2))) if len(chosen) else 0.0
+
+
+def plain_found(images, kappa, relative_threshold):
+    images = as_image(images, 3)
+    responses = np.array([plain_response(image, kappa) for image in images])
+    masks = [plain_corners(response, relative_threshold) for response in responses]
+    tensors = np.array([plain_tensor(image) for image in images])
+    changes = [plain_change(image, mask) for image, mask in zip(images, masks)]
+    eigenvalues = np.linalg.eigvalsh(tensors)
+    differences = np.zeros(len(images))
+    return (
+        *(tensors, eigenvalues, responses, np.array(masks), differences, np.array(changes)),
+        *(np.array(kappa), np.array(relative_threshold)),
+    )
+
+
+IMAGE = np.random.default_rng(7).integers(0, 255, (5, 6)).astype(float)
+MASK = np.arange(30).reshape(5, 6) % 7 == 3
+DOORS = {
+    "gradients": ({"image": IMAGE}, plain_gradients),
+    "structure_tensor": ({"image": IMAGE}, plain_tensor),
+    "window_gradients": ({"image": IMAGE}, plain_windows),
+    "corner_response": ({"image": IMAGE, "kappa": 0.05}, plain_response),
+    "corners": ({"response": IMAGE - 100, "relative_threshold": 0.05}, plain_corners),
+    "gram_difference": ({"image": IMAGE}, lambda image: plain_tensor(image).sum() * 0),
+    "gram_matrices": ({"windows": plain_windows(IMAGE)}, plain_gram),
+    "centering_change": ({"image": IMAGE, "corners": MASK}, plain_change),
+    "find_corners": (
+        {"images": np.stack([IMAGE, IMAGE.T[:5, :5].repeat(2, axis=1)[:, :6]]), "kappa": 0.05}
+        | {"relative_threshold": 0.05},
+        plain_found,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_any_arguments_are_answered_rightly_or_refused(other_process, name):
+    arguments, plain = DOORS[name]
+    largest = 1e-9 * np.square(IMAGE).max() ** 2  # the response cancels numbers of this magnitude
+    check_door(other_process, getattr(harris, name), arguments, plain, rtol=1e-6, atol=largest)
+
+
+def test_a_response_that_overflows_is_refused():
+    with pytest.raises(ValueError, match="response"):
+        harris.corner_response(np.eye(3) * 1e100)
+
+
+def test_the_clearest_places_of_odd_images_are_found_or_refused():
+    images = np.stack([IMAGE, IMAGE[::-1]])
+    arguments = {"images": images, "responses": np.array([*map(harris.corner_response, images)])}
+    num_found = 0
+    for _, _, odd in odd_calls(arguments):
+        try:
+            index, places = harris.clearest_places(**odd)
+        except (ValueError, TypeError):
+            continue
+        num_found += 1
+        responses = np.asarray(odd["responses"])
+        assert np.isfinite(responses).all()
+        assert np.shape(odd["images"]) == responses.shape
+        assert places["corner"].response == responses.max() == responses[index].max()
+    assert num_found > 20
 
 
 def test_a_place_has_the_principal_components_of_the_gradients_around_it(digits):

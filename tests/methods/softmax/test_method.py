@@ -193,6 +193,7 @@ ONES = np.ones((3, 4))
         (ONES, [0, 1, 10], None, "10"),
         (ONES, [-1, 1, 2], None, "-1"),
         (ONES, [0, 1, 2], (np.zeros((10, 5)), np.zeros(10)), "initial"),
+        (ONES, [0, 1, 2], (), "initial"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused_by_name(X, y, initial, named):
@@ -226,6 +227,10 @@ def test_the_loss_and_its_gradients_refuse_what_has_none(name):
         for value in values:
             with pytest.raises(ValueError, match=rf"\b{argument}\b"):
                 getattr(softmax, name)(**{**good, argument: value})
+    largest, W = np.finfo(float).max, np.array([[1.0], [-1.0]])
+    if name != "gradient":  # of which each number is finite
+        with pytest.raises(ValueError, match="x"):
+            getattr(softmax, name)(W, np.zeros(2), 1, [largest])
     for label in (-1, 3, 1.0):
         with pytest.raises(ValueError, match="y_true"):
             getattr(softmax, name)(good["W"], good["b"], label, np.ones(4))
