@@ -34,6 +34,14 @@ def test_bars_lean_shrink_and_brighten_as_much_as_in_the_published_set(bars):
     assert (corrupt(np.zeros_like(bars), "brightness") == 128).all()
 
 
+def test_a_dotted_line_has_ink_in_two_of_four_columns_from_edge_to_edge(bars):
+    for image in corrupt(np.zeros_like(bars), "dotted_line"):
+        inked = np.flatnonzero(image.any(axis=0)).tolist()
+        assert inked == [column for column in range(27) if column % 4 in (2, 3)]
+        middles = [image[:, column].argmax() for column in inked]
+        assert np.abs(np.diff(middles, 2)).max() <= 4  # along a straight line
+
+
 def test_impulse_noise_replaces_17_percent_of_the_pixels_by_paper_or_ink():
     noisy = corrupt(np.full((50, 28, 28), 100, np.uint8), "impulse_noise")
     values, counts = np.unique(noisy, return_counts=True)

@@ -1,6 +1,7 @@
 """Reading data sets of every layout: the same digits to the byte, described by their checksums."""
 
 import errno
+import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,16 @@ def test_renamed_pictures_stay_in_their_part(few, tmp_path):
     for path in [*tmp_path.rglob("*.png")]:
         path.rename(path.with_stem(f"{99_999 - int(path.stem)}"))
     assert parts_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("layout", ["folders", "listing"])
+def test_pictures_are_in_the_order_of_their_checksums(layout, few, tmp_path):
+    """So no model learns one class after the other, and no name changes the order."""
+    write, _ = LAYOUTS[layout]
+    (part,) = reader_of(write(tmp_path, few)).read("train")
+    checksums = [hashlib.sha256(Path(tmp_path, name).read_bytes()) for name in part.paths]
+    digests = [checksum.hexdigest() for checksum in checksums]
+    assert digests == sorted(digests)
 
 
 # A path without a data set

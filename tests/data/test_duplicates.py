@@ -32,6 +32,12 @@ def test_different_digits_are_not(train, test):
     assert not any(map(duplicates.is_near, images, nearest))
 
 
+def test_a_negative_is_no_near_duplicate_and_a_fainter_image_is_one(test):
+    for image in test.images[:10]:
+        assert not duplicates.is_near(255 - image, image)
+        assert duplicates.is_near(image // 2 + 60, image)
+
+
 def test_blank_and_striped_images_equal_no_other():
     images = np.zeros((3, 28, 28), np.uint8)
     images[1] = 200
