@@ -1,5 +1,6 @@
 """Reading and validating data sets: labelled images in any of the layouts of `LAYOUTS`."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from mnist_pipeline.data.reader import Reader
 from mnist_pipeline.data.split import SPLITS, Split
 from mnist_pipeline.data.values import DigitSet, RawData
 from mnist_pipeline.utils.directories import EMBEDDED_DATA
+from mnist_pipeline.utils.printable import shortened
 
 __all__ = ["EMBEDDED_DATA", "DatasetError", "DigitSet", "load_digits"]
 
@@ -80,6 +82,8 @@ def load_digits(root: str | Path, split: Split, *, recorded: RawData | None = No
 
     Raises
     ------
+    TypeError, ValueError
+        If an argument is of another type, or has another value.
     DatasetError
         If a file is missing, unreadable, truncated, too long, of another format or shape, if the
         counts disagree, if a label lies outside the classes, or if a file is not the recorded one.
@@ -91,7 +95,14 @@ def load_digits(root: str | Path, split: Split, *, recorded: RawData | None = No
     >>> images.shape, int(labels[0])
     ((10000, 28, 28), 7)
     """
-    if split not in SPLITS:
-        raise ValueError(f"split is {split!r}; it must be one of {', '.join(map(repr, SPLITS))}")
+    if not isinstance(root, (str, os.PathLike)):
+        raise TypeError(f"root is {shortened(repr(root))}; it must be a path")
+    if not os.fspath(root):
+        raise ValueError("root is ''; it must be a path, such as '.' for the current directory")
+    if not isinstance(split, str) or split not in SPLITS:
+        allowed = ", ".join(map(repr, SPLITS))
+        raise ValueError(f"split is {shortened(repr(split))}; it must be one of {allowed}")
+    if not isinstance(recorded, RawData | None):
+        raise TypeError(f"recorded is {shortened(repr(recorded))}; it must be a RawData or None")
     (part,) = reader_of(root, recorded=recorded).read(split)
     return part.digits

@@ -11,6 +11,7 @@ import numpy as np
 from mnist_pipeline.data.color import colored, grey
 from mnist_pipeline.data.conversion import IMAGE_SIDE, WHITE
 from mnist_pipeline.data.held_out import split
+from mnist_pipeline.utils.arguments import checked
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 CLASS_NAMES = tuple(map(str, range(10)))  # of digits
@@ -141,6 +142,16 @@ class DigitSet(_LabelledImages):
 
     `held_out` has the indices of the training images that are held out, in increasing order. It is
     None if `divided` chooses them.
+
+    Raises a ValueError for images that are not finite numbers, for labels that are not one class
+    per image, and for other indices.
+
+    Examples
+    --------
+    >>> images = np.zeros((2, 28, 28), np.uint8)
+    >>> DigitSet(images, [7, -1])
+    Traceback (most recent call last):
+    ValueError: labels has the value -1; expected finite numbers from 0 to inf
     """
 
     held_out: np.ndarray | None = None
@@ -149,7 +160,16 @@ class DigitSet(_LabelledImages):
         cls, images: np.ndarray, labels: np.ndarray, held_out: np.ndarray | None = None
     ) -> "DigitSet":
         """A set with all three fields. As a tuple, it has only the first two."""
-        digits = super().__new__(cls, images, labels)
+        images = np.asanyarray(images)
+        if images.ndim == 0 or images.dtype != np.uint8:
+            checked("images", images, shape=images.shape or (0,))
+        checked("labels", labels, 0, shape=images.shape[:1], kinds="iu")
+        digits = super().__new__(cls, images, np.asanyarray(labels))
+        if held_out is not None:
+            held_out = np.asanyarray(held_out)
+            indices = checked("held_out", held_out, 0, len(images) - 1, (held_out.size,), "iu")
+            if (np.diff(indices.astype(np.int64)) <= 0).any():
+                raise ValueError("held_out is not in increasing order, or names an image twice")
         digits.held_out = held_out
         return digits
 

@@ -24,7 +24,7 @@ from mnist_pipeline.data import datasets, findings
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.split import SPLITS
-from mnist_pipeline.data.values import DigitSet, RawFile
+from mnist_pipeline.data.values import DataSet, DigitSet, RawFile
 
 
 def files_of(root: Path) -> list[RawFile]:
@@ -197,9 +197,89 @@ def test_an_entry_of_a_folder_that_can_not_be_looked_at_is_named(tmp_path, monke
 # Measures
 
 
-def test_an_unknown_split_is_named_with_the_known_ones(data_directory):
-    with pytest.raises(ValueError, match=r"'valid'.*'train', 'test'"):
-        load_digits(data_directory, "valid")  # type: ignore[arg-type]
+@pytest.mark.parametrize("split", ["valid", "Train", "", None, 0, b"train", [], np.array(SPLITS)])
+def test_an_unknown_split_is_named_with_the_known_ones(split, data_directory):
+    with pytest.raises(ValueError, match=r"(?s)split is .*'train', 'test'"):
+        load_digits(data_directory, split)
+
+
+@pytest.mark.parametrize("root", [None, 7, b"data", ["data"], {}, np.array("data"), object()])
+def test_a_root_that_is_not_a_path_is_refused(root):
+    with pytest.raises(TypeError, match="root is "):
+        load_digits(root, "train")
+
+
+def test_an_empty_root_is_not_the_current_directory(few, tmp_path, monkeypatch):
+    monkeypatch.chdir(write_npz(tmp_path / "a.npz", few).parent)
+    with pytest.raises(ValueError, match="root is ''"):
+        load_digits("", "train")
+    assert_digits(Path(), "train", few["train"])
+
+
+@pytest.mark.parametrize(
+    "root", ["a\0b", "\ud800", "a\nb", "~nobody", "s3://bucket/photos", "\x1b[31m"]
+)
+def test_any_text_is_a_path_or_is_refused_in_one_line(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DatasetError, match=r"does not exist|can't be read") as caught:
+        load_digits(root, "train")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("recorded", [True, "recorded", (), {"files": ()}, DataSet()])
+def test_a_record_of_another_type_is_refused(recorded, data_directory):
+    with pytest.raises(TypeError, match="recorded is "):
+        load_digits(data_directory, "train", recorded=recorded)
+
+
+IMAGES, LABELS = np.zeros((3, 28, 28), np.uint8), np.arange(3)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "held_out", "named"),
+    [
+        (IMAGES, LABELS[:2], None, "labels"),
+        (IMAGES, 1, None, "labels"),
+        (IMAGES, LABELS[:, None], None, "labels"),
+        (IMAGES, [0, 1, -1], None, "labels"),
+        (IMAGES, [0, 1, np.nan], None, "labels"),
+        (IMAGES, LABELS / 1, None, "labels"),
+        (IMAGES, LABELS > 1, None, "labels"),
+        (IMAGES, LABELS.astype(complex), None, "labels"),
+        (IMAGES, ["0", "1", "2"], None, "labels"),
+        (IMAGES, [None, 1, 2], None, "labels"),
+        (IMAGES, None, None, "labels"),
+        (np.full((3, 28, 28), np.nan), LABELS, None, "images"),
+        (np.full((3, 28, 28), np.inf), LABELS, None, "images"),
+        (IMAGES.astype(complex), LABELS, None, "images"),
+        (IMAGES.astype(str), LABELS, None, "images"),
+        (IMAGES.astype(object), LABELS, None, "images"),
+        (np.uint8(3), LABELS, None, "images"),
+        (None, LABELS, None, "images"),
+        (IMAGES, LABELS, [3], "held_out"),
+        (IMAGES, LABELS, [-1], "held_out"),
+        (IMAGES, LABELS, [1, 0], "held_out"),
+        (IMAGES, LABELS, [1, 1], "held_out"),
+        (IMAGES, LABELS, [[1]], "held_out"),
+        (IMAGES, LABELS, [0.5], "held_out"),
+        (IMAGES, LABELS, 1, "held_out"),
+    ],
+)
+def test_a_digit_set_of_other_images_labels_or_indices_is_refused(images, labels, held_out, named):
+    with pytest.raises((ValueError, TypeError), match=f"^{named} "):
+        DigitSet(images, labels, held_out)
+
+
+def test_a_digit_set_takes_lists_and_arrays_of_any_layout():
+    strided = np.asfortranarray(IMAGES)[::-1, :, ::-1]
+    for images in (IMAGES, IMAGES.tolist(), strided, IMAGES[:0], np.zeros((3, 28, 28, 3))):
+        labels = LABELS[: len(images)]
+        digits = DigitSet(images, labels.tolist() or labels, [2] if len(images) else None)
+        np.testing.assert_array_equal(digits.images, images)
+        assert isinstance(digits.labels, np.ndarray)
+        np.testing.assert_array_equal(digits.labels, labels)
+        if len(images):
+            assert [part.tolist() for part in digits.divided()] == [[0, 1], [2]]
 
 
 def test_means_are_those_of_numpy_and_classes_may_be_missing(small_train):
