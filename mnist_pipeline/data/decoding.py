@@ -68,13 +68,16 @@ def read_content(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
 
     An ImageError does not name the file.
     """
+    too_large = ImageError(f"has more than {max_bytes:,} bytes; name a smaller file")
     try:
         status = path.stat()
         is_file = stat.S_ISREG(status.st_mode)
         if not (is_file or str(path).startswith(OPEN_PIPES)):
             raise ImageError("can't be opened: it is a directory, a pipe or a device; name a file")
         # A file of the kernel such as /proc/kmsg has the size 0, and may never end.
-        size = min(status.st_size, max_bytes + 1) if is_file else max_bytes + 1
+        size = status.st_size if is_file else max_bytes + 1
+        if is_file and size > max_bytes:
+            raise too_large
         with path.open("rb") as file:
             content = file.read(size)
     except OSError as error:
@@ -82,7 +85,7 @@ def read_content(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
             f"can't be opened ({error.strerror}); check the name and the permissions"
         ) from error
     if len(content) > max_bytes:
-        raise ImageError(f"has more than {max_bytes:,} bytes; name a smaller file")
+        raise too_large
     return content
 
 

@@ -62,7 +62,7 @@ def _name(path: Path) -> str:
 
 def _read(path: Path, num_dimensions: int) -> NDArray[np.uint8]:
     """The array in an IDX file: after a magic number and big-endian sizes follow the bytes."""
-    stream = io.BytesIO(read_file(path))
+    stream = io.BytesIO(read_file(path, LARGEST + 100))  # with a header
     with damage_named(path):
         file = gzip.GzipFile(fileobj=stream) if path.suffix == ".gz" else stream
         header = file.read(4 * (1 + num_dimensions))

@@ -45,8 +45,12 @@ def find(root: Path) -> source.Source | None:
     with source.damage_named(path, FORM), zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         present = {entry.filename.removesuffix(".npy") for entry in entries}
-    if sum(entry.file_size for entry in entries) > source.LARGEST:
-        raise DatasetError(f"{path} has more than {source.LARGEST:,} bytes; keep fewer images")
+    most = source.LARGEST + path.stat().st_size
+    if sum(entry.file_size for entry in entries) > most:
+        raise DatasetError(
+            f"{path} inflates to more than {most:,} bytes; keep fewer images, or save them with "
+            "numpy.savez"
+        )
     pairs = {images: labels for images, labels in PAIRS.items() if present & {images, labels}}
     missing = {*pairs, *pairs.values()} - present if pairs else {"images"}
     if missing:

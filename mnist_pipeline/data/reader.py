@@ -77,7 +77,7 @@ class Reader:
         self._content = functools.cache(self._read_content)
         # The path of a file within the data set, with slashes.
         self._relative = functools.cache(self._path_within)
-        self._file = functools.cache(describe)
+        self._file = functools.cache(functools.partial(describe, max_bytes=decoding.MAX_BYTES))
         self._unreadable: dict[str, ImageError] = {}
 
     # Names

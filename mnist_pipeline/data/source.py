@@ -1,6 +1,7 @@
 """What all layouts share: the images and labels at a path, and the errors of its files."""
 
 import hashlib
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,8 @@ WITHOUT_LABELS = (
     "if these images have no labels, remove them: test images are then drawn from the training "
     "images, and mnist-pipeline predict answers pictures"
 )
-LARGEST = 2**32  # bytes; a compressed file may decompress to a thousand times its size
+# Bytes that a compressed file has beyond its own size: it may decompress to a thousand times that.
+LARGEST = 2**32
 MAX_LETTERS = 255  # of a class name, as of a folder
 
 
@@ -119,13 +121,13 @@ def files_with_suffix(root: Path, suffix: str) -> list[Path]:
     return [path for path in files if not path.name.startswith(".")]
 
 
-def describe(path: Path) -> RawFile:
-    """Name, size and SHA-256 of a file."""
-    content = read_file(path)
+def describe(path: Path, max_bytes: int = sys.maxsize) -> RawFile:
+    """Name, size and SHA-256 of a file of at most `max_bytes`."""
+    content = read_file(path, max_bytes)
     return RawFile(path.name, len(content), hashlib.sha256(content).hexdigest())
 
 
-def read_file(path: Path, max_bytes: int = LARGEST) -> bytes:
+def read_file(path: Path, max_bytes: int = sys.maxsize) -> bytes:
     """The content of a file; what is wrong with it becomes a DatasetError."""
     try:
         return decoding.read_content(path, max_bytes)

@@ -29,6 +29,7 @@ from support.sources import (
 from mnist_pipeline.data import findings, parquet, source
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
+from mnist_pipeline.data.decoding import MAX_BYTES
 from mnist_pipeline.data.split import SPLITS
 from mnist_pipeline.data.values import DigitSet
 
@@ -282,10 +283,22 @@ def test_an_array_that_is_longer_in_its_header_than_in_the_archive_is_refused(tm
     assert_refused(tmp_path, "a.npz is damaged")
 
 
-def test_an_archive_that_inflates_to_more_than_a_limit_is_refused(few, tmp_path, monkeypatch):
-    path = write_npz(tmp_path / "digits.npz", few)
-    monkeypatch.setattr(source, "LARGEST", 100 * 28**2)  # fewer than with labels and headers
-    assert_refused(path, f"more than {source.LARGEST:,}")
+def test_an_archive_that_inflates_to_more_than_a_limit_is_refused_unless_it_is_as_large(
+    few, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(source, "LARGEST", 10_000)
+    assert_refused(write_npz(tmp_path / "small.npz", few), "inflates to more than")
+    arrays = {f"x_{split}": digits.images for split, digits in few.items()}
+    arrays |= {f"y_{split}": digits.labels for split, digits in few.items()}
+    np.savez(tmp_path / "large.npz", **arrays)
+    assert_digits(tmp_path / "large.npz", "train", few["train"])
+
+
+def test_a_picture_of_very_many_bytes_is_refused_without_reading_them(few, tmp_path):
+    root = write_folders(tmp_path, few)
+    with (root / "train" / "3" / "huge.png").open("wb") as file:
+        file.truncate(2**40)  # of no blocks on the disk
+    assert_refused(root, f"1 picture can't be read: .*huge.png.*{MAX_BYTES:,} bytes")
 
 
 def test_a_parquet_column_that_repeats_a_picture_is_refused_beyond_a_limit(
