@@ -37,8 +37,8 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
     """
 
     data: str = Field(
-        description="Directory, file or address of labelled images: a folder per class, .npz, "
-        "Parquet or IDX files."
+        description="Directory, file or address of labelled images, in a layout of "
+        "docs/data-sets.md: a folder per class, or another."
     )
     storage: str | None = Field(
         default=None, description="Directory or address of the results; by default storage/NAME."
