@@ -44,10 +44,10 @@ def _pool(process: int, size: int) -> ThreadPoolExecutor:
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """A contiguous, read-only view of an array in memory or in a mapped file.
+    """A contiguous, aligned, read-only view of an array in memory or in a mapped file.
 
     All views have the same type, so Numba compiles a kernel once.
     """
-    view = np.ascontiguousarray(array).view()
+    view = np.require(array, requirements=["C", "A"]).view(np.ndarray)
     view.flags.writeable = False
     return view

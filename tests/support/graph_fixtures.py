@@ -157,7 +157,7 @@ def able_storage(finished_run, train, tmp_path_factory) -> Path:
 
     def make(directory: Path) -> None:
         recognizer = Storage(str(finished_run[1])).read("recognizer")
-        knn = KNNClassifier().fit(train.images, train.labels).to_arrays()
+        knn = KNNClassifier(algorithm="pca").fit(train.images, train.labels).to_arrays()
         able = recognizer._replace(
             champion=np.frombuffer(b"knn", np.uint8),
             states={**recognizer.states, **{f"knn.{name}": array for name, array in knn.items()}},

@@ -2,12 +2,17 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-from mnist_pipeline.methods.knn.index import PrincipalComponentIndex
-from mnist_pipeline.utils.arguments import checked
+from mnist_pipeline.methods.knn.index import (
+    MANY_FEATURES,
+    PrincipalComponentIndex,
+    checked_basis,
+)
+from mnist_pipeline.utils.arguments import checked, numbers
 from mnist_pipeline.utils.blocks import slices
 
 ALGORITHMS = ("auto", "pca", "brute")
@@ -15,10 +20,13 @@ TIE_BREAKS = ("nearest", "smallest")
 
 # Up to this number of queries, NumPy compares them with every point faster than Numba is imported.
 _FEW_QUERIES = 50
-_FEW_PAIRS = 2_000_000  # comparisons that take less time than building an index
-_MANY_FEATURES = 4096  # with more features, their covariance is not worth its time and memory
+# With more queries, building an index and searching it is faster than comparing all of them with
+# every point. Both times grow with the points alike.
+_MANY_QUERIES = 300
+SMALL = 2_000_000  # numbers in the training points; an index of fewer saves less than a second
+_VOTES_PER_BLOCK = 8_000_000  # comparisons of two labels, a byte each
 _DISTANCES_PER_BLOCK = 8_000_000  # 64 MB of float64
-_POINTS_PER_BLOCK = 256  # converted to floating point at a time: they fit the cache
+_POINTS_PER_BLOCK = 2048  # converted to floating point at a time: they fit the cache
 
 
 class KNNClassifier:
@@ -35,7 +43,8 @@ class KNNClassifier:
           `PrincipalComponentIndex`, and compares the others exactly. Only bytes are indexed; other
           numbers are compared by "brute".
         - "brute": compares every query with every training point.
-        - "auto": "pca" if an index is worth its time for data of this size, else "brute".
+        - "auto": "brute" at first. An index is built as soon as more than 300 queries have come,
+          in one search or in several, if there are at least 2,000,000 numbers in the points.
 
     Attributes
     ----------
@@ -55,6 +64,8 @@ class KNNClassifier:
     >>> import numpy as np
     >>> X = np.array([[0, 0], [0, 3], [9, 9]], dtype=np.uint8)
     >>> model = KNNClassifier(num_neighbors=2).fit(X, [4, 4, 7])
+    >>> model
+    KNNClassifier(num_neighbors=2, algorithm='auto')
     >>> squared_distances, indices = model.kneighbors(np.array([[0, 1]], dtype=np.uint8))
     >>> squared_distances
     array([[1, 4]])
@@ -64,14 +75,18 @@ class KNNClassifier:
     array([7])
     """
 
-    images_: np.ndarray
-    labels_: np.ndarray
-
     def __init__(self, num_neighbors: int = 3, algorithm: str = "auto") -> None:
         checked("num_neighbors", num_neighbors, 1, shape=(), kinds="iu")
         self.num_neighbors = num_neighbors
         self.algorithm = _checked_choice("algorithm", algorithm, ALGORITHMS)
+        self.images_: np.ndarray | None = None
+        self.labels_: np.ndarray | None = None
         self._index: PrincipalComponentIndex | None = None
+        self._basis: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
+        self._num_queries = 0  # that have come since the fit
+
+    def __repr__(self) -> str:
+        return f"KNNClassifier(num_neighbors={self.num_neighbors}, algorithm={self.algorithm!r})"
 
     def fit(
         self,
@@ -94,19 +109,19 @@ class KNNClassifier:
             eigenvalue first, of which the first 112 are used; by default computed from `X`. They
             change the time, not the result.
         """
-        images = self._keep(X, y)
-        is_worth_it = self.algorithm == "pca" or (
-            self.algorithm == "auto" and images.size >= _FEW_PAIRS
-        )
-        self._index = None
-        if is_worth_it and images.dtype == np.uint8 and images.shape[1] <= _MANY_FEATURES:
-            self._index = PrincipalComponentIndex.fit(images, mean, components)
+        images, labels = self._checked(X, y)
+        basis = checked_basis(mean, components, images.shape[1])
+        self.images_, self.labels_ = images, labels
+        self._index, self._basis, self._num_queries = None, basis, 0
+        if self.algorithm == "pca":
+            self._build_index(images)
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Predict the label of each query, in the type of the training labels."""
+        _, labels = self._fitted()
         _, indices = self.kneighbors(X)
-        return vote(self.labels_[indices])
+        return vote(labels[indices])
 
     def kneighbors(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Find the nearest training points of queries, which have the shapes of points in `fit`.
@@ -118,9 +133,15 @@ class KNNClassifier:
         indices : ndarray of shape (n_queries, num_neighbors), int64
             Training rows; the smaller index first where distances are equal.
         """
-        images = self.images_
+        images, _ = self._fitted()
         queries = _checked_points("X", X, images.shape[1])
-        if self._index is None or queries.dtype != np.uint8 or len(queries) <= _FEW_QUERIES:
+        checked("num_neighbors", self.num_neighbors, 1, len(images), (), "iu")
+        self._num_queries += len(queries)
+        is_worth_it = self._num_queries > _MANY_QUERIES and images.size >= SMALL
+        if self.algorithm == "auto" and self._index is None and is_worth_it:
+            self._build_index(images)
+        is_few = self._num_queries <= _FEW_QUERIES
+        if self._index is None or queries.dtype != np.uint8 or is_few:
             return search_all(images, queries, self.num_neighbors)
         return self._index.search(images, queries, self.num_neighbors)
 
@@ -128,9 +149,10 @@ class KNNClassifier:
         """The fitted state as named arrays, which :meth:`from_arrays` restores without a new fit.
 
         The names are "images" and "labels", and with an index also "mean", "components", "order"
-        and "tiles".
+        and "tiles". Only the algorithm "pca" always has an index.
         """
-        arrays = {"images": self.images_, "labels": self.labels_}
+        images, labels = self._fitted()
+        arrays = {"images": images, "labels": labels}
         return arrays | vars(self._index) if self._index else arrays
 
     @classmethod
@@ -139,22 +161,42 @@ class KNNClassifier:
     ) -> "KNNClassifier":
         """Restore a fitted classifier from :meth:`to_arrays`; memory-mapped arrays are not copied.
 
-        `num_neighbors` may differ from that of the stored classifier.
+        `num_neighbors` may differ from that of the stored classifier. Other names are ignored.
+        Raises a ValueError if an array is missing or wrong, or if the index is not of the images.
         """
+        if not isinstance(arrays, Mapping):
+            raise TypeError(f"arrays is of type {type(arrays).__name__}; expected arrays by name")
+        index_names = [field.name for field in fields(PrincipalComponentIndex)]
+        has_index = any(name in arrays for name in index_names)
+        for name in ("images", "labels", *(index_names if has_index else ())):
+            if name not in arrays:
+                raise ValueError(f"arrays has no {name!r}; expected the arrays of to_arrays()")
         model = cls(num_neighbors)
-        model._keep(arrays["images"], arrays["labels"])
-        if "tiles" in arrays:
-            index = (arrays[name] for name in ("mean", "components", "order", "tiles"))
-            model._index = PrincipalComponentIndex(*index)
+        model.images_, model.labels_ = model._checked(
+            arrays["images"], arrays["labels"], ("images", "labels")
+        )
+        if has_index:
+            model._index = PrincipalComponentIndex.restore(arrays, model.images_)
         return model
 
-    def _keep(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Check and keep the training points and their labels; return the points."""
-        images = _checked_points("X", X)
-        labels = checked("y", y, shape=(len(images),), kinds="iu")
-        checked("num_neighbors", self.num_neighbors, 1, len(images))
-        self.images_, self.labels_ = images, labels
-        return images
+    def _checked(
+        self, X: np.ndarray, y: np.ndarray, names: tuple[str, str] = ("X", "y")
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The training points and their labels, of which there are enough."""
+        images = _checked_points(names[0], X)
+        labels = checked(names[1], y, shape=(len(images),), kinds="iu")
+        checked("num_neighbors", self.num_neighbors, 1, len(images), (), "iu")
+        return images, labels
+
+    def _fitted(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.images_ is None or self.labels_ is None:
+            raise ValueError("this KNNClassifier is not fitted: call fit(X, y) first")
+        return self.images_, self.labels_
+
+    def _build_index(self, images: np.ndarray) -> None:
+        """Index bytes; other numbers have no index."""
+        if images.dtype == np.uint8 and images.shape[1] <= MANY_FEATURES:
+            self._index = PrincipalComponentIndex.fit(images, *self._basis)
 
 
 def search_all(
@@ -202,7 +244,7 @@ def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:
     Parameters
     ----------
     neighbor_labels : ndarray of shape (n_queries, n_neighbors)
-        Integer labels, the nearest neighbour's first.
+        Integer labels, the nearest neighbour's first; at least one per query.
     tie_break : {"nearest", "smallest"}, default="nearest"
         Which of several classes with the most votes wins: the class of the nearest neighbour among
         them, as in :class:`KNNClassifier`, or the smallest label.
@@ -215,23 +257,36 @@ def vote(neighbor_labels: np.ndarray, tie_break: str = "nearest") -> np.ndarray:
     array([3, 3])
     """
     _checked_choice("tie_break", tie_break, TIE_BREAKS)
-    votes = (neighbor_labels[:, :, np.newaxis] == neighbor_labels[:, np.newaxis]).sum(axis=2)
+    labels = checked("neighbor_labels", neighbor_labels, kinds="iu")
+    if labels.ndim != 2 or labels.shape[1] == 0:
+        raise ValueError(
+            f"neighbor_labels has shape {labels.shape}; expected (n_queries, n_neighbors), with at "
+            "least one neighbour"
+        )
+    winners = np.empty(len(labels), labels.dtype)
+    for block in slices(len(labels), max(1, _VOTES_PER_BLOCK // labels.shape[1] ** 2)):
+        winners[block] = _winners(labels[block], tie_break)
+    return winners
+
+
+def _winners(labels: np.ndarray, tie_break: str) -> np.ndarray:
+    votes = (labels[:, :, np.newaxis] == labels[:, np.newaxis]).sum(axis=2)
     if tie_break == "nearest":
-        return neighbor_labels[np.arange(len(votes)), votes.argmax(axis=1)]
+        return labels[np.arange(len(votes)), votes.argmax(axis=1)]
     is_winner = votes == votes.max(axis=1, keepdims=True)
-    largest = neighbor_labels.max(axis=1, keepdims=True)
-    return np.where(is_winner, neighbor_labels, largest).min(axis=1)
+    largest = labels.max(axis=1, keepdims=True)
+    return np.where(is_winner, labels, largest).min(axis=1)
 
 
 def _checked_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} is {value!r}: choose one of {', '.join(map(repr, choices))}")
     return value
 
 
 def _checked_points(name: str, X: np.ndarray, num_features: int | None = None) -> np.ndarray:
     """Points as a contiguous (n, n_features) array: bytes as uint8, other numbers as float64."""
-    points = np.asarray(X)
+    points = numbers(name, X)
     # There may be no queries.
     sides = points.shape if num_features is None else points.shape[1:]
     if 0 in sides or points.ndim not in (2, 3, 4):

@@ -4,19 +4,36 @@ Here is the principal component index: a cheap, tight and rigorous lower bound o
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from mnist_pipeline.methods.knn.kernel_layout import COORDINATE_ROW, DEPTHS, LANES, SEED_TILES
-from mnist_pipeline.utils.arguments import checked
-from mnist_pipeline.utils.blocks import in_blocks, read_only, slices
+from mnist_pipeline.methods.knn.kernel_layout import (
+    COORDINATE_ROW,
+    DEPTHS,
+    LANES,
+    SEED_TILES,
+    SUMMED_FEATURES,
+)
+from mnist_pipeline.utils.arguments import checked, numbers
+from mnist_pipeline.utils.blocks import in_blocks, read_only
 
-_BLOCK = 2048  # rows projected at a time
+MANY_FEATURES = 4096  # with more features, their covariance is not worth its time and memory
+
+_BLOCK = 1024  # rows projected at a time
 _QUERIES_PER_BLOCK = 512  # the coordinates of this many queries fit the cache together with a tile
 _SAMPLED = 256  # points from which the variances of a run are estimated
 _NO_POINT = -1e30  # negative half norm of the padding of the last tile: below any cut
 _SAMPLE_ROWS = 3_000  # rows from which the mean and the components are computed by default
+_FARTHEST_MEAN = 1e9  # magnitude of a mean up to which float32 represents all squared norms
+_LARGEST_DEFECT = 0.1  # of components: up to it, the margin of the bound holds
+_VERIFIED = 256  # points of a restored index whose coordinates are computed again
+
+
+_TYPES = {"mean": np.float64, "components": np.float32, "order": np.int64, "tiles": np.float32}
 
 
 @dataclass(frozen=True)
@@ -51,29 +68,33 @@ class PrincipalComponentIndex:
 
     1. *Components.* With ε = ‖VᵀV − I‖ (Frobenius), all singular values of V lie within ε of one,
        so V is within ε of the orthonormal W of its polar decomposition.
-    2. *Projection.* A stored coordinate vector p is Vᵀx, computed in float64 and rounded to
-       float32, by which it is off by at most a share u. The float64 sum of n_features products is
-       off by at most 2⁻⁵²·n_features times the sum of their magnitudes. By Cauchy–Schwarz, the
+    2. *Projection.* A stored coordinate vector p is Vᵀx. The kernel rounds the centred x and
+       finally p to float32, each of which is off by at most a share u. It adds products in float32
+       over 128 features at a time: such a sum is off by at most 128u/(1 − 128u) times the sum of
+       the magnitudes of its terms. These sums are added in float64. By Cauchy–Schwarz, the
        magnitudes of all products with a column add up to at most \|x\| times the norm of the
        column, and there are 112 columns. Hence \|p − Wᵀx\| ≤ η\|x\| with η = ε + 4u +
-       √112·2⁻⁵²·n_features, which has room for the products of these terms.
-    3. *Residuals.* \|Wᵀx\| ≥ \|p\| − η\|x\| gives ρ² ≤ \|x\|² − \|p\|² + 3η\|x\|². The stored
-       residual norm is the square root of max(0, \|x\|² − \|p\|²) + 5η\|x\|², which is above ρ
-       after rounding to float32. Squared norms are computed in float64.
-    4. *Products.* Hence S ≤ Ŝ + 3η\|a\|\|b\|, where Ŝ uses the stored numbers, and \|a\|\|b\| ≤ (A
-       + B)/2.
+       √112·(130u + 2⁻⁵²·n_features), which has room for the products of these terms.
+    3. *Residuals.* \|Wᵀx\| ≥ \|p\| − η\|x\| gives ρ² ≤ r² + 3η\|x\|² with r² = max(0, \|x\|² −
+       \|p\|²). The stored residual norm ρ̂ is the square root of r² + 6η\|x\|², rounded to float32,
+       so ρ̂² ≥ ρ² + 2.5η\|x\|². Cauchy–Schwarz gives ρ̂_a ρ̂_b ≥ ρ_a ρ_b + 2.5η\|a\|\|b\|.
+    4. *Products.* ⟨Wᵀa, Wᵀb⟩ ≤ ⟨p_a, p_b⟩ + (2η + η²)\|a\|\|b\|. With 3., S ≤ Ŝ, where Ŝ uses the
+       stored numbers, because η² ≤ 0.5η.
     5. *Summation.* A float32 sum of m = 112 + 2 terms, in any order, fused or not, is off by at
-       most γ = mu/(1 − mu) times the sum of their magnitudes, which is at most 1.1 (A + B)/2 + B/2.
+       most γ = mu/(1 − mu) times the sum of their magnitudes. That is at most 1.9 (A + B)/2 + B/2,
+       as ε ≤ 0.1.
 
-    Together \|a − b\|² ≥ (1 − μ)(A + B) − 2Ŝ with μ = 4η + 3γ + 4u, about 3·10⁻⁵: the margin is a
-    share of A and of B, so it splits in a constant of the query and a constant of the point, and an
-    outlier among the points loosens no other point's bound. A point is excluded when
+    A point is excluded when, in float32,
 
         −(1 − μ)B/2 + Ŝ < ((1 − μ)A − τ)/2,
 
-    τ being the k-th exact distance so far. The inequality is strict, so a point at the same
-    distance is compared and the order by index decides. The right side is lowered by 2⁻²⁰, far more
-    than what underflows in float32.
+    τ being the k-th exact distance so far. The share μ = 3γ + 8u of A and of B covers the
+    summation, and the rounding of both sides: the right side is at most A/2 + (A + B) + (τ −
+    \|a − b\|²)/2 in magnitude, of which it is off by at most a share u. The margin splits in a
+    constant of the query and a constant of the point, so an outlier among the points loosens no
+    other point's bound. The inequality is strict, so a point at the same distance is compared and
+    the order by index decides. The right side is lowered by 2⁻²⁰, far more than what underflows in
+    float32.
     """
 
     mean: np.ndarray
@@ -87,20 +108,17 @@ class PrincipalComponentIndex:
     ) -> "PrincipalComponentIndex":
         """Project the training points and sort them into tiles.
 
-        `X` is of shape (n_samples, n_features); `mean` and `components` are as in
-        `KNNClassifier.fit`. By default they are computed from at most 3,000 rows of `X`, evenly
-        spread.
+        `X` is of shape (n_samples, n_features); `mean` and `components` are as
+        `checked_components` returns them. By default they are computed from at most 3,000 rows of
+        `X`, evenly spread.
         """
         sample = X[np.linspace(0, len(X) - 1, min(len(X), _SAMPLE_ROWS)).astype(np.int64)]
         if mean is None:
             mean = sample.mean(axis=0)
-        mean = np.asarray(checked("mean", mean, -1e9, 1e9, X.shape[1:]), np.float64)
         if components is None:  # eigenvectors of the covariance, largest eigenvalue first
             centered = sample - mean
             components = np.linalg.eigh(centered.T @ centered)[1][:, ::-1]
-        components = np.ascontiguousarray(components[:, : DEPTHS[-1]], np.float32)
-        # Up to this defect, the margin of the bound holds.
-        checked("the defect of components", _orthonormality_defect(components), high=0.1)
+            components = np.ascontiguousarray(components[:, : DEPTHS[-1]], np.float32)
         coordinates, half_norms = project(X, mean, components)
         order = sort(coordinates)
         num_tiles = -(-len(X) // LANES)
@@ -110,6 +128,36 @@ class PrincipalComponentIndex:
         rows[: len(X), 1:] = coordinates[order]
         tiles = rows.reshape(num_tiles, LANES, -1).transpose(0, 2, 1)
         return cls(mean, components, order, np.ascontiguousarray(tiles))
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, ArrayLike], X: np.ndarray) -> "PrincipalComponentIndex":
+        """The index of the training points `X` from its attributes by name.
+
+        Raises a ValueError if an array has a wrong shape, type or number, or if the index is not of
+        these points. To see that, the numbers of 256 points in the tiles are computed again.
+        """
+        num_points, num_features = X.shape
+        if X.dtype != np.uint8 or num_features > MANY_FEATURES:
+            raise ValueError(
+                f"images have type {X.dtype} and {num_features} features; expected uint8 and at "
+                f"most {MANY_FEATURES} features, as an index has"
+            )
+        values = {name: _typed(name, arrays[name], kind) for name, kind in _TYPES.items()}
+        mean, components = checked_basis(values["mean"], values["components"], num_features)
+        order = checked("order", values["order"], 0, num_points - 1, (num_points,), "iu")
+        if np.bincount(order, minlength=num_points).max() > 1:
+            raise ValueError("order has a row twice; expected each row of images once")
+        shape = -(-num_points // LANES), COORDINATE_ROW + DEPTHS[-1], LANES
+        tiles = checked("tiles", values["tiles"], shape=shape)
+        assert mean is not None
+        assert components is not None
+        index = cls(mean, components, order, tiles)
+        if not index._is_of(X):
+            raise ValueError(
+                "tiles are not of these images, or another version of mnist-pipeline made them: "
+                "fit again; mnist-pipeline run --changed computes a stored knn_model again"
+            )
+        return index
 
     def search(
         self, train: np.ndarray, queries: np.ndarray, num_neighbors: int
@@ -147,34 +195,91 @@ class PrincipalComponentIndex:
         places = np.argsort(order)
         return squared_distances[places], indices[places]
 
+    def _is_of(self, X: np.ndarray) -> bool:
+        """Whether evenly spread points have their numbers in the tiles, and the padding has none.
+
+        The limits leave room for float32 only: an index with other margins is not of these points.
+        """
+        padding = self.tiles[-1, :, 1 + (len(X) - 1) % LANES :]
+        if (padding[0] != np.float32(_NO_POINT)).any() or padding[1:].any():
+            return False
+        places = np.linspace(0, len(X) - 1, min(len(X), _VERIFIED)).astype(np.int64)
+        stored = self.tiles[places // LANES, :, places % LANES].astype(np.float64)
+        points = X[self.order[places]]
+        coordinates, half_norms = project_in_float64(points, self.mean, self.components)
+        limits = 2e-4 * half_norms[:, np.newaxis]  # nearly a share 10⁻⁴ of the squared norms
+        residuals = slice(1, COORDINATE_ROW)
+        squared_residuals = np.square(coordinates[:, : len(DEPTHS)])
+        errors = stored[:, COORDINATE_ROW:] - coordinates[:, len(DEPTHS) :]
+        return bool(
+            (np.abs(stored[:, 0] + half_norms) <= 1e-6 * half_norms).all()
+            and (np.abs(np.square(stored[:, residuals]) - squared_residuals) <= limits).all()
+            and (np.square(errors) <= 1e-4 * limits).all()
+        )
+
+
+def checked_basis(
+    mean: ArrayLike | None, components: ArrayLike | None, num_features: int
+) -> tuple[NDArray[np.float64] | None, NDArray[np.float32] | None]:
+    """The mean and the leading components in the types of an index; a ValueError if the bound does
+    not hold for them. None stays None.
+    """
+    if mean is not None:
+        mean = checked("mean", mean, -_FARTHEST_MEAN, _FARTHEST_MEAN, (num_features,))
+        mean = np.require(mean, np.float64, ["C", "A"])
+    if components is not None:
+        # A column of a norm of at most √1.1 has no larger entry.
+        columns = checked("components", components, -2, 2, (num_features, None))
+        components = np.require(columns[:, : DEPTHS[-1]], np.float32, ["C", "A"])
+        defect = _orthonormality_defect(components)
+        checked("the defect of components", defect, high=_LARGEST_DEFECT)
+    return mean, components
+
 
 def project(
     X: np.ndarray, mean: np.ndarray, components: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The residual norms and coordinates of points, and (1 − μ)/2 of their squared norms."""
-    eta, mu = _margins(components)
-    coordinates = np.zeros((len(X), len(DEPTHS) + DEPTHS[-1]), np.float32)
-    squared_norms = np.empty((len(X), 1))
-    for rows in slices(len(X), _BLOCK):
-        centered = X[rows] - mean
-        squared_norms[rows, 0] = np.einsum("ij,ij->i", centered, centered)
-        projected = coordinates[rows, len(DEPTHS) :]  # the columns beyond the components stay 0
-        projected[:, : components.shape[1]] = centered @ components
-        captured = np.square(projected, dtype=np.float64).cumsum(axis=1)
-        remaining = squared_norms[rows] - captured[:, np.array(DEPTHS) - 1]
-        squared_residuals = np.maximum(remaining, 0) + 5 * eta * squared_norms[rows]
-        coordinates[rows, : len(DEPTHS)] = np.sqrt(squared_residuals)
+    from mnist_pipeline.methods.knn import kernel
+
+    columns = np.zeros((len(components), DEPTHS[-1]), np.float32)
+    columns[:, : components.shape[1]] = components
+    fixed = read_only(mean), read_only(columns), _margins(components)
+    coordinates = np.empty((len(X), len(DEPTHS) + DEPTHS[-1]), np.float32)
+    half_norms = np.empty(len(X))
+    points = read_only(X)
+
+    def project_block(rows: slice) -> None:
+        kernel.project(points[rows], *fixed, coordinates[rows], half_norms[rows])
+
+    in_blocks(project_block, len(X), _BLOCK)
+    return coordinates, half_norms
+
+
+def project_in_float64(
+    X: np.ndarray, mean: np.ndarray, components: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The plain twin of `project`, for few points."""
+    residual_margin, mu = _margins(components)
+    centered = X - mean
+    squared_norms = np.square(centered).sum(axis=1, keepdims=True)
+    projected = np.zeros((len(X), DEPTHS[-1]))  # the columns beyond the components stay 0
+    projected[:, : components.shape[1]] = centered @ components
+    captured = np.square(projected).cumsum(axis=1)[:, np.array(DEPTHS) - 1]
+    squared_residuals = np.maximum(squared_norms - captured, 0)
+    squared_residuals += residual_margin * squared_norms
+    coordinates = np.hstack([np.sqrt(squared_residuals), projected])
     return coordinates, 0.5 * (1 - mu) * squared_norms[:, 0]
 
 
 def _margins(components: np.ndarray) -> tuple[float, float]:
-    """η and μ of the notes on `PrincipalComponentIndex`."""
+    """6η and μ of the notes on `PrincipalComponentIndex`."""
     unit = 2.0**-24
     terms = DEPTHS[-1] + 2
-    rounding = 4.0 * unit + math.sqrt(DEPTHS[-1]) * len(components) * 2.0**-52
-    eta = _orthonormality_defect(components) + rounding
+    product = (SUMMED_FEATURES + 2) * unit + len(components) * 2.0**-52
+    eta = _orthonormality_defect(components) + 4.0 * unit + math.sqrt(DEPTHS[-1]) * product
     gamma = terms * unit / (1.0 - terms * unit)
-    return eta, 4.0 * eta + 3.0 * gamma + 4.0 * unit
+    return 6.0 * eta, 3.0 * gamma + 8.0 * unit
 
 
 def _orthonormality_defect(components: np.ndarray) -> float:
@@ -205,3 +310,11 @@ def sort(coordinates: np.ndarray) -> np.ndarray:
 
     split(order)
     return order
+
+
+def _typed(name: str, values: ArrayLike, kind: DTypeLike) -> NDArray[Any]:
+    """An array of exactly this type, in the byte order of the machine."""
+    array = numbers(name, values)
+    if array.dtype.newbyteorder("=") != kind:
+        raise ValueError(f"{name} has type {array.dtype}; expected {np.dtype(kind)}")
+    return array.astype(kind, copy=False)

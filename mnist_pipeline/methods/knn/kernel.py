@@ -5,8 +5,12 @@ searched, so that importing `mnist_pipeline.methods.knn` does not load Numba. Ev
 one thread, without the interpreter lock. `index` divides the queries into blocks for a pool of
 threads, and results do not depend on their number.
 
-One loop takes most of the time and uses explicit vectors: the bounds of a tile's 32 points for one
-query after another, with the tile in registers.
+Two loops take most of the time and use explicit vectors: the bounds of a tile's 32 points for one
+query after another, with the tile in registers, and the projection of rows. The exact comparison
+waits for memory, so rows are prefetched while others are compared.
+
+`project` and `scan_tiles` refuse arrays whose shapes do not fit each other, and no number in an
+array makes them read or write outside an array.
 """
 
 from typing import Any
@@ -15,7 +19,13 @@ import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]  # it ships no types
 from numba import types
 
-from mnist_pipeline.methods.knn.kernel_layout import COORDINATE_ROW, DEPTHS, LANES, SEED_TILES
+from mnist_pipeline.methods.knn.kernel_layout import (
+    COORDINATE_ROW,
+    DEPTHS,
+    LANES,
+    SEED_TILES,
+    SUMMED_FEATURES,
+)
 from mnist_pipeline.utils.compiled import INT32, INT64, Array, Emitter, compiled, intrinsic
 
 _NORM_ROW = 0
@@ -23,7 +33,9 @@ _RESIDUAL_ROW = 1
 _NUM_ROWS = COORDINATE_ROW + DEPTHS[-1]
 _FIRST_COORDINATE = len(DEPTHS)  # in a row of a query, after its residual norms
 _NUM_COLUMNS = _FIRST_COORDINATE + DEPTHS[-1]
-_COMPARED = 32  # pairs compared in a batch: the processor loads their rows side by side
+_FETCHED = 32  # rows that are prefetched before they are compared
+_CACHE_LINE = 64
+_PROJECTED_ROWS = 3  # rows projected together: their sums fill 21 of 32 registers
 
 
 @compiled()
@@ -63,10 +75,10 @@ def _offer(distances: Any, indices: Any, distance: Any, index: Any) -> Any:
 def _cut(half_norm: Any, worst: Any) -> Any:
     """The value below which a point is farther than the k-th neighbour found so far.
 
-    With τ the k-th squared distance, c = ((1 − μ)|q|² − τ)/2, lowered by more than float32 can
-    round (see `index.PrincipalComponentIndex`).
+    With τ the k-th squared distance, c = ((1 − μ)|q|² − τ)/2, lowered by more than what underflows
+    in float32 (see `index.PrincipalComponentIndex`).
     """
-    return np.float32(half_norm - 0.5 * worst - (half_norm + worst) * 2.0**-22 - 2.0**-20)
+    return np.float32(half_norm - 0.5 * worst - 2.0**-20)
 
 
 class _Bound(Emitter):
@@ -152,6 +164,93 @@ def _lowest(e: Emitter, mask: Any) -> Any:
     return e.builder.cttz(mask, ir.IntType(1)(1))
 
 
+@intrinsic(Emitter)
+def _fetch(e: Emitter, points: Array, row: Any) -> None:
+    """Prefetch a row of bytes into the cache."""
+    start = e.at(points.data, e.multiply(row, points.shape[1]))
+    to_read_data_and_keep_it = INT32(0), INT32(3), INT32(1)
+    with e.loop(0, points.shape[1], _CACHE_LINE) as (k, _):
+        e.call("llvm.prefetch.p0", ir.VoidType(), e.at(start, k), *to_read_data_and_keep_it)
+
+
+@intrinsic(Emitter)
+def _multiply(
+    e: Emitter, rows: Array, matrix: Array, first: Any, count: Any, products: Array
+) -> None:
+    """products = rows · matrix over `count` features from `first`, for `_PROJECTED_ROWS` rows.
+
+    All sums are in registers.
+    """
+    starts = [e.item(rows, r, first) for r in range(_PROJECTED_ROWS)]
+    totals = [[e.variable(e.zero) for _ in range(0, DEPTHS[-1], e.width)] for _ in starts]
+    with e.loop(0, count) as (k, _):
+        vectors = [e.load(pointer) for pointer in e.row(matrix.data, e.add(first, k), DEPTHS[-1])]
+        for start, sums in zip(starts, totals):
+            factor = e.broadcast(e.builder.load(e.at(start, k)))
+            for vector, total in zip(vectors, sums):
+                e.builder.store(e.multiply_add(factor, vector, e.builder.load(total)), total)
+    for r, sums in enumerate(totals):
+        for total, pointer in zip(sums, e.row(products.data, r, DEPTHS[-1])):
+            e.store(e.builder.load(total), pointer)
+
+
+@compiled(fastmath={"reassoc", "contract"})
+def _center(row: Any, mean: Any, centered: Any) -> Any:
+    """Centre a row; return its squared norm."""
+    squared_norm = 0.0
+    for f in range(row.size):
+        value = row[f] - mean[f]
+        centered[f] = value
+        squared_norm += value * value
+    return squared_norm
+
+
+@compiled(cache=True, nogil=True)
+def project(
+    X: Any, mean: Any, components: Any, margins: Any, coordinates: Any, half_norms: Any
+) -> None:
+    """Compute the residual norms and coordinates of rows, and (1 − μ)/2 of their squared norms.
+
+    `margins` are 6η and μ. `components` has `DEPTHS[-1]` columns; the last columns may be zero.
+    Raises a ValueError if the shapes do not fit each other.
+    """
+    num_rows, num_features = X.shape
+    if (
+        mean.size != num_features
+        or components.shape != (num_features, DEPTHS[-1])
+        or coordinates.shape != (num_rows, _NUM_COLUMNS)
+        or half_norms.size != num_rows
+    ):
+        raise ValueError("the arrays of a projection have shapes that do not fit each other")
+    residual_margin, mu = margins
+    centered = np.zeros((_PROJECTED_ROWS, num_features), np.float32)
+    products = np.empty((_PROJECTED_ROWS, DEPTHS[-1]), np.float32)
+    totals = np.empty(products.shape)
+    squared_norms = np.empty(_PROJECTED_ROWS)
+    for start in range(0, num_rows, _PROJECTED_ROWS):
+        here = min(_PROJECTED_ROWS, num_rows - start)
+        for r in range(here):
+            squared_norms[r] = _center(X[start + r], mean, centered[r])
+            half_norms[start + r] = 0.5 * (1.0 - mu) * squared_norms[r]
+        totals[:] = 0.0
+        for first in range(0, num_features, SUMMED_FEATURES):
+            count = min(SUMMED_FEATURES, num_features - first)
+            _multiply(centered, components, first, count, products)
+            totals += products
+        for r in range(here):
+            captured = 0.0
+            first = 0
+            for level in range(len(DEPTHS)):
+                for p in range(first, DEPTHS[level]):
+                    coordinate = np.float32(totals[r, p])
+                    coordinates[start + r, _FIRST_COORDINATE + p] = coordinate
+                    captured += np.float64(coordinate) * np.float64(coordinate)
+                first = DEPTHS[level]
+                remaining = max(squared_norms[r] - captured, 0.0)
+                residual = np.sqrt(remaining + residual_margin * squared_norms[r])
+                coordinates[start + r, level] = residual
+
+
 @compiled(fastmath={"contract"})
 def _nearest(centroids: Any, query: Any) -> Any:
     """The number of the centroid that is nearest to a query."""
@@ -181,23 +280,45 @@ def scan_tiles(
     distance early. Then every tile is tested against all queries of the block while it is in
     registers or in the cache. A pair is tested in more dimensions only if the previous bound does
     not exclude it. Pairs that no bound excludes are compared exactly.
+
+    `order` has the row of `train` for each lane of each tile; a number that is no row is skipped.
+    Raises a ValueError if the shapes do not fit each other.
     """
-    num_queries = queries.shape[0]
-    num_tiles = tiles.shape[0]
+    num_queries, num_features = queries.shape
+    num_points, num_tiles = train.shape[0], tiles.shape[0]
+    if (
+        train.shape[1] != num_features
+        or num_features > 2**15
+        or tiles.shape[1] != _NUM_ROWS
+        or tiles.shape[2] != LANES
+        or coordinates.shape != (num_queries, _NUM_COLUMNS)
+        or half_norms.size != num_queries
+        or centroids.shape[0] != DEPTHS[0]
+        or centroids.shape[1] == 0
+        or distances.shape[0] != num_queries
+        or distances.shape[1] == 0
+        or indices.shape != distances.shape
+    ):
+        raise ValueError("the arrays of a search have shapes that do not fit each other")
     seeds = np.empty(num_queries, np.int64)
     cuts = np.empty(num_queries, np.float32)
     survivors = np.empty(num_queries, np.int64)
     masks = np.empty(num_queries, np.uint32)
     sums = np.empty(num_queries * LANES, np.float32)
     # Pairs to compare: at most all pairs of a tile, and pairs left over from an incomplete batch.
-    query_of = np.empty(num_queries * LANES + _COMPARED, np.int64)
+    query_of = np.empty(num_queries * LANES + _FETCHED, np.int64)
     rows = np.empty(query_of.size, np.int64)
     for query in range(num_queries):
         seeds[query] = _nearest(centroids, coordinates[query, _FIRST_COORDINATE:])
         first = seeds[query] * SEED_TILES * LANES
-        for row in order[first : first + SEED_TILES * LANES]:
-            distance = _squared_distance(queries, query, train, row)
-            _offer(distances[query], indices[query], distance, row)
+        near = order[first : first + SEED_TILES * LANES]
+        for row in near:
+            if 0 <= row < num_points:
+                _fetch(train, row)
+        for row in near:
+            if 0 <= row < num_points:
+                distance = _squared_distance(queries, query, train, row)
+                _offer(distances[query], indices[query], distance, row)
         cuts[query] = _cut(half_norms[query], distances[query, -1])
     pending = 0
     for tile in range(num_tiles):
@@ -207,10 +328,14 @@ def scan_tiles(
             if tile // SEED_TILES == seeds[query]:
                 continue
             while mask:
-                query_of[pending], rows[pending] = query, order[tile * LANES + _lowest(mask)]
+                place = tile * LANES + _lowest(mask)
                 mask &= mask - np.uint32(1)
-                pending += 1
-        if pending >= _COMPARED or tile == num_tiles - 1:
+                row = order[place] if place < order.size else -1
+                if 0 <= row < num_points:
+                    _fetch(train, row)
+                    query_of[pending], rows[pending] = query, row
+                    pending += 1
+        if pending >= _FETCHED or tile == num_tiles - 1:
             for i in range(pending):
                 query, row = query_of[i], rows[i]
                 distance = _squared_distance(queries, query, train, row)

@@ -5,4 +5,6 @@ LANES = 32
 
 DEPTHS = (12, 24, 40, 64, 112)  # leading dimensions after which a tile is tested against the bound
 COORDINATE_ROW = 1 + len(DEPTHS)  # of a tile, after the half norms and the residual norms
+# Features whose products a projection sums in float32, before it adds the sums in float64.
+SUMMED_FEATURES = 128
 SEED_TILES = 2  # adjacent tiles whose points a query is compared with first

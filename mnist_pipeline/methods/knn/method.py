@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 
 from mnist_pipeline.data.values import Answer, Nearest
-from mnist_pipeline.methods.knn.classifier import TIE_BREAKS, KNNClassifier, search_all, vote
+from mnist_pipeline.methods.knn.classifier import (
+    SMALL,
+    TIE_BREAKS,
+    KNNClassifier,
+    search_all,
+    vote,
+)
 from mnist_pipeline.utils.bisection import crossing
 
 NUM_NEAREST = 10  # nearest training images that an answer has, if there are as many
@@ -33,7 +39,9 @@ def fit(
     (784, n) of the images save their computation.
     """
     num_neighbors = min(settings["num_neighbors"], len(labels))
-    classifier = KNNClassifier(num_neighbors).fit(images, labels, mean, eigenvectors)
+    # The index is stored, so that no later search builds it again.
+    algorithm = "pca" if images.size >= SMALL else "auto"
+    classifier = KNNClassifier(num_neighbors, algorithm).fit(images, labels, mean, eigenvectors)
     index = classifier.to_arrays()
     size = min(NUM_HELD_OUT, len(labels))
     sample = np.random.default_rng(seed).choice(len(labels), size, replace=False)

@@ -1,15 +1,22 @@
 """Exact k-nearest neighbours: every search gives the neighbours that comparing everything gives."""
 
+import math
+import operator
+import re
+from collections import Counter
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.arguments import check_door, odd_calls
 from support.arrays import FEW, arrays
 
 from mnist_pipeline.methods.knn import classifier
 from mnist_pipeline.methods.knn.classifier import KNNClassifier, vote
+from mnist_pipeline.methods.knn.index import PrincipalComponentIndex
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils import blocks
 
 SEARCHES = ("pca", "brute")
@@ -91,7 +98,7 @@ def test_near_ties_are_ordered_exactly(gap, offset):
     assert_all_searches_agree(query + radii * directions + offset, query + offset, 9)
 
 
-@pytest.mark.parametrize("defect", [1e-7, 1e-4, 9e-4])
+@pytest.mark.parametrize("defect", [1e-7, 1e-4, 9e-4, 0.08])
 def test_components_that_are_slightly_off_still_give_exact_neighbors(defect):
     # All points lie across the origin from the query, along a stretched component: without the
     # measured defect in the margin, every bound is above the distance.
@@ -113,6 +120,32 @@ def test_a_mean_far_from_the_data_costs_no_exactness(distance, num_features):
     X, queries = (rng.integers(0, 4, (count, num_features)).astype(np.uint8) for count in (4000, 8))
     mean = np.full(num_features, distance)
     assert_all_searches_agree(X, queries, 10, mean=mean, components=np.eye(num_features))
+
+
+def permutations(num_points, num_features):
+    """Points at the same distance from each point whose features are all equal."""
+    rng = np.random.default_rng(11)
+    values = rng.integers(0, 200, num_features)
+    return np.array([rng.permutation(values) for _ in range(num_points)], np.uint8)
+
+
+@pytest.mark.parametrize("center", [1e6 - 1, 1e6, 1e6 + 1, 100 - 3e-2, 100 - 3e-3, 100 + 3e-4])
+@pytest.mark.parametrize("scale", [1, 1.04, 0.97])
+def test_points_at_the_same_distance_are_ordered_by_index(center, scale):
+    # All components are there, so the bound is the distance, and nothing but the margin of float32
+    # keeps a bound from exceeding it.
+    X, queries = permutations(4_000, 100), np.full((4, 100), 100, np.uint8)
+    components = np.linalg.qr(np.random.default_rng(12).normal(size=(100, 100)))[0] * scale
+    components = components[:, : 100 if scale == 1 else 1]
+    mean = np.full(100, center)
+    assert_all_searches_agree(X, queries, 9, mean=mean, components=components)
+
+
+@pytest.mark.parametrize("mean", [0, 1e-320, 1e-25, 3e-23, 1e-22, 1e-21])
+def test_distances_below_the_numbers_of_float32_are_ordered_by_index(mean):
+    X = np.zeros((2_000, 100), np.uint8)
+    components = np.linalg.qr(np.random.default_rng(12).normal(size=(100, 100)))[0]
+    assert_all_searches_agree(X, X[:3], 9, mean=np.full(100, mean), components=components)
 
 
 @settings(max_examples=60, deadline=None)
@@ -152,15 +185,74 @@ def test_three_neighbors_misread_283_digits_or_295_under_smallest_label(digits):
     )
 
 
-def test_an_index_is_built_if_it_is_worth_its_time(digits):
-    def has_index(images, algorithm):
-        labels = np.zeros(len(images), int)
-        return "tiles" in KNNClassifier(1, algorithm).fit(images, labels).to_arrays()
+def has_index(model):
+    return "tiles" in model.to_arrays()
 
-    assert has_index(digits[0][:3000], "auto")
-    assert not has_index(digits[0][:300], "auto")
-    assert has_index(digits[0][:300], "pca")
-    assert not has_index(np.zeros((2, 5_000), np.uint8), "pca")  # too many features
+
+def test_an_index_is_built_when_enough_queries_have_come(digits):
+    images, queries = digits[0][:3000], digits[2]
+    model = KNNClassifier(1).fit(images, np.zeros(3000, int))
+    for _ in range(3):
+        model.kneighbors(queries[:100])
+    assert not has_index(model)
+    neighbors_of_one = model.kneighbors(queries[:1])
+    assert has_index(model)
+    np.testing.assert_array_equal(neighbors_of_one, reference_neighbors(images, queries[:1], 1))
+    assert not has_index(model.fit(images, np.zeros(3000, int)))  # no query has come to this fit
+
+
+def test_few_points_are_indexed_on_request_only(digits):
+    images, labels = digits[0][:300], np.zeros(300, int)
+    model = KNNClassifier(1).fit(images, labels)
+    model.kneighbors(digits[2][:1000])
+    assert not has_index(model)
+    assert has_index(KNNClassifier(1, "pca").fit(images, labels))
+    too_many_features = np.zeros((2, 5_000), np.uint8)
+    assert not has_index(KNNClassifier(1, "pca").fit(too_many_features, [0, 1]))
+
+
+def test_fifty_queries_do_not_wait_for_compiled_code(digits, monkeypatch):
+    def searched(*_):
+        raise ArithmeticError
+
+    monkeypatch.setattr(classifier, "_FEW_QUERIES", 50)
+    monkeypatch.setattr(PrincipalComponentIndex, "search", searched)
+    model = KNNClassifier(1, "pca").fit(digits[0][:300], np.zeros(300, int))
+    model.kneighbors(digits[2][:50])
+    with pytest.raises(ArithmeticError):
+        model.kneighbors(digits[2][:1])
+
+
+@pytest.mark.parametrize("algorithm", SEARCHES)
+def test_a_refit_forgets_the_former_points(algorithm):
+    rng = np.random.default_rng(13)
+    X, queries = (rng.integers(0, 256, (count, 20)).astype(np.uint8) for count in (500, 9))
+    model = KNNClassifier(3, algorithm).fit(X, np.zeros(500, int))
+    model.kneighbors(queries)
+    fractions = X[::-1] / 3
+    found = model.fit(fractions, np.ones(500, int)).kneighbors(queries)
+    np.testing.assert_array_equal(found, reference_neighbors(fractions, queries, 3))
+    assert not has_index(model)
+
+
+def test_a_classifier_names_its_parameters_and_asks_for_a_fit():
+    model = KNNClassifier(2, "brute")
+    assert eval(repr(model)).__dict__ == model.__dict__
+    for use in (model.predict, model.kneighbors, lambda _: model.to_arrays()):
+        with pytest.raises(ValueError, match=r"fit\(X, y\)"):
+            use(BYTES)
+
+
+def test_the_default_number_of_neighbors_is_that_of_the_model():
+    assert KNNClassifier().num_neighbors == MODELS["knn"].settings["num_neighbors"].default
+
+
+def test_a_vote_of_many_neighbors_is_counted_in_blocks(monkeypatch):
+    labels = np.random.default_rng(14).integers(0, 4, (50, 6))
+    expected = {rule: vote(labels, rule) for rule in classifier.TIE_BREAKS}
+    monkeypatch.setattr(classifier, "_VOTES_PER_BLOCK", 7 * 36)
+    for rule, winners in expected.items():
+        np.testing.assert_array_equal(vote(labels, rule), winners)
 
 
 BYTES = np.arange(12, dtype=np.uint8).reshape(4, 3)
@@ -176,8 +268,164 @@ LABELS = np.array([0, 1, 1, 0])
         (lambda: KNNClassifier(1).fit(BYTES, LABELS[:3]), r"y has shape \(3,\)"),
         (lambda: KNNClassifier(1, "pca").fit(BYTES, LABELS, components=np.ones((3, 2))), "defect"),
         (lambda: KNNClassifier(1).fit(BYTES, LABELS).predict(BYTES[:, :2]), "X has 2 features"),
+        (lambda: KNNClassifier.from_arrays({"images": BYTES}), "'labels'"),
+        (lambda: vote(LABELS), r"neighbor_labels has shape \(4,\)"),
+        (lambda: vote(np.empty((4, 0), int)), r"neighbor_labels has shape \(4, 0\)"),
+        (lambda: vote(LABELS[np.newaxis], "largest"), "tie_break is 'largest'"),
     ],
 )
 def test_a_mistake_is_refused_by_name(mistake, named):
     with pytest.raises(ValueError, match=named):
         mistake()
+
+
+DOOR = np.random.default_rng(15).integers(0, 256, (90, 6)).astype(np.uint8)
+INDEXED = KNNClassifier(3, "pca").fit(DOOR, np.arange(90) % 4).to_arrays()
+QUERIES = np.random.default_rng(16).integers(0, 256, (60, 6)).astype(np.uint8)
+
+
+def fit_and_search(X, y, num_neighbors, queries, mean, components):
+    model = KNNClassifier(num_neighbors, "pca").fit(X, y, mean, components)
+    model.predict(queries)
+    return model.kneighbors(queries)
+
+
+def plain_search(X, y, num_neighbors, queries, mean, components):
+    """By the definition, for arguments that mean something; `mean` does not change the answer."""
+    if components is not None:
+        gram = np.transpose(components) @ components
+        if np.linalg.norm(gram - np.eye(len(gram))) > 0.1:
+            return None
+    X, queries, y = map(np.asarray, (X, queries, y))
+    for array, allowed in ((X, "buif"), (queries, "buif"), (y, "iu")):
+        if array.dtype.kind not in allowed or np.shape(array) == ():
+            return None
+    if len(y) != len(X) or y.ndim != 1 or not 1 <= operator.index(num_neighbors) <= len(X):
+        return None
+    X, queries = (array.reshape(len(array), math.prod(array.shape[1:])) for array in (X, queries))
+    if X.shape[1] != queries.shape[1]:
+        return None
+    squares = np.square(X[np.newaxis] - queries[:, np.newaxis].astype(float)).sum(axis=2)
+    indices = np.argsort(squares, axis=1, kind="stable")[:, :num_neighbors]
+    return np.take_along_axis(squares, indices, axis=1), indices
+
+
+def test_every_argument_of_a_search_gives_the_nearest_or_is_refused(other_process):
+    check_door(
+        other_process,
+        fit_and_search,
+        {
+            "X": DOOR,
+            "y": np.arange(90) % 4,
+            "num_neighbors": 3,
+            "queries": QUERIES,
+            "mean": INDEXED["mean"],
+            "components": INDEXED["components"],
+        },
+        plain_search,
+    )
+
+
+def plain_vote(neighbor_labels, tie_break="nearest"):
+    labels = np.asarray(neighbor_labels)
+    if labels.dtype.kind not in "iu" or labels.ndim != 2:
+        return None
+    return np.array([Counter(row).most_common(1)[0][0] for row in labels.tolist()])
+
+
+def test_every_argument_of_a_vote_gives_the_winner_or_is_refused(other_process):
+    labels = np.random.default_rng(17).integers(0, 4, (20, 5))
+    check_door(other_process, vote, {"neighbor_labels": labels}, plain_vote)
+    for rule in (None, 3, [], ["nearest"], labels, "smal"):
+        with pytest.raises(ValueError, match="tie_break"):
+            vote(labels, rule)
+
+
+def restore_and_search(**arrays):
+    return KNNClassifier.from_arrays(arrays).kneighbors(QUERIES)
+
+
+def test_every_array_of_an_index_is_right_or_refused(other_process):
+    """An array that is accepted gives the neighbours among its images."""
+    for name, form, arrays_ in odd_calls(INDEXED):
+        call = other_process.submit(restore_and_search, **arrays_)
+        error = call.exception()
+        if error is None:
+            X = np.asarray(arrays_["images"])
+            expected = reference_neighbors(X, QUERIES.astype(X.dtype), 3)
+            np.testing.assert_array_equal(call.result(), expected, f"{name}: {form}")
+        else:
+            assert isinstance(error, (ValueError, TypeError)), f"{name}: {form}: {error!r}"
+            assert re.search("|".join(INDEXED), str(error)), f"{name}: {form}: {error}"
+
+
+def test_another_layout_of_the_arrays_of_an_index_is_the_same_index():
+    for name, array in INDEXED.items():
+        for lay_out in (np.asfortranarray, unaligned, lambda array: array[::-1].copy()[::-1]):
+            model = KNNClassifier.from_arrays({**INDEXED, name: lay_out(array)})
+            expected = reference_neighbors(DOOR, QUERIES, 3)
+            np.testing.assert_array_equal(model.kneighbors(QUERIES), expected)
+
+
+def unaligned(array):
+    buffer = np.empty(array.nbytes + 1, np.uint8)
+    copy = buffer[1:].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+SCALED = {**INDEXED, "tiles": INDEXED["tiles"] / 1024}  # as a former version stored them
+FORGED = {
+    "order": [
+        INDEXED["order"] + 10**9,
+        INDEXED["order"] - 10**9,
+        INDEXED["order"][:10],
+        INDEXED["order"] * 0,
+        INDEXED["order"][::-1],
+        INDEXED["order"].astype(float),
+    ],
+    "tiles": [
+        INDEXED["tiles"] * 0,
+        INDEXED["tiles"][:0],
+        INDEXED["tiles"][:2],
+        np.concatenate([INDEXED["tiles"]] * 30),
+        INDEXED["tiles"][:, :50],
+        INDEXED["tiles"][..., :8],
+        INDEXED["tiles"].astype(float),
+        np.full_like(INDEXED["tiles"], np.inf),
+        np.roll(INDEXED["tiles"], 1, axis=0),
+        np.where(INDEXED["tiles"] == np.float32(-1e30), 0, INDEXED["tiles"]),
+        SCALED["tiles"],
+    ],
+    "mean": [np.zeros(3), np.zeros(9_999), INDEXED["mean"] + 1, INDEXED["mean"] * np.nan],
+    "components": [
+        INDEXED["components"][:5],
+        INDEXED["components"][:, ::-1],
+        np.zeros((6, 500), np.float32),
+        INDEXED["components"] * 2,
+    ],
+    "images": [DOOR[:50], DOOR[:, :5], np.concatenate([DOOR] * 2), DOOR[::-1], DOOR.astype(float)],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [(name, array) for name, forged in FORGED.items() for array in forged],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_arrays_that_are_no_index_of_the_images_are_refused(name, array, other_process):
+    labels = np.zeros(len(array) if name == "images" else len(DOOR), int)
+    arrays = {**INDEXED, "labels": labels, name: array}
+    call = other_process.submit(KNNClassifier.from_arrays, arrays)
+    with pytest.raises(ValueError, match=r"images|mean|components|order|tiles"):
+        call.result()
+
+
+@pytest.mark.parametrize("num_neighbors", [0, -1, 91, 1_000_000, 1.5, None])
+def test_a_number_of_neighbors_that_was_changed_after_the_fit_is_refused(
+    num_neighbors, other_process
+):
+    model = KNNClassifier.from_arrays(INDEXED)
+    model.num_neighbors = num_neighbors
+    with pytest.raises((ValueError, TypeError), match="num_neighbors"):
+        other_process.submit(model.kneighbors, QUERIES).result()
