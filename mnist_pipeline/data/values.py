@@ -151,7 +151,7 @@ class DigitSet(_LabelledImages):
     >>> images = np.zeros((2, 28, 28), np.uint8)
     >>> DigitSet(images, [7, -1])
     Traceback (most recent call last):
-    ValueError: labels has the value -1; expected finite numbers from 0 to inf
+    ValueError: labels has the value -1; expected finite numbers of at least 0
     """
 
     held_out: np.ndarray | None = None

@@ -1,5 +1,6 @@
 """Work shared by threads, a block of rows at a time."""
 
+import multiprocessing
 import threading
 
 import pytest
@@ -31,3 +32,14 @@ def test_blocks_are_worked_on_side_by_side_and_an_error_in_any_thread_is_raised(
 
     with pytest.raises(ArithmeticError, match="no block"):
         in_blocks(work, 2, 1)
+
+
+def test_blocks_are_worked_on_after_a_fork_which_leaves_the_threads_behind(monkeypatch):
+    monkeypatch.setattr(blocks, "num_threads", lambda: 2)
+    in_blocks(lambda block: None, 2, 1)
+    child = multiprocessing.get_context("fork").Process(
+        target=in_blocks, args=(lambda block: None, 2, 1), daemon=True
+    )
+    child.start()
+    child.join(timeout=60)
+    assert child.exitcode == 0

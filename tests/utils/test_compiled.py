@@ -42,5 +42,22 @@ def test_compiled_code_contains_code_of_kernels_only(module):
         for alias in node.names
     }
     outside = {name for name in imported if name.startswith("mnist_pipeline")} - FILES.keys()
-    # `places` names the cache; `in_blocks` calls a kernel in plain Python.
-    assert outside <= {"mnist_pipeline.utils.directories", "mnist_pipeline.utils.blocks.in_blocks"}
+    # `directories` names the cache; plain Python calls the other two.
+    assert outside <= {
+        "mnist_pipeline.utils.directories",
+        "mnist_pipeline.utils.blocks.in_blocks",
+        "mnist_pipeline.methods.networks.layers.layer_difference",
+    }
+
+
+def test_every_module_that_compiles_code_is_a_kernel():
+    compiling = {
+        file
+        for file in PACKAGE.rglob("*.py")
+        if "import numba" in (text := file.read_text())
+        or "from numba" in text
+        or "from mnist_pipeline.utils.compiled import" in text
+        or "from mnist_pipeline.utils import compiled" in text
+    }
+    assert len(compiling) > 5
+    assert compiling <= {*FILES.values()}
