@@ -1,5 +1,7 @@
 """Values that pydantic refuses, in words."""
 
+from typing import Any
+
 from pydantic import ValidationError
 
 from mnist_pipeline.utils.printable import shortened
@@ -9,7 +11,18 @@ NUM_SEEDS = 2**32  # seeds are integers from 0; NumPy and torch take these
 
 def first_problem(error: ValidationError) -> str:
     """The first value that is refused, in one line: its field, the value, and what is allowed."""
-    problem = error.errors()[0]
+    return _problem(error.errors()[0])
+
+
+def problems(error: ValidationError) -> dict[str, str]:
+    """The line of `first_problem` for each field that has a value that is refused."""
+    lines: dict[str, str] = {}
+    for problem in error.errors():
+        lines.setdefault(str(problem["loc"][0]), _problem(problem))
+    return lines
+
+
+def _problem(problem: Any) -> str:
     field = ".".join(map(str, problem["loc"]))
     if problem["type"] == "missing":
         return f"{field} is missing"

@@ -1,5 +1,6 @@
 """The configuration of assets and resources; the settings of a model as that of its asset."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -7,11 +8,21 @@ from pydantic import ConfigDict, ValidationError, create_model
 
 from mnist_pipeline.methods.table import Model, setting_fields
 from mnist_pipeline.utils.reported import ReportedError
-from mnist_pipeline.utils.validation import first_problem
+from mnist_pipeline.utils.validation import problems
 
 
 class ConfigError(ReportedError, RuntimeError):
-    """A setting is out of range; the message names the setting, its value and what is allowed."""
+    """Settings are out of range; the message names each setting, its value and what is allowed.
+
+    `problems` has the sentence on each setting.
+    """
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return ". ".join(self.problems.values())
 
 
 class Checked:
@@ -21,7 +32,7 @@ class Checked:
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise ConfigError(first_problem(error)) from None
+            raise ConfigError(problems(error)) from None
 
 
 class Config(Checked, dg.Config):
