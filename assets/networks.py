@@ -87,9 +87,9 @@ def _log_epoch(record: "EpochRecord") -> None:
     progress(
         record.epoch,
         record.num_epochs,
-        loss=record.loss,
+        held_out_accuracy=record.validation_accuracy,  # first: a narrow terminal cuts the line
         accuracy=record.accuracy,
-        held_out_accuracy=record.validation_accuracy,
+        loss=record.loss,
     )
 
 

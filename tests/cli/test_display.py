@@ -10,10 +10,15 @@ import dagster as dg
 import pytest
 from rich.status import Status
 
+from assets import networks
 from mnist_pipeline.cli.display import PROGRESS, Display, is_interruption, open_output
+from mnist_pipeline.methods.networks.training import EpochRecord
+from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.runtime.graph import results
 from mnist_pipeline.runtime.graph.results import HEADLINE
 
 LONG = "x" * 200
+SIXTY_NAMES = [f"asset_{number}" for number in range(60)]
 DURING_STEPS = list[set[signal.Signals]]()  # the signals that were blocked
 
 
@@ -161,3 +166,24 @@ def test_the_output_is_what_is_standard_output_now_also_if_steps_redirect_it(
     monkeypatch.setattr(sys, "stdout", None)  # a closed output
     with open_output() as stream:
         stream.write("nobody reads it")
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn"])
+def test_a_terminal_of_80_columns_shows_the_held_out_accuracy_of_an_epoch(name, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    messages = []
+    logger = logging.Logger("step")
+    logger.info = messages.append
+    monkeypatch.setattr(results.dg, "get_dagster_logger", lambda: logger)
+    networks._log_epoch(EpochRecord(1000, 1000, 0.01234, 0.99123, 0.98765, (0.01234,)))
+    display = Display(Terminal())
+    with display.showing(SIXTY_NAMES):
+        for _ in range(59):
+            display._finish("asset_1", "", "✓")
+        record = logging.LogRecord("run", logging.INFO, "", 0, messages[0], (), None)
+        record.dagster_meta = {"step_key": MODELS[name].model_asset, "orig_message": messages[0]}
+        display.emit(record)
+        shown = str(display._running.status)
+    assert "0.9877" in shown
+    assert len(shown) <= 77  # beside the spinner
