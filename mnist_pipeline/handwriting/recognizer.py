@@ -66,7 +66,7 @@ def _encoded_classes(known: DataSet) -> np.ndarray:
     return _encoded(json.dumps({field: getattr(known, field) for field in OF_DATA_SET}))
 
 
-@format_version(8)
+@format_version(9)
 @stored_type
 class Recognizer(NamedTuple):
     """All arrays that an answer needs: of the models, the novelty and the calibration.
