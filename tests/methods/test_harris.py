@@ -202,9 +202,11 @@ def test_any_arguments_are_answered_rightly_or_refused(other_process, name):
     check_door(other_process, getattr(harris, name), arguments, plain, rtol=1e-6, atol=largest)
 
 
-def test_a_response_that_overflows_is_refused():
+def test_a_response_and_gradients_that_overflow_are_refused():
     with pytest.raises(ValueError, match="response"):
         harris.corner_response(np.eye(3) * 1e100)
+    with pytest.raises(ValueError, match="gradient"):
+        harris.gradients([[-1e308, 0, 1e308]])
 
 
 def test_the_clearest_places_of_odd_images_are_found_or_refused():

@@ -303,6 +303,17 @@ def test_float32_data_are_answered_rightly_or_refused(other_process):
     check_door(other_process, pca.covariance, data, plain_covariance, rtol=1e-5, atol=0)
 
 
+def test_finite_numbers_without_a_finite_result_are_refused():
+    largest = np.finfo(float).max
+    for name, step, *arguments in (
+        ("eigenvalues", pca.explained_share, [largest, largest]),
+        ("covariance", pca.eigendecomposition, np.full((2, 2), largest)),
+        ("projections", pca.left_out_error, IMAGES, IMAGES * 1e200, np.ones(3)),
+    ):
+        with pytest.raises(ValueError, match=rf"{name} has the value (nan|inf)"):
+            step(*arguments)
+
+
 def test_a_matrix_that_is_not_symmetric_has_no_eigendecomposition():
     with pytest.raises(ValueError, match="covariance"):
         pca.eigendecomposition([[2.0, 1.0], [0.0, 2.0]])
