@@ -77,6 +77,18 @@ def lean_and_slimness(own: Mask) -> tuple[float, float]:
     return float(-covariance[0, 1] / max(covariance[1, 1], 1e-9)), float(along / across)
 
 
+def roundness(outline: Mask) -> float:
+    """Area² / (144 det Σ) of a shape without its holes, with the covariance Σ of its pixels.
+
+    It is 1 for each rectangle and parallelogram, 1.10 for each ellipse, and less than 1 for
+    triangles and shapes with branches. It is large for a line of pixels, whose det Σ is 0.
+    """
+    shape = scipy.ndimage.binary_fill_holes(outline)
+    covariance = np.cov(np.nonzero(shape), bias=True)
+    determinant = max(float(np.linalg.det(covariance)), 1e-9)
+    return float(np.count_nonzero(shape) ** 2 / (144 * determinant))
+
+
 def reduced(picture: NDArray[np.uint8] | Grey, factor: int) -> Grey:
     """Average blocks of pixels."""
     image = Image.fromarray(picture if picture.dtype == np.uint8 else picture.astype(np.float32))

@@ -10,6 +10,7 @@ from mnist_pipeline.handwriting.finder.measures import (
     otsu_threshold,
     reduced,
     resized,
+    roundness,
 )
 from mnist_pipeline.handwriting.finder.scan import Mask, Scan
 
@@ -21,7 +22,7 @@ WIDEST_STROKE = 0.08
 SMALLEST = 0.46
 # Between the logarithms of the light of paper and table; most shadows have less.
 LEAST_CONTRAST = np.log(1.7)
-# How far `_roundness` of paper wholly inside the picture may differ from 1. Photographed paper
+# How far `roundness` of paper wholly inside the picture may differ from 1. Photographed paper
 # differs by 0.005 at most, thick light digits usually by 0.05 or more.
 LEAST_RECTANGULAR = 0.03
 DARKEST = 0.02  # light that is added before logarithms, because a dark table is noisy
@@ -58,24 +59,13 @@ def find_paper(scan: Scan) -> Scan | None:
     is_light = np.log(coarse + DARKEST) > threshold
     is_inside = not (paper[[0, -1]].any() or paper[:, [0, -1]].any())
     outline = scipy.ndimage.binary_propagation(paper & is_light, mask=is_light)
-    if is_inside and abs(_roundness(outline) - 1) > LEAST_RECTANGULAR:
+    if is_inside and abs(roundness(outline) - 1) > LEAST_RECTANGULAR:
         return None  # a thick light digit
     inner = scipy.ndimage.binary_erosion(paper, iterations=EDGE, border_value=1)
     nearest = scipy.ndimage.distance_transform_edt(
         ~inner, return_distances=False, return_indices=True
     )
     return _cut_out(grey, inner, 255 * light[tuple(nearest)], factor)
-
-
-def _roundness(outline: Mask) -> float:
-    """Area² / (144 det Σ) of a shape without its holes, with the covariance Σ of its pixels.
-
-    It is 1 for each rectangle and parallelogram, 1.10 for each ellipse, and less than 1 for
-    triangles and shapes with branches.
-    """
-    shape = scipy.ndimage.binary_fill_holes(outline)
-    covariance = np.cov(np.nonzero(shape), bias=True)
-    return float(np.count_nonzero(shape) ** 2 / (144 * np.linalg.det(covariance)))
 
 
 def _contrast_at_edge(scale: Grey, paper: Mask) -> float:
