@@ -13,6 +13,7 @@ from mnist_pipeline.handwriting.finder.measures import (
     otsu_threshold,
     reduced,
     resized,
+    roundness,
     stroke_width,
 )
 from mnist_pipeline.handwriting.finder.scan import Mask, Scan
@@ -21,6 +22,9 @@ FAINTEST_INK = 0.1  # the faintest stroke absorbs this share of the paper's ligh
 DARKEST_PAPER = 0.2  # share of full brightness; below it, contrast is not amplified further
 # Share of the variance that two levels explain, in a picture of ink and paper only.
 TWO_LEVELS = 0.8
+EDGE = 0.04  # width of a picture's edge, as a share of its smaller side; a frame is thinner
+ONE_LEVEL = 0.95  # share of the edge with the same level, at least
+RECTANGULAR = 0.04  # how far the `roundness` of a rectangle in a photo may differ from 1
 STEP = 0.2  # least change of the light at the edge of a shadow, within two coarse pixels
 STEP_WIDTH = 4  # coarse pixels on both sides of such an edge
 COARSE_SIDE = 256  # the paper is estimated on a picture of at most this many pixels per side
@@ -82,10 +86,19 @@ def _steps(light: Grey) -> Mask:
 def _ink_is_dark(grey: Grey) -> bool:
     """Whether ink is darker than paper.
 
-    Ink covers less than half of its surroundings, so the deviations from the local mean are skewed
-    towards the ink. Of several window sizes, the one with the largest skew decides: small windows
-    for thin strokes, large windows for a digit that fills the picture.
+    If the picture has two levels and its edge has one of them, that level is the paper, unless the
+    other one is a rectangle, which may be a plate or a sheet. Otherwise, ink covers less than half
+    of its surroundings, so the deviations from the local mean are skewed towards the ink. Of
+    several window sizes, the one with the largest skew decides: small windows for thin strokes,
+    large windows for a digit that fills the picture.
     """
+    is_light = two_levels(grey)
+    if is_light is not None:
+        edge = is_light[at_edge(grey.shape, round(EDGE * min(grey.shape)))]
+        paper_is_light = edge.mean() > 0.5
+        has_one_level = (edge == paper_is_light).mean() >= ONE_LEVEL
+        if has_one_level and abs(roundness(is_light != paper_is_light) - 1) > RECTANGULAR:
+            return bool(paper_is_light)
     skews = []
     for share in (24, 12, 6, 3):
         window = 1 + 2 * (max(grey.shape) // (2 * share))
@@ -105,6 +118,14 @@ def two_levels(grey: Grey) -> Mask | None:
     step = grey[is_light].mean() - grey[~is_light].mean()
     has_two_levels = share * (1 - share) * step**2 > TWO_LEVELS * grey.var()
     return is_light if has_two_levels else None
+
+
+def at_edge(shape: tuple[int, ...], width: int) -> Mask:
+    """Which pixels lie at the edge of a picture, at least one pixel wide."""
+    width = max(1, width)
+    mask = np.ones(shape, bool)
+    mask[width:-width, width:-width] = False
+    return mask
 
 
 def _contrast(paper: Grey, grey: Grey) -> Grey:

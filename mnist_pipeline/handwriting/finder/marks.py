@@ -15,6 +15,7 @@ Boxes = NDArray[np.intp]  # (..., 4): left, top, right, bottom
 SMALLEST = 8  # pixels, the height of a digit with a mark
 CONTENT = 0.3  # least height of the strokes in a ring, as a share of its height; a dot is smaller
 MOST_INK = 0.3  # share of the box of an oval or a frame
+BENT = 0.06  # height of an arc, as a share of its length; a line below digits is straighter
 DEEPEST = 1.5  # removed ink of an oval or a frame, as a factor of the usual depth on a side
 BELOW = (-0.3, 0.5)  # distance of a line from the feet of digits, as a share of their height
 STRAIGHT = 5  # least slimness of a stroke that crosses a zero
@@ -92,4 +93,9 @@ def _line_below(own: Mask, others: Boxes, left: int, top: int) -> Mask:
     is_digit &= np.abs((boxes[:, 0] + boxes[:, 2]) / 2 - left - columns / 2) < columns / 2
     distances = (top + path.mean() - boxes[:, 3]) / heights
     is_digit &= (BELOW[0] < distances) & (distances < BELOW[1])
+    # Two pieces alone on an arc are the sides of an open zero.
+    arc = path - np.linspace(path[0], path[-1], columns)
+    is_bent = np.ptp(arc) > BENT * columns + 1
+    if is_bent and is_digit.sum() <= 2 and not is_digit[len(pieces) :].any():
+        return np.zeros_like(own)
     return line if is_digit.sum() > (own & ~line).any() else np.zeros_like(own)

@@ -19,7 +19,7 @@ from PIL import Image
 from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, extent
 from mnist_pipeline.data.decoding import GREY, WHOLE, Grey, decode, grey_levels, opened
 from mnist_pipeline.handwriting.finder import grouping
-from mnist_pipeline.handwriting.finder.ink import find_ink, two_levels
+from mnist_pipeline.handwriting.finder.ink import at_edge, find_ink, two_levels
 from mnist_pipeline.handwriting.finder.marks import remove_marks
 from mnist_pipeline.handwriting.finder.measures import reduced, resized
 from mnist_pipeline.handwriting.finder.mnist_form import image_of
@@ -130,8 +130,8 @@ def page_of(picture: NDArray[np.uint8] | Grey) -> Page:
     As in MNIST [1]_, a digit is scaled into 20×20 pixels with its aspect kept, anti-aliased, and
     its centre of mass is placed in the middle of 28×28. The brightness of the paper is estimated by
     a grey closing and divided out. Ink is then separated from paper by Otsu's threshold with
-    hysteresis [2]_. Strokes thinner than MNIST's are brought to its smallest usual width by moving
-    their outline.
+    hysteresis [2]_. The outline of strokes thinner than MNIST's is moved, so that they get the width
+    of its thinnest.
 
     References
     ----------
@@ -208,14 +208,13 @@ def _with_margin(grey: Grey) -> Scan:
     is_light = two_levels(reduced(grey, -(-max(grey.shape) // COARSE_SIDE)))
     if is_light is None:
         return Scan(grey)
-    at_edge = np.ones(is_light.shape, bool)
-    at_edge[1:-1, 1:-1] = False
-    is_ink = is_light != (is_light[at_edge].mean() > 0.5)
-    if is_ink[at_edge].mean() > CUT or is_ink.mean() < FILLED:
+    edge = at_edge(is_light.shape, 1)
+    is_ink = is_light != (is_light[edge].mean() > 0.5)
+    if is_ink[edge].mean() > CUT or is_ink.mean() < FILLED:
         return Scan(grey)
     margin = round(MARGIN * max(grey.shape))
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    padded = np.pad(grey, margin, constant_values=np.median(edge))
+    paper = np.median(grey[at_edge(grey.shape, 1)])
+    padded = np.pad(grey, margin, constant_values=paper)
     return Scan(padded, -margin, -margin)
 
 

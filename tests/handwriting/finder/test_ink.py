@@ -15,3 +15,11 @@ def test_a_step_of_the_light_is_no_ink(edge):
     ink = find_ink(Scan(grey)).ink
     assert ink[100:200, 300:312].min() > 0.5
     assert np.abs(ink[:, edge - 20 : edge + 20]).max() < FAINTEST_INK
+
+
+def test_ink_is_dark_beside_a_shadow_on_most_of_the_edge():
+    y, x = np.mgrid[:160, :240]
+    grey = np.where(y / 160 + (240 - x) / 240 > 0.9, 60, 220).astype(np.float32)
+    for top in (20, 35, 50):
+        grey[top : top + 4, 180:230] = 60
+    assert find_ink(Scan(grey)).ink[51:53, 190:220].min() > 0.5

@@ -47,9 +47,23 @@ def with_marks(digits: list, marks: list[Stroke], pen: int = 7) -> np.ndarray:
         (DIGIT, [[(0.35, 0.78), (0.65, 0.76)]]),
         (NUMBER, [[(0.2, 0.76), (0.5, 0.78), (0.8, 0.75)]]),
         (NUMBER, [[(0.2, 0.69), (0.8, 0.71)]]),
+        (NUMBER[:2], [[(0.2, 0.69), (0.6, 0.71)]]),
+        (NUMBER, [[(0.15, 0.63), (0.34, 0.71), (0.66, 0.71), (0.85, 0.63)]]),
+        (DIGIT, [[(0.35, 0.74), (0.5, 0.81), (0.65, 0.74)]]),
         (TWO_LINES, [[(0.287, 0.1), (0.83, 0.12), (0.8, 0.95), (0.29, 0.9), (0.287, 0.1)]]),
     ],
-    ids=["circle", "gap", "oval", "line of one", "wave", "touching", "touching frame"],
+    ids=[
+        "circle",
+        "gap",
+        "oval",
+        "line of one",
+        "wave",
+        "touching",
+        "touching two",
+        "touching arc",
+        "arc",
+        "touching frame",
+    ],
 )
 def test_circles_and_lines_below_are_no_part_of_digits(digits, marks):
     expected = page_of(with_marks(digits, [])).digits

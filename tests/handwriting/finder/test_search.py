@@ -12,6 +12,7 @@ from support.drawing import handwritten, page_of
 from support.drawing import picture as drawn
 
 from mnist_pipeline.data import decoding
+from mnist_pipeline.data.conversion import extent
 from mnist_pipeline.data.decoding import GREY, WHOLE
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.finder.scan import Box, Glyph
@@ -263,3 +264,20 @@ def test_the_hole_of_a_thick_zero_is_not_a_digit(ink):
     (zero,) = find_digits(np.where(ring, ink, 260 - ink).astype(np.uint8))
     assert min(np.subtract(zero.box[2:], (135, 195))) >= 0
     assert zero.image[14, 14] < zero.image[14, 7]
+
+
+@pytest.mark.parametrize(
+    ("index", "growth"),
+    [(25, 12), (55, 16), (380, 3), (561, 3)],
+    ids=["thick", "thick and slim", "open", "open on the right"],
+)
+def test_a_thick_or_an_open_zero_is_one_digit(index, growth, test):
+    large = Image.fromarray(test.images[index]).resize((280, 280), Image.Resampling.BICUBIC)
+    ink = ndimage.distance_transform_edt(np.pad(np.asarray(large), 40) <= 127) <= growth
+    (zero,) = find_digits(np.where(ink, 55, 255).astype(np.uint8))
+    np.testing.assert_allclose(zero.box, extent(ink), atol=3)
+
+
+def test_light_digits_on_a_dark_plate_on_a_light_wall_are_found(written):
+    wall = np.pad(np.where(written < 128, 230, 60), 60, constant_values=200)
+    assert len(find_digits(wall.astype(np.uint8))) == 3
