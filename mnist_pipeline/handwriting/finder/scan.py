@@ -1,8 +1,8 @@
 """A picture on its way through the stages of the finder.
 
-The stages run in the order of their modules: `paper`, `ink`, `ruling`, `strokes`, `marks`,
-`grouping`, `mnist_form`. The functions of all but the last take a `Scan`, and return it with what
-they found; the last makes the image of a digit.
+The stages run in one order: `paper`, `ink`, `ruling`, `strokes`, `marks`, `grouping`, which calls
+`signs`, and `mnist_form`. Each is a module whose functions take a `Scan` and return it with what
+they found; `mnist_form` returns an image of a digit.
 """
 
 from collections.abc import Sequence
