@@ -130,8 +130,8 @@ def page_of(picture: NDArray[np.uint8] | Grey) -> Page:
     As in MNIST [1]_, a digit is scaled into 20×20 pixels with its aspect kept, anti-aliased, and
     its centre of mass is placed in the middle of 28×28. The brightness of the paper is estimated by
     a grey closing and divided out. Ink is then separated from paper by Otsu's threshold with
-    hysteresis [2]_. The outline of strokes thinner than MNIST's is moved, so that they get the width
-    of its thinnest.
+    hysteresis [2]_. The outline of strokes thinner than those of MNIST is moved, so that they get
+    the width of its thinnest.
 
     References
     ----------

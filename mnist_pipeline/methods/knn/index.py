@@ -109,7 +109,7 @@ class PrincipalComponentIndex:
         """Project the training points and sort them into tiles.
 
         `X` is of shape (n_samples, n_features); `mean` and `components` are as
-        `checked_components` returns them. By default they are computed from at most 3,000 rows of
+        `checked_basis` returns them. By default they are computed from at most 3,000 rows of
         `X`, evenly spread.
         """
         sample = X[np.linspace(0, len(X) - 1, min(len(X), _SAMPLE_ROWS)).astype(np.int64)]
