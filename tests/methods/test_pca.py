@@ -2,6 +2,7 @@
 reconstructions.
 """
 
+import tracemalloc
 from typing import NamedTuple
 
 import numpy as np
@@ -72,6 +73,23 @@ def test_the_size_of_a_block_changes_nothing(block_rows, small_train, monkeypatc
     np.testing.assert_allclose(
         pca.reconstruction_rmse(images, mean, vectors, [1, 20]), errors, rtol=1e-9
     )
+
+
+@pytest.mark.parametrize("step", ["covariance", "project", "left_out_error", "reconstruction_rmse"])
+def test_a_pass_over_many_rows_copies_a_few_blocks_of_them_at_most(step, monkeypatch):
+    rows, unit = np.ones((20_000, 50), np.float32), np.eye(50)
+    arguments = {
+        "covariance": (rows,),
+        "project": (rows, None, unit[:, :2]),
+        "left_out_error": (rows, rows[:, :2], np.ones(50)),
+        "reconstruction_rmse": (rows, np.zeros(50), unit, [2]),
+    }
+    monkeypatch.setattr(pca, "BLOCK_ROWS", 500)
+    tracemalloc.start()
+    getattr(pca, step)(*arguments[step])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < rows.nbytes / 4
 
 
 def test_eigenvectors_are_orthonormal_and_the_covariance_only_scales_them_largest_first(full):
