@@ -56,14 +56,16 @@ def affine(
     counter-clockwise as seen; `shear` is in pixels to the right for each pixel up, as italics lean;
     both are numbers or of shape (n,). `scale` has the factors of heights and of widths, and `shift`
     the pixels down and to the right; both are numbers, or of shape (2,) or (n, 2). Raises a
-    ValueError if their map is not finite or has numbers beyond 1e9, as with a scale of 0.
+    ValueError for a scale below 1e-9, such as 0, and if the map has numbers beyond 1e9.
     """
     from mnist_pipeline.data.deformations_kernel import sample
 
     images = read_only(checked_images(images))
     count, height, width = images.shape
     angle = np.radians(_for_each("rotation", rotation, count))
-    heights, widths = _for_each("scale", scale, count, 2).T
+    scales = _for_each("scale", scale, count, 2)
+    checked("the magnitude of scale", np.abs(scales), low=1 / _LARGEST)
+    heights, widths = scales.T
     slant = _for_each("shear", shear, count)
     down, right = _for_each("shift", shift, count, 2).T
     # A pixel is read from the inverse of the map: with p = (row, column) from the centre, p = R S D

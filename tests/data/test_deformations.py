@@ -203,6 +203,11 @@ def test_any_arguments_are_answered_rightly_or_refused(other_process, name):
     check_door(other_process, function, arguments, plain, atol=0.51, refusals=refusals)
 
 
+def test_a_scale_of_0_is_refused_by_name(noise):
+    with pytest.raises(ValueError, match=r"scale has the value 0\.0"):
+        affine(noise, scale=(1, 0))
+
+
 def test_noise_beyond_all_measure_is_refused(noise):
     with pytest.raises(ValueError, match="deviation"):
         deformations.add_noise(noise, 1e7)
