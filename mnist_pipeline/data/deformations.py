@@ -56,7 +56,7 @@ def affine(
     counter-clockwise as seen; `shear` is in pixels to the right for each pixel up, as italics lean;
     both are numbers or of shape (n,). `scale` has the factors of heights and of widths, and `shift`
     the pixels down and to the right; both are numbers, or of shape (2,) or (n, 2). Raises a
-    ValueError for a scale below 1e-9, such as 0, and if the map has numbers beyond 1e9.
+    ValueError for a scale whose magnitude is below 1e-9, and for a map with numbers beyond 1e9.
     """
     from mnist_pipeline.data.deformations_kernel import sample
 
