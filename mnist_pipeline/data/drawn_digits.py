@@ -83,6 +83,7 @@ SHAPES = """\
 9 54,14 30,0 6,12 4,36 26,48 48,36 54,14 52,60 40,90 10,96
 """
 PER_SHAPE = 40  # images of each shape; one in 25 training images of MNIST is a drawn digit
+NUM_IMAGES = PER_SHAPE * len(SHAPES.splitlines())
 SPACING = 3.0  # between the points that are drawn, in hundredths of the height
 SMOOTHING = 1.5  # of a line through the points of a stroke: standard deviation in these points
 KNOTS = 6  # along a shape, between which the displacement by an unsteady hand is interpolated

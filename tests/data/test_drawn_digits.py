@@ -25,7 +25,7 @@ def test_drawn_digits_have_mnists_form_and_every_class_and_a_seed_decides_them()
 def test_drawn_digits_follow_the_others_with_labels_of_the_same_type():
     images, labels = drawn_digits.add(np.full((3, 28, 28), 9, np.uint8), np.array([4, 4, 4]), 1)
     assert (images[:3] == 9).all()
-    assert len(images) == len(labels) > 1_000
+    assert len(images) == len(labels) == 3 + drawn_digits.NUM_IMAGES
     assert labels.dtype == np.int64
 
 

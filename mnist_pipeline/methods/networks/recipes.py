@@ -26,6 +26,11 @@ _CHOICES = {
 }
 
 
+def adds_drawn_digits(recipe: str, *, is_mnist: bool) -> bool:
+    """Whether a training with this recipe, "default" for one, adds `data.drawn_digits`."""
+    return is_mnist and recipe == "default"
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Every setting of a training run.

@@ -49,6 +49,7 @@ from mnist_pipeline.methods.networks.recipes import (
     RECIPES,
     Recipe,
     adapt,
+    adds_drawn_digits,
     learning_rate_at,
 )
 from mnist_pipeline.methods.networks.temperature import fit_temperature
@@ -201,7 +202,7 @@ def train_on(
             recipe,
             seed=seed,
             held_out=held_out,
-            drawn=image_kind.is_mnist and settings["recipe"] == "default",
+            drawn=adds_drawn_digits(settings["recipe"], is_mnist=image_kind.is_mnist),
             on_epoch=on_epoch,
         )
         return Trained(network, recipe, history, {})

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from mnist_pipeline.data import drawn_digits
 from mnist_pipeline.methods.networks.method import TEMPERATURE, cnn_maps, weights_of
-from mnist_pipeline.methods.networks.recipes import HELD_OUT
+from mnist_pipeline.methods.networks.recipes import HELD_OUT, adds_drawn_digits
 from mnist_pipeline.report import learning
 from mnist_pipeline.report import pictures as drawn
 from mnist_pipeline.report.content import (
@@ -20,6 +21,7 @@ from mnist_pipeline.report.content import (
 
 NETWORKS = ("mlp", "cnn")
 READS = (
+    "data_set",
     "mlp_model",
     "cnn_model",
     "cnn_kernels",
@@ -40,8 +42,9 @@ FAINT = 25.5  # grey levels; pixels with less ink have the same step as pixels w
 def numbers(values: Values) -> Named:
     """Layers, and loss and accuracy by epoch.
 
-    `trained_on` is the number of training images of the network that answers. `judged_on` is the
-    number for the network that answered the held-out images.
+    `trained_on` is the number of images that the network that answers learned from, and `judged_on`
+    the number for the network that answered the held-out images. Both include `drawn`, the number
+    of digits that the pipeline drew.
     """
     return {"networks": {name: _network(values, name) for name in NETWORKS}}
 
@@ -53,12 +56,16 @@ def _network(values: Values, name: str) -> Named:
     model, (kept, held_out) = values[f"{name}_model"], values["train_digits"].divided()
     layers = modules.layer_rows(modules.of_weights(name, weights_of(model)))
     is_refitted = any(part.startswith(HELD_OUT) for part in model)
+    recipe = (values["origins"][f"{name}_model"]["config"] or {}).get("recipe", "default")
+    adds_drawn = adds_drawn_digits(recipe, is_mnist=values["data_set"].is_mnist)
+    num_drawn = drawn_digits.NUM_IMAGES if adds_drawn else 0
     return {
         **learning.curves(model),
         "layers": layers,
         "parameters": sum(layer["parameters"] for layer in layers),
-        "trained_on": len(kept) + is_refitted * len(held_out),
-        "judged_on": len(kept),
+        "trained_on": len(kept) + is_refitted * len(held_out) + num_drawn,
+        "judged_on": len(kept) + num_drawn,
+        "drawn": num_drawn,
     }
 
 
