@@ -3,6 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -282,11 +283,11 @@ def test_guessing_is_compared_with_a_possible_number_of_right_answers(num_correc
         ({}, {}),
         ({"a": PREDICTED}, {}),
         ({"b": PREDICTED}, SINGLE),
-        ({"a": TRUE}, SINGLE),
+        ({"a": PREDICTED}, {"a": replace(SINGLE["a"], total=3)}),
         ({"a": PREDICTED[:3]}, SINGLE),
         ({"a": PREDICTED.astype(float)}, SINGLE),
     ],
-    ids=["nothing", "no evaluation", "another model", "other predictions", "fewer", "floating"],
+    ids=["nothing", "no evaluation", "another model", "other samples", "fewer", "floating"],
 )
 def test_models_are_compared_by_the_evaluations_of_their_predictions_only(predictions, evaluations):
     with pytest.raises(ValueError, match=r"evaluations|predicted_labels"):
