@@ -200,11 +200,10 @@ class Reader:
         group = split if self._is_split else "train"
         items: Any
         items, own_labels, groups = self._load(self.source.groups[group])
-        if len(items) != len(own_labels) or not len(items):
+        if len(items) != len(own_labels):
             raise DatasetError(
                 f"{self.root} has {count(len(items), 'image')} and "
-                f"{count(len(own_labels), 'label')} in {group}; each image needs a label, and each "
-                "split an image"
+                f"{count(len(own_labels), 'label')} in {group}; each image needs a label"
             )
         are_listed = bool(self._listed_names)
         labels = as_indices(own_labels, self.class_names, are_listed, self.root)

@@ -60,6 +60,8 @@ def check_labels(labels: NDArray[Any] | list[Any], where: str) -> NDArray[Any]:
     A list becomes an array, in which each text takes the space of the longest.
     """
     if isinstance(labels, list):
+        if not labels:
+            raise DatasetError(f"{where} has no rows; add images with their labels")
         if others := {type(label).__name__ for label in labels} - {"bool", "int", "str"}:
             raise DatasetError(
                 f"{where} has values of type {', '.join(sorted(others))}; labels must be integers "

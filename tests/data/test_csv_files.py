@@ -57,10 +57,21 @@ def test_a_pixel_that_is_no_byte_is_refused(value, few, tmp_path):
         ("file,label\n1\0.png,cat\n2.png,dog\n", "column file has a null byte"),
         (f"file,label\n1.png,{'cat' * 100}\n2.png,dog\n", "300 characters.*255"),
         ("label,pixel0\n1.5,3\n2.5,4\n", "type float.*integers or texts"),
+        ("", "damaged"),
+        (",".join(map(str, range(10_000))) + "\n", "has the columns"),
+        ("label,a,b,c\n1,0,0,9\n2,0,9,0\n", "3 columns.*square"),
+        ("label,a\n1,\n2,9\n", "255"),
+        ("file,label\n", "no rows"),
+        ("label,pixel0\n", "all.csv"),
+        ("file,label\na.png,cat\nb.png,dog,1\n", "line 3"),
+        ("file,label\na.png,cat,1\nb.png,dog,1\n", "more cells"),
+        ('file,label\na.png,"cat\nb.png,dog\n', "damaged"),
+        ("file,label\n1.png,caf\xe9\n", "UTF-8"),
+        ("file\xe9,label\n", "UTF-8"),
     ],
 )
 def test_a_table_of_another_form_is_refused(content, named, tmp_path):
-    (tmp_path / "all.csv").write_text(content)
+    (tmp_path / "all.csv").write_bytes(content.encode("latin-1"))
     assert_refused(tmp_path, named)
 
 
@@ -95,6 +106,15 @@ def test_a_listing_may_name_pictures_below_its_directory_in_any_way(few, tmp_pat
     table["file"] = ["link.png", f"train_pictures/../{second}", *table["file"][2:]]
     table.to_csv(root / "train.csv", index=False)
     assert_digits(tmp_path / "shapes", "train", few["train"])
+
+
+@pytest.mark.parametrize("names", [["nan", "two\nlines"], ["007", "08"]])
+def test_names_in_a_listing_are_texts_also_if_they_look_otherwise(names, few, tmp_path):
+    root = write_listing(tmp_path, {"": few["train"]})
+    table = pd.read_csv(root / "all.csv")
+    table.assign(label=np.array(names)[table.index % 2]).to_csv(root / "all.csv", index=False)
+    assert set(reader_of(root).class_names) == {*names}
+    assert len(load_digits(root, "train").images) == 48
 
 
 def test_a_pipe_in_a_listing_is_named_with_the_pictures_that_can_not_be_read(few, tmp_path):

@@ -64,6 +64,21 @@ def test_names_of_the_largest_length_are_read(few, tmp_path):
     assert findings.inspect(tmp_path).class_names == names
 
 
+@pytest.mark.parametrize("label", [-1, 2])
+def test_a_label_outside_of_the_listed_names_is_refused(label, tmp_path):
+    with pytest.raises(ValueError, match=f"label {label}; labels must be 0–1"):
+        as_indices(np.array([0, 1, label]), ("cat", "dog"), True, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["car\rriage", "\udcff"])
+def test_a_name_that_a_table_can_not_keep_is_refused(name, few, tmp_path):
+    names = np.array([name, *"bcdefghij"])
+    arrays = {f"y_{split}": names[digits.labels] for split, digits in few.items()}
+    arrays |= {f"x_{split}": digits.images for split, digits in few.items()}
+    np.savez(tmp_path / "a.npz", **arrays)
+    assert_refused(tmp_path, "can't be stored; rename it")
+
+
 def test_an_unknown_label_is_quoted_shortly(tmp_path):
     with pytest.raises(ValueError, match=r"label aaa.*…; labels must be 0–1 or cat, dog") as caught:
         as_indices(np.array(["a" * 200]), ("cat", "dog"), True, tmp_path)

@@ -2,6 +2,7 @@
 clearly.
 """
 
+import datetime
 import importlib.util
 import json
 import os
@@ -221,6 +222,11 @@ FOLDERS: dict[str, tuple[Spoil, str]] = {
         _write("classes.txt", "\n".join("abcdefghi")),
         "label 9.*0–8.*classes.txt",
     ),
+    "classes.txt with a name twice": (_write("classes.txt", "\n".join("abcdefghia")), "'a'.*twice"),
+    "classes.txt in Latin-1": (
+        lambda root: (root / "classes.txt").write_bytes(b"caf\xe9\n" * 10),
+        "UTF-8",
+    ),
     "classes.txt with a blank line": (_write("classes.txt", "a\nb\n\n" + "d\n" * 7), "''"),
 }
 
@@ -318,12 +324,47 @@ def test_a_parquet_column_that_repeats_a_picture_is_refused_beyond_a_limit(
         ([None, *"abcdefghi"], "type NoneType"),
         ([["a"], *[["b"]] * 9], "type list"),
         (["", *"abcdefghi"], "empty cells"),
+        ([0.5, *range(9)], "type float"),
+        ([datetime.datetime(2020, 1, 1)] * 10, "type datetime"),
+        ([{"name": "a"}] * 10, "type dict"),
     ],
 )
 def test_labels_of_another_form_are_refused_before_they_become_an_array(labels, named, tmp_path):
     table = pa.table({"image": [BLANK] * 10, "label": labels})
     pq.write_table(table, tmp_path / "all.parquet")
     assert_refused(tmp_path, named)
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ({"image": [BLANK] * 4}, "the columns image, and|the columns image;"),
+        ({f"column {number}": [0] for number in range(3_000)}, "the columns column 0"),
+        ({"image": [*[BLANK] * 3, None], "label": [0, 1] * 2}, "not an encoded picture"),
+        ({"image": ["a.png"] * 4, "label": [0, 1] * 2}, "4 pictures.*not an encoded picture"),
+        ({"image": [{"bytes": 7}] * 4, "label": [0, 1] * 2}, "not an encoded picture"),
+        ({"image": [b"<html>"] * 4, "label": [0, 1] * 2}, "image 0 of train.* is not a PNG"),
+        ({"image": pa.array([], pa.binary()), "label": pa.array([], pa.int64())}, "no rows"),
+    ],
+)
+def test_unsuitable_columns_are_refused(columns, named, tmp_path):
+    pq.write_table(pa.table(columns), tmp_path / "all.parquet")
+    assert_refused(tmp_path, named)
+
+
+@pytest.mark.parametrize("write", [write_npz, write_parquet])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda content: b"", lambda content: content[:-20], lambda content: b"\0" * len(content)],
+    ids=["empty", "cut", "zeros"],
+)
+def test_a_damaged_file_is_refused_without_the_advice_to_allow_pickles(
+    write, damage, few, tmp_path
+):
+    write(tmp_path / "a.npz" if write is write_npz else tmp_path, few)
+    for path in tmp_path.iterdir():
+        path.write_bytes(damage(path.read_bytes()))
+    assert_refused(tmp_path, "^(?!.*pickle).*damaged")
 
 
 def test_too_little_memory_is_not_called_damage(tmp_path):
