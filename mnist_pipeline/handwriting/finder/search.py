@@ -6,6 +6,7 @@ the stages of the search, see `scan`.
 
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,7 @@ LEAST_CONTRAST = 60  # grey levels; with less, the channels of a picture in colo
 CLEARER = 1.5  # how much more contrast a channel must have
 COARSE_SIDE = 512  # pixels per side, for the contrast and for what fills a picture
 MARGIN = 0.5  # around a tight crop, as a share of its larger side
+WIDEST_MARGIN = 3.0  # the same, as a factor of its smaller side
 FILLED = 0.25  # least share of a tight crop that has ink
 CUT = 0.3  # share of the edge of a tight crop that has ink, at most
 SMALL = 30  # pixels, the height of digits that are read in an enlarged picture
@@ -182,7 +184,8 @@ def _read(grey: Grey, scale: float, shape: tuple[int, ...]) -> tuple[list[Found]
     """
     paper = find_paper(Scan(grey))
     if paper is None:
-        scan = read_scan(_with_margin(grey))
+        surrounded, factor = _with_margin(grey)
+        scan, scale = read_scan(surrounded), scale * factor
     else:  # digits outside show that it is only the lit part of a larger paper
         scan = max(read_scan(paper), read_scan(Scan(grey)), key=_total_height)
     found: list[Found] = []
@@ -200,22 +203,26 @@ def _total_height(scan: Scan) -> int:
     return sum(-glyph.height if glyph.is_sign else glyph.height for glyph in glyphs)
 
 
-def _with_margin(grey: Grey) -> Scan:
-    """The scan of a picture, with blank paper around if ink fills it but hardly touches its edge.
+def _with_margin(grey: Grey) -> tuple[Scan, int]:
+    """The scan of a picture, with blank paper around if ink fills it but hardly touches its edge;
+    and the factor by which it was reduced, so that it has no more than the working pixels.
 
     The picture must have two levels. Thick strokes without paper around them look like paper.
     """
     is_light = two_levels(reduced(grey, -(-max(grey.shape) // COARSE_SIDE)))
     if is_light is None:
-        return Scan(grey)
+        return Scan(grey), 1
     edge = at_edge(is_light.shape, 1)
     is_ink = is_light != (is_light[edge].mean() > 0.5)
     if is_ink[edge].mean() > CUT or is_ink.mean() < FILLED:
-        return Scan(grey)
-    margin = round(MARGIN * max(grey.shape))
+        return Scan(grey), 1
     paper = np.median(grey[at_edge(grey.shape, 1)])
-    padded = np.pad(grey, margin, constant_values=paper)
-    return Scan(padded, -margin, -margin)
+    margin = round(min(MARGIN * max(grey.shape), WIDEST_MARGIN * min(grey.shape)))
+    rows, columns = (length + 2 * margin for length in grey.shape)
+    factor = math.ceil(math.sqrt(rows * columns / WORKING_PIXELS))
+    margin = math.ceil(margin / factor)
+    padded = np.pad(reduced(grey, factor), margin, constant_values=paper)
+    return Scan(padded, -margin, -margin), factor
 
 
 def read_scan(scan: Scan) -> Scan:

@@ -128,7 +128,29 @@ def test_only_ink_that_fills_a_picture_and_is_not_cut_off_gets_a_margin(ink, exp
     grey[top:bottom, left:right] = 0
     grey[28:32, 20:40] = 255
     grey[:5, 20:25] = 255
-    assert (search._with_margin(grey).left < 0) == expected
+    assert (search._with_margin(grey)[0].left < 0) == expected
+
+
+@pytest.mark.parametrize("shape", [(1_000, 1_000), (5, 20_000), (20_000, 5)])
+def test_a_crop_with_a_margin_has_no_more_than_the_working_pixels(shape, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(
+        search, "read_scan", lambda scan: sizes.append(scan.grey.size) or replace(scan)
+    )
+    grey = np.full(shape, 255, np.float32)
+    rows, columns = (length // 5 for length in shape)
+    grey[rows : shape[0] - rows, columns : shape[1] - columns] = 0
+    search._read(grey, 1, shape)
+    assert shape[0] * shape[1] < max(sizes) * 1.01
+    assert max(sizes) <= 1.01 * search.WORKING_PIXELS
+
+
+def test_a_tight_crop_of_a_line_of_digits_keeps_its_resolution():
+    grey = np.full((40, 1_000), 255, np.float32)
+    grey[1:39, 10:600] = 0
+    surrounded, factor = search._with_margin(grey)
+    assert factor == 1
+    assert surrounded.top <= -60
 
 
 def test_digits_of_a_screen_are_read_in_an_enlarged_picture(written, expected):
@@ -246,8 +268,8 @@ def test_a_page_warns_of_ink_that_was_not_read_and_of_a_line_that_is_not_level()
 @pytest.mark.filterwarnings("error")
 def test_dots_and_noise_of_any_size_are_searched_without_a_warning():
     rng = np.random.default_rng(0)
-    usual = np.exp(rng.uniform(0, np.log(150), (40, 2))).astype(int).tolist()
-    narrow = [(1, 500), (500, 1), (3, 300), (1, 2)]
+    usual = np.exp(rng.uniform(0, np.log(120), (30, 2))).astype(int).tolist()
+    narrow = [(1, 1_500), (1_500, 1), (3, 600), (1, 2)]
     for shape in map(tuple, [*usual, *narrow]):
         dots = np.where(rng.random(shape) < rng.choice([0.01, 0.05, 0.3]), *rng.integers(0, 256, 2))
         noise = np.clip(128 + rng.normal(0, rng.choice([0.4, 3, 30, 300]), shape), 0, 255)
