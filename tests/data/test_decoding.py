@@ -209,6 +209,23 @@ def test_the_paper_of_a_card_continues_beyond_its_transparent_corners():
     np.testing.assert_array_equal(read_levels(encoded(picture)), levels)
 
 
+def test_a_drawing_of_one_colour_that_fills_most_of_its_picture_is_no_card():
+    levels = np.zeros((40, 60), np.uint8)
+    opacity = np.full(levels.shape, 255, np.uint8)
+    opacity[10:30, 20:40] = 0
+    picture = Image.fromarray(levels).convert("RGBA")
+    picture.putalpha(Image.fromarray(opacity))
+    np.testing.assert_array_equal(read_levels(encoded(picture)), 255 - opacity)
+
+
+@pytest.mark.parametrize("level", [np.nan, np.inf, -np.inf])
+def test_a_level_that_is_not_finite_leaves_the_other_pixels_as_they_are(level):
+    levels = LEVELS.astype(np.float32)  # the first is 0
+    expected = read_levels(encoded(levels, "TIFF"))
+    levels[0, 0] = level
+    np.testing.assert_array_equal(read_levels(encoded(levels, "TIFF")), expected)
+
+
 def test_a_rotated_picture_is_read_upright():
     exif = Image.Exif()
     exif[0x0112] = 6  # stored lying on its side

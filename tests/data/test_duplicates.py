@@ -38,6 +38,15 @@ def test_a_negative_is_no_near_duplicate_and_a_fainter_image_is_one(test):
         assert duplicates.is_near(image // 2 + 60, image)
 
 
+def test_a_smooth_image_is_a_near_duplicate_within_one_pixel_only():
+    def spot(column: float) -> np.ndarray:
+        rows, columns = np.indices((28, 28))
+        return 250 * np.exp(-((rows - 14) ** 2 + (columns - column) ** 2) / 128)
+
+    assert duplicates.is_near(spot(14.9), spot(14))
+    assert not duplicates.is_near(spot(15.2), spot(14))
+
+
 def test_blank_and_striped_images_equal_no_other():
     images = np.zeros((3, 28, 28), np.uint8)
     images[1] = 200

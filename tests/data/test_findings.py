@@ -60,6 +60,11 @@ def test_what_harms_the_models_is_found(change, named, few, tmp_path):
     assert re.search(named, all_found), all_found
 
 
+def test_a_file_name_that_a_table_can_not_store_is_a_problem(few, tmp_path):
+    (problem,) = findings.inspect(write_npz(tmp_path / "a\r.npz", few)).problems
+    assert r"a\r.npz" in problem
+
+
 def test_the_balance_of_classes_and_the_levels_of_images_are_judged(small_train):
     images, labels = small_train
     good = findings.judge(small_train, NAMES)

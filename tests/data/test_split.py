@@ -40,6 +40,13 @@ def test_a_group_is_in_one_part_also_with_several_classes_or_nearly_all_images()
     assert {*parts_of(two_groups, np.arange(80, dtype=np.uint8) % 2)} == {0, 2}
 
 
+def test_a_group_that_has_the_last_images_of_a_class_stays_in_training():
+    # Two groups have the images of class 1. Of class 0, the test set could take both of them.
+    groups = np.array([0, 0, 1, 1, 1, *range(2, 22)])
+    labels = np.array([0, 1, 0, 0, 1, *[0] * 20], np.uint8)
+    assert drawn_for_testing(groups, labels)[labels == 1].tolist() == [True, False]
+
+
 def test_few_added_images_move_at_most_one_group_per_class_and_part():
     rng = np.random.default_rng(1)
     groups = rng.integers(0, 40, 300)
