@@ -46,6 +46,11 @@ def test_what_does_not_look_like_a_digit_is_a_question_mark_in_the_text():
     assert "2 shapes" in headline([strange, strange], DataSet())
 
 
+def test_a_space_separates_names_unless_all_have_one_letter():
+    assert text_of([reading(name="1"), reading(name="two")]) == ["1 two"]
+    assert text_of([reading(name="1"), reading(name="2")]) == ["12"]
+
+
 def test_among_mostly_other_shapes_only_ordinary_digits_count():
     def looks(*readings: Reading) -> list[bool]:
         return [judged.recognition.looks_like_digit for judged in judged_together([*readings])]

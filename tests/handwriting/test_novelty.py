@@ -61,9 +61,14 @@ def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(small_test)
 
 
 @pytest.mark.parametrize("per_class", [1, 5])
-def test_a_few_images_of_each_class_suffice(per_class, small_train, small_test):
+def test_a_few_images_of_each_class_and_a_single_image_of_one_suffice(
+    per_class, small_train, small_test
+):
     images, labels = small_train
-    rows = np.concatenate([np.flatnonzero(labels == label)[:per_class] for label in range(10)])
+    counts = [1, *[per_class] * 9]
+    rows = np.concatenate([np.flatnonzero(labels == c)[: counts[c]] for c in range(10)])
     few = Novelty.fit(images[rows], labels[rows], images[-40:])
+    deviations = few.residuals[:, 1]
+    assert deviations.min() > 0.1 * deviations.max()
     noise = np.random.default_rng(0).integers(0, 256, (50, 28, 28)).astype(np.uint8)
     assert np.median(few.percentile(noise)) > np.median(few.percentile(small_test.images)) + 20

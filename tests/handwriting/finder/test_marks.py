@@ -105,8 +105,9 @@ SLASHES: list[Box] = [(35, 40, 30, 50), (75, 40, 30, 50)]
         (0, 4, BARS[:1], True),
         (0, 4, SLASHES, True),
         (0, 4, SLASHES[:1], False),
+        (0, 4, [(65, 40, -30, 50)], False),
     ],
-    ids=["frame", "open", "thick", "dots", "of one", "of two", "slashed zero"],
+    ids=["frame", "open", "thick", "dots", "of one", "of two", "slashed zero", "backslash"],
 )
 def test_a_frame_is_closed_thin_and_filled(gap, pen, inside, expected):
     image = Image.new("I", (140, 140))
