@@ -134,6 +134,7 @@ def test_the_summary_ranks_by_held_out_accuracy_with_the_intervals_of_the_differ
     assert table.index.tolist() == [third, second, first]
     assert (table["behind_high"] >= 0).tolist() == [True, True, False]
     assert table.loc[third, ["size", "settings"]].tolist() == [1_833, "recipe notebook"]
+    assert table.loc[third, ["behind_low", "behind_high"]].tolist() == [0, 0]
     assert table.loc[second, "behind"] == pytest.approx(-3 / 167)
     assert (table["behind_low"] <= table["behind"]).all()
     assert (table["behind"] <= table["behind_high"]).all()
