@@ -119,6 +119,14 @@ def test_a_link_restores_what_its_author_saw(pages, state, address):
         page.evaluate("document.querySelector('#opened').close()")
 
 
+def test_the_link_of_an_untouched_page_has_no_inputs(browser, address):
+    page = open_report(browser, address, [], reduced_motion="reduce")
+    page.evaluate("""() => { Object.defineProperty(navigator, "clipboard", { value: {
+        writeText: async (text) => { window.copied = text; } } }); }""")
+    assert set(parse_qs(urlsplit(copy_link(page)).fragment)) <= {"section", "test", "image"}
+    page.close()
+
+
 def test_a_link_that_is_pasted_into_the_open_page_restores_as_well(pages):
     author, reader = pages
     choose(author.locator("#figure-draw"), "3")

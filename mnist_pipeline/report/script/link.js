@@ -17,7 +17,7 @@ const readInputs = () => {
   const keyOf = (input) => `${input.closest(FIGURE).id}.${input.name}`;
   return new Map(used.map((input) => [keyOf(input), valueOf(input)]));
 };
-const first = readInputs();
+let first; // the values of an untouched page
 
 const setInput = (key, value) => {
   const [id, name] = key.split(".");
@@ -56,6 +56,10 @@ const readDigit = async (state, { arrays, reader }) => {
 };
 
 loaded.then(({ arrays, reader }) => {
+  // In this frame, the figures have set the values that depend on the data.
+  requestAnimationFrame(() => {
+    first = readInputs();
+  });
   const restore = async () => {
     if (!location.hash.includes("=")) return; // a link to a section
     const state = new URLSearchParams(location.hash.slice(1));
