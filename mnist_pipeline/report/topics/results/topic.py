@@ -6,6 +6,7 @@ import numpy as np
 
 from mnist_pipeline.evaluation.scores import (
     SIGNIFICANCE,
+    Evaluation,
     accuracy,
     balanced_accuracy,
     compared_with_guessing,
@@ -63,26 +64,30 @@ def _model(values: Values, name: str) -> Named:
     """The evaluation of a model on the test images.
 
     `balanced_accuracy`, the mean of the recalls, is None unless it differs from the accuracy by
-    more than chance. The recall of `missed_classes` is surely below the accuracy, and below a
-    quarter of it. `calibrated_by_chance` is about the calibration error that chance gives a
+    more than chance. `calibrated_by_chance` is about the calibration error that chance gives a
     perfectly calibrated model.
     """
     model, origins = MODELS[name], values["origins"]
     evaluation = values[model.evaluation_asset]
     counts = np.array(evaluation.confusion_matrix)
     balanced, differs = balanced_accuracy(counts)
-    recall = np.array(evaluation.recall)
-    _, highest = intervals(recall, counts.sum(axis=1))
-    is_missed = (highest < evaluation.accuracy) & (recall < evaluation.accuracy / 4)
     return {
         **dataclasses.asdict(evaluation),
         "balanced_accuracy": balanced if differs else None,
-        "missed_classes": np.flatnonzero(is_missed).tolist(),
+        "missed_classes": missed_classes(evaluation),
         "calibrated_by_chance": evaluation.calibration.error_by_chance,
         "accuracy_without_doubted": _accuracy_without_doubted(values, name),
         "seconds": model_seconds(origins, name),
         "settings": recipe_in_words(origins[model.model_asset]),
     }
+
+
+def missed_classes(evaluation: Evaluation) -> list[int]:
+    """The classes whose recall is surely below the accuracy, and below a quarter of it."""
+    recall = np.array(evaluation.recall)
+    _, highest = intervals(recall, np.sum(evaluation.confusion_matrix, axis=1))
+    is_missed = (highest < evaluation.accuracy) & (recall < evaluation.accuracy / 4)
+    return np.flatnonzero(is_missed).tolist()
 
 
 def _accuracy_without_doubted(values: Values, name: str) -> float:
