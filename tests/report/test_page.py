@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mnist_pipeline.data import drawn_digits
 from mnist_pipeline.data.catalogue import FASHION_MNIST, MNIST
 from mnist_pipeline.data.values import CLASS_NAMES
 from mnist_pipeline.evaluation import experiments, scores
 from mnist_pipeline.evaluation.experiments import Trial
 from mnist_pipeline.methods import harris
+from mnist_pipeline.methods.networks.recipes import RECIPES
 from mnist_pipeline.methods.table import MODELS, assets_of_models, by_model
 from mnist_pipeline.report import arrays, assembly, page
 from mnist_pipeline.report.content import Values
@@ -120,6 +122,37 @@ def test_the_page_states_the_settings_of_the_corners(values, text_of) -> None:
     text = text_of(render({**values, "harris_corners": corners}))
     assert "0.123 (λ₁ + λ₂)²" in text
     assert "45%" in text[text.index("0.123 (λ₁ + λ₂)²") :]
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_the_page_names_the_champion_if_another_model_does_best(values, text_of) -> None:
+    *_, last = values["model_comparison"].models
+    champion = dataclasses.replace(values["champion"], model=last, accuracy=0.4321)
+    text = text_of(render({**values, "champion": champion}))
+    assert "reads 43.2% of all digits" in text
+    assert f"{MODELS[last].title} champion ★" in text
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_images_are_named_only_if_the_training_made_them(values, text_of) -> None:
+    drawn = f"{drawn_digits.NUM_IMAGES:,} digits that the pipeline drew"
+    origins = values["origins"]
+    for name, is_default in (("default", True), ("notebook", False)):
+        recipe = dataclasses.asdict(RECIPES["cnn"][name])
+        changed = {
+            f"{model}_model": {
+                **origins[f"{model}_model"],
+                "recipe": recipe,
+                "config": {"recipe": name},
+            }
+            for model in ("mlp", "cnn")
+        }
+        changed_values = {**values, "origins": {**origins, **changed}}
+        text = text_of(render(changed_values))
+        assert ("training made no such images" in text) != is_default
+        assert (drawn in text) == is_default
+        photos = text_of(render({**changed_values, "data_set": FASHION_MNIST}))
+        assert "that the pipeline drew" not in photos
 
 
 def test_a_page_with_many_misread_images_contains_as_many_as_fit(composed, values, monkeypatch):

@@ -111,7 +111,9 @@ def test_a_picture_becomes_the_image_that_python_makes_of_it(page, values):
     image = values["test_digits"].images[0]
     enlarged = 255 - np.asarray(Image.fromarray(image).resize((220, 220)))
     photo = np.pad(enlarged, ((40, 10), (90, 60)), constant_values=255)
-    for picture in (image, enlarged, photo, 255 - photo):
+    hairline = np.full((120, 90), 255, np.uint8)
+    hairline[20:80, 40] = 0
+    for picture in (image, enlarged, photo, 255 - photo, hairline):
         content = encoded(picture)
         text = base64.b64encode(content).decode()
         (digit,) = search.read_page(content).digits

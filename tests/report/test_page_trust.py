@@ -100,6 +100,29 @@ def test_the_smallest_change_that_fools_the_cnn_is_a_card_of_the_digit_shown(pag
     figure.get_by_role("radio", name="itself").check()
 
 
+COUNT_ATTEMPTS = """() => loaded.then(({ models: { cnn }, reader }) => {
+  const { gradientOf } = cnn;
+  window.attempts = 0;
+  cnn.gradientOf = (image, label) => {
+    const { image: shown } = reader.current();
+    window.attempts += Number(image.every((level, at) => level === shown[at]));
+    return gradientOf(image, label);
+  };
+})"""
+
+
+def test_the_smallest_change_is_found_in_nine_attempts(page):
+    figure = page.locator("#figure-fool")
+    page.evaluate(COUNT_ATTEMPTS)
+    for digit, target in (("1", "8"), ("4", "9")):
+        choose(page.locator("#figure-disturb"), digit)
+        page.evaluate("window.attempts = 0")
+        figure.get_by_role("radio", name=target).check()
+        expect(figure.locator(".message")).to_contain_text("smallest")
+        assert 1 < page.evaluate("attempts") <= 9
+        figure.get_by_role("radio", name="itself").check()
+
+
 def test_a_digit_is_grabbed_by_keys_one_pointer_and_two(page):
     figure = page.locator("#figure-disturb")
     field, result = figure.locator(".grabbed"), figure.locator(".result")

@@ -202,3 +202,21 @@ def test_a_chosen_picture_is_read_and_another_file_is_named(page, values):
 
 def test_an_accessibility_checker_finds_nothing_serious(page):
     assert serious_findings(page) == []
+
+
+# How often work for the next frame is done while each of ten frames asks for it.
+ASKED_PER_FRAME = """() => new Promise((done) => {
+  let [frames, count] = [0, 0];
+  const later = perFrame(() => { count += 1; });
+  const step = () => {
+    frames += 1;
+    if (frames > 10) return done(count);
+    requestAnimationFrame(step);
+    later();
+  };
+  step();
+})"""
+
+
+def test_figures_follow_a_digit_while_it_changes_in_each_frame(page):
+    assert page.evaluate(ASKED_PER_FRAME) >= 5  # at least in every second frame
