@@ -125,8 +125,8 @@ def first_logits(model: nn.Module, pixels: NDArray[Any]) -> Tensor:
             scores = model.eval()(image)
     except RuntimeError as error:
         raise ValueError(
-            f"images has shape {pixels.shape} and type {pixels.dtype}, which the model can't "
-            f"compute: {error}"
+            f"images has shape {pixels.shape}; the model can't compute an image of that shape in "
+            f"float32: {error}"
         ) from error
     if not isinstance(scores, Tensor):
         raise TypeError(f"model returns a {type(scores).__name__}; expected a tensor")

@@ -475,14 +475,7 @@ def _check_model(model: nn.Module, recipe: Recipe) -> None:
     check_module(model)
     if not isinstance(recipe, Recipe):
         raise TypeError(f"recipe is {recipe!r}; expected a Recipe")
-    parameters = dict(model.named_parameters())
-    for name, parameter in parameters.items():
-        if parameter.dtype != torch.float32:
-            raise ValueError(
-                f"model has {name} of type {parameter.dtype}; expected float32, which "
-                "model.float() makes of it"
-            )
-    if not any(parameter.requires_grad for parameter in parameters.values()):
+    if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError("model has no parameter that requires a gradient; expected at least one")
 
 

@@ -181,6 +181,8 @@ OTHERS = {
     ),
     "a stride": lambda: _with(conv2=nn.Conv2d(32, 64, 5, stride=2), linear=nn.Linear(256, 10)),
     "dilation": lambda: _with(conv2=nn.Conv2d(32, 64, 5, dilation=2), linear=nn.Linear(256, 10)),
+    "padding and dilation": lambda: _with(conv1=nn.Conv2d(1, 32, 5, padding=2, dilation=2)),
+    "large windows": lambda: _with(pool=nn.MaxPool2d(3, stride=2, padding=1)),
     "groups": lambda: _with(conv2=nn.Conv2d(32, 64, 5, groups=2)),
     "no bias": lambda: _with(conv1=nn.Conv2d(1, 32, 5, bias=False)),
     "no bias of the classes": lambda: _with(linear=nn.Linear(1024, 10, bias=False)),
