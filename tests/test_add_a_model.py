@@ -58,6 +58,21 @@ print(json.dumps({
 """
 
 
+# Random weights from a seed take the place of the download.
+DOWNLOADED = """\
+    from torchvision.models import resnet18
+
+    state = resnet18(weights="DEFAULT").state_dict()
+"""
+RANDOM = """\
+    import torch
+    from torchvision.models import resnet18
+
+    torch.manual_seed(0)
+    state = resnet18(weights=None).state_dict()
+"""
+
+
 @pytest.fixture(scope="module")
 def blocks() -> list[tuple[str, str]]:
     """The files that code on the page belongs to, and the code."""
@@ -71,6 +86,7 @@ def files_of(page: str) -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def project(blocks, tmp_path_factory) -> Path:
     """A copy of the project in which the page was carried out."""
+    assert sum(DOWNLOADED in code for _, code in blocks) == 1
     copy = copy_project(tmp_path_factory.mktemp("project"))
     places = itertools.cycle(PLACES)
     for name, code in blocks:
@@ -81,7 +97,7 @@ def project(blocks, tmp_path_factory) -> Path:
             assert place
             code = before + code + blank + place + after
         path.parent.mkdir(exist_ok=True)
-        code = code.replace('weights="DEFAULT"', "weights=None")  # no download
+        code = code.replace(DOWNLOADED, RANDOM)
         path.write_text(code, encoding="utf-8")
     return copy
 
