@@ -1,4 +1,5 @@
-"""Exact 3 nearest neighbours of 10,000 digits: 3 rounds against scikit-learn and faiss.
+"""Exact 3 nearest neighbours of 10,000 digits: 3 rounds against scikit-learn and faiss. The second
+table has fewer queries and new classifiers, which decide on their own whether an index is worth it.
 
 Each side fits and searches in every round, and starts with the type of numbers that it prefers. On
 a processor with AVX-512, everything is measured once more with AVX2 only, as on older processors.
@@ -16,10 +17,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from llvmlite import binding  # type: ignore[import-untyped]  # it ships no types
@@ -46,6 +47,13 @@ HEADER = (
     "this project is faster by, fit and search",
     "same neighbours",
 )
+QUERIES = (1, 100, 1_000, 10_000)  # of the second table
+QUERIES_HEADER = (
+    "queries",
+    "fit and search",
+    "scikit-learn, brute force",
+    "this project is faster by",
+)
 # The instructions of Numba, of the OpenBLAS of NumPy and of SciPy, and of faiss.
 AVX2_ONLY = {
     "NUMBA_CPU_NAME": "haswell",
@@ -57,19 +65,23 @@ RESTRICTED = AVX2_ONLY.items() <= os.environ.items()
 # Kernels of faiss's OpenBLAS.
 CORE_TYPES = ("Haswell", "Zen") if RESTRICTED else ("Haswell", "Zen", "SkylakeX")
 CORE_TYPE_QUERIES = 1_000  # to find the fastest of them
+Rows: TypeAlias = list[Sequence[str]]
 
 
 class Ours:
-    """The search of this package."""
+    """The search of this package; with the algorithm "pca", `fit` builds the index."""
 
-    def __init__(self, train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> None:
+    def __init__(
+        self, train: np.ndarray, labels: np.ndarray, test: np.ndarray, algorithm: str = "pca"
+    ) -> None:
         self._train = train
         self._labels = labels
         self._test = test
+        self._algorithm = algorithm
 
     def fit(self) -> None:
         """Fit to all points."""
-        self._model = KNNClassifier(K).fit(self._train, self._labels)
+        self._model = KNNClassifier(K, self._algorithm).fit(self._train, self._labels)
 
     def search(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Squared distances and indices of the neighbours of the first queries."""
@@ -137,17 +149,18 @@ class Faiss:
             raise BenchmarkError(f"faiss failed with OPENBLAS_CORETYPE={self.core_type}")
 
 
-def measure(bench: Bench) -> Table:
-    """A row per side with all instructions of the processor, and with AVX2 only."""
-    table = Table("k-nearest neighbours", HEADER, *_in_fresh_process({}))
+def measure(bench: Bench) -> list[Table]:
+    """A row per side with all instructions of the processor, and with AVX2 only; fewer queries."""
+    sides, by_queries, notes = _in_fresh_process({})
+    table = Table("k-nearest neighbours", HEADER, sides, notes)
     if binding.get_host_cpu_features().get("avx512f"):
-        restricted, _ = _in_fresh_process(AVX2_ONLY)
+        restricted, _, _ = _in_fresh_process(AVX2_ONLY)
         table.rows += [(f"{name}, AVX2 only", *cells) for name, *cells in restricted]
-    return table
+    return [table, Table("Fewer queries", QUERIES_HEADER, by_queries)]
 
 
-def _in_fresh_process(variables: dict[str, str]) -> tuple[list[list[str]], list[str]]:
-    """The rows and notes that a process with these environment variables measures."""
+def _in_fresh_process(variables: dict[str, str]) -> tuple[Rows, Rows, list[str]]:
+    """The rows of both tables and the notes that a process with these variables measures."""
     done = subprocess.run(
         run_module("benchmarks.knn"),
         cwd=ROOT,
@@ -158,11 +171,11 @@ def _in_fresh_process(variables: dict[str, str]) -> tuple[list[list[str]], list[
     )
     if done.returncode:
         raise BenchmarkError(f"the search ended with exit code {done.returncode}, see above")
-    rows, notes = json.loads(done.stdout)
-    return rows, notes
+    sides, by_queries, notes = json.loads(done.stdout)
+    return sides, by_queries, notes
 
 
-def compare(bench: Bench) -> tuple[list[tuple[str, ...]], list[str]]:
+def compare(bench: Bench) -> tuple[Rows, Rows, list[str]]:
     """Compare times of fit and search, and check the neighbours by their definition."""
     train, test = rows(bench.train), rows(bench.test)
     ours, sklearn = Ours(train, bench.train.labels, test), ScikitLearn(train, test)
@@ -185,8 +198,10 @@ def compare(bench: Bench) -> tuple[list[tuple[str, ...]], list[str]]:
     same = {OURS: _same_as_definition(train, test[:count], distances[:count], indices[:count])}
     for name, theirs in neighbors.items():
         same[name] = _same_distances(distances, squared_distances(train, test, theirs))
-    table = [(name, *_times(rounds, name), f"{same[name]:.2%}") for name in sides]
+    table: Rows = [(name, *_times(rounds, name), f"{same[name]:.2%}") for name in sides]
+    by_queries: Rows = []
     if not RESTRICTED:
+        by_queries = _by_queries(bench, Ours(train, bench.train.labels, test, "auto"), sklearn)
         whole = rounds.median(f"{OURS}, fit") + rounds.median(OURS)
         table.append(_tree_row(bench, train, test, distances, whole))
     accuracy = np.mean(ours.predict() == bench.test.labels)
@@ -195,7 +210,24 @@ def compare(bench: Bench) -> tuple[list[tuple[str, ...]], list[str]]:
         "the others are compared with this project, and may choose among points at the same "
         f"distance. The vote of the {K} neighbours reads {accuracy:.2%} of the test digits."
     )
-    return table, [note]
+    return table, by_queries, [note]
+
+
+def _by_queries(bench: Bench, ours: Ours, sklearn: ScikitLearn) -> Rows:
+    """A row per number of queries: seconds of a fit with a search, and the ratio."""
+    table = []
+    for count in QUERIES:
+
+        def fit_and_search(side: Ours | ScikitLearn, count: int = count) -> None:
+            side.fit()
+            side.search(count)
+
+        turns = {OURS: partial(fit_and_search, ours), SKLEARN: partial(fit_and_search, sklearn)}
+        bench.say(f"  {count:,} queries")
+        rounds = take_turns(turns, 5 if count < QUERIES[-1] else 3, bench.say)
+        medians = [seconds(rounds.median(name)) for name in turns]
+        table.append((f"{count:,}", *medians, with_range(rounds.ratios(SKLEARN, OURS), times)))
+    return table
 
 
 def _times(rounds: Rounds, name: str) -> tuple[str, str, str]:
