@@ -43,6 +43,23 @@ def test_faint_ink_counts_for_the_size_of_handwriting():
     assert (fitted(page, "mnist") > 0).any(axis=1).sum() == 21
 
 
+def test_fainter_marks_than_a_tenth_do_not_count_for_the_size_of_handwriting():
+    page = np.zeros((60, 60), np.uint8)
+    page[10:50, 28:32] = 255
+    before = fitted(page, "mnist")
+    page[2, 2] = 25
+    np.testing.assert_array_equal(fitted(page, "mnist"), before)
+
+
+@pytest.mark.parametrize(("paper", "stroke"), [(127, 255), (128, 0)])
+def test_ink_is_darker_than_light_paper_and_lighter_than_dark_paper(paper, stroke):
+    page = np.full((60, 60), paper, np.uint8)
+    page[20:40, 28:32] = stroke
+    assert fitted(page, "mnist").max() == 255
+    page[20:40, 28:32] = 255 - stroke
+    assert not fitted(page, "mnist").any()
+
+
 def test_the_ground_is_the_median_of_the_border_in_each_channel():
     picture = np.full((10, 30, 3), (10, 200, 90), np.uint8)
     picture[0, :9] = 255

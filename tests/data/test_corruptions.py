@@ -34,6 +34,13 @@ def test_bars_lean_shrink_and_brighten_as_much_as_in_the_published_set(bars):
     assert (corrupt(np.zeros_like(bars), "brightness") == 128).all()
 
 
+def test_a_shear_lengthens_bars_as_in_the_published_set_and_keeps_their_width(bars):
+    ink = corrupt(bars, "shear") / 255
+    assert ink[:, 8:20].sum(axis=2) == pytest.approx(np.full((len(bars), 12), 4), abs=0.01)
+    lengths = ink.sum(axis=(1, 2)) / 4
+    assert lengths == pytest.approx(np.full(len(bars), 16 / np.cos(0.4)), abs=0.1)
+
+
 def test_a_dotted_line_has_ink_in_two_of_four_columns_from_edge_to_edge(bars):
     for image in corrupt(np.zeros_like(bars), "dotted_line"):
         inked = np.flatnonzero(image.any(axis=0)).tolist()

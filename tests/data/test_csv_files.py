@@ -40,6 +40,12 @@ def test_a_test_set_without_labels_is_refused_and_without_it_the_others_are_read
     assert sorted(np.concatenate(parts)) == sorted(few["train"].labels)
 
 
+def test_a_hidden_file_beside_a_table_is_not_read(few, tmp_path):
+    write_csv(tmp_path, few)
+    (tmp_path / "._mnist_train.csv").write_bytes(b"\0\5\26\7")  # as macOS writes beside each file
+    assert_digits(tmp_path, "train", few["train"])
+
+
 @pytest.mark.parametrize("value", [256, 0.5, -1])
 def test_a_pixel_that_is_no_byte_is_refused(value, few, tmp_path):
     path = write_csv(tmp_path, few) / "mnist_train.csv"

@@ -199,6 +199,15 @@ def test_ink_on_nothing_gets_paper_of_the_opposite_brightness(ink):
     )
 
 
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+def test_the_transparent_colour_of_a_palette_is_paper_and_not_ink(kind):
+    picture = Image.new("P", (60, 40))
+    picture.putpalette([0, 0, 0, 20, 20, 20])
+    picture.paste(1, (28, 10, 32, 30))
+    levels = np.where(np.asarray(picture) == 1, 20, 255)
+    np.testing.assert_array_equal(read_levels(encoded(picture, kind, transparency=0)), levels)
+
+
 def test_the_paper_of_a_card_continues_beyond_its_transparent_corners():
     levels = np.full((40, 60), 200, np.uint8)
     levels[10:30, 28:32] = 20

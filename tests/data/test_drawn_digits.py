@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data import drawn_digits
+from mnist_pipeline.data.datasets import class_means
 
 NONE = np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8)
 
@@ -20,6 +21,14 @@ def test_drawn_digits_have_mnists_form_and_every_class_and_a_seed_decides_them()
         extents = (images > 96).any(axis=axis).sum(axis=1)
         assert extents.max() <= 2 * drawn_digits.HALF_SIDE + 2
     assert (images.max(axis=(1, 2)) > 200).all()
+
+
+def test_drawn_digits_resemble_the_digits_of_their_label_and_not_those_of_others(small_train):
+    images, labels = drawn_digits.add(*NONE, seed=0)
+    differences = images[::8, np.newaxis] - class_means(small_train)
+    nearest = np.square(differences).sum(axis=(2, 3)).argmin(axis=1)
+    # The shapes are unusual, so the nearest mean is often another digit's; a tenth is chance.
+    assert np.mean(nearest == labels[::8]) > 0.4
 
 
 def test_drawn_digits_follow_the_others_with_labels_of_the_same_type():

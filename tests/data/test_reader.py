@@ -29,6 +29,7 @@ from support.sources import (
 
 from mnist_pipeline.data import findings, parquet, source
 from mnist_pipeline.data.catalogue import read_raw
+from mnist_pipeline.data.conversion import fitted
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
 from mnist_pipeline.data.decoding import MAX_BYTES
 from mnist_pipeline.data.split import SPLITS
@@ -45,6 +46,12 @@ def test_labels_without_names_are_sorted_and_are_the_names(tmp_path):
         found = load_digits(tmp_path, split)
         expected = [[1, 0, 2][level % 3] for level in found.images[:, 0, 0].tolist()]
         assert found.labels.tolist() == expected
+
+
+def test_parquet_files_may_lie_in_the_folder_data_of_a_copy_from_hugging_face(few, tmp_path):
+    write_parquet(tmp_path / "data", few)
+    (tmp_path / "README.md").touch()
+    assert_digits(tmp_path, "test", few["test"])
 
 
 @pytest.mark.parametrize("names", [None, [1, 2], [None, *"bcdefghij"]])
@@ -122,6 +129,15 @@ def test_files_that_are_not_pictures_are_counted_in_one_warning_without_those_of
 
 def skipped(root: Path) -> list[str]:
     return [warning for warning in findings.inspect(root).warnings if "skipped" in warning]
+
+
+def test_images_of_28_pixels_get_the_form_of_mnist_too_if_the_description_asks_for_it(tmp_path):
+    page = np.full((28, 28), 240, np.uint8)
+    page[2:8, 3:5] = 40
+    np.savez(tmp_path / "a.npz", images=np.tile(page, (8, 1, 1)), labels=[0, 1] * 4)
+    (tmp_path / "dataset.yaml").write_text("fit: mnist")
+    for image in load_digits(tmp_path, "train").images:
+        np.testing.assert_array_equal(image, fitted(page, "mnist"))
 
 
 def test_labels_that_are_texts_are_places_in_classes_txt(few, tmp_path):
