@@ -46,6 +46,19 @@ def test_each_image_is_answered_by_models_that_have_not_seen_it(monkeypatch):
     assert set(num_answers) == {checking.ROUNDS}
 
 
+def test_each_row_names_the_file_and_the_place_of_its_own_image(monkeypatch):
+    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.9, 0.1], [0.2, 0.8]])
+    monkeypatch.setattr(checking, "unseen_probabilities", lambda *_, **__: probabilities)
+    images = np.zeros((2, 28, 28), np.uint8)
+    splits = {"train": DigitSet(images, [0, 0]), "test": DigitSet(images, [1, 1])}
+    raw = RawData((), MNIST, {"train": ("a.png", "b.png"), "test": ("c.png", "d.png")})
+    table = checking.find(raw, MNIST, splits, seed=0).table
+    assert table[["file", "split", "index", "label", "suggestion"]].to_numpy().tolist() == [
+        ["c.png", "test", 0, "1", "0"],
+        ["b.png", "train", 1, "0", "1"],
+    ]
+
+
 def test_the_only_image_of_a_class_is_not_judged():
     probabilities = np.array([[0.9, 0.1, 0], [0.8, 0.2, 0], [0.6, 0.4, 0], [0.7, 0.3, 0]])
     found = checking.contradicted(probabilities, np.array([0, 1, 1, 2]))

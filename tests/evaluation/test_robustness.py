@@ -56,6 +56,14 @@ def test_the_further_from_neutral_the_more_an_image_changes(name, digits):
     ]
 
 
+def test_images_are_shifted_to_each_of_the_four_sides_equally_often():
+    image = np.zeros((28, 28), np.uint8)
+    image[10:18, 12:16] = 255
+    shifted = DISTURBANCES["shift"].apply(np.tile(image, (8, 1, 1)), 2)
+    expected = [np.roll(image, by, (0, 1)) for by in [(2, 0), (-2, 0), (0, 2), (0, -2)] * 2]
+    assert sorted(map(bytes, shifted)) == sorted(map(bytes, expected))
+
+
 def test_accuracies_are_counted_for_each_model_amount_and_disturbance(measured):
     rows = list(measured.itertuples(index=False))
     expected = [

@@ -330,6 +330,12 @@ def test_the_interval_of_a_difference_has_only_possible_differences(counts):
     assert -1 <= low <= (first - second) / max(total, 1) <= high <= 1
 
 
+@pytest.mark.parametrize(("first", "second"), [(6, 5), (11, 0), (0, 11)])
+def test_more_disagreements_than_images_are_refused(first, second):
+    with pytest.raises(ValueError, match="only_"):
+        scores.difference_interval(first, second, 10)
+
+
 @pytest.mark.parametrize("shares", [(0.02, 0.01), (0.3, 0.1)])
 def test_the_interval_of_a_difference_contains_it_in_95_of_100_samples(shares):
     first, second = shares
