@@ -46,6 +46,13 @@ def test_what_does_not_look_like_a_digit_is_a_question_mark_in_the_text():
     assert "2 shapes" in headline([strange, strange], DataSet())
 
 
+def test_the_document_of_a_reading_states_the_claim_and_not_the_larger_probability():
+    shares = np.full(10, 0.02)
+    shares[4] = 0.8
+    document = reading(probability=0.99, probabilities={"cnn": shares}).document(DataSet())
+    assert document["probability"] == 0.8
+
+
 def test_a_space_separates_names_unless_all_have_one_letter():
     assert text_of([reading(name="1"), reading(name="two")]) == ["1 two"]
     assert text_of([reading(name="1"), reading(name="2")]) == ["12"]

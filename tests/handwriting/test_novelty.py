@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from mnist_pipeline.handwriting import novelty as novelty_module
 from mnist_pipeline.handwriting import outliers
 from mnist_pipeline.handwriting.novelty import POINT, Novelty, edges, looks_like_digit
 
@@ -34,6 +35,17 @@ def test_shapes_of_the_kinds_that_it_has_learned_are_doubted(novelty, test):
     halves = outliers.halves(test.images[:1_000], test.labels[:1_000], 200, rng)
     assert (novelty.percentile(outliers.symbols(20, rng)) > POINT).mean() > 0.9
     assert (novelty.percentile(halves) > POINT).mean() > 0.5
+
+
+def test_turned_images_that_show_the_same_again_are_not_learned_as_outliers(small_train):
+    images, labels = small_train.images[:400], small_train.labels[:400] // 5
+    turns = [np.rot90(images, turn, (1, 2)) for turn in range(4)]
+    stars = np.max([*turns, *(image[:, ::-1] for image in turns)], axis=0)  # look the same turned
+    subspaces = novelty_module._fit_subspaces(stars, labels)
+    distances = novelty_module._distances(edges(stars), *subspaces)
+    rng = np.random.default_rng(0)
+    _, strangers = novelty_module._examples(stars, labels, distances, subspaces, rng)
+    assert not set(map(bytes, strangers)) & set(map(bytes, stars))
 
 
 def test_an_improbable_answer_needs_a_more_usual_image():
