@@ -3,10 +3,11 @@
 import multiprocessing
 import threading
 
+import numpy as np
 import pytest
 
 from mnist_pipeline.utils import blocks
-from mnist_pipeline.utils.blocks import in_blocks
+from mnist_pipeline.utils.blocks import in_blocks, read_only
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -43,3 +44,11 @@ def test_blocks_are_worked_on_after_a_fork_which_leaves_the_threads_behind(monke
     child.start()
     child.join(timeout=60)
     assert child.exitcode == 0
+
+
+def test_a_read_only_view_leaves_its_array_writable():
+    array = np.zeros(3)
+    view = read_only(array)
+    array[0] = 1
+    assert view.tolist() == [1, 0, 0]
+    assert not view.flags.writeable

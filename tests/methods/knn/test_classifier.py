@@ -16,6 +16,7 @@ from support.arrays import FEW, arrays
 from mnist_pipeline.methods.knn import classifier
 from mnist_pipeline.methods.knn.classifier import KNNClassifier, vote
 from mnist_pipeline.methods.knn.index import PrincipalComponentIndex
+from mnist_pipeline.methods.knn.kernel_layout import COORDINATE_ROW
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils import blocks
 
@@ -419,6 +420,15 @@ def test_arrays_that_are_no_index_of_the_images_are_refused(name, array, other_p
     call = other_process.submit(KNNClassifier.from_arrays, arrays)
     with pytest.raises(ValueError, match=r"images|mean|components|order|tiles"):
         call.result()
+
+
+def test_an_index_whose_points_have_other_residuals_is_refused():
+    points = np.random.default_rng(0).integers(0, 256, (100, 40), np.uint8)
+    arrays = KNNClassifier(3, "pca").fit(points, np.zeros(100, int)).to_arrays()
+    tiles = arrays["tiles"].copy()
+    tiles[:, 1:COORDINATE_ROW] = 0  # the bound would leave out neighbours
+    with pytest.raises(ValueError, match="tiles"):
+        KNNClassifier.from_arrays({**arrays, "tiles": tiles})
 
 
 @pytest.mark.parametrize("num_neighbors", [0, -1, 91, 1_000_000, 1.5, None])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mnist_pipeline.evaluation.scores import calibrate
-from mnist_pipeline.methods.knn import method
+from mnist_pipeline.methods.knn import classifier, method
 from mnist_pipeline.methods.knn.classifier import KNNClassifier
 
 
@@ -55,6 +55,15 @@ def test_no_held_out_digit_of_a_large_set_is_its_own_neighbour(monkeypatch):
     found = method.held_out_answer({**fitted, "smoothing": np.array(0.1)}, images, labels)
     first = labels - labels % 5
     np.testing.assert_array_equal(found.labels, np.where(labels == first, first + 1, first))
+
+
+def test_a_query_agrees_with_brute_force_only_if_all_its_neighbours_do():
+    fitted = {"images": np.array([[0], [10], [30], [60], [100]], np.uint8)}
+    queries = np.array([[1], [11], [31], [61]], np.uint8)
+    _, indices = classifier.search_all(fitted["images"], queries, 3)
+    assert method.agreement_with_brute_force(indices, fitted, queries, 10) == 1
+    indices[0, 2] = 4
+    assert method.agreement_with_brute_force(indices, fitted, queries, 10) == 0.75
 
 
 def test_of_fewer_images_than_neighbours_all_vote():
