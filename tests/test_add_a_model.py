@@ -62,12 +62,14 @@ print(json.dumps({
 DOWNLOADED = """\
     from torchvision.models import resnet18
 
+    images, labels = digits.without_held_out
     state = resnet18(weights="DEFAULT").state_dict()
 """
 RANDOM = """\
     import torch
     from torchvision.models import resnet18
 
+    images, labels = digits.without_held_out
     torch.manual_seed(0)
     state = resnet18(weights=None).state_dict()
 """

@@ -32,6 +32,6 @@ def export_model(name: str, onnx: Path) -> None:
     # Importing torch takes two seconds.
     from mnist_pipeline.methods.networks.onnx_file import onnx_file
 
-    content = onnx_file(method.kind, fitted, data_set)
+    content = onnx_file(method.name, fitted, data_set)
     onnx.write_bytes(content)
     click.echo(f"{onnx}: {model.title}, {len(content) / 1e6:.1f} MB")

@@ -60,9 +60,9 @@ def print_digits(files: Sequence[Path], as_json: bool) -> int:
 
 def _model(recognizer: Recognizer) -> dict[str, Any]:
     """The champion, with its accuracy on the test images."""
-    total, errors = recognizer.tested.tolist()
+    total, errors = recognizer.tested
     return {
-        "name": recognizer.champion_name,
+        "name": recognizer.champion,
         "accuracy": 1 - errors / total,
         "interval": wilson_interval(total - errors, total),
         "num_images": total,

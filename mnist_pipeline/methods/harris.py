@@ -229,8 +229,8 @@ def find_corners(
         corners=masks,
         gram_difference=np.array([gram_difference(image) for image in images]),
         centering_change=np.array(list(map(centering_change, images, masks))),
-        kappa=np.array(kappa),
-        relative_threshold=np.array(relative_threshold),
+        kappa=float(kappa),
+        relative_threshold=float(relative_threshold),
     )
 
 

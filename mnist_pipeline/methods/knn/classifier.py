@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -153,7 +152,7 @@ class KNNClassifier:
         """
         images, labels = self._fitted()
         arrays = {"images": images, "labels": labels}
-        return arrays | vars(self._index) if self._index else arrays
+        return arrays | self._index._asdict() if self._index else arrays
 
     @classmethod
     def from_arrays(
@@ -166,9 +165,9 @@ class KNNClassifier:
         """
         if not isinstance(arrays, Mapping):
             raise TypeError(f"arrays is of type {type(arrays).__name__}; expected arrays by name")
-        index_names = [field.name for field in fields(PrincipalComponentIndex)]
-        has_index = any(name in arrays for name in index_names)
-        for name in ("images", "labels", *(index_names if has_index else ())):
+        has_index = any(name in arrays for name in PrincipalComponentIndex._fields)
+        index_names = PrincipalComponentIndex._fields if has_index else ()
+        for name in ("images", "labels", *index_names):
             if name not in arrays:
                 raise ValueError(f"arrays has no {name!r}; expected the arrays of to_arrays()")
         model = cls(num_neighbors)

@@ -5,8 +5,7 @@ Here is the principal component index: a cheap, tight and rigorous lower bound o
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -20,6 +19,7 @@ from mnist_pipeline.methods.knn.kernel_layout import (
 )
 from mnist_pipeline.utils.arguments import checked, numbers
 from mnist_pipeline.utils.blocks import in_blocks, read_only
+from mnist_pipeline.utils.stored_types import stored_type
 
 MANY_FEATURES = 4096  # with more features, their covariance is not worth its time and memory
 
@@ -36,8 +36,8 @@ _VERIFIED = 256  # points of a restored index whose coordinates are computed aga
 _TYPES = {"mean": np.float64, "components": np.float32, "order": np.int64, "tiles": np.float32}
 
 
-@dataclass(frozen=True)
-class PrincipalComponentIndex:
+@stored_type
+class PrincipalComponentIndex(NamedTuple):
     r"""Training points (bytes) in a few principal components, in tiles of neighbours.
 
     Attributes

@@ -20,7 +20,13 @@ from mnist_pipeline.runtime.graph.resources import (
     step_context,
     storage_at,
 )
-from mnist_pipeline.runtime.storage.storage import Storage, UnreachableError, stored_key
+from mnist_pipeline.runtime.storage.storage import (
+    Described,
+    Storage,
+    UnreachableError,
+    describe,
+    stored_key,
+)
 
 EMPTY = "memory://empty"  # the address of a storage to which nobody writes
 OUTPUT = "result"  # Dagster's name for the output of an asset
@@ -62,6 +68,8 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
         "Versions of the last day are always kept.",
     )
 
+    # The value that the running step is about to return, and what is stored of it.
+    _described: tuple[Any, Described] | None = PrivateAttr(default=None)
     # The step that runs, and the versions of its inputs.
     _attempt: tuple[Any, ...] = PrivateAttr(default=())
     _inputs: dict[dg.AssetKey, str | None] = PrivateAttr(default_factory=dict)
@@ -73,6 +81,12 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
     def storage_of(self, place: Mapping[str, Any]) -> Storage:
         """The storage of the assets of a place."""
         return Storage(self.storage) if self.storage else storage_at(place)
+
+    def describe(self, key: str, value: Any) -> str:
+        """The version of a value, which `handle_output` then stores without describing it again."""
+        described = describe(key, value)
+        self._described = value, described
+        return described.version
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store the value of an asset, record its version and its file, and delete old versions
@@ -99,11 +113,12 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
             context.asset_key.path[-1], context.partition_key if context.has_partition_key else None
         )
         storage = self.storage_of(context.definition_metadata.get(PLACE, {}))
+        value, described = self._described or (None, None)
+        self._described = None
         with retries():
-            version = storage.write(key, obj, record)
+            version = storage.write(key, described if value is obj else obj, record)
             storage.prune(key, self.keep)
-            path = storage.main_file(key, version)
-            size = path.stat().st_size
+            path, size = storage.main_file(key, version), storage.size(key, version)
         context.add_output_metadata(
             {
                 VERSION: version,
@@ -158,17 +173,24 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
         return self._inputs
 
 
+def manager_of_step() -> StorageIOManager | None:
+    """The IO manager of the asset that runs; None outside a run, and if it is of another class."""
+    if (context := step_context()) is None:
+        return None
+    output = context.op_execution_context.op_def.output_dict[OUTPUT]
+    manager = getattr(context.resources, output.io_manager_key)
+    return manager if isinstance(manager, StorageIOManager) else None
+
+
 def storage_of_step() -> Storage | None:
     """The storage of the asset that runs; None if another IO manager stores its value.
 
     In a function called directly, it is the storage that the settings name.
     """
-    if (context := step_context()) is None:
+    if step_context() is None:
         return storage_at({})
-    output = context.op_execution_context.op_def.output_dict[OUTPUT]
-    manager = getattr(context.resources, output.io_manager_key)
-    is_own = isinstance(manager, StorageIOManager)
-    return manager.storage_of(place_of_step()) if is_own else None
+    manager = manager_of_step()
+    return manager.storage_of(place_of_step()) if manager else None
 
 
 class StoredResults(Checked, dg.ConfigurableResource["StoredResults"]):

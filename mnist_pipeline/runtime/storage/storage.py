@@ -33,7 +33,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 from urllib.parse import quote
 
 from mnist_pipeline.runtime import settings
@@ -69,6 +69,14 @@ class UnreachableError(StorageError):
     """A bucket does not answer. It may answer later, and whether a value is damaged is unknown."""
 
 
+class Described(NamedTuple):
+    """A value as it is stored; the arrays are not copied."""
+
+    version: str
+    manifest: bytes
+    files: dict[str, Blocks]  # the content of each file by name
+
+
 class Storage:
     """Values by key. Local directories and object stores differ only in how one file is written."""
 
@@ -81,10 +89,12 @@ class Storage:
     def write(self, key: str, value: object, origin: Mapping[str, Any] = {}) -> str:
         """Store a value, and make it the current one; return its version.
 
-        `origin` is the record of the run that computed the value. The record also lists the
-        figures that `write_figures` has stored for this version.
+        The value may also be described already, see `describe`. `origin` is the record of the run
+        that computed the value. The record also lists the figures that `write_figures` has stored
+        for this version.
         """
-        version, manifest, files = _describe(key, value)
+        described = value if isinstance(value, Described) else describe(key, value)
+        version, manifest, files = described
         directory = self._directory(key) / version
         with self._reported(key):
             figures = filter(Path.is_file, (directory / FIGURES).glob("*.png"))
@@ -202,6 +212,10 @@ class Storage:
         with self._reported(key):
             return _content(path)
 
+    def size(self, key: str, version: str) -> int:
+        """The size of the files of a value in bytes."""
+        return sum(entry["bytes"] for entry in self._manifest(key, version)["files"].values())
+
     def main_file(self, key: str, version: str | None = None) -> Path:
         """The file of a value that people open."""
         version = version or self.current(key)
@@ -211,7 +225,8 @@ class Storage:
         """Read all files of a version; raise StorageError if one is missing or damaged.
 
         By default the current version, which is read once per process, with its copy for people,
-        its figures, and the record of its latest run.
+        its figures, and the record of its latest run; and whether this version of the code can read
+        it.
         """
         with self._reported(key):
             if version:
@@ -223,6 +238,7 @@ class Storage:
                 self._verified_manifest(key, version),
                 self._directory(key) / version,
             )
+            formats.check(manifest)
             for name, entry in manifest["files"].items() if "address" in manifest else ():
                 _verify(self.path / manifest["address"] / name, entry)
             if not (records := self._read_records(directory)):
@@ -374,7 +390,7 @@ def version_of(key: str, value: object) -> str:
 
     Raises TypeError if it has no format.
     """
-    return _describe(key, value)[0]
+    return describe(key, value).version
 
 
 def current() -> Storage:
@@ -397,12 +413,15 @@ def stored_key(asset: str, partition: str | None = None) -> str:
     return f"{asset}-{name}"
 
 
-def _describe(key: str, value: object) -> tuple[str, bytes, dict[str, Blocks]]:
-    """The version of a value under a key, its manifest, and the content of its files."""
+def describe(key: str, value: object) -> Described:
+    """What is stored of a value under a key.
+
+    Raises TypeError if it has no format.
+    """
     entries, files = formats.type_entries(value), formats.encode(value)
     listed = {name: _entry(blocks) for name, blocks in files.items()}
     manifest = to_json({"key": key, **entries, "files": listed})
-    return _sha256(manifest), manifest, files
+    return Described(_sha256(manifest), manifest, files)
 
 
 def _entry(blocks: Iterable[bytes | memoryview]) -> dict[str, Any]:
