@@ -43,7 +43,7 @@ def read(key: str, partition: str | None = None) -> Any:
     """
     from mnist_pipeline.runtime.storage import storage
 
-    return storage.current().read(storage.stored_key(key, partition))
+    return storage.default_storage().read(storage.stored_key(key, partition))
 
 
 def __dir__() -> list[str]:

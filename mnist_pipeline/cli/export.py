@@ -19,7 +19,7 @@ def export_model(name: str, onnx: Path) -> None:
         raise CommandError(f"{onnx} exists; name another file to write")
     if name not in MODELS:
         raise CommandError(unknown(name, "a model", MODELS))
-    model, stored = MODELS[name], storage.current()
+    model, stored = MODELS[name], storage.default_storage()
     method = model.method()
     if not isinstance(method, NetworkMethod):
         raise CommandError(

@@ -49,7 +49,7 @@ def test_a_new_champion_brings_its_models_and_a_champion_that_stays_keeps_its_ow
 def test_models_must_beat_the_champion_that_the_stored_recognizer_was_made_for(own_copy):
     served = read("champion")
     never_served = dataclasses.replace(served, held_out_errors=-1)
-    storage.current().write("champion", never_served)
+    storage.default_storage().write("champion", never_served)
     assert call("champion", held_out_labels=worse_models()).value == served
     with pytest.raises(dg.Failure):
         call("recognizer", champion=never_served, **later_training())

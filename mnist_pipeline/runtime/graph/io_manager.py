@@ -16,9 +16,9 @@ from mnist_pipeline.runtime.graph.event_log import VERSION, latest
 from mnist_pipeline.runtime.graph.resources import (
     PLACE,
     Address,
+    asset_storage,
     place_of_step,
     step_context,
-    storage_at,
 )
 from mnist_pipeline.runtime.storage.storage import (
     Described,
@@ -78,14 +78,16 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
         """Limit the threads of a process that Dagster started: nothing else does there."""
         settings.limit_threads()
 
-    def storage_of(self, place: Mapping[str, Any]) -> Storage:
-        """The storage of the assets of a place."""
-        return Storage(self.storage) if self.storage else storage_at(place)
-
-    def describe(self, key: str, value: Any) -> str:
-        """The version of a value, which `handle_output` then stores without describing it again."""
+    def prepare(self, key: str, value: Any, figures: Mapping[str, bytes]) -> str:
+        """Store the figures of the value that the running step is about to return; return the
+        version of the value, which `handle_output` then stores without describing it again.
+        """
         described = describe(key, value)
         self._described = value, described
+        if figures:
+            storage = asset_storage(place_of_step(), self.storage)
+            with retries():
+                storage.write_figures(key, described.version, figures)
         return described.version
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
@@ -112,7 +114,7 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
         key = stored_key(
             context.asset_key.path[-1], context.partition_key if context.has_partition_key else None
         )
-        storage = self.storage_of(context.definition_metadata.get(PLACE, {}))
+        storage = asset_storage(context.definition_metadata.get(PLACE, {}), self.storage)
         value, described = self._described or (None, None)
         self._described = None
         with retries():
@@ -147,7 +149,7 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
             with contextlib.suppress(dg.DagsterInvariantViolationError):
                 version = latest(context.instance, [asset], partition)[asset].version
         key = stored_key(asset.path[-1], partition)
-        storage = self.storage_of(metadata.get(PLACE, {}))
+        storage = asset_storage(metadata.get(PLACE, {}), self.storage)
         with retries():
             return storage.read(key, version)
 
@@ -182,17 +184,6 @@ def manager_of_step() -> StorageIOManager | None:
     return manager if isinstance(manager, StorageIOManager) else None
 
 
-def storage_of_step() -> Storage | None:
-    """The storage of the asset that runs; None if another IO manager stores its value.
-
-    In a function called directly, it is the storage that the settings name.
-    """
-    if step_context() is None:
-        return storage_at({})
-    manager = manager_of_step()
-    return manager.storage_of(place_of_step()) if manager else None
-
-
 class StoredResults(Checked, dg.ConfigurableResource["StoredResults"]):
     """Stored results that an asset reads without an input, because they may not exist yet."""
 
@@ -204,7 +195,12 @@ class StoredResults(Checked, dg.ConfigurableResource["StoredResults"]):
     @property
     def stored(self) -> Storage:
         """The storage of the asset that runs, an empty one if it has another IO manager."""
-        return Storage(self.storage) if self.storage else storage_of_step() or Storage(EMPTY)
+        manager = manager_of_step()
+        if self.storage is None and manager is None and step_context():
+            return Storage(EMPTY)
+        return asset_storage(
+            place_of_step(), self.storage or (manager.storage if manager else None)
+        )
 
     def up_to_date(self, name: str) -> Any:
         """The value of an asset; None if it is not stored, or was computed from other inputs.
@@ -217,5 +213,7 @@ class StoredResults(Checked, dg.ConfigurableResource["StoredResults"]):
                 return None
             recorded, stored = storage.origin(name).get("inputs", {}), storage.keys()
             inputs = {key: version for key, version in recorded.items() if key in stored}
-            is_current = all(storage.current(key) == version for key, version in inputs.items())
+            is_current = all(
+                storage.current_version(key) == version for key, version in inputs.items()
+            )
             return storage.read(name) if is_current else None

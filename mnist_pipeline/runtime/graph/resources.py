@@ -39,17 +39,20 @@ def place_of_step() -> Mapping[str, Any]:
     return next(iter(context.assets_def.specs)).metadata.get(PLACE, {})
 
 
-def storage_at(place: Mapping[str, Any]) -> Storage:
-    """The storage of a place, by default the one that the settings name."""
-    return Storage(place.get("storage") or settings.load().storage)
+def asset_storage(place: Mapping[str, Any], address: str | None = None) -> Storage:
+    """The storage of an asset with this place.
 
-
-def data_at(place: Mapping[str, Any]) -> Path:
-    """The images of a place, by default those that the settings name.
-
-    Raises DatasetError if its address can't be read.
+    The address that its resource sets comes first, then the place, then the settings.
     """
-    return local_copy(place.get("data") or settings.load().data)
+    return Storage(address or place.get("storage") or settings.load().storage)
+
+
+def asset_data(place: Mapping[str, Any], address: str | None = None) -> Path:
+    """The images of an asset with this place, on this machine; the order is as for its storage.
+
+    Raises DatasetError if the address can't be read.
+    """
+    return local_copy(address or place.get("data") or settings.load().data)
 
 
 def variable(name: str) -> dg.EnvVar | None:
@@ -97,7 +100,7 @@ class DataSetResource(Checked, dg.ConfigurableResource["DataSetResource"]):
     @property
     def path(self) -> Path:
         """The directory or file of the images; raises DatasetError if its address can't be read."""
-        return data_at({"data": self.data} if self.data else place_of_step())
+        return asset_data(place_of_step(), self.data)
 
     def observe(self, path: Path, version: str) -> dict[str, str]:
         """Record the version of the files that the step has read, if it is new; return the tag

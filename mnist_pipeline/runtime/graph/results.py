@@ -25,8 +25,6 @@ from mnist_pipeline.runtime.graph.event_log import FAILED_CHECK
 from mnist_pipeline.runtime.graph.io_manager import (
     OUTPUT,
     manager_of_step,
-    retries,
-    storage_of_step,
 )
 from mnist_pipeline.runtime.graph.resources import Seed, step_context
 from mnist_pipeline.runtime.project import FIGURES
@@ -101,10 +99,7 @@ def result(
         metadata["seed"] = seed.number
     if context:
         key, manager = _key(context), manager_of_step()
-        version = manager.describe(key, value) if manager else version_of(key, value)
-        if pictures and (storage := storage_of_step()):
-            with retries():
-                storage.write_figures(key, version, pictures)
+        version = manager.prepare(key, value, pictures) if manager else version_of(key, value)
         blocking = {spec.name for spec in context.assets_def.check_specs if spec.blocking}
         failed = [name for name in checks if name in blocking and not checks[name].passed]
         if failed:

@@ -126,7 +126,7 @@ class Storage:
         Raises StorageError if it is not stored, is damaged, or can't be used by this version of the
         code.
         """
-        version = version or self.current(key)
+        version = version or self.current_version(key)
         with self._reported(key):
             manifest = self._verified_manifest(key, version)
             paths = {
@@ -134,7 +134,7 @@ class Storage:
             }
             return formats.decode(manifest, paths)
 
-    def current(self, key: str) -> str:
+    def current_version(self, key: str) -> str:
         """The version that readers get; raises StorageError if there is none."""
         path = self._directory(key) / CURRENT
         with self._reported(key):
@@ -186,7 +186,7 @@ class Storage:
 
     def origin(self, key: str, version: str | None = None) -> dict[str, Any]:
         """The record of the latest run that computed a value; empty if there is none."""
-        records = self._read_records(self._directory(key) / (version or self.current(key)))
+        records = self._read_records(self._directory(key) / (version or self.current_version(key)))
         return records[-1] if records else {}
 
     def origins(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -200,7 +200,7 @@ class Storage:
             metadata = record.get("metadata", {})
             found[key] = {
                 "run_id": record.get("run"),
-                "data_version": self.current(key) if key in stored else None,
+                "data_version": self.current_version(key) if key in stored else None,
                 "code_version": record.get("code_version"),
                 **{name: metadata.get(name) for name in SHOWN},
             }
@@ -208,7 +208,7 @@ class Storage:
 
     def figure(self, key: str, name: str) -> bytes:
         """A figure, as PNG; raises StorageError if there is none of that name."""
-        path = self._directory(key) / self.current(key) / FIGURES / f"{_checked(name)}.png"
+        path = self._directory(key) / self.current_version(key) / FIGURES / f"{_checked(name)}.png"
         with self._reported(key):
             return _content(path)
 
@@ -218,7 +218,7 @@ class Storage:
 
     def main_file(self, key: str, version: str | None = None) -> Path:
         """The file of a value that people open."""
-        version = version or self.current(key)
+        version = version or self.current_version(key)
         return self._directory(key) / version / list(self._manifest(key, version)["files"])[-1]
 
     def verify(self, key: str, version: str | None = None) -> None:
@@ -233,7 +233,7 @@ class Storage:
                 _verified.discard((self.root, key, version))
                 self._verified_manifest(key, version)
                 return
-            version = self.current(key)
+            version = self.current_version(key)
             manifest, directory = (
                 self._verified_manifest(key, version),
                 self._directory(key) / version,
@@ -279,7 +279,11 @@ class Storage:
         them. It limits the records of the current version as well. The current version and what was
         written during the last day always stay, because another run may be using them.
         """
-        directory, current, records = self._directory(key), self.current(key), self.records(key)
+        directory, current, records = (
+            self._directory(key),
+            self.current_version(key),
+            self.records(key),
+        )
         number = keep.get(key, 1) or 0  # 0 for all: [-0:] is everything, and [:-0] nothing
         kept = {current, *list(records)[-number:]}
         entries = [entry for entry in directory.glob(VERSION) if entry.name not in kept]
@@ -393,7 +397,7 @@ def version_of(key: str, value: object) -> str:
     return describe(key, value).version
 
 
-def current() -> Storage:
+def default_storage() -> Storage:
     """The storage that the settings name."""
     return Storage(settings.load().storage)
 

@@ -54,8 +54,8 @@ def _stored_recognizer() -> Recognizer:
     """The stored recognizer, which stays in memory until it changes; raises a StorageError if there
     is none.
     """
-    stored = storage.current()
-    return _loaded(stored.root, stored.current("recognizer"))
+    stored = storage.default_storage()
+    return _loaded(stored.root, stored.current_version("recognizer"))
 
 
 def _page() -> str:
@@ -82,7 +82,7 @@ def _arrays_of_report(recognizer: Recognizer) -> Markup:
     Without a report of the same models, the arrays are null, and the server answers.
     """
     try:
-        html = storage.current().read("evaluation_report").html
+        html = storage.default_storage().read("evaluation_report").html
     except storage.StorageError:
         return Markup("null")
     found = ARRAYS.search(html)

@@ -64,7 +64,7 @@ def local(tmp_path) -> Storage:
 def test_a_value_is_read_back_as_it_was_stored_under_the_version_that_it_was_given(name, stored):
     value = EVERY_KIND[name]
     version = stored.write("value", value)
-    assert version == version_of("value", value) == stored.current("value")
+    assert version == version_of("value", value) == stored.current_version("value")
     found = Storage(stored.root).read("value")
     assert isinstance(found, type(value))
     if isinstance(value, pd.DataFrame):
@@ -358,7 +358,7 @@ def test_two_writers_side_by_side_leave_two_whole_versions(stored, monkeypatch):
 
     monkeypatch.setattr(stored, "_write", interleaved)
     versions.append(stored.write("value", OLD))
-    assert stored.current("value") == versions[-1]
+    assert stored.current_version("value") == versions[-1]
     assert set(stored.records("value")) == {*versions}
     assert not any(stored.fault("value", version) for version in versions)
 
