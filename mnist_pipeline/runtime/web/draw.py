@@ -25,6 +25,7 @@ from mnist_pipeline.report import scripts
 from mnist_pipeline.runtime.project import DRAW, REPORT
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.web import results
+from mnist_pipeline.utils import machine
 
 READ = f"{DRAW}/read"
 MAX_DIGITS = 100
@@ -99,6 +100,8 @@ def _answer(content: bytes) -> dict[str, Any]:
         raise HTTPException(503, f"There is no recognizer: {error}") from error
     except ImageError as error:
         raise HTTPException(400, f"The picture can't be read: {error}") from error
+    finally:
+        machine.return_freed_memory()  # what a large photo took
     (readings,) = recognizer.read_pages([page._replace(digits=page.digits[:MAX_DIGITS])])
     digits = [_format_reading(recognizer, reading) for reading in readings]
     return {"digits": digits, "warnings": page.warnings}
