@@ -1,4 +1,4 @@
-"""The experiment that shows what convolution assumes: all pixels change places."""
+"""The experiment that shows what convolution assumes: all pixels are shuffled."""
 
 import dagster as dg
 import numpy as np

@@ -34,7 +34,7 @@ class LabelsToCheck(NamedTuple):
     """The images whose label the models contradict, the most doubtful first."""
 
     # `file`, the path of the image in the data set, empty if it is not a file of its own; `split`
-    # and `index`, its place; then the columns of `contradicted`, with the names of the classes.
+    # and `index`, its position; then the columns of `contradicted`, with the names of the classes.
     table: pd.DataFrame
 
     @property
@@ -61,8 +61,8 @@ def find(
     table = contradicted(probabilities, labels)
     for column in ("label", "suggestion"):
         table[column] = [data_set.class_names[label] for label in table[column]]
-    places = [(split, i) for split, digits in splits.items() for i in range(len(digits.labels))]
-    shown = pd.DataFrame([places[row] for row in table.index], columns=["split", "index"])
+    rows = [(split, i) for split, digits in splits.items() for i in range(len(digits.labels))]
+    shown = pd.DataFrame([rows[row] for row in table.index], columns=["split", "index"])
     shown.insert(0, "file", [raw.path_of(split, i) for split, i in shown.to_numpy()])
     return LabelsToCheck(shown.join(table.reset_index(drop=True)))
 

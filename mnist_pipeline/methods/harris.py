@@ -18,7 +18,7 @@ WINDOW = 3
 NUM_GRADIENTS = WINDOW * WINDOW  # around a pixel
 
 
-class Place(NamedTuple):
+class Pixel(NamedTuple):
     """A pixel with the principal components of the gradients around it."""
 
     row: int
@@ -234,19 +234,19 @@ def find_corners(
     )
 
 
-def clearest_places(images: ArrayLike, responses: ArrayLike) -> tuple[int, dict[str, Place]]:
-    """The index of the image with the largest response, and its corner, edge and flat place.
+def clearest_pixels(images: ArrayLike, responses: ArrayLike) -> tuple[int, dict[str, Pixel]]:
+    """The index of the image with the largest response, and its corner, edge and flat pixel.
 
     The corner is the pixel with the largest response, and the edge the pixel with the smallest.
-    Among the pixels with the smallest gradients, the flat place is nearest to the middle.
+    Among the pixels with the smallest gradients, the flat pixel is nearest to the middle.
 
     Examples
     --------
     >>> images = np.zeros((2, 9, 9))
     >>> images[1, :5, :5] = 255
     >>> responses = np.stack([corner_response(image) for image in images])
-    >>> index, places = clearest_places(images, responses)
-    >>> index, {name: (place.row, place.column) for name, place in places.items()}
+    >>> index, pixels = clearest_pixels(images, responses)
+    >>> index, {name: (pixel.row, pixel.column) for name, pixel in pixels.items()}
     (1, {'corner': (4, 4), 'edge': (1, 4), 'flat': (2, 2)})
     """
     images = checked("images", images, shape=(None, None, None))
@@ -259,21 +259,21 @@ def clearest_places(images: ArrayLike, responses: ArrayLike) -> tuple[int, dict[
     rows, columns = np.indices(image.shape)
     off_middle = np.hypot(rows - (image.shape[0] - 1) / 2, columns - (image.shape[1] - 1) / 2)
 
-    def place(pixel: np.intp) -> Place:
-        row, column = map(int, np.unravel_index(pixel, image.shape))
+    def described(number: np.intp) -> Pixel:
+        row, column = map(int, np.unravel_index(number, image.shape))
         gradients = windows[row, column]
         ascending, vectors = np.linalg.eigh(gradients.T @ gradients)
         eigenvalues = np.maximum(ascending[::-1], 0)
-        return Place(
+        return Pixel(
             row, column, gradients, eigenvalues, vectors[:, ::-1], float(response[row, column])
         )
 
-    places = {
-        "corner": place(response.argmax()),
-        "edge": place(response.argmin()),
-        "flat": place(np.where(trace == trace.min(), off_middle, np.inf).argmin()),
+    pixels = {
+        "corner": described(response.argmax()),
+        "edge": described(response.argmin()),
+        "flat": described(np.where(trace == trace.min(), off_middle, np.inf).argmin()),
     }
-    return index, places
+    return index, pixels
 
 
 def _box_sum(values: np.ndarray) -> np.ndarray:

@@ -106,8 +106,8 @@ def _products(rows: np.ndarray, in_float32: bool) -> np.ndarray:
     """XᵀX, added up block by block in float64."""
     products = np.zeros((rows.shape[1], rows.shape[1]))
     with np.errstate(all="ignore"):  # overflow is found by the caller
-        for place in slices(len(rows), BLOCK_ROWS):
-            block = np.asarray(rows[place], None if in_float32 else np.float64)
+        for part in slices(len(rows), BLOCK_ROWS):
+            block = np.asarray(rows[part], None if in_float32 else np.float64)
             products += block.T @ block  # exactly symmetric: NumPy computes one triangle
     return products
 

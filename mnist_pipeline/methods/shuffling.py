@@ -50,8 +50,8 @@ class ShuffledNetworks(NamedTuple):
 def fit(train: DigitSet, test_images: NDArray[np.uint8], *, seed: int) -> ShuffledNetworks:
     """Train the same small network on images as they are, and on shuffled images.
 
-    Both trainings have the same images, initial weights and order, so that only the places of the
-    pixels differ.
+    Both trainings have the same images, initial weights and order, so that only the order of the
+    pixels differs.
     """
     # Imported here, because torch is slow to import.
     from mnist_pipeline.methods.networks import modules, training

@@ -3,7 +3,7 @@
 A part of the code is about one of the four models that the project ships, and names it: its module
 in `assets`, its folder beside this file, its topic of the report, and the scripts of the report
 that compute its answers. Besides, `handwriting.recognizer` needs two of them: it shows the training
-digits that `knn` compares, and trusts `cnn` to find digits at any place.
+digits that `knn` compares, and trusts `cnn` to read digits anywhere in a picture.
 
 An entry imports its method only when the method is needed, so that reading the table stays quick
 and a command that answers one picture imports only what answering takes. `docs/add-a-model.md` adds

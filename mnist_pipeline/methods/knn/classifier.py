@@ -223,14 +223,14 @@ def search_all(
         # A sum of n terms is off by at most n · ε / 2 times the sum of their magnitudes.
         magnitudes = norms.max() + np.square(columns).sum(axis=0)
         doubts = (len(columns) + 4) * 8 * np.finfo(rounded_type).eps * magnitudes
-        for place, (row, doubt) in enumerate(zip(rounded, doubts, strict=True), block.start):
+        for query, (row, doubt) in enumerate(zip(rounded, doubts, strict=True), block.start):
             kth = np.partition(row, num_neighbors - 1)[num_neighbors - 1]
             candidates = np.flatnonzero(row <= kth + doubt)
-            differences = train[candidates].astype(exact_type) - queries[place].astype(exact_type)
+            differences = train[candidates].astype(exact_type) - queries[query].astype(exact_type)
             distances = np.square(differences).sum(axis=1)
             nearest = np.lexsort((candidates, distances))[:num_neighbors]
-            squared_distances[place] = distances[nearest]
-            indices[place] = candidates[nearest]
+            squared_distances[query] = distances[nearest]
+            indices[query] = candidates[nearest]
     return squared_distances, indices
 
 

@@ -192,8 +192,8 @@ class PrincipalComponentIndex(NamedTuple):
             )
 
         in_blocks(scan, len(queries), _QUERIES_PER_BLOCK)
-        places = np.argsort(order)
-        return squared_distances[places], indices[places]
+        positions = np.argsort(order)
+        return squared_distances[positions], indices[positions]
 
     def _is_of(self, X: np.ndarray) -> bool:
         """Whether evenly spread points have their numbers in the tiles, and the padding has none.
@@ -203,9 +203,9 @@ class PrincipalComponentIndex(NamedTuple):
         padding = self.tiles[-1, :, 1 + (len(X) - 1) % LANES :]
         if (padding[0] != np.float32(_NO_POINT)).any() or padding[1:].any():
             return False
-        places = np.linspace(0, len(X) - 1, min(len(X), _VERIFIED)).astype(np.int64)
-        stored = self.tiles[places // LANES, :, places % LANES].astype(np.float64)
-        points = X[self.order[places]]
+        positions = np.linspace(0, len(X) - 1, min(len(X), _VERIFIED)).astype(np.int64)
+        stored = self.tiles[positions // LANES, :, positions % LANES].astype(np.float64)
+        points = X[self.order[positions]]
         coordinates, half_norms = project_in_float64(points, self.mean, self.components)
         limits = 2e-4 * half_norms[:, np.newaxis]  # nearly a share 10⁻⁴ of the squared norms
         residuals = slice(1, COORDINATE_ROW)

@@ -171,5 +171,5 @@ def _labels_of_others(fitted: FittedKNN, images: np.ndarray, sample: np.ndarray)
     voting = min(fitted.num_neighbors, len(fitted.labels) - 1)
     _, indices = fitted.classifier(voting + 1).kneighbors(images)
     own = indices == sample[:, np.newaxis]
-    own[~own.any(axis=1), -1] = True  # copies of the image fill all places before it
+    own[~own.any(axis=1), -1] = True  # copies of the image are all nearer
     return fitted.labels[indices[~own].reshape(len(sample), voting)]

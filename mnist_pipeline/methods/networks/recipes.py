@@ -60,7 +60,7 @@ class Recipe:
     # written the digit. They keep a network that sees images more than once from memorizing them.
     variation: Variation | None = None
     # Whether each image is randomly distorted in each epoch, as if a picture had been taken from
-    # another place. The images may be grey or in colour.
+    # another angle. The images may be grey or in colour.
     distorted: bool = False
     # Whether the network trains with batch normalization, which is folded into its layers
     # afterwards. While it trains, it has no compiled form.

@@ -14,10 +14,10 @@ from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.configs import Checked
 from mnist_pipeline.runtime.graph.event_log import VERSION, latest
 from mnist_pipeline.runtime.graph.resources import (
-    PLACE,
+    LOCATION,
     Address,
     asset_storage,
-    place_of_step,
+    location_of_step,
     step_context,
 )
 from mnist_pipeline.runtime.storage.storage import (
@@ -85,7 +85,7 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
         described = describe(key, value)
         self._described = value, described
         if figures:
-            storage = asset_storage(place_of_step(), self.storage)
+            storage = asset_storage(location_of_step(), self.storage)
             with retries():
                 storage.write_figures(key, described.version, figures)
         return described.version
@@ -114,7 +114,7 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
         key = stored_key(
             context.asset_key.path[-1], context.partition_key if context.has_partition_key else None
         )
-        storage = asset_storage(context.definition_metadata.get(PLACE, {}), self.storage)
+        storage = asset_storage(context.definition_metadata.get(LOCATION, {}), self.storage)
         value, described = self._described or (None, None)
         self._described = None
         with retries():
@@ -149,7 +149,7 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
             with contextlib.suppress(dg.DagsterInvariantViolationError):
                 version = latest(context.instance, [asset], partition)[asset].version
         key = stored_key(asset.path[-1], partition)
-        storage = asset_storage(metadata.get(PLACE, {}), self.storage)
+        storage = asset_storage(metadata.get(LOCATION, {}), self.storage)
         with retries():
             return storage.read(key, version)
 
@@ -199,7 +199,7 @@ class StoredResults(Checked, dg.ConfigurableResource["StoredResults"]):
         if self.storage is None and manager is None and step_context():
             return Storage(EMPTY)
         return asset_storage(
-            place_of_step(), self.storage or (manager.storage if manager else None)
+            location_of_step(), self.storage or (manager.storage if manager else None)
         )
 
     def up_to_date(self, name: str) -> Any:
