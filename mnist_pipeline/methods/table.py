@@ -38,9 +38,10 @@ class Method(Protocol):
         on_epoch: Callable[..., object] | None = None,
     ) -> Any:
         """The model fitted to training images, as the asset `NAME_model` stores it: a type of the
-        method that is a `stored_type`, or a dictionary of arrays.
+        method that is a `stored_type`, in a module that `mnist_pipeline/__init__.py` lists, or a
+        dictionary of arrays.
 
-        `digits.without_held_out` has the images to train on. A method that trains on the held-out
+        `DigitSet.without_held_out` has the images to train on. A method that trains on the held-out
         images too answers them by another fit in `held_out_answer`. `kind` is for methods whose
         defaults depend on what the images show. `repeats` multiplies the number of passes, so that
         a training with a part of a set makes as many updates as with all of it; methods without

@@ -241,3 +241,10 @@ def test_a_pixel_has_the_principal_components_of_the_gradients_around_it(digits)
             )
             assert pixel.eigenvalues[0] >= pixel.eigenvalues[1] >= 0
             assert pixel.response == response[pixel.row, pixel.column]
+
+
+def test_former_names_still_count_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="clearest_pixels"):
+        assert harris.clearest_places is harris.clearest_pixels
+    with pytest.raises(AttributeError):
+        _ = harris.clearest
