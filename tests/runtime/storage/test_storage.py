@@ -150,6 +150,8 @@ def test_a_value_of_a_former_version_of_the_code_is_damage(stored):
     former = hashlib.sha256(content).hexdigest()
     (stored.path / "value" / former).mkdir(parents=True)
     (stored.path / "value" / former / "manifest.json").write_bytes(content)
+    array = (path.parent / "x.npy").read_bytes()
+    (stored.path / "value" / former / "value.safetensors").write_bytes(array)
     stored.set_current("value", former)
     assert "former version" in stored.fault("value")
     with pytest.raises(StorageError, match="run --changed"):
