@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from mnist_pipeline.data.values import DigitSet
+from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.evaluation import experiments
 from mnist_pipeline.evaluation.experiments import SweepError, Trial
 from mnist_pipeline.evaluation.scores import accuracy
@@ -46,7 +46,10 @@ def partitions() -> list[str]:
     partitions_def=dg.StaticPartitionsDefinition(partitions()),
 )
 def experiment_trials(
-    context: dg.AssetExecutionContext, train_digits: DigitSet, test_digits: DigitSet
+    context: dg.AssetExecutionContext,
+    train_digits: DigitSet,
+    test_digits: DigitSet,
+    image_kind: ImageKind,
 ):
     """The labels that a trial's model predicts for the held-out and the test images.
 
@@ -55,7 +58,7 @@ def experiment_trials(
     """
     trial = sweep()[context.partition_key]
     with stopwatch():
-        labels = experiments.run(trial, train_digits, test_digits)
+        labels = experiments.run(trial, train_digits, test_digits, image_kind)
     true = train_digits.labels[train_digits.divided()[1]]
     held_out_accuracy = accuracy(true, labels["held_out"])
     return result(

@@ -41,8 +41,8 @@ def harris_corners(digit_images: np.ndarray, image_kind: ImageKind, config: Harr
     originals = grey(digit_images)
     with stopwatch():
         corners = harris.find_corners(originals, config.kappa, config.relative_threshold)
-    _, places = harris.clearest_places(originals, corners.response)
-    gradients = figures.gradients(places).values()
+    _, pixels = harris.clearest_pixels(originals, corners.response)
+    gradients = figures.gradients(pixels).values()
     num_corners = np.count_nonzero(corners.corners)
     difference = corners.gram_difference.max()
     return result(

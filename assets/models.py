@@ -4,12 +4,14 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from mnist_pipeline.data.values import DigitSet
+from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.methods.table import MODELS, Model, assets_of_models
 from mnist_pipeline.runtime.graph.configs import config_of, settings_of
 from mnist_pipeline.runtime.graph.resources import Seed
-from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
+from mnist_pipeline.runtime.graph.results import STORAGE, progress, result, stopwatch
 
+# Models whose assets have figures of their own, in the modules `knn`, `softmax` and `networks`.
+SHOWN = ("knn", "softmax", "mlp", "cnn")
 DIGITS = ("train_digits", "test_digits")
 # The check of assets that combine models. It asks Dagster about the inputs of its asset.
 SAME_INPUTS = {
@@ -40,18 +42,23 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
         description=f"{model.title}, fitted on the training images that are not held out. "
         f"{model.summary}",
     )
-    def fitted(train_digits: DigitSet, config: Config, mnist_seed: Seed):  # type: ignore[valid-type]  # made from the entry
-        images, labels = train_digits
-        settings = settings_of(config)
-        kept, _ = train_digits.divided()
+    def fitted(
+        train_digits: DigitSet,
+        image_kind: ImageKind,
+        config: Config,  # type: ignore[valid-type]  # made from the entry
+        mnist_seed: Seed,
+    ):
         with stopwatch():
-            number = mnist_seed.number
-            arrays = model.method().fit(images[kept], labels[kept], settings, seed=number)
-        count = sum(array.size for array in arrays.values())
+            value = model.method().fit(
+                train_digits,
+                settings_of(config),
+                seed=mnist_seed.number,
+                kind=image_kind,
+                on_epoch=progress,
+            )
         return result(
-            arrays,
-            f"{count:,} numbers from {len(kept):,} images",
-            numbers={"count": count},
+            value,
+            f"fitted to {len(train_digits.without_held_out.labels):,} images",
             config=config,
             seed=mnist_seed,
         )
@@ -59,4 +66,4 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
     return fitted
 
 
-model_assets = [model_asset(model) for model in MODELS.values() if not model.has_own_asset]
+further_models = [model_asset(model) for model in MODELS.values() if model.name not in SHOWN]

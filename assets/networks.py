@@ -3,9 +3,6 @@
 Torch is imported inside the functions that use it, so that the definitions load quickly.
 """
 
-import dataclasses
-from typing import TYPE_CHECKING
-
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -17,9 +14,6 @@ from mnist_pipeline.runtime.graph.configs import config_of, settings_of
 from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import STORAGE, progress, result, stopwatch
 from mnist_pipeline.utils import machine
-
-if TYPE_CHECKING:
-    from mnist_pipeline.methods.networks.training import EpochRecord
 
 GROUP = "networks"
 POOL = "training"  # one of Dagster's pools, without a limit by default; see docs/deploy.md
@@ -44,34 +38,37 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         mnist_seed: Seed,
     ):
         with machine.importing():  # faster, because it collects no garbage
-            from mnist_pipeline.methods.networks import modules, training
+            from mnist_pipeline.methods.networks import modules
 
         with stopwatch():
-            network, recipe, history, held_out_weights = training.train_on(
-                image_kind,
-                train_digits,
-                name,
-                settings_of(config),
-                seed=mnist_seed.number,
-                on_epoch=_log_epoch,
+            fitted = (
+                MODELS[name]
+                .method()
+                .fit(
+                    train_digits,
+                    settings_of(config),
+                    seed=mnist_seed.number,
+                    kind=image_kind,
+                    on_epoch=progress,
+                )
             )
-        value = training.stored(network, history) | held_out_weights
-        losses = [np.round(record.losses, 5).tolist() for record in history.epochs]
-        curves = {"training": value["accuracy"], "held-out": value["validation_accuracy"]}
-        last = history.epochs[-1]
-        panels = figures.learning_panels(value["loss"], curves, MODELS[name].short_title, losses)
+        network = modules.of_weights(name, fitted.weights)
+        losses = [np.round(parts, 5).tolist() for parts in fitted.losses]
+        curves = {"training": fitted.accuracy, "held-out": fitted.validation_accuracy}
+        panels = figures.learning_panels(fitted.loss, curves, MODELS[name].short_title, losses)
+        validation_accuracy = float(fitted.validation_accuracy[-1])
         return result(
-            value,
-            f"held-out accuracy {last.validation_accuracy:.2%}, epochs: {last.num_epochs}",
+            fitted,
+            f"held-out accuracy {validation_accuracy:.2%}, epochs: {len(fitted.loss)}",
             numbers={
-                "loss": last.loss,
-                "training_accuracy": last.accuracy,
-                "validation_accuracy": last.validation_accuracy,
-                "precision": history.precision,
-                "device": history.device,
-                "recipe": dg.MetadataValue.json(dataclasses.asdict(recipe)),
+                "loss": float(fitted.loss[-1]),
+                "training_accuracy": float(fitted.accuracy[-1]),
+                "validation_accuracy": validation_accuracy,
+                "precision": fitted.precision,
+                "device": fitted.device,
+                "recipe": dg.MetadataValue.json(fitted.recipe),
                 "losses": dg.MetadataValue.json(losses),
-                "temperature": history.temperature,
+                "temperature": fitted.temperature,
                 "parameters": modules.num_parameters(network),
             },
             tables={"layers": pd.DataFrame(modules.layer_rows(network))},
@@ -81,16 +78,6 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         )
 
     return model
-
-
-def _log_epoch(record: "EpochRecord") -> None:
-    progress(
-        record.epoch,
-        record.num_epochs,
-        held_out_accuracy=record.validation_accuracy,  # first: a narrow terminal cuts the line
-        accuracy=record.accuracy,
-        loss=record.loss,
-    )
 
 
 mlp_model, cnn_model = _model_asset("mlp"), _model_asset("cnn")

@@ -83,7 +83,9 @@ def eigendecomposition(covariance: np.ndarray):
     with stopwatch():
         decomposition = pca.eigendecomposition(covariance)
     values, vectors = decomposition
-    panels = figures.eigenvalue_panels(values, pca.explained_share(values))
+    panels = figures.eigenvalue_panels(
+        values, pca.explained_variance_ratio(values, cumulative=True)
+    )
     return result(
         decomposition,
         f"90% of the variance: {pca.components_for_share(values, 0.9)} of {len(values)} components",
@@ -105,7 +107,7 @@ def projections(
     values, vectors = eigendecomposition
     with stopwatch():
         coordinates = pca.project(centered_data, None, vectors[:, : config.num_components])
-    share = pca.explained_share(values)[config.num_components - 1]
+    share = pca.explained_variance_ratio(values, cumulative=True)[config.num_components - 1]
     return result(
         coordinates,
         f"{share:.1%} of the variance on {config.num_components} components",
@@ -141,7 +143,7 @@ def reconstructions(
             for leading in (vectors[:, :k] for k in ks)
         ]
         images = np.reshape(rows, (len(ks), *originals.shape))
-        shares = pca.explained_share(values)[np.array(ks) - 1]
+        shares = pca.explained_variance_ratio(values, cumulative=True)[np.array(ks) - 1]
         errors = pca.reconstruction_rmse(grey(test_images), data_mean, vectors, ks)
     shown = image_kind.shown
     value = Reconstructions(np.array(ks), images.astype(np.float32), shares, errors)

@@ -21,16 +21,12 @@ def predictions_asset(model: Model) -> dg.AssetsDefinition:
         description=f"The label and the class probabilities of each test image by {model.phrase}.",
         ins={"fitted": dg.AssetIn(model.model_asset)},
     )
-    def predictions(fitted: dict[str, Any], test_images: np.ndarray):
+    def predictions(fitted: Any, test_images: np.ndarray):
         with stopwatch():
             answer = model.method().answer(fitted, test_images)
         labels, probabilities, nearest = answer
         return result(
-            Predictions(
-                labels.astype(np.uint8),
-                probabilities.astype(np.float32),
-                nearest._asdict() if nearest else {},
-            ),
+            Predictions(labels.astype(np.uint8), probabilities.astype(np.float32), nearest),
             f"{len(labels):,} images",
             numbers={ROW_COUNT: len(labels)},
         )

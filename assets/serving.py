@@ -7,10 +7,10 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.values import DataSet, DigitSet, ImageKind
+from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.evaluation.champion import Champion, elect
 from mnist_pipeline.handwriting import recognizer as recognition
-from mnist_pipeline.handwriting.novelty import Novelty, fit_held_out
+from mnist_pipeline.handwriting.novelty import Novelty
 from mnist_pipeline.methods.pca import Eigendecomposition
 from mnist_pipeline.methods.table import MODELS, by_model
 from mnist_pipeline.runtime.graph.checks import blocking_checks, same_inputs
@@ -77,17 +77,6 @@ def champion(
         },
         checks={"same_inputs": same_inputs(*DIGITS)},
     )
-
-
-@dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
-def novelty(train_digits: DigitSet, image_kind: ImageKind):
-    """How far an image lies from all training images, so that a scribble is not read as a digit.
-
-    It ranks an image among the held-out images, whatever the models answer.
-    """
-    with stopwatch():
-        fitted = fit_held_out(train_digits, image_kind)
-    return result(fitted, f"ranks among {len(fitted.reference):,} held-out images")
 
 
 @dg.asset(

@@ -1,4 +1,4 @@
-"""The experiment that shows what convolution assumes: all pixels change places."""
+"""The experiment that shows what convolution assumes: all pixels are shuffled."""
 
 import dagster as dg
 import numpy as np
@@ -8,7 +8,8 @@ from mnist_pipeline.methods import shuffling
 from mnist_pipeline.runtime.graph.resources import Seed
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
 
-from .networks import GROUP, POOL
+GROUP = "networks"
+POOL = "training"  # as of the two networks
 
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"torch"}, pool=POOL)
@@ -23,7 +24,7 @@ def shuffled_cnn(train_digits: DigitSet, test_images: np.ndarray, mnist_seed: Se
         value = shuffling.fit(train_digits, test_images, seed=mnist_seed.number)
     return result(
         value,
-        f"held-out accuracy {value['validation_accuracy'][-1]:.2%} with shuffled pixels",
-        numbers={"trained_on": int(value["trained_on"])},
+        f"held-out accuracy {value.validation_accuracy[-1]:.2%} with shuffled pixels",
+        numbers={"trained_on": value.trained_on},
         seed=mnist_seed,
     )

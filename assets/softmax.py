@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from mnist_pipeline.data.values import DigitSet
+from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.methods.softmax import method
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures
@@ -17,6 +17,7 @@ SoftmaxConfig = config_of(MODELS["softmax"])
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numba"})
 def softmax_model(
     train_digits: DigitSet,
+    image_kind: ImageKind,
     config: SoftmaxConfig,  # type: ignore[valid-type]  # made from the entry
     mnist_seed: Seed,
 ):
@@ -25,17 +26,16 @@ def softmax_model(
     They are fitted by stochastic gradient descent with one image per update. The gradient of the
     cross-entropy −Σ y' log y is (y − y') xᵀ for W and y − y' for b.
     """
-    images, labels = train_digits
-    settings = settings_of(config)
-
-    def on_epoch(epoch: int, loss: float, accuracy: float) -> None:
-        progress(epoch, settings["epochs"], loss=loss, accuracy=accuracy)
-
+    images = train_digits.images
     with stopwatch():
-        kept, _ = train_digits.divided()
-        seed = mnist_seed.number
-        fitted = method.fit(images, labels, settings, seed=seed, kept=kept, on_epoch=on_epoch)
-    loss, accuracy = fitted["loss"], fitted["accuracy"]
+        fitted = method.fit(
+            train_digits,
+            settings_of(config),
+            seed=mnist_seed.number,
+            kind=image_kind,
+            on_epoch=progress,
+        )
+    loss, accuracy = fitted.loss, fitted.accuracy
     panels = figures.learning_panels(loss, {"training": accuracy}, "Softmax regression")
     return result(
         fitted,
@@ -43,7 +43,7 @@ def softmax_model(
         numbers={"loss": float(loss[-1]), "training_accuracy": float(accuracy[-1])},
         figures={
             "templates": figures.templates(
-                fitted["weights"],
+                fitted.weights,
                 method.pixel_deviations(images),
                 images.shape[1:],
                 train_digits.class_numbers,

@@ -19,7 +19,7 @@ SPAN = re.compile(r"(?<!`)(`+)([^`\n]+)\1(?!`)(?!\s+in commit)")  # a commit has
 NAME = re.compile(r"@?([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?:\(.*\))?")  # perhaps with its arguments
 CODE_FILE = re.compile(r"[\w./-]+\.(?:py|js|css|j2)")
 # Files of users and of runs, and assets of models, whose names the table of models makes.
-DATA_FILE = re.compile(r"[\w./-]+\.(?:csv|html|json|md|npy|png|safetensors|toml|txt|yaml|zip)")
+DATA_FILE = re.compile(r"[\w./-]+\.(?:csv|html|json|md|npy|png|toml|txt|yaml|zip)")
 OF_MODEL = re.compile(r"(\w+)_(?:model|predictions|evaluation)")
 PLACEHOLDER = re.compile(r"(?<![A-Z])(?:NAME|KIND|FIELD)(?![A-Z])")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)

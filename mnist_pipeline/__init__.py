@@ -27,7 +27,11 @@ stored_types.search_in(
     f"{__name__}.evaluation.labels_to_check",
     f"{__name__}.evaluation.scores",
     f"{__name__}.handwriting.recognizer",
+    f"{__name__}.methods.knn.method",
+    f"{__name__}.methods.networks.fitted",
     f"{__name__}.methods.pca",
+    f"{__name__}.methods.shuffling",
+    f"{__name__}.methods.softmax.method",
     f"{__name__}.report.document",
 )
 
@@ -43,7 +47,7 @@ def read(key: str, partition: str | None = None) -> Any:
     """
     from mnist_pipeline.runtime.storage import storage
 
-    return storage.current().read(storage.stored_key(key, partition))
+    return storage.default_storage().read(storage.stored_key(key, partition))
 
 
 def __dir__() -> list[str]:

@@ -35,7 +35,7 @@ from mnist_pipeline.evaluation import experiments
 from mnist_pipeline.runtime.storage import storage
 
 NEW = ("logistic", "pretrained")
-graph, stored = defs.resolve_asset_graph(), storage.current()
+graph, stored = defs.resolve_asset_graph(), storage.default_storage()
 keys = graph.materializable_asset_keys
 new = [graph.get(key) for key in keys if key.path[-1].startswith(NEW)]
 digits = stored.read("train_digits"), stored.read("test_digits")
@@ -62,12 +62,14 @@ print(json.dumps({
 DOWNLOADED = """\
     from torchvision.models import resnet18
 
+    images, labels = digits.without_held_out
     state = resnet18(weights="DEFAULT").state_dict()
 """
 RANDOM = """\
     import torch
     from torchvision.models import resnet18
 
+    images, labels = digits.without_held_out
     torch.manual_seed(0)
     state = resnet18(weights=None).state_dict()
 """

@@ -1,6 +1,7 @@
 """Checks of the methods: the algebra holds, and the trainings learned."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from mnist_pipeline.data.values import Corners, DigitSet, Predictions, Reconstru
 from mnist_pipeline.methods import pca
 from mnist_pipeline.methods.knn import method as knn
 from mnist_pipeline.methods.pca import Eigendecomposition
+from mnist_pipeline.methods.softmax.method import FittedSoftmax
 from mnist_pipeline.runtime.graph.checks import check_of
 from mnist_pipeline.utils.measured import Measured, at_least, at_most, exactly, warning
 
@@ -88,12 +90,13 @@ def equals_pca(value: Corners) -> Measured:
 
 @check_of("knn_votes")
 def equals_brute_force(
-    knn_model: dict[str, np.ndarray], knn_predictions: Predictions, test_images: np.ndarray
+    knn_model: knn.FittedKNN, knn_predictions: Predictions, test_images: np.ndarray
 ) -> Measured:
     """The search skips images by a bound, and the bound must be right. Share of a random sample of
     queries with the neighbours that a search without the bound finds.
     """
-    indices = knn_predictions.nearest["indices"]
+    assert knn_predictions.nearest is not None
+    indices = knn_predictions.nearest.indices
     return exactly(knn.agreement_with_brute_force(indices, knn_model, test_images, NUM_CHECKED), 1)
 
 
@@ -107,8 +110,9 @@ def not_in_training(
 ) -> Measured:
     """Test images are not among the training images, and the first do not nearly equal one."""
     nearest = knn_predictions.nearest
-    in_training = nearest["squared_distances"][:, 0] == 0
-    closest = train_digits.images[nearest["indices"][: duplicates.NUM_COMPARED, 0]]
+    assert nearest is not None
+    in_training = nearest.squared_distances[:, 0] == 0
+    closest = train_digits.images[nearest.indices[: duplicates.NUM_COMPARED, 0]]
     are_near = map(duplicates.is_near, test_images, closest)
     in_training[: len(closest)] |= [*are_near]
     return warning(
@@ -122,11 +126,11 @@ def not_in_training(
 
 
 @check_of("softmax_model")
-def gradient(value: dict[str, np.ndarray]) -> Measured:
+def gradient(value: FittedSoftmax) -> Measured:
     """The derived gradient must agree with finite differences. Largest relative difference at the
     fitted weights.
     """
-    return at_most(float(value["gradient_error"]), 1e-5)
+    return at_most(value.gradient_error, 1e-5)
 
 
 @check_of(
@@ -140,8 +144,8 @@ def gradient(value: dict[str, np.ndarray]) -> Measured:
     "loss.",
 )
 @check_of("mlp_model", "cnn_model")
-def loss_falls(value: dict[str, np.ndarray], train_digits: DigitSet) -> Measured:
+def loss_falls(value: Any, train_digits: DigitSet) -> Measured:
     """If the loss does not fall, the network has not learned. Last loss."""
-    first, last = value["loss"][0], value["loss"][-1]
+    first, last = value.loss[0], value.loss[-1]
     # After a single epoch, it is compared with the loss of guessing.
-    return at_most(last, first if len(value["loss"]) > 1 else math.log(train_digits.num_classes))
+    return at_most(last, first if len(value.loss) > 1 else math.log(train_digits.num_classes))

@@ -19,7 +19,7 @@ def export_model(name: str, onnx: Path) -> None:
         raise CommandError(f"{onnx} exists; name another file to write")
     if name not in MODELS:
         raise CommandError(unknown(name, "a model", MODELS))
-    model, stored = MODELS[name], storage.current()
+    model, stored = MODELS[name], storage.default_storage()
     method = model.method()
     if not isinstance(method, NetworkMethod):
         raise CommandError(
@@ -32,6 +32,6 @@ def export_model(name: str, onnx: Path) -> None:
     # Importing torch takes two seconds.
     from mnist_pipeline.methods.networks.onnx_file import onnx_file
 
-    content = onnx_file(method.kind, fitted, data_set)
+    content = onnx_file(method.name, fitted, data_set)
     onnx.write_bytes(content)
     click.echo(f"{onnx}: {model.title}, {len(content) / 1e6:.1f} MB")

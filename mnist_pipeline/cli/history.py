@@ -57,7 +57,7 @@ def model_versions(stored: Storage) -> list[ModelVersion]:
 
 def print_history() -> None:
     """Print the versions of all models, the latest first."""
-    versions = model_versions(storage.current())
+    versions = model_versions(storage.default_storage())
     click.echo(TABLE.format("version", "model", "accuracy", "computed (UTC)", "").rstrip())
     for version in versions:
         former = "former champion" if version.champion else ""

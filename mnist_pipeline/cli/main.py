@@ -131,7 +131,7 @@ def report(opens: bool) -> None:
     from mnist_pipeline.report.document import latest_page
     from mnist_pipeline.runtime.storage import storage
 
-    stored = storage.current()
+    stored = storage.default_storage()
     stored.verify("evaluation_report")
     path = latest_page(stored.path)
     click.echo(path)

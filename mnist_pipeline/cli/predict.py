@@ -24,7 +24,7 @@ MAX_NAME = 18  # characters of a class name in a column
 
 def print_digits(files: Sequence[Path], as_json: bool) -> int:
     """Print the digits in files; return the exit code, 1 if a file can't be read."""
-    recognizer: Recognizer = storage.current().read("recognizer")
+    recognizer: Recognizer = storage.default_storage().read("recognizer")
     known = recognizer.known
     names = [shortened(printable(name), MAX_NAME) for name in known.class_names]
     width = max(map(len, [*names, *recognizer.model_names, known.noun]))
@@ -60,9 +60,9 @@ def print_digits(files: Sequence[Path], as_json: bool) -> int:
 
 def _model(recognizer: Recognizer) -> dict[str, Any]:
     """The champion, with its accuracy on the test images."""
-    total, errors = recognizer.tested.tolist()
+    total, errors = recognizer.tested
     return {
-        "name": recognizer.champion_name,
+        "name": recognizer.champion,
         "accuracy": 1 - errors / total,
         "interval": wilson_interval(total - errors, total),
         "num_images": total,

@@ -22,7 +22,7 @@ RECOGNIZER = "recognizer"
 
 def restore_champion(configured: Settings, name: str) -> None:
     """Make a former champion and its recognizer the current ones, and let Dagster record both."""
-    stored = storage.current()
+    stored = storage.default_storage()
     with instances.only_run(configured, click.echo), dg.DagsterInstance.get() as instance:
         model_version = _find(stored, name)
         title = f"{MODELS[model_version.model].phrase} {model_version.version[:DIGITS]}"

@@ -230,7 +230,7 @@ def _reason(error: Any) -> str:
 
 def _show_results(echo: Callable[..., None], selected: AbstractSet[dg.AssetKey]) -> None:
     """Print the table of models and the path of the report, if they were selected."""
-    stored = storage.current()
+    stored = storage.default_storage()
     if dg.AssetKey("model_comparison") in selected:
         steps = stored.origins(STORED)
         columns = ("model", "accuracy", "95% interval", "errors", "seconds")

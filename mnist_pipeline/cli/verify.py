@@ -21,7 +21,7 @@ def print_faults() -> None:
 
     Values are compared with their checksums even if Dagster's records can't be read.
     """
-    stored = storage.current()
+    stored = storage.default_storage()
     definitions = project.graph()
     if not (keys := stored.keys()):
         raise CommandError(

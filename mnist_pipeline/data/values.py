@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +14,6 @@ from mnist_pipeline.utils.arguments import checked
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 CLASS_NAMES = tuple(map(str, range(10)))  # of digits
-Fitted = Mapping[str, np.ndarray]  # a fitted model as named arrays
 
 
 class RawFile(NamedTuple):
@@ -187,6 +185,12 @@ class DigitSet(_LabelledImages):
         return np.delete(np.arange(len(self.labels)), self.held_out), self.held_out
 
     @property
+    def without_held_out(self) -> "DigitSet":
+        """The images to train on, of which none is held out."""
+        kept, _ = self.divided()
+        return DigitSet(self.images[kept], self.labels[kept], np.array([], np.int64))
+
+    @property
     def num_classes(self) -> int:
         """Number of classes, if each has an image."""
         return int(self.labels.max()) + 1
@@ -219,7 +223,7 @@ class Reconstructions(NamedTuple):
     test_rmse: np.ndarray
 
 
-@format_version(2)
+@format_version(3)
 @stored_type
 class Corners(NamedTuple):
     """Harris corners of images, and numbers that show that they are a PCA of the gradients."""
@@ -235,11 +239,12 @@ class Corners(NamedTuple):
     # Share of tr M that centring the gradients would remove, median over the corners; float64
     # (n_digits,).
     centering_change: np.ndarray
-    kappa: np.ndarray  # of the response det M − κ (tr M)²; float64 ()
-    # Smallest response of a corner, as a share of the largest response in its image; float64 ().
-    relative_threshold: np.ndarray
+    kappa: float  # of the response det M − κ (tr M)²
+    # Smallest response of a corner, as a share of the largest response in its image.
+    relative_threshold: float
 
 
+@stored_type
 class Nearest(NamedTuple):
     """The training images nearest to some images, nearest first; all (n_images, n_kept)."""
 
@@ -256,12 +261,11 @@ class Answer(NamedTuple):
     nearest: Nearest | None = None  # behind the answer, of a model that compares images
 
 
-@format_version(2)
+@format_version(3)
 @stored_type
 class Predictions(NamedTuple):
     """The answers of a model to the test images."""
 
     labels: np.ndarray  # uint8 (n_test,)
     probabilities: np.ndarray  # calibrated; float32 (n_test, n_classes)
-    # The fields of a `Nearest`, for a model that compares images.
-    nearest: Mapping[str, np.ndarray] = MappingProxyType({})
+    nearest: Nearest | None = None  # of a model that compares images

@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from mnist_pipeline.data.held_out import stratified_order
-from mnist_pipeline.data.values import DigitSet
+from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.evaluation.scores import (
     accuracy,
     difference_interval,
@@ -122,24 +122,24 @@ def _trial(values: Mapping[str, Value]) -> Trial:
     return Trial(settings.pop("model"), settings.pop("size"), settings.pop("seed"), settings)
 
 
-def run(trial: Trial, train: DigitSet, test: DigitSet) -> dict[str, np.ndarray]:
+def run(trial: Trial, train: DigitSet, test: DigitSet, kind: ImageKind) -> dict[str, np.ndarray]:
     """The labels, uint8, that a model predicts for the `held_out` and the `test` images.
 
     A training on few images makes as many updates as a training on all images. Otherwise, the
     number of updates would limit it, not the number of images. If it diverges, all labels are 0.
     """
-    kept, held_out = train.divided()
-    if (trial.size or 0) > len(kept):
+    known, (_, held_out) = train.without_held_out, train.divided()
+    if (trial.size or 0) > len(known.labels):
         raise SweepError(
-            f"{trial.key}: only {len(kept):,} training images are not held out; write a sweep with "
-            "smaller sizes, and set MNIST_PIPELINE_EXPERIMENTS to it"
+            f"{trial.key}: only {len(known.labels):,} training images are not held out; write a "
+            "sweep with smaller sizes, and set MNIST_PIPELINE_EXPERIMENTS to it"
         )
-    chosen = np.sort(kept[stratified_order(train.labels[kept], trial.seed)[: trial.size]])
-    images, labels = train.images[chosen], train.labels[chosen]
+    chosen = np.sort(stratified_order(known.labels, trial.seed)[: trial.size])
+    part = DigitSet(known.images[chosen], known.labels[chosen], known.held_out)
     queries = {"held_out": train.images[held_out], "test": test.images}
-    method, repeats = MODELS[trial.model].method(), len(kept) / len(chosen)
+    method, repeats = MODELS[trial.model].method(), len(known.labels) / len(chosen)
     try:
-        fitted = method.fit(images, labels, trial.settings, seed=trial.seed, repeats=repeats)
+        fitted = method.fit(part, trial.settings, seed=trial.seed, kind=kind, repeats=repeats)
     except ArithmeticError:
         return {name: np.zeros(len(asked), np.uint8) for name, asked in queries.items()}
     return {

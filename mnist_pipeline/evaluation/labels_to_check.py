@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.data.values import DataSet, DigitSet, RawData
+from mnist_pipeline.data.values import DataSet, DigitSet, ImageKind, RawData
 from mnist_pipeline.methods.networks.recipes import ONE_PASS
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.stored_types import stored_type
@@ -34,7 +34,7 @@ class LabelsToCheck(NamedTuple):
     """The images whose label the models contradict, the most doubtful first."""
 
     # `file`, the path of the image in the data set, empty if it is not a file of its own; `split`
-    # and `index`, its place; then the columns of `contradicted`, with the names of the classes.
+    # and `index`, its position; then the columns of `contradicted`, with the names of the classes.
     table: pd.DataFrame
 
     @property
@@ -57,18 +57,18 @@ def find(
 ) -> LabelsToCheck:
     """Let networks answer each image of all splits without having seen it, and compare."""
     images, labels = (np.concatenate(arrays) for arrays in zip(*splits.values()))
-    probabilities = unseen_probabilities(images, labels, seed, handwritten=data_set.handwritten)
+    probabilities = unseen_probabilities(images, labels, seed, data_set.kind)
     table = contradicted(probabilities, labels)
     for column in ("label", "suggestion"):
         table[column] = [data_set.class_names[label] for label in table[column]]
-    places = [(split, i) for split, digits in splits.items() for i in range(len(digits.labels))]
-    shown = pd.DataFrame([places[row] for row in table.index], columns=["split", "index"])
+    rows = [(split, i) for split, digits in splits.items() for i in range(len(digits.labels))]
+    shown = pd.DataFrame([rows[row] for row in table.index], columns=["split", "index"])
     shown.insert(0, "file", [raw.path_of(split, i) for split, i in shown.to_numpy()])
     return LabelsToCheck(shown.join(table.reset_index(drop=True)))
 
 
 def unseen_probabilities(
-    images: np.ndarray, labels: np.ndarray, seed: int, *, handwritten: bool = True
+    images: np.ndarray, labels: np.ndarray, seed: int, kind: ImageKind
 ) -> np.ndarray:
     """Class probabilities (n, n_classes) of each image by networks trained on the other folds.
 
@@ -76,20 +76,19 @@ def unseen_probabilities(
     sets are short; pictures have their own recipe, which takes longer.
     """
     method = MODELS[MODEL].method()
-    is_short = handwritten or len(images) > MANY_IMAGES
+    is_short = kind.handwritten or len(images) > MANY_IMAGES
     total = np.zeros((len(labels), int(labels.max()) + 1))
     for seed_of_round in range(seed, seed + ROUNDS):
         fold_of = folds(labels, seed_of_round)
         for fold in np.unique(fold_of):
             asked = fold_of == fold
-            known = images[~asked]
+            known = DigitSet(images[~asked], labels[~asked], np.array([], np.int64))
             fitted = method.fit(
                 known,
-                labels[~asked],
                 {"recipe": ONE_PASS if is_short else "default"},
                 seed=seed_of_round,
-                repeats=max(1.0, MANY_IMAGES / len(known)) if is_short else 1.0,
-                handwritten=handwritten,
+                kind=kind,
+                repeats=max(1.0, MANY_IMAGES / len(known.labels)) if is_short else 1.0,
             )
             probabilities = method.answer(fitted, images[asked]).probabilities
             # The last classes have no column if none of their images is known.

@@ -20,7 +20,6 @@ from mnist_pipeline.data.deformations import (
     low_resolution,
     thicken,
 )
-from mnist_pipeline.data.values import Fitted
 from mnist_pipeline.evaluation.scores import accuracy
 from mnist_pipeline.methods.table import MODELS
 
@@ -128,7 +127,7 @@ def disturb(images: Images, disturbance: str, amount: float) -> Images:
     return np.concatenate([apply(part, amount) for part in parts])
 
 
-def measure(models: Mapping[str, Fitted], images: Images, labels: NDArray[Any]) -> pd.DataFrame:
+def measure(models: Mapping[str, Any], images: Images, labels: NDArray[Any]) -> pd.DataFrame:
     """Accuracy of each fitted model on the same images under each amount of each disturbance.
 
     In the table, `count` is the number of images, and `answers` the labels of the first images,

@@ -1,10 +1,9 @@
 """Recognise a person's own digits: the stored recognizer, how it is assembled, and its answers.
 
-A `Recognizer` holds all arrays that an answer needs. It imports neither torch nor Dagster, so a
+A `Recognizer` has all that an answer needs. It imports neither torch nor Dagster, so a
 command can answer at once. `doubt` judges the answers, and has the words for it.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -40,11 +39,9 @@ from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
-States = Mapping[str, Mapping[str, np.ndarray]]  # the arrays of each model by name
-
 # Two rules are about built-in methods and name them, because no other method offers these things.
 # All other code here iterates over the table of models.
-INDEX = "knn"  # its state has the training images, of which the nearest are shown
+INDEX = "knn"  # it has the training images, of which the nearest are shown
 CNN = "cnn"  # it has learned to read digits of any place and size
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
@@ -58,68 +55,32 @@ OF_DATA_SET = ("class_names", "noun", "handwritten", "whole_pictures", "color", 
 SOFT_EDGE = 3  # pixels of paler ink around a digit
 
 
-def _encoded(text: str) -> np.ndarray:
-    return np.frombuffer(text.encode(), np.uint8)
-
-
-def _encoded_classes(known: DataSet) -> np.ndarray:
-    return _encoded(json.dumps({field: getattr(known, field) for field in OF_DATA_SET}))
-
-
-@format_version(9)
+@format_version(10)
 @stored_type
 class Recognizer(NamedTuple):
-    """All arrays that an answer needs: of the models, the novelty and the calibration.
+    """All that an answer needs: the models, the novelty and the calibration."""
 
-    If the arrays of a model get another meaning, this type gets another format version.
-    """
-
-    champion: np.ndarray  # the name of the model whose answer counts, in UTF-8; uint8 (length,)
-    # The arrays of each model by "MODEL.ARRAY", see `table.Method.fit`.
-    states: dict[str, np.ndarray]
+    champion: str  # the name of the model whose answer counts
+    models: Mapping[str, Any]  # fitted, by name, see `table.Method.fit`
+    known: DataSet  # what answers need of the data set that the models have learned
     mean: np.ndarray  # float64 (784,)
     # The leading eigenvectors of the covariance, as columns; float32 (784, 50).
     components: np.ndarray
-    novelty: dict[str, np.ndarray]  # the fields of a `novelty.Novelty`
-    weights: dict[str, np.ndarray]  # of the votes of each model; float64 ()
-    tested: np.ndarray  # the test images, and the champion's errors on them; int64 (2,)
-    # What answers need of the data set as JSON in UTF-8; uint8 (length,).
-    classes: np.ndarray = _encoded_classes(DataSet())
-    # Of the champion's probabilities for pictures; float64 (2,).
-    calibration: np.ndarray = votes.NONE
-    # The share of right answers that held-out answers allow to claim; float64 ().
-    largest_claim: np.ndarray = np.array(0.999)
-
-    @property
-    def champion_name(self) -> str:
-        """The model whose answer counts."""
-        return bytes(self.champion).decode()
-
-    @property
-    def known(self) -> DataSet:
-        """The data set that the models have learned, without its title."""
-        fields = json.loads(bytes(self.classes))
-        fields["class_names"] = tuple(fields["class_names"])
-        return DataSet(**fields)
+    novelty: Novelty
+    weights: Mapping[str, float]  # of the votes of each model
+    tested: tuple[int, int]  # the test images, and the champion's errors on them
+    # Of the champion's probabilities for pictures, see `votes`.
+    calibration: tuple[float, float] = votes.NONE
+    largest_claim: float = 0.999  # the share of right answers that held-out answers allow to claim
 
     def of(self, known: DataSet) -> "Recognizer":
         """The same recognizer with the names of this data set."""
-        return self._replace(classes=_encoded_classes(known))
+        return self._replace(known=_needed(known))
 
     @property
     def model_names(self) -> tuple[str, ...]:
         """The models that answer, in the order of the table."""
-        stored = {name.partition(".")[0] for name in self.states}
-        return tuple(name for name in MODELS if name in stored)
-
-    def state(self, model: str) -> dict[str, np.ndarray]:
-        """The arrays from which a model answers."""
-        prefix = f"{model}."
-        return {
-            name.removeprefix(prefix): array
-            for name, array in self.states.items()
-            if name.startswith(prefix)
-        }
+        return tuple(name for name in MODELS if name in self.models)
 
     def page(self, source: Path | bytes) -> Page:
         """Read a picture, a file or its content: its digits, or the picture as a whole.
@@ -163,7 +124,7 @@ class Recognizer(NamedTuple):
         any place and size; the other models have not.
         """
         digits = [reading for reading in readings if reading.recognition.looks_like_digit]
-        if not readings or len(digits) > 1 or self.champion_name != CNN:
+        if not readings or len(digits) > 1 or self.champion != CNN:
             return readings
         largest = max(readings, key=lambda reading: reading.box[2] * reading.box[3])
         first = largest.recognition
@@ -200,10 +161,10 @@ class Recognizer(NamedTuple):
         if not len(digits):
             return []
         answers = {
-            name: MODELS[name].method().answer(self.state(name), digits)
+            name: MODELS[name].method().answer(self.models[name], digits)
             for name in self.model_names
         }
-        champion, names = self.champion_name, self.known.class_names
+        champion, names = self.champion, self.known.class_names
         nearest = answers[INDEX].nearest
         assert nearest is not None
         probabilities = {name: answer.probabilities for name, answer in answers.items()}
@@ -214,7 +175,7 @@ class Recognizer(NamedTuple):
         levels = grey(digits)
         coordinates = pca.project(levels, self.mean, self.components)
         reconstructions = pca.reconstruct(coordinates, self.mean, self.components)
-        novelty = Novelty(**self.novelty).percentile(levels)
+        novelty = self.novelty.percentile(levels)
         recognitions = []
         for i in range(len(digits)):
             labels = {name: int(answer.labels[i]) for name, answer in answers.items()}
@@ -254,7 +215,7 @@ class Recognizer(NamedTuple):
         """
         if self.largest_claim < PROBABLE:
             return 2.0
-        is_by_hand = self.champion_name == CNN and not self.known.whole_pictures
+        is_by_hand = self.champion == CNN and not self.known.whole_pictures
         return PROBABLE_BY_HAND if is_by_hand else PROBABLE
 
     def rules(self) -> dict[str, Any]:
@@ -263,27 +224,27 @@ class Recognizer(NamedTuple):
         `highestScores` are the largest novelty scores that still count as a digit: for a probable
         answer, and for one with a probability below `uncertain`.
         """
-        scores = self.novelty["reference"]
+        scores = self.novelty.reference
         return {
-            "champion": self.champion_name,
-            "calibration": self.calibration.tolist(),
+            "champion": self.champion,
+            "calibration": list(self.calibration),
             "probable": self._probable,
             "even": EVEN,
             "uncertain": UNCERTAIN,
-            "weights": {model: float(weight) for model, weight in self.weights.items()},
-            "largestClaim": float(self.largest_claim),
+            "weights": dict(self.weights),
+            "largestClaim": self.largest_claim,
             "highestScores": [scores[int(len(scores) * p / 100)] for p in (POINT, DOUBTED)],
             "whole": self.known.whole_pictures,
         }
 
     def training_image(self, index: int) -> np.ndarray:
         """A training image, uint8 (28, 28), or in colour (28, 28, 3)."""
-        return np.asarray(self.states[f"{INDEX}.images"][index].reshape(self.known.shape))
+        return np.asarray(self.models[INDEX].images[index].reshape(self.known.shape))
 
 
 def assemble(
     champion: str,
-    states: States,
+    models: Mapping[str, Any],
     known: DataSet,
     *,
     mean: np.ndarray,
@@ -300,33 +261,38 @@ def assemble(
     and `predicted` the labels of each model for these. `tested` counts the test images, and the
     champion's errors on them.
     """
-    index = states[INDEX]
-    labels = index["labels"]
-    images = index["images"].reshape(-1, *known.shape)
+    index = models[INDEX]
+    labels = index.labels
+    images = index.images.reshape(-1, *known.shape)
     sample = np.random.default_rng(0).permutation(held_out)[: votes.NUM_IMAGES]
     asked = images[sample]
     if not known.whole_pictures:
         asked = vary(asked, votes.HANDS, seed=0)
     return Recognizer(
-        champion=_encoded(champion),
-        states={
-            f"{model}.{name}": array
-            for model, state in states.items()
-            for name, array in state.items()
-        },
+        champion=champion,
+        models=models,
+        known=_needed(known),
         mean=mean,
         components=eigenvectors[:, :NUM_COMPONENTS].astype(np.float32),
-        novelty=novelty._asdict(),
-        weights={model: votes.weight(labels[held_out], predicted[model]) for model in states},
-        tested=np.array(tested),
-        classes=_encoded_classes(known),
-        **_calibration(champion, states, asked, labels[sample], sample),
+        novelty=novelty,
+        weights={model: votes.weight(labels[held_out], predicted[model]) for model in models},
+        tested=tested,
+        **_calibration(champion, models, asked, labels[sample], sample),
     )
 
 
+def _needed(known: DataSet) -> DataSet:
+    """What answers need of a data set."""
+    return DataSet(**{field: getattr(known, field) for field in OF_DATA_SET})
+
+
 def _calibration(
-    champion: str, states: States, images: np.ndarray, labels: np.ndarray, sample: np.ndarray
-) -> dict[str, np.ndarray]:
+    champion: str,
+    models: Mapping[str, Any],
+    images: np.ndarray,
+    labels: np.ndarray,
+    sample: np.ndarray,
+) -> dict[str, Any]:
     """Fit the temperature of the champion's probabilities on held-out images, and measure the
     `largest_claim`. Handwriting comes deformed at random, as other people write.
 
@@ -334,8 +300,8 @@ def _calibration(
     fitted without them.
     """
     answers = {
-        name: MODELS[name].method().held_out_answer(states[name], images, sample)
-        for name in (champion, *votes.voters(states, champion))
+        name: MODELS[name].method().held_out_answer(models[name], images, sample)
+        for name in (champion, *votes.voters(models, champion))
     }
     shares = votes.disagreement(answers, champion)
     probabilities = answers[champion].probabilities

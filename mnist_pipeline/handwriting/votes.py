@@ -18,7 +18,7 @@ References
    temperature scaling for improved calibration", AAAI 2023.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 VOTELESS = "knn"
 NUM_IMAGES = 2_000
-NONE = np.zeros(2)  # the weights a and b that change nothing
+NONE = (0.0, 0.0)  # the weights a and b that change nothing
 # Of the fitted weights. It is less than the first step of the search, 0.00025, or a search with few
 # answers, whose loss changes little, would end where it begins.
 TOLERANCE = 1e-4
@@ -59,18 +59,18 @@ def disagreement(answers: Mapping[str, Answer], champion: str) -> Floats:
     return np.mean(others, axis=0) if others else np.zeros(len(own))
 
 
-def weight(true_labels: NDArray[np.integer], predicted: NDArray[np.integer]) -> Floats:
-    """The weight of a model's vote, float64 (): −log e for its error rate e on held-out images.
+def weight(true_labels: NDArray[np.integer], predicted: NDArray[np.integer]) -> float:
+    """The weight of a model's vote: −log e for its error rate e on held-out images.
 
     If another model is right, a model that answers otherwise errs, with the probability e. The
     weights of several models add up as if they erred independently. So that a model without errors
     has a finite weight, e is (errors + 1) / (images + 2).
     """
     num_errors = np.count_nonzero(predicted != true_labels)
-    return np.asarray(-np.log((num_errors + 1) / (len(true_labels) + 2)))
+    return float(-np.log((num_errors + 1) / (len(true_labels) + 2)))
 
 
-def tempered(probabilities: Floats, shares: Floats, weights: Floats) -> Floats:
+def tempered(probabilities: Floats, shares: Floats, weights: Sequence[float] | Floats) -> Floats:
     """Divide log probabilities (n, n_classes) by T = exp(a + b d), for shares d (n,)."""
     temperatures = np.exp(weights[0] + weights[1] * shares)
     logits = np.log(np.maximum(probabilities, LOWEST)) / temperatures[:, np.newaxis]
@@ -78,26 +78,26 @@ def tempered(probabilities: Floats, shares: Floats, weights: Floats) -> Floats:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def largest_claim(probabilities: Floats, is_correct: NDArray[np.bool_]) -> Floats:
-    """The largest share of right answers that these answers (n,) allow to claim, float64 ().
+def largest_claim(probabilities: Floats, is_correct: NDArray[np.bool_]) -> float:
+    """The largest share of right answers that these answers (n,) allow to claim.
 
     It is the lower end of the 95% interval of those that are at least as probable as one of them.
 
     Examples
     --------
-    >>> largest_claim(np.full(8, 0.99), np.ones(8, bool)).round(3)  # all eight are right
-    np.float64(0.676)
+    >>> round(largest_claim(np.full(8, 0.99), np.ones(8, bool)), 3)  # all eight are right
+    0.676
     >>> probabilities = np.repeat([0.99, 0.6], 50)
-    >>> largest_claim(probabilities, probabilities > 0.9).round(3)  # the best group counts
-    np.float64(0.929)
+    >>> round(largest_claim(probabilities, probabilities > 0.9), 3)  # the best group counts
+    0.929
     """
     are_as_sure = probabilities >= probabilities[:, np.newaxis]
     totals = are_as_sure.sum(axis=1)
     low, _ = intervals((are_as_sure & is_correct).sum(axis=1) / totals, totals)
-    return np.asarray(low.max())
+    return float(low.max())
 
 
-def fit(probabilities: Floats, shares: Floats, labels: NDArray[np.integer]) -> Floats:
+def fit(probabilities: Floats, shares: Floats, labels: NDArray[np.integer]) -> tuple[float, float]:
     """The weights a and b with the largest posterior probability, given labels (n,)."""
     from scipy.optimize import minimize
 
@@ -108,4 +108,5 @@ def fit(probabilities: Floats, shares: Floats, labels: NDArray[np.integer]) -> F
     optimum = minimize(
         loss, NONE, method="Nelder-Mead", options={"xatol": TOLERANCE, "fatol": 1e-3}
     )
-    return np.asarray(optimum.x)
+    a, b = optimum.x.tolist()
+    return a, b

@@ -4,13 +4,14 @@ Each function raises a ValueError for numbers that are not finite, for shapes th
 for a result that overflows, and a TypeError for what is no array.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mnist_pipeline.data.values import Corners
 from mnist_pipeline.utils.arguments import checked, checked_number
+from mnist_pipeline.utils.deprecation import deprecated
 
 KAPPA = 0.05
 RELATIVE_THRESHOLD = 0.05  # of the largest response in the image
@@ -18,7 +19,7 @@ WINDOW = 3
 NUM_GRADIENTS = WINDOW * WINDOW  # around a pixel
 
 
-class Place(NamedTuple):
+class Pixel(NamedTuple):
     """A pixel with the principal components of the gradients around it."""
 
     row: int
@@ -229,24 +230,24 @@ def find_corners(
         corners=masks,
         gram_difference=np.array([gram_difference(image) for image in images]),
         centering_change=np.array(list(map(centering_change, images, masks))),
-        kappa=np.array(kappa),
-        relative_threshold=np.array(relative_threshold),
+        kappa=float(kappa),
+        relative_threshold=float(relative_threshold),
     )
 
 
-def clearest_places(images: ArrayLike, responses: ArrayLike) -> tuple[int, dict[str, Place]]:
-    """The index of the image with the largest response, and its corner, edge and flat place.
+def clearest_pixels(images: ArrayLike, responses: ArrayLike) -> tuple[int, dict[str, Pixel]]:
+    """The index of the image with the largest response, and its corner, edge and flat pixel.
 
     The corner is the pixel with the largest response, and the edge the pixel with the smallest.
-    Among the pixels with the smallest gradients, the flat place is nearest to the middle.
+    Among the pixels with the smallest gradients, the flat pixel is nearest to the middle.
 
     Examples
     --------
     >>> images = np.zeros((2, 9, 9))
     >>> images[1, :5, :5] = 255
     >>> responses = np.stack([corner_response(image) for image in images])
-    >>> index, places = clearest_places(images, responses)
-    >>> index, {name: (place.row, place.column) for name, place in places.items()}
+    >>> index, pixels = clearest_pixels(images, responses)
+    >>> index, {name: (pixel.row, pixel.column) for name, pixel in pixels.items()}
     (1, {'corner': (4, 4), 'edge': (1, 4), 'flat': (2, 2)})
     """
     images = checked("images", images, shape=(None, None, None))
@@ -259,21 +260,24 @@ def clearest_places(images: ArrayLike, responses: ArrayLike) -> tuple[int, dict[
     rows, columns = np.indices(image.shape)
     off_middle = np.hypot(rows - (image.shape[0] - 1) / 2, columns - (image.shape[1] - 1) / 2)
 
-    def place(pixel: np.intp) -> Place:
-        row, column = map(int, np.unravel_index(pixel, image.shape))
+    def described(number: np.intp) -> Pixel:
+        row, column = map(int, np.unravel_index(number, image.shape))
         gradients = windows[row, column]
         ascending, vectors = np.linalg.eigh(gradients.T @ gradients)
         eigenvalues = np.maximum(ascending[::-1], 0)
-        return Place(
+        return Pixel(
             row, column, gradients, eigenvalues, vectors[:, ::-1], float(response[row, column])
         )
 
-    places = {
-        "corner": place(response.argmax()),
-        "edge": place(response.argmin()),
-        "flat": place(np.where(trace == trace.min(), off_middle, np.inf).argmin()),
+    pixels = {
+        "corner": described(response.argmax()),
+        "edge": described(response.argmin()),
+        "flat": described(np.where(trace == trace.min(), off_middle, np.inf).argmin()),
     }
-    return index, places
+    return index, pixels
+
+
+FORMER = {"Place": "Pixel", "clearest_places": "clearest_pixels"}
 
 
 def _box_sum(values: np.ndarray) -> np.ndarray:
@@ -281,3 +285,11 @@ def _box_sum(values: np.ndarray) -> np.ndarray:
     padded = np.pad(values, 1)
     rows = padded[:-2] + padded[1:-1] + padded[2:]
     return rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+
+
+def __getattr__(name: str) -> Any:
+    """Former names."""
+    if name not in FORMER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    deprecated(name, FORMER[name])
+    return globals()[FORMER[name]]

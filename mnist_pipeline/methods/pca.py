@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from mnist_pipeline.utils.arguments import checked, checked_number, numbers
 from mnist_pipeline.utils.blocks import slices
+from mnist_pipeline.utils.deprecation import deprecated
 from mnist_pipeline.utils.stored_types import stored_type
 
 BLOCK_ROWS = 4096  # 12 MB of float32 at 784 pixels: the memory that a pass needs, whatever N is
@@ -106,8 +107,8 @@ def _products(rows: np.ndarray, in_float32: bool) -> np.ndarray:
     """XᵀX, added up block by block in float64."""
     products = np.zeros((rows.shape[1], rows.shape[1]))
     with np.errstate(all="ignore"):  # overflow is found by the caller
-        for place in slices(len(rows), BLOCK_ROWS):
-            block = np.asarray(rows[place], None if in_float32 else np.float64)
+        for part in slices(len(rows), BLOCK_ROWS):
+            block = np.asarray(rows[part], None if in_float32 else np.float64)
             products += block.T @ block  # exactly symmetric: NumPy computes one triangle
     return products
 
@@ -193,20 +194,31 @@ def reconstruct(projections: ArrayLike, mean: ArrayLike, components: ArrayLike) 
     return checked("the reconstructions of projections", images)
 
 
-def explained_share(eigenvalues: ArrayLike) -> np.ndarray:
-    """Share of the variance on the first k components, Σ_{i≤k} λ_i / Σ λ_i, for k = 1 … n_features.
+def explained_variance_ratio(eigenvalues: ArrayLike, *, cumulative: bool = False) -> np.ndarray:
+    """Share of the variance on component k, λ_k / Σ λ_i, or with `cumulative` on the first k
+    components, Σ_{i≤k} λ_i / Σ λ_i, for k = 1 … n_features.
 
-    Without any variance, all shares are 1. Raises a ValueError for eigenvalues that are negative
-    beyond rounding.
+    Without any variance, the first component has all of it. Raises a ValueError for eigenvalues
+    that are negative beyond rounding.
 
     Examples
     --------
-    >>> explained_share(np.array([6.0, 3.0, 1.0]))
+    >>> explained_variance_ratio([6.0, 3.0, 1.0])
+    array([0.6, 0.3, 0.1])
+    >>> explained_variance_ratio([6.0, 3.0, 1.0], cumulative=True)
     array([0.6, 0.9, 1. ])
     """
     eigenvalues = _checked_eigenvalues("eigenvalues", eigenvalues)
     total = eigenvalues.sum()
-    return np.cumsum(eigenvalues) / total if total > 0 else np.ones(len(eigenvalues))
+    if total <= 0:
+        eigenvalues, total = np.eye(1, len(eigenvalues))[0], np.float64(1)
+    return (np.cumsum(eigenvalues) if cumulative else eigenvalues) / total
+
+
+def explained_share(eigenvalues: ArrayLike) -> np.ndarray:
+    """The former name of `explained_variance_ratio` with `cumulative`."""
+    deprecated("explained_share", "explained_variance_ratio")
+    return explained_variance_ratio(eigenvalues, cumulative=True)
 
 
 def components_for_share(eigenvalues: ArrayLike, share: float) -> int:
@@ -217,7 +229,7 @@ def components_for_share(eigenvalues: ArrayLike, share: float) -> int:
     >>> components_for_share(np.array([6.0, 3.0, 1.0]), 0.8)
     2
     """
-    shares = explained_share(eigenvalues)
+    shares = explained_variance_ratio(eigenvalues, cumulative=True)
     count = int(np.searchsorted(shares, checked_number("share", share, 0, 1)) + 1)
     return min(count, len(shares))  # rounding can leave the sum of all shares slightly below 1
 

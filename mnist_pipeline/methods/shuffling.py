@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.held_out import split, stratified_order
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.methods.networks.recipes import FEW_IMAGES, ONE_PASS, PICTURES
+from mnist_pipeline.utils.stored_types import stored_type
 
 NUM_PIXELS = IMAGE_SIDE**2
 MAX_IMAGES = 3_300  # of a training, with those that are held out
@@ -30,20 +31,27 @@ def shuffle(images: NDArray[np.uint8], permutation: NDArray[np.int64]) -> NDArra
     return pixels[:, permutation].reshape(images.shape)
 
 
-def fit(train: DigitSet, test_images: NDArray[np.uint8], *, seed: int) -> dict[str, NDArray[Any]]:
+@stored_type
+class ShuffledNetworks(NamedTuple):
+    """Two small networks, of which the second was trained on shuffled images."""
+
+    weights: dict[str, np.ndarray]  # of the second; float32, by name
+    # Of the second, by epoch: its mean loss, and its accuracy on the held-out images; float64
+    # (n_epochs,).
+    loss: np.ndarray
+    validation_accuracy: np.ndarray
+    permutation: np.ndarray  # of the shuffle; int64 (784,)
+    trained_on: int  # images that each network learned from, without those held out
+    # The answers to the test images, of the first network as they are, and of the second to
+    # shuffled images; uint8 (2, n_test).
+    answers: np.ndarray
+
+
+def fit(train: DigitSet, test_images: NDArray[np.uint8], *, seed: int) -> ShuffledNetworks:
     """Train the same small network on images as they are, and on shuffled images.
 
-    Both trainings have the same images, initial weights and order, so that only the places of the
-    pixels differ.
-
-    Returns
-    -------
-    dict of ndarray
-        - the network that was trained on shuffled images, as `training.stored` returns it;
-        - `permutation` (784,) of the shuffle;
-        - `trained_on` (), how many images each network learned from, without those held out;
-        - `answers` (2, n_test), the answers to the test images: of the first network as they are,
-          and of the second to shuffled images.
+    Both trainings have the same images, initial weights and order, so that only the order of the
+    pixels differs.
     """
     # Imported here, because torch is slow to import.
     from mnist_pipeline.methods.networks import modules, training
@@ -72,9 +80,11 @@ def fit(train: DigitSet, test_images: NDArray[np.uint8], *, seed: int) -> dict[s
         )
         probabilities = training.predict_probabilities(network, shuffle(test_images, order))
         answers.append(probabilities.argmax(axis=1).astype(np.uint8))
-    return {
-        **training.stored(network, history),
-        "permutation": permutation,
-        "trained_on": np.array(len(images) - len(held_out)),
-        "answers": np.array(answers),
-    }
+    return ShuffledNetworks(
+        weights=training.weights(network),
+        loss=np.array([record.loss for record in history.epochs]),
+        validation_accuracy=np.array([record.validation_accuracy for record in history.epochs]),
+        permutation=permutation,
+        trained_on=len(images) - len(held_out),
+        answers=np.array(answers),
+    )

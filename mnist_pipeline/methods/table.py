@@ -3,7 +3,7 @@
 A part of the code is about one of the four models that the project ships, and names it: its module
 in `assets`, its folder beside this file, its topic of the report, and the scripts of the report
 that compute its answers. Besides, `handwriting.recognizer` needs two of them: it shows the training
-digits that `knn` compares, and trusts `cnn` to find digits at any place.
+digits that `knn` compares, and trusts `cnn` to read digits anywhere in a picture.
 
 An entry imports its method only when the method is needed, so that reading the table stays quick
 and a command that answers one picture imports only what answering takes. `docs/add-a-model.md` adds
@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mnist_pipeline.data.values import Answer, Fitted
+from mnist_pipeline.data.values import Answer, DigitSet, ImageKind
 
 
 class Method(Protocol):
@@ -29,27 +29,30 @@ class Method(Protocol):
 
     def fit(
         self,
-        images: np.ndarray,
-        labels: np.ndarray,
+        digits: DigitSet,
         settings: Mapping[str, Any],
         *,
         seed: int,
+        kind: ImageKind,
         repeats: float = 1.0,
-        handwritten: bool | None = None,
-    ) -> dict[str, np.ndarray]:
-        """The model fitted to images, as the asset `NAME_model` stores it.
+        on_epoch: Callable[..., object] | None = None,
+    ) -> Any:
+        """The model fitted to training images, as the asset `NAME_model` stores it: a type of the
+        method that is a `stored_type`, in a module that `mnist_pipeline/__init__.py` lists, or a
+        dictionary of arrays.
 
-        `repeats` multiplies the number of passes, so that a training with few images makes as many
-        updates as with all of them. Methods without passes ignore it. `handwritten` says whether
-        the images show handwriting, and is None for MNIST's, for which the defaults were chosen.
+        `DigitSet.without_held_out` has the images to train on. A method that trains on the held-out
+        images too answers them by another fit in `held_out_answer`. `kind` is for methods whose
+        defaults depend on what the images show. `repeats` multiplies the number of passes, so that
+        a training with a part of a set makes as many updates as with all of it; methods without
+        passes ignore it. `on_epoch` is called after a pass with its number, the number of passes,
+        and measurements by name.
         """
 
-    def answer(self, fitted: Fitted, images: np.ndarray, /) -> Answer:
+    def answer(self, fitted: Any, images: np.ndarray, /) -> Answer:
         """The label of each image, and its class probabilities."""
 
-    def held_out_answer(
-        self, fitted: Fitted, images: np.ndarray, held_out: np.ndarray, /
-    ) -> Answer:
+    def held_out_answer(self, fitted: Any, images: np.ndarray, held_out: np.ndarray, /) -> Answer:
         """Answers for images derived from training images `held_out`, without knowing these.
 
         A method that is fitted to the images that are not held out returns `answer`.
@@ -104,8 +107,6 @@ class Model(Shown):
     name: str  # begins the names of the assets: `NAME_model`, `NAME_predictions`, `NAME_evaluation`
     method: Callable[[], Method]  # imports the method
     settings: Mapping[str, Setting] = field(default_factory=dict)
-    # Whether a module of `assets` defines `NAME_model`, with figures and checks of its own.
-    has_own_asset: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "group", self.group or self.name)
@@ -206,7 +207,6 @@ _TABLE = (
         marker="o",
         method=_knn,
         summary="The k nearest training images, by exact Euclidean distance, vote for their class.",
-        has_own_asset=True,
         settings={"num_neighbors": Setting(3, 1, 1_000, "k: how many of the nearest images vote.")},
         notebook=Notebook(0.5543, "k = 3, a k-d tree over unsigned bytes"),
     ),
@@ -220,7 +220,6 @@ _TABLE = (
         method=_softmax,
         summary="Class probabilities softmax(W x + b), fitted by stochastic gradient descent with "
         "one image per update on the cross-entropy.",
-        has_own_asset=True,
         settings={
             "learning_rate": Setting(1e-3, 1e-6, 10.0, "Step size of every update."),
             "epochs": Setting(20, 1, 10_000, "Passes over all training images."),
@@ -238,7 +237,6 @@ _TABLE = (
         group="networks",
         summary="A hidden layer of 1024 units with ReLU, or 341 for images in colour; trained with "
         "Adam on the cross-entropy.",
-        has_own_asset=True,
         settings={
             **_TRAINING,
             "hidden_size": Setting(
@@ -262,7 +260,6 @@ _TABLE = (
         summary="Convolution 5×5 to 32 channels, ReLU, max-pooling 2, convolution 5×5 to 64 "
         "channels, ReLU, max-pooling 2, linear to the classes; trained with Adam on the "
         "cross-entropy.",
-        has_own_asset=True,
         settings=_TRAINING,
         notebook=Notebook(0.9912, "5 epochs of Adam, batches of 64, learning rate 0.001"),
     ),

@@ -85,7 +85,7 @@ def choose_images(document: Document, values: Values) -> Images:
         scattered = np.random.default_rng(0).permutation(scattered)[: 2 * room // 3]
     size = max(len(scattered), min(SAMPLE, 2 * room // 3))
     sample = _distinct(scattered, np.random.default_rng(0).permutation(len(images)))[:size]
-    nearest = values["knn_predictions"].nearest["indices"]
+    nearest = values["knn_predictions"].nearest.indices
     neighbors = nearest[_misread(document, *WITH_NEIGHBORS), :NUM_NEIGHBORS_SHOWN].ravel()
     train = _distinct(sample, neighbors)[:room]
     return Images(test, train, np.isin(test, sampled), len(sample), len(scattered))

@@ -1,16 +1,17 @@
 """How a model that is trained in epochs learned: numbers and charts of loss and accuracy."""
 
-from mnist_pipeline.data.values import Fitted
+from typing import Any
+
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import figures
 from mnist_pipeline.report.content import Document, Named
 
 
-def curves(model: Fitted) -> Named:
+def curves(model: Any) -> Named:
     """Loss and accuracies per epoch; only networks measure the held-out accuracy."""
-    curves = {"loss": model["loss"].tolist(), "accuracy": model["accuracy"].tolist()}
-    if "validation_accuracy" in model:
-        curves["held_out_accuracy"] = model["validation_accuracy"].tolist()
+    curves = {"loss": model.loss.tolist(), "accuracy": model.accuracy.tolist()}
+    if hasattr(model, "validation_accuracy"):
+        curves["held_out_accuracy"] = model.validation_accuracy.tolist()
     return curves
 
 

@@ -14,7 +14,7 @@ from mnist_pipeline.runtime.graph.automation import automated, continuation, rer
 from mnist_pipeline.runtime.graph.checks import standalone_checks
 from mnist_pipeline.runtime.graph.event_log import DATA_DIRECTORY
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
-from mnist_pipeline.runtime.graph.resources import IO_MANAGER, PLACE, DataSetResource
+from mnist_pipeline.runtime.graph.resources import IO_MANAGER, LOCATION, DataSetResource
 from mnist_pipeline.runtime.graph.results import STORAGE
 from mnist_pipeline.runtime.graph.staleness import is_reader
 from mnist_pipeline.utils.validation import NUM_SEEDS
@@ -76,8 +76,8 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
         """The assets and checks of this instance, its job, and its schedule if it has one."""
         parts = context.component_path.file_path.relative_to(context.defs_module_path).parts
         name = re.sub(r"\W", "_", "_".join(parts), flags=re.ASCII)  # as Dagster requires
-        place = self._place(name, context.project_root)
-        self._name, self._storage = name, place["storage"]
+        location = self._location(name, context.project_root)
+        self._name, self._storage = name, location["storage"]
         for other in context.component_tree.get_all_components(ImageClassification):
             if other.io_manager != self.io_manager:
                 raise project.GraphError(
@@ -106,7 +106,7 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             executor_def=dg.in_process_executor,
             description=f"Materialize everything about {self.data}, from the files to the report.",
         )
-        assets = _instance_of_graph(name, place, automation=self.automation)
+        assets = _instance_of_graph(name, location, automation=self.automation)
         # What is due does not depend on resources, which this project may define elsewhere.
         compared = dg.Definitions(assets, jobs=[job], resources=project.graph().resources)
         schedules, sensors = [], list[dg.SensorDefinition]()
@@ -132,7 +132,7 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             sensors=sensors,
         )
 
-    def _place(self, name: str, root: Path) -> dict[str, Any]:
+    def _location(self, name: str, root: Path) -> dict[str, Any]:
         """Where the instance reads and writes, and its seed; raises GraphError."""
         storage = f"storage/{name}" if self.storage is None else self.storage
         try:
@@ -173,11 +173,11 @@ def _resources(io_manager: str | None) -> dict[str, Any]:
 
 
 def _instance_of_graph(
-    name: str, place: dict[str, Any], *, automation: bool
+    name: str, location: dict[str, Any], *, automation: bool
 ) -> list[dg.AssetsDefinition]:
-    """The assets of the graph under a prefix, each with its place in its metadata."""
+    """The assets of the graph under a prefix, each with its location in its metadata."""
     plain = {spec.key.path[-1]: spec for spec in project.graph().resolve_all_asset_specs()}
-    choices = [*place["choices"].items(), *filter(None, [place[IO_MANAGER]])]
+    choices = [*location["choices"].items(), *filter(None, [location[IO_MANAGER]])]
     readers = [dg.AssetKey([name, *spec.key.path]) for spec in plain.values() if is_reader(spec)]
 
     def placed(spec: dg.AssetSpec) -> dg.AssetSpec:
@@ -186,7 +186,7 @@ def _instance_of_graph(
         return spec.replace_attributes(
             key=dg.AssetKey([name, *original.key.path]),
             group_name=f"{name}_{original.group_name}",
-            metadata={**original.metadata, PLACE: place},
+            metadata={**original.metadata, LOCATION: location},
             automation_condition=condition,
             # Another choice makes the stored values stale, as a change of the code does.
             code_version=" ".join([original.code_version or "", *map(str, choices)]),

@@ -1,6 +1,6 @@
 """A copy on this machine of images under an address such as `s3://BUCKET/PREFIX`.
 
-Only files that are new or have changed are copied again. They take their places when all are
+Only files that are new or have changed are copied again. They replace the former files when all are
 complete, so a step that reads a file of the copy meanwhile reads its former content or the new one.
 """
 
@@ -66,19 +66,19 @@ def _update(copy: Path, system: Any, parent: str, listing: Mapping[str, Any]) ->
     missing = sorted(wanted.keys() - present)
     arriving = copy.with_name(f"{copy.name}.arriving")  # a killed copy leaves it
     shutil.rmtree(arriving, ignore_errors=True)
-    places = [arriving / str(number) for number in range(len(missing))]
+    targets = [arriving / str(number) for number in range(len(missing))]
     if missing:
         arriving.mkdir()
-        system.get([wanted[file] for file in missing], [str(place) for place in places])
+        system.get([wanted[file] for file in missing], [str(target) for target in targets])
     names = {name for name, _ in wanted}
     for path in [copy / name for name, _ in present if name not in names]:
         path.unlink()
         with contextlib.suppress(OSError):  # another file is in the directory
             os.removedirs(path.parent)
-    for (name, time), place in zip(missing, places, strict=True):
-        os.utime(place, (time, time))
+    for (name, time), target in zip(missing, targets, strict=True):
+        os.utime(target, (time, time))
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        place.replace(copy / name)
+        target.replace(copy / name)
     shutil.rmtree(arriving, ignore_errors=True)
 
 

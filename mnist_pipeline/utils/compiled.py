@@ -137,10 +137,10 @@ class Emitter:
 
     def item(self, array: Array, *index: Any) -> Any:
         """Pointer to the element of an array at an index, one number per axis."""
-        place = index[0]
+        position = index[0]
         for length, number in zip(array.shape[1:], index[1:], strict=True):
-            place = self.add(self.multiply(place, length), number)
-        return self.at(array.data, place)
+            position = self.add(self.multiply(position, length), number)
+        return self.at(array.data, position)
 
     def number(self, array: Array, i: Any, kind: Any) -> Any:
         """Element i of an array, converted to a Numba type."""

@@ -1,6 +1,7 @@
 """The machine that computes: processor, cores, memory, accelerator."""
 
 import contextlib
+import ctypes
 import functools
 import gc
 import os
@@ -54,6 +55,16 @@ def limit_loaded(variable: str, num_threads: int) -> None:
         import threadpoolctl  # imported here, because a command sets the variables in time
 
         threadpoolctl.threadpool_limits(num_threads, user_api="blas")
+
+
+def return_freed_memory() -> None:
+    """Return the memory of freed arrays to the system, where the C library is glibc.
+
+    Without this call, glibc keeps it, for each thread that has allocated anything.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        trim(0)
 
 
 @contextlib.contextmanager

@@ -2,10 +2,11 @@
 
 A type registers itself where it is defined:
 
-- `@stored_type` registers a NamedTuple whose fields are arrays or dictionaries of arrays, a
-  dataclass of plain values (numbers, texts, lists, dictionaries, other dataclasses), or a class
-  whose values people open as files: it has a method `to_files`, which returns the content of each
-  file by name, and a class method `from_files`, its inverse. The last file is the one to open.
+- `@stored_type` registers a NamedTuple whose fields are arrays, plain values (None, numbers,
+  texts), other registered types, and tuples or dictionaries of all these; a dataclass of plain
+  values (also lists, dictionaries, other dataclasses); or a class whose values people open as
+  files: it has a method `to_files`, which returns the content of each file by name, and a class
+  method `from_files`, its inverse. The last file is the one to open.
 - `@format_version(2)`, above `@stored_type`, marks that the fields of a type, or what they mean,
   have changed. A value of another version is not read.
 """
@@ -63,6 +64,11 @@ def format_version(version: int) -> Callable[[T], T]:
 def version_of(kind: type) -> int:
     """The version of the format of a registered class."""
     return _versions.get(kind.__name__, 1)
+
+
+def type_entry(kind: type) -> dict[str, Any]:
+    """The name of a registered class and the version of its format, as files name them."""
+    return {"type": kind.__name__, "format": version_of(kind)}
 
 
 def search_in(*modules: str) -> None:

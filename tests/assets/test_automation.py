@@ -131,8 +131,8 @@ def test_a_schedule_requests_what_is_not_up_to_date_unless_its_assets_are_runnin
     champion, summary = {dg.AssetKey("champion")}, {dg.AssetKey("experiment_summary")}
     with dg.DagsterInstance.get() as instance:
         assert isinstance(tick(instance), dg.SkipReason)
-        storage = stored.current()
-        storage.main_file("harris_corners", storage.current("harris_corners")).unlink()
+        storage = stored.default_storage()
+        storage.main_file("harris_corners", storage.current_version("harris_corners")).unlink()
         for job, selection in ((everything, None), (assets, champion), (assets, summary)):
             run = instance.create_run_for_job(
                 job.get_subset(asset_selection=selection) if selection else job,

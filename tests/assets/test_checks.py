@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 
 from assets.checks import methods, models
 from mnist_pipeline import read
-from mnist_pipeline.data.values import DigitSet, Predictions
+from mnist_pipeline.data.values import DigitSet, Nearest, Predictions
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import Comparison, Score, evaluate
+from mnist_pipeline.methods.knn.method import FittedKNN
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.measured import Measured
 
@@ -30,9 +32,8 @@ def other(labels: Any) -> np.ndarray:
     return (np.asarray(labels) + 1) % 10
 
 
-def index_of_other_images() -> dict[str, np.ndarray]:
-    index = read("knn_model")
-    return {**index, "images": np.roll(index["images"], 1, axis=0)}
+def index_of_other_images() -> FittedKNN:
+    return changed("knn_model", images=lambda images: np.roll(images, 1, axis=0))
 
 
 def useless_under_disturbances() -> pd.DataFrame:
@@ -54,7 +55,7 @@ def useless(scores: dict[str, Score]) -> dict[str, Score]:
 def darker_training_images() -> dict[str, Any]:
     """Values of k-nearest neighbours with darker training images as the test images."""
     images, labels = read("train_digits")
-    nearest = {"indices": np.arange(10)[:, np.newaxis], "squared_distances": np.ones((10, 1))}
+    nearest = Nearest(np.arange(10)[:, np.newaxis], labels[:10], np.ones((10, 1)))
     predictions = read("knn_predictions")._replace(nearest=nearest)
     return {
         "knn_predictions": predictions,
@@ -88,7 +89,7 @@ FAILING: dict[str, Callable[[], Measured]] = {
         index_of_other_images(), read("knn_predictions"), read("test_images")
     ),
     "not_in_training": lambda: methods.not_in_training(**darker_training_images()),
-    "gradient": lambda: methods.gradient({"gradient_error": np.array(1e-4)}),
+    "gradient": lambda: methods.gradient(changed("softmax_model", gradient_error=lambda _: 1e-4)),
     "held_out_labels": lambda: models.held_out_better_than_guessing(held_out_labels(other)),
     "evaluation": lambda: models.better_than_guessing(
         changed("cnn_evaluation", errors=lambda errors: 450), read("test_digits")
@@ -128,7 +129,7 @@ def test_a_check_fails_on_values_that_are_wrong(name):
 )
 def test_the_last_loss_is_compared_with_the_first_and_with_guessing_after_one_epoch(loss, passed):
     ten_classes = DigitSet(np.zeros((10, 28, 28), np.uint8), np.arange(10, dtype=np.uint8))
-    assert methods.loss_falls({"loss": np.array(loss)}, ten_classes).passed is passed
+    assert methods.loss_falls(SimpleNamespace(loss=np.array(loss)), ten_classes).passed is passed
 
 
 def test_a_single_entry_makes_a_matrix_asymmetric():
@@ -141,7 +142,7 @@ def test_a_single_entry_makes_a_matrix_asymmetric():
 def test_a_blank_test_image_that_is_a_training_image_is_counted():
     # It has no near-duplicate, because it has no variance.
     blank = np.zeros((1, 28, 28), np.uint8)
-    nearest = {"indices": np.zeros((1, 1), np.int64), "squared_distances": np.zeros((1, 1))}
+    nearest = Nearest(*np.zeros((3, 1, 1), np.int64))
     predictions = Predictions(np.zeros(1, np.uint8), np.ones((1, 10)), nearest)
     found = methods.not_in_training(predictions, DigitSet(blank, np.zeros(1, np.uint8)), blank)
     assert found.value == 1

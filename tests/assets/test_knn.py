@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("finished")
 def test_the_configured_number_of_neighbours_votes_and_at_least_ten_are_kept():
     model = call("knn_model", config={"num_neighbors": 12}).value
     predictions = call("knn_predictions", knn_model=model).value
-    assert predictions.nearest["indices"].shape == (500, 12)
+    assert predictions.nearest.indices.shape == (500, 12)
     votes = call("knn_votes", knn_predictions=predictions).value
     right = predictions.labels == read("test_digits").labels
     assert votes["nearest"][11] == right.mean()

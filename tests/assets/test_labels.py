@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 from support.graph_fixtures import invoke, materialized
 
+from mnist_pipeline.data.values import ImageKind
 from mnist_pipeline.evaluation import labels_to_check as checking
 from mnist_pipeline.runtime.storage.storage import Storage
 
 COUNT = 100
 
 
-def guessed(images: np.ndarray, labels: np.ndarray, seed: int, *, handwritten: bool) -> np.ndarray:
+def guessed(images: np.ndarray, labels: np.ndarray, seed: int, kind: ImageKind) -> np.ndarray:
     """Probabilities that contradict the first labels."""
     answers = labels.copy()
     answers[:COUNT] = (answers[:COUNT] + 1) % 10

@@ -30,7 +30,7 @@ def test_a_configuration_reaches_the_training_and_only_the_default_recipe_adapts
     recorded = result.metadata["recipe"].data
     assert recorded == {**asdict(expected), "betas": list(expected.betas)}
     curves = ("loss", "accuracy", "validation_accuracy")
-    assert [len(result.value[curve]) for curve in curves] == [2, 2, 2]
+    assert [len(getattr(result.value, curve)) for curve in curves] == [2, 2, 2]
 
 
 def test_a_network_without_errors_has_an_empty_table(finished):

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.usefixtures("finished")
 
 
 def test_provenance_and_seconds_are_those_of_the_stored_values():
-    stored = storage.current()
+    stored = storage.default_storage()
     with dg.DagsterInstance.ephemeral() as instance:
         document = call(
             "evaluation_report", context=dg.build_asset_context(instance=instance)
@@ -23,7 +23,7 @@ def test_provenance_and_seconds_are_those_of_the_stored_values():
         "model_comparison",
     }
     for name, found in document["assets"].items():
-        assert found["data_version"] == stored.current(name)
+        assert found["data_version"] == stored.current_version(name)
         assert found["seconds"] == stored.origin(name)["metadata"]["seconds"]
     parts = [document["assets"][f"cnn_{part}"]["seconds"] for part in ("model", "predictions")]
     assert document["models"]["cnn"]["seconds"] == pytest.approx(sum(parts), abs=1e-3)

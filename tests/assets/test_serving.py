@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("finished")
 
 def bias_in_service(**given: Any) -> np.ndarray:
     """A parameter of the convolutional network of the recognizer that is made from these values."""
-    return call("recognizer", **given).value.state("cnn")["conv1.bias"]
+    return call("recognizer", **given).value.models["cnn"].weights["conv1.bias"]
 
 
 def later_training() -> dict[str, Predictions]:
@@ -39,16 +39,17 @@ def worse_models() -> pd.DataFrame:
 
 def test_a_new_champion_brings_its_models_and_a_champion_that_stays_keeps_its_own():
     stored = read("cnn_model")
-    other = {**stored, "conv1.bias": stored["conv1.bias"] + 1}
-    np.testing.assert_array_equal(bias_in_service(cnn_model=other), other["conv1.bias"])
+    bias = stored.weights["conv1.bias"]
+    other = stored._replace(weights={**stored.weights, "conv1.bias": bias + 1})
+    np.testing.assert_array_equal(bias_in_service(cnn_model=other), bias + 1)
     kept = bias_in_service(cnn_model=other, **later_training())
-    np.testing.assert_array_equal(kept, stored["conv1.bias"])
+    np.testing.assert_array_equal(kept, bias)
 
 
 def test_models_must_beat_the_champion_that_the_stored_recognizer_was_made_for(own_copy):
     served = read("champion")
     never_served = dataclasses.replace(served, held_out_errors=-1)
-    storage.current().write("champion", never_served)
+    storage.default_storage().write("champion", never_served)
     assert call("champion", held_out_labels=worse_models()).value == served
     with pytest.raises(dg.Failure):
         call("recognizer", champion=never_served, **later_training())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support.calls import call
 
-from mnist_pipeline.data.values import DigitSet
+from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.methods.softmax import method
 
 pytestmark = pytest.mark.usefixtures("finished")
@@ -15,7 +15,6 @@ def test_the_model_is_what_the_method_fits_with_the_same_seed_and_settings(small
     digits = DigitSet(small_train.images[:300], small_train.labels[:300], held_out)
     config = {"epochs": 3, "learning_rate": 2e-3}
     result = call("softmax_model", train_digits=digits, seed=7, config=config)
-    fitted = method.fit(*digits, config, seed=7, kept=digits.divided()[0])
-    for name, array in fitted.items():
-        np.testing.assert_array_equal(result.value[name], array)
+    fitted = method.fit(digits, config, seed=7, kind=ImageKind())
+    np.testing.assert_equal(result.value, fitted)
     assert result.metadata["config"].data == config

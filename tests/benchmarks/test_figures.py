@@ -36,6 +36,12 @@ ROUNDED = [
         r"20 epochs as in the pipeline.*?\| ([\d.]+%)",
     ),
     ("README.md", r"needs ([\d.]+ GB) of memory", "Commands", r"the whole run.*?([\d,]+ MB)"),
+    (
+        "docs/deploy.md",
+        r"to ([\d.]+ GB) of memory",
+        "Memory of the server",
+        r"\| 2,000 \| [\d,]+ MB \| ([\d,]+ MB)",
+    ),
 ]
 # The figure is at most the least of the exact ones.
 AT_LEAST = [

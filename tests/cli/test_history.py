@@ -20,7 +20,7 @@ from mnist_pipeline.runtime.graph.event_log import (
     latest,
 )
 from mnist_pipeline.runtime.graph.staleness import due_assets
-from mnist_pipeline.runtime.storage.storage import Storage, current
+from mnist_pipeline.runtime.storage.storage import Storage, default_storage
 
 SERVING = ("champion", "recognizer")
 
@@ -38,7 +38,7 @@ def storage_of_two(own_copy) -> Storage:
     inputs = {"softmax_predictions": version}
     stored.write("softmax_evaluation", evaluation, {"inputs": inputs, "metadata": metadata})
     # The first champion served with two recognizers.
-    recognizer, inputs = stored.read("recognizer"), {"champion": stored.current("champion")}
+    recognizer, inputs = stored.read("recognizer"), {"champion": stored.current_version("champion")}
     renamed = recognizer.of(DataSet(noun="letter"))
     stored.write("recognizer", renamed, {"inputs": inputs, "metadata": {}})
     champion = dataclasses.replace(
@@ -48,11 +48,11 @@ def storage_of_two(own_copy) -> Storage:
         labels=predictions.labels.tolist(),
     )
     inputs = {"champion": stored.write("champion", champion, {"metadata": metadata})}
-    served = recognizer._replace(champion=np.frombuffer(b"softmax", np.uint8))
+    served = recognizer._replace(champion="softmax")
     stored.write("recognizer", served, {"inputs": inputs, "metadata": {}})
     with dg.DagsterInstance.get() as instance:
         for asset in SERVING:
-            version = stored.current(asset)
+            version = stored.current_version(asset)
             tags = latest(instance, [dg.AssetKey(asset)])[dg.AssetKey(asset)].tags
             tags = {**tags, DATA_VERSION_TAG: version}
             if asset == "recognizer":
@@ -63,13 +63,13 @@ def storage_of_two(own_copy) -> Storage:
 
 
 def versions(model: str | None = None) -> list[ModelVersion]:
-    found = model_versions(current())
+    found = model_versions(default_storage())
     return [version for version in found if model in (None, version.model)]
 
 
 def test_every_version_of_a_model_is_listed_with_its_result(storage_of_two):
     newest, oldest = versions("softmax")
-    assert newest.version == storage_of_two.current("softmax_predictions")
+    assert newest.version == storage_of_two.current_version("softmax_predictions")
     assert newest.time > oldest.time
     wrong = (
         storage_of_two.read("softmax_predictions").labels
@@ -92,7 +92,7 @@ def test_a_former_champion_is_put_back_into_service(storage_of_two):
     assert storage_of_two.read("champion") == second
     invoke("restore", first.model_version[:12])
     assert storage_of_two.read("champion") == first
-    assert storage_of_two.read("recognizer").champion.tobytes().decode() == first.model
+    assert storage_of_two.read("recognizer").champion == first.model
     (served,) = [each for each in versions() if each.in_service]
     assert served.version == first.model_version
     assert storage_of_two.read("recognizer").known.noun == "letter"  # the last of the two
@@ -100,7 +100,7 @@ def test_a_former_champion_is_put_back_into_service(storage_of_two):
     with dg.DagsterInstance.get() as instance:
         keys = [dg.AssetKey(asset) for asset in SERVING]
         for key, recorded in latest(instance, keys).items():
-            assert recorded.version == storage_of_two.current(key.path[-1])
+            assert recorded.version == storage_of_two.current_version(key.path[-1])
         assert not due_assets(instance, defs, set(keys))
 
 
@@ -122,7 +122,7 @@ def test_a_champion_is_listed_without_its_evaluation_and_no_model_is_one_line(st
     (served,) = [each for each in versions() if each.in_service]
     assert (served.model, served.version) == (
         "softmax",
-        storage_of_two.current("softmax_predictions"),
+        storage_of_two.current_version("softmax_predictions"),
     )
     shutil.rmtree(storage_of_two.path)
     assert "none: mnist-pipeline run" in invoke("history")
@@ -147,9 +147,9 @@ def test_no_name_names_no_version_not_even_the_only_one(storage_of_two):
 
 def test_a_model_that_never_served_predictions_is_not_restored(storage_of_two):
     never = next(each for each in versions() if not each.champion)
-    before = storage_of_two.current("champion")
+    before = storage_of_two.current_version("champion")
     assert never.version[:12] in invoke("restore", never.version, code=1)
-    assert storage_of_two.current("champion") == before
+    assert storage_of_two.current_version("champion") == before
 
 
 def test_a_damaged_recognizer_is_not_restored(storage_of_two):
@@ -158,7 +158,7 @@ def test_a_damaged_recognizer_is_not_restored(storage_of_two):
     _, recognizer, _ = storage_of_two.records("recognizer")  # the last of the former champion
     storage_of_two.main_file("recognizer", recognizer).write_bytes(b"")
     assert recognizer in invoke("restore", name, code=1)
-    assert storage_of_two.current("champion") == present
+    assert storage_of_two.current_version("champion") == present
 
 
 def test_a_damaged_record_is_left_out(storage_of_two):

@@ -80,7 +80,7 @@ def test_each_bad_file_gets_a_line_or_an_object_and_the_other_files_are_read(fin
 
 
 def test_names_of_classes_have_their_own_letters_and_can_not_steer_the_terminal(own_copy, line):
-    stored = storage.current()
+    stored = storage.default_storage()
     names = tuple(f"{digit}猫\x1b[2J\nall is well" for digit in range(10))
     stored.write("recognizer", stored.read("recognizer").of(DataSet(class_names=names)))
     output = invoke(line).stdout

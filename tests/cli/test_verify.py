@@ -87,7 +87,7 @@ def test_a_damaged_trial_which_only_a_user_asks_for_is_selected_by_the_name_of_i
 
 
 def test_a_damaged_former_version_and_a_damaged_record_are_deleted(stored):
-    recorded = stored.current("data_mean")
+    recorded = stored.current_version("data_mean")
     former = stored.path / "data_mean" / stored.write("data_mean", np.zeros(784))
     stored.main_file("data_mean").write_bytes(b"")
     stored.set_current("data_mean", recorded)

@@ -7,6 +7,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
+from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.held_out import split
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.evaluation import experiments
@@ -96,10 +97,9 @@ def test_a_trial_learns_from_no_held_out_image_and_no_test_label(small_train, sm
     _, held_out = split(small_train.labels)
     blind = small_train._replace(images=small_train.images.copy())
     blind.images[held_out] = 0
-    expected = experiments.run(trial("knn", 500), small_train, small_test)
-    found = experiments.run(
-        trial("knn", 500), blind, small_test._replace(labels=np.zeros(500, np.uint8))
-    )
+    expected = experiments.run(trial("knn", 500), small_train, small_test, MNIST.kind)
+    unlabelled = small_test._replace(labels=np.zeros(500, np.uint8))
+    found = experiments.run(trial("knn", 500), blind, unlabelled, MNIST.kind)
     assert expected["held_out"].shape == held_out.shape
     assert np.array_equal(found["test"], expected["test"])
 
@@ -108,7 +108,7 @@ def test_a_trial_on_few_images_is_trained_as_long_as_on_all_and_if_it_diverges_h
     small_train, small_test, monkeypatch
 ):
     monkeypatch.setattr(method, "fit", fit := Mock(side_effect=FloatingPointError))
-    found = experiments.run(trial("softmax", 100), small_train, small_test)
+    found = experiments.run(trial("softmax", 100), small_train, small_test, MNIST.kind)
     assert fit.call_args.kwargs["repeats"] == 1_833 / 100
     assert not found["test"].any()
     assert len(found["held_out"]) == 167
@@ -116,7 +116,7 @@ def test_a_trial_on_few_images_is_trained_as_long_as_on_all_and_if_it_diverges_h
 
 def test_a_trial_larger_than_the_data_is_refused(small_train, small_test):
     with pytest.raises(SweepError, match="1,833"):
-        experiments.run(trial("knn", 1_834), small_train, small_test)
+        experiments.run(trial("knn", 1_834), small_train, small_test, MNIST.kind)
 
 
 def test_the_summary_ranks_by_held_out_accuracy_with_the_intervals_of_the_differences(small_train):

@@ -29,9 +29,10 @@ def test_each_image_is_answered_by_models_that_have_not_seen_it(monkeypatch):
     images = np.arange(len(labels), dtype=np.uint8)[:, np.newaxis, np.newaxis]
     num_answers = np.zeros(len(labels), int)
 
-    def fit(images: np.ndarray, labels: np.ndarray, *_: object, **__: Any) -> dict[str, np.ndarray]:
-        assert set(labels) == {0, 1, 2}  # both images of the smallest class are never asked at once
-        return {"seen": images}
+    def fit(digits: DigitSet, *_: object, **__: Any) -> dict[str, np.ndarray]:
+        # Both images of the smallest class are never asked at once.
+        assert set(digits.labels) == {0, 1, 2}
+        return {"seen": digits.images}
 
     def answer(fitted: dict[str, np.ndarray], images: np.ndarray) -> Answer:
         assert not np.isin(images, fitted["seen"]).any()
@@ -41,7 +42,7 @@ def test_each_image_is_answered_by_models_that_have_not_seen_it(monkeypatch):
     method = SimpleNamespace(fit=fit, answer=answer)
     own = replace(MODELS[checking.MODEL], method=lambda: method)
     monkeypatch.setitem(checking.MODELS, checking.MODEL, own)
-    probabilities = checking.unseen_probabilities(images, labels, seed=0)
+    probabilities = checking.unseen_probabilities(images, labels, 0, MNIST.kind)
     np.testing.assert_allclose(probabilities, np.tile([0.5, 0.3, 0.2], (len(labels), 1)))
     assert set(num_answers) == {checking.ROUNDS}
 

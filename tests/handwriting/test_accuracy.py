@@ -8,6 +8,7 @@ from itertools import zip_longest
 import numpy as np
 import pytest
 from support.drawing import handwritten
+from support.networks import fitted_network
 from support.recognizing import recognizer_of
 
 from mnist_pipeline.data.values import DigitSet
@@ -28,8 +29,8 @@ def recognizer(train) -> Recognizer:
     recipe, cnn = training.RECIPES["cnn"]["default"], training.build(CNN, seed=0)
     _, held_out = digits.divided()
     history = training.train(cnn, *digits, recipe, held_out=held_out, drawn=True)
-    state = {**training.weights(cnn), "temperature": np.array(history.temperature)}
-    return recognizer_of(digits, "cnn", cnn=state)
+    fitted = fitted_network(training.weights(cnn), temperature=history.temperature)
+    return recognizer_of(digits, "cnn", cnn=fitted)
 
 
 def read(recognizer: Recognizer, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:

@@ -23,7 +23,7 @@ def test_each_model_answers_with_its_most_probable_digit_and_the_champion_counts
     small_recognizer, small_test
 ):
     for model in MODELS:
-        served = small_recognizer._replace(champion=np.frombuffer(model.encode(), np.uint8))
+        served = small_recognizer._replace(champion=model)
         for answer in served.recognize(small_test.images[:20]):
             for name, shares in answer.probabilities.items():
                 assert shares[answer.digits[name]] == shares.max()
@@ -45,16 +45,14 @@ def test_a_training_image_is_its_own_nearest_neighbour(small_recognizer, small_t
 def test_the_models_disagree_if_their_votes_outweigh_the_champions(small_recognizer, small_test):
     # The networks are not trained, so most of their answers differ from those of k-NN.
     for weight in (1, 3):
-        weights = {name: np.array(float(weight if name == "knn" else 1)) for name in MODELS}
+        weights = {name: float(weight if name == "knn" else 1) for name in MODELS}
         for answer in small_recognizer._replace(weights=weights).recognize(small_test.images[:50]):
             dissent = sum(label != answer.digit for label in answer.digits.values())
             assert answer.models_disagree == (dissent > weight)
 
 
 def test_a_picture_needs_less_certainty_than_a_handwritten_digit(small_recognizer):
-    by_hand = small_recognizer._replace(
-        champion=np.frombuffer(b"cnn", np.uint8), largest_claim=np.array(1.0)
-    )
+    by_hand = small_recognizer._replace(champion="cnn", largest_claim=1.0)
     photos = by_hand.of(DataSet(whole_pictures=True))
     assert (by_hand.rules()["probable"], photos.rules()["probable"]) == (0.98, 0.9)
 
@@ -63,9 +61,7 @@ def test_no_more_is_claimed_than_held_out_answers_show_and_of_few_nothing_withou
     small_recognizer, small_test
 ):
     for largest in (0.95, 0.7):
-        served = small_recognizer._replace(
-            calibration=np.array([-1.5, 0]), largest_claim=np.array(largest)
-        )
+        served = small_recognizer._replace(calibration=(-1.5, 0.0), largest_claim=largest)
         answers = served.recognize(small_test.images[:50])
         assert max(answer.claim for answer in answers) == largest
         assert {answer.probability > largest for answer in answers} == {True, False}
@@ -98,7 +94,7 @@ def test_the_whole_picture_counts_if_its_only_digit_is_in_doubt_and_the_answer_i
 ):
     answers = iter([first, [answered(probability=again)]])
     monkeypatch.setattr(Recognizer, "recognize", lambda *_: next(answers))
-    served = small_recognizer._replace(champion=np.frombuffer(champion.encode(), np.uint8))
+    served = small_recognizer._replace(champion=champion)
     digits = [Found((20, 15, 20 - place, 30), IMAGE) for place in range(len(first))]
     (readings,) = served.read_pages([Page(picture, digits)])
     largest = readings[0]

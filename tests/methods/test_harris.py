@@ -209,35 +209,42 @@ def test_a_response_and_gradients_that_overflow_are_refused():
         harris.gradients([[-1e308, 0, 1e308]])
 
 
-def test_the_clearest_places_of_odd_images_are_found_or_refused():
+def test_the_clearest_pixels_of_odd_images_are_found_or_refused():
     images = np.stack([IMAGE, IMAGE[::-1]])
     arguments = {"images": images, "responses": np.array([*map(harris.corner_response, images)])}
     num_found = 0
     for _, _, odd in odd_calls(arguments):
         try:
-            index, places = harris.clearest_places(**odd)
+            index, pixels = harris.clearest_pixels(**odd)
         except (ValueError, TypeError):
             continue
         num_found += 1
         responses = np.asarray(odd["responses"])
         assert np.isfinite(responses).all()
         assert np.shape(odd["images"]) == responses.shape
-        assert places["corner"].response == responses.max() == responses[index].max()
+        assert pixels["corner"].response == responses.max() == responses[index].max()
     assert num_found > 20
 
 
-def test_a_place_has_the_principal_components_of_the_gradients_around_it(digits):
+def test_a_pixel_has_the_principal_components_of_the_gradients_around_it(digits):
     for image in digits[:10]:
         response = harris.corner_response(image)
         windows = harris.window_gradients(image)
         tensor = harris.structure_tensor(image)
-        for place in harris.clearest_places(image[None], response[None])[1].values():
-            np.testing.assert_array_equal(place.gradients, windows[place.row, place.column])
-            gram = tensor[place.row, place.column]
-            rebuilt = place.eigenvectors @ np.diag(place.eigenvalues) @ place.eigenvectors.T
+        for pixel in harris.clearest_pixels(image[None], response[None])[1].values():
+            np.testing.assert_array_equal(pixel.gradients, windows[pixel.row, pixel.column])
+            gram = tensor[pixel.row, pixel.column]
+            rebuilt = pixel.eigenvectors @ np.diag(pixel.eigenvalues) @ pixel.eigenvectors.T
             np.testing.assert_allclose(rebuilt, gram, atol=1e-9 * max(1, gram.max()))
             np.testing.assert_allclose(
-                place.eigenvectors.T @ place.eigenvectors, np.eye(2), atol=1e-12
+                pixel.eigenvectors.T @ pixel.eigenvectors, np.eye(2), atol=1e-12
             )
-            assert place.eigenvalues[0] >= place.eigenvalues[1] >= 0
-            assert place.response == response[place.row, place.column]
+            assert pixel.eigenvalues[0] >= pixel.eigenvalues[1] >= 0
+            assert pixel.response == response[pixel.row, pixel.column]
+
+
+def test_former_names_still_count_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="clearest_pixels"):
+        assert harris.clearest_places is harris.clearest_pixels
+    with pytest.raises(AttributeError):
+        _ = harris.clearest

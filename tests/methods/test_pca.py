@@ -125,7 +125,7 @@ def test_the_short_way_to_the_error_gives_that_of_the_reconstructions(small_trai
 @pytest.mark.parametrize("share", [1e-9, 0.5, 0.8, 0.9, 0.95, 0.999])
 def test_components_for_a_share_are_just_enough(share, full):
     count = pca.components_for_share(full.eigenvalues, share)
-    shares = np.concatenate([[0], pca.explained_share(full.eigenvalues)])
+    shares = np.concatenate([[0], pca.explained_variance_ratio(full.eigenvalues, cumulative=True)])
     np.testing.assert_allclose(
         shares[1:], np.cumsum(full.eigenvalues) / np.trace(full.covariance), rtol=1e-12
     )
@@ -134,12 +134,14 @@ def test_components_for_a_share_are_just_enough(share, full):
 
 def test_all_components_are_enough_for_the_whole_variance():
     # Rounding leaves the sum of these shares slightly below 1.
-    assert pca.explained_share(BELOW_ONE)[-1] < 1
+    assert pca.explained_variance_ratio(BELOW_ONE, cumulative=True)[-1] < 1
     assert pca.components_for_share(BELOW_ONE, 1) == len(BELOW_ONE)
 
 
 def test_without_variance_each_share_is_all_of_it():
-    np.testing.assert_array_equal(pca.explained_share([0.0, 0.0, -0.0]), [1, 1, 1])
+    np.testing.assert_array_equal(
+        pca.explained_variance_ratio([0.0, 0.0, -0.0], cumulative=True), [1, 1, 1]
+    )
     assert pca.variance_error(np.zeros((4, 3)), np.zeros(3)) == 0
     assert pca.left_out_error(np.zeros((4, 3)), np.zeros((4, 2)), np.zeros(3)) == 0
     with pytest.raises(ValueError, match="expected"):
@@ -147,9 +149,11 @@ def test_without_variance_each_share_is_all_of_it():
 
 
 def test_eigenvalues_may_be_negative_by_rounding_only():
-    np.testing.assert_allclose(pca.explained_share([4, -1e-6]), [1, 1], rtol=1e-6)
+    np.testing.assert_allclose(
+        pca.explained_variance_ratio([4, -1e-6], cumulative=True), [1, 1], rtol=1e-6
+    )
     with pytest.raises(ValueError, match="eigenvalues"):
-        pca.explained_share([4, -1e-3])
+        pca.explained_variance_ratio([4, -1e-3], cumulative=True)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -231,6 +235,10 @@ def plain_shares(eigenvalues):
     return np.cumsum(array) / array.sum() if array.any() else np.ones(len(array))
 
 
+def plain_ratios(eigenvalues):
+    return np.diff(plain_shares(eigenvalues), prepend=0.0)
+
+
 def plain_components(eigenvalues, share):
     assert np.ndim(share) == 0
     assert 0 <= share <= 1
@@ -293,7 +301,7 @@ DOORS = {
         {"projections": IMAGES[:, :2], "mean": MEAN, "components": VECTORS},
         plain_reconstruct,
     ),
-    "explained_share": ({"eigenvalues": np.array([6.0, 3, 1])}, plain_shares),
+    "explained_variance_ratio": ({"eigenvalues": np.array([6.0, 3, 1])}, plain_ratios),
     "components_for_share": (
         {"eigenvalues": np.array([6.0, 3, 1]), "share": 0.8},
         plain_components,
@@ -322,10 +330,16 @@ def test_float32_data_are_answered_rightly_or_refused(other_process):
     check_door(other_process, pca.covariance, data, plain_covariance, rtol=1e-5, atol=0)
 
 
+def test_the_former_name_of_the_cumulative_ratio_still_counts_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="explained_variance_ratio"):
+        shares = pca.explained_share([3.0, 1.0])
+    np.testing.assert_array_equal(shares, [0.75, 1])
+
+
 def test_finite_numbers_without_a_finite_result_are_refused():
     largest = np.finfo(float).max
     for name, step, *arguments in (
-        ("eigenvalues", pca.explained_share, [largest, largest]),
+        ("eigenvalues", pca.explained_variance_ratio, [largest, largest]),
         ("covariance", pca.eigendecomposition, np.full((2, 2), largest)),
         ("projections", pca.left_out_error, IMAGES, IMAGES * 1e200, np.ones(3)),
     ):

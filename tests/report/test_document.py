@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_pipeline.methods.networks.method import weights_of
 from mnist_pipeline.methods.networks.modules import of_weights
 from mnist_pipeline.report.topics.networks import topic as networks
 
@@ -32,7 +31,7 @@ def test_the_hidden_units_together_make_the_score_that_their_label_has(values, m
     monkeypatch.setattr(networks, "NUM_UNITS", None)
     shown = networks.pictures({}, values)
     added = np.array([answer * vote for _, answer, vote in shown["units"]])
-    mlp = of_weights("mlp", weights_of(values["mlp_model"]))
+    mlp = of_weights("mlp", values["mlp_model"].weights)
     scores = mlp(torch.tensor(values["test_digits"].images[:1] / 255).float())[0]
     label = shown["asked_as"]
     assert scores[label].item() == pytest.approx(added.sum() + mlp.output.bias[label].item(), 1e-4)

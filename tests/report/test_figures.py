@@ -41,7 +41,7 @@ def drawn(composed, values) -> dict[str, Figure]:
     """The charts of the page, and other figures of assets."""
     digits, points = grey(values["digit_images"]), values["projections"][:, :2]
     rebuilt, counts = values["reconstructions"], values["softmax_evaluation"].confusion_matrix
-    weights = values["softmax_model"]["weights"]
+    weights = values["softmax_model"].weights
     return {
         **assembly.merged("charts", composed, values),
         "image_grid": figures.image_grid(IMAGES, 10, title="The first training images"),
@@ -180,7 +180,7 @@ def test_curves_show_what_was_measured_with_its_intervals(drawn, values):
 
     model, calibration = values["cnn_model"], values["cnn_evaluation"].calibration
     for line, name in zip(lines("cnn_accuracy"), ("accuracy", "validation_accuracy"), strict=True):
-        np.testing.assert_allclose(line[:, 1], 100 * model[name])
+        np.testing.assert_allclose(line[:, 1], 100 * getattr(model, name))
     eigenvalues = values["eigendecomposition"].eigenvalues
     (shown,) = lines("eigenvalues")
     np.testing.assert_array_equal(shown[:, 1], eigenvalues[: len(shown)])

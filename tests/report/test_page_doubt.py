@@ -26,9 +26,9 @@ SHOW = """(image) => loaded.then(({ reader }) =>
 def few(values) -> Values:
     """The values of the run with another champion, which k-NN contradicts at times."""
     recognizer = values["recognizer"]._replace(
-        champion=np.frombuffer(b"mlp", np.uint8),
-        calibration=np.array([0.1, 1.0]),
-        largest_claim=np.array(0.92),
+        champion="mlp",
+        calibration=(0.1, 1.0),
+        largest_claim=0.92,
     )
     return {**values, "recognizer": recognizer}
 

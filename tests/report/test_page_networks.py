@@ -9,8 +9,6 @@ import pytest
 from playwright.sync_api import expect
 from support.browser import choose, expect_painted, painted
 
-from mnist_pipeline.methods.networks.method import weights_of
-
 pytestmark = pytest.mark.browser
 
 PARTS = """(levels) => loaded.then(({ models: { cnn } }) => {
@@ -82,7 +80,7 @@ def test_a_kernel_is_painted_by_pointer_and_keys_and_restored_from_its_text(page
 
 
 def test_kernels_have_the_maps_of_their_correlation(page, values):
-    weights, image = weights_of(values["cnn_model"]), values["test_digits"].images[0]
+    weights, image = values["cnn_model"].weights, values["test_digits"].images[0]
     windows = np.lib.stride_tricks.sliding_window_view(image / 255, (5, 5))
     own = np.linspace(-1, 1, 25).reshape(5, 5)
     kernels = [(own, 0), (weights["conv1.weight"][3, 0], weights["conv1.bias"][3])]

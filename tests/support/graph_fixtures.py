@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from filelock import FileLock
 
 from mnist_pipeline.cli import main as cli
-from mnist_pipeline.methods.knn.classifier import KNNClassifier
+from mnist_pipeline.data.catalogue import MNIST
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage
 from support.idx import write_idx
@@ -157,11 +157,9 @@ def able_storage(finished_run, train, tmp_path_factory) -> Path:
 
     def make(directory: Path) -> None:
         recognizer = Storage(str(finished_run[1])).read("recognizer")
-        knn = KNNClassifier(algorithm="pca").fit(train.images, train.labels).to_arrays()
-        able = recognizer._replace(
-            champion=np.frombuffer(b"knn", np.uint8),
-            states={**recognizer.states, **{f"knn.{name}": array for name, array in knn.items()}},
-        )
+        settings = {"num_neighbors": 3}
+        knn = MODELS["knn"].method().fit(train, settings, seed=0, kind=MNIST.kind)
+        able = recognizer._replace(champion="knn", models={**recognizer.models, "knn": knn})
         Storage(str(directory)).write("recognizer", able)
 
     return made_once(tmp_path_factory, "able", make)[0]

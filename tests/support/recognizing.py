@@ -1,6 +1,5 @@
 """Recognizers that tests share."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +13,12 @@ from mnist_pipeline.handwriting.doubt import Recognition
 from mnist_pipeline.handwriting.novelty import fit_held_out
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.methods import pca
-from mnist_pipeline.methods.knn.classifier import KNNClassifier
+from mnist_pipeline.methods.knn.index import PrincipalComponentIndex
+from mnist_pipeline.methods.knn.method import FittedKNN
+from mnist_pipeline.methods.softmax.method import FittedSoftmax
 from mnist_pipeline.methods.table import MODELS
+from support.networks import fitted_network
 
-Arrays = Mapping[str, np.ndarray]
 # An answer that nothing speaks against.
 CERTAIN = Recognition(
     digit=4,
@@ -34,7 +35,9 @@ CERTAIN = Recognition(
     looks_like_digit=True,
     reconstruction=np.empty(0),
 )
-CONSTANT: Arrays = {"weights": np.zeros((10, 784)), "bias": np.arange(10.0)}
+NONE = np.array([])
+WEIGHTS = np.zeros((10, 784)), np.arange(10.0)
+CONSTANT = FittedSoftmax(*WEIGHTS, *WEIGHTS, NONE, NONE, gradient_error=0.0)
 
 
 def answered(**changes: Any) -> Recognition:
@@ -42,7 +45,7 @@ def answered(**changes: Any) -> Recognition:
     return replace(CERTAIN, **changes)
 
 
-def recognizer_of(train: DigitSet, champion: str, **trained: Arrays) -> Recognizer:
+def recognizer_of(train: DigitSet, champion: str, **trained: Any) -> Recognizer:
     """k-nearest neighbours, and models that are trained or answer at random."""
     # Most tests need no torch, which takes seconds to import.
     from mnist_pipeline.methods.networks import training
@@ -50,24 +53,22 @@ def recognizer_of(train: DigitSet, champion: str, **trained: Arrays) -> Recogniz
 
     mean = pca.mean(train.images)
     vectors = pca.eigendecomposition(pca.covariance(pca.center(train.images, mean))).eigenvectors
-    index = KNNClassifier(3, "pca").fit(train.images, train.labels, mean, vectors).to_arrays()
-    states: dict[str, Arrays] = {
-        "knn": {**index, "num_neighbors": np.array(3), "smoothing": np.array(0.1)},
-        "softmax": {
-            f"{fit}{name}": array for fit in ("", "held_out_") for name, array in CONSTANT.items()
-        },
-        "mlp": {**training.weights(training.build(MLP, seed=0)), "temperature": np.array(1.0)},
-        "cnn": {**training.weights(training.build(CNN, seed=0)), "temperature": np.array(0.5)},
+    index = PrincipalComponentIndex.fit(train.images.reshape(len(train.images), -1))
+    models: dict[str, Any] = {
+        "knn": FittedKNN(train.images.reshape(-1, 784), train.labels, index, 3, smoothing=0.1),
+        "softmax": CONSTANT,
+        "mlp": fitted_network(training.weights(training.build(MLP, seed=0))),
+        "cnn": fitted_network(training.weights(training.build(CNN, seed=0)), temperature=0.5),
         **trained,
     }
     _, held_out = split(train.labels)
     predicted = {
-        name: MODELS[name].method().held_out_answer(state, train.images[held_out], held_out).labels
-        for name, state in states.items()
+        name: MODELS[name].method().held_out_answer(fitted, train.images[held_out], held_out).labels
+        for name, fitted in models.items()
     }
     return recognition.assemble(
         champion,
-        states,
+        models,
         DataSet(),
         mean=mean,
         eigenvectors=vectors,

@@ -28,7 +28,7 @@ NAMED = {
     "Predictions of k-NN": values.Predictions(
         LABELS[:4],
         RNG.random((4, 10)).astype(np.float32),
-        {"indices": RNG.integers(0, 99, (4, 10)), "labels": RNG.integers(0, 9, (4, 10))},
+        values.Nearest(*RNG.integers(0, 9, (3, 4, 10))),
     ),
     "a dict of empty arrays": {"images": ARRAYS["no rows"]},
     "a dict of every type": {dtype: np.arange(3).astype(dtype) for dtype in (*"?bBhHiIlLqQefdF",)},

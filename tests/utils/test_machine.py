@@ -2,7 +2,12 @@
 
 import gc
 import os
+import platform
+import re
 import weakref
+from pathlib import Path
+
+import pytest
 
 from mnist_pipeline.utils import machine
 
@@ -27,3 +32,18 @@ def test_garbage_is_found_after_an_import_of_what_was_there_already():
     assert gc.isenabled()
     gc.collect()
     assert ring() is None
+
+
+def resident_mb() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(re.findall(r"RssAnon:\s*(\d+)", status)[0]) // 1024
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_freed_memory_is_returned_to_the_system():
+    blocks = [bytearray(b"x") * 100_000 for _ in range(2_000)]
+    last = blocks.pop()  # keeps the heap from shrinking on its own
+    blocks.clear()
+    before = resident_mb()
+    machine.return_freed_memory()
+    assert resident_mb() < before - 100, len(last)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from mnist_pipeline.methods.knn.index import (
 )
 from mnist_pipeline.utils.arguments import checked, numbers
 from mnist_pipeline.utils.blocks import slices
+from mnist_pipeline.utils.deprecation import deprecated
 
 ALGORITHMS = ("auto", "pca", "brute")
 TIE_BREAKS = ("nearest", "smallest")
@@ -34,7 +34,7 @@ class KNNClassifier:
 
     Parameters
     ----------
-    num_neighbors : int, default=3
+    n_neighbors : int, default=3
         How many neighbours vote, from 1 to the number of training points.
     algorithm : {"auto", "pca", "brute"}, default="auto"
         The search. Every algorithm finds the same neighbours in the same order.
@@ -63,9 +63,9 @@ class KNNClassifier:
     --------
     >>> import numpy as np
     >>> X = np.array([[0, 0], [0, 3], [9, 9]], dtype=np.uint8)
-    >>> model = KNNClassifier(num_neighbors=2).fit(X, [4, 4, 7])
+    >>> model = KNNClassifier(n_neighbors=2).fit(X, [4, 4, 7])
     >>> model
-    KNNClassifier(num_neighbors=2, algorithm='auto')
+    KNNClassifier(n_neighbors=2, algorithm='auto')
     >>> squared_distances, indices = model.kneighbors(np.array([[0, 1]], dtype=np.uint8))
     >>> squared_distances
     array([[1, 4]])
@@ -75,9 +75,14 @@ class KNNClassifier:
     array([7])
     """
 
-    def __init__(self, num_neighbors: int = 3, algorithm: str = "auto") -> None:
-        checked("num_neighbors", num_neighbors, 1, shape=(), kinds="iu")
-        self.num_neighbors = num_neighbors
+    def __init__(
+        self, n_neighbors: int = 3, algorithm: str = "auto", *, num_neighbors: int | None = None
+    ) -> None:
+        if num_neighbors is not None:
+            n_neighbors = num_neighbors
+            deprecated("num_neighbors", "n_neighbors")
+        checked("n_neighbors", n_neighbors, 1, shape=(), kinds="iu")
+        self.n_neighbors = n_neighbors
         self.algorithm = _checked_choice("algorithm", algorithm, ALGORITHMS)
         self.images_: np.ndarray | None = None
         self.labels_: np.ndarray | None = None
@@ -86,7 +91,7 @@ class KNNClassifier:
         self._num_queries = 0  # that have come since the fit
 
     def __repr__(self) -> str:
-        return f"KNNClassifier(num_neighbors={self.num_neighbors}, algorithm={self.algorithm!r})"
+        return f"KNNClassifier(n_neighbors={self.n_neighbors}, algorithm={self.algorithm!r})"
 
     def fit(
         self,
@@ -128,22 +133,22 @@ class KNNClassifier:
 
         Returns
         -------
-        squared_distances : ndarray of shape (n_queries, num_neighbors), int64 or float64
+        squared_distances : ndarray of shape (n_queries, n_neighbors), int64 or float64
             Ascending. int64 and exact if training data and queries are bytes.
-        indices : ndarray of shape (n_queries, num_neighbors), int64
+        indices : ndarray of shape (n_queries, n_neighbors), int64
             Training rows; the smaller index first where distances are equal.
         """
         images, _ = self._fitted()
         queries = _checked_points("X", X, images.shape[1])
-        checked("num_neighbors", self.num_neighbors, 1, len(images), (), "iu")
+        checked("n_neighbors", self.n_neighbors, 1, len(images), (), "iu")
         self._num_queries += len(queries)
         is_worth_it = self._num_queries > _MANY_QUERIES and images.size >= SMALL
         if self.algorithm == "auto" and self._index is None and is_worth_it:
             self._build_index(images)
         is_few = self._num_queries <= _FEW_QUERIES
         if self._index is None or queries.dtype != np.uint8 or is_few:
-            return search_all(images, queries, self.num_neighbors)
-        return self._index.search(images, queries, self.num_neighbors)
+            return search_all(images, queries, self.n_neighbors)
+        return self._index.search(images, queries, self.n_neighbors)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The fitted state as named arrays, which :meth:`from_arrays` restores without a new fit.
@@ -153,25 +158,23 @@ class KNNClassifier:
         """
         images, labels = self._fitted()
         arrays = {"images": images, "labels": labels}
-        return arrays | vars(self._index) if self._index else arrays
+        return arrays | self._index._asdict() if self._index else arrays
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, np.ndarray], num_neighbors: int = 3
-    ) -> "KNNClassifier":
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], n_neighbors: int = 3) -> "KNNClassifier":
         """Restore a fitted classifier from :meth:`to_arrays`; memory-mapped arrays are not copied.
 
-        `num_neighbors` may differ from that of the stored classifier. Other names are ignored.
+        `n_neighbors` may differ from that of the stored classifier. Other names are ignored.
         Raises a ValueError if an array is missing or wrong, or if the index is not of the images.
         """
         if not isinstance(arrays, Mapping):
             raise TypeError(f"arrays is of type {type(arrays).__name__}; expected arrays by name")
-        index_names = [field.name for field in fields(PrincipalComponentIndex)]
-        has_index = any(name in arrays for name in index_names)
-        for name in ("images", "labels", *(index_names if has_index else ())):
+        has_index = any(name in arrays for name in PrincipalComponentIndex._fields)
+        index_names = PrincipalComponentIndex._fields if has_index else ()
+        for name in ("images", "labels", *index_names):
             if name not in arrays:
                 raise ValueError(f"arrays has no {name!r}; expected the arrays of to_arrays()")
-        model = cls(num_neighbors)
+        model = cls(n_neighbors)
         model.images_, model.labels_ = model._checked(
             arrays["images"], arrays["labels"], ("images", "labels")
         )
@@ -185,7 +188,7 @@ class KNNClassifier:
         """The training points and their labels, of which there are enough."""
         images = _checked_points(names[0], X)
         labels = checked(names[1], y, shape=(len(images),), kinds="iu")
-        checked("num_neighbors", self.num_neighbors, 1, len(images), (), "iu")
+        checked("n_neighbors", self.n_neighbors, 1, len(images), (), "iu")
         return images, labels
 
     def _fitted(self) -> tuple[np.ndarray, np.ndarray]:
@@ -200,7 +203,7 @@ class KNNClassifier:
 
 
 def search_all(
-    train: np.ndarray, queries: np.ndarray, num_neighbors: int
+    train: np.ndarray, queries: np.ndarray, n_neighbors: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compare every query with every training point; the plain reference of the index.
 
@@ -211,7 +214,7 @@ def search_all(
     rounded_type: Any = np.float64
     if train.dtype == queries.dtype == np.uint8:
         exact_type, rounded_type = np.int64, np.float32
-    squared_distances = np.empty((len(queries), num_neighbors), exact_type)
+    squared_distances = np.empty((len(queries), n_neighbors), exact_type)
     indices = np.empty(squared_distances.shape, np.int64)
     norms = np.empty(len(train), rounded_type)
     for block in slices(len(queries), max(1, _DISTANCES_PER_BLOCK // len(train))):
@@ -224,14 +227,14 @@ def search_all(
         # A sum of n terms is off by at most n · ε / 2 times the sum of their magnitudes.
         magnitudes = norms.max() + np.square(columns).sum(axis=0)
         doubts = (len(columns) + 4) * 8 * np.finfo(rounded_type).eps * magnitudes
-        for place, (row, doubt) in enumerate(zip(rounded, doubts, strict=True), block.start):
-            kth = np.partition(row, num_neighbors - 1)[num_neighbors - 1]
+        for query, (row, doubt) in enumerate(zip(rounded, doubts, strict=True), block.start):
+            kth = np.partition(row, n_neighbors - 1)[n_neighbors - 1]
             candidates = np.flatnonzero(row <= kth + doubt)
-            differences = train[candidates].astype(exact_type) - queries[place].astype(exact_type)
+            differences = train[candidates].astype(exact_type) - queries[query].astype(exact_type)
             distances = np.square(differences).sum(axis=1)
-            nearest = np.lexsort((candidates, distances))[:num_neighbors]
-            squared_distances[place] = distances[nearest]
-            indices[place] = candidates[nearest]
+            nearest = np.lexsort((candidates, distances))[:n_neighbors]
+            squared_distances[query] = distances[nearest]
+            indices[query] = candidates[nearest]
     return squared_distances, indices
 
 

@@ -5,8 +5,7 @@ Here is the principal component index: a cheap, tight and rigorous lower bound o
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -20,6 +19,7 @@ from mnist_pipeline.methods.knn.kernel_layout import (
 )
 from mnist_pipeline.utils.arguments import checked, numbers
 from mnist_pipeline.utils.blocks import in_blocks, read_only
+from mnist_pipeline.utils.stored_types import stored_type
 
 MANY_FEATURES = 4096  # with more features, their covariance is not worth its time and memory
 
@@ -36,8 +36,8 @@ _VERIFIED = 256  # points of a restored index whose coordinates are computed aga
 _TYPES = {"mean": np.float64, "components": np.float32, "order": np.int64, "tiles": np.float32}
 
 
-@dataclass(frozen=True)
-class PrincipalComponentIndex:
+@stored_type
+class PrincipalComponentIndex(NamedTuple):
     r"""Training points (bytes) in a few principal components, in tiles of neighbours.
 
     Attributes
@@ -192,8 +192,8 @@ class PrincipalComponentIndex:
             )
 
         in_blocks(scan, len(queries), _QUERIES_PER_BLOCK)
-        places = np.argsort(order)
-        return squared_distances[places], indices[places]
+        positions = np.argsort(order)
+        return squared_distances[positions], indices[positions]
 
     def _is_of(self, X: np.ndarray) -> bool:
         """Whether evenly spread points have their numbers in the tiles, and the padding has none.
@@ -203,9 +203,9 @@ class PrincipalComponentIndex:
         padding = self.tiles[-1, :, 1 + (len(X) - 1) % LANES :]
         if (padding[0] != np.float32(_NO_POINT)).any() or padding[1:].any():
             return False
-        places = np.linspace(0, len(X) - 1, min(len(X), _VERIFIED)).astype(np.int64)
-        stored = self.tiles[places // LANES, :, places % LANES].astype(np.float64)
-        points = X[self.order[places]]
+        positions = np.linspace(0, len(X) - 1, min(len(X), _VERIFIED)).astype(np.int64)
+        stored = self.tiles[positions // LANES, :, positions % LANES].astype(np.float64)
+        points = X[self.order[positions]]
         coordinates, half_norms = project_in_float64(points, self.mean, self.components)
         limits = 2e-4 * half_norms[:, np.newaxis]  # nearly a share 10⁻⁴ of the squared norms
         residuals = slice(1, COORDINATE_ROW)

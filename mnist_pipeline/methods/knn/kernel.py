@@ -61,13 +61,13 @@ def _offer(distances: Any, indices: Any, distance: Any, index: Any) -> Any:
     """Insert a neighbour if it comes before the last; return whether it was inserted."""
     if not _after(distances[-1], indices[-1], distance, index):
         return False
-    place = distances.size - 1
-    while place > 0 and _after(distances[place - 1], indices[place - 1], distance, index):
-        distances[place] = distances[place - 1]
-        indices[place] = indices[place - 1]
-        place -= 1
-    distances[place] = distance
-    indices[place] = index
+    position = distances.size - 1
+    while position > 0 and _after(distances[position - 1], indices[position - 1], distance, index):
+        distances[position] = distances[position - 1]
+        indices[position] = indices[position - 1]
+        position -= 1
+    distances[position] = distance
+    indices[position] = index
     return True
 
 
@@ -328,9 +328,9 @@ def scan_tiles(
             if tile // SEED_TILES == seeds[query]:
                 continue
             while mask:
-                place = tile * LANES + _lowest(mask)
+                position = tile * LANES + _lowest(mask)
                 mask &= mask - np.uint32(1)
-                row = order[place] if place < order.size else -1
+                row = order[position] if position < order.size else -1
                 if 0 <= row < num_points:
                     _fetch(train, row)
                     query_of[pending], rows[pending] = query, row

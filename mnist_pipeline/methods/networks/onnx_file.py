@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.data.values import DataSet, Fitted
+from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.methods.networks import modules
-from mnist_pipeline.methods.networks.method import TEMPERATURE, weights_of
+from mnist_pipeline.methods.networks.fitted import FittedNetwork
 
 
 class Answering(nn.Module):
@@ -33,12 +33,12 @@ class Answering(nn.Module):
         return scores.argmax(dim=1), probabilities, scores
 
 
-def onnx_file(kind: str, fitted: Fitted, data_set: DataSet) -> bytes:
+def onnx_file(kind: str, fitted: FittedNetwork, data_set: DataSet) -> bytes:
     """The ONNX file of the stored network "mlp" or "cnn", with what its users need to know of the
     data set.
     """
-    network = modules.of_weights(kind, weights_of(fitted))
-    model = Answering(network, float(fitted[TEMPERATURE])).eval()
+    network = modules.of_weights(kind, fitted.weights)
+    model = Answering(network, fitted.temperature).eval()
     two_images = torch.zeros(2, *data_set.shape, dtype=torch.uint8)  # one image would fix n at 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter uses deprecated functions of torch

@@ -17,7 +17,6 @@ FEW_IMAGES = 3_000
 # Up to this number of training images, a network is trained again on all of them once it is judged.
 # The held-out images are up to a sixth of a small set, and a twelfth of a larger one.
 MOST_REFITTED = 3_000
-HELD_OUT = "held_out_"  # begins the names of the weights that answer to the held-out images
 RISING_SHARE = 0.25  # of the updates of a "one-cycle" schedule
 LARGEST_BETA = math.nextafter(1, 0)  # Adam divides by 1 − β
 _CHOICES = {
@@ -61,7 +60,7 @@ class Recipe:
     # written the digit. They keep a network that sees images more than once from memorizing them.
     variation: Variation | None = None
     # Whether each image is randomly distorted in each epoch, as if a picture had been taken from
-    # another place. The images may be grey or in colour.
+    # another angle. The images may be grey or in colour.
     distorted: bool = False
     # Whether the network trains with batch normalization, which is folded into its layers
     # afterwards. While it trains, it has no compiled form.

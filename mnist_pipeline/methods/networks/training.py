@@ -6,7 +6,7 @@ a batch is an index into it.
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -27,6 +27,7 @@ from mnist_pipeline.methods.networks.devices import (
     placed,
     seeded,
 )
+from mnist_pipeline.methods.networks.fitted import FittedNetwork
 from mnist_pipeline.methods.networks.modules import (
     GREY,
     SIDE,
@@ -44,7 +45,6 @@ from mnist_pipeline.methods.networks.prediction import (
     weights,
 )
 from mnist_pipeline.methods.networks.recipes import (
-    HELD_OUT,
     MOST_REFITTED,
     RECIPES,
     Recipe,
@@ -61,15 +61,12 @@ __all__ = [
     "EpochRecord",
     "History",
     "Recipe",
-    "Trained",
     "adapt",
     "build",
+    "fit",
     "fit_temperature",
-    "from_settings",
     "predict_probabilities",
-    "stored",
     "train",
-    "train_on",
     "weights",
 ]
 NONE = np.array([], np.int64)  # no image is held out
@@ -111,16 +108,6 @@ class History:
 OnEpoch = Callable[[EpochRecord], None]
 
 
-class Trained(NamedTuple):
-    """A trained network, and how it was trained."""
-
-    network: Network
-    recipe: Recipe
-    history: History
-    # The weights by name that answer the held-out images, if the network was trained on these.
-    held_out_weights: dict[str, NDArray[Any]]
-
-
 def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **named: Any) -> Model:
     """Construct a network whose initial weights depend only on the seed.
 
@@ -138,63 +125,50 @@ def build(construct: Callable[..., Model], *arguments: Any, seed: int = 0, **nam
         return construct(*arguments, **named)
 
 
-def from_settings(
-    kind: str,
-    settings: Mapping[str, Any],
-    *,
-    num_classes: int,
-    seed: int,
-    num_images: int,
-    shape: tuple[int, ...] = GREY,
-    handwritten: bool | None = None,
-) -> tuple[Network, Recipe]:
-    """The untrained network "mlp" or "cnn", and the recipe that the settings of its asset name and
-    change; the project's own code may also set "recipe" to a `Recipe`.
-
-    The network is for images of this shape. The default recipe adapts to the number of training
-    images that are not held out, and to whether they show handwriting, unless they are MNIST's:
-    then `handwritten` is None. Deformations of handwriting are of grey images, so images in colour
-    are distorted as pictures.
-    """
-    overrides = {name: value for name, value in settings.items() if value is not None}
-    hidden_size = overrides.pop("hidden_size", None)
-    chosen = overrides.pop("recipe")
-    recipe = replace(chosen if isinstance(chosen, Recipe) else RECIPES[kind][chosen], **overrides)
-    in_color = len(shape) == 3
-    if chosen == "default" and (in_color or handwritten is not None):
-        recipe = adapt(
-            recipe, num_images, handwritten=bool(handwritten), in_color=in_color, **overrides
-        )
-    return build(construct, kind, num_classes, shape, hidden_size, seed=seed), recipe
-
-
-def train_on(
-    image_kind: ImageKind,
+def fit(
+    name: str,
     digits: DigitSet,
-    kind: str,
     settings: Mapping[str, Any],
     *,
     seed: int,
-    on_epoch: OnEpoch | None = None,
-) -> Trained:
+    kind: ImageKind,
+    repeats: float = 1.0,
+    on_epoch: Callable[..., object] | None = None,
+) -> FittedNetwork:
     """Train the network "mlp" or "cnn" of the pipeline on the training images that are not held
     out, and again on all if there are at most `MOST_REFITTED`.
 
-    The recipe, the history and the temperature come from the first training. The default recipe was
-    chosen on MNIST with `data.drawn_digits`, which have MNIST's form; it adapts to other images.
+    The settings of the model's entry name and change the recipe; the project's own code may also
+    set "recipe" to a `Recipe`. The default recipe was chosen on MNIST with `data.drawn_digits`,
+    which have MNIST's form; it adapts to other images. The recipe, the measurements and the
+    temperature come from the first training.
+
+    With other `repeats` than 1, the images are a part of a set. The training then makes as many
+    updates as with `repeats` times as many images, and adds no drawn digits. `on_epoch` is called
+    after each epoch of the first training, with its number, the number of epochs, and measurements.
     """
     images, labels = digits
+    _, held_out = digits.divided()
+    is_part = repeats != 1
 
-    def fit(held_out: NDArray[np.integer], on_epoch: OnEpoch | None) -> Trained:
-        network, recipe = from_settings(
-            kind,
-            settings,
-            num_classes=digits.num_classes,
-            seed=seed,
-            num_images=len(images) - len(held_out),
-            shape=images.shape[1:],
-            handwritten=None if image_kind.is_mnist else image_kind.handwritten,
+    def record(epoch: EpochRecord) -> None:
+        if on_epoch is not None:
+            on_epoch(
+                epoch.epoch,
+                epoch.num_epochs,
+                held_out_accuracy=epoch.validation_accuracy,  # first: a terminal may cut the line
+                accuracy=epoch.accuracy,
+                loss=epoch.loss,
+            )
+
+    def trained(held_out: NDArray[np.integer], on_epoch: OnEpoch | None) -> _Trained:
+        num_images = len(images) - len(held_out)
+        network, recipe = _from_settings(
+            name, settings, digits, kind, seed=seed, num_images=round(num_images * repeats)
         )
+        if is_part:
+            recipe = _repeated(recipe, num_images, repeats)
+        drawn = not is_part and adds_drawn_digits(settings["recipe"], is_mnist=kind.is_mnist)
         history = train(
             network,
             images,
@@ -202,16 +176,78 @@ def train_on(
             recipe,
             seed=seed,
             held_out=held_out,
-            drawn=adds_drawn_digits(settings["recipe"], is_mnist=image_kind.is_mnist),
+            drawn=drawn,
             on_epoch=on_epoch,
         )
-        return Trained(network, recipe, history, {})
+        return _Trained(network, recipe, history)
 
-    first = fit(digits.divided()[1], on_epoch)
-    if len(images) > MOST_REFITTED:
-        return first
-    held_out_weights = {HELD_OUT + name: array for name, array in weights(first.network).items()}
-    return first._replace(network=fit(NONE, None).network, held_out_weights=held_out_weights)
+    first = trained(held_out, record)
+    is_refitted = len(held_out) > 0 and len(images) <= MOST_REFITTED
+    final = trained(NONE, None) if is_refitted else first
+    return FittedNetwork(
+        weights=weights(final.network),
+        held_out_weights=weights(first.network) if is_refitted else None,
+        recipe=asdict(first.recipe),
+        **_measurements(first.history),
+    )
+
+
+class _Trained(NamedTuple):
+    network: Network
+    recipe: Recipe
+    history: History
+
+
+def _from_settings(
+    name: str,
+    settings: Mapping[str, Any],
+    digits: DigitSet,
+    kind: ImageKind,
+    *,
+    seed: int,
+    num_images: int,
+) -> tuple[Network, Recipe]:
+    """The untrained network for these images, and its recipe.
+
+    The default recipe adapts to the number of training images that are not held out, and to whether
+    they show handwriting, unless they are MNIST's. Deformations of handwriting are of grey images,
+    so images in colour are distorted as pictures.
+    """
+    overrides = {name: value for name, value in settings.items() if value is not None}
+    hidden_size = overrides.pop("hidden_size", None)
+    chosen = overrides.pop("recipe")
+    recipe = replace(chosen if isinstance(chosen, Recipe) else RECIPES[name][chosen], **overrides)
+    shape = digits.images.shape[1:]
+    in_color = len(shape) == 3
+    if chosen == "default" and (in_color or not kind.is_mnist):
+        recipe = adapt(
+            recipe, num_images, handwritten=kind.handwritten, in_color=in_color, **overrides
+        )
+    return build(construct, name, digits.num_classes, shape, hidden_size, seed=seed), recipe
+
+
+def _repeated(recipe: Recipe, num_images: int, repeats: float) -> Recipe:
+    """The recipe with whole passes, that makes as many updates with so many images as it makes with
+    `repeats` times as many.
+    """
+    updates = recipe.whole_passes * math.ceil(num_images * repeats / recipe.batch_size)
+    epochs = math.ceil(updates / math.ceil(num_images / recipe.batch_size))
+    return replace(recipe, later=1.0, epochs=epochs)
+
+
+def _measurements(history: History) -> dict[str, Any]:
+    """The fields of a `FittedNetwork` that a training measured."""
+    measured = ("loss", "accuracy", "validation_accuracy")
+    return {
+        **{
+            name: np.array([getattr(record, name) for record in history.epochs])
+            for name in measured
+        },
+        "losses": tuple(record.losses for record in history.epochs),
+        "temperature": history.temperature,
+        "precision": history.precision,
+        "device": history.device,
+    }
 
 
 def train(
@@ -292,24 +328,6 @@ def train(
     if validation:
         temperature = fit_temperature(scores.cpu().numpy(), validation[1].cpu().numpy())
     return History(tuple(records), precision, device.type, temperature)
-
-
-def stored(model: nn.Module, history: History) -> dict[str, NDArray[Any]]:
-    """A trained network as it is stored: its weights by name, and the measurements.
-
-    `loss` and `accuracy` (n_epochs,) are means over the training images, each scored just before
-    its batch's update; `validation_accuracy` (n_epochs,) is NaN if no images were held out.
-    `temperature` () divides the logits, which calibrates the probabilities; it is 1 if no images
-    were held out.
-    """
-    return {
-        **weights(model),
-        **{
-            name: np.array([getattr(record, name) for record in history.epochs])
-            for name in ("loss", "accuracy", "validation_accuracy")
-        },
-        "temperature": np.array(history.temperature),
-    }
 
 
 class Adam:

@@ -16,13 +16,12 @@ a FloatingPointError if they diverge.
 import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_pipeline.data.held_out import split
-from mnist_pipeline.data.values import Answer
+from mnist_pipeline.data.values import Answer, DigitSet, ImageKind
 from mnist_pipeline.utils.arguments import (
     checked,
     checked_labels,
@@ -32,6 +31,7 @@ from mnist_pipeline.utils.arguments import (
     random_generator,
 )
 from mnist_pipeline.utils.blocks import slices
+from mnist_pipeline.utils.stored_types import stored_type
 
 FloatArray = NDArray[np.float64]
 Parameters = tuple[FloatArray, FloatArray]
@@ -182,31 +182,35 @@ def predict_probabilities(W: FloatArray, b: FloatArray, X: ArrayLike) -> FloatAr
     return probabilities
 
 
+@stored_type
+class FittedSoftmax(NamedTuple):
+    """Weights and biases with and without the held-out images, and how they were fitted."""
+
+    weights: FloatArray  # (n_classes, n_features)
+    bias: FloatArray  # (n_classes,)
+    held_out_weights: FloatArray  # fitted without the held-out images, as is the next field
+    held_out_bias: FloatArray
+    # Means over the training images of each epoch, (n_epochs,); each image is scored just before
+    # its update.
+    loss: FloatArray
+    accuracy: FloatArray
+    # The largest relative difference between the gradient and finite differences, at the fitted
+    # weights.
+    gradient_error: float
+
+
 def fit(
-    images: NDArray[np.uint8],
-    labels: NDArray[Any],
+    digits: DigitSet,
     settings: Mapping[str, Any],
     *,
     seed: int,
+    kind: ImageKind | None = None,
     repeats: float = 1.0,
-    handwritten: bool | None = None,
-    kept: NDArray[np.integer] | None = None,
-    on_epoch: OnEpoch | None = None,
-) -> dict[str, NDArray[Any]]:
+    on_epoch: Callable[..., object] | None = None,
+) -> FittedSoftmax:
     """Fit weights to all images by `sgd`, and other weights without the held-out images.
 
-    Both are fitted at the same time, since one fit computes on one core. `kept` has the indices of
-    the images that are not held out; by default, `data.held_out.split` chooses them.
-
-    Returns
-    -------
-    dict of ndarray
-        - `weights` (n_classes, n_features) and `bias` (n_classes,);
-        - `held_out_weights` and `held_out_bias`, fitted without the held-out images;
-        - `loss` and `accuracy` (n_epochs,), means over the training images, each scored just before
-          its update;
-        - `gradient_error` (), the largest relative difference between the gradient and finite
-          differences, at the fitted weights.
+    Both are fitted at the same time, since one fit computes on one core.
     """
     losses: list[float] = []
     accuracies: list[float] = []
@@ -215,47 +219,45 @@ def fit(
         losses.append(mean_loss)
         accuracies.append(accuracy)
         if on_epoch is not None:
-            on_epoch(epoch, mean_loss, accuracy)
+            on_epoch(epoch, epochs, loss=mean_loss, accuracy=accuracy)
 
     learning_rate = checked_number("learning_rate", settings["learning_rate"], 0)
     epochs = checked_number("epochs", settings["epochs"], 0, kinds="iu")
     epochs = max(1, round(epochs * checked_number("repeats", repeats, 0)))
-    samples = _matrix("images", images)
-    labels = checked_labels("labels", labels, len(samples)).astype(np.int64)
-    kept = split(labels)[0] if kept is None else kept
-    kept = checked("kept", kept, 0, len(samples) - 1, (None,), "iu").astype(np.int64)
-    W, b = _initial(int(labels.max()) + 1, samples, seed)
+    samples = _matrix("images", digits.images)
+    labels = digits.labels.astype(np.int64)
+    kept, held_out = digits.divided()
+    W, b = _initial(digits.num_classes, samples, seed)
     fit_rows = functools.partial(_fit, _entries(samples), labels, (W, b), learning_rate, epochs)
     with ThreadPoolExecutor(1) as threads:
-        without_held_out = threads.submit(fit_rows, kept)
+        without_held_out = threads.submit(fit_rows, kept) if len(held_out) else None
         W, b = fit_rows(np.arange(len(samples)), record)
-    held_out_weights, held_out_bias = without_held_out.result()
-    return {
-        "weights": W,
-        "bias": b,
-        "held_out_weights": held_out_weights,
-        "held_out_bias": held_out_bias,
-        "loss": np.array(losses),
-        "accuracy": np.array(accuracies),
-        "gradient_error": np.array(
-            gradient_error(W, b, labels[:NUM_CHECKED], images[:NUM_CHECKED])
-        ),
-    }
+    held_out_weights, held_out_bias = without_held_out.result() if without_held_out else (W, b)
+    checked_images, checked_classes = digits.images[:NUM_CHECKED], labels[:NUM_CHECKED]
+    return FittedSoftmax(
+        weights=W,
+        bias=b,
+        held_out_weights=held_out_weights,
+        held_out_bias=held_out_bias,
+        loss=np.array(losses),
+        accuracy=np.array(accuracies),
+        gradient_error=float(gradient_error(W, b, checked_classes, checked_images)),
+    )
 
 
-def answer(fitted: Mapping[str, NDArray[Any]], images: NDArray[np.uint8]) -> Answer:
+def answer(fitted: FittedSoftmax, images: NDArray[np.uint8]) -> Answer:
     """The most probable class of each image, and the class probabilities.
 
     They need no temperature: training maximises the likelihood itself, without smoothing.
     """
-    return _answer(fitted["weights"], fitted["bias"], images)
+    return _answer(fitted.weights, fitted.bias, images)
 
 
 def held_out_answer(
-    fitted: Mapping[str, NDArray[Any]], images: NDArray[np.uint8], held_out: NDArray[np.int64]
+    fitted: FittedSoftmax, images: NDArray[np.uint8], held_out: NDArray[np.int64]
 ) -> Answer:
     """The answer from the fit without the held-out images."""
-    return _answer(fitted["held_out_weights"], fitted["held_out_bias"], images)
+    return _answer(fitted.held_out_weights, fitted.held_out_bias, images)
 
 
 def _answer(W: FloatArray, b: FloatArray, images: NDArray[np.uint8]) -> Answer:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mnist_pipeline.methods.harris import Place
+from mnist_pipeline.methods.harris import Pixel
 from mnist_pipeline.report.figures import style
 
 
@@ -31,25 +31,25 @@ def harris_corners(images: np.ndarray, corners: np.ndarray) -> Figure:
     )
 
 
-def gradients(places: Mapping[str, Place]) -> dict[str, style.Panel]:
-    """The nine gradients around each place, and the ellipse of their principal components, on equal
+def gradients(pixels: Mapping[str, Pixel]) -> dict[str, style.Panel]:
+    """The nine gradients around each pixel, and the ellipse of their principal components, on equal
     axes.
     """
-    limit = 1.1 * max(float(np.abs(place.gradients).max()) for place in places.values()) or 1.0
+    limit = 1.1 * max(float(np.abs(pixel.gradients).max()) for pixel in pixels.values()) or 1.0
 
     def draw(axes: Axes, name: str) -> None:
-        place = places[name]
+        pixel = pixels[name]
         angle = np.linspace(0, 2 * np.pi, 73)
         # √(λ/9): root mean squares along the eigenvectors.
-        semi_axes = np.sqrt(place.eigenvalues / len(place.gradients))
+        semi_axes = np.sqrt(pixel.eigenvalues / len(pixel.gradients))
         circle = np.stack([np.cos(angle), np.sin(angle)])
-        axes.plot(*place.eigenvectors @ (semi_axes[:, None] * circle), color=style.COLORS[0])
-        for semi_axis, direction in zip(semi_axes, place.eigenvectors.T):
+        axes.plot(*pixel.eigenvectors @ (semi_axes[:, None] * circle), color=style.COLORS[0])
+        for semi_axis, direction in zip(semi_axes, pixel.eigenvectors.T):
             axes.plot(*np.outer(direction * semi_axis, [-1, 1]), color=style.COLORS[0], linewidth=1)
-        axes.plot(*place.gradients.T, "o", color=style.COLORS[2], markersize=4, alpha=0.8)
+        axes.plot(*pixel.gradients.T, "o", color=style.COLORS[2], markersize=4, alpha=0.8)
         axes.set(title=f"Gradients: {name}", aspect="equal")
         axes.set(xlabel="I_x (grey levels per pixel)", ylabel="I_y (grey levels per pixel)")
         # y downwards, like the numbers of rows
         axes.set(xlim=(-limit, limit), ylim=(limit, -limit))
 
-    return {name: partial(draw, name=name) for name in places}
+    return {name: partial(draw, name=name) for name in pixels}

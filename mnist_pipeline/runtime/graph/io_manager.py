@@ -14,13 +14,19 @@ from mnist_pipeline.runtime import settings
 from mnist_pipeline.runtime.graph.configs import Checked
 from mnist_pipeline.runtime.graph.event_log import VERSION, latest
 from mnist_pipeline.runtime.graph.resources import (
-    PLACE,
+    LOCATION,
     Address,
-    place_of_step,
+    asset_storage,
+    location_of_step,
     step_context,
-    storage_at,
 )
-from mnist_pipeline.runtime.storage.storage import Storage, UnreachableError, stored_key
+from mnist_pipeline.runtime.storage.storage import (
+    Described,
+    Storage,
+    UnreachableError,
+    describe,
+    stored_key,
+)
 
 EMPTY = "memory://empty"  # the address of a storage to which nobody writes
 OUTPUT = "result"  # Dagster's name for the output of an asset
@@ -62,6 +68,8 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
         "Versions of the last day are always kept.",
     )
 
+    # The value that the running step is about to return, and what is stored of it.
+    _described: tuple[Any, Described] | None = PrivateAttr(default=None)
     # The step that runs, and the versions of its inputs.
     _attempt: tuple[Any, ...] = PrivateAttr(default=())
     _inputs: dict[dg.AssetKey, str | None] = PrivateAttr(default_factory=dict)
@@ -70,9 +78,17 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
         """Limit the threads of a process that Dagster started: nothing else does there."""
         settings.limit_threads()
 
-    def storage_of(self, place: Mapping[str, Any]) -> Storage:
-        """The storage of the assets of a place."""
-        return Storage(self.storage) if self.storage else storage_at(place)
+    def prepare(self, key: str, value: Any, figures: Mapping[str, bytes]) -> str:
+        """Store the figures of the value that the running step is about to return; return the
+        version of the value, which `handle_output` then stores without describing it again.
+        """
+        described = describe(key, value)
+        self._described = value, described
+        if figures:
+            storage = asset_storage(location_of_step(), self.storage)
+            with retries():
+                storage.write_figures(key, described.version, figures)
+        return described.version
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store the value of an asset, record its version and its file, and delete old versions
@@ -98,12 +114,13 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
         key = stored_key(
             context.asset_key.path[-1], context.partition_key if context.has_partition_key else None
         )
-        storage = self.storage_of(context.definition_metadata.get(PLACE, {}))
+        storage = asset_storage(context.definition_metadata.get(LOCATION, {}), self.storage)
+        value, described = self._described or (None, None)
+        self._described = None
         with retries():
-            version = storage.write(key, obj, record)
+            version = storage.write(key, described if value is obj else obj, record)
             storage.prune(key, self.keep)
-            path = storage.main_file(key, version)
-            size = path.stat().st_size
+            path, size = storage.main_file(key, version), storage.size(key, version)
         context.add_output_metadata(
             {
                 VERSION: version,
@@ -132,7 +149,7 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
             with contextlib.suppress(dg.DagsterInvariantViolationError):
                 version = latest(context.instance, [asset], partition)[asset].version
         key = stored_key(asset.path[-1], partition)
-        storage = self.storage_of(metadata.get(PLACE, {}))
+        storage = asset_storage(metadata.get(LOCATION, {}), self.storage)
         with retries():
             return storage.read(key, version)
 
@@ -158,17 +175,13 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
         return self._inputs
 
 
-def storage_of_step() -> Storage | None:
-    """The storage of the asset that runs; None if another IO manager stores its value.
-
-    In a function called directly, it is the storage that the settings name.
-    """
+def manager_of_step() -> StorageIOManager | None:
+    """The IO manager of the asset that runs; None outside a run, and if it is of another class."""
     if (context := step_context()) is None:
-        return storage_at({})
+        return None
     output = context.op_execution_context.op_def.output_dict[OUTPUT]
     manager = getattr(context.resources, output.io_manager_key)
-    is_own = isinstance(manager, StorageIOManager)
-    return manager.storage_of(place_of_step()) if is_own else None
+    return manager if isinstance(manager, StorageIOManager) else None
 
 
 class StoredResults(Checked, dg.ConfigurableResource["StoredResults"]):
@@ -182,7 +195,12 @@ class StoredResults(Checked, dg.ConfigurableResource["StoredResults"]):
     @property
     def stored(self) -> Storage:
         """The storage of the asset that runs, an empty one if it has another IO manager."""
-        return Storage(self.storage) if self.storage else storage_of_step() or Storage(EMPTY)
+        manager = manager_of_step()
+        if self.storage is None and manager is None and step_context():
+            return Storage(EMPTY)
+        return asset_storage(
+            location_of_step(), self.storage or (manager.storage if manager else None)
+        )
 
     def up_to_date(self, name: str) -> Any:
         """The value of an asset; None if it is not stored, or was computed from other inputs.
@@ -195,5 +213,7 @@ class StoredResults(Checked, dg.ConfigurableResource["StoredResults"]):
                 return None
             recorded, stored = storage.origin(name).get("inputs", {}), storage.keys()
             inputs = {key: version for key, version in recorded.items() if key in stored}
-            is_current = all(storage.current(key) == version for key, version in inputs.items())
+            is_current = all(
+                storage.current_version(key) == version for key, version in inputs.items()
+            )
             return storage.read(name) if is_current else None

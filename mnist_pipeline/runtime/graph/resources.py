@@ -1,8 +1,9 @@
 """What assets need besides their inputs: the seed and the files of the data set.
 
 All instances of the component share these resources. An instance writes its data, storage and seed
-into the metadata `place` of its assets, where the resources find them. A value that a run
-configuration or the constructor of a resource sets comes first, then the place, then the settings.
+into the metadata `location` of its assets, where the resources find them. A value that a run
+configuration or the constructor of a resource sets comes first, then the location, then the
+settings.
 """
 
 from collections.abc import Mapping
@@ -19,8 +20,8 @@ from mnist_pipeline.runtime.graph.event_log import DATA_DIRECTORY, INPUT_VERSION
 from mnist_pipeline.runtime.storage.storage import Storage
 from mnist_pipeline.utils.validation import NUM_SEEDS
 
-PLACE = "place"  # metadata of the assets of an instance: its data, storage and seed
-IO_MANAGER = "io_manager"  # of a place: the key of the IO manager of the host project, or None
+LOCATION = "location"  # metadata of the assets of an instance: its data, storage and seed
+IO_MANAGER = "io_manager"  # of a location: the key of the IO manager of the host project, or None
 
 
 def step_context() -> dg.AssetExecutionContext | None:
@@ -32,24 +33,27 @@ def step_context() -> dg.AssetExecutionContext | None:
     return context if isinstance(context, dg.AssetExecutionContext) else None
 
 
-def place_of_step() -> Mapping[str, Any]:
+def location_of_step() -> Mapping[str, Any]:
     """The place of the asset that runs; it is empty outside instances of the component."""
     if (context := step_context()) is None:
         return {}
-    return next(iter(context.assets_def.specs)).metadata.get(PLACE, {})
+    return next(iter(context.assets_def.specs)).metadata.get(LOCATION, {})
 
 
-def storage_at(place: Mapping[str, Any]) -> Storage:
-    """The storage of a place, by default the one that the settings name."""
-    return Storage(place.get("storage") or settings.load().storage)
+def asset_storage(location: Mapping[str, Any], address: str | None = None) -> Storage:
+    """The storage of an asset with this location.
 
-
-def data_at(place: Mapping[str, Any]) -> Path:
-    """The images of a place, by default those that the settings name.
-
-    Raises DatasetError if its address can't be read.
+    The address that its resource sets comes first, then the location, then the settings.
     """
-    return local_copy(place.get("data") or settings.load().data)
+    return Storage(address or location.get("storage") or settings.load().storage)
+
+
+def asset_data(location: Mapping[str, Any], address: str | None = None) -> Path:
+    """The images of an asset with this location, on this machine; the order is as for its storage.
+
+    Raises DatasetError if the address can't be read.
+    """
+    return local_copy(address or location.get("data") or settings.load().data)
 
 
 def variable(name: str) -> dg.EnvVar | None:
@@ -82,7 +86,7 @@ class Seed(Checked, dg.ConfigurableResource["Seed"]):
     @property
     def number(self) -> int:
         """The seed of the asset that runs."""
-        return int(place_of_step().get("seed", 0)) if self.value is None else self.value
+        return int(location_of_step().get("seed", 0)) if self.value is None else self.value
 
 
 class DataSetResource(Checked, dg.ConfigurableResource["DataSetResource"]):
@@ -97,7 +101,7 @@ class DataSetResource(Checked, dg.ConfigurableResource["DataSetResource"]):
     @property
     def path(self) -> Path:
         """The directory or file of the images; raises DatasetError if its address can't be read."""
-        return data_at({"data": self.data} if self.data else place_of_step())
+        return asset_data(location_of_step(), self.data)
 
     def observe(self, path: Path, version: str) -> dict[str, str]:
         """Record the version of the files that the step has read, if it is new; return the tag
@@ -115,4 +119,4 @@ class DataSetResource(Checked, dg.ConfigurableResource["DataSetResource"]):
     @property
     def choices(self) -> dict[str, Any]:
         """What the component says in place of the file dataset.yaml."""
-        return dict(place_of_step().get("choices", {}))
+        return dict(location_of_step().get("choices", {}))

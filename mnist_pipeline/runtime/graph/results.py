@@ -22,7 +22,10 @@ from PIL.Image import Image
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import check_results, rounded
 from mnist_pipeline.runtime.graph.event_log import FAILED_CHECK
-from mnist_pipeline.runtime.graph.io_manager import OUTPUT, retries, storage_of_step
+from mnist_pipeline.runtime.graph.io_manager import (
+    OUTPUT,
+    manager_of_step,
+)
 from mnist_pipeline.runtime.graph.resources import Seed, step_context
 from mnist_pipeline.runtime.project import FIGURES
 from mnist_pipeline.runtime.storage.storage import stored_key, version_of
@@ -95,10 +98,8 @@ def result(
     if seed is not None:
         metadata["seed"] = seed.number
     if context:
-        version = version_of(_key(context), value)
-        if pictures and (storage := storage_of_step()):
-            with retries():
-                storage.write_figures(_key(context), version, pictures)
+        key, manager = _key(context), manager_of_step()
+        version = manager.prepare(key, value, pictures) if manager else version_of(key, value)
         blocking = {spec.name for spec in context.assets_def.check_specs if spec.blocking}
         failed = [name for name in checks if name in blocking and not checks[name].passed]
         if failed:

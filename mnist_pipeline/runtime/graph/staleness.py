@@ -23,7 +23,7 @@ from mnist_pipeline.runtime.graph.event_log import (
     latest,
     observe,
 )
-from mnist_pipeline.runtime.graph.resources import IO_MANAGER, PLACE, data_at, storage_at
+from mnist_pipeline.runtime.graph.resources import IO_MANAGER, LOCATION, asset_data, asset_storage
 from mnist_pipeline.runtime.storage.storage import stored_key
 
 # The tag of the readers: assets that pass on parts of the files, and take no time to compute.
@@ -99,11 +99,11 @@ def _is_due(
             is_newer = version != recorded[source].tags.get(DATA_VERSION_TAG)
         if is_newer:
             return True
-    place = node.metadata.get(PLACE, {})
-    if place.get(IO_MANAGER):
+    location = node.metadata.get(LOCATION, {})
+    if location.get(IO_MANAGER):
         return False
     # Whether the version that Dagster recorded last can be read.
-    storage, version = storage_at(place), own.version
+    storage, version = asset_storage(location), own.version
     return bool(version and storage.mend(stored_key(key.path[-1], partition), version))
 
 
@@ -116,7 +116,7 @@ def observe_raw_files(instance: dg.DagsterInstance, definitions: dg.Definitions)
     graph = definitions.resolve_asset_graph()
     (key,) = [key for key in graph.observable_asset_keys if key.path[-1] == DATA_DIRECTORY]
     try:
-        path = data_at(graph.get(key).metadata.get(PLACE, {}))
+        path = asset_data(graph.get(key).metadata.get(LOCATION, {}))
         version = checksum(datasets.reader_of(path).files())
     except DatasetError:
         return None

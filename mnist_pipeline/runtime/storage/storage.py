@@ -33,7 +33,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 from urllib.parse import quote
 
 from mnist_pipeline.runtime import settings
@@ -69,6 +69,14 @@ class UnreachableError(StorageError):
     """A bucket does not answer. It may answer later, and whether a value is damaged is unknown."""
 
 
+class Described(NamedTuple):
+    """A value as it is stored; the arrays are not copied."""
+
+    version: str
+    manifest: bytes
+    files: dict[str, Blocks]  # the content of each file by name
+
+
 class Storage:
     """Values by key. Local directories and object stores differ only in how one file is written."""
 
@@ -81,10 +89,12 @@ class Storage:
     def write(self, key: str, value: object, origin: Mapping[str, Any] = {}) -> str:
         """Store a value, and make it the current one; return its version.
 
-        `origin` is the record of the run that computed the value. The record also lists the
-        figures that `write_figures` has stored for this version.
+        The value may also be described already, see `describe`. `origin` is the record of the run
+        that computed the value. The record also lists the figures that `write_figures` has stored
+        for this version.
         """
-        version, manifest, files = _describe(key, value)
+        described = value if isinstance(value, Described) else describe(key, value)
+        version, manifest, files = described
         directory = self._directory(key) / version
         with self._reported(key):
             figures = filter(Path.is_file, (directory / FIGURES).glob("*.png"))
@@ -116,7 +126,7 @@ class Storage:
         Raises StorageError if it is not stored, is damaged, or can't be used by this version of the
         code.
         """
-        version = version or self.current(key)
+        version = version or self.current_version(key)
         with self._reported(key):
             manifest = self._verified_manifest(key, version)
             paths = {
@@ -124,7 +134,7 @@ class Storage:
             }
             return formats.decode(manifest, paths)
 
-    def current(self, key: str) -> str:
+    def current_version(self, key: str) -> str:
         """The version that readers get; raises StorageError if there is none."""
         path = self._directory(key) / CURRENT
         with self._reported(key):
@@ -176,7 +186,7 @@ class Storage:
 
     def origin(self, key: str, version: str | None = None) -> dict[str, Any]:
         """The record of the latest run that computed a value; empty if there is none."""
-        records = self._read_records(self._directory(key) / (version or self.current(key)))
+        records = self._read_records(self._directory(key) / (version or self.current_version(key)))
         return records[-1] if records else {}
 
     def origins(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -190,7 +200,7 @@ class Storage:
             metadata = record.get("metadata", {})
             found[key] = {
                 "run_id": record.get("run"),
-                "data_version": self.current(key) if key in stored else None,
+                "data_version": self.current_version(key) if key in stored else None,
                 "code_version": record.get("code_version"),
                 **{name: metadata.get(name) for name in SHOWN},
             }
@@ -198,31 +208,37 @@ class Storage:
 
     def figure(self, key: str, name: str) -> bytes:
         """A figure, as PNG; raises StorageError if there is none of that name."""
-        path = self._directory(key) / self.current(key) / FIGURES / f"{_checked(name)}.png"
+        path = self._directory(key) / self.current_version(key) / FIGURES / f"{_checked(name)}.png"
         with self._reported(key):
             return _content(path)
 
+    def size(self, key: str, version: str) -> int:
+        """The size of the files of a value in bytes."""
+        return sum(entry["bytes"] for entry in self._manifest(key, version)["files"].values())
+
     def main_file(self, key: str, version: str | None = None) -> Path:
         """The file of a value that people open."""
-        version = version or self.current(key)
+        version = version or self.current_version(key)
         return self._directory(key) / version / list(self._manifest(key, version)["files"])[-1]
 
     def verify(self, key: str, version: str | None = None) -> None:
         """Read all files of a version; raise StorageError if one is missing or damaged.
 
         By default the current version, which is read once per process, with its copy for people,
-        its figures, and the record of its latest run.
+        its figures, and the record of its latest run; and whether this version of the code can read
+        it.
         """
         with self._reported(key):
             if version:
                 _verified.discard((self.root, key, version))
                 self._verified_manifest(key, version)
                 return
-            version = self.current(key)
+            version = self.current_version(key)
             manifest, directory = (
                 self._verified_manifest(key, version),
                 self._directory(key) / version,
             )
+            formats.check(manifest)
             for name, entry in manifest["files"].items() if "address" in manifest else ():
                 _verify(self.path / manifest["address"] / name, entry)
             if not (records := self._read_records(directory)):
@@ -263,7 +279,11 @@ class Storage:
         them. It limits the records of the current version as well. The current version and what was
         written during the last day always stay, because another run may be using them.
         """
-        directory, current, records = self._directory(key), self.current(key), self.records(key)
+        directory, current, records = (
+            self._directory(key),
+            self.current_version(key),
+            self.records(key),
+        )
         number = keep.get(key, 1) or 0  # 0 for all: [-0:] is everything, and [:-0] nothing
         kept = {current, *list(records)[-number:]}
         entries = [entry for entry in directory.glob(VERSION) if entry.name not in kept]
@@ -374,10 +394,10 @@ def version_of(key: str, value: object) -> str:
 
     Raises TypeError if it has no format.
     """
-    return _describe(key, value)[0]
+    return describe(key, value).version
 
 
-def current() -> Storage:
+def default_storage() -> Storage:
     """The storage that the settings name."""
     return Storage(settings.load().storage)
 
@@ -397,12 +417,15 @@ def stored_key(asset: str, partition: str | None = None) -> str:
     return f"{asset}-{name}"
 
 
-def _describe(key: str, value: object) -> tuple[str, bytes, dict[str, Blocks]]:
-    """The version of a value under a key, its manifest, and the content of its files."""
+def describe(key: str, value: object) -> Described:
+    """What is stored of a value under a key.
+
+    Raises TypeError if it has no format.
+    """
     entries, files = formats.type_entries(value), formats.encode(value)
     listed = {name: _entry(blocks) for name, blocks in files.items()}
     manifest = to_json({"key": key, **entries, "files": listed})
-    return _sha256(manifest), manifest, files
+    return Described(_sha256(manifest), manifest, files)
 
 
 def _entry(blocks: Iterable[bytes | memoryview]) -> dict[str, Any]:

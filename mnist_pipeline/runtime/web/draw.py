@@ -25,6 +25,7 @@ from mnist_pipeline.report import scripts
 from mnist_pipeline.runtime.project import DRAW, REPORT
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.runtime.web import results
+from mnist_pipeline.utils import machine
 
 READ = f"{DRAW}/read"
 MAX_DIGITS = 100
@@ -54,8 +55,8 @@ def _stored_recognizer() -> Recognizer:
     """The stored recognizer, which stays in memory until it changes; raises a StorageError if there
     is none.
     """
-    stored = storage.current()
-    return _loaded(stored.root, stored.current("recognizer"))
+    stored = storage.default_storage()
+    return _loaded(stored.root, stored.current_version("recognizer"))
 
 
 def _page() -> str:
@@ -82,7 +83,7 @@ def _arrays_of_report(recognizer: Recognizer) -> Markup:
     Without a report of the same models, the arrays are null, and the server answers.
     """
     try:
-        html = storage.current().read("evaluation_report").html
+        html = storage.default_storage().read("evaluation_report").html
     except storage.StorageError:
         return Markup("null")
     found = ARRAYS.search(html)
@@ -99,6 +100,8 @@ def _answer(content: bytes) -> dict[str, Any]:
         raise HTTPException(503, f"There is no recognizer: {error}") from error
     except ImageError as error:
         raise HTTPException(400, f"The picture can't be read: {error}") from error
+    finally:
+        machine.return_freed_memory()  # what a large photo took
     (readings,) = recognizer.read_pages([page._replace(digits=page.digits[:MAX_DIGITS])])
     digits = [_format_reading(recognizer, reading) for reading in readings]
     return {"digits": digits, "warnings": page.warnings}

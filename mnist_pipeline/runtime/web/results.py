@@ -21,14 +21,14 @@ POLICY = (
 async def _report(_: Request) -> Response:
     """The page of the report."""
     return await respond(
-        lambda: storage.current().read("evaluation_report").html, "text/html", POLICY
+        lambda: storage.default_storage().read("evaluation_report").html, "text/html", POLICY
     )
 
 
 async def _figure(request: Request) -> Response:
     """A figure of an asset."""
     return await respond(
-        lambda: storage.current().figure(**request.path_params),
+        lambda: storage.default_storage().figure(**request.path_params),
         "image/png",
         "default-src 'none'",
     )

@@ -245,7 +245,7 @@ def test_a_classifier_names_its_parameters_and_asks_for_a_fit():
 
 
 def test_the_default_number_of_neighbors_is_that_of_the_model():
-    assert KNNClassifier().num_neighbors == MODELS["knn"].settings["num_neighbors"].default
+    assert KNNClassifier().n_neighbors == MODELS["knn"].settings["num_neighbors"].default
 
 
 def test_a_vote_of_many_neighbors_is_counted_in_blocks(monkeypatch):
@@ -263,9 +263,9 @@ LABELS = np.array([0, 1, 1, 0])
 @pytest.mark.parametrize(
     ("mistake", "named"),
     [
-        (lambda: KNNClassifier(0), "num_neighbors has the value 0"),
+        (lambda: KNNClassifier(0), "n_neighbors has the value 0"),
         (lambda: KNNClassifier(3, "ball"), "algorithm is 'ball'"),
-        (lambda: KNNClassifier(5).fit(BYTES, LABELS), "num_neighbors has the value 5"),
+        (lambda: KNNClassifier(5).fit(BYTES, LABELS), "n_neighbors has the value 5"),
         (lambda: KNNClassifier(1).fit(BYTES, LABELS[:3]), r"y has shape \(3,\)"),
         (lambda: KNNClassifier(1, "pca").fit(BYTES, LABELS, components=np.ones((3, 2))), "defect"),
         (lambda: KNNClassifier(1).fit(BYTES, LABELS).predict(BYTES[:, :2]), "X has 2 features"),
@@ -285,13 +285,13 @@ INDEXED = KNNClassifier(3, "pca").fit(DOOR, np.arange(90) % 4).to_arrays()
 QUERIES = np.random.default_rng(16).integers(0, 256, (60, 6)).astype(np.uint8)
 
 
-def fit_and_search(X, y, num_neighbors, queries, mean, components):
-    model = KNNClassifier(num_neighbors, "pca").fit(X, y, mean, components)
+def fit_and_search(X, y, n_neighbors, queries, mean, components):
+    model = KNNClassifier(n_neighbors, "pca").fit(X, y, mean, components)
     model.predict(queries)
     return model.kneighbors(queries)
 
 
-def plain_search(X, y, num_neighbors, queries, mean, components):
+def plain_search(X, y, n_neighbors, queries, mean, components):
     """By the definition, for arguments that mean something; `mean` does not change the answer."""
     if components is not None:
         gram = np.transpose(components) @ components
@@ -301,13 +301,13 @@ def plain_search(X, y, num_neighbors, queries, mean, components):
     for array, allowed in ((X, "buif"), (queries, "buif"), (y, "iu")):
         if array.dtype.kind not in allowed or np.shape(array) == ():
             return None
-    if len(y) != len(X) or y.ndim != 1 or not 1 <= operator.index(num_neighbors) <= len(X):
+    if len(y) != len(X) or y.ndim != 1 or not 1 <= operator.index(n_neighbors) <= len(X):
         return None
     X, queries = (array.reshape(len(array), math.prod(array.shape[1:])) for array in (X, queries))
     if X.shape[1] != queries.shape[1]:
         return None
     squares = np.square(X[np.newaxis] - queries[:, np.newaxis].astype(float)).sum(axis=2)
-    indices = np.argsort(squares, axis=1, kind="stable")[:, :num_neighbors]
+    indices = np.argsort(squares, axis=1, kind="stable")[:, :n_neighbors]
     return np.take_along_axis(squares, indices, axis=1), indices
 
 
@@ -318,7 +318,7 @@ def test_every_argument_of_a_search_gives_the_nearest_or_is_refused(other_proces
         {
             "X": DOOR,
             "y": np.arange(90) % 4,
-            "num_neighbors": 3,
+            "n_neighbors": 3,
             "queries": QUERIES,
             "mean": INDEXED["mean"],
             "components": INDEXED["components"],
@@ -431,11 +431,17 @@ def test_an_index_whose_points_have_other_residuals_is_refused():
         KNNClassifier.from_arrays({**arrays, "tiles": tiles})
 
 
-@pytest.mark.parametrize("num_neighbors", [0, -1, 91, 1_000_000, 1.5, None])
+@pytest.mark.parametrize("n_neighbors", [0, -1, 91, 1_000_000, 1.5, None])
 def test_a_number_of_neighbors_that_was_changed_after_the_fit_is_refused(
-    num_neighbors, other_process
+    n_neighbors, other_process
 ):
     model = KNNClassifier.from_arrays(INDEXED)
-    model.num_neighbors = num_neighbors
-    with pytest.raises((ValueError, TypeError), match="num_neighbors"):
+    model.n_neighbors = n_neighbors
+    with pytest.raises((ValueError, TypeError), match="n_neighbors"):
         other_process.submit(model.kneighbors, QUERIES).result()
+
+
+def test_the_former_name_of_the_number_of_neighbours_still_counts_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="n_neighbors"):
+        model = KNNClassifier(num_neighbors=2)
+    assert model.n_neighbors == 2

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from support.networks import fitted_network
 
 from mnist_pipeline.methods.networks.modules import (
     construct,
@@ -27,7 +28,7 @@ def test_a_network_its_copy_and_numpy_give_images_and_their_rows_the_same_logits
     torch.testing.assert_close(of_weights(kind, weights(model))(images), logits)
     method = MODELS[kind].method()
     np.testing.assert_allclose(method.logits(weights(model), levels), logits, atol=1e-5)
-    stored = {**weights(model), "temperature": np.array(0.5)}
+    stored = fitted_network(weights(model), temperature=0.5)
     for asked in (levels, np.concatenate([levels] * 6)):  # in NumPy, and so many in torch
         answer = method.answer(stored, asked)
         expected = (logits / 0.5).softmax(dim=1)

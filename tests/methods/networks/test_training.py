@@ -224,13 +224,16 @@ def test_only_the_default_training_on_mnist_has_drawn_digits_and_leaves_learned_
     image_kind, recipe, drawn, later, distorted, few, monkeypatch
 ):
     given = {}
+
+    def train(_model, _images, _labels, recipe, **rest) -> training.History:
+        given.update(rest)
+        return training.History((), "float32", "cpu", 1.0)
+
     monkeypatch.setattr(training, "MOST_REFITTED", 0)
-    monkeypatch.setattr(
-        training, "train", lambda _model, _images, _labels, recipe, **rest: given.update(rest)
-    )
-    trained = training.train_on(image_kind, DigitSet(*few), "cnn", {"recipe": recipe}, seed=0)
+    monkeypatch.setattr(training, "train", train)
+    fitted = training.fit("cnn", DigitSet(*few), {"recipe": recipe}, seed=0, kind=image_kind)
     assert given["drawn"] == drawn
-    assert (trained.recipe.later, trained.recipe.distorted) == (later, distorted)
+    assert (fitted.recipe["later"], fitted.recipe["distorted"]) == (later, distorted)
     assert len(given["held_out"]) == held_out_size(few[1])
 
 
@@ -239,30 +242,27 @@ def test_few_images_all_train_the_network_once_another_has_answered_the_held_out
 ):
     images, labels = few
     settings = {"recipe": "notebook", "epochs": 2}
-    train_on = partial(training.train_on, ImageKind(), DigitSet(*few), "mlp", settings, seed=0)
-    network, recipe, history, judged = train_on()
+    method = MODELS["mlp"].method()
+    fit = partial(method.fit, DigitSet(*few), settings, seed=0, kind=MNIST.kind)
+    fitted = fit()
     alone = build(modules.construct, "mlp", 10)
-    train(alone, images, labels, recipe)
-    assert all(map(torch.equal, network.parameters(), alone.parameters()))
+    train(alone, images, labels, replace(training.RECIPES["mlp"]["notebook"], epochs=2))
+    np.testing.assert_equal(fitted.weights, training.weights(alone))
     _, held_out = split(labels)
-    answer = (
-        MODELS["mlp"]
-        .method()
-        .held_out_answer(training.stored(network, history) | judged, images[held_out], held_out)
-    )
-    accuracy = np.mean(answer.labels == labels[held_out])
-    assert accuracy == history.epochs[-1].validation_accuracy
+    answer = method.held_out_answer(fitted, images[held_out], held_out)
+    assert np.mean(answer.labels == labels[held_out]) == fitted.validation_accuracy[-1]
     monkeypatch.setattr(training, "MOST_REFITTED", len(images) - 1)
-    unseen, *_, judged = train_on()
-    assert not judged
-    assert not torch.equal(unseen.output.bias, network.output.bias)
+    unseen = fit()
+    assert unseen.held_out_weights is None
+    np.testing.assert_equal(unseen.weights, fitted.held_out_weights)
 
 
 def test_repeats_multiply_the_updates_of_the_method(few):
     settings = {"recipe": "notebook", "epochs": 2, "batch_size": 50}
     images, labels = few[0][:100], few[1][:100]
-    fitted = MODELS["mlp"].method().fit(images, labels, settings, seed=0, repeats=2.5)
-    assert len(fitted["loss"]) == 5  # 10 updates of 50 images
+    part = DigitSet(images, labels, np.array([], np.int64))
+    fitted = MODELS["mlp"].method().fit(part, settings, seed=0, kind=MNIST.kind, repeats=2.5)
+    assert len(fitted.loss) == 5  # 10 updates of 50 images
 
 
 def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_zero():
@@ -417,7 +417,8 @@ def test_the_folded_network_alone_gives_the_same_logits(kind, pictures):
 def test_the_method_fits_pictures_with_any_size_of_a_batch(kind, batch_size, pictures):
     method, settings = MODELS[kind].method(), {**METHOD_SETTINGS, "batch_size": batch_size}
     # 65 images are a batch and one more.
-    fitted = method.fit(pictures[:65], CLASSES[:65], settings, seed=0, handwritten=False)
-    assert all(np.isfinite(array).all() for name, array in fitted.items() if "." in name)
+    digits = DigitSet(pictures[:65], CLASSES[:65], np.array([], np.int64))
+    fitted = method.fit(digits, settings, seed=0, kind=ImageKind(handwritten=False))
+    assert all(np.isfinite(array).all() for array in fitted.weights.values())
     few, many = (method.answer(fitted, pictures[:count]).probabilities for count in (20, 120))
     np.testing.assert_allclose(few, many[:20], atol=1e-4)

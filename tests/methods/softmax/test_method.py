@@ -4,6 +4,7 @@ one.
 
 import functools
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from support.arguments import check_door
 from support.arrays import FEW, arrays
 
-from mnist_pipeline.data.held_out import split
+from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.methods.softmax import method as softmax
 from mnist_pipeline.methods.softmax.kernel import LANES, run_epoch
 
@@ -129,37 +130,48 @@ def test_a_seed_draws_weights_and_biases_uniformly_from_minus_a_half_to_a_half(d
 FIT = {"epochs": 2, "learning_rate": 0.01}
 
 
+def fit(digits: DigitSet, settings: dict[str, Any] = FIT, **changes: Any) -> softmax.FittedSoftmax:
+    return softmax.fit(digits, settings, seed=4, kind=ImageKind(), **changes)
+
+
 def test_the_model_has_a_second_fit_that_has_not_seen_the_held_out_images(digits):
     images, labels = digits[0][:300], digits[1][:300]
-    fitted, (kept, _) = softmax.fit(images, labels, FIT, seed=4), split(labels)
-    for prefix, rows in (("", slice(None)), ("held_out_", kept)):
-        W, b = softmax.sgd(images[rows], labels[rows], seed=4, **FIT)
-        np.testing.assert_array_equal(fitted[f"{prefix}weights"], W)
-        np.testing.assert_array_equal(fitted[f"{prefix}bias"], b)
+    part = DigitSet(images, labels)
+    fitted, (kept, _) = fit(part), part.divided()
     asked = images[:50]
-    for answer, prefix in (
-        (softmax.answer(fitted, asked), ""),
-        (softmax.held_out_answer(fitted, asked, np.arange(50)), "held_out_"),
+    for rows, parameters, answer in (
+        (slice(None), (fitted.weights, fitted.bias), softmax.answer(fitted, asked)),
+        (
+            kept,
+            (fitted.held_out_weights, fitted.held_out_bias),
+            softmax.held_out_answer(fitted, asked, np.arange(50)),
+        ),
     ):
-        expected = softmax.predict_probabilities(
-            fitted[f"{prefix}weights"], fitted[f"{prefix}bias"], asked
-        )
+        W, b = softmax.sgd(images[rows], labels[rows], seed=4, **FIT)
+        np.testing.assert_equal(parameters, (W, b))
+        expected = softmax.predict_probabilities(W, b, asked)
         np.testing.assert_array_equal(answer.probabilities, expected)
+
+
+def test_without_held_out_images_one_fit_answers_all(digits):
+    part = DigitSet(digits[0][:60], digits[1][:60], np.array([], np.int64))
+    fitted = fit(part)
+    np.testing.assert_array_equal(fitted.held_out_weights, fitted.weights)
 
 
 def test_repeats_multiply_the_passes_and_the_gradient_is_checked_at_the_fitted_weights(digits):
     images, labels = digits[0][:60], digits[1][:60]
-    fitted = softmax.fit(images, labels, FIT, seed=4, repeats=2.5)
-    assert len(fitted["loss"]) == len(fitted["accuracy"]) == 5
-    error = softmax.gradient_error(fitted["weights"], fitted["bias"], labels[:10], images[:10])
-    assert fitted["gradient_error"] == error > 0
-    shortest = softmax.fit(images, labels, {**FIT, "epochs": 1}, seed=4, repeats=0.4)
-    assert len(shortest["loss"]) == 1
+    fitted = fit(DigitSet(images, labels), repeats=2.5)
+    assert len(fitted.loss) == len(fitted.accuracy) == 5
+    error = softmax.gradient_error(fitted.weights, fitted.bias, labels[:10], images[:10])
+    assert fitted.gradient_error == error > 0
+    shortest = fit(DigitSet(images, labels), {**FIT, "epochs": 1}, repeats=0.4)
+    assert len(shortest.loss) == 1
 
 
 def test_each_image_is_scored_just_before_its_update(digits):
     images, labels = digits[0][:30], digits[1][:30]
-    fitted, measured = softmax.fit(images, labels, FIT, seed=4), []
+    fitted, measured = fit(DigitSet(images, labels)), []
     softmax.sgd(images, labels, seed=4, **FIT, on_epoch=lambda *each: measured.append(each))
     W, b = softmax.sgd(images, labels, seed=4, epochs=0)
     losses, are_right = [], []
@@ -168,7 +180,7 @@ def test_each_image_is_scored_just_before_its_update(digits):
         are_right.append(softmax.predict_probabilities(W, b, [x]).argmax() == label)
         W, b = softmax.sgd(x[np.newaxis], [label], epochs=1, learning_rate=0.01, initial=(W, b))
     assert measured[0] == pytest.approx((1, np.mean(losses), np.mean(are_right)))
-    np.testing.assert_array_equal(measured, [*zip([1, 2], fitted["loss"], fitted["accuracy"])])
+    np.testing.assert_array_equal(measured, [*zip([1, 2], fitted.loss, fitted.accuracy)])
 
 
 @pytest.mark.full
@@ -330,20 +342,14 @@ def test_other_numbers_of_epochs_are_refused(descend, epochs):
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        ({"kept": [0, 60]}, "kept"),
-        ({"kept": [-1, 0]}, "kept"),
-        ({"kept": []}, "kept"),
-        ({"labels": np.zeros(59, int)}, "labels"),
-        ({"labels": np.full(60, -1)}, "labels"),
         ({"settings": {**FIT, "learning_rate": np.nan}}, "learning_rate"),
         ({"settings": {**FIT, "epochs": -5}}, "epochs"),
         ({"repeats": np.nan}, "repeats"),
     ],
 )
-def test_a_model_is_not_fitted_to_impossible_rows_or_settings(changed, named, digits):
-    given = {"images": digits[0][:60], "labels": digits[1][:60], "settings": FIT, "seed": 0}
+def test_a_model_is_not_fitted_with_impossible_settings(changed, named, digits):
     with pytest.raises(ValueError, match=named):
-        softmax.fit(**{**given, **changed})
+        fit(DigitSet(digits[0][:60], digits[1][:60]), **changed)
 
 
 KERNEL = {

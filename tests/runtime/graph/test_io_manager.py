@@ -56,10 +56,14 @@ def drawn():  # type: ignore[no-untyped-def]
 
 def test_the_figures_of_a_result_are_stored_with_its_value_whatever_the_step_does_besides(storage):
     (event,) = run(drawn).asset_materializations_for_node("drawn")
-    assert stored.current().figure("drawn", "plot").startswith(b"\x89PNG")
-    assert list(stored.current().origin("drawn")["figures"]) == ["plot"]
+    assert stored.default_storage().figure("drawn", "plot").startswith(b"\x89PNG")
+    assert list(stored.default_storage().origin("drawn")["figures"]) == ["plot"]
     version = stored.version_of("drawn", np.arange(3))
-    assert stored.current().current("drawn") == event.metadata["version"].value == version
+    assert (
+        stored.default_storage().current_version("drawn")
+        == event.metadata["version"].value
+        == version
+    )
     assert (event.tags or {})["dagster/data_version"] == version
 
 
@@ -69,7 +73,7 @@ def bucket(tmp_path, monkeypatch) -> Storage:
     monkeypatch.setattr(io_manager, "RETRY_SECONDS", 0)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", f"memory://{tmp_path.name}")
-    return stored.current()
+    return stored.default_storage()
 
 
 def fail_at(
@@ -130,7 +134,7 @@ def test_a_step_reads_and_records_the_versions_that_were_current_when_its_attemp
 
     def write(number: int) -> None:
         """Store and record another value of `source`, as another run does."""
-        version = stored.current().write("source", np.array([number]))
+        version = stored.default_storage().write("source", np.array([number]))
         metadata, tags = {"version": version}, {"dagster/data_version": version}
         event = dg.AssetMaterialization("source", metadata=metadata, tags=tags)
         instance.report_runless_asset_event(event)
@@ -158,4 +162,4 @@ def test_a_step_reads_and_records_the_versions_that_were_current_when_its_attemp
     (event,) = done.asset_materializations_for_node("reader")
     version = stored.version_of("source", np.array([2]))
     assert (event.tags or {})["dagster/input_data_version/source"] == version
-    assert stored.current().origin("reader")["inputs"] == {"source": version}
+    assert stored.default_storage().origin("reader")["inputs"] == {"source": version}

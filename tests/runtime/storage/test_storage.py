@@ -15,16 +15,16 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
-import safetensors.numpy
 from support.values import EVERY_KIND, REPORT
 
 from mnist_pipeline import read
-from mnist_pipeline.data.values import DigitSet
+from mnist_pipeline.data.values import DigitSet, ImageKind
+from mnist_pipeline.runtime.storage import formats
 from mnist_pipeline.runtime.storage import storage as module
 from mnist_pipeline.runtime.storage.storage import (
     Storage,
@@ -33,6 +33,7 @@ from mnist_pipeline.runtime.storage.storage import (
     stored_key,
     version_of,
 )
+from mnist_pipeline.utils import stored_types
 from mnist_pipeline.utils.reported import ReportedError
 
 OLD, NEW = np.arange(1_000), np.arange(1_000) * 2
@@ -63,7 +64,7 @@ def local(tmp_path) -> Storage:
 def test_a_value_is_read_back_as_it_was_stored_under_the_version_that_it_was_given(name, stored):
     value = EVERY_KIND[name]
     version = stored.write("value", value)
-    assert version == version_of("value", value) == stored.current("value")
+    assert version == version_of("value", value) == stored.current_version("value")
     found = Storage(stored.root).read("value")
     assert isinstance(found, type(value))
     if isinstance(value, pd.DataFrame):
@@ -88,7 +89,7 @@ def test_stored_arrays_are_mapped_and_read_only(value, local):
         assert isinstance(array, mmap.mmap)
 
 
-def test_the_safetensors_library_reads_what_is_stored_for_arrays(local):
+def test_numpy_reads_what_is_stored_for_arrays_whatever_their_names(local):
     arrays = {
         "odd": np.arange(7, dtype=np.uint8).reshape(7, 1).T,
         "truth": np.array([True, False]),
@@ -96,12 +97,65 @@ def test_the_safetensors_library_reads_what_is_stored_for_arrays(local):
         "half": np.ones((2, 2), np.float16)[:, ::2],
         "none": np.zeros((0, 4)),
         "scalar": np.array(-1),
+        "../*?[x]/": np.arange(2),
+        "Odd": np.arange(3),
+        "x" * 300 + "1": np.arange(4),
+        "x" * 300 + "2": np.arange(5),
     }
-    local.write("value", arrays)
-    content = local.main_file("value").read_bytes()
-    for stored_arrays in (safetensors.numpy.load(content), local.read("value")):
-        for name, array in arrays.items():
-            np.testing.assert_array_equal(stored_arrays[name], array, strict=name != "big-endian")
+    version = local.write("value", arrays)
+    files = sorted((local.path / "value" / version).glob("*.npy"))
+    assert len({file.name.casefold() for file in files}) == len(arrays)
+    sizes = sorted(np.load(file, allow_pickle=False).size for file in files)
+    assert sizes == sorted(array.size for array in arrays.values())
+    for name, array in local.read("value").items():
+        np.testing.assert_array_equal(array, arrays[name], strict=True)
+
+
+class Nested(NamedTuple):
+    """Fields of every kind."""
+
+    nothing: None
+    truth: bool
+    number: float
+    text: str
+    pair: tuple[int, np.ndarray]
+    parts: dict[str, Any]
+    kind: ImageKind
+
+
+def test_a_value_has_plain_fields_and_other_values_as_fields(stored, monkeypatch):
+    monkeypatch.setattr(stored_types, "_types", dict(stored_types._types))
+    stored_types.stored_type(Nested)
+    inner = Nested(None, False, 2.5, "7 → 1", (3, np.arange(3)), {}, ImageKind(is_mnist=True))
+    parts = {"array": np.ones((2, 2)), "type": inner, "dict": {"nested": (1, 2)}}
+    value = inner._replace(truth=True, parts=parts)
+    stored.write("value", value)
+    np.testing.assert_equal(stored.read("value"), value)
+
+
+@pytest.mark.parametrize(
+    "value", [{"number": np.float32(1)}, {1: np.arange(2)}, {"set": {1}}, {"pair": (1, object())}]
+)
+def test_a_field_without_a_format_is_refused_by_name(value, local):
+    with pytest.raises(TypeError, match=f"{next(iter(value))}"):
+        local.write("value", value)
+
+
+def test_a_value_of_a_former_version_of_the_code_is_damage(stored):
+    version = stored.write("value", {"x": np.arange(3)})
+    path = stored.path / "value" / version / "manifest.json"
+    manifest = json.loads(path.read_text())
+    files = {"value.safetensors": manifest["files"]["x.npy"]}
+    content = formats.to_json({**manifest, "files": files})
+    former = hashlib.sha256(content).hexdigest()
+    (stored.path / "value" / former).mkdir(parents=True)
+    (stored.path / "value" / former / "manifest.json").write_bytes(content)
+    array = (path.parent / "x.npy").read_bytes()
+    (stored.path / "value" / former / "value.safetensors").write_bytes(array)
+    stored.set_current("value", former)
+    assert "former version" in stored.fault("value")
+    with pytest.raises(StorageError, match="run --changed"):
+        stored.read("value")
 
 
 @pytest.mark.parametrize("value", [object(), np.array([{}]), {"texts": np.array(["a"])}])
@@ -306,7 +360,7 @@ def test_two_writers_side_by_side_leave_two_whole_versions(stored, monkeypatch):
 
     monkeypatch.setattr(stored, "_write", interleaved)
     versions.append(stored.write("value", OLD))
-    assert stored.current("value") == versions[-1]
+    assert stored.current_version("value") == versions[-1]
     assert set(stored.records("value")) == {*versions}
     assert not any(stored.fault("value", version) for version in versions)
 

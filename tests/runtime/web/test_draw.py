@@ -123,7 +123,7 @@ def test_the_latest_recognizer_answers_and_without_one_the_command_is_named(
     assert [digit["champion"] for digit in read(client, PNG)] == ["knn"]
     stored.write(
         "recognizer",
-        stored.read("recognizer")._replace(champion=np.frombuffer(b"softmax", np.uint8)),
+        stored.read("recognizer")._replace(champion="softmax"),
     )
     assert [digit["champion"] for digit in read(client, PNG)] == ["softmax"]
     stored.write("recognizer", stored.read("recognizer").of(DataSet(noun="letter")))
@@ -136,5 +136,5 @@ def test_a_browser_gets_the_arrays_of_the_report_if_the_recognizer_answers_as_it
     stored = Storage(str(own_copy[1]))
     assert '"facts"' in client.get(DRAW).text
     recognizer = stored.read("recognizer")
-    stored.write("recognizer", recognizer._replace(champion=np.frombuffer(b"knn", np.uint8)))
+    stored.write("recognizer", recognizer._replace(champion="knn"))
     assert '"facts"' not in client.get(DRAW).text

@@ -30,8 +30,8 @@ _POOLED_SIDE = (SIDE - convolution.SIDE + 1) // 2
 _NO_KERNELS = np.empty((0, 0, 0), np.float32)
 
 Array = NDArray[np.float32]
-Places = NDArray[np.uint8]  # where in its window each maximum was
-Pooled = tuple[Array, Places]  # with channels innermost
+Argmax = NDArray[np.uint8]  # where in its window each maximum was
+Pooled = tuple[Array, Argmax]  # with channels innermost
 
 
 class CompiledCNN(nn.Module):
@@ -156,21 +156,23 @@ def _backward(
     parameters: _Parameters,
     images: Array,
     first: Array,
-    first_places: Places,
+    first_argmax: Argmax,
     second: Array,
-    second_places: Places,
+    second_argmax: Argmax,
 ) -> list[Array]:
     """The arguments of `set_gradients` from the gradient of the logits, (n, 10)."""
-    factors = np.zeros((winograd.PLACES, convolution.CHANNELS, winograd.CHANNELS_OUT), np.float32)
+    factors = np.zeros(
+        (winograd.POSITIONS, convolution.CHANNELS, winograd.CHANNELS_OUT), np.float32
+    )
     taps = np.zeros((len(parameters.taps) + 1, convolution.CHANNELS), np.float32)
     bias = np.zeros(winograd.CHANNELS_OUT, np.float32)
     of_second = (gradient @ parameters.classes).numpy().reshape(second.shape)
     of_first = np.empty_like(first if parameters.trains_first else first[:0])
     winograd.add_gradients(
-        of_second, first, second, second_places, of_first, parameters.transposed, factors, bias
+        of_second, first, second, second_argmax, of_first, parameters.transposed, factors, bias
     )
     if parameters.trains_first:
-        convolution.add_gradients(images, of_first, first, first_places, taps)
+        convolution.add_gradients(images, of_first, first, first_argmax, taps)
     return [
         taps,
         factors,

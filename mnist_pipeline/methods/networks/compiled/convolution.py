@@ -4,8 +4,8 @@ Here is the compiled first layer of that network: convolution, pooling and ReLU 
 gradients. Each function runs on one thread, without the interpreter lock, one image at a time, so
 the result of an image does not depend on the number of threads that share the images.
 
-Vectors are loaded and stored without a check of their places. So each function first compares the
-shapes of its arrays, and raises a ValueError unless all places are within them.
+Vectors are loaded and stored without a check of their positions. So each function first compares
+the shapes of its arrays, and raises a ValueError unless all positions are within them.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ class Channels(Emitter):
     whole = ir.VectorType(INT32, WIDTH)
 
     def argument(self, kind: Any, value: Any) -> Any:
-        """An argument of the intrinsic; an array has values, float32, or places, uint8."""
+        """An argument of the intrinsic; an array has values, float32, or positions, uint8."""
         if isinstance(kind, types.Array) and kind.dtype not in (types.float32, types.uint8):
             raise TypingError(f"an array has type {kind.dtype}: pass values as float32")
         return super().argument(kind, value)
@@ -62,11 +62,11 @@ class Channels(Emitter):
 
     def parts(self, gradient: Any, where: Any) -> list[Any]:
         """The gradient at each position of a window: all of it at the maximum, zero elsewhere."""
-        places = [
+        positions = [
             self.builder.icmp_unsigned("==", where, self.everywhere(number))
             for number in range(len(WINDOW))
         ]
-        return [self.builder.select(place, gradient, self.zero) for place in places]
+        return [self.builder.select(position, gradient, self.zero) for position in positions]
 
     def store_narrow(self, integers: Any, pointer: Any) -> None:
         """Store the lowest bytes of 32-bit integers."""
@@ -123,9 +123,9 @@ def _forward(
     for first in _VECTORS:
         largest, where = e.largest([sums[at, first] for at in WINDOW])
         total = e.builder.fadd(largest, e.load(e.at(bias.data, first)))
-        place = (image, row, column, first)
-        e.store(e.where_positive(total, total), e.item(output, *place))
-        e.store_narrow(where, e.item(argmax, *place))
+        position = (image, row, column, first)
+        e.store(e.where_positive(total, total), e.item(output, *position))
+        e.store_narrow(where, e.item(argmax, *position))
 
 
 @intrinsic(Channels)
@@ -143,9 +143,11 @@ def _backward(
     """Add a window's gradients to those of the kernels, and of the biases in the last row."""
     pixel_under = _pixels(e, images, image, row, column)
     for first in _VECTORS:
-        place = (image, row, column, first)
-        passed = e.where_positive(e.load(e.item(output, *place)), e.load(e.item(gradient, *place)))
-        parts = e.parts(passed, e.load_narrow(e.item(argmax, *place)))
+        position = (image, row, column, first)
+        passed = e.where_positive(
+            e.load(e.item(output, *position)), e.load(e.item(gradient, *position))
+        )
+        parts = e.parts(passed, e.load_narrow(e.item(argmax, *position)))
         for number, tap in enumerate(_TAPS):
             pointer = e.item(sums, number, first)
             total = e.load(pointer)
@@ -158,7 +160,7 @@ def _backward(
 
 @compiled(nogil=True)
 def _check(images: Any, gradient: Any, output: Any, argmax: Any) -> None:
-    """Raise a ValueError unless every place that a window reads or writes is in the arrays."""
+    """Raise a ValueError unless every position that a window reads or writes is in the arrays."""
     count, rows, columns, channels = output.shape
     if (
         len(images) < count
@@ -168,14 +170,14 @@ def _check(images: Any, gradient: Any, output: Any, argmax: Any) -> None:
         or gradient.shape != output.shape
         or argmax.shape != output.shape
     ):
-        raise ValueError("the images, results or places have another shape than expected")
+        raise ValueError("the images, results or positions have another shape than expected")
     if (
         images.itemsize != FLOAT_BYTES
         or gradient.itemsize != FLOAT_BYTES
         or output.itemsize != FLOAT_BYTES
         or argmax.itemsize != 1
     ):
-        raise ValueError("the images, results or places have another type than expected")
+        raise ValueError("the images, results or positions have another type than expected")
 
 
 @compiled(cache=True, nogil=True)

@@ -10,8 +10,8 @@ Each function runs on one thread, without the interpreter lock, on blocks of ima
 fit the cache. The result of an image does not depend on the number of threads that share the
 images.
 
-Vectors are loaded and stored without a check of their places. So each function first compares the
-shapes of its arrays, and raises a ValueError unless all places are within them.
+Vectors are loaded and stored without a check of their positions. So each function first compares
+the shapes of its arrays, and raises a ValueError unless all positions are within them.
 
 The layout of the factors is (64, tiles + 1, channels). The unused tile makes the distance between
 two positions no power of two; otherwise all positions would map to the same few lines of the cache.
@@ -35,7 +35,7 @@ CHANNELS_IN, CHANNELS_OUT = 32, 64
 
 STEP = 4  # rows and columns of the results of a tile
 TILE = STEP + SIDE - 1  # rows and columns of the values that they are computed from
-PLACES = TILE * TILE
+POSITIONS = TILE * TILE
 INPUT_SIDE = STEP + TILE  # rows and columns of an image, which has 2×2 tiles
 BLOCK = 16  # images at a time
 
@@ -97,10 +97,10 @@ class _Tile(Channels):
         return image, self.multiply(down, step), self.multiply(right, step)
 
     def pixel(
-        self, images: Array, place: tuple[Any, Any, Any], offset: tuple[int, int], channel: Any
+        self, images: Array, position: tuple[Any, Any, Any], offset: tuple[int, int], channel: Any
     ) -> Any:
         """Pointer to a channel at an offset from (image, row, column)."""
-        image, row, column = place
+        image, row, column = position
         return self.item(
             images, image, self.add(row, offset[0]), self.add(column, offset[1]), channel
         )
@@ -229,28 +229,30 @@ def _leave_gradient(
 def _multiplying(num_columns: int, *, columnwise: bool) -> Any:
     """Compile the product of one of the 64 pairs of matrices, `_ROWS` rows at a time.
 
-    ``products[place, row : row + 4] = a[place, row : row + 4] @ b[place]``; if `columnwise`,
-    ``products[place, row : row + 4] += a[place, :, row : row + 4].T @ b[place]``. A sum has `depth`
-    terms. All sums are in registers; processors with 512-bit registers have twice as many.
+    For a position p it is ``products[p, row : row + 4] = a[p, row : row + 4] @ b[p]``, and if
+    `columnwise`, ``products[p, row : row + 4] += a[p, :, row : row + 4].T @ b[p]``. A sum has
+    `depth` terms. All sums are in registers; processors with 512-bit registers have twice as many.
     """
     at_once = num_columns if binding.get_host_cpu_features().get("avx512f") else WIDTH
 
     @intrinsic(Channels)
     def multiply(
-        e: Channels, a: Array, b: Array, products: Array, place: Any, row: Any, depth: Any
+        e: Channels, a: Array, b: Array, products: Array, position: Any, row: Any, depth: Any
     ) -> None:
         rows = [e.add(row, r) for r in range(_ROWS)]
-        starts = [e.item(a, place, 0, r) if columnwise else e.item(a, place, r, 0) for r in rows]
+        starts = [
+            e.item(a, position, 0, r) if columnwise else e.item(a, position, r, 0) for r in rows
+        ]
         step = a.shape[2] if columnwise else 1
         for first in range(0, num_columns, at_once):
             columns = range(first, first + at_once, WIDTH)
-            targets = [[e.item(products, place, r, c) for c in columns] for r in rows]
+            targets = [[e.item(products, position, r, c) for c in columns] for r in rows]
             totals = [
                 [e.variable(e.load(target) if columnwise else e.zero) for target in line]
                 for line in targets
             ]
             with e.loop(0, depth) as (k, _):
-                right = e.item(b, place, k, 0)
+                right = e.item(b, position, k, 0)
                 vectors = [e.load(e.at(right, c)) for c in columns]
                 for start, sums in zip(starts, totals):
                     value = e.broadcast(e.builder.load(e.at(start, e.multiply(k, step))))
@@ -271,7 +273,7 @@ _add_kernel_gradients = _multiplying(CHANNELS_OUT, columnwise=True)
 
 @compiled(nogil=True)
 def _check(images: Any, output: Any, argmax: Any) -> None:
-    """Raise a ValueError unless every place that a tile reads or writes is in the arrays."""
+    """Raise a ValueError unless every position that a tile reads or writes is in the arrays."""
     count = len(output)
     if (
         len(images) < count
@@ -279,9 +281,9 @@ def _check(images: Any, output: Any, argmax: Any) -> None:
         or output.shape[1:] != (STEP, STEP, CHANNELS_OUT)
         or argmax.shape != output.shape
     ):
-        raise ValueError("the images, results or places have another shape than expected")
+        raise ValueError("the images, results or positions have another shape than expected")
     if images.itemsize != FLOAT_BYTES or output.itemsize != FLOAT_BYTES or argmax.itemsize != 1:
-        raise ValueError("the images, results or places have another type than expected")
+        raise ValueError("the images, results or positions have another type than expected")
 
 
 @compiled(nogil=True)
@@ -301,21 +303,21 @@ def convolve_and_pool(images: Any, output: Any, argmax: Any, kernels: Any, bias:
     to 3 row by row, into `argmax`, uint8; both are (n, 4, 4, 64).
     """
     if (
-        kernels.shape != (PLACES, CHANNELS_IN, CHANNELS_OUT)
+        kernels.shape != (POSITIONS, CHANNELS_IN, CHANNELS_OUT)
         or bias.shape != (CHANNELS_OUT,)
         or kernels.itemsize != FLOAT_BYTES
         or bias.itemsize != FLOAT_BYTES
     ):
         raise ValueError("the kernels or the bias have another shape or type than expected")
     _check(images, output, argmax)
-    factors = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_IN), np.float32)
-    products = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_OUT), np.float32)
+    factors = np.empty((POSITIONS, 4 * BLOCK + 1, CHANNELS_IN), np.float32)
+    products = np.empty((POSITIONS, 4 * BLOCK + 1, CHANNELS_OUT), np.float32)
     for start in range(0, len(images), BLOCK):
         count = min(BLOCK, len(images) - start)
         _enter_block(images, start, count, factors)
-        for place in range(PLACES):
+        for position in range(POSITIONS):
             for row in range(0, 4 * count, _ROWS):
-                _multiply(factors, kernels, products, place, row, CHANNELS_IN)
+                _multiply(factors, kernels, products, position, row, CHANNELS_IN)
         for tile in range(4 * count):
             for channel in range(0, CHANNELS_OUT, WIDTH):
                 _leave(products, bias, start, tile, channel, output, argmax)
@@ -338,7 +340,7 @@ def add_gradients(
     goes into `image_gradient`, (n, 12, 12, 32), unless that is empty.
     """
     if (
-        kernel_sums.shape != (PLACES, CHANNELS_IN, CHANNELS_OUT)
+        kernel_sums.shape != (POSITIONS, CHANNELS_IN, CHANNELS_OUT)
         or bias_sums.shape != (CHANNELS_OUT,)
         or kernel_sums.itemsize != FLOAT_BYTES
         or bias_sums.itemsize != FLOAT_BYTES
@@ -347,7 +349,7 @@ def add_gradients(
     ):
         raise ValueError("the gradient or the sums have another shape or type than expected")
     if len(image_gradient) > 0 and (
-        kernels.shape != (PLACES, CHANNELS_OUT, CHANNELS_IN)
+        kernels.shape != (POSITIONS, CHANNELS_OUT, CHANNELS_IN)
         or image_gradient.shape[1:] != images.shape[1:]
         or len(image_gradient) < len(output)
         or kernels.itemsize != FLOAT_BYTES
@@ -355,8 +357,8 @@ def add_gradients(
     ):
         raise ValueError("the kernels or their gradient have another shape or type than expected")
     _check(images, output, argmax)
-    factors = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_IN), np.float32)
-    products = np.empty((PLACES, 4 * BLOCK + 1, CHANNELS_OUT), np.float32)
+    factors = np.empty((POSITIONS, 4 * BLOCK + 1, CHANNELS_IN), np.float32)
+    products = np.empty((POSITIONS, 4 * BLOCK + 1, CHANNELS_OUT), np.float32)
     image_gradient[:] = 0
     for start in range(0, len(output), BLOCK):
         count = min(BLOCK, len(output) - start)
@@ -364,14 +366,14 @@ def add_gradients(
         for tile in range(4 * count):
             for channel in range(0, CHANNELS_OUT, WIDTH):
                 _enter_gradient(gradient, output, argmax, start, tile, channel, products, bias_sums)
-        for place in range(PLACES):
+        for position in range(POSITIONS):
             for row in range(0, CHANNELS_IN, _ROWS):
-                _add_kernel_gradients(factors, products, kernel_sums, place, row, 4 * count)
+                _add_kernel_gradients(factors, products, kernel_sums, position, row, 4 * count)
         if len(image_gradient) == 0:
             continue
-        for place in range(PLACES):
+        for position in range(POSITIONS):
             for row in range(0, 4 * count, _ROWS):
-                _multiply_back(products, kernels, factors, place, row, CHANNELS_OUT)
+                _multiply_back(products, kernels, factors, position, row, CHANNELS_OUT)
         for tile in range(4 * count):
             for channel in range(0, CHANNELS_IN, WIDTH):
                 _leave_gradient(factors, start, tile, channel, image_gradient)

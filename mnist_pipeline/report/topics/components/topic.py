@@ -61,7 +61,7 @@ def numbers(values: Values) -> Named:
             "worst_digit": {"class": int(errors.argmax()), "rmse": float(errors.max())},
             "largest_covariance": float(np.abs(values["covariance"]).max()),
             "share_of_component": (eigenvalues[: figures.NUM_EIGENVECTORS] / total).tolist(),
-            "share_of_two": float(pca.explained_share(eigenvalues)[1]),
+            "share_of_two": float(pca.explained_variance_ratio(eigenvalues, cumulative=True)[1]),
             "components_for_share": components,
             "at_component": {
                 share: {
@@ -84,7 +84,9 @@ def numbers(values: Values) -> Named:
 def charts(document: Document, values: Values) -> Named:
     """Eigenvalues, shares of the variance, and the plane of the first two components."""
     eigenvalues = values["eigendecomposition"].eigenvalues
-    panels = figures.eigenvalue_panels(eigenvalues, pca.explained_share(eigenvalues))
+    panels = figures.eigenvalue_panels(
+        eigenvalues, pca.explained_variance_ratio(eigenvalues, cumulative=True)
+    )
     scatter = figures.class_scatter(
         values["projections"][:, :2],
         values["train_digits"].labels,
@@ -149,7 +151,7 @@ def facts(values: Values) -> Named:
     first ones, and the range of each axis of the plane.
     """
     eigenvalues = values["eigendecomposition"].eigenvalues
-    shares = pca.explained_share(eigenvalues)
+    shares = pca.explained_variance_ratio(eigenvalues, cumulative=True)
     points = values["projections"][figures.scattered(values["train_digits"].labels), :2]
     return {
         "shares": [0, *shares.round(5).tolist()],

@@ -14,15 +14,15 @@ APPENDIX = (
 
 
 def numbers(values: Values) -> Named:
-    """Corners, the difference from PCA, and three places.
+    """Corners, the difference from PCA, and three pixels.
 
-    `digits` has the same per digit image, and `places` the clearest corner, edge and flat place.
+    `digits` has the same per digit image, and `places` the clearest corner, edge and flat pixel.
     `max_relative_difference` is that of M and GᵀG, and `centering_change` the share of tr M that
     centring would remove. `threshold` is the smallest response of a corner, as a share of the
     largest.
     """
     corners = values["harris_corners"]
-    place_digit, places = harris.clearest_places(grey(values["digit_images"]), corners.response)
+    digit, pixels = harris.clearest_pixels(grey(values["digit_images"]), corners.response)
     return {
         "harris": {
             "digits": {
@@ -30,34 +30,34 @@ def numbers(values: Values) -> Named:
                 "difference": corners.gram_difference.tolist(),
                 "centering_change": corners.centering_change.tolist(),
             },
-            "kappa": float(corners.kappa),
-            "threshold": float(corners.relative_threshold),
+            "kappa": corners.kappa,
+            "threshold": corners.relative_threshold,
             "num_corners": int(np.count_nonzero(corners.corners)),
             "max_relative_difference": float(corners.gram_difference.max()),
             "centering_change": float(np.median(corners.centering_change)),
-            "place_digit": place_digit,
+            "place_digit": digit,
             "places": {
                 name: {
-                    field: np.asarray(value).tolist() for field, value in place._asdict().items()
+                    field: np.asarray(value).tolist() for field, value in pixel._asdict().items()
                 }
-                for name, place in places.items()
+                for name, pixel in pixels.items()
             },
         }
     }
 
 
 def charts(document: Document, values: Values) -> Named:
-    """The gradients around three places."""
+    """The gradients around three pixels."""
     originals = grey(values["digit_images"])
-    _, places = harris.clearest_places(originals, values["harris_corners"].response)
+    _, pixels = harris.clearest_pixels(originals, values["harris_corners"].response)
     return {
         f"gradients_{name}": figures.side_by_side(panel, size=figures.SQUARE)
-        for name, panel in figures.gradients(places).items()
+        for name, panel in figures.gradients(pixels).items()
     }
 
 
 def pictures(document: Document, values: Values) -> Named:
-    """The places of the corners on each image."""
+    """The pixels of the corners of each image."""
     return {"corners": [np.argwhere(mask).tolist() for mask in values["harris_corners"].corners]}
 
 

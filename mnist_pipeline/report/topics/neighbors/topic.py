@@ -31,11 +31,11 @@ def numbers(values: Values) -> Named:
     nearest, is_wrong = predictions.nearest, predictions.labels != labels
     return {
         "knn": {
-            "num_neighbors": int(values["knn_model"]["num_neighbors"]),
-            "accuracy_by_k": accuracy_by_k(nearest["labels"], labels),
+            "num_neighbors": values["knn_model"].num_neighbors,
+            "accuracy_by_k": accuracy_by_k(nearest.labels, labels),
             "misled": {
-                "neighbors": nearest["indices"][is_wrong, :NUM_NEIGHBORS_SHOWN].tolist(),
-                "neighbor_labels": nearest["labels"][is_wrong, :NUM_NEIGHBORS_SHOWN].tolist(),
+                "neighbors": nearest.indices[is_wrong, :NUM_NEIGHBORS_SHOWN].tolist(),
+                "neighbor_labels": nearest.labels[is_wrong, :NUM_NEIGHBORS_SHOWN].tolist(),
             },
         }
     }
@@ -53,7 +53,7 @@ def pictures(document: Document, values: Values) -> Named:
     images = values["train_digits"].images
     shown = values["data_set"].shown
     misled = document["knn"]["misled"]["neighbors"][:NUM_MISLED_SHOWN]
-    nearest = images[values["knn_predictions"].nearest["indices"][0, :NUM_NEIGHBORS_SHOWN]]
+    nearest = images[values["knn_predictions"].nearest.indices[0, :NUM_NEIGHBORS_SHOWN]]
     test = values["test_digits"].images[:1].astype(np.int64)
     subtracted = (test, nearest, np.abs(test - nearest), (test - nearest) & 255)
     return {
@@ -72,7 +72,7 @@ def code() -> Code:
 
 def arrays(values: Values, images: Images) -> Arrays:
     """The nearest training images of the test images of the page."""
-    nearest = values["knn_predictions"].nearest["indices"]
+    nearest = values["knn_predictions"].nearest.indices
     return {"test.neighbors": Packed(nearest[images.test, :NUM_NEIGHBORS_SHOWN].astype(np.int32))}
 
 
@@ -80,6 +80,6 @@ def facts(values: Values) -> Named:
     """k, and the smoothing of the vote."""
     model = values["knn_model"]
     return {
-        "numNeighbors": int(model["num_neighbors"]),
-        "smoothing": float(model["smoothing"]),
+        "numNeighbors": model.num_neighbors,
+        "smoothing": model.smoothing,
     }

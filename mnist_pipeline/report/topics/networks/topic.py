@@ -3,8 +3,8 @@
 import numpy as np
 
 from mnist_pipeline.data import drawn_digits
-from mnist_pipeline.methods.networks.method import TEMPERATURE, cnn_maps, weights_of
-from mnist_pipeline.methods.networks.recipes import HELD_OUT, adds_drawn_digits
+from mnist_pipeline.methods.networks.method import cnn_maps
+from mnist_pipeline.methods.networks.recipes import adds_drawn_digits
 from mnist_pipeline.report import learning
 from mnist_pipeline.report import pictures as drawn
 from mnist_pipeline.report.content import (
@@ -54,8 +54,8 @@ def _network(values: Values, name: str) -> Named:
     from mnist_pipeline.methods.networks import modules
 
     model, (kept, held_out) = values[f"{name}_model"], values["train_digits"].divided()
-    layers = modules.layer_rows(modules.of_weights(name, weights_of(model)))
-    is_refitted = any(part.startswith(HELD_OUT) for part in model)
+    layers = modules.layer_rows(modules.of_weights(name, model.weights))
+    is_refitted = model.held_out_weights is not None
     recipe = (values["origins"][f"{name}_model"]["config"] or {}).get("recipe", "default")
     adds_drawn = adds_drawn_digits(recipe, is_mnist=values["data_set"].is_mnist)
     num_drawn = drawn_digits.NUM_IMAGES if adds_drawn else 0
@@ -81,7 +81,9 @@ def pictures(document: Document, values: Values) -> Named:
     """Some kernels with their maps of a test image, and some hidden units with their answers to it
     and the weights of these; and the labels that the image is read as.
     """
-    maps = cnn_maps(values["cnn_model"], values["test_digits"].images[:1])[0]  # (32, 24, 24)
+    maps = cnn_maps(values["cnn_model"].weights, values["test_digits"].images[:1])[
+        0
+    ]  # (32, 24, 24)
     pairs = zip(values["cnn_kernels"][:NUM_SHOWN], maps * 255 / maps.max())
     return {
         "kernels": [(drawn.diverging(kernel), drawn.picture(plane)) for kernel, plane in pairs],
@@ -95,7 +97,7 @@ def _units(values: Values) -> list[tuple[str, float, float]]:
     """The hidden units that move the score of the answer to a test image most: weights × typical
     ink as a picture, answer, weight of the answer.
     """
-    weights, image = weights_of(values["mlp_model"]), values["test_digits"].images[0]
+    weights, image = values["mlp_model"].weights, values["test_digits"].images[0]
     rows = weights["hidden.weight"]
     answers = (rows @ (image.ravel() / 255) + weights["hidden.bias"]).clip(0)
     votes = weights["output.weight"][values["mlp_predictions"].labels[0]]
@@ -124,7 +126,7 @@ def arrays(values: Values, images: Images) -> Arrays:
     weights = {
         f"{name}.{part}": array
         for name in NETWORKS
-        for part, array in weights_of(values[f"{name}_model"]).items()
+        for part, array in values[f"{name}_model"].weights.items()
     }
     hidden = weights.pop("mlp.hidden.weight")
     # W x = Q (s ⊙ x) with integers Q: the less ink a pixel has, the larger its step s may be.
@@ -140,5 +142,5 @@ def arrays(values: Values, images: Images) -> Arrays:
 
 def facts(values: Values) -> Named:
     """The temperatures that calibrate the probabilities."""
-    temperatures = {name: float(values[f"{name}_model"][TEMPERATURE]) for name in NETWORKS}
+    temperatures = {name: values[f"{name}_model"].temperature for name in NETWORKS}
     return {"temperatures": temperatures}

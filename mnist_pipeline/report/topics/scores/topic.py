@@ -27,8 +27,7 @@ APPENDIX = (
 def numbers(values: Values) -> Named:
     """Loss and accuracy by epoch, and how exact the gradient is."""
     model = values["softmax_model"]
-    error = float(model["gradient_error"])
-    return {"softmax": {**learning.curves(model), "gradient_error": error}}
+    return {"softmax": {**learning.curves(model), "gradient_error": model.gradient_error}}
 
 
 def charts(document: Document, values: Values) -> Named:
@@ -39,7 +38,7 @@ def charts(document: Document, values: Values) -> Named:
 def pictures(document: Document, values: Values) -> Named:
     """The influence of each weight, as an image of each class."""
     images = values["train_digits"].images
-    influences = values["softmax_model"]["weights"] * softmax.pixel_deviations(images)
+    influences = values["softmax_model"].weights * softmax.pixel_deviations(images)
     return {"templates": [drawn.diverging(row.reshape(images.shape[1:])) for row in influences]}
 
 
@@ -51,9 +50,9 @@ def code() -> Code:
 def arrays(values: Values, images: Images) -> Arrays:
     """Weights and bias; the weights of images in colour, three times as many, are rounded."""
     model = values["softmax_model"]
-    packed = {
-        f"softmax.{name}": Packed(model[name].astype(np.float32)) for name in ("weights", "bias")
+    is_color = values["data_set"].color
+    weights = rounded_weights if is_color else lambda array: Packed(array.astype(np.float32))
+    return {
+        "softmax.weights": weights(model.weights),
+        "softmax.bias": Packed(model.bias.astype(np.float32)),
     }
-    if values["data_set"].color:
-        packed["softmax.weights"] = rounded_weights(model["weights"])
-    return packed

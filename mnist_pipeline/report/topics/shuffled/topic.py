@@ -17,10 +17,10 @@ def numbers(values: Values) -> Named:
     95% intervals.
     """
     trained, labels = values["shuffled_cnn"], values["test_digits"].labels
-    correct, total = (trained["answers"] == labels).sum(axis=1).tolist(), len(labels)
+    correct, total = (trained.answers == labels).sum(axis=1).tolist(), len(labels)
     return {
         "shuffled": {
-            "trained_on": int(trained["trained_on"]),
+            "trained_on": trained.trained_on,
             "accuracies": [count / total for count in correct],
             "intervals": [list(wilson_interval(count, total)) for count in correct],
         }
@@ -30,11 +30,11 @@ def numbers(values: Values) -> Named:
 def pictures(document: Document, values: Values) -> Named:
     """An image of each class, or of some, and the same images with shuffled pixels."""
     images = values["data_set"].shown(values["digit_images"][:NUM_SHOWN])
-    shuffled = shuffle(images, values["shuffled_cnn"]["permutation"])
+    shuffled = shuffle(images, values["shuffled_cnn"].permutation)
     return {"shuffled": [drawn.strip(images), drawn.strip(shuffled)]}
 
 
 def arrays(values: Values, images: Images) -> Arrays:
     """The permutation."""
-    permutation = values["shuffled_cnn"]["permutation"]
+    permutation = values["shuffled_cnn"].permutation
     return {"shuffled.permutation": Packed(permutation.astype(np.int16))}

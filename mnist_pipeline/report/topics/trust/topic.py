@@ -120,7 +120,7 @@ def context(document: Document, values: Values) -> Named:
 def arrays(values: Values, images: Images) -> Arrays:
     """The novelty detector of the recognizer, without its reference scores."""
     packed = {}
-    for name, array in values["recognizer"].novelty.items():
+    for name, array in values["recognizer"].novelty._asdict().items():
         if name in ("means", "components", "hidden_weight"):
             packed[f"novelty.{name}"] = rounded_weights(array, LEVELS)
         elif name != "reference":

@@ -11,7 +11,7 @@ def _values(*shape: int) -> np.ndarray:
     return np.zeros(shape, np.float32)
 
 
-def _places(*shape: int) -> np.ndarray:
+def _argmax(*shape: int) -> np.ndarray:
     return np.zeros(shape, np.uint8)
 
 
@@ -22,7 +22,7 @@ KERNELS = {
         [
             _values(5, 28, 28),
             _values(5, 12, 12, 32),
-            _places(5, 12, 12, 32),
+            _argmax(5, 12, 12, 32),
             _values(25, 32),
             _values(32),
         ],
@@ -33,7 +33,7 @@ KERNELS = {
             _values(5, 28, 28),
             _values(5, 12, 12, 32),
             _values(5, 12, 12, 32),
-            _places(5, 12, 12, 32),
+            _argmax(5, 12, 12, 32),
             _values(26, 32),
         ],
     ),
@@ -42,7 +42,7 @@ KERNELS = {
         [
             _values(5, 12, 12, 32),
             _values(5, 4, 4, 64),
-            _places(5, 4, 4, 64),
+            _argmax(5, 4, 4, 64),
             _values(64, 32, 64),
             _values(64),
         ],
@@ -53,7 +53,7 @@ KERNELS = {
             _values(5, 4, 4, 64),
             _values(5, 12, 12, 32),
             _values(5, 4, 4, 64),
-            _places(5, 4, 4, 64),
+            _argmax(5, 4, 4, 64),
             _values(5, 12, 12, 32),
             _values(64, 64, 32),
             _values(64, 32, 64),
