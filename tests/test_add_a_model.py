@@ -124,7 +124,7 @@ def test_the_page_edits_only_the_table(blocks):
 
 def test_what_this_page_and_the_page_on_an_asset_add_passes_lint(project, facts):
     added = files_of("add-an-asset.md")
-    assert len(added) == 3
+    assert len(added) == 4
     for name, code in added:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(code, encoding="utf-8")
