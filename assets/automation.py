@@ -4,7 +4,7 @@ import dagster as dg
 
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime import project
-from mnist_pipeline.runtime.graph.automation import continuation, rerun, sensor
+from mnist_pipeline.runtime.graph.automation import schedule, sensor
 from mnist_pipeline.runtime.graph.event_log import DATA_DIRECTORY
 
 whole_graph = dg.AssetSelection.all() - dg.AssetSelection.groups(*project.ON_REQUEST)
@@ -32,17 +32,5 @@ sweep = dg.define_asset_job(
 )
 
 
-@dg.schedule(
-    job=everything,
-    cron_schedule="0 3 * * 0",
-    execution_timezone="UTC",
-    description="On Sundays at 03:00 UTC, run the assets that are missing or stale, and what "
-    "depends on them.",
-)
-def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Request a run of the assets that are not up to date."""
-    return rerun(context.instance, project.graph(), within=whole_graph)
-
-
-weekly_continuation = continuation(everything, project.graph, whole_graph)
+weekly_retraining = schedule("weekly_retraining", "0 3 * * 0", everything, project.graph)
 automation = sensor("automation", whole_graph | dg.AssetSelection.assets(DATA_DIRECTORY))

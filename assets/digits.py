@@ -11,6 +11,7 @@ from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.automation import OBSERVATION
 from mnist_pipeline.runtime.graph.checks import blocking_checks
 from mnist_pipeline.runtime.graph.event_log import DATA_DIRECTORY, file_metadata
+from mnist_pipeline.runtime.graph.readers import READER
 from mnist_pipeline.runtime.graph.resources import DataSetResource
 from mnist_pipeline.runtime.graph.results import (
     CHECKSUM,
@@ -20,7 +21,6 @@ from mnist_pipeline.runtime.graph.results import (
     result,
     stopwatch,
 )
-from mnist_pipeline.runtime.graph.staleness import READER
 from mnist_pipeline.utils.printable import count
 
 GROUP = "digits"

@@ -29,7 +29,6 @@ ALL = [*MODELS, *NEW]
 # What the copy shows of its models, as JSON.
 FACTS = """
 import json
-from pathlib import Path
 from assets.definitions import defs
 from mnist_pipeline.evaluation import experiments
 from mnist_pipeline.runtime.storage import storage
@@ -38,8 +37,11 @@ NEW = ("logistic", "pretrained")
 graph, stored = defs.resolve_asset_graph(), storage.default_storage()
 keys = graph.materializable_asset_keys
 new = [graph.get(key) for key in keys if key.path[-1].startswith(NEW)]
-digits = stored.read("train_digits"), stored.read("test_digits")
-trials = experiments.read_sweep(Path("sweep.yaml")).values()
+digits = [stored.read(key) for key in ("train_digits", "test_digits", "image_kind")]
+trials = experiments.read_sweep([
+    {"model": "logistic", "size": 500, "penalty": [0.0001, 0.1]},
+    {"model": "pretrained", "size": 500, "epochs": 40},
+]).values()
 answers = [experiments.run(trial, *digits)["test"] for trial in trials]
 checks = [f"{key.asset_key.path[-1]}.{key.name}" for key in graph.asset_check_keys]
 print(json.dumps({
@@ -107,10 +109,6 @@ def project(blocks, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def facts(project, slice_directory) -> Mapping[str, Any]:
     """What the copy shows after a run of the graph on a slice."""
-    (project / "sweep.yaml").write_text(
-        "- {model: logistic, size: 500, penalty: [0.0001, 0.1]}\n"
-        "- {model: pretrained, size: 500, epochs: 40}"
-    )
     settings = environment(slice_directory, project / "storage")
     variables = os.environ | settings | {"PYTHONPATH": str(project)}
     config = networks_config(project / "run.yaml", recipe="NOTEBOOK", epochs=1)
@@ -126,7 +124,7 @@ def test_the_page_edits_only_the_table(blocks):
 
 def test_what_this_page_and_the_page_on_an_asset_add_passes_lint(project, facts):
     added = files_of("add-an-asset.md")
-    assert len(added) == 3
+    assert len(added) == 4
     for name, code in added:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(code, encoding="utf-8")

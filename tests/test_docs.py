@@ -139,7 +139,8 @@ def test_the_page_on_an_asset_passes_its_tests_and_the_test_of_the_graph(tmp_pat
     graph = (PROJECT / LITERAL_GRAPH).read_text(encoding="utf-8")
     files = dict(FILE.findall((DOCS / "add-an-asset.md").read_text(encoding="utf-8")))
     (test,) = (name for name in files if name.startswith("tests/"))
-    files[LITERAL_GRAPH] = graph.replace('"digits": {', '"digits": {\n        "brightness",', 1)
+    added = '"digits": {"brightness", "random_mean",'
+    files[LITERAL_GRAPH] = graph.replace('"digits": {', added, 1)
     for name, code in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(code, encoding="utf-8")

@@ -22,13 +22,9 @@ from mnist_pipeline.report.document import latest_page
 from mnist_pipeline.runtime import dagster_internals, project, settings
 from mnist_pipeline.runtime import instance as instances
 from mnist_pipeline.runtime.graph.event_log import latest
+from mnist_pipeline.runtime.graph.readers import READERS
 from mnist_pipeline.runtime.graph.results import CHECKSUM, DIRECTORY
-from mnist_pipeline.runtime.graph.staleness import (
-    READERS,
-    due_assets,
-    due_partitions,
-    observe_raw_files,
-)
+from mnist_pipeline.runtime.graph.staleness import due_assets, due_partitions, observe_raw_files
 from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import machine, memory
 from mnist_pipeline.utils.printable import count, one_line, printable

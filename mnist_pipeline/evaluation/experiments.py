@@ -6,9 +6,8 @@ held-out images, on which the best trial is chosen, and on the test images, whic
 
 import itertools
 import math
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,20 +22,23 @@ from mnist_pipeline.evaluation.scores import (
 )
 from mnist_pipeline.methods import table
 from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.utils.printable import one_line, shortened
 from mnist_pipeline.utils.reported import ReportedError
 from mnist_pipeline.utils.validation import NUM_SEEDS, first_problem
-from mnist_pipeline.utils.yaml_files import read_yaml
 
 ALL = "all"  # a training size: every training image that is not held out
 MIN_SIZE = 10  # an image of each digit
 MAX_TRIALS = 1_000
+MAX_SHOWN = 100  # characters of an entry in a message
+EXAMPLE = '{"model": "knn", "size": [100, 1000]}'
 DEFAULTS = "default"  # the settings of a trial that only has defaults
 Value = str | int | float | bool | None  # a trial refuses a bool
-Grids = TypeAdapter(list[dict[str, Value | list[Value]]])
+Grid = Mapping[str, Any]  # of a sweep: a value or a list of values for each field of a trial
+GRID = TypeAdapter(dict[str, Value | Annotated[list[Value], Field(min_length=1)]])
 
 
 class SweepError(ReportedError, ValueError):
-    """A sweep is not valid; the message names the file, the field and what is allowed."""
+    """A sweep is not valid; the message names the entry, the field and what is allowed."""
 
 
 class Trial(NamedTuple):
@@ -74,34 +76,42 @@ def _text(value: Any) -> str:
     return np.format_float_positional(value, trim="-") if isinstance(value, float) else str(value)
 
 
-def read_sweep(file: Path) -> dict[str, Trial]:
-    """The trials of a sweep by key, from a YAML file with a list of grids.
+def read_sweep(grids: Sequence[Grid]) -> dict[str, Trial]:
+    """The trials of a sweep by key: of each grid, every combination of its values.
 
-    A grid names a model and values; each combination of listed values is a trial.
+    Raises SweepError.
+
+    Examples
+    --------
+    >>> list(read_sweep([{"model": "knn", "size": [100, "all"]}]))
+    ['knn-size_100-seed_0', 'knn-size_all-seed_0']
     """
-    try:
-        grids = Grids.validate_python(read_yaml(file))
-    except ValidationError:
-        example = "'- {model: knn, size: [100, 1000]}'"
-        raise SweepError(f"{file} must be a list of grids; write for example {example}") from None
-    except ValueError as error:
-        raise SweepError(f"{file}: {error}") from error
-    listed = [
-        {name: value if isinstance(value, list) else [value] for name, value in grid.items()}
-        for grid in grids
-    ]
-    count = sum(math.prod(map(len, grid.values())) for grid in listed)
-    if not 1 <= count <= MAX_TRIALS:
-        raise SweepError(f"{file} has {count:,} trials; a sweep has 1 to {MAX_TRIALS:,}")
-    trials = {}
-    for place, grid in enumerate(listed, 1):
-        for values in itertools.product(*grid.values()):
-            try:
-                trial = _trial(dict(zip(grid, values)))
-            except ValueError as error:
-                raise SweepError(f"{file}, grid {place}: {error}") from None
-            trials[trial.key] = trial
+    trials, count = dict[str, Trial](), 0
+    for number, grid in enumerate(grids, 1):
+        try:
+            values = _values(grid)
+            count += math.prod(map(len, values.values()))
+            if count > MAX_TRIALS:
+                raise ValueError(f"a sweep has at most {MAX_TRIALS:,} trials; take some out")
+            for combination in itertools.product(*values.values()):
+                trial = _trial(dict(zip(values, combination)))
+                trials[trial.key] = trial
+        except ValueError as error:
+            shown = shortened(one_line(repr(grid)), MAX_SHOWN)
+            raise SweepError(f"entry {number} of the sweep, {shown}: {error}") from None
+    if not trials:
+        raise SweepError("the sweep has no trials; write an entry, such as " + EXAMPLE)
     return trials
+
+
+def _values(grid: Grid) -> dict[str, list[Value]]:
+    """The values of each field as lists; raises ValueError."""
+    try:
+        fields = GRID.validate_python(grid, strict=True)
+    except ValidationError:
+        problem = "it must have a value or a list of values per field, such as "
+        raise ValueError(problem + EXAMPLE) from None
+    return {name: value if isinstance(value, list) else [value] for name, value in fields.items()}
 
 
 def _trial(values: Mapping[str, Value]) -> Trial:
@@ -132,7 +142,7 @@ def run(trial: Trial, train: DigitSet, test: DigitSet, kind: ImageKind) -> dict[
     if (trial.size or 0) > len(known.labels):
         raise SweepError(
             f"{trial.key}: only {len(known.labels):,} training images are not held out; write a "
-            "sweep with smaller sizes, and set MNIST_PIPELINE_EXPERIMENTS to it"
+            "sweep with smaller sizes, as docs/experiments.md shows"
         )
     chosen = np.sort(stratified_order(known.labels, trial.seed)[: trial.size])
     part = DigitSet(known.images[chosen], known.labels[chosen], known.held_out)

@@ -76,15 +76,29 @@ def scripts() -> list[Path]:
 
 def sprites(document: Document) -> list[int]:
     """The test images that the templates show."""
-    return [index for offered in _offered("sprites", document) for index in offered]
+    return [index for _, offered in _offered("sprites", document) for index in offered]
 
 
 def merged(name: str, *arguments: Any) -> Named:
-    """The results of the function with this name, of all topics that have it, in one dictionary."""
-    return {key: value for offered in _offered(name, *arguments) for key, value in offered.items()}
+    """The results of the function with this name, of all topics that have it, in one dictionary.
+
+    Raises a ValueError if two topics offer an entry with the same name.
+    """
+    entries: Named = {}
+    owners = dict[str, str]()
+    for topic, offered in _offered(name, *arguments):
+        for key, value in offered.items():
+            if key in owners:
+                raise ValueError(
+                    f"{name}() of {owners[key]} and of {topic} both have the entry {key!r}; rename "
+                    "one of them"
+                )
+            owners[key], entries[key] = topic, value
+    return entries
 
 
-def _offered(name: str, *arguments: Any) -> Iterator[Any]:
+def _offered(name: str, *arguments: Any) -> Iterator[tuple[str, Any]]:
+    """The name of each topic that has this function, and its result."""
     for topic in all_topics():
         if offer := getattr(topic, name, None):
-            yield offer(*arguments)
+            yield topic.__name__, offer(*arguments)

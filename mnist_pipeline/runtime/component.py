@@ -10,13 +10,13 @@ from PIL import ImageColor
 from pydantic import Field
 
 from mnist_pipeline.runtime import project, settings
-from mnist_pipeline.runtime.graph.automation import automated, continuation, rerun, sensor
+from mnist_pipeline.runtime.graph.automation import automated, schedule, sensor
 from mnist_pipeline.runtime.graph.checks import standalone_checks
 from mnist_pipeline.runtime.graph.event_log import DATA_DIRECTORY
 from mnist_pipeline.runtime.graph.io_manager import StorageIOManager
+from mnist_pipeline.runtime.graph.readers import is_reader
 from mnist_pipeline.runtime.graph.resources import IO_MANAGER, LOCATION, DataSetResource
 from mnist_pipeline.runtime.graph.results import STORAGE
-from mnist_pipeline.runtime.graph.staleness import is_reader
 from mnist_pipeline.utils.validation import NUM_SEEDS
 
 
@@ -45,7 +45,7 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
     )
     schedule: str | None = Field(
         default=None,
-        description="Cron schedule in UTC that runs missing and stale assets, once switched on.",
+        description="Cron schedule in UTC that runs the job of the instance, once switched on.",
     )
     color: bool | None = Field(
         default=None,
@@ -107,20 +107,11 @@ class ImageClassification(dg.Component, dg.Model, dg.Resolvable):
             description=f"Materialize everything about {self.data}, from the files to the report.",
         )
         assets = _instance_of_graph(name, location, automation=self.automation)
-        # What is due does not depend on resources, which this project may define elsewhere.
-        compared = dg.Definitions(assets, jobs=[job], resources=project.graph().resources)
-        schedules, sensors = [], list[dg.SensorDefinition]()
+        schedules, sensors = [], []
         if self.schedule:
-            schedule = dg.ScheduleDefinition(
-                name=f"{name}_schedule",
-                job=job,
-                cron_schedule=self.schedule,
-                execution_timezone="UTC",
-                description="Run the assets that are missing or stale, and what depends on them.",
-                execution_fn=lambda context: rerun(context.instance, compared, selection),
-            )
-            schedules.append(schedule)
-            sensors.append(continuation(job, lambda: compared, selection))
+            # A tick reads the keys only. This project may define resources elsewhere.
+            own = dg.Definitions(assets, jobs=[job], resources=project.graph().resources)
+            schedules.append(schedule(f"{name}_schedule", self.schedule, job, lambda: own))
         if self.automation:
             sensors.append(sensor(f"{name}_automation", selection | files))
         return dg.Definitions(

@@ -21,6 +21,8 @@ PREFIX = "MNIST_PIPELINE_"
 FORMER = {
     "MNIST_PIPELINE_OWNERS": "name owners in Dagster: `owners` of `@dg.asset`, or post_processing "
     "in the defs.yaml of an instance",
+    "MNIST_PIPELINE_EXPERIMENTS": "edit the list in assets/experiments.py, or write an asset "
+    "of your own as docs/experiments.md shows",
     "MNIST_PIPELINE_INBOX": "name pictures on the command line: mnist-pipeline predict PICTURE …",
 }
 MAX_THREADS = 1_024
@@ -95,10 +97,6 @@ class Settings(BaseSettings):
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = Field(
         default_factory=machine.num_cores,
         description="Number of threads that each process computes with.",
-    )
-    experiments: LocalPath | None = Field(
-        default=None,
-        description="YAML file of the sweep of the group `experiments`; by default in assets/.",
     )
     dagster_home: LocalPath = Field(
         default_factory=lambda fields: _instance_directory(fields["storage"]),

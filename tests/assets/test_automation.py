@@ -9,8 +9,8 @@ from support.graph_fixtures import names, requests
 from assets import automation
 from assets.definitions import defs
 from mnist_pipeline.runtime.graph.automation import automated
-from mnist_pipeline.runtime.graph.staleness import READER
-from mnist_pipeline.runtime.storage import storage as stored
+from mnist_pipeline.runtime.graph.readers import READER
+from mnist_pipeline.runtime.graph.staleness import due_assets
 
 FILES = dg.AssetKey("data_directory")
 READS = ["data_directory"]  # of a reader
@@ -19,7 +19,7 @@ READS = ["data_directory"]  # of a reader
 def tick(instance: dg.DagsterInstance) -> Any:
     """What the schedule requests; the context closes here, or Dagster keeps the instance."""
     with dg.build_schedule_context(instance=instance) as context:
-        return automation.weekly_retraining(context)
+        return automation.weekly_retraining.evaluate_tick(context)
 
 
 def test_everything_that_starts_runs_by_itself_is_off():
@@ -28,8 +28,7 @@ def test_everything_that_starts_runs_by_itself_is_off():
         dg.DefaultScheduleStatus.STOPPED
     }
     running = dg.DefaultSensorStatus.RUNNING
-    on = {each.name for each in repository.sensor_defs if each.default_status == running}
-    assert on == {"everything_continuation"}  # it only follows a run that a schedule has requested
+    assert all(each.default_status != running for each in repository.sensor_defs)
 
 
 def test_a_run_without_the_observation_records_the_files_that_it_read(own_copy):
@@ -39,7 +38,9 @@ def test_a_run_without_the_observation_records_the_files_that_it_read(own_copy):
     with dg.DagsterInstance.get() as instance:
         assert everything.execute_in_process(asset_selection=[raw], instance=instance).success
         observations = instance.fetch_observations(FILES, limit=10).records
-        due = names(tick(instance).asset_selection)
+        due = names(
+            due_assets(instance, defs, automation.whole_graph.resolve(defs.resolve_asset_graph()))
+        )
         assert due == {"data_set", "image_kind", "train_digits", "test_digits", "test_images"}
         assert instance.fetch_observations(FILES, limit=10).records == observations
 
@@ -123,25 +124,25 @@ def test_an_asset_waits_for_all_readers_also_for_those_that_it_does_not_read(ins
     assert during == [set(), set()]
 
 
-def test_a_schedule_requests_what_is_not_up_to_date_unless_its_assets_are_running(own_copy):
-    everything, assets = (
-        defs.resolve_job_def("everything"),
-        defs.resolve_implicit_global_asset_job_def(),
-    )
+def test_a_tick_of_the_schedule_runs_the_whole_job_unless_some_of_its_assets_are_running(instance):
+    (whole,) = tick(instance).run_requests
+    assert (whole.asset_selection, whole.partition_key) == (None, None)
+    assert automation.weekly_retraining.job_name == "everything"
     champion, summary = {dg.AssetKey("champion")}, {dg.AssetKey("experiment_summary")}
-    with dg.DagsterInstance.get() as instance:
-        assert isinstance(tick(instance), dg.SkipReason)
-        storage = stored.default_storage()
-        storage.main_file("harris_corners", storage.current_version("harris_corners")).unlink()
-        for job, selection in ((everything, None), (assets, champion), (assets, summary)):
-            run = instance.create_run_for_job(
-                job.get_subset(asset_selection=selection) if selection else job,
-                status=dg.DagsterRunStatus.STARTED,
-                asset_selection=frozenset(selection) if selection else None,
-            )
-            outcome = tick(instance)
-            if selection == summary:
-                assert names(outcome.asset_selection) == {"harris_corners", "evaluation_report"}
-            else:
-                assert run.run_id in outcome.skip_message
-            instance.report_run_canceled(run)
+    all_assets = defs.resolve_implicit_global_asset_job_def()
+    running = [
+        (defs.resolve_job_def("everything"), None, True),
+        (defs.resolve_job_def("cnn"), None, True),
+        (all_assets, champion, True),
+        (all_assets, summary, False),
+    ]
+    for job, selection, is_skipped in running:
+        run = instance.create_run_for_job(
+            job.get_subset(asset_selection=selection) if selection else job,
+            status=dg.DagsterRunStatus.STARTED,
+            asset_selection=frozenset(selection) if selection else None,
+        )
+        outcome = tick(instance)
+        assert bool(outcome.run_requests) != is_skipped
+        assert not is_skipped or run.run_id in outcome.skip_message
+        instance.report_run_canceled(run)

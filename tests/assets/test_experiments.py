@@ -1,64 +1,76 @@
-"""Experiments in the graph: a sweep on a slice, and what another sweep reuses."""
+"""Experiments in the graph: an edited list of trials runs on a slice, and what stays is reused."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
-from support.servers import COMMAND, command, succeed, variables
+from support.servers import COMMAND, copy_project, ended, variables
 
-from mnist_pipeline.runtime.project import PROJECT
 from mnist_pipeline.runtime.storage.storage import Storage, stored_key
 
 pytestmark = pytest.mark.slow
+LIST = re.compile(r"^SWEEP = .*?^\]", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """A copy of the project."""
+    return copy_project(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture
-def environ(storage, slice_directory) -> dict[str, str]:
-    """The environment of commands with an empty storage and a sweep of their own."""
-    sweep = str(storage.with_suffix(".yaml"))
-    return variables(slice_directory, storage, MNIST_PIPELINE_EXPERIMENTS=sweep)
+def call(project, storage, slice_directory) -> Callable[..., CompletedProcess[str]]:
+    """A function that runs a command of the copy, on a storage that is empty at first."""
+
+    def called(*arguments: str) -> CompletedProcess[str]:
+        environ = variables(slice_directory, storage, PYTHONPATH=str(project))
+        return ended([*COMMAND, *arguments], project, environ)
+
+    return called
 
 
-def run(*arguments: str, environ: dict[str, str]) -> str:
-    return succeed([*COMMAND, "run", *arguments], PROJECT, environ)
+def edit(project: Path, entry: str) -> None:
+    """Let the sweep of a copy have this entry."""
+    file = project / "assets" / "experiments.py"
+    content, count = LIST.subn(f"SWEEP = [\n    {entry}\n]", file.read_text(encoding="utf-8"))
+    assert count == 1
+    file.write_text(content, encoding="utf-8")
 
 
-def test_a_sweep_runs_its_trials_and_another_sweep_only_those_that_it_does_not_share(
-    environ, monkeypatch
-):
-    sweep = Path(environ["MNIST_PIPELINE_EXPERIMENTS"])
-    stored = Storage(environ["MNIST_PIPELINE_STORAGE"])
-    sweep.write_text("- {model: [knn, softmax], size: [20, 100]}")
-    output = run("--select", "+key:experiment_summary", environ=environ)
+def test_a_sweep_runs_its_trials_and_an_edited_one_only_those_that_are_new(project, call, storage):
+    def succeed(*arguments: str) -> str:
+        done = call(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    stored = Storage(str(storage))
+    edit(project, '{"model": ["knn", "softmax"], "size": [20, 100]}')
+    output = succeed("run", "--select", "+key:experiment_summary")
     # Assets above the partitions, the four partitions, and the asset below them.
     runs = re.findall(r"^Materializing (\d+ assets?)", output, re.MULTILINE)
     assert runs == ["3 assets", *["1 asset"] * 5]
-    table = stored.read("experiment_summary")
-    assert len(set(table["trial"])) == 4
-    monkeypatch.setenv("MNIST_PIPELINE_STORAGE", environ["MNIST_PIPELINE_STORAGE"])
-    sweep.write_text("- {model: knn, size: [20, 100, all]}")
+    assert len(set(stored.read("experiment_summary")["trial"])) == 4
+    edit(project, '{"model": "knn", "size": [20, 100, "all"]}')
     damaged = stored_key("experiment_trials", "knn-size_100-seed_0")
     stored.main_file(damaged).write_bytes(b"")
     advised = ("--changed", "--select", "experiment_trials")
-    assert f"mnist-pipeline run {' '.join(advised)}" in command("verify", environ=environ).stderr
-    output = run(*advised, environ=environ)
-    succeed([*COMMAND, "verify"], PROJECT, environ)
-    run("--changed", "--select", "experiment_summary", environ=environ)
+    assert f"mnist-pipeline run {' '.join(advised)}" in call("verify").stderr
+    output = succeed("run", *advised)
+    succeed("verify")
+    succeed("run", "--changed", "--select", "experiment_summary")
     assert "knn-size_all-seed_0" in output
     assert "knn-size_100-seed_0" in output
     assert "knn-size_20-seed_0" not in output
     assert sorted(stored.read("experiment_summary")["size"]) == [20, 100, 1_833]
 
 
-def test_a_sweep_that_is_not_valid_fails_in_one_line_and_everything_else_runs(environ):
-    Path(environ["MNIST_PIPELINE_EXPERIMENTS"]).write_text("- {model: knn, size: 2}")
-    refused = command("run", "--select", "+key:experiment_summary", environ=environ)
+def test_a_sweep_that_is_not_valid_is_one_line_before_anything_runs(project, call, storage):
+    edit(project, '{"model": "knn", "size": 2}')
+    refused = call("run")
     assert refused.returncode == 1
     (line,) = refused.stderr.splitlines()
-    assert environ["MNIST_PIPELINE_EXPERIMENTS"] in line
-    assert "size" in line
-    assert Storage(environ["MNIST_PIPELINE_STORAGE"]).keys() == [
-        "raw_mnist",
-        "test_digits",
-        "train_digits",
-    ]
+    assert "entry 1" in line
+    assert "size is 2" in line
+    assert not Storage(str(storage)).keys()

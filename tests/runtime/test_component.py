@@ -15,8 +15,8 @@ from support.shapes import write_shapes
 from assets.definitions import defs
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.runtime.graph.readers import READERS
 from mnist_pipeline.runtime.graph.results import STORAGE
-from mnist_pipeline.runtime.graph.staleness import READERS
 from mnist_pipeline.runtime.project import PROJECT, GraphError
 from mnist_pipeline.runtime.storage.storage import Storage
 
@@ -62,13 +62,6 @@ def run(
     )
 
 
-def tick(loaded: dg.Definitions, instance: dg.DagsterInstance) -> Any:
-    """What the only schedule requests."""
-    (schedule,) = loaded.get_repository_def().schedule_defs
-    with dg.build_schedule_context(instance=instance) as context:
-        return schedule.evaluate_tick(context)
-
-
 def test_the_names_of_instances_do_not_meet(tmp_path, monkeypatch):
     schedule = "{data: ., schedule: '@daily', automation: true}"
     package = project(tmp_path, **{"2024": "data: .", "web/my-shoes": schedule})
@@ -90,8 +83,7 @@ def test_the_names_of_instances_do_not_meet(tmp_path, monkeypatch):
         )
     assert {job.name for job in repository.get_all_jobs()} == {"__ASSET_JOB", *found}
     assert [each.name for each in repository.schedule_defs] == ["web_my_shoes_schedule"]
-    sensors = {each.name for each in repository.sensor_defs}
-    assert sensors == {"web_my_shoes_automation", "web_my_shoes_continuation"}
+    assert [each.name for each in repository.sensor_defs] == ["web_my_shoes_automation"]
     automated = {key for key in graph.get_all_asset_keys() if graph.get(key).automation_condition}
     on_request = dg.AssetKey(["web_my_shoes", "labels_to_check"])
     assert automated == found["web_my_shoes"] - {on_request}
@@ -99,6 +91,25 @@ def test_the_names_of_instances_do_not_meet(tmp_path, monkeypatch):
     steps = {name for name in nodes if not name.endswith("__checks")}
     others = {"data_directory", "labels_to_check"}
     assert steps == {key.path[1] for key in found["2024"]} - others
+
+
+def test_the_schedule_of_an_instance_runs_its_job_whatever_other_instances_do(
+    tmp_path, monkeypatch, instance
+):
+    scheduled = "{data: ., io_manager: warehouse, schedule: '@daily'}"
+    others = "{data: tests, io_manager: warehouse}"
+    loaded = load(host(tmp_path, "warehouse", few=scheduled, many=others), monkeypatch)
+    (schedule,) = loaded.get_repository_def().schedule_defs
+    assert (schedule.job_name, schedule.default_status.value) == ("few", "STOPPED")
+    for job, is_skipped in (("many", False), ("few", True)):
+        run = instance.create_run_for_job(
+            loaded.resolve_job_def(job), status=dg.DagsterRunStatus.STARTED
+        )
+        with dg.build_schedule_context(instance=instance) as context:
+            outcome = schedule.evaluate_tick(context)
+        assert bool(outcome.run_requests) != is_skipped
+        assert all(request.asset_selection is None for request in outcome.run_requests or ())
+        instance.report_run_canceled(run)
 
 
 @pytest.mark.parametrize(
@@ -188,14 +199,13 @@ def test_the_colours_of_an_instance_are_those_of_its_attributes(tmp_path, monkey
 
 
 @pytest.mark.slow
-def test_an_instance_has_a_report_checks_a_schedule_automation_and_the_commands(
+def test_an_instance_has_a_report_checks_automation_and_the_commands(
     tmp_path, monkeypatch, instance
 ):
     pictures = write_shapes(tmp_path / "pictures", per_class=8)
     for file in [*pictures.glob("*/*")]:
         shutil.copy(file, file.with_stem(f"{file.stem}-again"))
-    starts = "schedule: '@daily', automation: true"
-    attributes = f"{{data: '{pictures}', {starts}, seed: '{{{{ env.SEED }}}}'}}"
+    attributes = f"{{data: '{pictures}', automation: true, seed: '{{{{ env.SEED }}}}'}}"
     monkeypatch.setenv("SEED", "3")
     package = project(tmp_path, few=attributes)
     (executor,) = re.findall('^```python title=".*/executor.py"\n(.*?)^```', PAGE, re.M | re.S)
@@ -211,14 +221,12 @@ def test_an_instance_has_a_report_checks_a_schedule_automation_and_the_commands(
         assert job.execute_in_process(asset_selection=files, instance=instance).success
         return requested()
 
-    (request,), graph = tick(loaded, instance).run_requests, loaded.resolve_asset_graph()
-    assert set(request.asset_selection) == READERS.resolve(graph)
+    graph = loaded.resolve_asset_graph()
     result = run(loaded, "few", instance, ops=SETTINGS)
     assert result.success
     evaluations = result.get_asset_check_evaluations()
     failed = {found.check_name: found.asset_key for found in evaluations if not found.passed}
     assert failed["no_duplicates"] == dg.AssetKey(["few", "train_digits"])
-    assert tick(loaded, instance).skip_message
     assert observed() == set()
     next(pictures.glob("*/*-again*")).unlink()
     assert observed() == names(READERS.resolve(graph))
@@ -247,9 +255,7 @@ def host(directory: Path, key: str, **instances: str) -> Path:
 @pytest.mark.slow
 def test_a_host_project_stores_an_instance_with_its_own_io_manager(tmp_path, monkeypatch, instance):
     few = f"data: '{write_shapes(tmp_path / 'pictures', per_class=8)}'"
-    package = host(
-        tmp_path, "warehouse", few=f"{{{few}, io_manager: warehouse, schedule: '@daily'}}"
-    )
+    package = host(tmp_path, "warehouse", few=f"{{{few}, io_manager: warehouse}}")
     monkeypatch.chdir(tmp_path)
     loaded = load(package, monkeypatch)
     assert run(loaded, "few", instance, ops=SETTINGS).success
@@ -261,7 +267,6 @@ def test_a_host_project_stores_an_instance_with_its_own_io_manager(tmp_path, mon
     report = loaded.load_asset_value(["few", "evaluation_report"], instance=instance)
     assert "<html" in report.html
     assert report.document["assets"]["knn_model"]["data_version"] is None
-    assert tick(loaded, instance).skip_message
 
 
 def test_a_host_project_may_define_the_io_manager_of_all_instances(

@@ -31,15 +31,15 @@ def test_without_settings_everything_lies_in_the_storage_and_the_data_are_mnist(
     assert found.threads == num_cores()
 
 
-def test_paths_are_absolute_and_an_empty_setting_is_none(tmp_path, monkeypatch):
+def test_paths_are_absolute_and_an_empty_setting_is_not_set(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MNIST_PIPELINE_DATA", "photos")
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", "results/")
-    monkeypatch.setenv("MNIST_PIPELINE_EXPERIMENTS", "")
+    monkeypatch.setenv("MNIST_PIPELINE_THREADS", "")
     found = settings.load()
     assert found.data == tmp_path / "photos"
     assert found.storage == str(tmp_path / "results")
-    assert found.experiments is None
+    assert found.threads == num_cores()
 
 
 def test_a_storage_in_a_bucket_has_local_directories_of_its_own(monkeypatch):

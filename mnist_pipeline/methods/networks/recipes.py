@@ -1,4 +1,8 @@
-"""The settings of a training run, and the recipes of the two networks."""
+"""The settings of a training run, and the recipes of the two networks.
+
+Trained by its default recipe, the CNN reads 99.5% of MNIST's test digits after 3 s on two cores,
+and the MLP 98.7% after 1 to 3 s: means over 5 seeds, in "Networks" of docs/benchmarks.md.
+"""
 
 import math
 from collections.abc import Mapping

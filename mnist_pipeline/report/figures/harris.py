@@ -1,14 +1,19 @@
 """Figures of Harris corners and of the gradients around a pixel."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mnist_pipeline.methods.harris import Pixel
 from mnist_pipeline.report.figures import style
+
+if TYPE_CHECKING:
+    from mnist_pipeline.methods.harris import Pixel
 
 
 def harris_corners(images: np.ndarray, corners: np.ndarray) -> Figure:

@@ -24,7 +24,9 @@ from mnist_pipeline.utils.directories import PACKAGE, PROJECT, code_cache
 GRAPH_DIRECTORY = PROJECT.joinpath(*GRAPH.split(".")[:-1])
 REPORT = PACKAGE / "report"
 TABLE = PACKAGE / "methods" / "table.py"
-COMPUTE_NOTHING = (PACKAGE / "cli", PACKAGE / "runtime")  # see the contracts in pyproject.toml
+# See the contracts in pyproject.toml. The sweep only lists trials, whose partition keys name their
+# settings.
+COMPUTE_NOTHING = (PACKAGE / "cli", PACKAGE / "runtime", GRAPH_DIRECTORY / "experiments.py")
 COMPUTING = {field.name for field in fields(Model)} - {field.name for field in fields(Shown)}
 TEMPLATES = (".j2", ".js", ".css")  # files of the report
 

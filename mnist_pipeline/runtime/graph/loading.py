@@ -11,7 +11,7 @@ import dagster as dg
 from mnist_pipeline.runtime.graph.automation import automated
 from mnist_pipeline.runtime.graph.checks import standalone_checks
 from mnist_pipeline.runtime.graph.code_versions import GRAPH_DIRECTORY, code_versions
-from mnist_pipeline.runtime.graph.staleness import is_reader
+from mnist_pipeline.runtime.graph.readers import is_reader
 from mnist_pipeline.utils import directories
 
 

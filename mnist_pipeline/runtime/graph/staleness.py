@@ -1,7 +1,6 @@
 """What must run again: assets that are missing, stale or damaged, and everything below them.
 
-The readers run first, in a run of their own. So what only reads values that stay the same does not
-run again.
+The readers run first; `readers` has this rule.
 """
 
 from collections.abc import Mapping
@@ -23,24 +22,15 @@ from mnist_pipeline.runtime.graph.event_log import (
     latest,
     observe,
 )
+from mnist_pipeline.runtime.graph.readers import readers_first
 from mnist_pipeline.runtime.graph.resources import IO_MANAGER, LOCATION, asset_data, asset_storage
 from mnist_pipeline.runtime.storage.storage import stored_key
-
-# The tag of the readers: assets that pass on parts of the files, and take no time to compute.
-READER = {"mnist-pipeline/reader": "true"}
-READERS = dg.AssetSelection.tag("mnist-pipeline/reader", "true")
-
-
-def is_reader(spec: dg.AssetSpec) -> bool:
-    """Whether an asset has the tag of the readers."""
-    return READER.items() <= spec.tags.items()
 
 
 def due_assets(
     instance: dg.DagsterInstance, definitions: dg.Definitions, within: AbstractSet[dg.AssetKey]
 ) -> set[dg.AssetKey]:
-    """The unpartitioned assets of a selection that must run next: readers if any is due, else
-    everything else that is due, with all unpartitioned assets below.
+    """The unpartitioned assets of a selection that must run next, the readers first.
 
     An asset is due if it is missing, if its code version or the version of an input has changed
     since it was computed, if its value failed a blocking check, or if the stored value is damaged.
@@ -49,13 +39,8 @@ def due_assets(
     graph = definitions.resolve_asset_graph()
     keys = [key for key in graph.materializable_asset_keys if not graph.get(key).is_partitioned]
     recorded = latest(instance, [*graph.get_all_asset_keys()])
-    first = {key for key in keys if _is_due(graph, key, recorded[key], recorded)}
-    readers = READERS.resolve(graph)
-
-    def with_below(starts: AbstractSet[dg.AssetKey]) -> set[dg.AssetKey]:
-        return {*keys} & within & dg.AssetSelection.assets(*starts).downstream().resolve(graph)
-
-    return with_below(first & readers) & readers or with_below(first - readers)
+    due = {key for key in keys if _is_due(graph, key, recorded[key], recorded)}
+    return readers_first(graph, due, {*keys} & within)
 
 
 def due_partitions(

@@ -1,0 +1,23 @@
+"""The topics of the report together."""
+
+from types import ModuleType
+
+import pytest
+
+from mnist_pipeline.report import assembly
+
+
+def topic(name: str, **entries: int) -> ModuleType:
+    module = ModuleType(name)
+    module.numbers = lambda: entries  # type: ignore[attr-defined]
+    return module
+
+
+def test_two_topics_cannot_use_one_name(monkeypatch):
+    topics = [topic("corners", corners=1), ModuleType("without_numbers"), topic("edges", edges=2)]
+    monkeypatch.setattr(assembly, "all_topics", lambda: topics)
+    assert assembly.merged("numbers") == {"corners": 1, "edges": 2}
+    topics.append(topic("other_corners", corners=3))
+    with pytest.raises(ValueError, match="corners") as refused:
+        assembly.merged("numbers")
+    assert all(each in str(refused.value) for each in ("corners", "other_corners", "numbers"))
