@@ -31,8 +31,14 @@ def find(root: Path) -> source.Source | None:
     first = directory / groups["train"][0]
     with source.damage_named(first):
         is_list = "file" in pd.read_csv(first, nrows=0)
-    load = functools.partial(_load, directory, is_list)
-    return source.Source("CSV files", paths, groups, load, decode if is_list else decode_array)
+    return source.Source(
+        title="CSV files",
+        files=paths,
+        groups=groups,
+        load=functools.partial(_load, directory, is_list),
+        decode=decode if is_list else decode_array,
+        are_files=is_list,
+    )
 
 
 def _load(directory: Path, is_list: bool, names: Names) -> source.Loaded:

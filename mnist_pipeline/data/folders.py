@@ -38,13 +38,14 @@ def find(root: Path) -> Source | None:
     if len(names) > MAX_CLASSES:  # refused before the folders are listed, which can take a minute
         check_names(names, root)
     return Source(
-        TITLE,
-        [],
-        groups,
-        functools.partial(tree.load, names),
-        decode,
-        names,
-        lambda: tree.skipped(groups),
+        title=TITLE,
+        files=[],
+        groups=groups,
+        load=functools.partial(tree.load, names),
+        decode=decode,
+        are_files=True,
+        names=names,
+        skipped=lambda: tree.skipped(groups),
     )
 
 

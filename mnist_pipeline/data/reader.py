@@ -129,7 +129,8 @@ class Reader:
         """
         texts = map(self._directory.joinpath, (DESCRIPTION, CLASSES))
         described = [describe(path) for path in [*self.source.files, *filter(Path.is_file, texts)]]
-        for split, group in self.source.groups.items() if self._are_files else ():
+        # Arrays are not loaded for this, as it takes time.
+        for split, group in self.source.groups.items() if self.source.are_files else ():
             paths: Any = self._load(group)[0]
             files = {self._relative(path): self._file(path) for path in paths}
             lines = "".join(f"{files[name].sha256}  {name}\n" for name in sorted(files))
@@ -137,13 +138,6 @@ class Reader:
             size = sum(file.size for file in files.values())
             described.append(RawFile(f"{split}: {len(files):,} pictures", size, digest))
         return described
-
-    @property
-    def _are_files(self) -> bool:
-        """Whether each image is a file of its own, and not a part of an array, which takes time to
-        load.
-        """
-        return self.source.decode is decoding.decode
 
     def _check_unchanged(self, recorded: RawData) -> None:
         """Raise a DatasetError if a file is not the recorded one."""
@@ -221,8 +215,8 @@ class Reader:
                 kinds[kind] += 1
             except ImageError as error:
                 numbered = f"{self.root}: image {row:,} of {group}"
-                self._unreadable[str(item) if self._are_files else numbered] = error
-        paths = [self._relative(items[row]) for row in rows.tolist() if self._are_files]
+                self._unreadable[str(item) if self.source.are_files else numbered] = error
+        paths = [self._relative(items[row]) for row in rows.tolist() if self.source.are_files]
         return Part(images, labels[rows], kinds, tuple(paths), keys, held_out)
 
     def _converted(self, item: Any) -> tuple[NDArray[np.uint8], str]:

@@ -48,6 +48,9 @@ class Source(NamedTuple):
     # An image as an upright picture, and its original size and mode. An ImageError does not name
     # the image.
     decode: Callable[[Any, decoding.Draft], tuple[Image.Image, str]]
+    # Whether each image is a file of its own. Then `load` gives paths, whose checksums are recorded
+    # and whose names people see.
+    are_files: bool
     # The names of the classes, by label; empty if the labels are the names.
     names: Sequence[str] = ()
     # The names of the files and folders that lie there and are not read.
