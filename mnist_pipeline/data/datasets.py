@@ -18,7 +18,7 @@ from mnist_pipeline.utils.printable import shortened
 
 __all__ = ["EMBEDDED_DATA", "DatasetError", "DigitSet", "load_digits"]
 
-LAYOUTS = (idx, npz, parquet, csv_files, folders)
+LAYOUTS = (idx, npz, parquet, csv_files, folders)  # see docs/add-a-layout.md
 
 
 def reader_of(
