@@ -17,7 +17,7 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, extent
+from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, extent, fitted
 from mnist_pipeline.data.decoding import GREY, WHOLE, Grey, decode, grey_levels, opened
 from mnist_pipeline.handwriting.finder import grouping
 from mnist_pipeline.handwriting.finder.ink import at_edge, find_ink, two_levels
@@ -41,6 +41,7 @@ CUT = 0.3  # share of the edge of a tight crop that has ink, at most
 SMALL = 30  # pixels, the height of digits that are read in an enlarged picture
 LARGEST_ZOOM = 3.0
 STEEPEST = 0.2  # slope of a line of digits
+SOFT_EDGE = 3  # pixels of paler ink around a digit
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +115,22 @@ def read_page(source: Path | bytes) -> Page:
             if _contrast(clearest) > CLEARER * contrast:
                 levels = clearest
     return page_of(levels)
+
+
+def whole_picture(picture: NDArray[np.uint8] | Grey, box: Box) -> Found | None:
+    """The whole picture as one digit, light on dark; None if the paper around a box is blank."""
+    x, y, width, height = box
+    rows = slice(max(0, y - SOFT_EDGE), y + height + SOFT_EDGE)
+    columns = slice(max(0, x - SOFT_EDGE), x + width + SOFT_EDGE)
+    is_around = np.ones(picture.shape, bool)
+    is_around[rows, columns] = False
+    if is_around.any() and np.ptp(picture[is_around]) == 0:
+        return None
+    whole = fitted(picture, "whole")
+    paper = whole[[0, -1], IMAGE_SIDE // 4 : -IMAGE_SIDE // 4]  # above and below the digit
+    if np.median(paper) > 127:
+        whole = 255 - whole
+    return Found((0, 0, picture.shape[1], picture.shape[0]), whole)
 
 
 def _contrast(levels: NDArray[np.uint8] | Grey) -> float:
