@@ -11,10 +11,9 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mnist_pipeline.data.color import Images
 from mnist_pipeline.utils.arguments import checked, checked_number, numbers, random_generator
 from mnist_pipeline.utils.blocks import in_blocks, read_only, slices
-
-Images = NDArray[np.uint8]
 
 MAX_INK = 255
 IMAGES_PER_BLOCK = 1_024

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from mnist_pipeline.data.color import Images
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.deformations import (
     MAX_INK,
-    Images,
     as_bytes,
     checked_images,
     interpolating,

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_pipeline.data.color import Images
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.deformations import (
     IMAGES_PER_BLOCK,
     MAX_INK,
-    Images,
     add_noise,
     affine,
     as_bytes,
@@ -116,7 +116,7 @@ def _crossed(images: Images, generator: Generator) -> Images:
     return np.maximum(images, as_bytes(ink))
 
 
-def _on_paper(images: Images, generator: Generator) -> Images:
+def _on_grey_paper(images: Images, generator: Generator) -> Images:
     """Less contrast, on grey paper in uneven light."""
     light = np.empty(images.shape, np.float32)
     for group, num_points in enumerate(LIGHTS):
@@ -151,7 +151,7 @@ FOREIGN: Sequence[Callable[[Images, Generator], Images]] = (
     _outlined,
     _small,
     _crossed,
-    _on_paper,
+    _on_grey_paper,
     _partly_inverted,
 )
 

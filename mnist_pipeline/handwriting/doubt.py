@@ -26,7 +26,7 @@ class Neighbor:
 
 @dataclass(frozen=True)
 class Recognition:
-    """The answers of all models for one image."""
+    """What all models answer for one image, put together for a person: one answer and its doubt."""
 
     digit: int  # the champion's answer: the number of a class
     name: str  # of that class
@@ -72,7 +72,7 @@ class Recognition:
 
 
 class Reading(NamedTuple):
-    """A digit in a picture: its place, the image that the models see, and their answers."""
+    """A `Recognition` in a picture: with its box and line, as `predict` and `/draw` show it."""
 
     box: tuple[int, int, int, int]  # x, y, width and height in pixels of the upright picture
     image: np.ndarray  # uint8 (28, 28)

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from mnist_pipeline.data.color import Images
 from mnist_pipeline.data.conversion import IMAGE_SIDE, STROKE_WIDTHS
-from mnist_pipeline.data.deformations import MAX_INK, Images
+from mnist_pipeline.data.deformations import MAX_INK
 from mnist_pipeline.utils.blocks import in_blocks
 
 ROWS, COLUMNS = 4, 3  # of the grid on which strokes begin and end

@@ -31,14 +31,14 @@ from mnist_pipeline.handwriting.finder.strokes import find_strokes
 
 WORKING_PIXELS = 2_000_000  # larger pictures are reduced to this size before strokes are searched
 MAX_ROWS = 20  # of small shapes, which are searched again
-LEAST_CONTRAST = 60  # grey levels; with less, the channels of a picture in colour may show more
-CLEARER = 1.5  # how much more contrast a channel must have
-COARSE_SIDE = 512  # pixels per side, for the contrast and for what fills a picture
-MARGIN = 0.5  # around a tight crop, as a share of its larger side
-WIDEST_MARGIN = 3.0  # the same, as a factor of its smaller side
+LEAST_RANGE = 60  # grey levels; with less, the channels of a picture in colour may show more
+CLEARER = 1.5  # least range of a channel, as a factor of that of the grey levels
+COARSE_PICTURE_SIDE = 512  # pixels per side, for the range of levels and for what fills a picture
+CROP_MARGIN = 0.5  # around a tight crop, as a share of its larger side
+WIDEST_CROP_MARGIN = 3.0  # the same, as a factor of its smaller side
 FILLED = 0.25  # least share of a tight crop that has ink
 CUT = 0.3  # share of the edge of a tight crop that has ink, at most
-SMALL = 30  # pixels, the height of digits that are read in an enlarged picture
+SMALL_DIGIT = 30  # pixels, the height of digits that are read in an enlarged picture
 LARGEST_ZOOM = 3.0
 STEEPEST = 0.2  # slope of a line of digits
 SOFT_EDGE = 3  # pixels of paler ink around a digit
@@ -46,7 +46,7 @@ SOFT_EDGE = 3  # pixels of paler ink around a digit
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A digit found in a picture."""
+    """A digit that the finder proposes, before a model has seen it."""
 
     # x, y, width and height of its ink, in pixels of the upright picture.
     box: Box
@@ -107,12 +107,12 @@ def read_page(source: Path | bytes) -> Page:
     with opened(source) as content:
         image, kind = decode(content, GREY)
         levels = grey_levels(image)
-        contrast = _contrast(levels)
-        if contrast < LEAST_CONTRAST:
+        level_range = _range(levels)
+        if level_range < LEAST_RANGE:
             if image.mode == "L" and kind.endswith("RGB"):  # the draft of a JPEG has no colours
                 image, _ = decode(content, WHOLE)
-            clearest = max(map(np.asarray, image.split()[:3]), key=_contrast)
-            if _contrast(clearest) > CLEARER * contrast:
+            clearest = max(map(np.asarray, image.split()[:3]), key=_range)
+            if _range(clearest) > CLEARER * level_range:
                 levels = clearest
     return page_of(levels)
 
@@ -133,9 +133,9 @@ def whole_picture(picture: NDArray[np.uint8] | Grey, box: Box) -> Found | None:
     return Found((0, 0, picture.shape[1], picture.shape[0]), whole)
 
 
-def _contrast(levels: NDArray[np.uint8] | Grey) -> float:
+def _range(levels: NDArray[np.uint8] | Grey) -> float:
     """The range of the grey levels without noise."""
-    small = reduced(levels, -(-max(levels.shape) // COARSE_SIDE))
+    small = reduced(levels, -(-max(levels.shape) // COARSE_PICTURE_SIDE))
     return float(np.ptp(np.percentile(small, (0.5, 99.5))))
 
 
@@ -184,7 +184,7 @@ def _search(picture: NDArray[np.uint8] | Grey) -> tuple[list[Found], list[Box]]:
     factor = int(np.ceil(np.sqrt(picture.size / WORKING_PIXELS)))
     found, unread = _read(reduced(picture, factor), factor, picture.shape)
     zoom = min(LARGEST_ZOOM, np.sqrt(WORKING_PIXELS / picture.size))
-    is_small = not found or np.median([digit.box[3] for digit in found]) < SMALL
+    is_small = not found or np.median([digit.box[3] for digit in found]) < SMALL_DIGIT
     if is_small and zoom > 1:
         shape = tuple(round(zoom * length) for length in picture.shape)
         enlarged = resized(picture.astype(np.float32), shape, Image.Resampling.BICUBIC)
@@ -226,7 +226,7 @@ def _with_margin(grey: Grey) -> tuple[Scan, int]:
 
     The picture must have two levels. Thick strokes without paper around them look like paper.
     """
-    is_light = two_levels(reduced(grey, -(-max(grey.shape) // COARSE_SIDE)))
+    is_light = two_levels(reduced(grey, -(-max(grey.shape) // COARSE_PICTURE_SIDE)))
     if is_light is None:
         return Scan(grey), 1
     edge = at_edge(is_light.shape, 1)
@@ -234,7 +234,7 @@ def _with_margin(grey: Grey) -> tuple[Scan, int]:
     if is_ink[edge].mean() > CUT or is_ink.mean() < FILLED:
         return Scan(grey), 1
     paper = np.median(grey[at_edge(grey.shape, 1)])
-    margin = round(min(MARGIN * max(grey.shape), WIDEST_MARGIN * min(grey.shape)))
+    margin = round(min(CROP_MARGIN * max(grey.shape), WIDEST_CROP_MARGIN * min(grey.shape)))
     rows, columns = (length + 2 * margin for length in grey.shape)
     factor = math.ceil(math.sqrt(rows * columns / WORKING_PIXELS))
     margin = math.ceil(margin / factor)
