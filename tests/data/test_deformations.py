@@ -10,14 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.arguments import check_door
 from support.arrays import FEW
+from support.deforming import sample_reference
 
 from mnist_pipeline.data import deformations
-from mnist_pipeline.data.deformations import (
-    affine,
-    low_resolution,
-    sample_reference,
-    thicken,
-)
+from mnist_pipeline.data.deformations import affine, low_resolution, thicken
 from mnist_pipeline.data.deformations_kernel import sample
 
 
