@@ -80,8 +80,8 @@ def _pictures(path: Path, names: list[str]) -> list[Path]:
     root = os.path.realpath(path.parent)
 
     @functools.cache
-    def is_below(place: Path) -> bool:
-        return Path(os.path.realpath(place)).is_relative_to(root)
+    def is_below(location: Path) -> bool:
+        return Path(os.path.realpath(location)).is_relative_to(root)
 
     pictures = []
     for name in names:

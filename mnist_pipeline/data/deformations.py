@@ -179,17 +179,17 @@ def _averaging(length: int, side: int) -> NDArray[np.float64]:
 
 def _enlarging(length: int, side: int) -> NDArray[np.float64]:
     """Matrix (length, side) that interpolates linearly between the middles of the parts."""
-    places = np.clip((np.arange(length) + 0.5) * side / length - 0.5, 0, side - 1)
-    return interpolating(places, side)
+    positions = np.clip((np.arange(length) + 0.5) * side / length - 0.5, 0, side - 1)
+    return interpolating(positions, side)
 
 
-def interpolating(places: ArrayLike, count: int) -> NDArray[np.float64]:
-    """Matrix (n, count) that interpolates linearly, at places (n,) from 0 to count − 1, between
+def interpolating(positions: ArrayLike, count: int) -> NDArray[np.float64]:
+    """Matrix (n, count) that interpolates linearly, at positions (n,) from 0 to count − 1, between
     values at 0, 1, 2, …
     """
     count = checked_number("count", count, 1, kinds="iu")
-    places = checked("places", places, 0, count - 1, shape=(None,)).astype(np.float64, copy=False)
-    return np.maximum(0, 1 - np.abs(places[:, np.newaxis] - np.arange(count)))
+    points = checked("positions", positions, 0, count - 1, shape=(None,)).astype(np.float64)
+    return np.maximum(0, 1 - np.abs(points[:, np.newaxis] - np.arange(count)))
 
 
 def as_bytes(values: ArrayLike) -> Images:

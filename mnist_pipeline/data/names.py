@@ -108,7 +108,7 @@ def check_names(names: Iterable[str], where: Path) -> Names:
 
 
 def by_number(name: str) -> tuple[int, int, str]:
-    """The place of a name in a sorted list: numbers by value, then other names."""
+    """The key by which names are sorted: numbers by value, then other names."""
     return (0, int(name), name) if name.isascii() and name.isdecimal() else (1, 0, name)
 
 

@@ -237,7 +237,7 @@ class Reader:
     def _rows(
         self, split: Split, items: Any, labels: NDArray[np.uint8], groups: Sequence[str]
     ) -> tuple[NDArray[np.intp], NDArray[Any], NDArray[np.intp] | None]:
-        """The rows of a split, in its order; their keys; and the places that are held out."""
+        """The rows of a split, in its order; their keys; and the indices that are held out."""
         if self._is_split and isinstance(items, np.ndarray):
             # Arrays have an order, and splits that somebody chose.
             return np.arange(len(labels)), np.arange(len(labels)), None

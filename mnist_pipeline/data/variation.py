@@ -120,8 +120,8 @@ def _on_grey_paper(images: Images, generator: Generator) -> Images:
     """Less contrast, on grey paper in uneven light."""
     light = np.empty(images.shape, np.float32)
     for group, num_points in enumerate(LIGHTS):
-        places = np.linspace(0, num_points - 1, IMAGE_SIDE)
-        weights = interpolating(places, num_points).astype(np.float32)
+        positions = np.linspace(0, num_points - 1, IMAGE_SIDE)
+        weights = interpolating(positions, num_points).astype(np.float32)
         lit = light[group :: len(LIGHTS)]
         points = generator.random((len(lit), num_points, num_points), np.float32)
         lit[:] = weights @ points @ weights.T

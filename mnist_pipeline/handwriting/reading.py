@@ -42,8 +42,8 @@ def read_digits(page: Page, recognizer: Recognizer) -> list[Reading]:
 
     If the only digit is in doubt, the whole picture is read too, and the more certain answer
     counts. The search for ink may lose strokes in noise or under other strokes, but none on paper
-    that is blank around the digit. The convolutional network has learned to read these digits, in
-    any place and size; the other models have not.
+    that is blank around the digit. The convolutional network has learned to read digits
+    anywhere in an image, of any size; the other models have not.
     """
     known = recognizer.known
     images = np.array([digit.image for digit in page.digits], np.uint8)

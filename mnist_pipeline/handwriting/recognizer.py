@@ -33,7 +33,7 @@ States = Mapping[str, Mapping[str, np.ndarray]]  # the arrays of each model by n
 # Two rules are about built-in methods and name them, because no other method offers these things.
 # All other code here iterates over the table of models.
 INDEX = "knn"  # its state has the training images, of which the nearest are shown
-CNN = "cnn"  # it has learned to read digits of any place and size
+CNN = "cnn"  # it has learned to read digits anywhere in an image, of any size
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
 # An answer of a lower probability is in doubt. With 0.98 for the CNN, 0.2% of the handwritten

@@ -65,17 +65,17 @@ def _grouped(strokes: NDArray[np.int32]) -> tuple[list[Glyph], float]:
     total = np.cumsum(sizes[largest])
     typical = float(sizes[largest][np.searchsorted(total, total[-1] / 2)]) if len(sizes) else 0.0
     merged = boxes[largest]
-    places = np.arange(len(merged))
-    owners = places.copy()
+    indices = np.arange(len(merged))
+    owners = indices.copy()
     for i, box in enumerate(merged):
-        is_host = owners[:i] == places[:i]
+        is_host = owners[:i] == indices[:i]
         hosts = np.flatnonzero(is_host & _belongs(box, merged[:i], typical))
         if len(hosts):
             owners[i] = hosts[0]
             host = merged[owners[i]]
             host[:2] = np.minimum(host[:2], box[:2])
             host[2:] = np.maximum(host[2:], box[2:])
-    hosts = np.flatnonzero(owners == places)
+    hosts = np.flatnonzero(owners == indices)
     groups = []
     for host in hosts[np.argsort(-_sizes(merged)[hosts], kind="stable")]:
         left, top, right, bottom = merged[host].tolist()

@@ -29,15 +29,15 @@ def remove_marks(scan: Scan) -> Scan:
     sizes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
     for stroke in 1 + np.flatnonzero(sizes > 2 * SMALLEST_MARKED):
         left, top, right, bottom = boxes[stroke - 1]
-        place = slice(top, bottom), slice(left, right)
-        own = strokes[place] == stroke
-        if _surrounds(stroke, boxes, scan.strokes[place]):
+        area = slice(top, bottom), slice(left, right)
+        own = strokes[area] == stroke
+        if _surrounds(stroke, boxes, scan.strokes[area]):
             mark = _outermost(own)
         else:
             mark = _line_below(own, np.delete(boxes, stroke - 1, 0), left, top)
         if mark.any():
             rest, _ = scipy.ndimage.label(own & ~mark, np.ones((3, 3)))
-            strokes[place][own] = np.where(rest > 0, strokes.max() + rest, 0)[own]
+            strokes[area][own] = np.where(rest > 0, strokes.max() + rest, 0)[own]
     strokes = numbered(strokes, np.bincount(strokes.ravel()) > 0)
     return replace(scan, strokes=strokes)
 

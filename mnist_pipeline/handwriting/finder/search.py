@@ -67,20 +67,20 @@ class Page(NamedTuple):
     def warnings(self) -> list[str]:
         """Why the whole picture is in doubt, in words."""
         height, width = self.picture.shape[:2]
-        places = dict.fromkeys(_place(box, width, height) for box in self.unread)
-        warnings = [f"ink {place} was not read; crop the picture to it" for place in places]
+        locations = dict.fromkeys(_location(box, width, height) for box in self.unread)
+        warnings = [f"ink {where} was not read; crop the picture to it" for where in locations]
         if not _is_level([digit.box for digit in self.digits if not digit.is_sign]):
             warnings.append("the line is not level; turn the picture")
         return warnings
 
 
-def _place(box: Box, width: int, height: int) -> str:
+def _location(box: Box, width: int, height: int) -> str:
     """Where a box lies in a picture, such as "at the top left"."""
     column, row = _middle(box)
     vertical = ("top ", "", "bottom ")[min(2, int(3 * row / height))]
     horizontal = ("left", "", "right")[min(2, int(3 * column / width))]
-    place = f"{vertical}{horizontal}".strip()
-    return f"at the {place}" if place else "in the middle"
+    location = f"{vertical}{horizontal}".strip()
+    return f"at the {location}" if location else "in the middle"
 
 
 def _is_level(boxes: Sequence[Box]) -> bool:
@@ -206,12 +206,12 @@ def _read(grey: Grey, scale: float, shape: tuple[int, ...]) -> tuple[list[Found]
     else:  # digits outside show that it is only the lit part of a larger paper
         scan = max(read_scan(paper), read_scan(Scan(grey)), key=_total_height)
     found: list[Found] = []
-    place = functools.partial(_placed, scan=scan, scale=scale, shape=shape)
+    in_picture = functools.partial(_in_picture, scan=scan, scale=scale, shape=shape)
     for glyph in itertools.chain(*scan.lines):
         image = image_of(glyph, scan)
         if image is not None:
-            found.append(Found(place(glyph.box), image, is_sign=glyph.is_sign))
-    return found, [place(box) for box in scan.unread]
+            found.append(Found(in_picture(glyph.box), image, is_sign=glyph.is_sign))
+    return found, [in_picture(box) for box in scan.unread]
 
 
 def _total_height(scan: Scan) -> int:
@@ -287,7 +287,7 @@ def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
     return Found(box, levels) if max(box[2:]) == DIGIT_SIDE and is_centred else None
 
 
-def _placed(box: Box, scan: Scan, scale: float, shape: tuple[int, ...]) -> Box:
+def _in_picture(box: Box, scan: Scan, scale: float, shape: tuple[int, ...]) -> Box:
     """A box of a scan in pixels of the original picture, within the picture."""
     x, y, width, height = box
     corners = np.add([(x, y), (x + width, y + height)], (scan.left, scan.top))
