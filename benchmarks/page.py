@@ -19,6 +19,7 @@ from benchmarks.bench import Bench, BenchmarkError
 from benchmarks.commands import ensure_run
 from benchmarks.table import Table
 from mnist_pipeline.handwriting.finder import search
+from mnist_pipeline.handwriting.reading import read_digits
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage.storage import Storage
 
@@ -118,7 +119,7 @@ def _drawings(bench: Bench, page: Page) -> Table:
         is_doubtful, image, milliseconds = page.evaluate(READ, address)
         times.append(milliseconds)
         found = search.read_page(drawing.content)
-        (readings,) = recognizer.read_pages([found])
+        readings = read_digits(found, recognizer)
         own = any(reading.recognition.is_doubtful for reading in readings)
         doubts.setdefault(drawing.condition, []).append((own, is_doubtful))
         if len(drawing.digits) == len(found.digits) == 1:

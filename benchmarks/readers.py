@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.archive import Box
 from mnist_pipeline import read
 from mnist_pipeline.handwriting.finder import search
+from mnist_pipeline.handwriting.reading import read_digits
 from mnist_pipeline.handwriting.recognizer import Recognizer
 
 OURS = "this project"
@@ -65,7 +66,7 @@ def recognizer() -> Recognizer:
 def read_with_ours(content: bytes) -> Answers:
     """All answers of the pipeline; none is sure if there is a warning."""
     page = search.read_page(content)
-    answers = [(own.box, own.recognition) for own in recognizer().read_pages([page])[0]]
+    answers = [(own.box, own.recognition) for own in read_digits(page, recognizer())]
     return Answers(
         [
             Answer(box, str(answer.digit), not (answer.is_doubtful or page.warnings))

@@ -5,7 +5,6 @@ models do. What this page and "Add an asset" add passes `make lint`.
 import itertools
 import json
 import os
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.graph_fixtures import environment, networks_config
+from support.pages import files_of, insert, write
 from support.servers import COMMAND, copy_project, lint, succeed
 
 from mnist_pipeline.methods.table import MODELS
@@ -20,9 +20,8 @@ from mnist_pipeline.runtime.project import PROJECT
 
 pytestmark = pytest.mark.slow
 TABLE = "mnist_pipeline/methods/table.py"
-# Places in the table, and the blank lines that code above them needs.
-PLACES = (("# Import a further method here", "\n\n"), ("    # Add a model here", ""))
-BLOCK = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+# In the table, and the blank lines that code above them needs.
+COMMENTS = (("# Import a further method here", "\n\n"), ("    # Add a model here", ""))
 NEW = ("logistic", "pretrained")
 SETTINGS = {"logistic": {"penalty": 1e-4, "iterations": 50}, "pretrained": {"epochs": 20}}
 ALL = [*MODELS, *NEW]
@@ -83,26 +82,17 @@ def blocks() -> list[tuple[str, str]]:
     return files_of("add-a-model.md")
 
 
-def files_of(page: str) -> list[tuple[str, str]]:
-    return BLOCK.findall((PROJECT / "docs" / page).read_text(encoding="utf-8"))
-
-
 @pytest.fixture(scope="module")
 def project(blocks, tmp_path_factory) -> Path:
     """A copy of the project in which the page was carried out."""
     assert sum(DOWNLOADED in code for _, code in blocks) == 1
     copy = copy_project(tmp_path_factory.mktemp("project"))
-    places = itertools.cycle(PLACES)
+    comments = itertools.cycle(COMMENTS)
     for name, code in blocks:
-        path = copy / name
         if name == TABLE:
-            comment, blank = next(places)
-            before, place, after = path.read_text(encoding="utf-8").partition(comment)
-            assert place
-            code = before + code + blank + place + after
-        path.parent.mkdir(exist_ok=True)
-        code = code.replace(DOWNLOADED, RANDOM)
-        path.write_text(code, encoding="utf-8")
+            insert(copy / name, code, *next(comments))
+        else:
+            write(copy, name, code.replace(DOWNLOADED, RANDOM))
     return copy
 
 
@@ -126,8 +116,7 @@ def test_what_this_page_and_the_page_on_an_asset_add_passes_lint(project, facts)
     added = files_of("add-an-asset.md")
     assert len(added) == 4
     for name, code in added:
-        (project / name).parent.mkdir(parents=True, exist_ok=True)
-        (project / name).write_text(code, encoding="utf-8")
+        write(project, name, code)
     lint(project)
 
 

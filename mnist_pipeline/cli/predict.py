@@ -12,6 +12,7 @@ from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.handwriting.doubt import Reading, headline, text_of
 from mnist_pipeline.handwriting.finder.search import Page
+from mnist_pipeline.handwriting.reading import read_digits, search_picture
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.report import words
 from mnist_pipeline.runtime.storage import storage
@@ -37,13 +38,13 @@ def print_digits(files: Sequence[Path], as_json: bool) -> int:
         click.echo(printable(TABLE.format(*columns, width=width)))
     for file in files:
         try:
-            page = recognizer.page(file)
+            page = search_picture(file, known)
         except ImageError as error:
             failed = True
             click.echo(f"Error: {error}", err=True)
             documents.append({"file": str(file), "error": str(error)})
             continue
-        (readings,) = recognizer.read_pages([page])
+        readings = read_digits(page, recognizer)
         if as_json:
             documents.append(_document(file, page, readings, known, model))
         else:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from mnist_pipeline.data.color import LEAST_SHARE, share_beyond_grey
 from mnist_pipeline.data.conversion import BLACK, WHITE, on_ground
 
-Images = Sequence[NDArray[np.uint8]] | NDArray[np.uint8]  # 28×28, with 1 (no axis), 3 or 4 channels
+# 28×28 each, with 1 (no axis), 3 or 4 channels.
+Pictures = Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
 
 SAMPLE = 1_000  # images whose colours are compared
 LEAST_CONTRAST = 64  # levels between the darkest and the lightest pixel of an image
@@ -26,7 +27,7 @@ class Appearance(NamedTuple):
     inverted: bool = False  # whether digits were dark on light
     notes: Sequence[str] = ()  # why
 
-    def shown(self, images: Images) -> NDArray[np.uint8]:
+    def shown(self, images: Pictures) -> NDArray[np.uint8]:
         """The images as the models see them."""
         if self.color or not isinstance(images, np.ndarray):
             images = on_ground(images, self.ground, color=self.color)
@@ -34,12 +35,12 @@ class Appearance(NamedTuple):
         return 255 - shown if self.inverted else shown
 
 
-def of_handwriting(images: Images, *, are_digits: bool) -> Appearance:
+def of_handwriting(images: Pictures, *, are_digits: bool) -> Appearance:
     """Handwriting is grey. Digits that are dark on light are inverted."""
     return Appearance(inverted=are_digits and bool(np.mean(images) > 127))
 
 
-def of_pictures(images: Images, color: bool | None, background: str) -> Appearance:
+def of_pictures(images: Pictures, color: bool | None, background: str) -> Appearance:
     """A colour and a background are decided here unless they are given."""
     notes = []
     ground = background or WHITE
@@ -63,9 +64,9 @@ def of_pictures(images: Images, color: bool | None, background: str) -> Appearan
 def _are_erased(images: Sequence[NDArray[np.uint8]], ground: str) -> bool:
     """Whether a ground leaves little contrast in most transparent pictures."""
     placed = np.array(on_ground(images, ground, color=True))
-    return bool(np.mean(contrast(placed) < LEAST_CONTRAST) > 0.5)
+    return bool(np.mean(contrasts(placed) < LEAST_CONTRAST) > 0.5)
 
 
-def contrast(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def contrasts(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Levels between the darkest and the lightest pixel of each image, in its best channel."""
     return np.ptp(images, axis=(1, 2)).reshape(len(images), -1).max(axis=1)

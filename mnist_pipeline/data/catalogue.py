@@ -61,10 +61,10 @@ def read_raw(root: Path, choices: Mapping[str, Any] = MappingProxyType({})) -> R
     """
     reader = reader_of(root, choices)
     if not reader.is_mnist:
-        parts = dict(zip(SPLITS, reader.read(*SPLITS)))
-        if found := problems.of_files(reader, parts):
+        contents = dict(zip(SPLITS, reader.read(*SPLITS)))
+        if found := problems.of_files(reader, contents):
             raise DatasetError(f"{root}: {'; '.join(found)}")
-        paths = {str(split): part.paths for split, part in parts.items() if part.paths}
+        paths = {str(split): content.paths for split, content in contents.items() if content.paths}
         return RawData(tuple(reader.files()), identify(reader), paths)
     files = tuple(reader.files())
     if changed := [file.name for file in files if MNIST_SUMS.get(file.name) != file.sha256]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Images = NDArray[np.uint8]
+Images = NDArray[np.uint8]  # grey levels (…, rows, columns), or (…, rows, columns, 3) in colour
 
 NUM_COLORS = 3
 # Of the variance of the colours. Scans, sepia and blue ink on white paper are below this share,

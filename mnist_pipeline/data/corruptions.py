@@ -20,8 +20,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mnist_pipeline.data.color import Images
 from mnist_pipeline.data.conversion import IMAGE_SIDE
-from mnist_pipeline.data.deformations import MAX_INK, Images, affine, as_bytes, checked_images
+from mnist_pipeline.data.deformations import MAX_INK, affine, as_bytes, checked_images
 
 Corruption = Callable[[Images, np.random.Generator], Images]
 

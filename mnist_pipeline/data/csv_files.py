@@ -31,8 +31,14 @@ def find(root: Path) -> source.Source | None:
     first = directory / groups["train"][0]
     with source.damage_named(first):
         is_list = "file" in pd.read_csv(first, nrows=0)
-    load = functools.partial(_load, directory, is_list)
-    return source.Source("CSV files", paths, groups, load, decode if is_list else decode_array)
+    return source.Source(
+        title="CSV files",
+        files=paths,
+        groups=groups,
+        load=functools.partial(_load, directory, is_list),
+        decode=decode if is_list else decode_array,
+        are_files=is_list,
+    )
 
 
 def _load(directory: Path, is_list: bool, names: Names) -> source.Loaded:
@@ -74,8 +80,8 @@ def _pictures(path: Path, names: list[str]) -> list[Path]:
     root = os.path.realpath(path.parent)
 
     @functools.cache
-    def is_below(place: Path) -> bool:
-        return Path(os.path.realpath(place)).is_relative_to(root)
+    def is_below(location: Path) -> bool:
+        return Path(os.path.realpath(location)).is_relative_to(root)
 
     pictures = []
     for name in names:

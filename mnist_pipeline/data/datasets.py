@@ -18,7 +18,7 @@ from mnist_pipeline.utils.printable import shortened
 
 __all__ = ["EMBEDDED_DATA", "DatasetError", "DigitSet", "load_digits"]
 
-LAYOUTS = (idx, npz, parquet, csv_files, folders)
+LAYOUTS = (idx, npz, parquet, csv_files, folders)  # see docs/add-a-layout.md
 
 
 def reader_of(
@@ -104,5 +104,5 @@ def load_digits(root: str | Path, split: Split, *, recorded: RawData | None = No
         raise ValueError(f"split is {shortened(repr(split))}; it must be one of {allowed}")
     if not isinstance(recorded, RawData | None):
         raise TypeError(f"recorded is {shortened(repr(recorded))}; it must be a RawData or None")
-    (part,) = reader_of(root, recorded=recorded).read(split)
-    return part.digits
+    (content,) = reader_of(root, recorded=recorded).read(split)
+    return content.digits

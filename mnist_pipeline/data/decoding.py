@@ -209,8 +209,8 @@ def grey_levels(image: Image.Image) -> Levels:
 
 
 def _stretched(levels: NDArray[np.float64]) -> Grey:
-    """Scale levels without a nominal range to [0, 255], in place; NaN and infinite levels count as
-    0.
+    """Scale levels without a nominal range to [0, 255], in the same array; NaN and infinite
+    levels count as 0.
     """
     np.nan_to_num(levels, copy=False, posinf=0, neginf=0)
     levels -= levels.min()

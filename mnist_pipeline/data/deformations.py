@@ -11,10 +11,9 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mnist_pipeline.data.color import Images
 from mnist_pipeline.utils.arguments import checked, checked_number, numbers, random_generator
 from mnist_pipeline.utils.blocks import in_blocks, read_only, slices
-
-Images = NDArray[np.uint8]
 
 MAX_INK = 255
 IMAGES_PER_BLOCK = 1_024
@@ -70,7 +69,7 @@ def affine(
     down, right = _for_each("shift", shift, count, 2).T
     # A pixel is read from the inverse of the map: with p = (row, column) from the centre, p = R S D
     # q + t and D = diag(heights, widths), S = [1 0; −slant 1], R = [cos −sin; sin cos] acting on
-    # (row, column). (a, b, c, d, e, f) is the map in the form of `sample_reference`.
+    # (row, column). (a, b, c, d, e, f) is the map in the form of `deformations_kernel.sample`.
     with np.errstate(all="ignore"):  # what is not finite is refused below
         cos = np.cos(angle)
         sin = np.sin(angle)
@@ -94,42 +93,6 @@ def affine(
 
     in_blocks(deform, count, IMAGES_PER_BLOCK)
     return output
-
-
-def sample_reference(images: Images, maps: NDArray[np.float64]) -> Images:
-    """Compute each pixel by bilinear interpolation at the position that its image's map assigns.
-
-    The map of an image is (a, b, c, d, e, f): the pixel (row, column) is read at (a·row + b·column
-    + c, d·row + e·column + f). Outside the image, and where the position is not a number, there is
-    paper. It computes the same bytes as the compiled `deformations_kernel.sample`.
-    """
-    count, height, width = images.shape
-    image = np.arange(count)[:, np.newaxis, np.newaxis]
-    row, column = np.indices((height, width))
-    a, b, c, d, e, f = maps.T[:, :, np.newaxis, np.newaxis]
-    padded = np.pad(images, ((0, 0), (1, 2), (1, 2))).astype(np.float32)
-    # Positions in the padded image; those outside it are at its border, where there is paper.
-    with np.errstate(all="ignore"):
-        y = _within(a * row + c + 1 + b * column, height + 1)
-        x = _within(d * row + f + 1 + e * column, width + 1)
-    top = y.astype(np.int32)
-    left = x.astype(np.int32)
-    below = y - top.astype(np.float32)
-    right = x - left.astype(np.float32)
-
-    def between_columns(row: NDArray[np.int32]) -> NDArray[np.float32]:
-        pixel = padded[image, row, left]
-        return pixel + right * (padded[image, row, left + 1] - pixel)
-
-    upper = between_columns(top)
-    lower = between_columns(top + 1)
-    return (upper + below * (lower - upper) + np.float32(0.5)).astype(np.uint8)
-
-
-def _within(positions: NDArray[np.float64], last: int) -> NDArray[np.float32]:
-    """Positions limited to 0 … last; 0 for NaN."""
-    places = np.minimum(positions.astype(np.float32), np.float32(last))
-    return np.where(places > 0, places, np.float32(0))
 
 
 def thicken(images: Images, amount: ArrayLike) -> Images:
@@ -216,17 +179,17 @@ def _averaging(length: int, side: int) -> NDArray[np.float64]:
 
 def _enlarging(length: int, side: int) -> NDArray[np.float64]:
     """Matrix (length, side) that interpolates linearly between the middles of the parts."""
-    places = np.clip((np.arange(length) + 0.5) * side / length - 0.5, 0, side - 1)
-    return interpolating(places, side)
+    positions = np.clip((np.arange(length) + 0.5) * side / length - 0.5, 0, side - 1)
+    return interpolating(positions, side)
 
 
-def interpolating(places: ArrayLike, count: int) -> NDArray[np.float64]:
-    """Matrix (n, count) that interpolates linearly, at places (n,) from 0 to count − 1, between
+def interpolating(positions: ArrayLike, count: int) -> NDArray[np.float64]:
+    """Matrix (n, count) that interpolates linearly, at positions (n,) from 0 to count − 1, between
     values at 0, 1, 2, …
     """
     count = checked_number("count", count, 1, kinds="iu")
-    places = checked("places", places, 0, count - 1, shape=(None,)).astype(np.float64, copy=False)
-    return np.maximum(0, 1 - np.abs(places[:, np.newaxis] - np.arange(count)))
+    points = checked("positions", positions, 0, count - 1, shape=(None,)).astype(np.float64)
+    return np.maximum(0, 1 - np.abs(points[:, np.newaxis] - np.arange(count)))
 
 
 def as_bytes(values: ArrayLike) -> Images:

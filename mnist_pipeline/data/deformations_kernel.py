@@ -1,7 +1,7 @@
-"""Read the plain twin of this module, `deformations.sample_reference`: it computes the same.
+"""The compiled inner loop of `deformations.affine`, which computes the map of each image.
 
-Here is the compiled inner loop of the deformations of images. It is imported only when images are
-deformed, so that importing :mod:`mnist_pipeline.data.deformations` does not import Numba. The loop
+It is imported only when images are deformed, so that importing
+:mod:`mnist_pipeline.data.deformations` does not import Numba. The tests have a plain twin. The loop
 runs on one thread, without the interpreter lock, one image at a time: results do not depend on the
 number of threads that share the images.
 """
@@ -15,10 +15,12 @@ from mnist_pipeline.utils.compiled import compiled
 
 @compiled(cache=True, nogil=True)
 def sample(images: Any, maps: Any, padded: Any, output: Any) -> None:
-    """Compute `output` as `deformations.sample_reference` does, for any numbers in `maps`.
+    """Compute each pixel by bilinear interpolation at the position that its image's map assigns.
 
-    `padded` is overwritten; it is zero, float32, one pixel larger than an image on each side.
-    Raises a ValueError for arrays of other shapes.
+    The map of an image is (a, b, c, d, e, f), any numbers: the pixel (row, column) of `output` is
+    read at (a·row + b·column + c, d·row + e·column + f). Outside the image, and where the position
+    is not a number, there is paper. `padded` is overwritten; it is zero, float32, one pixel larger
+    than an image on each side. Raises a ValueError for arrays of other shapes.
     """
     rows, columns = images.shape[1:]
     if (
@@ -52,9 +54,9 @@ def sample(images: Any, maps: Any, padded: Any, output: Any) -> None:
                 left = min(np.int32(x), np.int32(columns))
                 below = y - np.float32(top)
                 right = x - np.float32(left)
-                place = top * stride + left
-                upper = padded[place] + right * (padded[place + 1] - padded[place])
-                place += stride
-                lower = padded[place] + right * (padded[place + 1] - padded[place])
+                at = top * stride + left
+                upper = padded[at] + right * (padded[at + 1] - padded[at])
+                at += stride
+                lower = padded[at] + right * (padded[at + 1] - padded[at])
                 value = upper + below * (lower - upper) + np.float32(0.5)
                 output[i, row, column] = np.uint8(np.int32(value))

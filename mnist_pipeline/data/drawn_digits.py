@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from mnist_pipeline.data.color import Images
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.deformations import (
     MAX_INK,
-    Images,
     as_bytes,
     checked_images,
     interpolating,
@@ -129,8 +129,8 @@ def _curve(stroke: str) -> Floats:
     points = np.array([point.split(",") for point in stroke.split()], float)
     steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
     lengths = np.append(0, steps.cumsum())
-    places = np.arange(0, lengths[-1], SPACING)
-    line = np.stack([np.interp(places, lengths, axis) for axis in points.T], axis=1)
+    positions = np.arange(0, lengths[-1], SPACING)
+    line = np.stack([np.interp(positions, lengths, axis) for axis in points.T], axis=1)
     return gaussian_filter1d(line, SMOOTHING, axis=0, mode="nearest")
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from mnist_pipeline.data import duplicates, problems
-from mnist_pipeline.data.appearance import LEAST_CONTRAST, contrast
+from mnist_pipeline.data.appearance import LEAST_CONTRAST, contrasts
 from mnist_pipeline.data.datasets import reader_of
 from mnist_pipeline.data.names import alike
-from mnist_pipeline.data.reader import MAX_NAMES, Part
+from mnist_pipeline.data.reader import MAX_NAMES, SplitContent
 from mnist_pipeline.data.split import SPLITS, Split
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.utils.measured import Measured, Number, at_least, at_most, warning
@@ -43,8 +43,8 @@ def inspect(root: Path) -> Findings:
     """
     reader = reader_of(root)
     names = reader.class_names
-    parts = dict(zip(SPLITS, reader.read(*SPLITS)))
-    sets = {split: part.digits for split, part in parts.items()}
+    contents = dict(zip(SPLITS, reader.read(*SPLITS)))
+    sets = {split: content.digits for split, content in contents.items()}
     warnings: list[str] = []
     if skipped := reader.source.skipped():
         shown = ", ".join(skipped[:MAX_NAMES])
@@ -54,13 +54,18 @@ def inspect(root: Path) -> Findings:
         "their images together"
         for one, other in alike(names)
     ]
-    found = problems.of_files(reader, parts)
-    for split, part in parts.items():
-        required = problems.of_split(part.digits, names).values()
+    found = problems.of_files(reader, contents)
+    for split, content in contents.items():
+        required = problems.of_split(content.digits, names).values()
         found += [f"{split}: {check.reason}" for check in required if not check.passed]
-        measures = judge(part.digits, names, part.paths, not reader.shows_pictures).values()
+        measures = judge(content.digits, names, content.paths, not reader.shows_pictures).values()
         judged = [measure() for measure in measures]
         warnings += [f"{split}: {check.reason}" for check in judged if not check.passed]
+    groups = {
+        group
+        for content in contents.values()
+        for group in zip(content.labels.tolist(), content.keys, strict=True)
+    }
     labels = sets["train"].labels
     return Findings(
         layout=reader.title,
@@ -70,18 +75,15 @@ def inspect(root: Path) -> Findings:
             for split, digits in sets.items()
         },
         held_out=np.bincount(labels[sets["train"].divided()[1]], minlength=len(names)).tolist(),
-        groups=[
-            len({key for part in parts.values() for key in part.keys[part.labels == label]})
-            for label in range(len(names))
-        ],
-        kinds=dict((parts["train"].kinds + parts["test"].kinds).most_common()),
-        warnings=warnings + _in_both(parts["train"], parts["test"]),
+        groups=[sum(label == number for label, _ in groups) for number in range(len(names))],
+        kinds=dict((contents["train"].kinds + contents["test"].kinds).most_common()),
+        warnings=warnings + _in_both(contents["train"], contents["test"]),
         problems=found,
         notes=reader.notes,
     )
 
 
-def _in_both(train: Part, test: Part) -> list[str]:
+def _in_both(train: SplitContent, test: SplitContent) -> list[str]:
     """Warnings about test images that equal training images, or nearly do."""
     warnings = []
     known = set(map(bytes, train.digits.images))
@@ -139,7 +141,7 @@ def judge(
             _repetitions(digits)[1], "equal to an image with another label"
         ),
         "not_empty": lambda: none_of(
-            np.flatnonzero(contrast(images) < least).tolist(),
+            np.flatnonzero(contrasts(images) < least).tolist(),
             f"with little contrast{advice}",
         ),
         "classes_mixed": lambda: _absent(

@@ -13,7 +13,7 @@ from mnist_pipeline.data.decoding import FILE_NAME, decode
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.names import MAX_CLASSES, by_number, check_names
 from mnist_pipeline.data.source import WITHOUT_LABELS, Loaded, Source
-from mnist_pipeline.data.split import Names, Split, by_split, part_of
+from mnist_pipeline.data.split import Names, Split, by_split, split_word
 
 TITLE = "folders of pictures"
 # How the names begin, in lower case, that systems and other programs add to folders.
@@ -38,20 +38,21 @@ def find(root: Path) -> Source | None:
     if len(names) > MAX_CLASSES:  # refused before the folders are listed, which can take a minute
         check_names(names, root)
     return Source(
-        TITLE,
-        [],
-        groups,
-        functools.partial(tree.load, names),
-        decode,
-        names,
-        lambda: tree.skipped(groups),
+        title=TITLE,
+        files=[],
+        groups=groups,
+        load=functools.partial(tree.load, names),
+        decode=decode,
+        are_files=True,
+        names=names,
+        skipped=lambda: tree.skipped(groups),
     )
 
 
 def has_classes(root: Path) -> bool:
     """Whether a directory has class folders, and not only folders such as `images` or `train`."""
     folders = listed(root).folders
-    num_unnamed = sum(not part_of(folder.name) for folder in folders)
+    num_unnamed = sum(not split_word(folder.name) for folder in folders)
     return num_unnamed > 1 or any(listed(folder).folders for folder in folders)
 
 
@@ -93,7 +94,7 @@ class _Tree:
         """
         root = self.root
         folders = [path.name for path in self.listed(root).folders]
-        named = list(filter(part_of, folders))
+        named = list(filter(split_word, folders))
         splits = [name for name in named if self.listed(root / name).folders]
         groups = by_split(splits or (named if named == folders else []) or ["."])
         if splits and len(groups) == 1 and splits != folders:
@@ -132,7 +133,7 @@ class _Tree:
             pictures = dict.fromkeys(self.listed(folder).pictures, "")
             for group in self.listed(folder).folders:
                 inner = self.listed(group).folders
-                if inner or part_of(group.name):
+                if inner or split_word(group.name):
                     raise DatasetError(
                         f"{[*inner, group][0]} can't be a group of class {folder.name}; move its "
                         f"pictures into {folder} or into a folder directly in it; class folders "

@@ -49,12 +49,12 @@ def stratified_order(labels: NDArray[np.integer], seed: int) -> NDArray[np.int64
     """All indices in a random order: every prefix has each class in proportion, and begins with an
     image of each class.
 
-    The image of rank r among the n_c of its class, from 0, has its place at r / n_c. A class with a
+    The image of rank r among the n_c of its class, from 0, has the position r / n_c. A class with a
     single image comes last.
     """
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     counts = np.bincount(labels)
     ranks = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
-    places = np.where(np.repeat(counts, counts) > 1, ranks, 1) / np.repeat(counts, counts)
-    return by_class[np.argsort(places, kind="stable")]
+    positions = np.where(np.repeat(counts, counts) > 1, ranks, 1) / np.repeat(counts, counts)
+    return by_class[np.argsort(positions, kind="stable")]

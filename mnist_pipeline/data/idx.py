@@ -46,12 +46,13 @@ def find(root: Path) -> Source | None:
     if missing := [name for name in FILE_NAMES if name not in paths]:
         raise DatasetError(f"{root} has neither {missing[0]} nor {missing[0]}.gz; copy it there")
     return Source(
-        "IDX files",
-        [paths[name] for name in FILE_NAMES],
-        {"train": FILE_NAMES[:2], "test": FILE_NAMES[2:]},
-        lambda names: Loaded(_read(paths[names[0]], 3), _read(paths[names[1]], 1)),
-        decode_array,
-        CLASS_NAMES,
+        title="IDX files",
+        files=[paths[name] for name in FILE_NAMES],
+        groups={"train": FILE_NAMES[:2], "test": FILE_NAMES[2:]},
+        load=lambda names: Loaded(_read(paths[names[0]], 3), _read(paths[names[1]], 1)),
+        decode=decode_array,
+        are_files=False,
+        names=CLASS_NAMES,
     )
 
 

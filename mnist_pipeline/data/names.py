@@ -21,7 +21,7 @@ from mnist_pipeline.utils.yaml_files import read_yaml
 
 DESCRIPTION, CLASSES = "dataset.yaml", "classes.txt"  # next to the images
 MAX_CLASSES = 256  # a label is a byte
-MAX_BYTES = 1_000_000  # of classes.txt: as many names of the largest length in any alphabet
+MAX_LIST_BYTES = 1_000_000  # of classes.txt: as many names of the largest length in any alphabet
 
 
 def _as_hex(color: str) -> str:
@@ -75,7 +75,7 @@ def listed_names(directory: Path) -> Names:
     if not os.path.lexists(path):
         return ()
     with damage_named(path):
-        text = read_file(path, MAX_BYTES).decode("utf-8-sig")
+        text = read_file(path, MAX_LIST_BYTES).decode("utf-8-sig")
     lines = text.rstrip().splitlines()  # blank lines at the end name no class
     return check_names(map(str.strip, lines), path)
 
@@ -108,7 +108,7 @@ def check_names(names: Iterable[str], where: Path) -> Names:
 
 
 def by_number(name: str) -> tuple[int, int, str]:
-    """The place of a name in a sorted list: numbers by value, then other names."""
+    """The key by which names are sorted: numbers by value, then other names."""
     return (0, int(name), name) if name.isascii() and name.isdecimal() else (1, 0, name)
 
 

@@ -63,11 +63,12 @@ def find(root: Path) -> source.Source | None:
         for images, labels in pairs.items():
             _check_headers(path, archive, images, labels)
     return source.Source(
-        "NumPy archive",
-        paths,
-        by_split(pairs),
-        functools.partial(_load, path, pairs),
-        decode_array,
+        title="NumPy archive",
+        files=paths,
+        groups=by_split(pairs),
+        load=functools.partial(_load, path, pairs),
+        decode=decode_array,
+        are_files=False,
     )
 
 

@@ -35,12 +35,13 @@ def find(root: Path) -> source.Source | None:
         )
     directory = paths[0].parent
     return source.Source(
-        "Parquet files",
-        paths,
-        by_split([path.name for path in paths]),
-        functools.partial(_load, directory),
-        _decode,
-        _names(paths[0]),
+        title="Parquet files",
+        files=paths,
+        groups=by_split([path.name for path in paths]),
+        load=functools.partial(_load, directory),
+        decode=_decode,
+        are_files=False,
+        names=_names(paths[0]),
     )
 
 

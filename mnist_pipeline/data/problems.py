@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mnist_pipeline.data.reader import Part, Reader
+from mnist_pipeline.data.reader import Reader, SplitContent
 from mnist_pipeline.data.split import Split
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.utils.measured import Measured, at_least, exactly
 
 
-def of_files(reader: Reader, parts: Mapping[Split, Part]) -> list[str]:
+def of_files(reader: Reader, contents: Mapping[Split, SplitContent]) -> list[str]:
     """Everything that the assets require of a data set, and that this one does not have.
 
     What `of_split` measures is not among it: these are checks of assets, which show them.
     """
     names, found = reader.class_names, []
-    paths = [path for part in parts.values() for path in part.paths]
+    paths = [path for content in contents.values() for path in content.paths]
     files = [file.name for file in (reader.root, *reader.source.files)]
     bad = [name for name in (*names, *paths, *files) if not _is_storable(name)]
     if bad:
@@ -24,7 +24,7 @@ def of_files(reader: Reader, parts: Mapping[Split, Part]) -> list[str]:
             f"the name {bad[0]!r} is not UTF-8 or has a carriage return, and can't be stored; "
             "rename it"
         )
-    images = parts["train"].digits.images
+    images = contents["train"].digits.images
     if (images == images[0]).all():
         found.append("all training images are equal, so there is nothing to learn; add others")
     return found

@@ -27,7 +27,7 @@ from mnist_pipeline.data.names import (
     read_description,
 )
 from mnist_pipeline.data.source import Source, describe
-from mnist_pipeline.data.split import Split, drawn_for_choosing, drawn_for_testing, part_of
+from mnist_pipeline.data.split import Split, drawn_for_choosing, drawn_for_testing, split_word
 from mnist_pipeline.data.values import CLASS_NAMES, DigitSet, RawData, RawFile
 from mnist_pipeline.utils.directories import EMBEDDED_DATA
 from mnist_pipeline.utils.printable import count
@@ -35,8 +35,11 @@ from mnist_pipeline.utils.printable import count
 MAX_NAMES = 10  # in a message
 
 
-class Part(NamedTuple):
-    """One split: its images as they lie in the files, fitted into 28×28, or as they are shown."""
+class SplitContent(NamedTuple):
+    """The images of one split as `Reader` converts them, with what `inspect` says of their files.
+
+    They are fitted into 28×28, and shown as the models see them, or not yet.
+    """
 
     images: Any  # uint8; in the files with 1 (no axis), 3 or 4 channels
     labels: NDArray[np.uint8]
@@ -56,10 +59,11 @@ class Part(NamedTuple):
 
 
 class Reader:
-    """Reads a data set, with the files dataset.yaml and classes.txt beside it.
+    """Does for a `Source` what is the same in all layouts: names, checksums, splits, conversion.
 
-    `choices` has values for fields of dataset.yaml, and wins over the file. With `recorded`, what
-    was read before, the files must not have changed, and the images appear as then.
+    It also reads the files dataset.yaml and classes.txt beside the images. `choices` has values for
+    fields of dataset.yaml, and wins over the file. With `recorded`, what was read before, the files
+    must not have changed, and the images appear as then.
     """
 
     def __init__(
@@ -129,7 +133,8 @@ class Reader:
         """
         texts = map(self._directory.joinpath, (DESCRIPTION, CLASSES))
         described = [describe(path) for path in [*self.source.files, *filter(Path.is_file, texts)]]
-        for split, group in self.source.groups.items() if self._are_files else ():
+        # Arrays are not loaded for this, as it takes time.
+        for split, group in self.source.groups.items() if self.source.are_files else ():
             paths: Any = self._load(group)[0]
             files = {self._relative(path): self._file(path) for path in paths}
             lines = "".join(f"{files[name].sha256}  {name}\n" for name in sorted(files))
@@ -137,13 +142,6 @@ class Reader:
             size = sum(file.size for file in files.values())
             described.append(RawFile(f"{split}: {len(files):,} pictures", size, digest))
         return described
-
-    @property
-    def _are_files(self) -> bool:
-        """Whether each image is a file of its own, and not a part of an array, which takes time to
-        load.
-        """
-        return self.source.decode is decoding.decode
 
     def _check_unchanged(self, recorded: RawData) -> None:
         """Raise a DatasetError if a file is not the recorded one."""
@@ -158,17 +156,19 @@ class Reader:
 
     # Images
 
-    def read(self, *splits: Split) -> list[Part]:
+    def read(self, *splits: Split) -> list[SplitContent]:
         """Read and convert the images of splits; a DatasetError names all that can't be read."""
         if self._recorded:
             self._check_unchanged(self._recorded)
-        parts = [self._content(split) for split in splits]
+        contents = [self._content(split) for split in splits]
         if unreadable := sorted(self._unreadable):
             raise DatasetError(
                 f"{count(len(unreadable), 'picture')} can't be read: "
                 f"{', '.join(unreadable[:MAX_NAMES])}; the first {self._unreadable[unreadable[0]]}"
             )
-        return [part._replace(images=self.appearance.shown(part.images)) for part in parts]
+        return [
+            content._replace(images=self.appearance.shown(content.images)) for content in contents
+        ]
 
     @cached_property
     def appearance(self) -> Appearance:
@@ -185,7 +185,7 @@ class Reader:
         """How the images are divided and shown, where that is not plain."""
         notes = [*self.appearance.notes]
         train = self.source.groups["train"]
-        if added := [name for name in train if part_of(name) == "val"]:
+        if added := [name for name in train if split_word(name) == "val"]:
             notes.append(f"the images of {', '.join(added)} are training images")
         if not self._is_split:
             notes.append("there is no test set; a fifth of each class is drawn for testing")
@@ -196,7 +196,7 @@ class Reader:
         """Whether the data set has a test set of its own."""
         return len(self.source.groups) > 1
 
-    def _read_content(self, split: Split) -> Part:
+    def _read_content(self, split: Split) -> SplitContent:
         group = split if self._is_split else "train"
         items: Any
         items, own_labels, groups = self._load(self.source.groups[group])
@@ -211,7 +211,7 @@ class Reader:
         are_fitted = isinstance(items, np.ndarray) and items.shape[1:] == (IMAGE_SIDE, IMAGE_SIDE)
         if are_fitted and self.description.fit == "whole":
             kinds = Counter({f"{IMAGE_SIDE}×{IMAGE_SIDE} L": len(rows)})
-            return Part(items[rows], labels[rows], kinds, (), keys, held_out)
+            return SplitContent(items[rows], labels[rows], kinds, (), keys, held_out)
         images, kinds = [], Counter[str]()
         for row in rows.tolist():
             item = items[row]
@@ -221,9 +221,9 @@ class Reader:
                 kinds[kind] += 1
             except ImageError as error:
                 numbered = f"{self.root}: image {row:,} of {group}"
-                self._unreadable[str(item) if self._are_files else numbered] = error
-        paths = [self._relative(items[row]) for row in rows.tolist() if self._are_files]
-        return Part(images, labels[rows], kinds, tuple(paths), keys, held_out)
+                self._unreadable[str(item) if self.source.are_files else numbered] = error
+        paths = [self._relative(items[row]) for row in rows.tolist() if self.source.are_files]
+        return SplitContent(images, labels[rows], kinds, tuple(paths), keys, held_out)
 
     def _converted(self, item: Any) -> tuple[NDArray[np.uint8], str]:
         """An image fitted into 28×28, and its original size and mode."""
@@ -237,9 +237,9 @@ class Reader:
     def _rows(
         self, split: Split, items: Any, labels: NDArray[np.uint8], groups: Sequence[str]
     ) -> tuple[NDArray[np.intp], NDArray[Any], NDArray[np.intp] | None]:
-        """The rows of a split, in its order; their keys; and the places that are held out."""
+        """The rows of a split, in its order; their keys; and the indices that are held out."""
         if self._is_split and isinstance(items, np.ndarray):
-            # Arrays have an order, and parts that somebody chose.
+            # Arrays have an order, and splits that somebody chose.
             return np.arange(len(labels)), np.arange(len(labels)), None
         digests = [self._digest(item) for item in items]
         keys = np.array([f"{digest} {row}" for row, digest in enumerate(digests)])

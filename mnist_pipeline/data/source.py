@@ -27,7 +27,7 @@ MAX_LETTERS = 255  # of a class name, as of a folder
 
 
 class Loaded(NamedTuple):
-    """The images of a group of names, in the order of the files."""
+    """What `Source.load` returns: images and labels as they lie in the files, in their order."""
 
     images: Sequence[Any] | NDArray[Any]
     labels: NDArray[Any]  # integers or texts
@@ -35,9 +35,9 @@ class Loaded(NamedTuple):
 
 
 class Source(NamedTuple):
-    """The images and labels at a path, in one of the layouts.
+    """What a layout finds at a path: everything about its files that differs between layouts.
 
-    They are loaded when they are needed.
+    Images and labels are loaded when they are needed.
     """
 
     title: str  # of the layout
@@ -48,6 +48,9 @@ class Source(NamedTuple):
     # An image as an upright picture, and its original size and mode. An ImageError does not name
     # the image.
     decode: Callable[[Any, decoding.Draft], tuple[Image.Image, str]]
+    # Whether each image is a file of its own. Then `load` gives paths, whose checksums are recorded
+    # and whose names people see.
+    are_files: bool
     # The names of the classes, by label; empty if the labels are the names.
     names: Sequence[str] = ()
     # The names of the files and folders that lie there and are not read.

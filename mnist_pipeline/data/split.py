@@ -22,8 +22,8 @@ SPLITS: tuple[Split, Split] = ("train", "test")
 TEST_SHARE = 0.2  # of each class, if there is no test set
 
 
-def part_of(name: str) -> str | None:
-    """The part that a word in a name says, such as `Training`, `mnist_test.csv` or `x_val`."""
+def split_word(name: str) -> str | None:
+    """The split that a name contains: train, val or test, as in `Training` or `x_val`."""
     found = re.search(r"(?<![a-z])(train|val|test)(ing|id|idation)?(?![a-z])", name.lower())
     return found and found[1]
 
@@ -34,25 +34,27 @@ def by_split(names: Collection[str]) -> dict[Split, Names]:
     Validation images are training images, because the project draws the images that choose a model
     from these.
     """
-    train = tuple(name for name in names if part_of(name) in ("train", "val"))
-    test = tuple(name for name in names if part_of(name) == "test")
+    train = tuple(name for name in names if split_word(name) in ("train", "val"))
+    test = tuple(name for name in names if split_word(name) == "test")
     if train and test:
         return {"train": train, "test": test}
     return {"train": train or test or tuple(names)}
 
 
 def drawn_for_testing(keys: NDArray[Any], labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which images are for testing, see `_drawn`."""
-    return _drawn(keys, labels, np.maximum(1, np.rint(TEST_SHARE * np.bincount(labels))))
+    """Which images are for testing, see `_smallest_keys`."""
+    return _smallest_keys(keys, labels, np.maximum(1, np.rint(TEST_SHARE * np.bincount(labels))))
 
 
 def drawn_for_choosing(keys: NDArray[Any], labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which training images are held out to choose the model, see `_drawn`."""
+    """Which training images are held out to choose the model, see `_smallest_keys`."""
     _, held_out = held_out_split(labels)
-    return _drawn(keys, labels, np.bincount(labels[held_out], minlength=int(labels.max()) + 1))
+    return _smallest_keys(
+        keys, labels, np.bincount(labels[held_out], minlength=int(labels.max()) + 1)
+    )
 
 
-def _drawn(
+def _smallest_keys(
     keys: NDArray[Any], labels: NDArray[np.uint8], counts: NDArray[Any]
 ) -> NDArray[np.bool_]:
     """Draw about `counts` images of each class: the images with the smallest keys, bool (n,).

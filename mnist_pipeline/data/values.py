@@ -102,7 +102,7 @@ def checksum(files: Iterable[RawFile]) -> str:
 @stored_type
 @dataclass(frozen=True)
 class RawData:
-    """The files of the images, and the description of the data set."""
+    """What is stored of the files: their checksums and paths, and the data set's description."""
 
     files: tuple[RawFile, ...]
     data_set: DataSet
@@ -136,7 +136,7 @@ class _LabelledImages(NamedTuple):
 
 @stored_type
 class DigitSet(_LabelledImages):
-    """Images with their labels.
+    """Images with their labels, as all assets and methods get them, whatever the files were.
 
     `held_out` has the indices of the training images that are held out, in increasing order. It is
     None if `divided` chooses them.
@@ -254,7 +254,7 @@ class Nearest(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The answers of a model to some images."""
+    """What a method answers to any images, as arrays."""
 
     labels: np.ndarray  # integers (n_images,)
     probabilities: np.ndarray  # float64 (n_images, n_classes)
@@ -264,7 +264,7 @@ class Answer(NamedTuple):
 @format_version(3)
 @stored_type
 class Predictions(NamedTuple):
-    """The answers of a model to the test images."""
+    """The calibrated `Answer` of a model to the test images, in the small types that are stored."""
 
     labels: np.ndarray  # uint8 (n_test,)
     probabilities: np.ndarray  # calibrated; float32 (n_test, n_classes)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_pipeline.data.color import Images
 from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.deformations import (
     IMAGES_PER_BLOCK,
     MAX_INK,
-    Images,
     add_noise,
     affine,
     as_bytes,
@@ -116,12 +116,12 @@ def _crossed(images: Images, generator: Generator) -> Images:
     return np.maximum(images, as_bytes(ink))
 
 
-def _on_paper(images: Images, generator: Generator) -> Images:
+def _on_grey_paper(images: Images, generator: Generator) -> Images:
     """Less contrast, on grey paper in uneven light."""
     light = np.empty(images.shape, np.float32)
     for group, num_points in enumerate(LIGHTS):
-        places = np.linspace(0, num_points - 1, IMAGE_SIDE)
-        weights = interpolating(places, num_points).astype(np.float32)
+        positions = np.linspace(0, num_points - 1, IMAGE_SIDE)
+        weights = interpolating(positions, num_points).astype(np.float32)
         lit = light[group :: len(LIGHTS)]
         points = generator.random((len(lit), num_points, num_points), np.float32)
         lit[:] = weights @ points @ weights.T
@@ -151,7 +151,7 @@ FOREIGN: Sequence[Callable[[Images, Generator], Images]] = (
     _outlined,
     _small,
     _crossed,
-    _on_paper,
+    _on_grey_paper,
     _partly_inverted,
 )
 

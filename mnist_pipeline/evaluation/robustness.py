@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mnist_pipeline.data.color import Images
 from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
 from mnist_pipeline.data.deformations import (
-    Images,
     add_noise,
     affine,
     contrast,

@@ -26,7 +26,7 @@ class Neighbor:
 
 @dataclass(frozen=True)
 class Recognition:
-    """The answers of all models for one image."""
+    """What all models answer for one image, put together for a person: one answer and its doubt."""
 
     digit: int  # the champion's answer: the number of a class
     name: str  # of that class
@@ -72,7 +72,7 @@ class Recognition:
 
 
 class Reading(NamedTuple):
-    """A digit in a picture: its place, the image that the models see, and their answers."""
+    """A `Recognition` in a picture: with its box and line, as `predict` and `/draw` show it."""
 
     box: tuple[int, int, int, int]  # x, y, width and height in pixels of the upright picture
     image: np.ndarray  # uint8 (28, 28)
@@ -81,7 +81,7 @@ class Reading(NamedTuple):
     least_certain: bool = False  # of the digits of its line, if there are several
 
     def document(self, known: DataSet) -> dict[str, Any]:
-        """The place, and the answers without the reconstruction, as plain JSON values."""
+        """The box, and the answers without the reconstruction, as plain JSON values."""
         answer = self.recognition
         models = {
             model: {
@@ -148,13 +148,13 @@ def judged_together(readings: list[Reading]) -> list[Reading]:
     look_like_digits = [reading.recognition.looks_like_digit for reading in readings]
     are_few = 2 * sum(look_like_digits) < len(readings)
     judged = []
-    lines: dict[int, list[tuple[bool, float, int]]] = {}  # of each digit: how certain, its place
-    for place, reading in enumerate(readings):
+    lines: dict[int, list[tuple[bool, float, int]]] = {}  # of each digit: how certain, its index
+    for index, reading in enumerate(readings):
         answer = reading.recognition
         looks = answer.looks_like_digit and not (are_few and answer.novelty > ORDINARY)
         judged.append(reading._replace(recognition=replace(answer, looks_like_digit=looks)))
         if looks:
-            certainty = (not answer.models_disagree, answer.probability, place)
+            certainty = (not answer.models_disagree, answer.probability, index)
             lines.setdefault(reading.line, []).append(certainty)
     for certainties in lines.values():
         if len(certainties) > 1:

@@ -56,7 +56,7 @@ class Novelty(NamedTuple):
     Notes
     -----
     The PCA reconstruction error of an image measures how much ink lies where digits rarely have
-    ink. Letters and scribbles have their ink in the same places as digits; they differ in the
+    ink. Letters and scribbles have their ink where digits have it; they differ in the
     direction of their strokes. Therefore the score compares edges instead of pixels: histograms of
     gradients [1]_ in eight directions and 5×5 overlapping cells, normalised by all edges of the
     image. The square roots of these shares turn Euclidean distances into Hellinger distances [2]_,
@@ -280,13 +280,13 @@ def _train(members: np.ndarray, strangers: np.ndarray) -> Arrays:
 
 def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Smoothing (28, 28), difference (28, 28), and pooling into overlapping cells (5, 28)."""
-    places = np.arange(IMAGE_SIDE)
-    smooth = np.exp(-0.5 * ((places - places[:, None]) / SMOOTHING) ** 2)
+    pixels = np.arange(IMAGE_SIDE)
+    smooth = np.exp(-0.5 * ((pixels - pixels[:, None]) / SMOOTHING) ** 2)
     smooth /= smooth.sum(axis=1).max()
     difference = (np.eye(IMAGE_SIDE, k=1) - np.eye(IMAGE_SIDE, k=-1)) @ smooth
     size = IMAGE_SIDE / CELLS
     centres = (np.arange(CELLS) + 0.5) * size - 0.5
-    pooling = np.maximum(0, 1 - np.abs(places - centres[:, None]) / size)
+    pooling = np.maximum(0, 1 - np.abs(pixels - centres[:, None]) / size)
     for matrix in (smooth, difference):
         matrix[np.abs(matrix) < NEGLIGIBLE] = 0
     return smooth.astype(np.float32), difference.astype(np.float32), pooling.astype(np.float32)

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from mnist_pipeline.data.color import Images
 from mnist_pipeline.data.conversion import IMAGE_SIDE, STROKE_WIDTHS
-from mnist_pipeline.data.deformations import MAX_INK, Images
+from mnist_pipeline.data.deformations import MAX_INK
 from mnist_pipeline.utils.blocks import in_blocks
 
 ROWS, COLUMNS = 4, 3  # of the grid on which strokes begin and end
@@ -55,9 +56,9 @@ def strokes(count: int, generator: np.random.Generator) -> Images:
         other = generator.integers(stroke, size=count)
         end = generator.integers(2, size=count)
         ends[joined, stroke, 0] = ends[image, other, end][joined]
-    places = corners[ends] + generator.normal(0, SCATTER, (count, most, 2, 2))  # x, y
+    points = corners[ends] + generator.normal(0, SCATTER, (count, most, 2, 2))  # x, y
     left_out = np.arange(most) >= generator.integers(least, most + 1, (count, 1))
-    return _written(np.where(left_out[:, :, None, None], places[:, :1, :1], places), generator)
+    return _written(np.where(left_out[:, :, None, None], points[:, :1, :1], points), generator)
 
 
 def symbols(count: int, generator: np.random.Generator) -> Images:
@@ -74,16 +75,16 @@ def symbols(count: int, generator: np.random.Generator) -> Images:
     return np.concatenate(images)
 
 
-def _written(places: NDArray[np.float64], generator: np.random.Generator) -> Images:
-    """Images of strokes between places (n, strokes, 2, 2) as random hands and pens write them."""
-    count = len(places)
-    places[..., 0] *= generator.uniform(*ASPECTS, (count, 1, 1))
-    places[..., 0] += generator.normal(0, SLANT, (count, 1, 1)) * (1 - places[..., 1])
+def _written(points: NDArray[np.float64], generator: np.random.Generator) -> Images:
+    """Images of strokes between points (n, strokes, 2, 2) as random hands and pens write them."""
+    count = len(points)
+    points[..., 0] *= generator.uniform(*ASPECTS, (count, 1, 1))
+    points[..., 0] += generator.normal(0, SLANT, (count, 1, 1)) * (1 - points[..., 1])
     width = generator.uniform(*STROKE_WIDTHS, (count, 1, 1, 1))
-    places -= places.min(axis=(1, 2), keepdims=True)
-    places *= (INK_SIDE - width) / np.maximum(places.max(axis=(1, 2, 3), keepdims=True), 0.5)
-    begin = places[:, :, 0]  # (count, strokes, 2)
-    along = places[:, :, 1] - begin
+    points -= points.min(axis=(1, 2), keepdims=True)
+    points *= (INK_SIDE - width) / np.maximum(points.max(axis=(1, 2, 3), keepdims=True), 0.5)
+    begin = points[:, :, 0]  # (count, strokes, 2)
+    along = points[:, :, 1] - begin
     lengths = np.linalg.norm(along, axis=2, keepdims=True) + 1e-3
     moments = ((begin + along / 2) * lengths).sum(axis=1, keepdims=True)
     centre_of_mass = moments / lengths.sum(axis=1, keepdims=True)

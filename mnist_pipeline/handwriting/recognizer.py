@@ -1,32 +1,20 @@
-"""Recognise a person's own digits: the stored recognizer, how it is assembled, and its answers.
+"""Recognise images of digits: the stored recognizer, how it is assembled, and its answers.
 
-A `Recognizer` has all that an answer needs. It imports neither torch nor Dagster, so a
-command can answer at once. `doubt` judges the answers, and has the words for it.
+A `Recognizer` has all that an answer needs. It imports neither torch nor Dagster, so a command can
+answer at once. `reading` asks it about the digits of a person's picture.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mnist_pipeline.data.color import grey
-from mnist_pipeline.data.conversion import IMAGE_SIDE, fitted, on_ground
-from mnist_pipeline.data.decoding import SMALL, decode, opened
+from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.handwriting import votes
-from mnist_pipeline.handwriting.doubt import (
-    EVEN,
-    Neighbor,
-    Reading,
-    Recognition,
-    judged_together,
-    without_specks,
-)
-from mnist_pipeline.handwriting.finder import search
-from mnist_pipeline.handwriting.finder.search import Found, Page
+from mnist_pipeline.handwriting.doubt import EVEN, Neighbor, Recognition
 from mnist_pipeline.handwriting.novelty import (
     DOUBTED,
     POINT,
@@ -42,17 +30,15 @@ from mnist_pipeline.utils.stored_types import format_version, stored_type
 # Two rules are about built-in methods and name them, because no other method offers these things.
 # All other code here iterates over the table of models.
 INDEX = "knn"  # it has the training images, of which the nearest are shown
-CNN = "cnn"  # it has learned to read digits of any place and size
+CNN = "cnn"  # it has learned to read digits anywhere in an image, of any size
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
 # An answer of a lower probability is in doubt. With 0.98 for the CNN, 0.2% of the handwritten
 # digits in pictures made for development were confidently wrong, and 0.5% with 0.9.
 PROBABLE = 0.9
 PROBABLE_BY_HAND = 0.98
-CERTAIN = 0.99  # a lower probability lets the recognizer read the whole picture too
 # What answers need of the data set.
 OF_DATA_SET = ("class_names", "noun", "handwritten", "whole_pictures", "color", "ground")
-SOFT_EDGE = 3  # pixels of paler ink around a digit
 
 
 @format_version(10)
@@ -81,78 +67,6 @@ class Recognizer(NamedTuple):
     def model_names(self) -> tuple[str, ...]:
         """The models that answer, in the order of the table."""
         return tuple(name for name in MODELS if name in self.models)
-
-    def page(self, source: Path | bytes) -> Page:
-        """Read a picture, a file or its content: its digits, or the picture as a whole.
-
-        Raises an ImageError as `decoding.decode` does, which names the picture.
-        """
-        known = self.known
-        if not known.whole_pictures:
-            return search.read_page(source)
-        with opened(source) as content:
-            width, height = decode(content)[0].size
-            image = fitted(np.asarray(decode(content, SMALL)[0]), "whole")
-        (shown,) = on_ground([image], known.ground, color=known.color)
-        return Page(image, [Found((0, 0, width, height), shown)])
-
-    def read_pages(self, pages: Sequence[Page]) -> list[list[Reading]]:
-        """Recognise the digits of each page in reading order, or each picture as a whole."""
-        known = self.known
-        images = [digit.image for page in pages for digit in page.digits]
-        answers = iter(self.recognize(np.array(images, np.uint8).reshape(-1, *known.shape)))
-        pages_read = []
-        for page in pages:
-            readings = []
-            for digit in page.digits:
-                answer = next(answers)
-                answer = replace(
-                    answer, looks_like_digit=answer.looks_like_digit and not digit.is_sign
-                )
-                readings.append(Reading(digit.box, digit.image, answer, digit.line))
-            if not known.whole_pictures:
-                readings = self._look_again(without_specks(readings), page.picture)
-                readings = judged_together(readings)
-            pages_read.append(readings)
-        return pages_read
-
-    def _look_again(self, readings: list[Reading], picture: np.ndarray) -> list[Reading]:
-        """Read the whole picture too if its only digit is in doubt; keep the more certain answer.
-
-        The search for ink may lose strokes in noise or under other strokes, but none on paper that
-        is blank around the digit. The convolutional network has learned to read these digits, in
-        any place and size; the other models have not.
-        """
-        digits = [reading for reading in readings if reading.recognition.looks_like_digit]
-        if not readings or len(digits) > 1 or self.champion != CNN:
-            return readings
-        largest = max(readings, key=lambda reading: reading.box[2] * reading.box[3])
-        first = largest.recognition
-        if first.looks_like_digit and first.probability >= CERTAIN:
-            return readings
-        x, y, width, height = largest.box
-        rows = slice(max(0, y - SOFT_EDGE), y + height + SOFT_EDGE)
-        columns = slice(max(0, x - SOFT_EDGE), x + width + SOFT_EDGE)
-        is_around = np.ones(picture.shape, bool)
-        is_around[rows, columns] = False
-        if is_around.any() and np.ptp(picture[is_around]) == 0:
-            return readings
-        whole = fitted(picture, "whole")
-        paper = whole[[0, -1], IMAGE_SIDE // 4 : -IMAGE_SIDE // 4]  # above and below the digit
-        if np.median(paper) > 127:
-            whole = 255 - whole
-        (answer,) = self.recognize(whole[np.newaxis])
-        if answer.probability <= first.probability:
-            return readings
-        looks = looks_like_digit(first.novelty, answer.probability)
-        answer = replace(answer, novelty=first.novelty, looks_like_digit=looks)
-        box = 0, 0, picture.shape[1], picture.shape[0]
-        again = largest._replace(box=box, image=whole, recognition=answer)
-        return [
-            again if reading is largest else reading
-            for reading in readings
-            if reading is largest or reading.recognition.looks_like_digit
-        ]
 
     def recognize(self, digits: np.ndarray) -> list[Recognition]:
         """Recognise each image on its own; uint8 (n, 28, 28), as `page_of` returns them, or in

@@ -17,7 +17,7 @@ Code = dict[str, tuple[Callable[..., Any], ...]]
 class Part(NamedTuple):
     """A part of the page."""
 
-    place: int  # parts are in the order of their places
+    order: int  # parts with smaller numbers come first
     id: str
     title: str  # in the contents; without one, a part of the story continues the part before it
     template: str

@@ -70,7 +70,7 @@ class Atlas:
         self.uri = _uri(atlas)
 
     def position(self, index: int) -> str:
-        """The place of the image with this index, as a background position in CSS."""
+        """Where the image with this index is, as a background position in CSS."""
         row, column = divmod(self.indices.index(index), self.columns)
         return f"{100 * column / (self.columns - 1):.4f}% {100 * row / (self.rows - 1):.4f}%"
 

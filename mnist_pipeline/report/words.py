@@ -66,7 +66,7 @@ def _setting_in_words(name: str, value: Any) -> str:
 
 
 def with_short_titles(text: str) -> str:
-    """A text with the short titles of models in place of their names."""
+    """A text with the short titles of models instead of their names."""
     return re.sub(rf"\b({'|'.join(MODELS)})\b", lambda name: MODELS[name[0]].short_title, text)
 
 

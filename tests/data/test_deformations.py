@@ -10,14 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.arguments import check_door
 from support.arrays import FEW
+from support.deforming import sample_reference
 
 from mnist_pipeline.data import deformations
-from mnist_pipeline.data.deformations import (
-    affine,
-    low_resolution,
-    sample_reference,
-    thicken,
-)
+from mnist_pipeline.data.deformations import affine, low_resolution, thicken
 from mnist_pipeline.data.deformations_kernel import sample
 
 
@@ -156,19 +152,19 @@ def plain_low_resolution(images, side):
     def along_rows(pixels):
         count = len(pixels)
         means = np.repeat(pixels, side, axis=0).reshape(side, count, -1).mean(axis=1)
-        places = (np.arange(count) + 0.5) * side / count - 0.5
-        return np.array([np.interp(places, np.arange(side), column) for column in means.T]).T
+        positions = (np.arange(count) + 0.5) * side / count - 0.5
+        return np.array([np.interp(positions, np.arange(side), column) for column in means.T]).T
 
     return np.reshape([along_rows(along_rows(image).T).T for image in images], images.shape)
 
 
-def plain_interpolating(places, count):
-    places = np.asarray(places, float)
-    assert (places.ndim, np.ndim(count), np.asarray(count).dtype.kind) == (1, 0, "i")
-    assert places.min() >= 0
-    assert places.max() <= count - 1
+def plain_interpolating(positions, count):
+    positions = np.asarray(positions, float)
+    assert (positions.ndim, np.ndim(count), np.asarray(count).dtype.kind) == (1, 0, "i")
+    assert positions.min() >= 0
+    assert positions.max() <= count - 1
     assert count < 1_000
-    return np.array([np.interp(places, np.arange(count), unit) for unit in np.eye(count)]).T
+    return np.array([np.interp(positions, np.arange(count), unit) for unit in np.eye(count)]).T
 
 
 FOUR = np.random.default_rng(4).integers(0, 256, (4, 5, 6), np.uint8)
@@ -187,7 +183,7 @@ DOORS = {
     "add_noise": ({"images": FOUR, "deviation": np.array([0.5, 0, 0.1, 2])}, plain_noise),
     "contrast": ({"images": FOUR, "factor": 0.7}, plain_contrast),
     "low_resolution": ({"images": FOUR, "side": 3}, plain_low_resolution),
-    "interpolating": ({"places": np.array([0, 0.25, 2]), "count": 3}, plain_interpolating),
+    "interpolating": ({"positions": np.array([0, 0.25, 2]), "count": 3}, plain_interpolating),
     "as_bytes": (
         {"values": np.array([[-1.0, 0.5, 1.5], [300, 7, 254.4]])},
         lambda values: np.rint(np.clip(np.asarray(values, float), 0, 255)),
@@ -198,7 +194,7 @@ DOORS = {
 @pytest.mark.parametrize("name", DOORS)
 def test_any_arguments_are_answered_rightly_or_refused(other_process, name):
     arguments, plain = DOORS[name]
-    refusals = ValueError, TypeError, MemoryError  # 2**40 places to interpolate between
+    refusals = ValueError, TypeError, MemoryError  # 2**40 positions to interpolate between
     function = getattr(deformations, name)
     check_door(other_process, function, arguments, plain, atol=0.51, refusals=refusals)
 

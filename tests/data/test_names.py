@@ -9,7 +9,7 @@ import pytest
 from support.sources import assert_refused, write_folders, write_npz
 
 from mnist_pipeline.data import findings
-from mnist_pipeline.data.names import MAX_BYTES, alike, as_indices
+from mnist_pipeline.data.names import MAX_LIST_BYTES, alike, as_indices
 from mnist_pipeline.data.source import MAX_LETTERS
 from mnist_pipeline.data.values import DigitSet
 
@@ -45,7 +45,7 @@ def test_what_is_not_a_file_is_refused_under_the_name_of_a_description(
     [
         ("classes.txt", "\n".join(["a" * (MAX_LETTERS + 1), *"bcdefghij"]), "256 characters"),
         ("classes.txt", "a" * 200_000, r"number of classes is 1 \(aaa"),
-        ("classes.txt", "a\n" * MAX_BYTES, f"{MAX_BYTES:,} bytes"),
+        ("classes.txt", "a\n" * MAX_LIST_BYTES, f"{MAX_LIST_BYTES:,} bytes"),
         ("dataset.yaml", f"title: {'a' * (MAX_LETTERS + 1)}", "title is 'aaa"),
         ("dataset.yaml", f"noun: {'a' * 90_000}", "noun is 'aaa"),
         ("dataset.yaml", f"fit: {'a' * 90_000}", "fit is 'aaa"),

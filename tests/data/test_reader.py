@@ -31,11 +31,23 @@ from mnist_pipeline.data import findings, parquet, source
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.conversion import fitted
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
-from mnist_pipeline.data.decoding import MAX_BYTES
+from mnist_pipeline.data.decoding import MAX_BYTES, decode
+from mnist_pipeline.data.reader import Reader
+from mnist_pipeline.data.source import Loaded, Source
 from mnist_pipeline.data.split import SPLITS
 from mnist_pipeline.data.values import DigitSet
 
 BLANK = encoded(np.zeros((28, 28), np.uint8))
+
+
+def test_a_layout_may_decode_pictures_that_are_no_files(few, tmp_path):
+    images, labels = few["train"]
+    loaded = Loaded([encoded(image) for image in images], labels)
+    layout = Source("archive", [], {"train": (".",)}, lambda _: loaded, decode, are_files=False)
+    reader = Reader(tmp_path, layout, {}, None)
+    parts = reader.read(*SPLITS)
+    assert sum(len(part.images) for part in parts) == len(images)
+    assert [*reader.files(), *(path for part in parts for path in part.paths)] == []
 
 
 def test_labels_without_names_are_sorted_and_are_the_names(tmp_path):

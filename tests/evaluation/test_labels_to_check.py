@@ -17,7 +17,7 @@ from hypothesis import given, settings
 
 from mnist_pipeline.data import problems
 from mnist_pipeline.data.catalogue import MNIST
-from mnist_pipeline.data.reader import Part
+from mnist_pipeline.data.reader import SplitContent
 from mnist_pipeline.data.values import Answer, DigitSet, RawData
 from mnist_pipeline.evaluation import labels_to_check as checking
 from mnist_pipeline.methods.table import MODELS
@@ -74,7 +74,7 @@ def test_a_name_is_stored_and_read_back_or_it_is_refused(name):
     reader = SimpleNamespace(
         root=Path("a"), source=SimpleNamespace(files=()), class_names=known.class_names
     )
-    if problems.of_files(reader, {"train": Part(*digits, Counter(), (name, "a"))}):
+    if problems.of_files(reader, {"train": SplitContent(*digits, Counter(), (name, "a"))}):
         assert "\r" in name or any(0xD800 <= ord(letter) < 0xE000 for letter in name)
         return
     raw = RawData((), known, {"train": (name, "a"), "test": ()})

@@ -14,6 +14,7 @@ from support.recognizing import recognizer_of
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.handwriting.doubt import Reading, text_of
 from mnist_pipeline.handwriting.finder.search import page_of
+from mnist_pipeline.handwriting.reading import read_digits
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.methods.networks import training
 from mnist_pipeline.methods.networks.modules import CNN
@@ -35,7 +36,7 @@ def recognizer(train) -> Recognizer:
 
 def read(recognizer: Recognizer, pictures: Sequence[np.ndarray]) -> list[list[Reading]]:
     """The readings of grey pictures."""
-    return recognizer.read_pages([page_of(picture) for picture in pictures])
+    return [read_digits(page_of(picture), recognizer) for picture in pictures]
 
 
 @pytest.mark.parametrize("kind", ["single", "pasted", "line", "page", "form"])

@@ -12,6 +12,7 @@ from support import computing
 from support.sources import encoded
 
 from mnist_pipeline.handwriting.finder import search
+from mnist_pipeline.handwriting.reading import read_digits
 from mnist_pipeline.report import arrays, assembly
 from mnist_pipeline.report.content import Values
 from mnist_pipeline.report.page import render
@@ -66,7 +67,7 @@ def test_a_digit_in_an_unusual_place_looks_like_a_digit_as_to_predict(page, valu
     usual = images[has_room][:40]
     shifted = np.roll(usual, (-3, 4), axis=(1, 2))
     pictures = [search.read_page(encoded(Image.fromarray(image))) for image in shifted]
-    read = values["recognizer"].read_pages(pictures)
+    read = [read_digits(picture, values["recognizer"]) for picture in pictures]
     by_predict = [reading.recognition.looks_like_digit for reading, *_ in read]
     at_home, away = (
         [judgement["looksLikeDigit"] for judgement in computing.judged(page, images)]

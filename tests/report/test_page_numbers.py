@@ -16,6 +16,7 @@ from mnist_pipeline.data.datasets import first_of_each_class
 from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.handwriting.finder import search
+from mnist_pipeline.handwriting.reading import read_digits, search_picture
 from mnist_pipeline.methods import harris, pca
 from mnist_pipeline.methods.softmax import method as softmax
 from mnist_pipeline.methods.table import MODELS
@@ -170,7 +171,7 @@ def test_the_page_and_predict_give_one_answer_to_a_drawing(page, values):
     same, differences = [], {name: [] for name in BOUNDS}
     names = [*"0123456789" * 3][:27] + ["scribble"] * 3
     for drawn in [computing.draw(page, rng, name) for name in names]:
-        ((reading,),) = recognizer.read_pages([search.read_page(drawn.sheet)])
+        (reading,) = read_digits(search.read_page(drawn.sheet), recognizer)
         answer = reading.recognition
         same.append(drawn.judgement["headline"] == answer.headline("digit"))
         if answer.looks_like_digit:
@@ -260,7 +261,7 @@ def test_a_picture_keeps_its_colors_and_lies_on_the_ground_of_the_data_set(page_
     for picture in (colors, colors[..., :3], colors[::7, ::7]):
         content = encoded(picture.astype(np.uint8))
         text = base64.b64encode(content).decode()
-        (digit,) = recognizer.page(content).digits
+        (digit,) = search_picture(content, recognizer.known).digits
         found = page_in_color.evaluate(FITTED, [text, "whole", recognizer.known.ground])
         difference = np.abs(np.reshape(found, (28, 28, 3)) - digit.image.astype(float))
         assert difference.max() <= 2, picture.shape

@@ -15,8 +15,10 @@ from PIL import Image
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.datasets import DatasetError, load_digits
 from mnist_pipeline.data.decoding import GREY, Levels, decode, grey_levels, opened
+from mnist_pipeline.data.idx import FILE_NAMES
 from mnist_pipeline.data.split import Split
 from mnist_pipeline.data.values import DigitSet
+from support.idx import write_idx
 
 Sets = Mapping[str, DigitSet]
 NAMES = tuple(map(str, range(10)))
@@ -136,11 +138,21 @@ def write_listing(root: Path, sets: Sets) -> Path:
     return root
 
 
+# Write a further layout here; see docs/add-a-layout.md.
+
+Written = tuple[Callable[[Path, Sets], Path], str]
 # How sets are written into a directory, and one of the files.
-LAYOUTS: dict[str, tuple[Callable[[Path, Sets], Path], str]] = {
+LAYOUTS: dict[str, Written] = {
     "folders": (write_folders, "train/0/00000.png"),
     "npz": (lambda root, sets: write_npz(root / "a.npz", sets), "a.npz"),
     "parquet": (write_parquet, "train-00000-of-00001.parquet"),
     "csv": (write_csv, "mnist_train.csv"),
     "listing": (write_listing, "train.csv"),
+    # Add a layout here.
+}
+# With those that always have a training and a test set, which have names of their own.
+ALL_LAYOUTS: dict[str, Written] = {
+    **LAYOUTS,
+    "idx": (lambda root, sets: write_idx(root, *sets.values(), compress=False), FILE_NAMES[0]),
+    "gz": (lambda root, sets: write_idx(root, *sets.values()), f"{FILE_NAMES[1]}.gz"),
 }

@@ -11,11 +11,11 @@ from mnist_pipeline.handwriting.finder.measures import boxes_of
 from mnist_pipeline.handwriting.finder.scan import Box, Boxed, Glyph, Mask, Scan
 from mnist_pipeline.handwriting.finder.signs import with_signs
 
-Shape = TypeVar("Shape", bound=Boxed)
+AnyBoxed = TypeVar("AnyBoxed", bound=Boxed)
 
 MAX_FINDINGS = 256
-SMALLEST = 6  # pixels, the larger side of a digit
-LOWEST = 0.25  # height of a digit in a row of small ones, as a share of the typical size
+SMALLEST_DIGIT = 6  # pixels, the larger side of a digit
+LOWEST_DIGIT = 0.25  # height of a digit in a row of small ones, as a share of the typical size
 
 
 def find_digits(scan: Scan) -> Scan:
@@ -27,9 +27,9 @@ def find_digits(scan: Scan) -> Scan:
     """
     groups, typical = _grouped(scan.strokes)
     shapes = [shape for shape in groups if shape.width < 6 * shape.height]  # others are dashes
-    dust = max(SMALLEST, 0.012 * max(scan.strokes.shape))
+    dust = max(SMALLEST_DIGIT, 0.012 * max(scan.strokes.shape))
     smallest = max(dust, 0.3 * typical)
-    low, high = max(SMALLEST, LOWEST * typical), max(2 * dust, 0.5 * typical)
+    low, high = max(SMALLEST_DIGIT, LOWEST_DIGIT * typical), max(2 * dust, 0.5 * typical)
     small = [shape for shape in shapes if low <= shape.height < high]
     rows = [(row, _around(row)) for row in in_lines(small)]
     is_alone = len(small) == len(shapes)
@@ -65,17 +65,17 @@ def _grouped(strokes: NDArray[np.int32]) -> tuple[list[Glyph], float]:
     total = np.cumsum(sizes[largest])
     typical = float(sizes[largest][np.searchsorted(total, total[-1] / 2)]) if len(sizes) else 0.0
     merged = boxes[largest]
-    places = np.arange(len(merged))
-    owners = places.copy()
+    indices = np.arange(len(merged))
+    owners = indices.copy()
     for i, box in enumerate(merged):
-        is_host = owners[:i] == places[:i]
+        is_host = owners[:i] == indices[:i]
         hosts = np.flatnonzero(is_host & _belongs(box, merged[:i], typical))
         if len(hosts):
             owners[i] = hosts[0]
             host = merged[owners[i]]
             host[:2] = np.minimum(host[:2], box[:2])
             host[2:] = np.maximum(host[2:], box[2:])
-    hosts = np.flatnonzero(owners == places)
+    hosts = np.flatnonzero(owners == indices)
     groups = []
     for host in hosts[np.argsort(-_sizes(merged)[hosts], kind="stable")]:
         left, top, right, bottom = merged[host].tolist()
@@ -103,9 +103,9 @@ def _belongs(box: NDArray[np.intp], glyphs: NDArray[np.intp], typical: float) ->
     return is_above_or_below | is_beside
 
 
-def in_lines(shapes: Iterable[Shape]) -> list[list[Shape]]:
+def in_lines(shapes: Iterable[AnyBoxed]) -> list[list[AnyBoxed]]:
     """Lines from top to bottom, digits from left to right; digits of a line overlap in height."""
-    lines: list[list[Shape]] = []
+    lines: list[list[AnyBoxed]] = []
     for shape in sorted(shapes, key=lambda shape: shape.box[0]):
         overlaps = [max(_overlap(other.box, shape.box) for other in line[-2:]) for line in lines]
         if overlaps and max(overlaps) > 0.4:

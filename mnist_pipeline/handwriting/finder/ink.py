@@ -22,25 +22,25 @@ FAINTEST_INK = 0.1  # the faintest stroke absorbs this share of the paper's ligh
 DARKEST_PAPER = 0.2  # share of full brightness; below it, contrast is not amplified further
 # Share of the variance that two levels explain, in a picture of ink and paper only.
 TWO_LEVELS = 0.8
-EDGE = 0.04  # width of a picture's edge, as a share of its smaller side; a frame is thinner
+EDGE_WIDTH = 0.04  # width of a picture's edge, as a share of its smaller side; a frame is thinner
 ONE_LEVEL = 0.95  # share of the edge with the same level, at least
 RECTANGULAR = 0.04  # how far the `roundness` of a rectangle in a photo may differ from 1
 STEP = 0.2  # least change of the light at the edge of a shadow, within two coarse pixels
 STEP_WIDTH = 4  # coarse pixels on both sides of such an edge
-COARSE_SIDE = 256  # the paper is estimated on a picture of at most this many pixels per side
+COARSE_LIGHT_SIDE = 256  # the paper is estimated on a picture of at most this many pixels per side
 
 
 def find_ink(scan: Scan) -> Scan:
     """Estimate the light of the paper by a grey closing, and divide it out."""
     grey = scan.grey
     light = grey / 255
-    coarse = reduced(light, max(1, round(max(grey.shape) / COARSE_SIDE)))
+    coarse = reduced(light, max(1, round(max(grey.shape) / COARSE_LIGHT_SIDE)))
     if not _ink_is_dark(coarse):
         light, coarse = 1 - light, 1 - coarse
     # The window must be wider than the widest stroke, and no wider than necessary, so that it
     # follows shadows.
     window = max(3, round(0.3 * min(coarse.shape)))
-    first = _contrast(closing(coarse, window), coarse)
+    first = _missing_light(closing(coarse, window), coarse)
     strokes = np.pad(first > otsu_threshold(first[first > 0.05], (0, 1)), 1)
     if strokes.any():
         width = stroke_width(scipy.ndimage.distance_transform_edt(strokes)[strokes])
@@ -52,9 +52,9 @@ def find_ink(scan: Scan) -> Scan:
         factor = -(-max(grey.shape) // max(coarse.shape))
         near = resized(step.astype(np.float32), grey.shape) > 0
         closed = closing(light, factor * window | 1)  # an even window would shift the edge
-        closed *= 1 - np.median(_contrast(closed, light)[near])
+        closed *= 1 - np.median(_missing_light(closed, light)[near])
         paper = np.where(near, closed, paper)
-    ink = _contrast(paper, light)
+    ink = _missing_light(paper, light)
     return replace(scan, ink=ink - np.median(ink[::4, ::4]), light=paper)
 
 
@@ -63,7 +63,7 @@ def _paper(grey: Grey, closed: Grey) -> Grey:
 
     The closing itself is too light where there is noise.
     """
-    contrast = _contrast(closed, grey)
+    contrast = _missing_light(closed, grey)
     middle = np.median(contrast)
     blank = contrast <= middle + 0.02 + 3 * np.median(np.abs(contrast - middle))
     share = scipy.ndimage.gaussian_filter(blank.astype(np.float32), 1.5)
@@ -94,7 +94,7 @@ def _ink_is_dark(grey: Grey) -> bool:
     """
     is_light = two_levels(grey)
     if is_light is not None:
-        edge = is_light[at_edge(grey.shape, round(EDGE * min(grey.shape)))]
+        edge = is_light[at_edge(grey.shape, round(EDGE_WIDTH * min(grey.shape)))]
         paper_is_light = edge.mean() > 0.5
         has_one_level = (edge == paper_is_light).mean() >= ONE_LEVEL
         if has_one_level and abs(roundness(is_light != paper_is_light) - 1) > RECTANGULAR:
@@ -128,7 +128,7 @@ def at_edge(shape: tuple[int, ...], width: int) -> Mask:
     return mask
 
 
-def _contrast(paper: Grey, grey: Grey) -> Grey:
+def _missing_light(paper: Grey, grey: Grey) -> Grey:
     """Missing share of the paper's light; a share, because illumination is multiplicative."""
     return (paper - grey) / np.maximum(paper, DARKEST_PAPER)
 

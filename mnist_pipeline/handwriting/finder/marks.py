@@ -12,31 +12,32 @@ from mnist_pipeline.handwriting.finder.scan import Mask, Scan
 
 Boxes = NDArray[np.intp]  # (..., 4): left, top, right, bottom
 
-SMALLEST = 8  # pixels, the height of a digit with a mark
+SMALLEST_MARKED = 8  # pixels, the height of a digit with a mark
 CONTENT = 0.3  # least height of the strokes in a ring, as a share of its height; a dot is smaller
-MOST_INK = 0.3  # share of the box of an oval or a frame
+MOST_RING_INK = 0.3  # share of the box of an oval or a frame
 BENT = 0.06  # height of an arc, as a share of its length; a line below digits is straighter
 DEEPEST = 1.5  # removed ink of an oval or a frame, as a factor of the usual depth on a side
 BELOW = (-0.3, 0.5)  # distance of a line from the feet of digits, as a share of their height
-STRAIGHT = 5  # least slimness of a stroke that crosses a zero
-CROSSING = 0.4  # least lean of a stroke that crosses a zero: shift to the side per height
+CROSSING_SLIMNESS = 5  # least slimness of a stroke that crosses a zero
+CROSSING_LEAN = 0.4  # least lean of a stroke that crosses a zero: shift to the side per height
 
 
 def remove_marks(scan: Scan) -> Scan:
     """Remove circles, ovals and frames around digits, and lines below them, from the strokes."""
     strokes = scan.strokes.copy()
     boxes = boxes_of(strokes)
-    for stroke in 1 + np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).max(axis=1) > 2 * SMALLEST):
+    sizes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    for stroke in 1 + np.flatnonzero(sizes > 2 * SMALLEST_MARKED):
         left, top, right, bottom = boxes[stroke - 1]
-        place = slice(top, bottom), slice(left, right)
-        own = strokes[place] == stroke
-        if _surrounds(stroke, boxes, scan.strokes[place]):
+        area = slice(top, bottom), slice(left, right)
+        own = strokes[area] == stroke
+        if _surrounds(stroke, boxes, scan.strokes[area]):
             mark = _outermost(own)
         else:
             mark = _line_below(own, np.delete(boxes, stroke - 1, 0), left, top)
         if mark.any():
             rest, _ = scipy.ndimage.label(own & ~mark, np.ones((3, 3)))
-            strokes[place][own] = np.where(rest > 0, strokes.max() + rest, 0)[own]
+            strokes[area][own] = np.where(rest > 0, strokes.max() + rest, 0)[own]
     strokes = numbered(strokes, np.bincount(strokes.ravel()) > 0)
     return replace(scan, strokes=strokes)
 
@@ -48,12 +49,12 @@ def _surrounds(stroke: np.intp, boxes: Boxes, part: NDArray[np.int32]) -> bool:
     """
     own, box = part == stroke, boxes[stroke - 1]
     is_inside = (boxes[:, :2] > box[:2]).all(axis=1) & (boxes[:, 2:] < box[2:]).all(axis=1)
-    numbers = 1 + np.flatnonzero(is_inside & (boxes[:, 3] - boxes[:, 1] >= SMALLEST))
-    if not len(numbers) or own.mean() > MOST_INK or not (closes(own) and closes(own.T)):
+    numbers = 1 + np.flatnonzero(is_inside & (boxes[:, 3] - boxes[:, 1] >= SMALLEST_MARKED))
+    if not len(numbers) or own.mean() > MOST_RING_INK or not (closes(own) and closes(own.T)):
         return False
     inside = boxes[numbers - 1]
     lean, slimness = lean_and_slimness(part == numbers[0])
-    is_slash = len(numbers) == 1 and abs(lean) >= CROSSING and slimness >= STRAIGHT
+    is_slash = len(numbers) == 1 and abs(lean) >= CROSSING_LEAN and slimness >= CROSSING_SLIMNESS
     is_filled = inside[:, 3].max() - inside[:, 1].min() >= CONTENT * len(own)
     return bool(is_filled) and not is_slash
 
@@ -89,7 +90,7 @@ def _line_below(own: Mask, others: Boxes, left: int, top: int) -> Mask:
     line |= np.append(False, pieces[:, 3] - pieces[:, 1] <= width)[labels]
     boxes = np.concatenate([pieces + np.tile([left, top], 2), others])
     heights = boxes[:, 3] - boxes[:, 1]
-    is_digit = heights > max(SMALLEST, 3 * width)
+    is_digit = heights > max(SMALLEST_MARKED, 3 * width)
     is_digit &= np.abs((boxes[:, 0] + boxes[:, 2]) / 2 - left - columns / 2) < columns / 2
     distances = (top + path.mean() - boxes[:, 3]) / heights
     is_digit &= (BELOW[0] < distances) & (distances < BELOW[1])

@@ -19,7 +19,7 @@ from mnist_pipeline.handwriting.finder.scan import Glyph, Mask, Scan
 CONTOUR_SIDE = 64  # the larger side of a digit while its outline is computed
 FAINTEST_SHARE = 0.2  # of full ink, in a stroke
 THINNEST = 0.7  # share of full ink that a thin stroke has, at least
-MARGIN = 2  # pixels around the strokes of a digit that hold the soft edge of its ink
+GLYPH_MARGIN = 2  # pixels around the strokes of a digit that hold the soft edge of its ink
 
 
 def image_of(glyph: Glyph, scan: Scan) -> NDArray[np.uint8] | None:
@@ -28,8 +28,8 @@ def image_of(glyph: Glyph, scan: Scan) -> NDArray[np.uint8] | None:
     Thin strokes get the width of MNIST's thinnest. Other strokes keep their grey levels, as a
     threshold would close the holes of the digit or open them.
     """
-    rows = slice(max(0, glyph.y - MARGIN), glyph.y + glyph.height + MARGIN)
-    columns = slice(max(0, glyph.x - MARGIN), glyph.x + glyph.width + MARGIN)
+    rows = slice(max(0, glyph.y - GLYPH_MARGIN), glyph.y + glyph.height + GLYPH_MARGIN)
+    columns = slice(max(0, glyph.x - GLYPH_MARGIN), glyph.x + glyph.width + GLYPH_MARGIN)
     strength = _strength(
         np.isin(scan.strokes[rows, columns], glyph.labels), scan.ink[rows, columns]
     )
@@ -51,7 +51,7 @@ def image_of(glyph: Glyph, scan: Scan) -> NDArray[np.uint8] | None:
 
 def _strength(own: Mask, ink: Grey) -> Grey:
     """The ink of a digit and its edge, as a share of full ink, in [0, 1]."""
-    strength = np.where(scipy.ndimage.maximum_filter(own, 2 * MARGIN + 1), ink, 0)
+    strength = np.where(scipy.ndimage.maximum_filter(own, 2 * GLYPH_MARGIN + 1), ink, 0)
     full = np.quantile(strength[own], 0.8)
     return np.clip(strength / (full if full > 0 else np.inf), 0, 1).astype(np.float32)
 
@@ -61,7 +61,7 @@ def _outline(strength: Grey, side: int) -> Grey:
 
     The larger side of the digit gets about 64 pixels. Without ink, all distances are positive.
     """
-    strength = np.pad(strength, MARGIN)
+    strength = np.pad(strength, GLYPH_MARGIN)
     zoom = CONTOUR_SIDE / side
     shape = tuple(int(np.ceil(length * zoom)) for length in strength.shape)
     drawn = scipy.ndimage.gaussian_filter(resized(strength, shape, Image.Resampling.BICUBIC), 0.8)

@@ -14,9 +14,9 @@ from mnist_pipeline.handwriting.finder.scan import Mask, Scan
 FAINT = 0.3  # share of the least ink of a stroke that connects the lines of a frame
 LEAST_NOISE = 0.025  # share of the paper's light
 SMALLEST_FRAME = 16  # pixels per side
-MOST_INK = 0.5  # share of a frame's box
-THICKEST = 9  # pixels, lines of a frame
-AT_EDGE = 2  # pixels between a frame and the edge of the picture that it reaches
+MOST_FRAME_INK = 0.5  # share of a frame's box
+THICKEST_FRAME = 9  # pixels, lines of a frame
+FRAME_TO_EDGE = 2  # pixels between a frame and the edge of the picture that it reaches
 LEAST_INK = 0.1  # of a stroke that is left
 MOST_LEFT = 0.13  # share of the surroundings of thin lines that has ink after their removal
 
@@ -35,17 +35,19 @@ def remove_frames(scan: Scan) -> Scan:
     labels = connected(*smoothed(scan), FAINT)
     for label, box in enumerate(scipy.ndimage.find_objects(labels), 1):
         part = scan.ink[box]
-        edges = sum((s.start <= AT_EDGE) + (s.stop >= n - AT_EDGE) for s, n in zip(box, ink.shape))
+        num_edges = 0
+        for span, length in zip(box, ink.shape):
+            num_edges += (span.start <= FRAME_TO_EDGE) + (span.stop >= length - FRAME_TO_EDGE)
         # Lines across the whole picture are ruling.
-        is_thick = (labels[box] > 0).mean() > MOST_INK
-        if min(part.shape) < SMALLEST_FRAME or is_thick or edges > 2:
+        is_thick = (labels[box] > 0).mean() > MOST_FRAME_INK
+        if min(part.shape) < SMALLEST_FRAME or is_thick or num_edges > 2:
             continue
         # The frame's own ink: a 1 that is almost as tall as its box is not connected to it.
         own = np.where(labels[box] == label, part, 0)
-        is_row, is_column = _lines(own, noise, THICKEST)
+        is_row, is_column = _lines(own, noise, THICKEST_FRAME)
         if not (closes(is_row) and closes(is_column.T)):
             continue
-        rest = _without_lines(part, is_row, is_column, THICKEST)
+        rest = _without_lines(part, is_row, is_column, THICKEST_FRAME)
         near = scipy.ndimage.binary_dilation(is_row | is_column, iterations=2)
         is_left = rest > LEAST_INK
         if is_left[near].mean() < MOST_LEFT:

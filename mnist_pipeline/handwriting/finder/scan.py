@@ -19,7 +19,7 @@ Box = tuple[int, int, int, int]  # x, y, width, height
 
 
 class Boxed(Protocol):
-    """Something with a place in a picture."""
+    """Something with a box in a picture."""
 
     @property
     def box(self) -> Box:

@@ -17,7 +17,7 @@ import scipy
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, extent
+from mnist_pipeline.data.conversion import CENTRE, DIGIT_SIDE, IMAGE_SIDE, extent, fitted
 from mnist_pipeline.data.decoding import GREY, WHOLE, Grey, decode, grey_levels, opened
 from mnist_pipeline.handwriting.finder import grouping
 from mnist_pipeline.handwriting.finder.ink import at_edge, find_ink, two_levels
@@ -31,21 +31,22 @@ from mnist_pipeline.handwriting.finder.strokes import find_strokes
 
 WORKING_PIXELS = 2_000_000  # larger pictures are reduced to this size before strokes are searched
 MAX_ROWS = 20  # of small shapes, which are searched again
-LEAST_CONTRAST = 60  # grey levels; with less, the channels of a picture in colour may show more
-CLEARER = 1.5  # how much more contrast a channel must have
-COARSE_SIDE = 512  # pixels per side, for the contrast and for what fills a picture
-MARGIN = 0.5  # around a tight crop, as a share of its larger side
-WIDEST_MARGIN = 3.0  # the same, as a factor of its smaller side
+LEAST_RANGE = 60  # grey levels; with less, the channels of a picture in colour may show more
+CLEARER = 1.5  # least range of a channel, as a factor of that of the grey levels
+COARSE_PICTURE_SIDE = 512  # pixels per side, for the range of levels and for what fills a picture
+CROP_MARGIN = 0.5  # around a tight crop, as a share of its larger side
+WIDEST_CROP_MARGIN = 3.0  # the same, as a factor of its smaller side
 FILLED = 0.25  # least share of a tight crop that has ink
 CUT = 0.3  # share of the edge of a tight crop that has ink, at most
-SMALL = 30  # pixels, the height of digits that are read in an enlarged picture
+SMALL_DIGIT = 30  # pixels, the height of digits that are read in an enlarged picture
 LARGEST_ZOOM = 3.0
 STEEPEST = 0.2  # slope of a line of digits
+SOFT_EDGE = 3  # pixels of paler ink around a digit
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A digit found in a picture."""
+    """A digit that the finder proposes, before a model has seen it."""
 
     # x, y, width and height of its ink, in pixels of the upright picture.
     box: Box
@@ -66,20 +67,20 @@ class Page(NamedTuple):
     def warnings(self) -> list[str]:
         """Why the whole picture is in doubt, in words."""
         height, width = self.picture.shape[:2]
-        places = dict.fromkeys(_place(box, width, height) for box in self.unread)
-        warnings = [f"ink {place} was not read; crop the picture to it" for place in places]
+        locations = dict.fromkeys(_location(box, width, height) for box in self.unread)
+        warnings = [f"ink {where} was not read; crop the picture to it" for where in locations]
         if not _is_level([digit.box for digit in self.digits if not digit.is_sign]):
             warnings.append("the line is not level; turn the picture")
         return warnings
 
 
-def _place(box: Box, width: int, height: int) -> str:
+def _location(box: Box, width: int, height: int) -> str:
     """Where a box lies in a picture, such as "at the top left"."""
     column, row = _middle(box)
     vertical = ("top ", "", "bottom ")[min(2, int(3 * row / height))]
     horizontal = ("left", "", "right")[min(2, int(3 * column / width))]
-    place = f"{vertical}{horizontal}".strip()
-    return f"at the {place}" if place else "in the middle"
+    location = f"{vertical}{horizontal}".strip()
+    return f"at the {location}" if location else "in the middle"
 
 
 def _is_level(boxes: Sequence[Box]) -> bool:
@@ -106,19 +107,35 @@ def read_page(source: Path | bytes) -> Page:
     with opened(source) as content:
         image, kind = decode(content, GREY)
         levels = grey_levels(image)
-        contrast = _contrast(levels)
-        if contrast < LEAST_CONTRAST:
+        level_range = _range(levels)
+        if level_range < LEAST_RANGE:
             if image.mode == "L" and kind.endswith("RGB"):  # the draft of a JPEG has no colours
                 image, _ = decode(content, WHOLE)
-            clearest = max(map(np.asarray, image.split()[:3]), key=_contrast)
-            if _contrast(clearest) > CLEARER * contrast:
+            clearest = max(map(np.asarray, image.split()[:3]), key=_range)
+            if _range(clearest) > CLEARER * level_range:
                 levels = clearest
     return page_of(levels)
 
 
-def _contrast(levels: NDArray[np.uint8] | Grey) -> float:
+def whole_picture(picture: NDArray[np.uint8] | Grey, box: Box) -> Found | None:
+    """The whole picture as one digit, light on dark; None if the paper around a box is blank."""
+    x, y, width, height = box
+    rows = slice(max(0, y - SOFT_EDGE), y + height + SOFT_EDGE)
+    columns = slice(max(0, x - SOFT_EDGE), x + width + SOFT_EDGE)
+    is_around = np.ones(picture.shape, bool)
+    is_around[rows, columns] = False
+    if is_around.any() and np.ptp(picture[is_around]) == 0:
+        return None
+    whole = fitted(picture, "whole")
+    paper = whole[[0, -1], IMAGE_SIDE // 4 : -IMAGE_SIDE // 4]  # above and below the digit
+    if np.median(paper) > 127:
+        whole = 255 - whole
+    return Found((0, 0, picture.shape[1], picture.shape[0]), whole)
+
+
+def _range(levels: NDArray[np.uint8] | Grey) -> float:
     """The range of the grey levels without noise."""
-    small = reduced(levels, -(-max(levels.shape) // COARSE_SIDE))
+    small = reduced(levels, -(-max(levels.shape) // COARSE_PICTURE_SIDE))
     return float(np.ptp(np.percentile(small, (0.5, 99.5))))
 
 
@@ -167,7 +184,7 @@ def _search(picture: NDArray[np.uint8] | Grey) -> tuple[list[Found], list[Box]]:
     factor = int(np.ceil(np.sqrt(picture.size / WORKING_PIXELS)))
     found, unread = _read(reduced(picture, factor), factor, picture.shape)
     zoom = min(LARGEST_ZOOM, np.sqrt(WORKING_PIXELS / picture.size))
-    is_small = not found or np.median([digit.box[3] for digit in found]) < SMALL
+    is_small = not found or np.median([digit.box[3] for digit in found]) < SMALL_DIGIT
     if is_small and zoom > 1:
         shape = tuple(round(zoom * length) for length in picture.shape)
         enlarged = resized(picture.astype(np.float32), shape, Image.Resampling.BICUBIC)
@@ -189,12 +206,12 @@ def _read(grey: Grey, scale: float, shape: tuple[int, ...]) -> tuple[list[Found]
     else:  # digits outside show that it is only the lit part of a larger paper
         scan = max(read_scan(paper), read_scan(Scan(grey)), key=_total_height)
     found: list[Found] = []
-    place = functools.partial(_placed, scan=scan, scale=scale, shape=shape)
+    in_picture = functools.partial(_in_picture, scan=scan, scale=scale, shape=shape)
     for glyph in itertools.chain(*scan.lines):
         image = image_of(glyph, scan)
         if image is not None:
-            found.append(Found(place(glyph.box), image, is_sign=glyph.is_sign))
-    return found, [place(box) for box in scan.unread]
+            found.append(Found(in_picture(glyph.box), image, is_sign=glyph.is_sign))
+    return found, [in_picture(box) for box in scan.unread]
 
 
 def _total_height(scan: Scan) -> int:
@@ -209,7 +226,7 @@ def _with_margin(grey: Grey) -> tuple[Scan, int]:
 
     The picture must have two levels. Thick strokes without paper around them look like paper.
     """
-    is_light = two_levels(reduced(grey, -(-max(grey.shape) // COARSE_SIDE)))
+    is_light = two_levels(reduced(grey, -(-max(grey.shape) // COARSE_PICTURE_SIDE)))
     if is_light is None:
         return Scan(grey), 1
     edge = at_edge(is_light.shape, 1)
@@ -217,7 +234,7 @@ def _with_margin(grey: Grey) -> tuple[Scan, int]:
     if is_ink[edge].mean() > CUT or is_ink.mean() < FILLED:
         return Scan(grey), 1
     paper = np.median(grey[at_edge(grey.shape, 1)])
-    margin = round(min(MARGIN * max(grey.shape), WIDEST_MARGIN * min(grey.shape)))
+    margin = round(min(CROP_MARGIN * max(grey.shape), WIDEST_CROP_MARGIN * min(grey.shape)))
     rows, columns = (length + 2 * margin for length in grey.shape)
     factor = math.ceil(math.sqrt(rows * columns / WORKING_PIXELS))
     margin = math.ceil(margin / factor)
@@ -270,7 +287,7 @@ def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
     return Found(box, levels) if max(box[2:]) == DIGIT_SIDE and is_centred else None
 
 
-def _placed(box: Box, scan: Scan, scale: float, shape: tuple[int, ...]) -> Box:
+def _in_picture(box: Box, scan: Scan, scale: float, shape: tuple[int, ...]) -> Box:
     """A box of a scan in pixels of the original picture, within the picture."""
     x, y, width, height = box
     corners = np.add([(x, y), (x + width, y + height)], (scan.left, scan.top))

@@ -42,8 +42,8 @@ def image_grid(
     gap = (4 + 8 * lines) / 28 * height if captions else height / 14
     step_y, step_x = height + round(gap), width + max(1, width // 14)
     mosaic = np.full((rows * step_y, columns * step_x, *channels), np.nan)
-    for place, image in enumerate(images):
-        top, left = step_y * (place // columns), step_x * (place % columns)
+    for index, image in enumerate(images):
+        top, left = step_y * (index // columns), step_x * (index % columns)
         mosaic[top : top + height, left : left + width] = image
     inches = min(11.0, max(5.0, columns))
     size = inches, inches * mosaic.shape[0] / mosaic.shape[1] + style.TITLE
@@ -57,11 +57,11 @@ def image_grid(
     axes.set_title(title)
     font_size = min(10.0, 9.0 * inches / columns)
     length = max(8, round(11 * inches / columns))
-    for place, caption in enumerate(captions):
+    for index, caption in enumerate(captions):
         if not caption:
             continue
-        x = step_x * (place % columns) + (width - 1) / 2
-        y = step_y * (place // columns) + height + gap * 0.45
+        x = step_x * (index % columns) + (width - 1) / 2
+        y = step_y * (index // columns) + height + gap * 0.45
         text = "\n".join(style.plain(line, length) for line in caption.split("\n"))
         axes.text(x, y, text, fontsize=font_size, **style.INSIDE)
     return figure
@@ -70,14 +70,14 @@ def image_grid(
 def labels_to_check(
     table: pd.DataFrame, splits: Mapping[str, DigitSet], data_set: DataSet
 ) -> Figure:
-    """The first images of a `LabelsToCheck`: label, suggestion, and file or place."""
+    """The first images of a `LabelsToCheck`: label, suggestion, and file or number."""
     rows = table.head(MOST_DOUBTFUL).to_dict("records")
-    places = [PurePosixPath(row["file"]).name or f"{row['split']} {row['index']}" for row in rows]
+    sources = [PurePosixPath(row["file"]).name or f"{row['split']} {row['index']}" for row in rows]
     images = np.stack([splits[row["split"]].images[row["index"]] for row in rows])
     return image_grid(
         data_set.shown(images),
         10,
-        [f"{row['label']}\n→ {row['suggestion']}\n{place}" for row, place in zip(rows, places)],
+        [f"{row['label']}\n→ {row['suggestion']}\n{source}" for row, source in zip(rows, sources)],
         "The most doubtful labels: label → suggestion",
     )
 

@@ -22,7 +22,7 @@ from mnist_pipeline.report.figures import style
 
 # Colours of a page follow the reader's theme: its style sheet defines these variables.
 PAGE_COLORS = {style.INK: "var(--ink)", style.SOFT: "var(--soft)", style.GRID: "var(--line)"}
-PAGE_COLORS |= {color: f"var(--series-{place})" for place, color in enumerate(style.COLORS)}
+PAGE_COLORS |= {color: f"var(--series-{index})" for index, color in enumerate(style.COLORS)}
 FONT = "DejaVu Sans"  # Matplotlib's own
 PNG_EFFORT = 3  # of 9: files a tenth larger in half the time
 PREVIEW_WIDTHS = (480, 400, 320, 240, 160)

@@ -91,8 +91,8 @@ def reliability(calibration: Calibration, title: str) -> Figure:
         axes.plot([0, 100], [0, 100], color=style.SOFT, linestyle="--", linewidth=1)
         axes.vlines(100 * confidence, low, high, color=style.COLORS[0], linewidth=1.5)
         axes.plot(100 * confidence, 100 * accuracy, "o", color=style.COLORS[2], markersize=4)
-        for place, count in zip(100 * confidence, counts):
-            axes.text(place, 1, f"{count:,.0f}", rotation=90, ha="center", va="bottom")
+        for x, count in zip(100 * confidence, counts):
+            axes.text(x, 1, f"{count:,.0f}", rotation=90, ha="center", va="bottom")
         axes.set(title=f"{title}: reliability", xlabel="confidence (%)", ylabel="accuracy (%)")
         axes.set(xlim=(0, 102), ylim=(0, 102))
 
@@ -145,10 +145,10 @@ def learning_panels(
 
     def draw_loss(axes: Axes) -> None:
         if parts:
-            places = [
+            positions = [
                 epoch + (np.arange(len(part)) + 0.5) / len(part) for epoch, part in enumerate(parts)
             ]
-            axes.plot(np.concatenate(places), np.concatenate(parts))
+            axes.plot(np.concatenate(positions), np.concatenate(parts))
         else:
             axes.plot(np.arange(1, len(loss) + 1), loss, marker="o", markersize=3)
         axes.set(title=f"{title}: training loss", xlabel="epoch", ylim=(0, None))

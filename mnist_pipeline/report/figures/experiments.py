@@ -32,8 +32,8 @@ def accuracy_by_size(curves: Sequence[Curve], num_test_images: int) -> Figure:
             axes.plot(curve.sizes, errors, color=color, label=curve.title)
             axes.vlines(curve.sizes, low, high, color=color, linewidth=4, alpha=0.35)
             for number, accuracies in zip(curve.sizes, curve.accuracies):
-                places = [number] * len(accuracies)
-                axes.plot(places, 1 - np.array(accuracies), ".", color=color, markersize=4)
+                positions = [number] * len(accuracies)
+                axes.plot(positions, 1 - np.array(accuracies), ".", color=color, markersize=4)
         axes.set(xscale="log", yscale="log", title="Accuracy by number of training images")
         axes.set(xlabel="training images", ylabel="accuracy on the test images")
         axes.invert_yaxis()

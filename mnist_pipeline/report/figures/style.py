@@ -33,7 +33,7 @@ MAX_INTERVALS = 5  # between the ticks of an axis, where Matplotlib chooses them
 # Of a legend, in inches: a line, a character, and the mark of a label with the space around it.
 LINE, CHARACTER, HANDLE = 0.19, 0.085, 0.35
 INK = "#24292f"
-SOFT = "#57606a"  # of lines that mark a place
+SOFT = "#57606a"  # of lines that mark a value
 GRID = "#d0d7de"
 # With Matplotlib's own defaults, so that neither a user's matplotlibrc nor a notebook changes a
 # figure. No figure uses Matplotlib's backend, so it stays as it is.
@@ -42,7 +42,7 @@ STYLE: Any = {
     "figure.dpi": 110,
     "font.size": 10,
     "axes.titlesize": 11,
-    "axes.titley": 1.0,  # a fixed place: searching for a free one is slow
+    "axes.titley": 1.0,  # a fixed height: searching for a free one is slow
     "axes.edgecolor": GRID,
     "axes.labelcolor": INK,
     "axes.spines.top": False,
@@ -65,7 +65,7 @@ STYLE: Any = {
 }
 MAX_COLUMNS = 10  # images of classes side by side; of more classes, the first ones are drawn
 MANY_CLASSES = 20  # above this number, tables and legends get another form
-# Of a text at the middle of a place inside the axes, which needs no space around them.
+# Of a text in the middle of something inside the axes, which needs no space around them.
 INSIDE: Any = {"ha": "center", "va": "center", "in_layout": False}
 SHORT_NAME = 3  # characters of a class name that fit into the space of a digit
 Panel = Callable[[Axes], None]
@@ -81,8 +81,8 @@ def side_by_side(*panels: Panel, size: tuple[float, float] = PANEL) -> Figure:
     rows = -(-len(panels) // columns)
     width, height = size[0] * columns, size[1] * rows
     figure = Figure(layout="constrained")
-    for place, draw in enumerate(panels):
-        axes = figure.add_subplot(rows, columns, place + 1)
+    for index, draw in enumerate(panels):
+        axes = figure.add_subplot(rows, columns, index + 1)
         draw(axes)
         for axis in (axes.xaxis, axes.yaxis):
             locator = axis.get_major_locator()

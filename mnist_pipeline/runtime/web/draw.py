@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.handwriting.doubt import Reading
+from mnist_pipeline.handwriting.reading import read_digits, search_picture
 from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Recognizer
 from mnist_pipeline.methods.table import MODELS, number_in_words
 from mnist_pipeline.report import scripts
@@ -95,14 +96,14 @@ def _answer(content: bytes) -> dict[str, Any]:
     """The digits of a picture file, in reading order, with what the page shows."""
     try:
         recognizer = _stored_recognizer()
-        page = recognizer.page(content)
+        page = search_picture(content, recognizer.known)
     except storage.StorageError as error:
         raise HTTPException(503, f"There is no recognizer: {error}") from error
     except ImageError as error:
         raise HTTPException(400, f"The picture can't be read: {error}") from error
     finally:
         machine.return_freed_memory()  # what a large photo took
-    (readings,) = recognizer.read_pages([page._replace(digits=page.digits[:MAX_DIGITS])])
+    readings = read_digits(page._replace(digits=page.digits[:MAX_DIGITS]), recognizer)
     digits = [_format_reading(recognizer, reading) for reading in readings]
     return {"digits": digits, "warnings": page.warnings}
 

@@ -18,7 +18,6 @@ from support.sources import encoded
 
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.handwriting.finder.search import Page
-from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.project import DRAW
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -79,7 +78,7 @@ def test_a_picture_has_its_warnings_and_the_first_digits_only(client, able, monk
     page = Page(np.zeros((9, 9), np.uint8), unread=[(0, 0, 5, 5)])
     monkeypatch.setattr(draw, "MAX_DIGITS", 2)
     assert [digit["class"] for digit in read(client, NUMBER)] == list("20")
-    monkeypatch.setattr(Recognizer, "page", lambda *_: page)
+    monkeypatch.setattr(draw, "search_picture", lambda *_: page)
     answer = client.post(draw.READ, content=PNG).json()
     assert answer == {"digits": [], "warnings": page.warnings}
 

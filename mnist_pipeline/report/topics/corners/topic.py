@@ -57,7 +57,7 @@ def charts(document: Document, values: Values) -> Named:
 
 
 def pictures(document: Document, values: Values) -> Named:
-    """The pixels of the corners of each image."""
+    """The corners of each image, as pixels."""
     return {"corners": [np.argwhere(mask).tolist() for mask in values["harris_corners"].corners]}
 
 

@@ -104,9 +104,9 @@ def pictures(document: Document, values: Values) -> Named:
         rows = []
         for amount, answered in list(zip(disturbance["amounts"], answers.tolist()))[first_amount:]:
             disturbed = shown_as(robustness.disturb(undisturbed, name, amount))
-            for place in shown:
-                picture = drawn.picture(disturbed[place])
-                rows.append((picture, amount, labels[place], answered[place]))
+            for index in shown:
+                picture = drawn.picture(disturbed[index])
+                rows.append((picture, amount, labels[index], answered[index]))
         by_disturbance[name] = rows
     return {"disturbed": by_disturbance}
 

@@ -1,0 +1,98 @@
+"""A person's picture from its file to its readings: find digits, recognise them, judge them.
+
+`search_picture` and then `read_digits` are the whole way, from top to bottom. `finder` finds,
+`Recognizer` answers for images, and `doubt` judges.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mnist_pipeline.data.conversion import fitted, on_ground
+from mnist_pipeline.data.decoding import SMALL, decode, opened
+from mnist_pipeline.data.values import DataSet
+from mnist_pipeline.handwriting.doubt import Reading, Recognition, judged_together, without_specks
+from mnist_pipeline.handwriting.finder import search
+from mnist_pipeline.handwriting.finder.search import Found, Page
+from mnist_pipeline.handwriting.novelty import looks_like_digit
+from mnist_pipeline.handwriting.recognizer import CNN, Recognizer
+
+CERTAIN = 0.99  # with a lower probability, the whole picture is read too
+
+
+def search_picture(source: Path | bytes, known: DataSet) -> Page:
+    """Read a picture, a file or its content: its digits, or the picture as a whole.
+
+    `known` is the data set that the models have learned. Raises an ImageError as `decoding.decode`
+    does, which names the picture.
+    """
+    if not known.whole_pictures:
+        return search.read_page(source)
+    with opened(source) as content:
+        width, height = decode(content)[0].size
+        image = fitted(np.asarray(decode(content, SMALL)[0]), "whole")
+    (shown,) = on_ground([image], known.ground, color=known.color)
+    return Page(image, [Found((0, 0, width, height), shown)])
+
+
+def read_digits(page: Page, recognizer: Recognizer) -> list[Reading]:
+    """Recognise the digits of a page in reading order, or the picture as a whole.
+
+    If the only digit is in doubt, the whole picture is read too, and the more certain answer
+    counts. The search for ink may lose strokes in noise or under other strokes, but none on paper
+    that is blank around the digit. The convolutional network has learned to read digits
+    anywhere in an image, of any size; the other models have not.
+    """
+    known = recognizer.known
+    images = np.array([digit.image for digit in page.digits], np.uint8)
+    answers = recognizer.recognize(images.reshape(-1, *known.shape))
+    readings = [
+        Reading(
+            digit.box,
+            digit.image,
+            replace(answer, looks_like_digit=answer.looks_like_digit and not digit.is_sign),
+            digit.line,
+        )
+        for digit, answer in zip(page.digits, answers, strict=True)
+    ]
+    if known.whole_pictures:
+        return readings
+    readings = without_specks(readings)
+    doubted = _only_doubted(readings)
+    if doubted is not None and recognizer.champion == CNN:
+        whole = search.whole_picture(page.picture, doubted.box)
+        if whole is not None:
+            (answer,) = recognizer.recognize(whole.image[np.newaxis])
+            if answer.probability > doubted.recognition.probability:
+                readings = _with_whole(readings, doubted, whole, answer)
+    return judged_together(readings)
+
+
+def _only_doubted(readings: Sequence[Reading]) -> Reading | None:
+    """The largest shape if no other looks like a digit, unless its answer is certain."""
+    num_digits = sum(reading.recognition.looks_like_digit for reading in readings)
+    if not readings or num_digits > 1:
+        return None
+    largest = max(readings, key=lambda reading: reading.box[2] * reading.box[3])
+    answer = largest.recognition
+    return None if answer.looks_like_digit and answer.probability >= CERTAIN else largest
+
+
+def _with_whole(
+    readings: Sequence[Reading], doubted: Reading, whole: Found, answer: Recognition
+) -> list[Reading]:
+    """The readings with the whole picture instead of the one in doubt, and without other shapes.
+
+    The ink that was found says how unusual the digit is.
+    """
+    novelty = doubted.recognition.novelty
+    looks = looks_like_digit(novelty, answer.probability)
+    answer = replace(answer, novelty=novelty, looks_like_digit=looks)
+    again = doubted._replace(box=whole.box, image=whole.image, recognition=answer)
+    return [
+        again if reading is doubted else reading
+        for reading in readings
+        if reading is doubted or reading.recognition.looks_like_digit
+    ]

@@ -1,0 +1,51 @@
+"""The readings of a picture: signs are no digits, and the whole picture may count."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.recognizing import answered
+
+from mnist_pipeline.handwriting.finder.search import Found, Page
+from mnist_pipeline.handwriting.reading import read_digits
+from mnist_pipeline.handwriting.recognizer import Recognizer
+
+IMAGE = np.zeros((28, 28), np.uint8)
+TEXTURE = np.random.default_rng(0).integers(180, 220, (60, 60), np.uint8)  # of light paper
+DOUBTED, STRANGE = answered(probability=0.9), answered(looks_like_digit=False)
+
+
+def test_a_sign_does_not_look_like_a_digit(small_recognizer, monkeypatch):
+    monkeypatch.setattr(Recognizer, "recognize", lambda *_: [answered(), answered()])
+    digit = Found((0, 0, 20, 30), IMAGE)
+    page = Page(TEXTURE, [digit, replace(digit, is_sign=True)])
+    readings = read_digits(page, small_recognizer)
+    assert [each.recognition.looks_like_digit for each in readings] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("champion", "picture", "first", "again", "is_whole"),
+    [
+        ("cnn", TEXTURE, [DOUBTED], 0.95, True),
+        ("cnn", TEXTURE, [DOUBTED], 0.85, False),
+        ("cnn", TEXTURE, [DOUBTED, STRANGE], 0.95, True),
+        ("cnn", TEXTURE, [DOUBTED, DOUBTED], 0.95, False),
+        ("cnn", TEXTURE, [answered(probability=0.992)], 0.995, False),
+        ("cnn", np.full_like(TEXTURE, 200), [DOUBTED], 0.95, False),
+        ("knn", TEXTURE, [DOUBTED], 0.95, False),
+    ],
+    ids=["surer", "less sure", "a shape", "two digits", "sure before", "blank", "another model"],
+)
+def test_the_whole_picture_counts_if_its_only_digit_is_in_doubt_and_the_answer_is_surer(
+    champion, picture, first, again, is_whole, small_recognizer, monkeypatch
+):
+    answers = iter([first, [answered(probability=again)]])
+    monkeypatch.setattr(Recognizer, "recognize", lambda *_: next(answers))
+    served = small_recognizer._replace(champion=champion)
+    digits = [Found((20, 15, 20 - index, 30), IMAGE) for index in range(len(first))]
+    readings = read_digits(Page(picture, digits), served)
+    largest = readings[0]
+    assert (largest.box == (0, 0, 60, 60)) == is_whole
+    assert largest.recognition.probability == (again if is_whole else first[0].probability)
+    assert len(readings) == (1 if is_whole else len(first))
+    assert np.median(largest.image) < 128  # light ink on dark paper, as in MNIST
