@@ -64,7 +64,7 @@ def test_a_figure_is_titled_not_cut_off_leaves_no_state_and_has_a_small_preview(
     for name, figure in drawn.items():
         picture = figures.rendered(figure)
         assert all(axes.get_title() for axes in figure.axes), name
-        assert _is_within(figure), name
+        assert _is_within(figure, figure.canvas.get_renderer()), name  # of this picture
         shown = Image.open(io.BytesIO(figures.preview(picture)))
         assert shown.width <= 480
         full, scaled = (
@@ -79,7 +79,7 @@ def test_the_legend_of_many_classes_has_their_full_names_within_the_figure():
     figure = figures.class_scatter(RNG.normal(size=(80, 2)), np.arange(80) % 40, names)
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == names
-    assert _is_within(figure)
+    assert _is_within(figure, _draw(figure))
 
 
 DIGEST = """
@@ -143,9 +143,8 @@ def _draw(figure: Figure) -> RendererAgg:
     return renderer
 
 
-def _is_within(figure: Figure) -> bool:
-    """Whether nothing of a figure is cut off."""
-    renderer = _draw(figure)
+def _is_within(figure: Figure, renderer: RendererAgg) -> bool:
+    """Whether nothing of a figure that was drawn is cut off."""
     parts = [*figure.axes, *figure.legends]
     box = Bbox.union([part.get_tightbbox(renderer) for part in parts])
     return bool(min(box.p0) > -3 and (box.p1 < figure.bbox.p1 + 3).all())
