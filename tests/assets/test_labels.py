@@ -19,6 +19,7 @@ def guessed(images: np.ndarray, labels: np.ndarray, seed: int, *, handwritten: b
 
 
 @pytest.mark.usefixtures("without_drawing")
+@pytest.mark.parametrize("without_drawing", [{"labels"}], ids=["labels"], indirect=True)
 def test_contradicted_labels_are_a_file_and_in_the_report_until_the_data_change(
     own_copy, monkeypatch
 ):

@@ -246,6 +246,7 @@ def host(directory: Path, key: str, **instances: str) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_drawing")
 def test_a_host_project_stores_an_instance_with_its_own_io_manager(
     tmp_path, monkeypatch, instance_on_disk
 ):

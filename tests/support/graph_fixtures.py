@@ -199,11 +199,18 @@ def instance_on_disk(tmp_path_factory) -> Iterator[Any]:
 
 
 @pytest.fixture
-def without_drawing(monkeypatch) -> None:
-    """Drawing takes most of the time of a report, and has its own tests."""
+def without_drawing(request, monkeypatch) -> None:
+    """Drawing takes most of the time of a report, and has its own tests; the charts whose names are
+    the parameter are drawn.
+    """
     from mnist_pipeline.report import figures  # imports Matplotlib
 
-    monkeypatch.setattr(figures, "svg", lambda figure, name: "<svg></svg>")
+    drawn, svg = getattr(request, "param", ()), figures.svg
+    monkeypatch.setattr(
+        figures,
+        "svg",
+        lambda figure, name: svg(figure, name) if name in drawn else "<svg></svg>",
+    )
 
 
 def invoke(*arguments: str, code: int = 0, env: Mapping[str, str] | None = None) -> str:
