@@ -5,11 +5,11 @@ event log.
 import io
 import itertools
 import os
-import pickle
 import re
 import subprocess
 import sys
 import warnings
+from typing import Any
 from xml.etree.ElementTree import fromstring
 
 import matplotlib as mpl
@@ -26,6 +26,7 @@ from mnist_pipeline.evaluation import robustness, scores
 from mnist_pipeline.evaluation.experiments import Curve
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import assembly, figures
+from mnist_pipeline.report.content import Values
 from mnist_pipeline.report.figures import encoding
 
 ARC = "\N{ARC}"  # Matplotlib's default font has no such character
@@ -39,7 +40,12 @@ BY_SIZE = [
 
 @pytest.fixture(scope="module")
 def drawn(composed, values) -> dict[str, Figure]:
-    """The charts of the page, and other figures of assets; tests must not change them."""
+    """The figures, for tests that don't change them."""
+    return draw(composed, values)
+
+
+def draw(composed: dict[str, Any], values: Values) -> dict[str, Figure]:
+    """The charts of the page, and other figures of assets."""
     digits, points = grey(values["digit_images"]), values["projections"][:, :2]
     rebuilt, counts = values["reconstructions"], values["softmax_evaluation"].confusion_matrix
     weights = values["softmax_model"]["weights"]
@@ -197,9 +203,9 @@ def test_curves_show_what_was_measured_with_its_intervals(drawn, values):
         np.testing.assert_allclose(line.T, [shift.amounts, 100 * np.array(accuracies)])
 
 
-def test_an_svg_follows_the_theme_and_refers_to_nothing_outside_itself(drawn):
-    for name, figure in drawn.items():
-        text = figures.svg(pickle.loads(pickle.dumps(figure)), name)  # it changes the figure
+def test_an_svg_follows_the_theme_and_refers_to_nothing_outside_itself(composed, values):
+    for name, figure in draw(composed, values).items():
+        text = figures.svg(figure, name)
         root = fromstring(text.replace("xlink:href", "href"))
         assert not {"width", "height"} & root.attrib.keys()  # the page's style sets them
         outside = rf"https?://|@import|font-family|<\?xml|\bid=\"(?!{name}-)"
