@@ -19,17 +19,16 @@ def test_a_vote_is_the_share_of_votes_and_smoothing_keeps_its_order():
 
 
 def test_the_fitted_smoothing_calibrates_the_vote_on_digits_it_has_not_seen(train, test):
-    images, labels = train.images[:4_000], train.labels[:4_000]
+    images, labels = train.images[:10_000], train.labels[:10_000]
     fitted_model = method.fit(images, labels, {"num_neighbors": 3}, seed=0)
-    unseen = test.images[:4_000], test.labels[:4_000]
-    nearest = method.answer(fitted_model, unseen[0]).nearest
-    assert nearest.labels.shape == (4_000, method.NUM_NEAREST)
+    nearest = method.answer(fitted_model, test.images).nearest
+    assert nearest.labels.shape == (len(test.labels), method.NUM_NEAREST)
     neighbor_labels = nearest.labels[:, :3]
     smoothing = float(fitted_model["smoothing"])
     fitted, shares = (method.vote_probabilities(neighbor_labels, s, 10) for s in (smoothing, 0.0))
     assert (
-        calibrate(unseen[1], fitted).expected_error
-        < calibrate(unseen[1], shares).expected_error
+        calibrate(test.labels, fitted).expected_error
+        < calibrate(test.labels, shares).expected_error
         < 0.05
     )
 
