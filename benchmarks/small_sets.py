@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy.stats import binomtest
 from sklearn.svm import SVC
 
 from benchmarks.bench import Bench
@@ -20,6 +19,7 @@ from benchmarks.commands import run_command
 from benchmarks.packages import SETS, write
 from benchmarks.table import Table, seconds, share
 from mnist_pipeline.data.datasets import reader_of
+from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.runtime.storage.storage import Storage
 
 SIDE = 32  # pixels of a side of the pictures for the SVC
@@ -54,7 +54,7 @@ def measure(bench: Bench) -> Table:
             model = SVC(C=10).fit(_rows(root, train.paths, describe), train.labels)
             accuracies.append(model.score(_rows(root, test.paths, describe), test.labels))
         num_right = len(test.labels) - champion.errors
-        high = binomtest(num_right, len(test.labels)).proportion_ci(method="wilson").high
+        _, high = wilson_interval(num_right, len(test.labels))
         num_within += max(accuracies) <= high
         differences.append(num_right / len(test.labels) - max(accuracies))
         row = (

@@ -7,9 +7,8 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from scipy.stats import binomtest
-
 from benchmarks.bench import ROOT, BenchmarkError
+from mnist_pipeline.evaluation.scores import wilson_interval
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 
@@ -84,5 +83,5 @@ def mean_with_range(accuracies: Sequence[float]) -> str:
 
 def share(successes: int, total: int) -> str:
     """A percentage with Wilson's 95% interval."""
-    low, high = binomtest(successes, total).proportion_ci(method="wilson")
+    low, high = wilson_interval(successes, total)
     return f"{successes / total:.1%} of {total:,} ({100 * low:.1f}–{100 * high:.1f})"

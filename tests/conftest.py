@@ -2,8 +2,8 @@
 
 import multiprocessing
 import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Generator, Iterator
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from mnist_pipeline.data.datasets import load_digits
 from mnist_pipeline.data.values import DigitSet
+from mnist_pipeline.utils import machine
 
 pytest_plugins = [
     "support.servers",  # before those that import it, or pytest can't rewrite its assertions
@@ -47,6 +48,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Import the tests, and nearly all that they use, as commands import: without searching for
+    garbage among it, then and afterwards.
+    """
+    with machine.importing():
+        return (yield)
+
+
 @pytest.hookimpl(tryfirst=True)  # before tests are left out by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that no process is left alone with one of them at
@@ -57,14 +67,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (item.path in last, places.get(item.path, len(places))))
 
 
-@pytest.fixture(scope="module")
-def other_process() -> Iterator[ProcessPoolExecutor]:
+@pytest.fixture(scope="session")
+def other_processes() -> Iterator[list[ProcessPoolExecutor]]:
+    """The process of `other_process`, after those that have ended."""
+    executors: list[ProcessPoolExecutor] = []
+    yield executors
+    for executor in executors:
+        executor.shutdown()
+
+
+@pytest.fixture
+def other_process(other_processes) -> ProcessPoolExecutor:
     """A process for calls of compiled code, which a wrong argument could end.
 
-    A result is then a `BrokenProcessPool`.
+    A result is then a `BrokenProcessPool`. The tests share a process, which has to import torch
+    and Numba, until it ends.
     """
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
-        yield executor
+    try:
+        other_processes[-1].submit(int).result()
+    except (IndexError, BrokenExecutor):
+        spawn = multiprocessing.get_context("spawn")
+        other_processes.append(ProcessPoolExecutor(1, spawn))
+    return other_processes[-1]
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from support.graph_fixtures import invoke, materialized
 
 from mnist_pipeline.data.values import ImageKind
@@ -18,6 +19,8 @@ def guessed(images: np.ndarray, labels: np.ndarray, seed: int, kind: ImageKind) 
     return np.eye(10)[answers] * 0.9 + 0.01
 
 
+@pytest.mark.usefixtures("without_drawing")
+@pytest.mark.parametrize("without_drawing", [{"labels"}], ids=["labels"], indirect=True)
 def test_contradicted_labels_are_a_file_and_in_the_report_until_the_data_change(
     own_copy, monkeypatch
 ):

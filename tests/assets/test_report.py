@@ -6,7 +6,7 @@ from support.calls import call
 
 from mnist_pipeline.runtime.storage import storage
 
-pytestmark = pytest.mark.usefixtures("finished")
+pytestmark = pytest.mark.usefixtures("finished", "without_drawing")
 
 
 def test_provenance_and_seconds_are_those_of_the_stored_values():

@@ -105,6 +105,7 @@ def test_a_former_champion_is_put_back_into_service(storage_of_two):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_drawing")
 def test_after_a_restore_only_the_report_is_out_of_date(own_copy):
     stored = Storage(str(own_copy[1]))
     former = stored.read("champion")

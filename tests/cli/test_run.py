@@ -44,6 +44,7 @@ def test_nothing_runs_again_until_something_changes(own_copy):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_drawing")
 def test_what_is_missing_or_damaged_runs_again_with_everything_below(own_copy):
     _, directory = own_copy
     stored = Storage(str(directory))

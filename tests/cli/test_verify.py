@@ -141,6 +141,7 @@ def replaced_by(make: Callable[[Path], object], *files: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_drawing")
 def test_the_advice_mends_every_damage(own_copy):
     _, storage = own_copy
     stored = Storage(str(storage))

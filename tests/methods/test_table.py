@@ -25,7 +25,11 @@ def test_no_two_models_share_a_name_or_a_look(attribute):
         ("handwriting.finder.search", {"dagster", "torch", "numba", "matplotlib", "pandas"}),
         ("methods.knn.method", {"dagster", "torch", "numba", "scipy"}),
         ("methods.networks.method", {"torch"}),
-        ("methods.networks.training", {"dagster", "numba", "torchvision"}),
+        pytest.param(
+            "methods.networks.training",
+            {"dagster", "numba", "torchvision"},
+            marks=pytest.mark.slow,  # it imports torch
+        ),
     ],
 )
 def test_importing_a_method_imports_no_package_that_only_its_work_needs(module, absent):

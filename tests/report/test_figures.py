@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import warnings
+from typing import Any
 from xml.etree.ElementTree import fromstring
 
 import matplotlib as mpl
@@ -25,6 +26,7 @@ from mnist_pipeline.evaluation import robustness, scores
 from mnist_pipeline.evaluation.experiments import Curve
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import assembly, figures
+from mnist_pipeline.report.content import Values
 from mnist_pipeline.report.figures import encoding
 
 ARC = "\N{ARC}"  # Matplotlib's default font has no such character
@@ -36,8 +38,13 @@ BY_SIZE = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def drawn(composed, values) -> dict[str, Figure]:
+    """The figures, for tests that don't change them."""
+    return draw(composed, values)
+
+
+def draw(composed: dict[str, Any], values: Values) -> dict[str, Figure]:
     """The charts of the page, and other figures of assets."""
     digits, points = grey(values["digit_images"]), values["projections"][:, :2]
     rebuilt, counts = values["reconstructions"], values["softmax_evaluation"].confusion_matrix
@@ -64,7 +71,7 @@ def test_a_figure_is_titled_not_cut_off_leaves_no_state_and_has_a_small_preview(
     for name, figure in drawn.items():
         picture = figures.rendered(figure)
         assert all(axes.get_title() for axes in figure.axes), name
-        assert _is_within(figure), name
+        assert _is_within(figure, figure.canvas.get_renderer()), name  # of this picture
         shown = Image.open(io.BytesIO(figures.preview(picture)))
         assert shown.width <= 480
         full, scaled = (
@@ -79,7 +86,7 @@ def test_the_legend_of_many_classes_has_their_full_names_within_the_figure():
     figure = figures.class_scatter(RNG.normal(size=(80, 2)), np.arange(80) % 40, names)
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == names
-    assert _is_within(figure)
+    assert _is_within(figure, _draw(figure))
 
 
 DIGEST = """
@@ -143,9 +150,8 @@ def _draw(figure: Figure) -> RendererAgg:
     return renderer
 
 
-def _is_within(figure: Figure) -> bool:
-    """Whether nothing of a figure is cut off."""
-    renderer = _draw(figure)
+def _is_within(figure: Figure, renderer: RendererAgg) -> bool:
+    """Whether nothing of a figure that was drawn is cut off."""
     parts = [*figure.axes, *figure.legends]
     box = Bbox.union([part.get_tightbbox(renderer) for part in parts])
     return bool(min(box.p0) > -3 and (box.p1 < figure.bbox.p1 + 3).all())
@@ -197,8 +203,8 @@ def test_curves_show_what_was_measured_with_its_intervals(drawn, values):
         np.testing.assert_allclose(line.T, [shift.amounts, 100 * np.array(accuracies)])
 
 
-def test_an_svg_follows_the_theme_and_refers_to_nothing_outside_itself(drawn):
-    for name, figure in drawn.items():
+def test_an_svg_follows_the_theme_and_refers_to_nothing_outside_itself(composed, values):
+    for name, figure in draw(composed, values).items():
         text = figures.svg(figure, name)
         root = fromstring(text.replace("xlink:href", "href"))
         assert not {"width", "height"} & root.attrib.keys()  # the page's style sets them

@@ -100,6 +100,7 @@ def test_the_page_of_another_data_set_says_what_its_images_show(values, text_of)
     assert not re.search(of_handwriting, re.sub(names, "", text), re.IGNORECASE)
 
 
+@pytest.mark.usefixtures("without_drawing")
 def test_a_stored_sweep_of_sizes_is_a_chart_of_the_appendix(html, values, text_of):
     sweep = {"knn-a": Trial("knn", 100), "knn-b": Trial("knn", 200), "mlp-a": Trial("mlp", 100)}
     train, test = values["train_digits"], values["test_digits"]
@@ -200,6 +201,7 @@ def test_models_without_an_error_have_a_page(values, text_of):
     assert not re.search(r"\bnan\b", text_of(flawless))
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_the_story_names_a_class_that_the_best_model_misses(html, values, text_of):
     best, labels = next(iter(values["model_comparison"].models)), values["test_digits"].labels
     missing = np.where(labels == 3, 8, labels)

@@ -200,8 +200,9 @@ def test_the_colours_of_an_instance_are_those_of_its_attributes(tmp_path, monkey
 
 @pytest.mark.slow
 def test_an_instance_has_a_report_checks_automation_and_the_commands(
-    tmp_path, monkeypatch, instance
+    tmp_path, monkeypatch, instance_on_disk
 ):
+    instance = instance_on_disk
     pictures = write_shapes(tmp_path / "pictures", per_class=8)
     for file in [*pictures.glob("*/*")]:
         shutil.copy(file, file.with_stem(f"{file.stem}-again"))
@@ -253,7 +254,11 @@ def host(directory: Path, key: str, **instances: str) -> Path:
 
 
 @pytest.mark.slow
-def test_a_host_project_stores_an_instance_with_its_own_io_manager(tmp_path, monkeypatch, instance):
+@pytest.mark.usefixtures("without_drawing")
+def test_a_host_project_stores_an_instance_with_its_own_io_manager(
+    tmp_path, monkeypatch, instance_on_disk
+):
+    instance = instance_on_disk
     few = f"data: '{write_shapes(tmp_path / 'pictures', per_class=8)}'"
     package = host(tmp_path, "warehouse", few=f"{{{few}, io_manager: warehouse}}")
     monkeypatch.chdir(tmp_path)

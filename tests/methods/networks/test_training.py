@@ -383,7 +383,7 @@ def test_a_run_that_diverges_raises(few):
 
 
 CLASSES = np.arange(120) % 3
-METHOD_SETTINGS = {"recipe": "default", "epochs": 10, "batch_size": None, "learning_rate": None}
+METHOD_SETTINGS = {"recipe": "default", "epochs": 2, "batch_size": None, "learning_rate": None}
 
 
 @pytest.fixture(params=[(28, 28), (28, 28, 3)], ids=["grey", "colour"])
