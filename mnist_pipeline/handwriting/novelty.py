@@ -46,7 +46,7 @@ BATCH_SIZE = 512
 LEAST_UPDATES = 300
 SEED = 3  # of 0 to 3, it marked the most letters and symbols among development pictures
 
-Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
+ThreeArrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @stored_type
@@ -150,7 +150,7 @@ def fit_held_out(digits: DigitSet, kind: ImageKind) -> Novelty:
     return Novelty.fit(*members, levels[held_out])
 
 
-def _fit_subspaces(images: np.ndarray, labels: np.ndarray) -> Arrays:
+def _fit_subspaces(images: np.ndarray, labels: np.ndarray) -> ThreeArrays:
     """The means, components and residuals of the classes."""
     classes, counts = np.unique(labels, return_counts=True)
     num_components = min(NUM_COMPONENTS, int(counts.min()) // IMAGES_PER_COMPONENT)
@@ -229,7 +229,7 @@ def _examples(
     images: np.ndarray,
     labels: np.ndarray,
     distances: np.ndarray,
-    subspaces: Arrays,
+    subspaces: ThreeArrays,
     generator: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images of members, unchanged and deformed, and of outliers."""
@@ -252,7 +252,7 @@ def _examples(
     return np.concatenate([originals, deformed]), np.concatenate(strangers)
 
 
-def _train(members: np.ndarray, strangers: np.ndarray) -> Arrays:
+def _train(members: np.ndarray, strangers: np.ndarray) -> ThreeArrays:
     """Train the network on edges; its weights and biases, see `Novelty`."""
     # With torch, which an answer does not need.
     from mnist_pipeline.methods.networks import training

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
 from mnist_pipeline.report import assembly
-from mnist_pipeline.report.content import Document, Images, Values
+from mnist_pipeline.report.content import Document, PageImages, Values
 
 LEVEL = 7  # of deflate; level 8 takes four times as long, and saves half a percent
 SAMPLE = 2_000  # training images among which the page searches the nearest
@@ -64,7 +64,7 @@ def script_json(content: Mapping[str, Any]) -> Markup:
     return Markup(json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"))
 
 
-def choose_images(document: Document, values: Values) -> Images:
+def choose_images(document: Document, values: Values) -> PageImages:
     """The images that the page contains.
 
     Test images: the first image of each class, a random sample, and the misread images, of better
@@ -88,7 +88,7 @@ def choose_images(document: Document, values: Values) -> Images:
     nearest = values["knn_predictions"].nearest.indices
     neighbors = nearest[_misread(document, *WITH_NEIGHBORS), :NUM_NEIGHBORS_SHOWN].ravel()
     train = _distinct(sample, neighbors)[:room]
-    return Images(test, train, np.isin(test, sampled), len(sample), len(scattered))
+    return PageImages(test, train, np.isin(test, sampled), len(sample), len(scattered))
 
 
 def _misread(document: Document, *models: str) -> np.ndarray:

@@ -34,10 +34,10 @@ class Packed(NamedTuple):
     step: float = 1
 
 
-Arrays = dict[str, Packed]
+PackedArrays = dict[str, Packed]
 
 
-class Images(NamedTuple):
+class PageImages(NamedTuple):
     """The images that the page contains, as indices of the test and of the training images."""
 
     test: np.ndarray  # in order

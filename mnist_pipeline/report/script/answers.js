@@ -4,7 +4,7 @@ import { argmax, entryAt, softmax } from "./algebra.js";
 import { data, element } from "./page.js";
 import { formatCount, formatPercent } from "./numbers.js";
 import { createFace } from "./painting.js";
-import { scoresOf } from "../topics/scores/softmax.js";
+import { scoresOf } from "../topics/softmax/softmax.js";
 
 const MOST = 3; // classes with long names that have room
 const SHORT = 2; // letters of a short name

@@ -9,7 +9,7 @@ import { paintImage } from "./painting.js";
 import { colorsOf, fitDigit, fitWhole, fitWritten, greyOf, reduced } from "./pictures.js";
 import { offerFiles } from "./files.js";
 import { loaded } from "./start.js";
-import { showWhy } from "../topics/trust/why.js";
+import { showWhy } from "../topics/robustness/why.js";
 
 const PEN = 36;
 const DURATION = 1500; // milliseconds in which a test digit appears

@@ -1,12 +1,12 @@
 // What the figures start from: a promise of the arrays of the run, its models, and the digit of the
 // reader.
 import { loadArrays } from "./arrays.js";
-import { createKnn } from "../topics/neighbors/knn.js";
+import { createKnn } from "../topics/knn/knn.js";
 import { createCnn, createMlp } from "../topics/networks/networks.js";
-import { createPca } from "../topics/components/pca.js";
+import { createPca } from "../topics/pca/pca.js";
 import { createReader } from "./reader.js";
-import { createJudge } from "../topics/trust/recognizer.js";
-import { createSoftmax } from "../topics/scores/softmax.js";
+import { createJudge } from "../topics/robustness/recognizer.js";
+import { createSoftmax } from "../topics/softmax/softmax.js";
 
 export const loaded = loadArrays().then((arrays) => {
   const models = {

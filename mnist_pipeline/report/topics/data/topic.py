@@ -4,7 +4,15 @@ import numpy as np
 
 from mnist_pipeline.data import datasets
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.content import Arrays, Document, Images, Named, Packed, Part, Values
+from mnist_pipeline.report.content import (
+    Document,
+    Named,
+    Packed,
+    PackedArrays,
+    PageImages,
+    Part,
+    Values,
+)
 
 READS = ("data_set", "train_digits", "test_digits", "digit_images", "data_mean")
 APPENDIX = (Part(10, "data", "The data", "data/appendix.html.j2"),)
@@ -52,9 +60,9 @@ def pictures(document: Document, values: Values) -> Named:
     }
 
 
-def arrays(values: Values, images: Images) -> Arrays:
+def arrays(values: Values, images: PageImages) -> PackedArrays:
     """The images that the page contains, with their labels and indices."""
-    packed: Arrays = {}
+    packed: PackedArrays = {}
     for name, indices in (("test", images.test), ("train", images.train)):
         digits = values[f"{name}_digits"]
         packed[f"{name}.images"] = Packed(digits.images[indices])

@@ -6,11 +6,11 @@ import pandas as pd
 from mnist_pipeline.evaluation.scores import misclassified
 from mnist_pipeline.methods.table import assets_of_models, by_model
 from mnist_pipeline.report.content import (
-    Arrays,
     Document,
-    Images,
     Named,
     Packed,
+    PackedArrays,
+    PageImages,
     Part,
     Values,
     rounded,
@@ -67,7 +67,7 @@ def _most_frequent(matrix: list[list[int]]) -> list[tuple[int, int, int]]:
     return sorted(confusions, key=lambda cell: -cell[0])[:NUM_CONFUSIONS_SHOWN]
 
 
-def arrays(values: Values, images: Images) -> Arrays:
+def arrays(values: Values, images: PageImages) -> PackedArrays:
     """The answers of all models to the test images of the page: (n, n_models), and a last axis of
     classes.
     """

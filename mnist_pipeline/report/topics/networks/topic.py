@@ -8,12 +8,12 @@ from mnist_pipeline.methods.networks.recipes import adds_drawn_digits
 from mnist_pipeline.report import learning
 from mnist_pipeline.report import pictures as drawn
 from mnist_pipeline.report.content import (
-    Arrays,
     Code,
     Document,
-    Images,
     Named,
     Packed,
+    PackedArrays,
+    PageImages,
     Part,
     Values,
     rounded_weights,
@@ -121,7 +121,7 @@ def code() -> Code:
     return {"mlp": (modules.MLP,), "cnn": (modules.CNN,)}
 
 
-def arrays(values: Values, images: Images) -> Arrays:
+def arrays(values: Values, images: PageImages) -> PackedArrays:
     """The weights, rounded: the 8 bits of a weight of the hidden layer are enough."""
     weights = {
         f"{name}.{part}": array

@@ -4,9 +4,9 @@ import { answersTo, describeOthers, showAnswers } from "../../script/answers.js"
 import { openFigure } from "../../script/page.js";
 import { paintImage } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
-import { createKnn } from "../neighbors/knn.js";
+import { createKnn } from "../knn/knn.js";
 import { createMlp } from "../networks/networks.js";
-import { createSoftmax } from "../scores/softmax.js";
+import { createSoftmax } from "../softmax/softmax.js";
 
 const VISIBLE = 0.005; // difference of a probability
 

@@ -5,7 +5,15 @@ import numpy as np
 from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.methods.shuffling import shuffle
 from mnist_pipeline.report import pictures as drawn
-from mnist_pipeline.report.content import Arrays, Document, Images, Named, Packed, Part, Values
+from mnist_pipeline.report.content import (
+    Document,
+    Named,
+    Packed,
+    PackedArrays,
+    PageImages,
+    Part,
+    Values,
+)
 
 READS = ("data_set", "shuffled_cnn", "digit_images", "test_digits")
 STORY = Part(45, "shuffled", "", "shuffled/story.html.j2")
@@ -34,7 +42,7 @@ def pictures(document: Document, values: Values) -> Named:
     return {"shuffled": [drawn.strip(images), drawn.strip(shuffled)]}
 
 
-def arrays(values: Values, images: Images) -> Arrays:
+def arrays(values: Values, images: PageImages) -> PackedArrays:
     """The permutation."""
     permutation = values["shuffled_cnn"].permutation
     return {"shuffled.permutation": Packed(permutation.astype(np.int16))}

@@ -8,11 +8,11 @@ from mnist_pipeline.methods.table import MODELS, assets_of_models, by_model
 from mnist_pipeline.report import figures
 from mnist_pipeline.report import pictures as drawn
 from mnist_pipeline.report.content import (
-    Arrays,
     Document,
-    Images,
     Named,
     Packed,
+    PackedArrays,
+    PageImages,
     Part,
     Values,
     rounded_weights,
@@ -22,7 +22,7 @@ READS = (
     *("data_set", "test_digits", "robustness", "champion", "recognizer"),
     *assets_of_models("evaluation"),
 )
-STORY = Part(60, "trust", "Fool it", "trust/story.html.j2")
+STORY = Part(60, "trust", "Fool it", "robustness/story.html.j2")
 NUM_CORRUPTED_SHOWN = 8  # images of each corruption
 # Of a weight of the novelty, per sign: 1 in 1,000 of MNIST's test digits is doubted differently.
 LEVELS = 2**8
@@ -117,7 +117,7 @@ def context(document: Document, values: Values) -> Named:
     return {"corrupted": titles}
 
 
-def arrays(values: Values, images: Images) -> Arrays:
+def arrays(values: Values, images: PageImages) -> PackedArrays:
     """The novelty detector of the recognizer, without its reference scores."""
     packed = {}
     for name, array in values["recognizer"].novelty._asdict().items():

@@ -7,12 +7,12 @@ from mnist_pipeline.methods import pca
 from mnist_pipeline.report import figures
 from mnist_pipeline.report import pictures as drawn
 from mnist_pipeline.report.content import (
-    Arrays,
     Code,
     Document,
-    Images,
     Named,
     Packed,
+    PackedArrays,
+    PageImages,
     Part,
     Values,
     rounded,
@@ -22,8 +22,8 @@ READS = (
     *("data_set", "train_digits", "digit_images", "data_mean", "covariance"),
     *("eigendecomposition", "projections", "reconstructions"),
 )
-STORY = Part(50, "components", "Rebuild", "components/story.html.j2")
-APPENDIX = (Part(20, "pca", "Principal components", "components/appendix.html.j2"),)
+STORY = Part(50, "components", "Rebuild", "pca/story.html.j2")
+APPENDIX = (Part(20, "pca", "Principal components", "pca/appendix.html.j2"),)
 SHARES = (0.8, 0.9, 0.95)
 PIXELS = range(4, 28, 5)  # rows and columns of the pixels whose covariances are shown
 NUM_COMPONENTS = 256
@@ -137,7 +137,7 @@ def code() -> Code:
     }
 
 
-def arrays(values: Values, images: Images) -> Arrays:
+def arrays(values: Values, images: PageImages) -> PackedArrays:
     """The mean, and the leading components as rows."""
     components = values["eigendecomposition"].eigenvectors.T[:NUM_COMPONENTS]
     return {

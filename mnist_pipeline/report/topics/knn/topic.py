@@ -7,19 +7,19 @@ from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN, accuracy_by_k
 from mnist_pipeline.report import figures
 from mnist_pipeline.report import pictures as drawn
 from mnist_pipeline.report.content import (
-    Arrays,
     Code,
     Document,
-    Images,
     Named,
     Packed,
+    PackedArrays,
+    PageImages,
     Part,
     Values,
 )
 
 READS = ("data_set", "knn_model", "knn_predictions", "train_digits", "test_digits")
-STORY = Part(20, "neighbors", "Neighbours", "neighbors/story.html.j2")
-APPENDIX = (Part(40, "knn", "Nearest neighbours", "neighbors/appendix.html.j2", models=("knn",)),)
+STORY = Part(20, "neighbors", "Neighbours", "knn/story.html.j2")
+APPENDIX = (Part(40, "knn", "Nearest neighbours", "knn/appendix.html.j2", models=("knn",)),)
 NUM_MISLED_SHOWN = 12
 
 
@@ -70,7 +70,7 @@ def code() -> Code:
     return {"knn": (classifier.vote,)}
 
 
-def arrays(values: Values, images: Images) -> Arrays:
+def arrays(values: Values, images: PageImages) -> PackedArrays:
     """The nearest training images of the test images of the page."""
     nearest = values["knn_predictions"].nearest.indices
     return {"test.neighbors": Packed(nearest[images.test, :NUM_NEIGHBORS_SHOWN].astype(np.int32))}

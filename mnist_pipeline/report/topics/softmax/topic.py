@@ -6,21 +6,21 @@ from mnist_pipeline.methods.softmax import method as softmax
 from mnist_pipeline.report import learning
 from mnist_pipeline.report import pictures as drawn
 from mnist_pipeline.report.content import (
-    Arrays,
     Code,
     Document,
-    Images,
     Named,
     Packed,
+    PackedArrays,
+    PageImages,
     Part,
     Values,
     rounded_weights,
 )
 
 READS = ("data_set", "softmax_model", "train_digits")
-STORY = Part(30, "weights", "Weights", "scores/story.html.j2")
+STORY = Part(30, "weights", "Weights", "softmax/story.html.j2")
 APPENDIX = (
-    Part(50, "softmax", "Softmax regression", "scores/appendix.html.j2", models=("softmax",)),
+    Part(50, "softmax", "Softmax regression", "softmax/appendix.html.j2", models=("softmax",)),
 )
 
 
@@ -47,7 +47,7 @@ def code() -> Code:
     return {"softmax": (softmax.softmax, softmax.gradient, softmax.sgd_reference)}
 
 
-def arrays(values: Values, images: Images) -> Arrays:
+def arrays(values: Values, images: PageImages) -> PackedArrays:
     """Weights and bias; the weights of images in colour, three times as many, are rounded."""
     model = values["softmax_model"]
     is_color = values["data_set"].color

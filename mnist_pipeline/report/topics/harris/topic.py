@@ -9,7 +9,7 @@ from mnist_pipeline.report.content import Code, Document, Named, Part, Values
 
 READS = ("digit_images", "harris_corners")
 APPENDIX = (
-    Part(30, "harris", "Harris corners", "corners/appendix.html.j2", needs="data.handwritten"),
+    Part(30, "harris", "Harris corners", "harris/appendix.html.j2", needs="data.handwritten"),
 )
 
 
