@@ -34,7 +34,7 @@ def step_context() -> dg.AssetExecutionContext | None:
 
 
 def location_of_step() -> Mapping[str, Any]:
-    """The place of the asset that runs; it is empty outside instances of the component."""
+    """The location of the asset that runs; it is empty outside instances of the component."""
     if (context := step_context()) is None:
         return {}
     return next(iter(context.assets_def.specs)).metadata.get(LOCATION, {})

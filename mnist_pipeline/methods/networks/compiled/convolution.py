@@ -17,7 +17,7 @@ from numba.core.errors import TypingError
 
 from mnist_pipeline.utils.compiled import BYTE, INT32, Array, Emitter, compiled, intrinsic
 
-Place = tuple[int, int]  # row and column
+Position = tuple[int, int]  # row and column
 
 SIDE = 5  # rows and columns of a kernel
 CHANNELS = 32  # kernels
@@ -85,11 +85,11 @@ class Channels(Emitter):
 
 def _pixels(
     e: Channels, images: Array, image: Any, row: Any, column: Any
-) -> Callable[[Place, Place], Any]:
+) -> Callable[[Position, Position], Any]:
     """A function that loads, into every lane, the pixel under a tap at a position of a window."""
     corner = e.item(images, image, e.multiply(row, 2), e.multiply(column, 2))
 
-    def pixel(tap: Place, at: Place) -> Any:
+    def pixel(tap: Position, at: Position) -> Any:
         line = e.at(corner, e.multiply(images.shape[2], tap[0] + at[0]))
         return e.broadcast(e.builder.load(e.at(line, tap[1] + at[1])))
 
