@@ -152,7 +152,9 @@ def test_owners_and_variables_are_set_as_the_page_says(tmp_path, monkeypatch):
     graph = load(package, monkeypatch).resolve_asset_graph()
     nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
     assert all(node.owners == ["team:photos", "ann@example.com"] for node in nodes)
-    assert {str(node.metadata["location"]["data"]) for node in nodes} == {str(tmp_path / "pictures")}
+    assert {str(node.metadata["location"]["data"]) for node in nodes} == {
+        str(tmp_path / "pictures")
+    }
     (observed,) = (node.key.path[-1] for node in nodes if node.automation_condition)
     assert observed == "data_directory"
 
