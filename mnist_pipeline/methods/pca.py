@@ -5,7 +5,8 @@ It raises a ValueError for numbers that are not finite, for shapes that do not f
 that overflows, and a TypeError for what is no array.
 """
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -215,12 +216,6 @@ def explained_variance_ratio(eigenvalues: ArrayLike, *, cumulative: bool = False
     return (np.cumsum(eigenvalues) if cumulative else eigenvalues) / total
 
 
-def explained_share(eigenvalues: ArrayLike) -> np.ndarray:
-    """The former name of `explained_variance_ratio` with `cumulative`."""
-    deprecated("explained_share", "explained_variance_ratio")
-    return explained_variance_ratio(eigenvalues, cumulative=True)
-
-
 def components_for_share(eigenvalues: ArrayLike, share: float) -> int:
     """Smallest number of components, at least 1, with at least `share` (0–1) of the variance.
 
@@ -395,3 +390,11 @@ def _relative(difference: float, name: str, whole: float) -> float:
         raise ValueError(f"{name} has the largest value {whole}; expected a variance above 0")
     with np.errstate(over="ignore"):
         return float(checked_number(f"the difference relative to {name}", difference / whole))
+
+
+def __getattr__(name: str) -> Any:
+    """Former names."""
+    if name != "explained_share":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    deprecated(name, "explained_variance_ratio, with cumulative=True")
+    return functools.partial(explained_variance_ratio, cumulative=True)

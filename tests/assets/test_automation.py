@@ -124,7 +124,10 @@ def test_an_asset_waits_for_all_readers_also_for_those_that_it_does_not_read(ins
     assert during == [set(), set()]
 
 
-def test_a_tick_of_the_schedule_runs_the_whole_job_unless_some_of_its_assets_are_running(instance):
+def test_a_tick_of_the_schedule_runs_the_whole_job_unless_some_of_its_assets_are_running(
+    instance_on_disk,
+):
+    instance = instance_on_disk
     (whole,) = tick(instance).run_requests
     assert (whole.asset_selection, whole.partition_key) == (None, None)
     assert automation.weekly_retraining.job_name == "everything"

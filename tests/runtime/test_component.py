@@ -94,8 +94,9 @@ def test_the_names_of_instances_do_not_meet(tmp_path, monkeypatch):
 
 
 def test_the_schedule_of_an_instance_runs_its_job_whatever_other_instances_do(
-    tmp_path, monkeypatch, instance
+    tmp_path, monkeypatch, instance_on_disk
 ):
+    instance = instance_on_disk
     scheduled = "{data: ., io_manager: warehouse, schedule: '@daily'}"
     others = "{data: tests, io_manager: warehouse}"
     loaded = load(host(tmp_path, "warehouse", few=scheduled, many=others), monkeypatch)
