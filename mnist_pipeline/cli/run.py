@@ -2,7 +2,6 @@
 time.
 """
 
-import gc
 import time
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
@@ -29,7 +28,6 @@ from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import machine, memory
 from mnist_pipeline.utils.printable import count, one_line, printable
 
-GC_THRESHOLDS = (100_000, 50, 1_000)
 MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
 # Errors whose message is enough: of this project, and of blocking checks, which are printed before.
 PLAIN_ERRORS = ("mnist_pipeline.", "assets.", dagster_internals.CHECK_FAILED)
@@ -53,7 +51,6 @@ def run_assets(
         selected = select_assets(definitions, "*" if select is None else select)
     if config:
         check_config(run_config, definitions, selected)
-    gc.set_threshold(*GC_THRESHOLDS)
     with open_output() as stream:
         echo, display = partial(click.secho, file=stream), Display(stream)
         with (
