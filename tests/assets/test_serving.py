@@ -38,9 +38,11 @@ def worse_models() -> pd.DataFrame:
 
 
 def test_a_new_champion_brings_its_models_and_a_champion_that_stays_keeps_its_own():
-    stored = read("cnn_model")
+    stored, champion = read("cnn_model"), read("champion")
     other = {**stored, "conv1.bias": stored["conv1.bias"] + 1}
     np.testing.assert_array_equal(bias_in_service(cnn_model=other), other["conv1.bias"])
+    tested = call("recognizer").value.tested.tolist()
+    assert tested == [len(champion.labels), champion.errors]
     kept = bias_in_service(cnn_model=other, **later_training())
     np.testing.assert_array_equal(kept, stored["conv1.bias"])
 
