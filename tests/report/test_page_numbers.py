@@ -107,6 +107,11 @@ def test_the_page_has_images_of_the_run_and_what_each_model_answered_to_misread_
         np.testing.assert_allclose(shares[:, place], stored.probabilities[indices], atol=1e-4)
 
 
+def test_no_probability_is_written_as_nothing_or_all(page):
+    written = page.evaluate("[1, 0.9996, 0.9994, 0.5, 0.0006, 0.0004, 0].map(formatPercent)")
+    assert written == [">99.9%", ">99.9%", "99.9%", "50.0%", "0.1%", "<0.1%", "<0.1%"]
+
+
 def test_a_picture_becomes_the_image_that_python_makes_of_it(page, values):
     image = values["test_digits"].images[0]
     enlarged = 255 - np.asarray(Image.fromarray(image).resize((220, 220)))
