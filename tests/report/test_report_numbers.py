@@ -13,6 +13,7 @@ from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
 from mnist_pipeline.methods.table import MODELS, by_model
 from mnist_pipeline.report.content import Images, rounded
 from mnist_pipeline.report.topics.components import topic as components
+from mnist_pipeline.report.topics.errors import topic as errors
 from mnist_pipeline.report.topics.neighbors import topic as neighbors
 from mnist_pipeline.report.topics.trust import topic as trust
 from mnist_pipeline.report.words import estimate, interval, power, probability
@@ -141,6 +142,7 @@ def test_votes_by_the_number_of_neighbors_are_counted_on_the_stored_ones(compose
 
 def test_confusions_and_pairs_are_counted_on_the_stored_predictions(composed, values, text, html):
     labels, predictions = values["test_digits"].labels, by_model(values, "predictions")
+    frequent = errors.context(composed, values)["confusions"]
     for model, answer in predictions.items():
         counts = np.zeros((10, 10), int)
         np.add.at(counts, (labels, answer.labels), 1)
@@ -149,6 +151,9 @@ def test_confusions_and_pairs_are_counted_on_the_stored_predictions(composed, va
         )
         misread = [error["index"] for error in composed["errors"][model]]
         np.testing.assert_array_equal(misread, np.flatnonzero(answer.labels != labels))
+        wrong = counts[~np.eye(10, dtype=bool)]
+        listed = [number for number, *_ in frequent[model]]
+        assert listed == sorted(wrong[wrong > 0], reverse=True)[: errors.NUM_CONFUSIONS_SHOWN]
         cells = re.findall(r"<td[^>]*>(?:<button[^>]*>)?(\d*)", shown)
         np.testing.assert_array_equal([int(cell or 0) for cell in cells], counts.ravel())
         heard = re.findall(r"(\d+) of class (\d) predicted as (\d);", shown)
@@ -190,11 +195,22 @@ def test_accuracies_under_disturbances_are_those_of_the_stored_table(composed, v
         for model, shares in shown["accuracies"].items():
             np.testing.assert_array_equal(shares, accuracies.loc[model, shown["amounts"]])
         if name in CORRUPTED:
-            errors = estimate(1 - accuracies.loc[champion, 1], count)
+            share = estimate(1 - accuracies.loc[champion, 1], count)
             title = CORRUPTED[name].replace("_", " ").capitalize()
-            assert f"{title}: the {MODELS[champion].title.lower()} misclassifies {errors}." in text
+            assert f"{title}: the {MODELS[champion].title.lower()} misclassifies {share}." in text
             continue
         drawn = lines(charts[f"robustness_{name}"])[1:]  # after that of the neutral amount
         for line, model in zip(drawn, shown["accuracies"], strict=True):
             expected = accuracies.loc[model]
             np.testing.assert_allclose(line.T, [expected.index, 100 * expected])
+
+
+def test_pictures_of_a_corruption_are_first_those_that_the_champion_misreads(composed, values):
+    pictures = trust.pictures(composed, values)["disturbed"]
+    shown = composed["robustness"]["shown"]["labels"]
+    for name in CORRUPTED:
+        (answers,) = composed["robustness"]["disturbances"][name]["answers"][-1:]
+        count = np.count_nonzero(np.array(answers) != shown)
+        is_wrong = [label != answer for _, _, label, answer in pictures[name]]
+        assert is_wrong == sorted(is_wrong, reverse=True)
+        assert sum(is_wrong) == min(count, trust.NUM_CORRUPTED_SHOWN)
