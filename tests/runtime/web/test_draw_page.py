@@ -112,6 +112,13 @@ def test_digits_are_read_in_reading_order_and_one_can_be_chosen(view):
     assert view.messages == []
 
 
+def test_the_digit_that_was_drawn_last_is_shown(view):
+    view.draw("1", LEFT)
+    view.draw("3", RIGHT)
+    expect(view.chips).to_have_text(["1", "3"])
+    expect(view.digit).to_have_text("3")
+
+
 def test_the_numbers_of_two_lines_are_apart(view):
     upper, lower = (0.1, 0.05, 0.2, 0.4), (0.1, 0.55, 0.2, 0.4)
     view.transfer("drop", "lines.png", picture(("1", upper), ("3", lower)))
