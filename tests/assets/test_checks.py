@@ -64,6 +64,7 @@ def darker_training_images() -> dict[str, Any]:
     }
 
 
+TEN = np.arange(10, dtype=np.uint8)
 FAILING: dict[str, Callable[[], Measured]] = {
     "mean_zero": lambda: methods.mean_zero(read("centered_data") + 1),
     "symmetric": lambda: methods.symmetric(np.triu(read("covariance"))),
@@ -139,6 +140,16 @@ def test_a_single_entry_makes_a_matrix_asymmetric():
     assert not methods.symmetric(matrix).passed
 
 
+def test_one_model_that_does_worse_on_test_images_is_enough_for_a_warning():
+    guesses = {"cnn": TEN, "mlp": TEN, "label": TEN}
+    held_out = pd.DataFrame({name: np.tile(labels, 10) for name, labels in guesses.items()})
+    good, bad = Score(1.0, 0, [0.9, 1.0]), Score(0.1, 9, [0.0, 0.2])
+    assert models.test_as_held_out(held_out, Comparison({"cnn": good}, [], [])).passed
+    assert not models.test_as_held_out(
+        held_out, Comparison({"cnn": good, "mlp": bad}, [], [])
+    ).passed
+
+
 def test_a_blank_test_image_that_is_a_training_image_is_counted():
     # It has no near-duplicate, because it has no variance.
     blank = np.zeros((1, 28, 28), np.uint8)
@@ -147,9 +158,6 @@ def test_a_blank_test_image_that_is_a_training_image_is_counted():
     found = methods.not_in_training(predictions, DigitSet(blank, np.zeros(1, np.uint8)), blank)
     assert found.value == 1
     assert found.warns
-
-
-TEN = np.arange(10, dtype=np.uint8)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ import dagster as dg
 import numpy as np
 import pytest
 from PIL import Image
+from support.idx import write_idx
 
 from assets import digits, pca
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.datasets import DatasetError
-from mnist_pipeline.data.values import ImageKind, RawData
+from mnist_pipeline.data.values import DigitSet, ImageKind, RawData
 from mnist_pipeline.runtime.graph.configs import ConfigError
 from mnist_pipeline.runtime.graph.resources import DataSetResource, variable
 from mnist_pipeline.runtime.graph.results import ROW_COUNT
@@ -53,6 +54,16 @@ def test_digits_are_those_of_the_files_and_counted_by_class(split, raw, small_tr
         "full_range_of_pixels": 255,
         "every_class_present": 10,
     }
+
+
+def test_a_class_without_images_is_counted_and_fails_a_check(storage, small_train, tmp_path):
+    kept = small_train.labels != 9
+    few = DigitSet(small_train.images[kept], small_train.labels[kept])
+    resource = DataSetResource(data=str(write_idx(tmp_path / "few", few, small_train)))
+    result = digits.train_digits(digits.raw_mnist(mnist_data=resource).value, mnist_data=resource)
+    assert [record.data["count"] for record in result.metadata["classes"].records][9] == 0
+    passed = {check.check_name: check.passed for check in result.check_results}
+    assert passed == {"full_range_of_pixels": True, "every_class_present": False}
 
 
 @pytest.mark.parametrize("data", ["~/photos", " ", "nowhere://photos"])

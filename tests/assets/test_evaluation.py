@@ -1,9 +1,10 @@
-"""The robustness of the models, measured by the asset called as a function on stored values."""
+"""Assets that compare the models, called as functions on stored values."""
 
+import pytest
 from support.calls import call
 
 from mnist_pipeline import read
-from mnist_pipeline.evaluation.robustness import sample
+from mnist_pipeline.evaluation.robustness import best, curves, sample, summary
 from mnist_pipeline.methods.table import MODELS
 
 
@@ -15,3 +16,14 @@ def test_a_model_reads_undisturbed_images_as_it_reads_the_test_images(finished):
     for model in MODELS:
         right = read(f"{model}_predictions").labels[drawn] == true[drawn]
         assert accuracies["rotation", 0, model] == right.mean()
+    of_best = summary(curves(measured.value), best(curves(measured.value)))
+    small = measured.metadata["small_disturbances"]
+    assert small == pytest.approx(of_best["small_mean"], abs=1e-5)
+
+
+def test_no_held_out_image_is_its_own_neighbour(finished):
+    table = call("held_out_labels").value
+    images = read("train_digits").images[table["index"]]
+    with_itself = MODELS["knn"].method().answer(read("knn_model"), images)
+    errors = table["knn"] != table["label"]
+    assert errors.sum() > (with_itself.labels != table["label"]).sum()

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 from support.calls import call
 
@@ -31,6 +32,14 @@ def test_a_configuration_reaches_the_training_and_only_the_default_recipe_adapts
     assert recorded == {**asdict(expected), "betas": list(expected.betas)}
     curves = ("loss", "accuracy", "validation_accuracy")
     assert [len(getattr(result.value, curve)) for curve in curves] == [2, 2, 2]
+
+
+def test_the_kernels_are_those_of_the_first_layer(finished):
+    weights = read("cnn_model")["conv1.weight"]
+    in_color = np.random.default_rng(0).normal(size=(4, 3, 5, 5))
+    np.testing.assert_array_equal(call("cnn_kernels").value, weights[:, 0])
+    shown = call("cnn_kernels", cnn_model={"conv1.weight": in_color}).value
+    np.testing.assert_array_equal(shown[1, :, :, 2], in_color[1, 2])
 
 
 def test_a_network_without_errors_has_an_empty_table(finished):

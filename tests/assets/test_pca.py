@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from support.calls import call
 
 from assets import pca
+from mnist_pipeline import read
 from mnist_pipeline.data.values import ImageKind
 
 NUM_PIXELS = 784
@@ -30,3 +32,10 @@ def test_the_error_of_reconstructions_is_that_of_test_images_centred_by_the_trai
         errors[:, order[:k]] = 0
         expected.append(np.sqrt(np.square(errors).mean()))
     assert found.test_rmse == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("k", [2, NUM_PIXELS])
+def test_the_share_of_the_variance_is_that_of_the_components_of_the_projections(k, finished):
+    eigenvalues = read("eigendecomposition").eigenvalues
+    share = call("projections", config={"num_components": k}).metadata["explained_share"]
+    assert share == pytest.approx(eigenvalues[:k].sum() / eigenvalues.sum(), abs=1e-5)

@@ -38,10 +38,11 @@ def worse_models() -> pd.DataFrame:
 
 
 def test_a_new_champion_brings_its_models_and_a_champion_that_stays_keeps_its_own():
-    stored = read("cnn_model")
+    stored, champion = read("cnn_model"), read("champion")
     bias = stored.weights["conv1.bias"]
     other = stored._replace(weights={**stored.weights, "conv1.bias": bias + 1})
     np.testing.assert_array_equal(bias_in_service(cnn_model=other), bias + 1)
+    assert call("recognizer").value.tested == (len(champion.labels), champion.errors)
     kept = bias_in_service(cnn_model=other, **later_training())
     np.testing.assert_array_equal(kept, bias)
 

@@ -132,15 +132,16 @@ def test_after_a_run_ctrl_c_is_delivered_and_the_display_hears_no_other_run():
     assert signal.SIGINT not in blocked()
 
 
+@pytest.mark.parametrize("step", ["digits", "digits__checks"])  # the latter is no asset
 @pytest.mark.parametrize("name", ["KeyboardInterrupt", "ValueError"])
-def test_a_step_that_a_signal_ended_has_not_failed(name):
+def test_a_step_that_a_signal_ended_has_not_failed(name, step):
     error = SimpleNamespace(cls_name="Failure", cause=SimpleNamespace(cls_name=name, cause=None))
     event = SimpleNamespace(
         event_type=dg.DagsterEventType.STEP_FAILURE,
         is_step_failure=True,
         step_failure_data=SimpleNamespace(error=error),
     )
-    record = logging.makeLogRecord({"dagster_meta": {"dagster_event": event, "step_key": "digits"}})
+    record = logging.makeLogRecord({"dagster_meta": {"dagster_event": event, "step_key": step}})
     display = Display(stream := io.StringIO())
     with display.showing(["digits"]):
         display.emit(record)

@@ -9,8 +9,15 @@ from mnist_pipeline.cli.errors import explained
 from mnist_pipeline.utils import memory
 
 
-def test_an_error_of_dagsters_database_says_how_to_continue():
-    of_database = OperationalError("SELECT 1", {}, sqlite3.OperationalError("the server\nended"))
+class ServerError(Exception):
+    """An error of the driver of PostgreSQL, which may not be installed."""
+
+    __module__ = "psycopg2"
+
+
+@pytest.mark.parametrize("kind", [sqlite3.OperationalError, ServerError])
+def test_an_error_of_dagsters_database_says_how_to_continue(kind):
+    of_database = OperationalError("SELECT 1", {}, kind("the server\nended"))
     of_dagster = RuntimeError("a step failed")
     of_dagster.__cause__ = of_database
     for error in (of_database, of_dagster):

@@ -46,6 +46,8 @@ def test_the_digits_of_a_page_are_read_in_order_with_the_least_certain_of_each_l
     digits = found["digits"]
     assert found["file"] == str(page)
     assert all(digit["headline"] and len(digit["neighbors"]) == 3 for digit in digits)
+    low, high = found["model"]["interval"]
+    assert low < found["model"]["accuracy"] < high
     labels = small_train.labels[[5, 7, 1, 2, 3, 4]].tolist()
     assert [digit["models"]["knn"]["digit"] for digit in digits] == labels
     assert [digit["line"] for digit in digits] == [1, 1, 1, 2, 2, 2]

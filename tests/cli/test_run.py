@@ -21,6 +21,7 @@ from support.servers import COMMAND
 
 from assets.definitions import defs
 from mnist_pipeline.cli.__main__ import interrupt_again
+from mnist_pipeline.cli.run import _runs
 from mnist_pipeline.methods import pca
 from mnist_pipeline.runtime.storage import storage as stored_values
 from mnist_pipeline.runtime.storage.storage import Storage
@@ -76,6 +77,21 @@ def test_the_data_of_another_data_set_are_neither_mixed_in_nor_replace_it_unaske
             assert str(files) in line
             assert str(directory) in line
     assert len(Storage(str(directory)).read("test_digits").labels) == len(small_test.labels)
+
+
+def test_stored_values_are_enough_for_a_run_after_their_data_are_gone(own_copy):
+    invoke("run", "--select", "key:raw_mnist")  # its record names the directory
+    shutil.rmtree(own_copy[0])
+    assert materialized(invoke("run", "--select", "key:cnn_kernels")) == {"cnn_kernels"}
+
+
+def test_partitions_that_are_due_bring_nothing_that_was_not_selected(instance):
+    partitions = dg.StaticPartitionsDefinition(["a", "b"])
+    trials = dg.asset(lambda: None, name="trials", partitions_def=partitions)
+    summary = dg.asset(lambda: None, name="summary", deps=[trials])
+    definitions = dg.Definitions([trials, summary])
+    runs = _runs(instance, definitions, {trials.key}, changed=True)
+    assert list(runs) == [({trials.key}, "a"), ({trials.key}, "b")]
 
 
 def test_a_configuration_reaches_its_asset_and_a_wrong_one_is_one_line(

@@ -2,6 +2,7 @@
 
 import re
 
+import dagster as dg
 import pytest
 
 from assets.definitions import defs
@@ -35,3 +36,11 @@ def test_a_selection_that_matches_nothing_leads_to_selections_that_do(selection,
     assert hint in hints
     assert all(select_assets(defs, found) for found in hints)
     assert "\n" not in message
+
+
+def test_an_asset_that_is_only_observed_is_not_selected():
+    covariance = dg.AssetKey("covariance")
+    found = select_assets(defs, "key:data_directory or key:covariance")
+    assert found == {covariance}
+    with pytest.raises(CommandError):
+        select_assets(defs, "key:data_directory")

@@ -1,7 +1,11 @@
 """Dialogs of the page: going back closes them, and one leafs through misread digits."""
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, Page, expect
+
+from mnist_pipeline.methods.table import MODELS
 
 pytestmark = pytest.mark.browser
 
@@ -51,9 +55,14 @@ def test_one_leafs_through_misread_digits_with_buttons_and_arrow_keys(page):
     expect(dialog).to_be_hidden()
 
 
-def test_a_misread_digit_becomes_that_of_all_figures(page):
+def test_a_misread_digit_becomes_that_of_all_figures_and_counts_as_wrong(page, composed):
+    best = next(iter(composed["comparison"]["models"]))
     dialog = open_first_error(page)
     label = dialog.locator("h3").inner_text().removesuffix(" (doubtful)")[-1]
     dialog.get_by_role("button", name="Use it").click()
     expect(dialog).to_be_hidden()
     expect(page.locator("nav .choose [aria-pressed=true]")).to_have_text(label)
+    disturbed = page.locator("#figure-disturb")
+    disturbed.scroll_into_view_if_needed()
+    wrong = re.compile(rf"^Wrong: .*{MODELS[best].short_title}")
+    expect(disturbed.locator(".message")).to_have_text(wrong)

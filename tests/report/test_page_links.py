@@ -131,7 +131,9 @@ def test_a_link_that_is_pasted_into_the_open_page_restores_as_well(pages):
     author, reader = pages
     choose(author.locator("#figure-draw"), "3")
     move(author, "figure-neighbors", k=5)
+    move(author, "figure-rebuild", components=3)  # as on an untouched page
     link = copy_link(author)
+    assert "components" not in link
     choose(reader.locator("#figure-draw"), "4")
     open_misread(reader)
     move(reader, "figure-rebuild", components=99)

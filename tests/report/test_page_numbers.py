@@ -82,7 +82,7 @@ def test_the_nearest_digits_are_those_of_the_run_where_the_sample_has_all(page, 
     stored = values["knn_predictions"]
     indices = loaded(page, "train.indices")
     np.testing.assert_array_equal(answers["knn"], stored.labels)
-    np.testing.assert_array_equal(indices[answers["neighbors"]], stored.nearest["indices"][:, :3])
+    np.testing.assert_array_equal(indices[answers["neighbors"]], stored.nearest.indices[:, :3])
 
 
 def test_the_page_has_images_of_the_run_and_what_each_model_answered_to_misread_images(
@@ -103,9 +103,14 @@ def test_the_page_has_images_of_the_run_and_what_each_model_answered_to_misread_
         stored = values[f"{model}_predictions"]
         np.testing.assert_array_equal(answers[:, place], stored.labels[indices])
         if model == "knn":
-            nearest = stored.nearest["indices"][indices, :3]
+            nearest = stored.nearest.indices[indices, :3]
             np.testing.assert_array_equal(loaded(page, "test.neighbors"), nearest)
         np.testing.assert_allclose(shares[:, place], stored.probabilities[indices], atol=1e-4)
+
+
+def test_no_probability_is_written_as_nothing_or_all(page):
+    written = page.evaluate("[1, 0.9996, 0.9994, 0.5, 0.0006, 0.0004, 0].map(formatPercent)")
+    assert written == [">99.9%", ">99.9%", "99.9%", "50.0%", "0.1%", "<0.1%", "<0.1%"]
 
 
 def test_a_picture_becomes_the_image_that_python_makes_of_it(page, values):

@@ -133,3 +133,8 @@ def test_a_name_that_stands_for_a_folder_is_not_fetched(address, fetched, monkey
 def test_an_address_without_files_is_named(address):
     with pytest.raises(DatasetError, match=f"{address}/cow.*no files"):
         local_copy(f"{address}/cow")
+
+
+def test_a_name_may_contain_two_dots(address):
+    write(address, "new", "cat..1/..2")
+    assert contents(local_copy(address))["cat..1/..2"] == "new"

@@ -40,6 +40,9 @@ def test_paths_are_absolute_and_an_empty_setting_is_not_set(tmp_path, monkeypatc
     assert found.data == tmp_path / "photos"
     assert found.storage == str(tmp_path / "results")
     assert found.threads == num_cores()
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir("other")
+    assert settings.load().data == tmp_path / "other" / "photos"
 
 
 def test_a_storage_in_a_bucket_has_local_directories_of_its_own(monkeypatch):

@@ -97,6 +97,12 @@ def read_again(drawn, mnist_stored_results: StoredResults):
     return result(np.array(drawn + mnist_stored_results.up_to_date("drawn")), "")
 
 
+def test_the_record_of_a_step_names_the_inputs_of_this_step(storage):
+    run(drawn, read_again)
+    version = stored.version_of("drawn", np.arange(3))
+    assert stored.current().origin("read_again")["inputs"] == {"drawn": version}
+
+
 def test_a_step_whose_bucket_does_not_answer_runs_again(bucket, monkeypatch):
     # The first write is that of the figure, and the third that of the value in the second attempt.
     fail_at(monkeypatch, "_write", 1, 3)

@@ -1,9 +1,12 @@
 """What an asset returns, and what it reports if it fails."""
 
+import logging
+
 import dagster as dg
 import pytest
 
 from mnist_pipeline.cli.run import _failures
+from mnist_pipeline.runtime.graph import results
 from mnist_pipeline.runtime.graph.results import stopwatch
 from mnist_pipeline.utils.memory import ShortageError
 
@@ -40,3 +43,15 @@ def test_another_error_of_a_method_stays_as_it_is():
     with pytest.raises(ShortageError) as raised, stopwatch():
         raise shortage
     assert raised.value is shortage
+
+
+@pytest.mark.parametrize("epochs", [1, results.MAX_MESSAGES + 2, 1_000])
+def test_a_training_of_any_length_reports_a_few_epochs_and_the_last(epochs, monkeypatch):
+    messages = list[str]()
+    logger = logging.Logger("step")
+    monkeypatch.setattr(logger, "info", messages.append)
+    monkeypatch.setattr(results.dg, "get_dagster_logger", lambda: logger)
+    for epoch in range(1, epochs + 1):
+        results.progress(epoch, epochs, loss=1.0)
+    assert messages[-1].startswith(f"epoch {epochs}/{epochs}")
+    assert len(messages) <= results.MAX_MESSAGES

@@ -1,9 +1,13 @@
 """What is due, of assets that read what other programs write."""
 
 import dagster as dg
+import numpy as np
 
+from mnist_pipeline.runtime.graph.checks import blocking_checks
 from mnist_pipeline.runtime.graph.event_log import recorded_values
+from mnist_pipeline.runtime.graph.results import result
 from mnist_pipeline.runtime.graph.staleness import due_assets, due_partitions
+from mnist_pipeline.utils.measured import exactly
 
 
 def test_an_asset_is_due_after_an_observation_of_another_version(instance):
@@ -38,3 +42,18 @@ def test_an_asset_of_a_user_may_have_dynamic_partitions():
         instance.add_dynamic_partitions("own", ["a"])
         assert recorded_values(instance, definitions) == {}
         assert due_partitions(instance, definitions, own.key) == ["a"]
+
+
+def test_an_asset_is_due_again_after_a_blocking_check_that_failed(instance):
+    measured = [exactly(1, 0), exactly(0, 0)]
+
+    @dg.asset(check_specs=blocking_checks("reader", {"complete": "nothing may be missing"}))
+    def reader():
+        return result(np.zeros(1), "", checks={"complete": measured.pop(0)})
+
+    graph = dg.Definitions([reader])
+    job, due = graph.resolve_implicit_global_asset_job_def(), []
+    for _ in range(2):
+        job.execute_in_process(instance=instance, raise_on_error=False)
+        due.append(due_assets(instance, graph, {reader.key}))
+    assert due == [{reader.key}, set()]

@@ -552,6 +552,21 @@ def test_pruning_keeps_what_is_current_younger_than_a_day_or_asked_for(local, mo
     assert len(local.records("champion")[champions[1]]) == 3
 
 
+def test_pruning_keeps_a_former_version_that_is_current_or_was_computed_again(local, monkeypatch):
+    now = time.time()
+
+    def write(number: int, hours: float) -> str:
+        monkeypatch.setattr(time, "time", lambda: now + hours * 3600)
+        return local.write("value", np.full(3, number), {"run": f"{hours}"})
+
+    former, again = write(0, 0), write(1, 1)
+    assert write(1, 49) == again
+    latest = write(2, 50)
+    local.set_current("value", former)
+    local.prune("value", {})
+    assert local.records("value").keys() == {former, again, latest}
+
+
 def test_a_wrong_name_is_answered_with_the_nearest_stored_names(local, monkeypatch):
     monkeypatch.setenv("MNIST_PIPELINE_STORAGE", local.root)
     with pytest.raises(StorageError, match=r"run --changed --select \+key:covarience"):

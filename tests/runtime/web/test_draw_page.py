@@ -112,6 +112,19 @@ def test_digits_are_read_in_reading_order_and_one_can_be_chosen(view):
     assert view.messages == []
 
 
+def test_the_digit_that_was_drawn_last_is_shown(view):
+    view.draw("1", LEFT)
+    view.draw("3", RIGHT)
+    expect(view.chips).to_have_text(["1", "3"])
+    expect(view.digit).to_have_text("3")
+
+
+def test_the_numbers_of_two_lines_are_apart(view):
+    upper, lower = (0.1, 0.05, 0.2, 0.4), (0.1, 0.55, 0.2, 0.4)
+    view.transfer("drop", "lines.png", picture(("1", upper), ("3", lower)))
+    expect(view.page.locator(".number")).to_contain_text("1 / 3")
+
+
 def test_doubt_is_shown_and_an_accessibility_checker_finds_nothing_serious(view):
     assert serious_findings(view.page) == []
     view.transfer("drop", "digits.png", picture(("1", LEFT), ("scribble", RIGHT)))
