@@ -6,20 +6,20 @@ import re
 
 import numpy as np
 import pytest
-from mnist_pipeline.report.topics.pca import topic as components
-from mnist_pipeline.report.topics.knn import topic as neighbors
-from mnist_pipeline.report.topics.robustness import topic as trust
 
 from mnist_pipeline.evaluation.robustness import CORRUPTED, DISTURBANCES, is_small
 from mnist_pipeline.methods.knn.classifier import vote
 from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
 from mnist_pipeline.methods.table import MODELS, by_model
-from mnist_pipeline.report.content import Images, rounded
+from mnist_pipeline.report.content import PageImages, rounded
 from mnist_pipeline.report.topics.errors import topic as errors
+from mnist_pipeline.report.topics.knn import topic as neighbors
+from mnist_pipeline.report.topics.pca import topic as components
+from mnist_pipeline.report.topics.robustness import topic as trust
 from mnist_pipeline.report.words import estimate, interval, power, probability
 
 RULES = ("nearest", "smallest")
-NO_IMAGES = Images(np.arange(0), np.arange(0), np.zeros(0, bool), 0, 0)
+NO_IMAGES = PageImages(np.arange(0), np.arange(0), np.zeros(0, bool), 0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_corners_and_places_are_those_of_the_stored_responses(composed, values, 
 
 def test_votes_by_the_number_of_neighbors_are_counted_on_the_stored_ones(composed, values, text):
     answer, labels = values["knn_predictions"], values["test_digits"].labels
-    near = answer.nearest["labels"]
+    near = answer.nearest.labels
     ks = range(1, near.shape[1] + 1)
     shares = np.array([[(vote(near[:, :k], r) == labels).mean() for k in ks] for r in RULES])
     for k, (nearest, smallest) in zip(ks, shares.T):

@@ -67,7 +67,7 @@ def test_a_backfill_of_trials_runs_as_jobs_of_the_cluster(
             process.terminate()
     assert statuses(cluster, environ) == ["SUCCEEDED"] * len(TRIALS)
     stored = Storage(str(storage))
-    assert all(stored.current(stored_key("experiment_trials", trial)) for trial in TRIALS)
+    assert all(stored.current_version(stored_key("experiment_trials", trial)) for trial in TRIALS)
 
 
 def statuses(cluster: str, environ: dict[str, str]) -> list[str]:

@@ -100,7 +100,7 @@ def read_again(drawn, mnist_stored_results: StoredResults):
 def test_the_record_of_a_step_names_the_inputs_of_this_step(storage):
     run(drawn, read_again)
     version = stored.version_of("drawn", np.arange(3))
-    assert stored.current().origin("read_again")["inputs"] == {"drawn": version}
+    assert stored.default_storage().origin("read_again")["inputs"] == {"drawn": version}
 
 
 def test_a_step_whose_bucket_does_not_answer_runs_again(bucket, monkeypatch):
