@@ -50,7 +50,7 @@ def test_a_sweep_runs_its_trials_and_an_edited_one_only_those_that_are_new(proje
     output = succeed("run", "--select", "+key:experiment_summary")
     # Assets above the partitions, the four partitions, and the asset below them.
     runs = re.findall(r"^Materializing (\d+ assets?)", output, re.MULTILINE)
-    assert runs == ["3 assets", *["1 asset"] * 5]
+    assert runs == ["4 assets", *["1 asset"] * 5]
     assert len(set(stored.read("experiment_summary")["trial"])) == 4
     edit(project, '{"model": "knn", "size": [20, 100, "all"]}')
     damaged = stored_key("experiment_trials", "knn-size_100-seed_0")

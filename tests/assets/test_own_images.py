@@ -34,7 +34,7 @@ def test_photographs_become_a_report_and_predict_names_the_class_of_a_whole_pict
     assert document["run"]["source"] == "Three kinds"
     for evaluation in document["models"].values():
         assert np.shape(evaluation["confusion_matrix"]) == (3, 3)
-    assert read("softmax_model")["weights"].shape == (3, 3 * 784)  # in colour
+    assert read("softmax_model").weights.shape == (3, 3 * 784)  # in colour
     assert len(report.html) < 4_000_000
     errors = [error for found in document["errors"].values() for error in found]
     assert all((pictures / error["file"]).is_file() for error in errors)

@@ -200,16 +200,17 @@ def in_color(values) -> Values:
         tints = rng.uniform(0.2, 1, (len(digits.images), 1, 1, 3))
         return digits._replace(images=np.rint(digits.images[..., None] * tints).astype(np.uint8))
 
-    def spread(weights: np.ndarray, axis: int) -> np.ndarray:
-        repeated = np.repeat(weights, 3, axis=axis)
+    def spread(weights: np.ndarray) -> np.ndarray:
+        repeated = np.repeat(weights, 3, axis=1)
         return (repeated * rng.uniform(0, 0.7, repeated.shape)).astype(weights.dtype)
 
     train, test = (tinted(values[f"{split}_digits"]) for split in ("train", "test"))
-    changed = {"softmax": ("weights", 1), "mlp": ("hidden.weight", 1), "cnn": ("conv1.weight", 1)}
-    models = {}
-    for name, (weights, axis) in changed.items():
-        fitted = values[f"{name}_model"]
-        models[f"{name}_model"] = {**fitted, weights: spread(fitted[weights], axis)}
+    softmax_model = values["softmax_model"]
+    models = {"softmax_model": softmax_model._replace(weights=spread(softmax_model.weights))}
+    for name, layer in (("mlp_model", "hidden.weight"), ("cnn_model", "conv1.weight")):
+        weights = values[name].weights
+        spread_out = {**weights, layer: spread(weights[layer])}
+        models[name] = values[name]._replace(weights=spread_out)
     known = DataSet(
         color=True, handwritten=False, whole_pictures=True, noun="image", ground="#336699"
     )
