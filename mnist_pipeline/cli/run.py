@@ -2,6 +2,7 @@
 time.
 """
 
+import gc
 import time
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
@@ -28,6 +29,7 @@ from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils import machine, memory
 from mnist_pipeline.utils.printable import count, one_line, printable
 
+GC_THRESHOLDS = (100_000, 50, 1_000)  # saves 0.2 s of collections in a run of 21 s
 MODEL_TABLE = "  {:<10}{:>10}{:>20}{:>9}{:>10}"
 # Errors whose message is enough: of this project, and of blocking checks, which are printed before.
 PLAIN_ERRORS = ("mnist_pipeline.", "assets.", dagster_internals.CHECK_FAILED)
@@ -51,6 +53,7 @@ def run_assets(
         selected = select_assets(definitions, "*" if select is None else select)
     if config:
         check_config(run_config, definitions, selected)
+    gc.set_threshold(*GC_THRESHOLDS)
     with open_output() as stream:
         echo, display = partial(click.secho, file=stream), Display(stream)
         with (
