@@ -127,7 +127,12 @@ def test_a_value_has_plain_fields_and_other_values_as_fields(stored, monkeypatch
     monkeypatch.setattr(stored_types, "_types", dict(stored_types._types))
     stored_types.stored_type(Nested)
     inner = Nested(None, False, 2.5, "7 → 1", (3, np.arange(3)), {}, ImageKind(is_mnist=True))
-    parts = {"array": np.ones((2, 2)), "type": inner, "dict": {"nested": (1, 2)}}
+    parts = {
+        "array": np.ones((2, 2)),
+        "type": inner,
+        "dict": {"nested": (1, 2)},
+        "*?[x]": np.ones(3),
+    }
     value = inner._replace(truth=True, parts=parts)
     stored.write("value", value)
     np.testing.assert_equal(stored.read("value"), value)
