@@ -21,17 +21,17 @@ PUBLIC = {
 }
 COMPONENT = "ImageClassification"  # the graph in any Dagster project; see docs/own-project.md
 
-stored_types.search_in(
+stored_types.search_in(  # those that import pandas last: `predict` does without
     f"{__name__}.data.values",
-    f"{__name__}.evaluation.champion",
-    f"{__name__}.evaluation.labels_to_check",
-    f"{__name__}.evaluation.scores",
     f"{__name__}.handwriting.recognizer",
     f"{__name__}.methods.knn.method",
     f"{__name__}.methods.networks.fitted",
     f"{__name__}.methods.pca",
     f"{__name__}.methods.shuffling",
     f"{__name__}.methods.softmax.method",
+    f"{__name__}.evaluation.scores",
+    f"{__name__}.evaluation.champion",
+    f"{__name__}.evaluation.labels_to_check",
     f"{__name__}.report.document",
 )
 

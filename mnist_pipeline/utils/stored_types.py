@@ -72,8 +72,8 @@ def type_entry(kind: type) -> dict[str, Any]:
 
 
 def search_in(*modules: str) -> None:
-    """Name modules that define stored types; they are imported when a stored value has a type that
-    is not known yet.
+    """Name modules that define stored types; they are imported in turn, until the type of a stored
+    value is known.
     """
     _modules.extend(modules)
 
@@ -85,7 +85,8 @@ def is_registered(kind: type) -> bool:
 
 def find(name: str) -> type[Any] | None:
     """The registered class of that name, None if there is none."""
-    if name not in _types:
-        for module in _modules:
-            importlib.import_module(module)  # waits if another thread is importing it
+    for module in _modules:
+        if name in _types:
+            break
+        importlib.import_module(module)  # waits if another thread is importing it
     return _types.get(name)

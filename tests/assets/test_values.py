@@ -45,6 +45,8 @@ def test_a_notebook_reads_stored_values_without_an_instance(storage, small_train
 READ_ALL = """
 import sys
 from mnist_pipeline import read
+read("recognizer")
+assert "pandas" not in sys.modules  # a picture is answered without it
 from mnist_pipeline.runtime.storage.storage import default_storage
 for key in default_storage().keys():
     read(key)
