@@ -31,7 +31,7 @@ run: $(VENV)/installed  ## Materialize the whole graph; ARGS="--select group:pca
 ui: $(VENV)/installed  ## Serve the Dagster UI on http://127.0.0.1:3000; ARGS="--port 3001" for another
 	@$(BIN)/mnist-pipeline ui $(ARGS)
 
-check: lint  ## Lint, types, import contracts, and the quick tests (a minute)
+check: lint  ## Lint, types, import contracts, and the quick tests (1½ minutes)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not browser and not full and not slow" $(ARGS)
 
 test: $(VENV)/installed-test  ## Run the tests; ARGS="-k pca" for some
