@@ -24,7 +24,7 @@ import sys, ray
 print(ray.init(num_cpus=2, include_dashboard=True, log_to_driver=False).dashboard_url, flush=True)
 sys.stdin.read()
 """
-DIGITS = "key:raw_mnist or key:train_digits or key:test_digits"
+DIGITS = "key:raw_mnist or key:train_digits or key:test_digits or key:image_kind"
 ENDED = ("FAILED", "STOPPED", "SUCCEEDED")
 TRIALS = [f"{model}-size_{size}-seed_0" for model in ("knn", "softmax") for size in (100, 300)]
 
