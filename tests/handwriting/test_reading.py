@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support.recognizing import answered
 
+from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.handwriting.finder.search import Found, Page
 from mnist_pipeline.handwriting.reading import read_digits
 from mnist_pipeline.handwriting.recognizer import Recognizer
@@ -49,3 +50,11 @@ def test_the_whole_picture_counts_if_its_only_digit_is_in_doubt_and_the_answer_i
     assert largest.recognition.probability == (again if is_whole else first[0].probability)
     assert len(readings) == (1 if is_whole else len(first))
     assert np.median(largest.image) < 128  # light ink on dark paper, as in MNIST
+
+
+def test_a_whole_picture_is_read_once_whatever_its_answer(small_recognizer, monkeypatch):
+    answers = iter([[DOUBTED], [answered(probability=0.95)]])
+    monkeypatch.setattr(Recognizer, "recognize", lambda *_: next(answers))
+    served = small_recognizer.of(DataSet(whole_pictures=True))._replace(champion="cnn")
+    (reading,) = read_digits(Page(TEXTURE, [Found((0, 0, 60, 60), IMAGE)]), served)
+    assert reading.recognition == DOUBTED

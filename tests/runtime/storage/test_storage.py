@@ -91,6 +91,7 @@ def test_stored_arrays_are_mapped_and_read_only(value, local):
 
 def test_numpy_reads_what_is_stored_for_arrays_whatever_their_names(local):
     arrays = {
+        "HALF": np.arange(6),
         "odd": np.arange(7, dtype=np.uint8).reshape(7, 1).T,
         "truth": np.array([True, False]),
         "big-endian": np.arange(3, dtype=">f4"),
