@@ -58,7 +58,7 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
             )
         return result(
             value,
-            f"fitted to {len(train_digits.without_held_out.labels):,} images",
+            f"fitted to {len(train_digits.divided()[0]):,} images",
             config=config,
             seed=mnist_seed,
         )

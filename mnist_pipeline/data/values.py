@@ -188,7 +188,11 @@ class DigitSet(_LabelledImages):
     def without_held_out(self) -> "DigitSet":
         """The images to train on, of which none is held out."""
         kept, _ = self.divided()
-        return DigitSet(self.images[kept], self.labels[kept], np.array([], np.int64))
+        return self.part(kept)
+
+    def part(self, rows: np.ndarray) -> "DigitSet":
+        """The images of these rows, of which none is held out."""
+        return DigitSet(self.images[rows], self.labels[rows], np.array([], np.int64))
 
     @property
     def num_classes(self) -> int:

@@ -138,16 +138,16 @@ def run(trial: Trial, train: DigitSet, test: DigitSet, kind: ImageKind) -> dict[
     A training on few images makes as many updates as a training on all images. Otherwise, the
     number of updates would limit it, not the number of images. If it diverges, all labels are 0.
     """
-    known, (_, held_out) = train.without_held_out, train.divided()
-    if (trial.size or 0) > len(known.labels):
+    kept, held_out = train.divided()
+    if (trial.size or 0) > len(kept):
         raise SweepError(
-            f"{trial.key}: only {len(known.labels):,} training images are not held out; write a "
+            f"{trial.key}: only {len(kept):,} training images are not held out; write a "
             "sweep with smaller sizes, as docs/experiments.md shows"
         )
-    chosen = np.sort(stratified_order(known.labels, trial.seed)[: trial.size])
-    part = DigitSet(known.images[chosen], known.labels[chosen], known.held_out)
+    chosen = np.sort(kept[stratified_order(train.labels[kept], trial.seed)[: trial.size]])
+    part = train.part(chosen)
     queries = {"held_out": train.images[held_out], "test": test.images}
-    method, repeats = MODELS[trial.model].method(), len(known.labels) / len(chosen)
+    method, repeats = MODELS[trial.model].method(), len(kept) / len(chosen)
     try:
         fitted = method.fit(part, trial.settings, seed=trial.seed, kind=kind, repeats=repeats)
     except ArithmeticError:

@@ -75,14 +75,14 @@ def unseen_probabilities(
     They are means over `ROUNDS` divisions into folds. The trainings on handwriting and on large
     sets are short; pictures have their own recipe, which takes longer.
     """
-    method = MODELS[MODEL].method()
+    method, digits = MODELS[MODEL].method(), DigitSet(images, labels)
     is_short = kind.handwritten or len(images) > MANY_IMAGES
     total = np.zeros((len(labels), int(labels.max()) + 1))
     for seed_of_round in range(seed, seed + ROUNDS):
         fold_of = folds(labels, seed_of_round)
         for fold in np.unique(fold_of):
             asked = fold_of == fold
-            known = DigitSet(images[~asked], labels[~asked], np.array([], np.int64))
+            known = digits.part(~asked)
             fitted = method.fit(
                 known,
                 {"recipe": ONE_PASS if is_short else "default"},

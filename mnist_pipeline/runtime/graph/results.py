@@ -22,10 +22,7 @@ from PIL.Image import Image
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import check_results, rounded
 from mnist_pipeline.runtime.graph.event_log import FAILED_CHECK
-from mnist_pipeline.runtime.graph.io_manager import (
-    OUTPUT,
-    manager_of_step,
-)
+from mnist_pipeline.runtime.graph.io_manager import OUTPUT, manager_of_step
 from mnist_pipeline.runtime.graph.resources import Seed, step_context
 from mnist_pipeline.runtime.project import FIGURES
 from mnist_pipeline.runtime.storage.storage import stored_key, version_of
