@@ -22,6 +22,8 @@ ARRAYS = {
     "a strided view": RNG.standard_normal((6, 8))[::2, ::-3],
     "no rows": np.zeros((0, 784), np.float32),
     "a scalar": np.array(2.5),
+    "texts": np.array(["a", "übersicht"]),
+    "days": np.array(["2026-12-02", "NaT"], "datetime64[D]"),
 }
 NAMED = {
     "DigitSet": DigitSet(ARRAYS["bytes"], LABELS[:3]),

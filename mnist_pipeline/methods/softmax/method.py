@@ -204,7 +204,7 @@ def fit(
     settings: Mapping[str, Any],
     *,
     seed: int,
-    kind: ImageKind | None = None,
+    kind: ImageKind,
     repeats: float = 1.0,
     on_epoch: Callable[..., object] | None = None,
 ) -> FittedSoftmax:
@@ -225,7 +225,8 @@ def fit(
     epochs = checked_number("epochs", settings["epochs"], 0, kinds="iu")
     epochs = max(1, round(epochs * checked_number("repeats", repeats, 0)))
     samples = _matrix("images", digits.images)
-    labels = digits.labels.astype(np.int64)
+    # Labels and images may have changed since the set was made, and compiled code follows.
+    labels = checked_labels("labels", digits.labels, len(samples)).astype(np.int64)
     kept, held_out = digits.divided()
     W, b = _initial(digits.num_classes, samples, seed)
     fit_rows = functools.partial(_fit, _entries(samples), labels, (W, b), learning_rate, epochs)

@@ -104,7 +104,7 @@ def _known(name: str, version: int) -> type[Any] | None:
 def encode(value: Any) -> dict[str, Blocks]:
     """The files of a value by name. People open the last file."""
     if isinstance(value, np.ndarray):
-        return {"value.npy": _npy("the array", value)}
+        return {"value.npy": _npy(value)}
     if isinstance(value, str):
         return {"value.md": [value.encode()]}
     if tables.is_table(value):
@@ -138,12 +138,8 @@ def to_json(document: object) -> bytes:
     return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _npy(name: str, array: np.ndarray) -> Blocks:
-    """What `numpy.save` writes, without a copy of a contiguous array."""
-    if array.dtype.kind not in "biufc":
-        raise TypeError(
-            f"{name} has the type {array.dtype}; arrays of numbers have a storage format"
-        )
+def _npy(array: np.ndarray) -> Blocks:
+    """What `numpy.save` writes, without a copy of a contiguous array; TypeError for objects."""
     if not array.flags.forc:
         array = np.ascontiguousarray(array)
     header = io.BytesIO()
@@ -159,8 +155,12 @@ def _document(field: Any, name: str, files: dict[str, Blocks]) -> Any:
     An object in this JSON has one entry, "array", "type" or "dict", so that none can be mistaken.
     """
     if isinstance(field, np.ndarray):
+        if field.dtype.kind not in "biufc":
+            raise TypeError(
+                f"{name} has the type {field.dtype}; arrays of numbers have a storage format"
+            )
         file = _file_name(name, files)
-        files[file] = _npy(name, np.asarray(field, order="C"))
+        files[file] = _npy(np.asarray(field, order="C"))
         return {"array": file}
     if stored_types.is_registered(type(field)):
         kind = stored_types.type_entry(type(field))

@@ -339,6 +339,13 @@ def test_other_numbers_of_epochs_are_refused(descend, epochs):
         descend(X, Y, num_classes=3, epochs=epochs)
 
 
+def test_a_model_is_not_fitted_to_labels_that_have_become_impossible(digits):
+    part = DigitSet(digits[0][:60], digits[1][:60].astype(np.int64))
+    part.labels[7] = -1
+    with pytest.raises(ValueError, match="labels has the value -1"):
+        fit(part)
+
+
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
