@@ -36,7 +36,7 @@ MAX_NAMES = 10  # in a message
 
 
 class SplitContent(NamedTuple):
-    """The images of one split as `Reader` converts them, with what `inspect` says of their files.
+    """The images of one split as `Reader` converts them, and what `inspect` reports of their files.
 
     They are fitted into 28×28, and shown as the models see them, or not yet.
     """
@@ -61,7 +61,7 @@ class SplitContent(NamedTuple):
 class Reader:
     """Does for a `Source` what is the same in all layouts: names, checksums, splits, conversion.
 
-    It also reads the files dataset.yaml and classes.txt beside the images. `choices` has values for
+    It also reads the files dataset.yaml and classes.txt of the data set. `choices` has values for
     fields of dataset.yaml, and wins over the file. With `recorded`, what was read before, the files
     must not have changed, and the images appear as then.
     """

@@ -4,14 +4,14 @@ Each function raises a ValueError for numbers that are not finite, for shapes th
 for a result that overflows, and a TypeError for what is no array.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mnist_pipeline.data.values import Corners
 from mnist_pipeline.utils.arguments import checked, checked_number
-from mnist_pipeline.utils.deprecation import deprecated
+from mnist_pipeline.utils.deprecation import former_names
 
 KAPPA = 0.05
 RELATIVE_THRESHOLD = 0.05  # of the largest response in the image
@@ -277,9 +277,6 @@ def clearest_pixels(images: ArrayLike, responses: ArrayLike) -> tuple[int, dict[
     return index, pixels
 
 
-FORMER = {"Place": "Pixel", "clearest_places": "clearest_pixels"}
-
-
 def _box_sum(values: np.ndarray) -> np.ndarray:
     """Sum over the 3×3 box around each pixel, zero beyond the border; rows first, then columns."""
     padded = np.pad(values, 1)
@@ -287,9 +284,7 @@ def _box_sum(values: np.ndarray) -> np.ndarray:
     return rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
 
 
-def __getattr__(name: str) -> Any:
-    """Former names."""
-    if name not in FORMER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    deprecated(name, FORMER[name])
-    return globals()[FORMER[name]]
+__getattr__ = former_names(
+    __name__,
+    {"Place": ("Pixel", Pixel), "clearest_places": ("clearest_pixels", clearest_pixels)},
+)

@@ -6,14 +6,14 @@ that overflows, and a TypeError for what is no array.
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mnist_pipeline.utils.arguments import checked, checked_number, numbers
 from mnist_pipeline.utils.blocks import slices
-from mnist_pipeline.utils.deprecation import deprecated
+from mnist_pipeline.utils.deprecation import former_names
 from mnist_pipeline.utils.stored_types import stored_type
 
 BLOCK_ROWS = 4096  # 12 MB of float32 at 784 pixels: the memory that a pass needs, whatever N is
@@ -392,9 +392,8 @@ def _relative(difference: float, name: str, whole: float) -> float:
         return float(checked_number(f"the difference relative to {name}", difference / whole))
 
 
-def __getattr__(name: str) -> Any:
-    """Former names."""
-    if name != "explained_share":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    deprecated(name, "explained_variance_ratio, with cumulative=True")
-    return functools.partial(explained_variance_ratio, cumulative=True)
+_cumulative = functools.partial(explained_variance_ratio, cumulative=True)
+__getattr__ = former_names(
+    __name__,
+    {"explained_share": ("explained_variance_ratio, with cumulative=True", _cumulative)},
+)

@@ -1,4 +1,4 @@
-"""The readings of a picture: signs are no digits, and the whole picture may count."""
+"""Readings of a picture: a sign is not a digit, and the whole picture may be read too."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What the report says of accuracies."""
+"""The accuracies that the report states, in words and with intervals."""
 
 import numpy as np
 

@@ -79,8 +79,8 @@ class KNNClassifier:
         self, n_neighbors: int = 3, algorithm: str = "auto", *, num_neighbors: int | None = None
     ) -> None:
         if num_neighbors is not None:
-            n_neighbors = num_neighbors
             deprecated("num_neighbors", "n_neighbors")
+            n_neighbors = num_neighbors
         checked("n_neighbors", n_neighbors, 1, shape=(), kinds="iu")
         self.n_neighbors = n_neighbors
         self.algorithm = _checked_choice("algorithm", algorithm, ALGORITHMS)
@@ -92,6 +92,17 @@ class KNNClassifier:
 
     def __repr__(self) -> str:
         return f"KNNClassifier(n_neighbors={self.n_neighbors}, algorithm={self.algorithm!r})"
+
+    @property
+    def num_neighbors(self) -> int:
+        """The former name of `n_neighbors`."""
+        deprecated("num_neighbors", "n_neighbors")
+        return self.n_neighbors
+
+    @num_neighbors.setter
+    def num_neighbors(self, number: int) -> None:
+        deprecated("num_neighbors", "n_neighbors")
+        self.n_neighbors = number
 
     def fit(
         self,
@@ -161,12 +172,21 @@ class KNNClassifier:
         return arrays | self._index._asdict() if self._index else arrays
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], n_neighbors: int = 3) -> "KNNClassifier":
+    def from_arrays(
+        cls,
+        arrays: Mapping[str, np.ndarray],
+        n_neighbors: int = 3,
+        *,
+        num_neighbors: int | None = None,
+    ) -> "KNNClassifier":
         """Restore a fitted classifier from :meth:`to_arrays`; memory-mapped arrays are not copied.
 
         `n_neighbors` may differ from that of the stored classifier. Other names are ignored.
         Raises a ValueError if an array is missing or wrong, or if the index is not of the images.
         """
+        if num_neighbors is not None:
+            deprecated("num_neighbors", "n_neighbors")
+            n_neighbors = num_neighbors
         if not isinstance(arrays, Mapping):
             raise TypeError(f"arrays is of type {type(arrays).__name__}; expected arrays by name")
         has_index = any(name in arrays for name in PrincipalComponentIndex._fields)

@@ -13,7 +13,7 @@ Weights = dict[str, np.ndarray]  # by the name of the parameter in torch; float3
 class FittedNetwork(NamedTuple):
     """The weights of a network, and how it was trained.
 
-    The measurements and the temperature are those of the training without the held-out images.
+    The measurements and the temperature come from the training without the held-out images.
     """
 
     weights: Weights

@@ -445,3 +445,11 @@ def test_the_former_name_of_the_number_of_neighbours_still_counts_with_a_warning
     with pytest.warns(DeprecationWarning, match="n_neighbors"):
         model = KNNClassifier(num_neighbors=2)
     assert model.n_neighbors == 2
+    with pytest.warns(DeprecationWarning, match="n_neighbors"):
+        restored = KNNClassifier.from_arrays(INDEXED, num_neighbors=2)
+    assert restored.n_neighbors == 2
+    with pytest.warns(DeprecationWarning, match="n_neighbors"):
+        restored.num_neighbors = 1
+    assert restored.kneighbors(QUERIES)[1].shape == (len(QUERIES), 1)
+    with pytest.warns(DeprecationWarning, match="n_neighbors"):
+        assert restored.num_neighbors == 1
