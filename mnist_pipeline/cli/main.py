@@ -101,8 +101,9 @@ def ui(**options: Any) -> None:
 def predict(pictures: tuple[Path, ...], as_json: bool) -> None:
     """Recognize the digits, or other things, in picture FILES.
 
-    The exit code is 1 if a file can't be read. The probability is the calibrated probability of the
-    champion model. A question mark stands for a shape that is unlike the training images.
+    The exit code is 1 if a file can't be read. "right in" is the share of cases in which an answer
+    like the champion's is right. A question mark stands for a shape that is unlike the training
+    images.
     """
     from mnist_pipeline.runtime import settings
 

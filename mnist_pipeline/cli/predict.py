@@ -19,6 +19,7 @@ from mnist_pipeline.runtime.storage import storage
 from mnist_pipeline.utils.printable import count, printable, shortened
 
 TABLE = "{} {:<{width}} {:>11}  {}  {:<16} {}"
+RIGHT = "right in"  # what share of all cases with an answer like this
 LEAST_CERTAIN = "*"
 MAX_NAME = 18  # characters of a class name in a column
 
@@ -34,7 +35,7 @@ def print_digits(files: Sequence[Path], as_json: bool) -> int:
     failed = False
     if not as_json:
         models = " ".join(f"{model:<{width}}" for model in recognizer.model_names)
-        columns = (" ", known.noun, "probability", models, "box", "nearest")
+        columns = (" ", known.noun, RIGHT, models, "box", "nearest")
         click.echo(printable(TABLE.format(*columns, width=width)))
     for file in files:
         try:

@@ -12,6 +12,7 @@ from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.handwriting.novelty import ORDINARY
 
 EVEN = 0.5  # below this probability, the answer names two classes
+VOTING = "knn"  # the model whose answer is a vote
 SPECK = 0.35  # share of the size of the largest finding in a picture
 
 
@@ -36,17 +37,15 @@ class Recognition:
     digits: dict[str, int]  # the answer of each model
     models_disagree: bool  # whether the votes for other answers outweigh the champion's vote
     is_certain: bool  # whether `probability` is high
-    # Of each class, by model, float64 (n_classes,); the champion's are at most the largest claim.
-    probabilities: dict[str, np.ndarray]
+    # How often an answer like this is right, as far as held-out answers show: `probability`, but
+    # at most the largest claim. It is the only probability that people see in words.
+    claim: float
+    probabilities: dict[str, np.ndarray]  # the models' own, of each class; float64 (n_classes,)
+    votes: tuple[int, int]  # of the nearest training digits: for k-NN's answer, and in all
     neighbors: list[Neighbor]  # the three nearest training digits, the nearest first
     novelty: float  # percentile, 0–100, of its distance from all digits; see `novelty.Novelty`
     looks_like_digit: bool  # by `novelty` and `probability`; in a picture, all findings count
     reconstruction: np.ndarray  # from 50 components, not clipped; float32 (28, 28)
-
-    @property
-    def claim(self) -> float:
-        """The probability that people see: no more than held-out answers allow to claim."""
-        return float(self.probabilities[self.champion][self.digit])
 
     @property
     def text(self) -> str:
@@ -88,6 +87,7 @@ class Reading(NamedTuple):
                 "digit": digit,
                 "probability": round(float(answer.probabilities[model][digit]), 6),
                 "probabilities": answer.probabilities[model].round(6).tolist(),
+                **({"votes": list(answer.votes)} if model == VOTING else {}),
             }
             for model, digit in answer.digits.items()
         }

@@ -14,7 +14,7 @@ from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.handwriting import votes
-from mnist_pipeline.handwriting.doubt import EVEN, Neighbor, Recognition
+from mnist_pipeline.handwriting.doubt import EVEN, VOTING, Neighbor, Recognition
 from mnist_pipeline.handwriting.novelty import (
     DOUBTED,
     POINT,
@@ -23,13 +23,13 @@ from mnist_pipeline.handwriting.novelty import (
     looks_like_digit,
 )
 from mnist_pipeline.methods import pca
-from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
+from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN, votes_for
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
 # Two rules are about built-in methods and name them, because no other method offers these things.
 # All other code here iterates over the table of models.
-INDEX = "knn"  # it has the training images, of which the nearest are shown
+INDEX = VOTING  # it has the training images, of which the nearest are shown
 CNN = "cnn"  # it has learned to read digits anywhere in an image, of any size
 SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
@@ -85,7 +85,7 @@ class Recognizer(NamedTuple):
         voters = votes.voters(answers, champion)
         shares = votes.disagreement(answers, champion)
         tempered = votes.tempered(probabilities[champion], shares, self.calibration)
-        probabilities[champion] = np.minimum(tempered, self.largest_claim)
+        counts, num_voting = votes_for(self.models[INDEX], answers[INDEX])
         levels = grey(digits)
         coordinates = pca.project(levels, self.mean, self.components)
         reconstructions = pca.reconstruct(coordinates, self.mean, self.components)
@@ -112,7 +112,9 @@ class Recognizer(NamedTuple):
                 digits=labels,
                 models_disagree=bool(dissent > self.weights[champion]),
                 is_certain=probability >= self._probable,
+                claim=min(probability, self.largest_claim),
                 probabilities={name: shares[i] for name, shares in probabilities.items()},
+                votes=(int(counts[i]), num_voting),
                 neighbors=neighbors,
                 novelty=float(novelty[i]),
                 looks_like_digit=looks_like_digit(novelty[i], tempered[i].max()),

@@ -47,9 +47,7 @@ def test_what_does_not_look_like_a_digit_is_a_question_mark_in_the_text():
 
 
 def test_the_document_of_a_reading_states_the_claim_and_not_the_larger_probability():
-    shares = np.full(10, 0.02)
-    shares[4] = 0.8
-    document = reading(probability=0.99, probabilities={"cnn": shares}).document(DataSet())
+    document = reading(probability=0.99, claim=0.8).document(DataSet())
     assert document["probability"] == 0.8
 
 

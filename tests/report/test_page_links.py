@@ -19,7 +19,8 @@ SEEN = """() => JSON.stringify({
   digit: document.querySelector("nav canvas").toDataURL(),
   answers: document.querySelector("#figure-draw .answers").textContent,
   verdict: document.querySelector("#figure-draw .said").innerText,
-  inputs: [...document.querySelectorAll("figure input[name]")]
+  score: document.querySelector("#figure-draw .score").innerText,
+  inputs: [...document.querySelectorAll("[id^=figure-] input[name]")]
     .map(({ name, checked, value }) => [name, checked, value]),
   dialogs: [...document.querySelectorAll("dialog[open]")].map((dialog) => dialog.innerText),
 })"""
@@ -91,13 +92,21 @@ def change_figures(page: Page) -> None:
     page.locator("[name=mean]").check()
     page.locator("#figure-kernels [type=radio]").nth(4).check()
     move(page, "figure-disturb", noisy=0.2)
-    page.locator(".grabbed").press("ArrowLeft")
     page.locator("#figure-fool [name=target]").nth(3).check()
+
+
+def grab(page: Page) -> None:
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    page.get_by_role("button", name="Grab").click()
+    page.locator(".sheet").press("ArrowLeft")
+    page.locator(".sheet").press("r")
 
 
 STATES: dict[str, Callable[[Page], Any]] = {
     "a test digit": lambda page: choose(page.locator("#figure-draw"), "7"),
+    "a test digit that was grabbed": grab,
     "a drawing": draw,
+    "a drawing that was grabbed": grab,
     "figures": change_figures,
     "a section": lambda page: go_to(page, "components"),
     "a misread digit": open_misread,

@@ -173,7 +173,7 @@ def test_digits_are_deformed_as_in_python(amount, page, values):
 
 def test_the_page_and_predict_give_one_answer_to_a_drawing(page, values):
     recognizer, rng = values["recognizer"], np.random.default_rng(0)
-    same, differences = [], {name: [] for name in BOUNDS}
+    same, claims, differences = [], [], {name: [] for name in BOUNDS}
     names = [*"0123456789" * 3][:27] + ["scribble"] * 3
     for drawn in [computing.draw(page, rng, name) for name in names]:
         (reading,) = read_digits(search.read_page(drawn.sheet), recognizer)
@@ -181,11 +181,13 @@ def test_the_page_and_predict_give_one_answer_to_a_drawing(page, values):
         same.append(drawn.judgement["headline"] == answer.headline("digit"))
         if answer.looks_like_digit:
             same.append(drawn.judgement["label"] == answer.digit)
+            claims.append(abs(drawn.judgement["probability"] - answer.claim))
             for name, found in differences.items():
                 shares = drawn.judgement["rows"][name]
                 found.append(np.abs(np.array(shares) - answer.probabilities[name]).max())
     assert len(differences["cnn"]) >= 20
     assert np.mean(same) >= 0.95  # two classes may be equally probable
+    assert np.quantile(claims, 0.8) <= 0.01
     assert all(np.quantile(found, 0.8) <= 0.01 for found in differences.values())
     assert computing.draw(page, rng, *"42").is_doubtful
     assert page.evaluate("toMnist(new Uint8Array(656 * 496).fill(255), 656)") is None

@@ -1,8 +1,7 @@
 """The digit of the page, grabbed and disturbed, and changes that fool the CNN."""
 
-import base64
-import io
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,19 +22,32 @@ GRADIENT = """([levels, label]) => loaded.then(({ arrays, models: { cnn } }) => 
   const { gradient } = cnn.gradientOf(Uint8Array.from(levels), label);
   return [weights, arrays.facts.temperatures.cnn, [...gradient]];
 })"""
-POINTER = """(field, [type, pointerId, x, y]) => {
-  const { left, top, width } = field.getBoundingClientRect();
-  const [clientX, clientY] = [left + (x * width) / 28, top + (y * width) / 28];
-  field.setPointerCapture = () => {};
-  field.dispatchEvent(new PointerEvent(type, { pointerId, clientX, clientY, bubbles: true }));
+# A point in pixels of the image, which fills the middle of the sheet.
+POINTER = """(sheet, [type, pointerId, x, y]) => {
+  const { left, top, height } = sheet.getBoundingClientRect();
+  const clientX = left + height / 6 + (x * height) / 28;
+  const clientY = top + (y * height) / 28;
+  sheet.setPointerCapture = () => {};
+  sheet.dispatchEvent(new PointerEvent(type, { pointerId, clientX, clientY, bubbles: true }));
 }"""
+MIDDLE = 14
 
 
-def place(figure: Locator) -> dict[str, float]:
-    """Where the grabbed digit is."""
+def pose(figure: Locator) -> dict[str, float]:
+    """How the grabbed digit lies."""
     return figure.locator("[type=hidden]").evaluate_all(
         "all => Object.fromEntries(all.map(({ name, value }) => [name, Number(value)]))"
     )
+
+
+@pytest.fixture
+def sheet(page) -> Iterator[Locator]:
+    """The first figure, on which people grab a 4."""
+    figure = page.locator("#figure-draw")
+    choose(figure, "4")
+    yield figure
+    for pressed in figure.locator(".hand[aria-pressed=true]").all():
+        pressed.click()
 
 
 def test_the_gradient_of_the_cnn_is_that_of_torch(page, values):
@@ -89,9 +101,9 @@ def test_the_smallest_change_that_fools_the_cnn_is_a_card_of_the_digit_shown(pag
     reach = int(re.findall(r"\d+", message.inner_text())[0])
     assert 1 < reach < 255
     expect(fooled.get_by_role("img", name=f"±{reach}")).to_be_visible()
-    uri = figure.get_by_role("link", name="Save").get_attribute("href") or ""
-    card = Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,"))))
-    assert card.size == (640, 330)
+    with page.expect_download() as download:
+        figure.get_by_role("button", name="Save").click()
+    assert Image.open(download.value.path()).format == "PNG"
     choose(disturbed, "5")  # it is a 5 already, so another class is the goal
     expect(message).to_contain_text("5 already")
     expect(message).to_contain_text("smallest")
@@ -123,29 +135,73 @@ def test_the_smallest_change_is_found_in_nine_attempts(page):
         figure.get_by_role("radio", name="itself").check()
 
 
-def test_a_digit_is_grabbed_by_keys_one_pointer_and_two(page):
-    figure = page.locator("#figure-disturb")
-    field, result = figure.locator(".grabbed"), figure.locator(".result")
-    choose(figure, "4")
-    before = painted(result)
+def test_a_digit_is_grabbed_by_keys_one_pointer_and_two(page, sheet):
+    field, grabbed = sheet.locator(".sheet"), page.locator("nav canvas").first
+    before = painted(grabbed)
 
     def point(*event: Any) -> None:
         field.evaluate(POINTER, list(event))
 
+    sheet.get_by_role("button", name="Grab").click()
     field.focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowUp", "+", "l"):
         page.keyboard.press(key)
-    expect_painted(result, before, same=False)
-    assert place(figure) == {"across": 2, "down": -1, "turned": 5, "size": 1.1}
+    expect_painted(grabbed, before, same=False)
+    assert pose(sheet) == {"across": 2, "down": -1, "turned": 5, "size": 1.1}
     page.keyboard.press("Escape")
-    expect_painted(result, before, same=True)
-    for event in (("down", 1, 14, 14), ("move", 1, 17, 12), ("down", 2, 22, 12)):
+    expect_painted(grabbed, before, same=True)
+    for event in (("down", 1, MIDDLE, MIDDLE), ("move", 1, 17, 12), ("down", 2, 22, 12)):
         point(f"pointer{event[0]}", *event[1:])
     point("pointermove", 2, 17, 4)  # a quarter turn to the left about the other finger, and larger
     for pointer in (1, 2):
         point("lostpointercapture", pointer, 0, 0)
+    expect_painted(grabbed, before, same=False)
+    assert pose(sheet) == {"across": 3, "down": -2, "turned": 90, "size": 1.6}
+    expect(sheet.locator(".score")).to_contain_text("does not count")
+    for _ in range(7):  # five keys, Escape, and both fingers together
+        sheet.get_by_role("button", name="Undo").click()
+    expect_painted(grabbed, before, same=True)
+    assert pose(sheet) == {"across": 0, "down": 0, "turned": 0, "size": 1}
+
+
+def test_only_the_frame_of_a_digit_grabs_it_while_the_pen_draws(page, sheet):
+    field = sheet.locator(".sheet")
+    for x, y, moves in ((MIDDLE - 10, MIDDLE, True), (MIDDLE, MIDDLE, False)):
+        field.evaluate(POINTER, ["pointerdown", 1, x, y])
+        field.evaluate(POINTER, ["pointermove", 1, x + 3, y])
+        field.evaluate(POINTER, ["lostpointercapture", 1, 0, 0])
+        expect(sheet.locator(".truth")).to_contain_class("" if moves else "empty")
+        assert (pose(sheet)["across"] == 3) == moves  # a stroke begins a new drawing
+
+
+def test_a_grabbed_digit_keeps_score_and_makes_a_card(page, sheet):
+    """It is moved to the right until a model is wrong; the card has what the page says."""
+    score, save = sheet.locator(".score"), sheet.get_by_role("button", name="Save the card")
+    expect(save).to_be_disabled()
+    sheet.get_by_role("button", name="Grab").click()
+    sheet.locator(".sheet").focus()
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+        expect(score).to_contain_text("to the right")
+        if "Fooled" in score.inner_text():
+            break
+    (count,) = re.findall(r"Fooled: (\d) of 4", score.inner_text())
+    expect(sheet.locator(".wrong")).to_have_count(int(count))
+    with page.expect_download() as download:
+        save.click()
+    card = Image.open(download.value.path())
+    assert card.format == "PNG"
+    assert len(card.getcolors(2**16) or []) > 2
+    page.keyboard.press("Control+z")
+
+
+def test_sliders_spoil_the_digit_and_ten_others(page):
+    figure = page.locator("#figure-disturb")
+    result = figure.locator(".result")
+    choose(figure, "4")
+    before = painted(result)
+    figure.locator("[name=noisy]").fill("0.5")
     expect_painted(result, before, same=False)
-    assert place(figure) == {"across": 3, "down": -2, "turned": 90, "size": 1.6}
     expect(figure.locator(".counts strong").first).not_to_be_empty()
     figure.get_by_role("button", name="Reset").click()
     expect_painted(result, before, same=True)

@@ -23,14 +23,18 @@ ANSWER = """async ([encoded, size]) => {
   }
   return found;
 }"""
-PLAIN = """const plain = (judgement) => ({
-  ...judgement,
-  rows: Object.fromEntries(judgement.rows.map(({ name, shares }) => [name, [...shares]])),
-});"""
+PLAIN = """const judge = (image, models) => {
+  const { rows } = answersTo(image, models);
+  const { causesOf, ...judgement } = models.judge(image, rows);
+  return {
+    ...judgement,
+    rows: Object.fromEntries(rows.map(({ name, shares }) => [name, [...shares]])),
+  };
+};"""
 JUDGED = """async (images) => {
   const { models } = await loaded;
   PLAIN
-  return images.map((image) => models.judge(image, answersTo(image, models).rows)).map(plain);
+  return images.map((image) => judge(image, models));
 }"""
 DRAW = """async ([strokes, pen]) => {
   const { models } = await loaded;
@@ -44,9 +48,9 @@ DRAW = """async ([strokes, pen]) => {
     context.stroke();
   });
   const { image, several } = fitWritten(greyOf(canvas), canvas.width);
-  const judgement = models.judge(image, answersTo(image, models).rows);
+  const judgement = judge(image, models);
   const doubts = several || judgement.isDoubtful;
-  return [canvas.toDataURL("image/png"), doubts, plain(judgement)];
+  return [canvas.toDataURL("image/png"), doubts, judgement];
 }"""
 
 

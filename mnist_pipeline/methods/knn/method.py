@@ -90,6 +90,13 @@ def answer(fitted: FittedKNN, images: np.ndarray) -> Answer:
     return Answer(vote(labels[:, :voting]), probabilities, nearest)
 
 
+def votes_for(fitted: FittedKNN, answer: Answer) -> tuple[np.ndarray, int]:
+    """The number of votes for each of its answers, integers (n_images,), and of all votes."""
+    assert answer.nearest is not None
+    voting = answer.nearest.labels[:, : fitted.num_neighbors]
+    return (voting == answer.labels[:, np.newaxis]).sum(axis=1), voting.shape[1]
+
+
 def accuracy_by_k(neighbor_labels: np.ndarray, test_labels: np.ndarray) -> dict[str, list[float]]:
     """Accuracy of the vote of the k nearest, for each k up to the neighbours kept.
 

@@ -10,13 +10,13 @@ const MOST = 3; // classes with long names that have room
 const SHORT = 2; // letters of a short name
 const isShort = data.names.length <= 12 && data.names.every((name) => name.length <= SHORT);
 
-export const rowOf = (name, shares) => ({ name, shares, label: argmax(shares) });
+const rowOf = (name, shares) => ({ name, shares, label: argmax(shares) });
 // What the page computes: rows; and `knn` and `cnn`, the results of these models with all details.
 export const answersTo = (image, models) => {
   const knn = models.knn.answer(image);
   const cnn = models.cnn.answer(image);
   const rows = [
-    { name: "knn", shares: knn.shares, label: knn.label },
+    { name: "knn", shares: knn.shares, label: knn.label, votes: knn.counted },
     rowOf("softmax", softmax(scoresOf(models.softmax, image))),
     rowOf("mlp", models.mlp.answer(image)),
     rowOf("cnn", cnn.probabilities),
@@ -29,7 +29,20 @@ export const storedAnswers = (arrays, place) => {
   const labels = entryAt(arrays["test.answers"], place);
   const count = data.names.length;
   const sharesOf = (i) => shares.subarray(count * i, count * (i + 1));
-  return arrays.facts.models.map((name, i) => ({ name, shares: sharesOf(i), label: labels[i] }));
+  const { models, numNeighbors, smoothing } = arrays.facts;
+  return models.map((name, i) => {
+    const row = { name, shares: sharesOf(i), label: labels[i] };
+    if (name !== "knn") return row;
+    // The share (v + s) / (k + C s) stands for v of k votes.
+    const votes = row.shares[row.label] * (numNeighbors + count * smoothing) - smoothing;
+    return { ...row, votes: [Math.round(votes), numNeighbors] };
+  });
+};
+// What a model gives its own answer: a share, or votes.
+export const formatShare = ({ shares, label, votes }) => {
+  if (!votes) return formatPercent(shares[label]);
+  const [count, total] = votes;
+  return `${count} of ${total} ${total === 1 ? "vote" : "votes"}`;
 };
 
 // The training images among which the page finds the nearest.
@@ -68,7 +81,7 @@ const barsOf = ({ shares, label }) => {
 export const showAnswers = (container, rows) => {
   const lines = rows.map((row) => {
     const answer = element("strong", {}, data.names[row.label]);
-    const share = element("small", {}, formatPercent(row.shares[row.label]), explainTie(row));
+    const share = element("small", {}, formatShare(row), explainTie(row));
     const title = `${data.short[row.name]}: `;
     const says = element("div", { className: "says" }, title, answer, " ", share);
     return element("div", { className: "row" }, says, barsOf(row));

@@ -63,11 +63,13 @@ const paintPicture = (context, picture, ink) => {
 };
 
 // Let people draw. A drawing is { picture, strokes }. A picture is an object with an `image` that a
-// canvas can draw; with `isInk`, the image is transparent except for ink, which gets the colour of
-// the ink of the canvas. onChange({ continues }) says whether the drawing goes on, or another one
-// begins. onEnd is called after the pen is lifted. decorate(context, color) paints over the
-// strokes, with a function from the names of colours to colours.
-export const createDrawing = (canvas, { penWidth, onChange, onEnd, decorate }) => {
+// canvas can draw, and it hides the strokes; with `isInk`, the image is transparent except for ink,
+// which gets the colour of the ink of the canvas. onChange({ continues }) says whether the drawing
+// goes on, or another one begins. onEnd is called after the pen is lifted. decorate(context, color)
+// paints over the strokes, with a function from the names of colours to colours. Events for which
+// isTaken(event) is true are not for the pen.
+export const createDrawing = (canvas, options) => {
+  const { penWidth, onChange, onEnd, decorate, isTaken = () => false } = options;
   const context = canvas.getContext("2d");
   const states = [{ picture: null, strokes: [] }]; // undo removes the last one
   const current = () => states.at(-1);
@@ -84,8 +86,9 @@ export const createDrawing = (canvas, { penWidth, onChange, onEnd, decorate }) =
     canvas.width = Math.round(canvas.clientWidth * devicePixelRatio); // also clears the canvas
     canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
     context.setTransform(canvas.width / WIDTH, 0, 0, canvas.height / HEIGHT, 0, 0);
-    if (current().picture) paintPicture(context, current().picture, color("--ink"));
-    paintStrokes(context, current().strokes, color("--ink"));
+    const { picture, strokes } = current();
+    if (picture) paintPicture(context, picture, color("--ink"));
+    else paintStrokes(context, strokes, color("--ink"));
     decorate?.(context, color);
     if (!cursor.isShown) return;
     context.strokeStyle = color("--accent");
@@ -115,9 +118,10 @@ export const createDrawing = (canvas, { penWidth, onChange, onEnd, decorate }) =
     stroke.push(...points);
     change(true);
   };
-  const show = (picture) => {
+  // The strokes are those that the next stroke continues.
+  const show = (picture, strokes = []) => {
     end();
-    states.push({ picture, strokes: [] });
+    states.push({ picture, strokes });
     change(false);
   };
   const clear = () => isEmpty() || show(null);
@@ -157,7 +161,7 @@ export const createDrawing = (canvas, { penWidth, onChange, onEnd, decorate }) =
   };
   const listeners = {
     pointerdown: (event) => {
-      if (pointer !== null || event.button !== 0) return;
+      if (pointer !== null || event.button !== 0 || isTaken(event)) return;
       pointer = event.pointerId;
       canvas.setPointerCapture(pointer);
       cursor.isShown = false;
@@ -173,7 +177,7 @@ export const createDrawing = (canvas, { penWidth, onChange, onEnd, decorate }) =
     },
     keydown: (event) => {
       const direction = DIRECTIONS[event.key];
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event)) return;
       if (!direction && event.key !== " ") return;
       event.preventDefault();
       if (direction) moveCursor(direction, event.shiftKey ? FINE_STEP : STEP);
@@ -181,7 +185,7 @@ export const createDrawing = (canvas, { penWidth, onChange, onEnd, decorate }) =
       else if (!event.repeat) begin(pointAtCursor());
       showCursor(true);
     },
-    focus: () => showCursor(canvas.matches(":focus-visible")),
+    focus: (event) => showCursor(canvas.matches(":focus-visible") && !isTaken(event)),
     blur: () => {
       if (pointer === null) end();
       showCursor(false);
@@ -190,7 +194,9 @@ export const createDrawing = (canvas, { penWidth, onChange, onEnd, decorate }) =
   for (const [name, listener] of Object.entries(listeners)) canvas.addEventListener(name, listener);
   new ResizeObserver(redraw).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  return { show, undo, clear, redraw, toPaper, current, isEmpty, isDrawing, canUndo };
+  const unitsPerPixel = () => WIDTH / canvas.clientWidth; // of CSS
+  const asked = { current, isEmpty, isDrawing, canUndo, pointAt, unitsPerPixel };
+  return { show, undo, clear, redraw, toPaper, ...asked };
 };
 
 // Undo and clear a drawing by buttons, and by Ctrl+Z and Escape within an element.

@@ -40,15 +40,17 @@ export const createKnn = (arrays) => {
       distance: Math.sqrt(distances[position]),
     }));
   };
-  // The class with the most votes, the votes v for each class, and their probabilities
-  // (v + s) / (k + C s). A tied vote goes to the class of the nearest.
+  // The class with the most votes, the votes v for each class, their probabilities
+  // (v + s) / (k + C s), and how many votes of all the class has. A tied vote goes to the class of
+  // the nearest.
   const vote = (voters) => {
     const votes = new Float64Array(arrays["softmax.bias"].length);
     for (const { label } of voters) votes[label] += 1;
     const most = Math.max(...votes);
     const total = voters.length + votes.length * smoothing;
     const shares = votes.map((count) => (count + smoothing) / total);
-    return { label: voters.find((voter) => votes[voter.label] === most).label, votes, shares };
+    const { label } = voters.find((voter) => votes[voter.label] === most);
+    return { label, votes, shares, counted: [most, voters.length] };
   };
   const answer = (image) => {
     const neighbors = neighborsOf(image, Math.max(numNeighbors, NUM_NEAREST));

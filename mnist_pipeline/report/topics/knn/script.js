@@ -20,14 +20,14 @@ loaded.then(({ arrays, models: { knn }, reader }) => {
 
   const showVote = () => {
     const k = Number(slider.value);
-    const { label, votes, shares } = knn.vote(nearest.slice(0, k));
+    const { label, votes, shares, counted } = knn.vote(nearest.slice(0, k));
     const noun = k === 1 ? "vote" : "votes";
     const tie = explainTie({ name: "knn", label, shares });
     const result = `: ${votes[label]} of ${k} ${noun}.${tie}`;
     find(".message").replaceChildren(element("strong", {}, data.names[label]), result);
     find("output").textContent = `k = ${k}`;
     findAll(".ranked > *").forEach((item, place) => item.classList.toggle("votes", place < k));
-    showAnswers(find(".answers"), [{ name: "knn", label, shares }]);
+    showAnswers(find(".answers"), [{ name: "knn", label, shares, votes: counted }]);
   };
   const itemOf = ({ position, distance }) =>
     element("li", {}, trainingFace(position, arrays), element("span", {}, formatCount(distance)));

@@ -1,63 +1,45 @@
 // A change of the reader's digit that makes the CNN read it as another class, and the smallest such
 // change, which bisection finds. The result is a card to save.
 import { argmax } from "../../script/algebra.js";
-import { answersTo, rowOf } from "../../script/answers.js";
-import { formatPercent } from "../../script/numbers.js";
-import { createPause, data, element, openFigure, setAttributes } from "../../script/page.js";
-import { paintImage, paintOnGround, paintSigned } from "../../script/painting.js";
+import { answersTo } from "../../script/answers.js";
+import { createCard, offerCard } from "../../script/card.js";
+import { CHALLENGE, describeAnswers, describeShare, shortLink } from "../../script/fooled.js";
+import { createPause, data, element, openFigure } from "../../script/page.js";
+import { paintImage, paintSigned } from "../../script/painting.js";
+import { headlineOf, MOST_REACH, scoreOf } from "../../script/score.js";
 import { loaded } from "../../script/start.js";
 import { attack, SURE } from "./attack.js";
 
 const FIRST = 64; // the largest change of a level that is tried first
 const WHOLE = 255;
-const [WIDTH, HEIGHT] = [640, 330]; // of the card
-const SIDE = 180; // of a picture on it
 
-// Pictures { picture, says, sign } side by side, with a sign after each.
-const createCard = (headline, parts) => {
-  const card = paintOnGround(WIDTH, HEIGHT, (context) => {
-    Object.assign(context, {
-      fillStyle: "#000",
-      textAlign: "center",
-      font: "bold 28px sans-serif",
-    });
-    context.imageSmoothingEnabled = false;
-    context.fillText(headline, WIDTH / 2, 48, WIDTH - 40);
-    context.font = "24px sans-serif";
-    parts.forEach(({ picture, says, sign }, i) => {
-      const x = (WIDTH * (i + 0.5)) / parts.length;
-      context.drawImage(picture, x - SIDE / 2, 80, SIDE, SIDE);
-      context.fillText(says, x, 300, WIDTH / 3 - 10);
-      context.fillText(sign, x + WIDTH / 6, 180);
-    });
-  });
-  const ariaLabel = `${headline} ${parts.map(({ says, sign }) => `${says} ${sign}`).join(" ")}`;
-  return Object.assign(card, { role: "img", ariaLabel });
-};
-
-loaded.then(({ models, reader }) => {
+loaded.then(({ arrays, models, reader }) => {
   const { figure, find } = openFigure("figure-fool");
   const { names, short, noun } = data;
   const pause = createPause();
   let digit;
   let turn = 0; // of the searches: a later one ends those before it
 
-  const saysOf = ({ name, label, shares }) =>
-    `${short[name]}: ${names[label]}, ${formatPercent(shares[label])}`;
-  const show = ({ image }, reach, label, before) => {
+  const ofCnn = (rows) => rows.find(({ name }) => name === "cnn");
+  const show = ({ image }, reach, label, rowsBefore) => {
     const { rows } = answersTo(image, models);
+    const own = digit.label ?? ofCnn(rowsBefore).label;
+    const score = scoreOf(own, rowsBefore, rows);
+    const counts = reach <= MOST_REACH && score.fooled.length;
     const added = image.map((level, at) => level - digit.image[at]);
-    const ofCnn = rows.find(({ name }) => name === "cnn");
+    const saysOf = (answers) => `${short.cnn}: ${describeShare(ofCnn(answers))}`;
     const parts = [
-      { picture: paintImage(element("canvas"), digit.image), says: saysOf(before), sign: "+" },
+      { picture: paintImage(element("canvas"), digit.image), says: saysOf(rowsBefore), sign: "+" },
       { picture: paintSigned(element("canvas"), added), says: `±${reach}, amplified`, sign: "=" },
-      { picture: paintImage(element("canvas"), image), says: saysOf(ofCnn), sign: "" },
+      { picture: paintImage(element("canvas"), image), says: saysOf(rows), sign: "" },
     ];
-    const own = names[digit.label ?? before.label];
-    const card = createCard(`You see: ${own}. The ${short.cnn} says: ${names[label]}.`, parts);
-    find(".fooled canvas").replaceWith(card);
-    setAttributes(find(".save"), { href: card.toDataURL() });
-    const others = rows.filter((row) => row !== ofCnn);
+    const sees = `You see: ${names[own]}. The ${short.cnn} says: ${names[label]}.`;
+    const amount = counts ? `${headlineOf(score)}, by ±${reach} of ${WHOLE} grey levels` : "";
+    const drawCard = (link = "") =>
+      createCard(sees, parts, [describeAnswers(rows), amount, CHALLENGE, link]);
+    cardOf = async () => drawCard(await shortLink({ arrays, reader }));
+    find(".fooled canvas").replaceWith(drawCard());
+    const others = rows.filter((row) => row !== ofCnn(rows));
     const { isDoubtful, headline } = models.judge(image, rows);
     const notices = isDoubtful ? "This page is in doubt" : "This page does not notice";
     find(".others").textContent =
@@ -65,11 +47,14 @@ loaded.then(({ models, reader }) => {
       `${notices}: its verdict is “${headline}”.`;
     find(".fooled").hidden = false;
   };
+  let cardOf; // the card that is shown, with a link
+  offerCard(find(".save"), find(".share"), () => cardOf());
   const search = async () => {
     turn += 1;
     const mine = turn;
     const target = find("[name=target]:checked").value;
-    const before = rowOf("cnn", models.cnn.answer(digit.image).probabilities);
+    const { rows } = answersTo(digit.image, models);
+    const before = ofCnn(rows);
     const runnerUp = argmax(before.shares.map((share, c) => (c === before.label ? -1 : share)));
     const isThere = Number(target) === before.label;
     const label = isThere ? runnerUp : Number(target);
@@ -89,7 +74,7 @@ loaded.then(({ models, reader }) => {
       if (found) {
         if (enough > WHOLE) say(`±${reach} of ${WHOLE} grey levels is enough. Looking for less …`);
         enough = reach;
-        show(found, reach, label, before);
+        show(found, reach, label, rows);
       } else tooSmall = reach;
       reach = enough > WHOLE ? Math.min(2 * reach, WHOLE) : Math.ceil((tooSmall + enough) / 2);
     }

@@ -44,12 +44,11 @@ export const createJudge = (arrays) => {
     if (probability < doubt.even) guess = `unsure: ${name} or ${names[runnerUp]}`;
     const headline = looksLikeDigit ? guess : unlike;
     const verdict = looksLikeDigit ? guess : `This ${unlike}`;
-    // The answer has the probabilities that `predict` prints: held-out answers allow no more.
-    const claims = probabilities.map((share) => Math.min(share, doubt.largestClaim));
-    const shown = rows.map((row) => (row === answer ? { ...answer, shares: claims } : row));
+    // How often an answer like this is right, as far as held-out answers show.
+    const claim = Math.min(probability, doubt.largestClaim);
     const causesOf = () => novelty.causesOf(image);
     const doubts = { looksLikeDigit, areOutvoted, isDoubtful: headline !== name };
-    const answers = { label, runnerUp, probability: claims[label], rows: shown };
+    const answers = { label, runnerUp, probability: claim };
     return { ...doubts, ...answers, headline, verdict, causesOf };
   };
 };
