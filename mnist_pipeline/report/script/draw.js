@@ -2,14 +2,14 @@
 // reader's.
 
 import { greyLevels, NUM_PIXELS, SIDE } from "./images.js";
-import { answersTo, showAnswers } from "./answers.js";
-import { createScore } from "./fooled.js";
+import { answersTo } from "./answers.js";
+import { createScore, shortLink } from "./fooled.js";
 import { data, openFigure } from "./page.js";
 import { paintImage } from "./painting.js";
 import { colorsOf, fitDigit, fitWhole, greyOf, reduced } from "./pictures.js";
+import { createAnswer, readingOf, sentenceOf } from "./reading.js";
 import { createSheet } from "./sheet.js";
 import { loaded } from "./start.js";
-import { showWhy } from "../topics/robustness/why.js";
 
 const DURATION = 1500; // milliseconds in which a test digit appears
 const WATCHING = { verdict: `a test ${data.noun} appears`, isDoubtful: false };
@@ -34,6 +34,7 @@ const wayOf = (image) => {
 
 loaded.then(({ arrays, models, reader }) => {
   const { figure, find } = openFigure("figure-draw");
+  const answer = createAnswer(find);
   let chosen = 1; // begin with the third class: a 2 appears as a pen would write it
   let playing = 0;
   let shown = null; // the digit of the reader that this figure showed last
@@ -41,34 +42,24 @@ loaded.then(({ arrays, models, reader }) => {
 
   // The verdict follows each frame; a screen reader hears it, and the score, when a stroke, a grab
   // or an animation has ended.
-  const say = (text, { isDoubtful = true, truth = "", score = "" } = {}) => {
-    const verdict = find(".verdict");
-    verdict.textContent = `${text[0].toUpperCase()}${text.slice(1)}`;
-    verdict.classList.toggle("doubtful", isDoubtful);
-    find(".truth").classList.toggle("empty", !truth);
-    if (truth) find(".truth").textContent = truth;
-    if (playing || sheet.isBusy()) return;
-    find(".heard").textContent = [`${verdict.textContent}.`, truth, score].join(" ");
+  const say = (text, { isDoubtful = true, truth = "", told = "" } = {}) => {
+    answer.say(text, isDoubtful, truth);
+    if (!playing && !sheet.isBusy()) answer.announce(`${sentenceOf(text)}.`, truth, told);
   };
   const show = (digit) => {
     shown = { label: null, place: null, ...digit };
     reader.show(shown);
   };
   const update = (digit, answers) => {
-    const { rows } = answers;
     if (digit === cleared) return;
     if (digit !== shown) return sheet.present(digit); // another figure chose it
-    const judgement = models.judge(digit.image, rows);
+    const reading = readingOf(digit.image, answers, { models, arrays });
     const { verdict, isDoubtful } =
-      (playing && WATCHING) || (digit.several && judgeSeveral(digit)) || judgement;
-    showAnswers(find(".answers"), rows);
-    find(".answers").classList.remove("empty");
-    const isWhole = !playing && !digit.several && !sheet.isBusy();
-    find(".why").classList.toggle("empty", !isWhole);
-    if (isWhole) showWhy(find(".why"), judgement, digit.image, answers, arrays);
-    const told = score.show(playing || digit.several ? null : digit, rows);
+      (playing && WATCHING) || (digit.several && judgeSeveral(digit)) || reading;
+    answer.show(reading, !playing && !digit.several && !sheet.isBusy());
+    const told = score.show(playing || digit.several ? null : digit, answers.rows);
     const truth = digit.label === null ? "" : `True class: ${data.names[digit.label]}`;
-    say(verdict, { isDoubtful, truth, score: digit.base ? told : "" });
+    say(verdict, { isDoubtful, truth, told: digit.base ? told : "" });
   };
   // Of several digits, the figures show the first.
   const judgeSeveral = ({ parts }) => {
@@ -91,8 +82,7 @@ loaded.then(({ arrays, models, reader }) => {
     if (picture?.isPainted) paintImage(picture.image, digit.image); // whole, if it still appeared
     if (digit?.several && !sheet.isBusy()) return show({ ...digit, image: digit.parts()[0] });
     if (digit) return show(digit);
-    find(".answers").classList.add("empty");
-    find(".why").classList.add("empty");
+    answer.clear();
     score.show(null);
     say(picture ? `no ${data.noun} found in this picture` : INVITATION, {
       isDoubtful: Boolean(picture),
@@ -133,7 +123,7 @@ loaded.then(({ arrays, models, reader }) => {
     playing = requestAnimationFrame(step);
   };
   const sheet = createSheet(find, { open, fail: say, follow });
-  const score = createScore(find, { models, arrays, reader });
+  const score = createScore(find, models, () => shortLink({ arrays, reader }));
   find(".another").addEventListener("click", showAnother);
   reader.follow(figure, update);
   showAnother();

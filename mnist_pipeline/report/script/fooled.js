@@ -20,7 +20,8 @@ export const shortLink = async (state) => {
   return link.length <= LONGEST ? link : "";
 };
 
-export const createScore = (find, { models, arrays, reader }) => {
+// linkOf() is a promise of the link to what one sees, or of "".
+export const createScore = (find, models, linkOf) => {
   const line = find(".score");
   const buttons = [find(".save"), find(".share")];
   const known = new WeakMap(); // what the models say of a digit in its place
@@ -76,7 +77,7 @@ export const createScore = (find, { models, arrays, reader }) => {
     return createCard(
       `${headlineOf(score)}.`,
       parts.map((part, i) => ({ ...part, sign: i ? "" : "→" })),
-      [describeAnswers(rows), where, CHALLENGE, await shortLink({ arrays, reader })],
+      [describeAnswers(rows), where, CHALLENGE, await linkOf()],
     );
   };
   offerCard(...buttons, cardOf);

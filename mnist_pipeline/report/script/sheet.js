@@ -18,9 +18,11 @@ const posedDigit = (base, pose) => {
 };
 
 // The parts of the sheet are found by find(selector). open(bitmap) returns the picture of a file;
-// fail(text) names another file. follow() is called when the digit has changed, and decorate paints
-// over the sheet, as in `createDrawing`.
-export const createSheet = (find, { open, fail, follow, decorate }) => {
+// fail(text) names another file. follow() is called when the digit has changed, canGrab() says
+// whether it can be grabbed now, and decorate paints over the sheet, as in `createDrawing`. Keys
+// within `keys` undo and clear.
+export const createSheet = (find, options) => {
+  const { open, fail, follow, decorate, canGrab = () => true, keys = find(".board") } = options;
   const canvas = find(".sheet");
   const toggle = find(".hand"); // only where people draw
   const pen = find(".pen");
@@ -38,7 +40,8 @@ export const createSheet = (find, { open, fail, follow, decorate }) => {
   };
   const poseOf = () => {
     const { picture, strokes } = drawing.current();
-    if (isAppearing || (picture && !picture.digit) || !(picture || strokes.length)) return null;
+    if (!canGrab() || isAppearing || (picture && !picture.digit) || !(picture || strokes.length))
+      return null;
     return picture?.pose ?? IN_PLACE;
   };
   // A picture of the 28×28 pixels that the models see.
@@ -70,11 +73,16 @@ export const createSheet = (find, { open, fail, follow, decorate }) => {
     update();
     drawing.redraw();
   };
-  const update = () => {
+  const refreshTools = () => {
+    find(".undo").disabled = !drawing.canUndo();
+    find(".clear").disabled = drawing.isEmpty();
     const current = poseOf() ?? IN_PLACE;
     for (const input of inputs) input.value = Number(current[input.name].toFixed(2));
     if (isHand && data.handwritten && !poseOf()) setHand(false);
     if (toggle) toggle.disabled = !poseOf();
+  };
+  const update = () => {
+    refreshTools();
     follow();
   };
   const schedule = perFrame(update);
@@ -98,7 +106,7 @@ export const createSheet = (find, { open, fail, follow, decorate }) => {
     },
     isTaken: hand.takes,
   });
-  offerUndo(drawing, find(".undo"), find(".clear"), find(".board"));
+  offerUndo(drawing, find(".undo"), find(".clear"), keys);
   offerFiles(
     find(".open"),
     find(".file"),
@@ -119,6 +127,7 @@ export const createSheet = (find, { open, fail, follow, decorate }) => {
     });
   }
   setHand(isHand);
+  refreshTools();
   // A digit that appears, pixel by pixel, can't be grabbed yet.
   const setAppearing = (next) => {
     isAppearing = next;

@@ -71,6 +71,7 @@ def _page() -> str:
     }
     return PAGE.render(
         data=data,
+        models=MODELS,
         num_models=number_in_words(len(MODELS)),
         report=REPORT,
         arrays=_arrays_of_report(recognizer),

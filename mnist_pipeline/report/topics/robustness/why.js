@@ -1,15 +1,15 @@
 // Why an answer is in doubt, or why not: a sentence, where the image is unlike the training images,
 // and the most similar training images.
-import { describeSample, trainingFace } from "../../script/answers.js";
 import { createFace, paintSigned } from "../../script/painting.js";
 import { data, element } from "../../script/page.js";
 import { formatPercent } from "../../script/numbers.js";
 
-const sentenceOf = (judgement, { rows }) => {
+const reasonOf = ({ rows, ...judgement }) => {
   const { names, noun, short } = data;
   const { looksLikeDigit, areOutvoted, isDoubtful, label, runnerUp } = judgement;
   if (!looksLikeDigit) {
-    return "A model can only name one of its classes. The edges here fit none. Red shows where.";
+    const where = judgement.causesOf ? " Red shows where." : "";
+    return `A model can only name one of its classes. The edges here fit none.${where}`;
   }
   const answers = rows.map((row) => `${short[row.name]} says ${names[row.label]}`);
   if (areOutvoted) return `The models disagree: ${answers.join(", ")}.`;
@@ -19,15 +19,17 @@ const sentenceOf = (judgement, { rows }) => {
   return `It looks like a ${noun}, but an answer like this is known to be right in only ${cases}: ${choice}.`;
 };
 
-// Explain in an element why `models.judge` doubts an image, or why not. `answers` is the result of
-// `answersTo`.
-export const showWhy = (container, judgement, image, answers, arrays) => {
-  const { looksLikeDigit, causesOf } = judgement;
-  const mine = createFace(image, looksLikeDigit ? "as read" : "where");
-  const causes = element("canvas", { className: "causes", ariaHidden: true });
-  if (!looksLikeDigit) mine.prepend(paintSigned(causes, causesOf(), 5));
-  const similar = answers.knn.neighbors.map(({ position }) => trainingFace(position, arrays));
-  const caption = element("span", {}, `The nearest of ${describeSample(arrays)}`);
-  const sentence = element("p", {}, sentenceOf(judgement, answers));
-  container.replaceChildren(sentence, mine, caption, ...similar);
+// Explain in an element why a reading is in doubt, or why not.
+export const showWhy = (container, reading) => {
+  const { image, looksLikeDigit, causesOf, rebuilt, neighbors, among } = reading;
+  const mine = createFace(image, looksLikeDigit || !causesOf ? "as read" : "where");
+  if (!looksLikeDigit && causesOf) {
+    const causes = element("canvas", { className: "causes", ariaHidden: true });
+    mine.prepend(paintSigned(causes, causesOf(), 5));
+  }
+  const faces = rebuilt ? [mine, createFace(rebuilt.image, rebuilt.name)] : [mine];
+  const similar = neighbors.map((neighbor) => createFace(neighbor.image, neighbor.name));
+  const caption = element("span", {}, `The nearest of ${among}`);
+  const sentence = element("p", {}, reasonOf(reading));
+  container.replaceChildren(sentence, ...faces, caption, ...similar);
 };

@@ -1,0 +1,46 @@
+// What the models say of a digit, and where a figure shows it: the verdict, the answers, and why
+// they are in doubt.
+import { describeSample, showAnswers } from "./answers.js";
+import { entryAt } from "./algebra.js";
+import { data } from "./page.js";
+import { showWhy } from "../topics/robustness/why.js";
+
+// A reading is the judgement of an image, with the image, the rows of the models, and the nearest
+// training images, each { image, name }, among those that `among` describes.
+export const readingOf = (image, { rows, knn }, { models, arrays }) => ({
+  ...models.judge(image, rows),
+  image,
+  rows,
+  neighbors: knn.neighbors.map(({ position, label }) => ({
+    image: entryAt(arrays["train.images"], position),
+    name: data.names[label],
+  })),
+  among: describeSample(arrays),
+});
+export const sentenceOf = (text) => `${text[0].toUpperCase()}${text.slice(1)}`;
+
+// The elements of a figure with the sheet.
+export const createAnswer = (find) => {
+  const setEmpty = (isEmpty, ...selectors) => {
+    for (const selector of selectors) find(selector).classList.toggle("empty", isEmpty);
+  };
+  const say = (text, isDoubtful, truth = "") => {
+    find(".verdict").textContent = sentenceOf(text);
+    find(".verdict").classList.toggle("doubtful", isDoubtful);
+    setEmpty(!truth, ".truth");
+    if (truth) find(".truth").textContent = truth;
+  };
+  // Why an answer is in doubt is shown once it is whole, and not while somebody draws.
+  const show = (reading, isWhole) => {
+    showAnswers(find(".answers"), reading.rows);
+    if (isWhole) showWhy(find(".why"), reading);
+    setEmpty(false, ".answers");
+    setEmpty(!isWhole, ".why");
+  };
+  const clear = () => setEmpty(true, ".answers", ".why");
+  // For screen readers.
+  const announce = (...texts) => {
+    find(".heard").textContent = texts.filter(Boolean).join(" ");
+  };
+  return { say, show, clear, announce };
+};
