@@ -11,9 +11,10 @@ import numpy as np
 
 from mnist_pipeline.data.decoding import FILE_NAME, decode
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.names import MAX_CLASSES, by_number, check_names
+from mnist_pipeline.data.names import by_number, check_names
 from mnist_pipeline.data.source import WITHOUT_LABELS, Loaded, Source
 from mnist_pipeline.data.split import Names, Split, by_split, split_word
+from mnist_pipeline.data.values import MAX_CLASSES
 
 TITLE = "folders of pictures"
 # How the names begin, in lower case, that systems and other programs add to folders.

@@ -15,12 +15,12 @@ from mnist_pipeline.data.conversion import Fit
 from mnist_pipeline.data.errors import DatasetError
 from mnist_pipeline.data.source import MAX_LETTERS, damage_named, read_file
 from mnist_pipeline.data.split import Names
+from mnist_pipeline.data.values import MAX_CLASSES
 from mnist_pipeline.utils.printable import one_line, shortened
 from mnist_pipeline.utils.validation import first_problem
 from mnist_pipeline.utils.yaml_files import read_yaml
 
 DESCRIPTION, CLASSES = "dataset.yaml", "classes.txt"  # next to the images
-MAX_CLASSES = 256  # a label is a byte
 MAX_LIST_BYTES = 1_000_000  # of classes.txt: as many names of the largest length in any alphabet
 
 

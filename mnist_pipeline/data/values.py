@@ -13,6 +13,7 @@ from mnist_pipeline.data.held_out import split
 from mnist_pipeline.utils.arguments import checked
 from mnist_pipeline.utils.stored_types import format_version, stored_type
 
+MAX_CLASSES = 256  # a label is a byte
 CLASS_NAMES = tuple(map(str, range(10)))  # of digits
 
 

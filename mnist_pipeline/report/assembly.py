@@ -20,9 +20,9 @@ unless they were computed for these images.
 import functools
 import importlib
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from mnist_pipeline.methods.table import MODELS
@@ -84,16 +84,28 @@ def merged(name: str, *arguments: Any) -> Named:
 
     Raises a ValueError if two topics offer an entry with the same name.
     """
+    return joined(
+        (f"{name}() of {topic}", offered) for topic, offered in _offered(name, *arguments)
+    )
+
+
+def joined(
+    offers: Iterable[tuple[str, Document]], taken: Mapping[str, str] = MappingProxyType({})
+) -> Named:
+    """The entries that several owners offer, in one dictionary; `taken` has the owners of names
+    that no entry may have.
+
+    Raises a ValueError if two owners use the same name.
+    """
     entries: Named = {}
-    owners = dict[str, str]()
-    for topic, offered in _offered(name, *arguments):
+    owners = dict(taken)
+    for owner, offered in offers:
         for key, value in offered.items():
             if key in owners:
                 raise ValueError(
-                    f"{name}() of {owners[key]} and of {topic} both have the entry {key!r}; rename "
-                    "one of them"
+                    f"{owners[key]} and {owner} both have the entry {key!r}; rename one of them"
                 )
-            owners[key], entries[key] = topic, value
+            owners[key], entries[key] = owner, value
     return entries
 
 

@@ -55,6 +55,13 @@ def test_identifiers_are_unique_and_references_find_them(html):
 
 
 @pytest.mark.usefixtures("without_charts")
+@pytest.mark.parametrize("name", ["ink", "part", "charts", "tex", "max_shown"])
+def test_a_number_cannot_have_a_name_that_the_page_uses(name, values) -> None:
+    with pytest.raises(ValueError, match=f"'{name}'"):
+        render(values, **{name: 1})
+
+
+@pytest.mark.usefixtures("without_charts")
 def test_names_from_outside_cannot_become_markup(html, composed, values, text_of) -> None:
     names = ("</script><b>", *CLASS_NAMES[1:])
     hostile = render(

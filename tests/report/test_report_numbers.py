@@ -160,11 +160,12 @@ def test_confusions_and_pairs_are_counted_on_the_stored_predictions(composed, va
         assert {(int(i), int(j)): int(number) for number, i, j in heard} == {
             (i, j): count for (i, j), count in np.ndenumerate(counts) if count and i != j
         }
-    for pair in values["model_comparison"].pairs:
+    pairs = values["model_comparison"].pairs
+    for pair in pairs:
         first, second = (predictions[name].labels == labels for name in (pair.first, pair.second))
         names = f"{MODELS[pair.first].short_title}, {MODELS[pair.second].short_title}"
         only = f"{(first & ~second).sum()} {(second & ~first).sum()}"
-        verdict = "significant" if pair.p_value < 0.05 / 6 else "may be chance"
+        verdict = "significant" if pair.p_value < 0.05 / len(pairs) else "may be chance"
         assert f" {names} {only} {probability(pair.p_value)} {verdict} " in text
 
 

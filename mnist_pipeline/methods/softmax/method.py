@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_pipeline.data.values import Answer, DigitSet, ImageKind
+from mnist_pipeline.data.values import MAX_CLASSES, Answer, DigitSet, ImageKind
 from mnist_pipeline.utils.arguments import (
     checked,
     checked_labels,
@@ -226,7 +226,7 @@ def fit(
     epochs = max(1, round(epochs * checked_number("repeats", repeats, 0)))
     samples = _matrix("images", digits.images)
     # Labels and images may have changed since the set was made, and compiled code follows.
-    labels = checked_labels("labels", digits.labels, len(samples)).astype(np.int64)
+    labels = checked_labels("labels", digits.labels, len(samples), MAX_CLASSES).astype(np.int64)
     kept, held_out = digits.divided()
     W, b = _initial(digits.num_classes, samples, seed)
     fit_rows = functools.partial(_fit, _entries(samples), labels, (W, b), learning_rate, epochs)

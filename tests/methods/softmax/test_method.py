@@ -339,10 +339,11 @@ def test_other_numbers_of_epochs_are_refused(descend, epochs):
         descend(X, Y, num_classes=3, epochs=epochs)
 
 
-def test_a_model_is_not_fitted_to_labels_that_have_become_impossible(digits):
+@pytest.mark.parametrize("label", [-1, 256, 1_000_000])
+def test_a_model_is_not_fitted_to_labels_that_have_become_impossible(digits, label):
     part = DigitSet(digits[0][:60], digits[1][:60].astype(np.int64))
-    part.labels[7] = -1
-    with pytest.raises(ValueError, match="labels has the value -1"):
+    part.labels[7] = label
+    with pytest.raises(ValueError, match=f"labels has the value {label}"):
         fit(part)
 
 
