@@ -24,7 +24,7 @@ MATHML = {
 def render(document: Document, values: Values) -> str:
     """The page of a document, the numbers of all topics, with drawings of the values."""
     data = document["data"]
-    environment = words.environment(tex=_tex, many_classes=figures.MANY_CLASSES)
+    environment = words.environment(tex=_tex, many_classes=figures.MANY_CLASSES, few=words.FEW)
     page_data = scripts.page_data(values["data_set"])
     return environment.get_template("page.html.j2").render(
         **document,

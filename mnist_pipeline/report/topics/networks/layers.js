@@ -69,7 +69,8 @@ loaded.then(({ models: { cnn }, reader }) => {
     const [of, all, constant] = [total, total - bias, bias].map((value) => formatNumber(value));
     const was = image === whole ? "" : ` It was ${formatNumber(before[chosen])}.`;
     find(".message").textContent =
-      `The 64 maps add ${all} to the score of ${data.names[chosen]}. With the bias ${constant}, it is ${of}.${was}`;
+      `The 64 maps add ${all} to the score of ${data.names[chosen]}. ` +
+      `With the bias ${constant}, it is ${of}.${was}`;
     find(".chosen").textContent = data.names[chosen];
   };
   const use = (next) => {
