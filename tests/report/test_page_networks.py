@@ -187,6 +187,20 @@ def test_the_loss_of_too_large_steps_stays_above_that_of_good_steps(page):
         expect(steps).to_have_text(re.compile("^[1-9],"))  # thousands
         figure.get_by_role("button", name="Stop").click()
         losses.append(float(loss.inner_text().split(":")[0].replace("∞", "inf")))
-        worst = float(figure.locator(".losses .worst").inner_text())
+        worst = float(figure.locator(".losses .worst").text_content() or "")
     good, large = losses
     assert good < 1 < large <= worst or large == float("inf")
+
+
+def test_a_place_of_a_map_shows_the_pixels_that_it_comes_from(page):
+    figure = page.locator("#figure-network")
+    field = figure.locator(".seen")
+    sizes = []
+    for maps in figure.locator("canvas.maps").all():
+        maps.focus()
+        page.keyboard.press("ArrowRight")
+        expect(field).to_have_attribute("visibility", "visible")
+        sizes.append(tuple(field.get_attribute(name) for name in ("x", "y", "width")))
+    assert sizes == [("0.5", "-0.5", "5"), ("1.5", "-0.5", "14"), ("3.5", "-0.5", "16")]
+    page.keyboard.press("Tab")
+    expect(field).to_have_attribute("visibility", "hidden")

@@ -35,11 +35,11 @@ def attack(
     original = torch.from_numpy(images.astype(np.float32))
     levels = original
     is_sure = torch.zeros(len(images), dtype=torch.bool)
-    rows = torch.arange(len(images))
+    rows, classes = torch.arange(len(images)), torch.from_numpy(targets.astype(np.int64))
     for step in range(STEPS + 1):
         levels = levels.detach().requires_grad_()
         logarithms = (network(levels / 255) / fitted.temperature).log_softmax(dim=1)
-        reached = logarithms[rows, torch.from_numpy(targets)]
+        reached = logarithms[rows, classes]
         is_sure |= reached.detach().exp() >= SURE
         (gradient,) = torch.autograd.grad(reached.sum(), levels)
         length = math.ceil(reach * max(SHORTEST, LONGEST * (1 - step / STEPS)))
