@@ -204,3 +204,19 @@ def test_a_place_of_a_map_shows_the_pixels_that_it_comes_from(page):
     assert sizes == [("0.5", "-0.5", "5"), ("1.5", "-0.5", "14"), ("3.5", "-0.5", "16")]
     page.keyboard.press("Tab")
     expect(field).to_have_attribute("visibility", "hidden")
+
+
+TOUCHING = """() => {
+  const [first, second] = [...document.querySelectorAll("#figure-scores .ends text")]
+    .map((text) => text.getBoundingClientRect());
+  return Math.min(first.bottom, second.bottom) - Math.max(first.top, second.top);
+}"""
+
+
+@pytest.mark.parametrize("page", ["still", "dark phone"], indirect=True)
+def test_the_names_of_the_lines_do_not_touch(page):
+    page.locator(".train").scroll_into_view_if_needed()
+    page.locator(".train").get_by_role("button", name="good", exact=True).click()
+    for steps in ("^[1-9]", "^[1-9]..", "^[1-9],"):
+        expect(page.locator(".learned b").first).to_have_text(re.compile(steps))
+        assert page.evaluate(TOUCHING) <= 4  # pixels that letters do not fill

@@ -13,7 +13,7 @@ const END = 1e5; // digits
 const LARGE_RATE = 0.1;
 const STRIDE = 7919; // between digits that follow each other; a prime, so that it reaches all
 const WIDTH = 128; // of a power of ten
-const LINE = 20; // height of a name
+const LINE = 1.2; // height of a name, as a multiple of the size of its letters
 const TURNED = 540; // from here on, names stand left of the ends of lines
 const [AMOUNT_WIDTH, AMOUNT_HEIGHT] = [284, 80]; // of the chart of amounts of data
 const HEIGHT = 200; // of the chart
@@ -75,14 +75,15 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
   };
   // Name the lines at their ends; the names of the two shares stay apart.
   const nameLines = (x, [test, train, loss]) => {
+    const line = LINE * parseFloat(getComputedStyle(find(".ends text")).fontSize);
     const side = train <= test ? 1 : -1;
-    const shift = (side * Math.max(0, LINE - Math.abs(test - train))) / 2;
+    const shift = (side * Math.max(0, line - Math.abs(test - train))) / 2;
     const isTurned = x > TURNED;
     const [anchor, dx] = isTurned ? ["end", -8] : ["start", 8];
     // Where both ends are at an edge of the chart, one name moves away from it.
     const [upper, lower] = [test + shift, train - shift].sort((a, b) => a - b);
-    const top = clip(upper, HEIGHT - LINE);
-    const heights = [top, clip(Math.max(lower, top + LINE), HEIGHT)];
+    const top = clip(upper, HEIGHT - line);
+    const heights = [top, clip(Math.max(lower, top + line), HEIGHT)];
     if (test + shift > train - shift) heights.reverse();
     [...heights, clip(loss, LOSS_HEIGHT)].forEach((y, i) => {
       const place = { x: x + dx, y: y + 5, style: `text-anchor: ${anchor}` };
