@@ -29,7 +29,7 @@ def render(document: Document, values: Values) -> str:
     Raises a ValueError if a topic uses a name that the page needs.
     """
     data = document["data"]
-    environment = words.environment(tex=_tex, many_classes=figures.MANY_CLASSES)
+    environment = words.environment(tex=_tex, many_classes=figures.MANY_CLASSES, few=words.FEW)
     page_data = scripts.page_data(values["data_set"])
     of_page = {
         "titles": page_data["titles"],

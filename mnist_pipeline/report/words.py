@@ -37,6 +37,7 @@ UNUSED: Mapping[str, Any] = {
     "later": 1,
     "least_gradient": 0,
 }
+FEW = 100  # fewer images are counted: a percentage of them would claim too much
 REPORT = Path(__file__).parent
 SUPERSCRIPTS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -75,9 +76,22 @@ def percent(share: float, digits: int = 2) -> str:
     return f"{100 * share:.{digits}f}%"
 
 
+def rate(share: float, num_images: int, digits: int = 1) -> str:
+    """A share of a sample of images in percent, or, of few images, as a count.
+
+    Examples
+    --------
+    >>> rate(0.994, 10_000), rate(1, 6)
+    ('99.4%', '6 of 6')
+    """
+    if num_images < FEW:
+        return f"{round(share * num_images)} of {num_images}"
+    return percent(share, digits)
+
+
 def estimate(share: float, num_images: int) -> str:
     """A share of a sample of images with Wilson's 95% interval."""
-    return f"{percent(share, 1)} ({interval(share, num_images)})"
+    return f"{rate(share, num_images)} ({interval(share, num_images)})"
 
 
 def interval(share: float, num_images: int) -> str:
@@ -142,10 +156,12 @@ def with_article(name: str) -> str:
     return f"{'an' if name[0].lower() in 'aeiou8' else 'a'} {name}"
 
 
-FILTERS: dict[str, Callable[..., str]] = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "percent": percent,
+    "rate": rate,
     "estimate": estimate,
     "interval": interval,
+    "wilson": lambda share, total: wilson_interval(share * total, total),
     "level": "{:.1f}".format,
     "percents": lambda share: f"{100 * share:.1f}",
     "count": "{:,}".format,

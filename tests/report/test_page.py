@@ -99,7 +99,8 @@ def test_each_sprite_shows_the_image_that_its_label_names(html, values):
 @pytest.mark.usefixtures("without_charts")
 def test_the_page_of_another_data_set_says_what_its_images_show(values, text_of) -> None:
     text = text_of(render({**values, "data_set": FASHION_MNIST}))
-    assert all(name in text for name in (FASHION_MNIST.heading, *FASHION_MNIST.class_names))
+    assert f"recognizes {values['champion'].accuracy:.1%} of all {FASHION_MNIST.nouns}" in text
+    assert all(name in text for name in FASHION_MNIST.class_names)
     of_handwriting = (
         r"notebook|digit|stroke|writer|written|misread|\b(?:paper|ink|inked|hands?|pens?|reads?)\b"
     )
@@ -236,3 +237,14 @@ def test_a_class_that_is_never_predicted_leaves_no_nan(values):
         ),
         allow_nan=False,
     )
+
+
+@pytest.mark.usefixtures("without_charts")
+@pytest.mark.parametrize("is_few", [False, True])
+def test_few_test_images_are_counted_and_teach_no_lesson(is_few, composed, values, text_of):
+    data = composed["data"] | ({"test": 6, "train": 24} if is_few else {})
+    text = text_of(render(values, data=data))
+    share = values["champion"].accuracy
+    assert (f"reads {round(6 * share)} of 6 digits" in text) == is_few
+    assert ("You can trust a probability" in text) != is_few
+    assert ("are far simpler than their pixels" in text) != is_few

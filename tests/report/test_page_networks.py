@@ -152,16 +152,71 @@ def test_few_digits_are_learned_by_heart_and_an_infinite_loss_is_explained(page)
     figure.get_by_role("button", name="Stop").click()
     expect(figure.get_by_role("button", name="Start")).to_be_visible()
     assert scores.all_inner_texts() != stored
-    expect(figure.locator(".amounts circle")).to_have_count(1)
+    expect(figure.locator(".amounts .point")).to_have_count(1)
     count, _, total = right.inner_text().partition(" of ")
     assert int(count) < 0.9 * int(total)
     expect(figure.locator(".infinite")).to_be_hidden()
     figure.get_by_role("button", name="learn 20 by heart").click()
     expect(learned).to_have_text("20 of 20")
-    expect(figure.locator(".amounts circle")).to_have_count(2)
+    expect(figure.locator(".amounts .point")).to_have_count(2)
     rate.focus()
     page.keyboard.press("End")
     expect(loss).to_contain_text("∞")
     expect(figure.locator(".infinite")).to_be_visible()
     figure.get_by_role("button", name="Weights of the run").click()
     expect(scores).to_have_text(stored, use_inner_text=True)
+
+
+def test_one_button_trains_with_three_amounts_of_digits(page):
+    figure = page.locator("#figure-scores")
+    figure.scroll_into_view_if_needed()
+    figure.get_by_role("button", name="Reset").click()
+    figure.locator(".fill").click()
+    for amount in ("20", "200", "2,000"):
+        expect(figure.locator("[name=images] + output")).to_have_text(amount)
+    expect(figure.get_by_role("button", name="Start")).to_be_visible()
+    expect(figure.locator(".amounts .of-run")).to_be_visible()
+
+
+def test_the_loss_of_too_large_steps_stays_above_that_of_good_steps(page):
+    figure = page.locator("#figure-scores")
+    steps, *_, loss = figure.locator(".learned b").all()
+    losses = []
+    for name in ("good", "too large"):
+        figure.get_by_role("button", name=name).click()
+        expect(steps).to_have_text(re.compile("^[1-9],"))  # thousands
+        figure.get_by_role("button", name="Stop").click()
+        losses.append(float(loss.inner_text().split(":")[0].replace("∞", "inf")))
+        worst = float(figure.locator(".losses .worst").text_content() or "")
+    good, large = losses
+    assert good < 1 < large <= worst or large == float("inf")
+
+
+def test_a_place_of_a_map_shows_the_pixels_that_it_comes_from(page):
+    figure = page.locator("#figure-network")
+    field = figure.locator(".seen")
+    sizes = []
+    for maps in figure.locator("canvas.maps").all():
+        maps.focus()
+        page.keyboard.press("ArrowRight")
+        expect(field).to_have_attribute("visibility", "visible")
+        sizes.append(tuple(field.get_attribute(name) for name in ("x", "y", "width")))
+    assert sizes == [("0.5", "-0.5", "5"), ("1.5", "-0.5", "14"), ("3.5", "-0.5", "16")]
+    page.keyboard.press("Tab")
+    expect(field).to_have_attribute("visibility", "hidden")
+
+
+TOUCHING = """() => {
+  const [first, second] = [...document.querySelectorAll("#figure-scores .ends text")]
+    .map((text) => text.getBoundingClientRect());
+  return Math.min(first.bottom, second.bottom) - Math.max(first.top, second.top);
+}"""
+
+
+@pytest.mark.parametrize("page", ["still", "dark phone"], indirect=True)
+def test_the_names_of_the_lines_do_not_touch(page):
+    page.locator(".train").scroll_into_view_if_needed()
+    page.locator(".train").get_by_role("button", name="good", exact=True).click()
+    for steps in ("^[1-9]", "^[1-9]..", "^[1-9],"):
+        expect(page.locator(".learned b").first).to_have_text(re.compile(steps))
+        assert page.evaluate(TOUCHING) <= 4  # pixels that letters do not fill

@@ -35,7 +35,8 @@ loaded.then(({ arrays, models: { knn }, reader }) => {
   const showCount = perFrame(() => {
     const isRight = (neighbors, at) =>
       knn.vote(neighbors.slice(0, slider.value)).label === arrays["test.labels"][testSample[at]];
-    [tested.filter(isRight).length, tested.length, sample].forEach((count, place) => {
+    const right = tested.filter(isRight).length;
+    [slider.value, sample, right, tested.length].forEach((count, place) => {
       counts[place].textContent = formatCount(count);
     });
   });

@@ -1,8 +1,8 @@
 // The whole CNN in one picture: the digit, the maps of both layers, what each last map adds to the
 // score of a class, and all scores. The reader removes parts of the digit, and all layers follow.
-import { argmax, sum, transposed } from "../../script/algebra.js";
+import { argmax, clip, sum, transposed } from "../../script/algebra.js";
 import { NUM_PIXELS, SIDE } from "../../script/images.js";
-import { createPixel } from "../../script/points.js";
+import { createPixel, DIRECTIONS } from "../../script/points.js";
 import { data, openFigure, setAttributes } from "../../script/page.js";
 import { formatNumber, formatPercent, rounded } from "../../script/numbers.js";
 import { paintImage, paintSigned } from "../../script/painting.js";
@@ -10,6 +10,14 @@ import { loaded } from "../../script/start.js";
 
 const REACH = 2; // pixels around a removed one
 const [FIRST, LAST] = [32, 64]; // maps of the two layers
+// Of the three pictures of maps: the side of a map, the maps in a row, and the pixels that a place
+// of a map comes from. They begin at `step` times the place: 5 pixels of a kernel; 5 of the pooled
+// maps, which are 2 · 5 + 4; and two of these next to each other.
+const SEEN = [
+  { side: 24, columns: 6, step: 1, size: 5 },
+  { side: 8, columns: 8, step: 2, size: 14 },
+  { side: 4, columns: 8, step: 4, size: 16 },
+];
 
 // Maps (side, side, count) next to each other in a square.
 const tiled = (maps, count) => {
@@ -69,7 +77,8 @@ loaded.then(({ models: { cnn }, reader }) => {
     const [of, all, constant] = [total, total - bias, bias].map((value) => formatNumber(value));
     const was = image === whole ? "" : ` It was ${formatNumber(before[chosen])}.`;
     find(".message").textContent =
-      `The 64 maps add ${all} to the score of ${data.names[chosen]}. With the bias ${constant}, it is ${of}.${was}`;
+      `The 64 maps add ${all} to the score of ${data.names[chosen]}. ` +
+      `With the bias ${constant}, it is ${of}.${was}`;
     find(".chosen").textContent = data.names[chosen];
   };
   const use = (next) => {
@@ -95,6 +104,33 @@ loaded.then(({ models: { cnn }, reader }) => {
     if (![" ", "Enter"].includes(event.key)) return;
     event.preventDefault();
     remove();
+  });
+  // The pixels that a place of a map comes from, while the pointer or the keys are there.
+  const seen = find(".seen");
+  [first, last, added].forEach((canvas, i) => {
+    const { side, columns, step, size } = SEEN[i];
+    const most = side * columns - 1;
+    let place = [0, 0];
+    const showAt = (next) => {
+      place = next.map((at) => clip(Math.floor(at), most));
+      const [x, y] = place.map((at) => step * (at % side) - 0.5);
+      setAttributes(seen, { x, y, width: size, height: size, visibility: "visible" });
+    };
+    const hide = () => setAttributes(seen, { visibility: "hidden" });
+    const follow = ({ clientX, clientY }) => {
+      const { left, top, width } = canvas.getBoundingClientRect();
+      showAt([clientX - left, clientY - top].map((at) => ((most + 1) * at) / width));
+    };
+    canvas.addEventListener("pointermove", follow);
+    canvas.addEventListener("pointerdown", follow);
+    canvas.addEventListener("pointerleave", hide);
+    canvas.addEventListener("focus", () => showAt(place));
+    canvas.addEventListener("blur", hide);
+    canvas.addEventListener("keydown", (event) => {
+      if (!(event.key in DIRECTIONS)) return;
+      event.preventDefault();
+      showAt(place.map((at, axis) => at + DIRECTIONS[event.key][axis]));
+    });
   });
   find(".reset").addEventListener("click", () => use(whole));
   buttons.forEach((button, place) =>

@@ -76,9 +76,17 @@ def numbers(values: Values) -> Named:
                 "label": labels[scattered].tolist(),
                 "x": x.tolist(),
                 "y": y.tolist(),
+                "mixed": _mixed(np.column_stack([x, y]), labels[scattered]),
             },
         }
     }
+
+
+def _mixed(points: np.ndarray, labels: np.ndarray) -> float:
+    """The share of points (n, 2) whose nearest other point has another label."""
+    squared = np.square(points[:, np.newaxis] - points).sum(axis=2)
+    np.fill_diagonal(squared, np.inf)
+    return float(np.mean(labels[squared.argmin(axis=1)] != labels))
 
 
 def charts(document: Document, values: Values) -> Named:

@@ -15,7 +15,7 @@ const WHOLE = 255;
 
 loaded.then(({ arrays, models, reader }) => {
   const { figure, find } = openFigure("figure-fool");
-  const { names, short, noun } = data;
+  const { names, short } = data;
   const pause = createPause();
   let digit;
   let turn = 0; // of the searches: a later one ends those before it
@@ -56,14 +56,14 @@ loaded.then(({ arrays, models, reader }) => {
     const { rows } = answersTo(digit.image, models);
     const before = ofCnn(rows);
     const runnerUp = argmax(before.shares.map((share, c) => (c === before.label ? -1 : share)));
-    const isThere = Number(target) === before.label;
-    const label = isThere ? runnerUp : Number(target);
+    const isThere = target !== "" && Number(target) === before.label;
+    const label = isThere || target === "" ? runnerUp : Number(target);
     const wrong = [null, before.label].includes(digit.label) ? "" : ", which is wrong";
-    const already = `The ${short.cnn} says ${names[before.label]} already${wrong}. Its second choice is the goal. `;
-    const say = (text) => (find(".message").textContent = (isThere ? already : "") + text);
+    const says = `The ${short.cnn} says ${names[before.label]}${wrong}. `;
+    const goes = `Let's turn it into its second choice, ${names[runnerUp]}. `;
+    const say = (text) => (find(".message").textContent = (isThere ? says + goes : "") + text);
     find(".fooled").hidden = true;
-    find(".message").textContent = "";
-    if (target === "") return;
+    find(".message").textContent = says + goes;
     const goal = `makes the ${short.cnn} ${100 * SURE}% sure of ${names[label]}`;
     let tooSmall = 0; // a change that was not enough
     let enough = WHOLE + 1;
@@ -79,12 +79,25 @@ loaded.then(({ arrays, models, reader }) => {
       reach = enough > WHOLE ? Math.min(2 * reach, WHOLE) : Math.ceil((tooSmall + enough) / 2);
     }
     if (enough > WHOLE) return say(`No change was found that ${goal}.`);
-    const measure = `The larger it is, the more robust is the ${noun}.`;
+    const measure = `The larger the change it needs, the harder the ${short.cnn} is to fool.`;
     say(`±${enough} of ${WHOLE} grey levels is the smallest change found that ${goal}. ${measure}`);
   };
   figure.addEventListener("change", search);
+  // A search keeps the page busy, so it waits until the figure is on the screen.
+  let isSeen = false;
+  let searched = null;
+  const searchIfSeen = () => {
+    if (!isSeen || searched === digit) return;
+    searched = digit;
+    search();
+  };
+  const register = (entries) => {
+    isSeen = entries.at(-1).isIntersecting;
+    if (digit) searchIfSeen();
+  };
+  new IntersectionObserver(register).observe(figure);
   reader.follow(figure, (next) => {
     digit = next;
-    search();
+    searchIfSeen();
   });
 });

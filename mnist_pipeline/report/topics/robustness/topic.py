@@ -20,9 +20,12 @@ from mnist_pipeline.report.content import (
 
 READS = (
     *("data_set", "test_digits", "robustness", "champion", "recognizer"),
+    *("cnn_model", "cnn_predictions"),
     *assets_of_models("evaluation"),
 )
 STORY = Part(60, "trust", "Fool it", "robustness/story.html.j2")
+NUM_ATTACKED = 20  # test images
+REACH = 64  # grey levels: the largest change in which a person still reads the image
 NUM_CORRUPTED_SHOWN = 8  # images of each corruption
 # Of a weight of the novelty, per sign: 1 in 1,000 of MNIST's test digits is doubted differently.
 LEVELS = 2**8
@@ -33,7 +36,8 @@ def numbers(values: Values) -> Named:
     in `shown`.
 
     The summary of a model has its accuracy without disturbances, the mean under small ones, the
-    mean and the least of all, and the mean error under the corruptions of MNIST-C.
+    mean and the least of all, and the mean error under the corruptions of MNIST-C. `fooling` is
+    about changes that are made to fool the CNN.
     """
     curves, num_images = _measured(values)
     labels = values["test_digits"].labels
@@ -54,7 +58,34 @@ def numbers(values: Values) -> Named:
             },
             "shown": {"indices": shown.tolist(), "labels": labels[shown].tolist()},
             "models": {model: robustness.summary(curves, model) for model in MODELS},
+            "fooling": _fooling(values),
         }
+    }
+
+
+def _fooling(values: Values) -> Named:
+    """How many test images, of some that the CNN classifies correctly, a change of at most `reach`
+    grey levels turns into its second choice, with how much certainty, and how many of the changed
+    images people are warned of. `name` is the class of the first of them.
+    """
+    # Imported here, because torch is slow to import.
+    from mnist_pipeline.methods.networks import attack
+
+    fitted, (images, labels) = values["cnn_model"], values["test_digits"]
+    shares = values["cnn_predictions"].probabilities
+    sampled = robustness.sample(len(labels), 2 * NUM_ATTACKED)
+    chosen = sampled[shares[sampled].argmax(axis=1) == labels[sampled]][:NUM_ATTACKED]
+    targets = shares[chosen].argsort(axis=1)[:, -2]
+    changed, is_sure = attack.attack(fitted, images[chosen], targets, REACH)
+    answers = values["recognizer"].recognize(changed[is_sure])
+    names = values["data_set"].class_names
+    return {
+        "reach": REACH,
+        "sure": attack.SURE,
+        "num_images": len(chosen),
+        "fooled": int(is_sure.sum()),
+        "doubted": sum(answer.is_doubtful for answer in answers),
+        "name": names[labels[chosen[is_sure]][0]] if is_sure.any() else "",
     }
 
 

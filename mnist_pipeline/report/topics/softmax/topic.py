@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.methods.softmax import method as softmax
 from mnist_pipeline.report import learning
 from mnist_pipeline.report import pictures as drawn
@@ -17,17 +18,50 @@ from mnist_pipeline.report.content import (
     rounded_weights,
 )
 
-READS = ("data_set", "softmax_model", "train_digits")
+READS = ("data_set", "softmax_model", "train_digits", "test_digits")
 STORY = Part(30, "weights", "Weights", "softmax/story.html.j2")
 APPENDIX = (
     Part(50, "softmax", "Softmax regression", "softmax/appendix.html.j2", models=("softmax",)),
 )
 
+# The training that the figure offers as "learn 20 by heart".
+NUM_FEW, LEARNING_RATE, PASSES = 20, 0.03, 200
+
 
 def numbers(values: Values) -> Named:
-    """Loss and accuracy by epoch, and how exact the gradient is."""
+    """Loss and accuracy by epoch, how exact the gradient is, and what few images teach."""
     model = values["softmax_model"]
-    return {"softmax": {**learning.curves(model), "gradient_error": model.gradient_error}}
+    return {
+        "softmax": {
+            **learning.curves(model),
+            "gradient_error": model.gradient_error,
+            "few": _trained_on_few(values),
+        }
+    }
+
+
+def _trained_on_few(values: Values) -> Named:
+    """A training on few images: how many of them it learned, and its accuracy on the test images,
+    with the 95% interval.
+    """
+    train, test = values["train_digits"], values["test_digits"]
+    images, labels = train.images[:NUM_FEW], train.labels[:NUM_FEW]
+    W, b = softmax.sgd(
+        images,
+        labels,
+        num_classes=len(values["data_set"].class_names),
+        learning_rate=LEARNING_RATE,
+        epochs=PASSES,
+    )
+    learned = softmax.predict_probabilities(W, b, images).argmax(axis=1) == labels
+    is_right = softmax.predict_probabilities(W, b, test.images).argmax(axis=1) == test.labels
+    return {
+        "count": len(labels),
+        "passes": PASSES,
+        "learned": int(learned.sum()),
+        "accuracy": float(is_right.mean()),
+        "interval": list(wilson_interval(int(is_right.sum()), len(is_right))),
+    }
 
 
 def charts(document: Document, values: Values) -> Named:

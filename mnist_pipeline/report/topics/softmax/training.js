@@ -8,17 +8,20 @@ import { loaded } from "../../script/start.js";
 
 const START = 0.05; // largest first weight
 const BUDGET = 4; // milliseconds of updates in a frame
-const END = 1e6; // digits
+const END = 1e5; // digits
 // Above 4 ÷ ‖x‖², about 0.04, an update can raise the loss of its own digit.
 const LARGE_RATE = 0.1;
 const STRIDE = 7919; // between digits that follow each other; a prime, so that it reaches all
-const WIDTH = 106; // of a power of ten
-const LINE = 20; // height of a name
-const TURNED = 500; // from here on, names stand left of the ends of lines
-const [AMOUNT_WIDTH, AMOUNT_HEIGHT] = [284, 120]; // of the chart of amounts of data
-const HEIGHT = 240; // of the chart
+const WIDTH = 128; // of a power of ten
+const LINE = 1.2; // height of a name, as a multiple of the size of its letters
+const TURNED = 540; // from here on, names stand left of the ends of lines
+const [AMOUNT_WIDTH, AMOUNT_HEIGHT] = [284, 80]; // of the chart of amounts of data
+const HEIGHT = 200; // of the chart
+const LOSS_HEIGHT = 80;
 const GROWTH = 1.05; // between two points of the chart
-const WORST = 1.5 * Math.log(data.names.length); // the loss at the top of the chart
+const TOO_LARGE = 1.5 * Math.log(data.names.length); // loss; a guess has log C
+const FEW = [20, 200]; // training digits, before all of the page, that fill the chart of amounts
+const PASSES = 5; // over all digits of the page, that each of these trainings takes
 
 const randomly = (length) => Float64Array.from({ length }, () => START * (2 * Math.random() - 1));
 
@@ -28,7 +31,11 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
   const sliders = findAll(".train input");
   const [go, reset, stored] = findAll(".train button");
   const presets = findAll(".presets button");
-  const lines = findAll(".learning:not(.amounts) polyline");
+  const [ofTest, ofTraining, former, ofLoss, formerLoss] = findAll(
+    ".learning:not(.amounts) polyline",
+  );
+  const lines = [ofTest, ofTraining];
+  let formerLosses = [];
   const accuracies = new Map(); // of the test digits, by the number of training digits
   const numbers = findAll(".learned b");
   let model; // and the number of digits that it has learned from, and of those at the next point
@@ -36,11 +43,15 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
   let next;
   let curves; // points of the shares of right answers to test and training digits, and of the loss
   let frame = 0;
+  let filling = []; // the amounts of digits to train with: the present one first
   let isVisible = false;
 
   const valueOf = (slider) => Number((10 ** slider.value).toPrecision(1));
   const rate = () => valueOf(sliders[0]);
-  const numTrained = () => Math.min(sample, valueOf(sliders[1]));
+  const numTrained = () => {
+    const isAll = Number(sliders[1].value) >= Number(sliders[1].max); // `sample` may not be round
+    return isAll ? sample : Math.min(sample, valueOf(sliders[1]));
+  };
   const trained = (at) => ((at % numTrained()) * STRIDE) % sample; // the place of a digit
   const showSettings = () => {
     [rate(), numTrained()].forEach((value, i) => {
@@ -64,12 +75,18 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
   };
   // Name the lines at their ends; the names of the two shares stay apart.
   const nameLines = (x, [test, train, loss]) => {
+    const line = LINE * parseFloat(getComputedStyle(find(".ends text")).fontSize);
     const side = train <= test ? 1 : -1;
-    const shift = (side * Math.max(0, LINE - Math.abs(test - train))) / 2;
+    const shift = (side * Math.max(0, line - Math.abs(test - train))) / 2;
     const isTurned = x > TURNED;
     const [anchor, dx] = isTurned ? ["end", -8] : ["start", 8];
-    [test + shift, train - shift, loss].forEach((y, i) => {
-      const place = { x: x + dx, y: clip(y + 5, HEIGHT), style: `text-anchor: ${anchor}` };
+    // Where both ends are at an edge of the chart, one name moves away from it.
+    const [upper, lower] = [test + shift, train - shift].sort((a, b) => a - b);
+    const top = clip(upper, HEIGHT - line);
+    const heights = [top, clip(Math.max(lower, top + line), HEIGHT)];
+    if (test + shift > train - shift) heights.reverse();
+    [...heights, clip(loss, LOSS_HEIGHT)].forEach((y, i) => {
+      const place = { x: x + dx, y: y + 5, style: `text-anchor: ${anchor}` };
       setAttributes(findAll(".ends text")[i], place);
     });
   };
@@ -85,22 +102,33 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
     const dots = points.map(([cx, cy]) => svg("circle", { class: "point", r: 5, cx, cy }));
     find(".amounts g:last-child").replaceChildren(...dots);
   };
+  // The largest loss of two trainings is at the top. Returns the height of the last one.
+  const showLosses = () => {
+    const losses = [...curves[2], ...formerLosses].map(([, value]) => value);
+    const most = Math.max(TOO_LARGE, ...losses.filter(Number.isFinite));
+    const pointOf = ([x, value]) => [x, LOSS_HEIGHT * (1 - Math.min(1, value / most))];
+    setAttributes(ofLoss, { points: curves[2].map(pointOf).join(" ") });
+    setAttributes(formerLoss, { points: formerLosses.map(pointOf).join(" ") });
+    find(".worst").textContent = most.toFixed(1);
+    return pointOf(curves[2].at(-1))[1];
+  };
   // Add a point to the curves.
   const record = () => {
     const test = measure("test", testSample);
     const seen = [...Array(Math.min(numTrained(), testSample.length)).keys()].map(trained);
     const train = measure("train", seen);
     const x = WIDTH * Math.log10(learned || 1);
-    [test.share, train.share, Math.min(1, test.loss / WORST)].forEach((height, i) => {
+    [test.share, train.share].forEach((height, i) => {
       curves[i].push([x, HEIGHT * (1 - height)]);
       setAttributes(lines[i], { points: curves[i].join(" ") });
     });
-    const ends = curves.map((points) => points.at(-1)[1]);
-    nameLines(x, ends);
+    curves[2].push([x, test.loss]);
+    const ends = curves.slice(0, 2).map((points) => points.at(-1)[1]);
+    nameLines(x, [...ends, showLosses()]);
     setAttributes(find(".gap"), { d: `M${[...curves[1], ...curves[0].toReversed()].join("L")}Z` });
     if (learned) showAmount(test.share);
     next = GROWTH * learned;
-    const isTooLarge = test.loss > WORST && rate() >= LARGE_RATE;
+    const isTooLarge = test.loss > TOO_LARGE && rate() >= LARGE_RATE;
     const loss = test.loss.toFixed(2).replace("Infinity", "∞");
     const texts = [formatCount(learned), test.text, train.text, loss];
     numbers.forEach((number, i) => Object.assign(number, { textContent: texts[i] }));
@@ -114,7 +142,10 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
   };
   // Begin anew; the former line of the test digits stays, to compare.
   const restart = () => {
-    if (learned) setAttributes(find(".former"), { points: curves[0].join(" ") });
+    if (learned) {
+      setAttributes(former, { points: curves[0].join(" ") });
+      formerLosses = curves[2];
+    }
     const { weights, bias } = models.softmax;
     model = { weights: randomly(weights.length), bias: new Float64Array(bias.length) };
     learned = 0;
@@ -125,6 +156,7 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
   const stop = () => {
     cancelAnimationFrame(frame);
     frame = 0;
+    filling = [];
     go.textContent = "Start";
   };
   // A frame is a test, or a few updates at first, so that one sees the weights form, and later all
@@ -144,21 +176,38 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
       }
     }
     show(false);
+    if (filling.length && learned >= PASSES * sample) return fillNext();
     if (learned >= END) stop();
   };
   const start = () => {
     find(".weighing input").checked = true; // all weights show, not only the inked
     step();
   };
+  // Train with one amount of digits after the other.
+  const fillNext = () => {
+    const [, ...further] = filling;
+    stop();
+    if (!further.length) return;
+    filling = further;
+    sliders[1].value = Math.log10(further[0]);
+    showSettings();
+    restart();
+    start();
+  };
   const showStored = () => {
     stop();
     show(true);
   };
+  find(".fill").addEventListener("click", () => {
+    filling = [0, ...FEW.filter((amount) => amount < sample), sample];
+    fillNext();
+  });
   go.addEventListener("click", () => (frame ? stop() : start()));
   reset.addEventListener("click", restart);
   stored.addEventListener("click", showStored);
   for (const slider of sliders) {
     slider.addEventListener("input", () => {
+      filling = [];
       showSettings();
       restart();
     });
@@ -182,7 +231,6 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
   });
   watch.observe(find(".train"));
   setAttributes(sliders[1], { max: Math.log10(sample), value: Math.log10(sample) });
-  find(".worst").textContent = `loss ${WORST.toFixed(1)}`;
   showSettings();
   restart();
   showStored();
