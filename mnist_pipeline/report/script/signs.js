@@ -5,6 +5,8 @@ import { createPause } from "./page.js";
 import { zipOf } from "./zip.js";
 
 const NUM_DIGITS = 300; // training digits, which compete with the drawings
+// The least cosine of an answer without doubt. On drawers made for development, 91% of the taught
+// signs were above it after one drawing and 99% after three, and 0.5% of the signs not taught.
 const SURE = 0.75;
 const LONGEST = 40; // characters of a folder name
 const FORBIDDEN = /[\\/:*?"<>|\p{Cc}]|^\.|[. ]+$/gu; // in the name of a folder on some system
