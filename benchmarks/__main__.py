@@ -17,7 +17,7 @@ from benchmarks.bench import Bench, BenchmarkError
 
 # Torch's threads are loaded late, because they would disturb the sections before.
 SECTIONS = (
-    *("knn", "pca", "softmax", "growth", "networks", "commands", "page"),
+    *("knn", "pca", "softmax", "growth", "networks", "commands", "page", "signs"),
     *("recognition", "small_sets", "labels", "data_sets", "limits"),
 )
 LONG = ("server",)  # sections that run only when they are named

@@ -4,6 +4,17 @@ export const sum = (values) => values.reduce((total, value) => total + value, 0)
 export const clip = (value, most, least = 0) => Math.min(Math.max(value, least), most);
 export const argmax = (values) => values.indexOf(Math.max(...values));
 
+export const sumOfProducts = (a, b) => {
+  let total = 0;
+  for (let i = 0; i < a.length; i++) total += a[i] * b[i];
+  return total;
+};
+// v ÷ |v|, so that the sum of products of two vectors is their cosine. Zero stays zero.
+export const scaledToOne = (vector) => {
+  const length = Math.sqrt(sumOfProducts(vector, vector)) || 1;
+  return vector.map((value) => value / length);
+};
+
 // One of the images, or other entries, of an array.
 export const entryAt = (array, place) => {
   const size = array.length / array.shape[0];
