@@ -104,7 +104,8 @@ def test_digits_are_read_in_reading_order_and_one_can_be_chosen(view):
     )
     assert page.evaluate("scrollY") == 0, "the page does not scroll under a finger that draws"
     sheet, said = (page.locator(part).bounding_box() for part in (".sheet", ".said"))
-    assert sheet and said
+    assert sheet
+    assert said
     assert said["y"] < sheet["y"] + sheet["height"], "the answer is next to the sheet"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert view.messages == []
