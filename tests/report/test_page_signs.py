@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from benchmarks import signs
 from mnist_pipeline.data.datasets import reader_of
@@ -104,3 +105,31 @@ def test_the_archive_of_the_drawings_is_a_data_set_with_a_class_per_sign(page, t
     train, test = reader_of(tmp_path).read("train", "test")
     found = np.concatenate([train.images, test.images])
     assert {image.tobytes() for image in found} == {image.tobytes() for image in images}
+
+
+def test_a_reader_teaches_a_sign_draws_it_again_and_saves_the_drawings(page):
+    """A cross of two strokes looks like no digit, so the page asks for its name."""
+    figure = page.locator("#figure-draw")
+    figure.scroll_into_view_if_needed()
+    verdict, form = figure.locator(".verdict"), figure.locator(".teach")
+
+    def draw_cross(size: int) -> None:
+        for end in ((size, size), (-size, size)):
+            box = figure.locator(".sheet").bounding_box()
+            middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            page.mouse.move(middle[0] - end[0], middle[1] - end[1])
+            page.mouse.down()
+            page.mouse.move(middle[0] + end[0], middle[1] + end[1], steps=8)
+            page.mouse.up()
+
+    figure.get_by_role("button", name="Clear").click()
+    draw_cross(90)
+    form.get_by_role("textbox").fill("cross")
+    form.get_by_role("button", name="Teach").click()
+    expect(verdict).to_have_text("Cross")
+    figure.get_by_role("button", name="Clear").click()
+    draw_cross(70)
+    expect(verdict).to_have_text("Cross")
+    with page.expect_download() as download:
+        form.get_by_role("button", name="Save as pictures").click()
+    assert zipfile.ZipFile(download.value.path()).namelist() == ["cross/1.png"]

@@ -4,6 +4,7 @@
 import { deflate } from "./arrays.js";
 
 export const LONGEST = 2000; // characters of an image in a link; more could inflate to any size
+export const LONGEST_SIGNS = 4000; // characters of the signs in a link
 const LOCAL = ["", "localhost", "127.0.0.1"]; // hosts of pages that nobody else can open
 const FIGURE = "[id^='figure-'], dialog[open]";
 
@@ -21,7 +22,13 @@ export const firstInputs = () => first;
 
 export const isLocal = () => LOCAL.includes(location.hostname);
 const pageAddress = () => location.href.split("#")[0];
-export const linkTo = async ({ arrays, reader }) => {
+// The names and the drawings of the signs that were taught, for a link.
+const packSigns = async (signs) => {
+  const entries = signs.entries();
+  const bytes = Uint8Array.from(entries.flatMap(({ image }) => [...image]));
+  return [JSON.stringify(entries.map(({ name }) => name)), await deflate(bytes)];
+};
+export const linkTo = async ({ arrays, reader, signs }) => {
   const { image, place, base } = reader.current();
   const state = new URLSearchParams();
   const section = document.querySelector("nav [aria-current='true']");
@@ -30,6 +37,13 @@ export const linkTo = async ({ arrays, reader }) => {
     const encoded = await deflate(Uint8Array.from(base?.image ?? image));
     if (encoded.length <= LONGEST) state.set("image", encoded);
   } else state.set("test", arrays["test.indices"][place]);
+  if (!signs.isEmpty()) {
+    const [names, drawings] = await packSigns(signs);
+    if (names.length + drawings.length <= LONGEST_SIGNS) {
+      state.set("signs", names);
+      state.set("drawings", drawings);
+    }
+  }
   for (const [key, value] of readInputs()) if (first.get(key) !== value) state.set(key, value);
   return `${pageAddress()}#${state}`;
 };

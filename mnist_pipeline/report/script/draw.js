@@ -8,6 +8,7 @@ import { data, openFigure } from "./page.js";
 import { paintImage } from "./painting.js";
 import { colorsOf, fitDigit, fitWhole, greyOf, reduced } from "./pictures.js";
 import { createAnswer, readingOf, sentenceOf } from "./reading.js";
+import { createTeaching } from "./teaching.js";
 import { createSheet } from "./sheet.js";
 import { loaded } from "./start.js";
 
@@ -32,7 +33,7 @@ const wayOf = (image) => {
   return [...way];
 };
 
-loaded.then(({ arrays, models, reader }) => {
+loaded.then(({ arrays, models, reader, signs }) => {
   const { figure, find } = openFigure("figure-draw");
   const answer = createAnswer(find);
   let chosen = 1; // begin with the third class: a 2 appears as a pen would write it
@@ -53,10 +54,14 @@ loaded.then(({ arrays, models, reader }) => {
   const update = (digit, answers) => {
     if (digit === cleared) return;
     if (digit !== shown) return sheet.present(digit); // another figure chose it
-    const reading = readingOf(digit.image, answers, { models, arrays });
-    const { verdict, isDoubtful } =
-      (playing && WATCHING) || (digit.several && judgeSeveral(digit)) || reading;
-    answer.show(reading, !playing && !digit.several && !sheet.isBusy());
+    const reading = readingOf(digit.image, answers, { models, arrays, signs });
+    const { verdict, isDoubtful, looksLikeDigit, sign } = {
+      ...reading,
+      ...((playing && WATCHING) || (digit.several && judgeSeveral(digit))),
+    };
+    const isWhole = !playing && !digit.several && !sheet.isBusy();
+    answer.show(reading, isWhole);
+    if (isWhole) teaching.offer(!looksLikeDigit || Boolean(sign) || !signs.isEmpty());
     const told = score.show(playing || digit.several ? null : digit, answers.rows);
     const truth = digit.label === null ? "" : `True class: ${data.names[digit.label]}`;
     say(verdict, { isDoubtful, truth, told: digit.base ? told : "" });
@@ -83,6 +88,7 @@ loaded.then(({ arrays, models, reader }) => {
     if (digit?.several && !sheet.isBusy()) return show({ ...digit, image: digit.parts()[0] });
     if (digit) return show(digit);
     answer.clear();
+    teaching.offer(!signs.isEmpty());
     score.show(null);
     say(picture ? `no ${data.noun} found in this picture` : INVITATION, {
       isDoubtful: Boolean(picture),
@@ -123,7 +129,11 @@ loaded.then(({ arrays, models, reader }) => {
     playing = requestAnimationFrame(step);
   };
   const sheet = createSheet(find, { open, fail: say, follow });
-  const score = createScore(find, models, () => shortLink({ arrays, reader }));
+  const score = createScore(find, models, () => shortLink({ arrays, reader, signs }));
+  const teaching = createTeaching(find, signs, {
+    currentDigit: () => sheet.digit() && shown,
+    onTaught: () => show({ ...shown }),
+  });
   find(".another").addEventListener("click", showAnother);
   reader.follow(figure, update);
   showAnother();

@@ -1,9 +1,12 @@
 // Links that restore what one sees: `address.js` says what they have.
-import { firstInputs, isLocal, linkTo, LONGEST, readInputs, rememberInputs } from "./address.js";
+import { firstInputs, isLocal, linkTo, LONGEST } from "./address.js";
+import { LONGEST_SIGNS, readInputs, rememberInputs } from "./address.js";
 import { inflate } from "./arrays.js";
+import { NUM_PIXELS } from "./images.js";
 import { loaded } from "./start.js";
 
 const CONFIRMED = 2000; // milliseconds
+const LONGEST_NAME = 40; // letters of a sign
 
 const setInput = (key, value) => {
   const [id, name] = key.split(".");
@@ -29,7 +32,28 @@ const readDigit = async (state, { arrays, reader }) => {
   return { image, label: null, place: null };
 };
 
-loaded.then(({ arrays, reader }) => {
+// Teach the signs of a link, if it has some and they are whole.
+const teachSigns = async (state, { reader, signs }) => {
+  const encoded = state.get("drawings") ?? "";
+  const names = parsed(state.get("signs") ?? "[]");
+  if (!encoded || encoded.length > LONGEST_SIGNS) return;
+  const bytes = await inflate(encoded).catch(() => []);
+  if (bytes.length !== names.length * NUM_PIXELS || !signs.isEmpty()) return;
+  for (const [place, name] of names.entries()) {
+    await signs.teach(name, bytes.subarray(NUM_PIXELS * place, NUM_PIXELS * (place + 1)));
+  }
+  reader.show({ ...reader.current() });
+};
+// The texts in JSON; none if it is damaged.
+const parsed = (json) => {
+  try {
+    return JSON.parse(json).map((name) => String(name).slice(0, LONGEST_NAME));
+  } catch {
+    return [];
+  }
+};
+
+loaded.then(({ arrays, reader, signs }) => {
   // In this frame, the figures have set the values that depend on the data.
   requestAnimationFrame(rememberInputs);
   const restore = async () => {
@@ -37,6 +61,7 @@ loaded.then(({ arrays, reader }) => {
     const state = new URLSearchParams(location.hash.slice(1));
     const digit = await readDigit(state, { arrays, reader });
     if (digit) reader.show(digit);
+    teachSigns(state, { reader, signs });
     // The figures show the digit in this frame, before their inputs change.
     requestAnimationFrame(() => {
       const inputs = readInputs();
@@ -48,7 +73,7 @@ loaded.then(({ arrays, reader }) => {
     });
   };
   const copy = async ({ currentTarget: button }) => {
-    const link = await linkTo({ arrays, reader });
+    const link = await linkTo({ arrays, reader, signs });
     try {
       await navigator.clipboard.writeText(link);
     } catch {

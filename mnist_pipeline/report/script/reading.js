@@ -5,10 +5,17 @@ import { entryAt } from "./algebra.js";
 import { data } from "./page.js";
 import { showWhy } from "../topics/robustness/why.js";
 
+// A judgement that knows the sign that is nearest.
+const signedBy = (sign, judgement) => {
+  if (!sign) return { ...judgement, sign };
+  const verdict = sign.isSure ? sign.name : `probably ${sign.name}`;
+  return { ...judgement, sign, verdict, headline: verdict, isDoubtful: !sign.isSure };
+};
 // A reading is the judgement of an image, with the image, the rows of the models, and the nearest
 // training images, each { image, name }, among those that `among` describes.
-export const readingOf = (image, { rows, knn }, { models, arrays }) => ({
-  ...models.judge(image, rows),
+// `sign` is the sign that a person taught and that is nearest, or null.
+export const readingOf = (image, { rows, knn, cnn }, { models, arrays, signs }) => ({
+  ...signedBy(signs?.answerTo(cnn.features) ?? null, models.judge(image, rows)),
   image,
   rows,
   neighbors: knn.neighbors.map(({ position, label }) => ({

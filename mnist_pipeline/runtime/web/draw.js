@@ -8,6 +8,7 @@ import { paintImage, scaledOnGround } from "../../report/script/painting.js";
 import { data, element, openFigure, perFrame } from "../../report/script/page.js";
 import { createAnswer, readingOf, sentenceOf } from "../../report/script/reading.js";
 import { createSheet } from "../../report/script/sheet.js";
+import { createTeaching } from "../../report/script/teaching.js";
 import { loaded } from "../../report/script/start.js";
 
 const PATIENCE = 60_000; // milliseconds
@@ -29,6 +30,7 @@ const answer = createAnswer(find);
 let isReady = false; // once the arrays of the report are loaded, if there are any
 let report = null; // its arrays, models and reader
 let score = null; // needs them
+let teaching = null; // likewise
 let request = new AbortController(); // to the server
 let readings = []; // the answer
 let chosen = 0; // reading
@@ -170,6 +172,9 @@ const showChosen = () => {
   const truth = label === null ? "" : `True class: ${data.names[label]}`;
   answer.say(reading.verdict, reading.isDoubtful, truth);
   answer.show(reading, !sheet.isBusy());
+  const isOne = Boolean(reading.digit) && readings.length === 1;
+  if (!sheet.isBusy())
+    teaching?.offer(isOne && (!reading.looksLikeDigit || !report.signs.isEmpty()));
   return score?.show(reading.digit?.image ? { label: null, ...reading.digit } : null, reading.rows);
 };
 // The digit that was drawn last.
@@ -224,9 +229,13 @@ for (const button of [another, find(".save")]) button.hidden = true;
 say(LOADING);
 
 // The models start, and the examples come with them.
-const start = ({ arrays, models, reader }) => {
+const start = ({ arrays, models, reader, signs }) => {
   if (!arrays.facts.models.every((name) => name in models)) return; // a model of one's own
-  report = { arrays, models };
+  report = { arrays, models, signs };
+  teaching = createTeaching(find, signs, {
+    currentDigit: () => readings.length === 1 && sheet.digit(),
+    onTaught: read,
+  });
   score = createScore(find, models, async () => "");
   const examples = [...document.querySelectorAll(".examples button")];
   const present = (label) => sheet.present(reader.digitOf(label));

@@ -13,7 +13,7 @@ import { attack, SURE } from "./attack.js";
 const FIRST = 64; // the largest change of a level that is tried first
 const WHOLE = 255;
 
-loaded.then(({ arrays, models, reader }) => {
+loaded.then(({ arrays, models, reader, signs }) => {
   const { figure, find } = openFigure("figure-fool");
   const { names, short } = data;
   const pause = createPause();
@@ -37,7 +37,7 @@ loaded.then(({ arrays, models, reader }) => {
     const amount = counts ? `${headlineOf(score)}, by ±${reach} of ${WHOLE} grey levels` : "";
     const drawCard = (link = "") =>
       createCard(sees, parts, [describeAnswers(rows), amount, CHALLENGE, link]);
-    cardOf = async () => drawCard(await shortLink({ arrays, reader }));
+    cardOf = async () => drawCard(await shortLink({ arrays, reader, signs }));
     find(".fooled canvas").replaceWith(drawCard());
     const others = rows.filter((row) => row !== ofCnn(rows));
     const { isDoubtful, headline } = models.judge(image, rows);

@@ -7,6 +7,13 @@ import { formatPercent } from "../../script/numbers.js";
 const reasonOf = ({ rows, ...judgement }) => {
   const { names, noun, short } = data;
   const { looksLikeDigit, areOutvoted, isDoubtful, label, runnerUp } = judgement;
+  if (judgement.sign) {
+    const cosine = judgement.sign.cosine.toFixed(2);
+    return (
+      `Nearest to your drawing of ${judgement.sign.name}: the cosine of the 1,024 features is ${cosine}. ` +
+      "The CNN learned them on digits, and they carry over to signs that it has never seen."
+    );
+  }
   if (!looksLikeDigit) {
     const where = judgement.causesOf ? " Red shows where." : "";
     return `A model can only name one of its classes. The edges here fit none.${where}`;
@@ -21,7 +28,8 @@ const reasonOf = ({ rows, ...judgement }) => {
 
 // Explain in an element why a reading is in doubt, or why not.
 export const showWhy = (container, reading) => {
-  const { image, looksLikeDigit, causesOf, rebuilt, neighbors, among } = reading;
+  const { image, causesOf, rebuilt, neighbors, among } = reading;
+  const looksLikeDigit = reading.looksLikeDigit || Boolean(reading.sign);
   const mine = createFace(image, looksLikeDigit || !causesOf ? "as read" : "where");
   if (!looksLikeDigit && causesOf) {
     const causes = element("canvas", { className: "causes", ariaHidden: true });
