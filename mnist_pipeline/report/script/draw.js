@@ -61,7 +61,9 @@ loaded.then(({ arrays, models, reader, signs }) => {
     };
     const isWhole = !playing && !digit.several && !sheet.isBusy();
     answer.show(reading, isWhole);
-    if (isWhole) teaching.offer(!looksLikeDigit || Boolean(sign) || !signs.isEmpty());
+    const isDrawn = digit.label === null && !digit.base;
+    const isTaught = Boolean(sign) || !signs.isEmpty();
+    if (isWhole) teaching.offer(isDrawn && (!looksLikeDigit || isTaught));
     const told = score.show(playing || digit.several ? null : digit, answers.rows);
     const truth = digit.label === null ? "" : `True class: ${data.names[digit.label]}`;
     say(verdict, { isDoubtful, truth, told: digit.base ? told : "" });

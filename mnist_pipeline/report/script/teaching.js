@@ -34,9 +34,10 @@ export const createTeaching = (find, signs, { currentDigit, onTaught }) => {
     message.textContent = listed && `Learned from your drawings: ${listed}. Draw another one.`;
     save.hidden = !listed;
   };
-  // Show the form for a drawing that looks like no digit, and for all once a sign is taught.
+  // The form stands in the place of the score, which what looks like no digit does not have.
   const offer = (isOffered) => {
     form.hidden = !isOffered;
+    find(".score").hidden = isOffered;
     describe();
   };
   input?.addEventListener("focus", signs.prepare);

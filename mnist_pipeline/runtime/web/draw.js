@@ -172,9 +172,9 @@ const showChosen = () => {
   const truth = label === null ? "" : `True class: ${data.names[label]}`;
   answer.say(reading.verdict, reading.isDoubtful, truth);
   answer.show(reading, !sheet.isBusy());
-  const isOne = Boolean(reading.digit) && readings.length === 1;
+  const isOne = reading.digit && readings.length === 1 && label === null && !reading.digit.base;
   if (!sheet.isBusy())
-    teaching?.offer(isOne && (!reading.looksLikeDigit || !report.signs.isEmpty()));
+    teaching?.offer(Boolean(isOne) && (!reading.looksLikeDigit || !report.signs.isEmpty()));
   return score?.show(reading.digit?.image ? { label: null, ...reading.digit } : null, reading.rows);
 };
 // The digit that was drawn last.
