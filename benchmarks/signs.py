@@ -24,6 +24,7 @@ from mnist_pipeline.data.color import Images
 from mnist_pipeline.data.conversion import DIGIT_SIDE, STROKE_WIDTHS, fitted
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.recognizer import Recognizer
+from mnist_pipeline.methods.networks.method import cnn_features
 from mnist_pipeline.runtime.storage.storage import Storage
 
 # The first eight were known when the rule was proposed. Strokes are separated by "|"; points are
@@ -74,7 +75,7 @@ SLANT, TURN = 0.12, 5.0  # of a drawer: heights, degrees
 OWN_TURN = 3.0  # degrees, of a drawing
 ASPECTS = (0.75, 1.3)
 SHEET = 200  # pixels
-KERNEL = 5  # pixels
+BLOCK = 200  # images whose features are computed together
 
 
 class Drawer:
@@ -125,23 +126,11 @@ class Drawer:
 def features(weights: dict[str, np.ndarray], images: Images) -> NDArray[np.float32]:
     """The features behind the CNN's second pooling, of length 1, (n, 1024)."""
     blocks = [
-        _features(weights, images[start : start + 200]) for start in range(0, len(images), 200)
+        cnn_features(weights, images[start : start + BLOCK])
+        for start in range(0, len(images), BLOCK)
     ]
     found = np.concatenate(blocks)
     return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
-
-
-def _features(weights: dict[str, np.ndarray], images: Images) -> NDArray[np.float32]:
-    maps = images[..., np.newaxis].astype(np.float32) / 255
-    for layer in ("conv1", "conv2"):
-        kernels = weights[f"{layer}.weight"]  # (out, in, 5, 5)
-        windows = np.lib.stride_tricks.sliding_window_view(maps, (KERNEL, KERNEL), (1, 2))
-        count, side = windows.shape[:2]
-        columns = windows.reshape(-1, kernels[0].size)  # in, 5, 5
-        sums = columns @ kernels.reshape(len(kernels), -1).T + weights[f"{layer}.bias"]
-        parts = sums.reshape(count, side // 2, 2, side // 2, 2, len(kernels))
-        maps = np.maximum(parts.max(axis=(2, 4)), 0)
-    return maps.reshape(len(images), -1)
 
 
 class Answers(NamedTuple):

@@ -83,9 +83,15 @@ def cnn_logits(weights: Weights, images: np.ndarray) -> np.ndarray:
     """Logits of `modules.CNN`, float32 (n, n_classes), from its weights by name and images, uint8
     (n, 28, 28) or (n, 28, 28, 3).
     """
+    features = cnn_features(weights, images)  # (n, 1024)
+    return features @ weights["linear.weight"].T + weights["linear.bias"]  # (n, 10)
+
+
+def cnn_features(weights: Weights, images: np.ndarray) -> np.ndarray:
+    """The features behind the second pooling, float32 (n, 1024)."""
     x = _pooled(cnn_maps(weights, images))  # (n, 32, 12, 12)
     x = _pooled(_convolved(x, weights["conv2.weight"], weights["conv2.bias"]))  # (n, 64, 4, 4)
-    return x.reshape(len(x), -1) @ weights["linear.weight"].T + weights["linear.bias"]  # (n, 10)
+    return x.reshape(len(x), -1)
 
 
 def cnn_maps(weights: Weights, images: np.ndarray) -> np.ndarray:
