@@ -180,6 +180,35 @@ def test_a_broken_link_opens_the_page_as_usual(pages, address, broken):
     expect(page.locator("dialog[open]")).to_have_count(0)
 
 
+def test_a_link_can_neither_move_a_digit_off_the_sheet_nor_make_it_disappear(pages, address):
+    _, page = pages
+    test = page.evaluate("loaded.then(({ arrays }) => arrays['test.indices'][0])")
+    pose = "&".join(
+        f"figure-draw.{name}={value}"
+        for name, value in {
+            "size": "0",
+            "across": "left",
+            "down": "1e9",
+            "turned": "Infinity",
+        }.items()
+    )
+    page.goto("about:blank")
+    page.goto(f"{address}#test={test}&{pose}")
+    inputs = page.locator("#figure-draw [type=hidden]")
+    read = "all => Object.fromEntries(all.map(({ name, value }) => [name, Number(value)]))"
+    expected = {"across": 0, "down": 14, "turned": 0, "size": 0.3}
+    until(lambda: inputs.evaluate_all(read) == expected)
+
+
+def test_a_sign_without_a_name_is_still_a_sign(pages, address):
+    _, page = pages
+    drawing = base64.urlsafe_b64encode(zlib.compress(bytes(range(256)) * 3 + bytes(16))).decode()
+    page.goto("about:blank")
+    page.goto(f'{address}#image={drawing}&signs=[""]&drawings={drawing}')
+    expect(page.locator("#figure-draw .taught")).to_contain_text("sign (1)")
+    expect(page.locator("#figure-draw .verdict")).to_have_text("Sign")
+
+
 def test_without_a_clipboard_the_link_can_be_selected(pages):
     page, _ = pages
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")

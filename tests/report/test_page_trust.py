@@ -218,6 +218,43 @@ def test_a_grabbed_digit_keeps_score_and_makes_a_card(page, sheet):
     page.keyboard.press("Control+z")
 
 
+def test_a_digit_that_is_taken_away_while_it_is_dragged_stays_away(page, sheet):
+    field = sheet.locator(".sheet")
+    field.evaluate(POINTER, ["pointerdown", 1, MIDDLE - 10, MIDDLE])
+    sheet.get_by_role("button", name="Clear").click()
+    field.evaluate(POINTER, ["pointermove", 1, MIDDLE, MIDDLE])
+    field.evaluate(POINTER, ["lostpointercapture", 1, 0, 0])
+    expect(sheet.locator(".answers")).to_contain_class("empty")
+
+
+HOLD = """(sheet) => {
+  for (const repeat of [false, true, true]) {
+    const press = { key: "ArrowRight", repeat, bubbles: true };
+    sheet.dispatchEvent(new KeyboardEvent("keydown", press));
+  }
+}"""
+
+
+def test_a_key_that_is_held_is_one_step_of_undo(page, sheet):
+    sheet.get_by_role("button", name="Grab").click()
+    sheet.locator(".sheet").evaluate(HOLD)
+    assert pose(sheet)["across"] == 3
+    sheet.get_by_role("button", name="Undo").click()
+    assert pose(sheet)["across"] == 0
+
+
+# Whether a dark square on light ground counts, moved to the right by so many pixels.
+COUNTS = """(across) => {
+  const levels = Uint8Array.from({ length: 784 }, (_, at) =>
+    Math.abs((at % 28) - 14) < 6 && Math.abs(Math.floor(at / 28) - 14) < 6 ? 20 : 230);
+  return objectionTo(levels, { across, down: 0, turned: 0, size: 1 }) === "";
+}"""
+
+
+def test_the_ground_of_a_picture_may_leave_the_sheet_and_what_it_shows_may_not(page):
+    assert [page.evaluate(COUNTS, across) for across in (0, 5, 12)] == [True, True, False]
+
+
 def test_sliders_spoil_the_digit_and_ten_others(page):
     figure = page.locator("#figure-disturb")
     result = figure.locator(".result")

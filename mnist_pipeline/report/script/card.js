@@ -1,5 +1,5 @@
 // A card of a digit that fools models: a picture to save or to share.
-import { element } from "./page.js";
+import { pngOf, saveFile } from "./files.js";
 import { paintOnGround } from "./painting.js";
 
 const [WIDTH, HEIGHT] = [640, 470];
@@ -27,32 +27,20 @@ export const createCard = (headline, parts, lines) => {
       write(line, WIDTH / 2, TOP + SIDE + 84 + LINE * i, WIDTH - 40, "20px"),
     );
   });
-  const told = parts.map(({ says, sign }) => `${says} ${sign}`);
-  const ariaLabel = [headline, ...told, ...lines].join(" ");
+  const captions = parts.map(({ says, sign }) => `${says} ${sign}`);
+  const ariaLabel = [headline, ...captions, ...lines].join(" ");
   return Object.assign(card, { role: "img", ariaLabel });
 };
 
 const NAME = "fooled.png";
-const KEPT = 60_000; // milliseconds in which a browser saves a card
-const fileOf = async (card) => {
-  const blob = await new Promise((resolve) => card.toBlob(resolve, "image/png"));
-  return new File([blob], NAME, { type: blob.type });
-};
-const canShare = () => {
-  const files = [new File([], NAME, { type: "image/png" })];
-  return Boolean(navigator.canShare?.({ files }));
-};
-// Let buttons save, and where the browser has a sheet for it share, the card that cardOf() returns
-// a promise of.
+const fileOf = (blob) => new File([blob], NAME, { type: "image/png" });
+const canShare = () => Boolean(navigator.canShare?.({ files: [fileOf("")] }));
+// Let buttons save a card, and share it where the browser can. cardOf() is a promise of the card.
 export const offerCard = (saveButton, shareButton, cardOf) => {
-  saveButton.addEventListener("click", async () => {
-    const address = URL.createObjectURL(await fileOf(await cardOf()));
-    element("a", { href: address, download: NAME }).click();
-    setTimeout(() => URL.revokeObjectURL(address), KEPT);
-  });
+  saveButton.addEventListener("click", async () => saveFile(await pngOf(await cardOf()), NAME));
   shareButton.hidden = !canShare();
   shareButton.addEventListener("click", async () => {
-    const files = [await fileOf(await cardOf())];
+    const files = [fileOf(await pngOf(await cardOf()))];
     await navigator.share({ files }).catch(() => {}); // the reader changed their mind
   });
 };

@@ -38,14 +38,15 @@ loaded.then(({ arrays, models, reader, signs }) => {
   const answer = createAnswer(find);
   let chosen = 1; // begin with the third class: a 2 appears as a pen would write it
   let playing = 0;
+  let appearing = null; // the picture of the digit that appears
   let shown = null; // the digit of the reader that this figure showed last
   let cleared = null; // the digit that its reader cleared
 
   // The verdict follows each frame; a screen reader hears it, and the score, when a stroke, a grab
   // or an animation has ended.
-  const say = (text, { isDoubtful = true, truth = "", told = "" } = {}) => {
+  const say = (text, { isDoubtful = true, truth = "", scoreText = "" } = {}) => {
     answer.say(text, isDoubtful, truth);
-    if (!playing && !sheet.isBusy()) answer.announce(`${sentenceOf(text)}.`, truth, told);
+    if (!playing && !sheet.isBusy()) answer.announce(`${sentenceOf(text)}.`, truth, scoreText);
   };
   const show = (digit) => {
     shown = { label: null, place: null, ...digit };
@@ -64,9 +65,9 @@ loaded.then(({ arrays, models, reader, signs }) => {
     const isDrawn = digit.label === null && !digit.base;
     const isTaught = Boolean(sign) || !signs.isEmpty();
     if (isWhole) teaching.offer(isDrawn && (!looksLikeDigit || isTaught));
-    const told = score.show(playing || digit.several ? null : digit, answers.rows);
+    const scoreText = score.show(playing || digit.several ? null : digit, answers.rows);
     const truth = digit.label === null ? "" : `True class: ${data.names[digit.label]}`;
-    say(verdict, { isDoubtful, truth, told: digit.base ? told : "" });
+    say(verdict, { isDoubtful, truth, scoreText: digit.base ? scoreText : "" });
   };
   // Of several digits, the figures show the first.
   const judgeSeveral = ({ parts }) => {
@@ -79,6 +80,7 @@ loaded.then(({ arrays, models, reader, signs }) => {
     cancelAnimationFrame(playing);
     playing = 0;
     sheet.setAppearing(false);
+    paintImage(appearing.image, appearing.digit.image); // whole
   };
   const follow = () => {
     if (playing) stop();
@@ -86,7 +88,6 @@ loaded.then(({ arrays, models, reader, signs }) => {
     const { picture } = sheet.drawing.current();
     const digit = sheet.digit();
     cleared = digit ? null : reader.current();
-    if (picture?.isPainted) paintImage(picture.image, digit.image); // whole, if it still appeared
     if (digit?.several && !sheet.isBusy()) return show({ ...digit, image: digit.parts()[0] });
     if (digit) return show(digit);
     answer.clear();
@@ -109,7 +110,7 @@ loaded.then(({ arrays, models, reader, signs }) => {
     const digit = reader.digitOf(chosen);
     sheet.present(digit);
     sheet.setAppearing(true);
-    const { image } = sheet.drawing.current().picture;
+    appearing = sheet.drawing.current().picture;
     const way = wayOf(greyLevels(digit.image));
     const channels = digit.image.length / NUM_PIXELS;
     let start = null;
@@ -122,7 +123,7 @@ loaded.then(({ arrays, models, reader, signs }) => {
         const [from, to] = [channels * pixel, channels * (pixel + 1)];
         part.set(digit.image.subarray(from, to), from);
       }
-      paintImage(image, part);
+      paintImage(appearing.image, part);
       playing = share < 1 ? requestAnimationFrame(step) : 0;
       sheet.setAppearing(share < 1);
       show(share < 1 ? { ...digit, image: part } : digit);
@@ -132,10 +133,8 @@ loaded.then(({ arrays, models, reader, signs }) => {
   };
   const sheet = createSheet(find, { open, fail: say, follow });
   const score = createScore(find, models, () => shortLink({ arrays, reader, signs }));
-  const teaching = createTeaching(find, signs, {
-    currentDigit: () => sheet.digit() && shown,
-    onTaught: () => show({ ...shown }),
-  });
+  const teaching = createTeaching(find, signs, () => sheet.digit() && shown);
+  signs.watch(() => sheet.digit() && show({ ...shown }));
   find(".another").addEventListener("click", showAnother);
   reader.follow(figure, update);
   showAnother();

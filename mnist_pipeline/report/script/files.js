@@ -1,4 +1,14 @@
-// Pictures from files.
+// Pictures from files, and files to save.
+import { element } from "./page.js";
+
+const KEPT = 60_000; // milliseconds in which the browser saves a file
+
+export const pngOf = (canvas) => new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+export const saveFile = (blob, name) => {
+  const address = URL.createObjectURL(blob);
+  element("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), KEPT);
+};
 
 // Call open(bitmap) for a picture file that people choose, paste, or drop anywhere on the page, and
 // fail(text) for another file. The board is marked while they drag.

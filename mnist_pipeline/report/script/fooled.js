@@ -1,5 +1,5 @@
-// What the page says of a digit that people moved: how many models it fools, how far it was, and a
-// card to keep.
+// The score of a digit that the reader moved: how many models it fools and how far it was moved,
+// with a card to keep.
 import { isLocal, linkTo } from "./address.js";
 import { answersTo, formatShare } from "./answers.js";
 import { createCard, offerCard } from "./card.js";
@@ -71,12 +71,15 @@ export const createScore = (find, models, linkOf) => {
     const { digit, rows, score, where } = fooled;
     const name = data.names[score.label];
     const parts = [
-      { picture: paintImage(element("canvas"), digit.base.image), says: `before: ${name}` },
-      { picture: paintImage(element("canvas"), digit.image), says: `you see: ${name}` },
+      { image: digit.base.image, says: `before: ${name}`, sign: "→" },
+      { image: digit.image, says: `you see: ${name}`, sign: "" },
     ];
     return createCard(
       `${headlineOf(score)}.`,
-      parts.map((part, i) => ({ ...part, sign: i ? "" : "→" })),
+      parts.map(({ image, ...part }) => ({
+        picture: paintImage(element("canvas"), image),
+        ...part,
+      })),
       [describeAnswers(rows), where, CHALLENGE, await linkOf()],
     );
   };

@@ -30,13 +30,21 @@ const turnedBy = ({ x, y }, degrees) => {
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   return { x: cos * x - sin * y, y: sin * x + cos * y }; // clockwise, since y grows downwards
 };
-// Within the range that the sheet allows, turned by -180° to 180°.
-const limited = ({ across, down, turned, size }) => ({
-  across: clip(across, FARTHEST, -FARTHEST),
-  down: clip(down, FARTHEST, -FARTHEST),
-  turned: turned - TURN * Math.round(turned / TURN),
-  size: clip(size, LARGEST, SMALLEST),
-});
+// A pose within the range that the sheet allows, turned by −180° to 180°. A link may have any text
+// in place of a number: that part of the pose stays in its place.
+export const limitedPose = (pose) => {
+  const parts = Object.entries(IN_PLACE).map(([name, usual]) => [
+    name,
+    Number.isFinite(pose[name]) ? pose[name] : usual,
+  ]);
+  const { across, down, turned, size } = Object.fromEntries(parts);
+  return {
+    across: clip(across, FARTHEST, -FARTHEST),
+    down: clip(down, FARTHEST, -FARTHEST),
+    turned: turned - TURN * Math.round(turned / TURN),
+    size: clip(size, LARGEST, SMALLEST),
+  };
+};
 
 // `drawing()` is what `createDrawing` made. `poseOf()` is the pose of the digit on the sheet, or null
 // without a digit. While `isHand()`, the whole sheet grabs it; otherwise only its frame does, once
@@ -71,7 +79,7 @@ export const createHand = (canvas, options) => {
   };
   const follow = (event) => {
     const from = pointers.get(event.pointerId);
-    if (!from) return;
+    if (!from || !poseOf()) return; // the sheet may be cleared while a digit is dragged
     const { across, down, turned, size } = poseOf();
     const to = pixelAt(event);
     pointers.set(event.pointerId, to);
@@ -79,21 +87,19 @@ export const createHand = (canvas, options) => {
     const pin = other ?? (isHandle && { x: across, y: down });
     if (!pin) {
       const moved = { across: across + to.x - from.x, down: down + to.y - from.y };
-      return onPose(limited({ turned, size, ...moved }));
+      return onPose({ turned, size, ...moved });
     }
     const [before, after] = [from, to].map(({ x, y }) => [y - pin.y, x - pin.x]);
     const angle = ((Math.atan2(...after) - Math.atan2(...before)) * 180) / Math.PI; // clockwise
     const growth = Math.hypot(...after) / Math.hypot(...before);
     const factor = clip(growth, LARGEST / size, SMALLEST / size);
     const middle = turnedBy({ x: across - pin.x, y: down - pin.y }, angle);
-    onPose(
-      limited({
-        across: pin.x + factor * middle.x,
-        down: pin.y + factor * middle.y,
-        turned: turned - angle,
-        size: size * factor,
-      }),
-    );
+    onPose({
+      across: pin.x + factor * middle.x,
+      down: pin.y + factor * middle.y,
+      turned: turned - angle,
+      size: size * factor,
+    });
   };
   const listeners = {
     pointerdown: (event) => {
@@ -119,16 +125,16 @@ export const createHand = (canvas, options) => {
       if (!added) return;
       event.preventDefault();
       event.stopPropagation(); // Escape does not clear the sheet
-      onGrab();
+      if (!event.repeat || !hasFrame()) onGrab(); // a key that is held is one step of undo
       const [[name, step]] = Object.entries(added);
       const pose = poseOf();
-      onPose(added === IN_PLACE ? IN_PLACE : limited({ ...pose, [name]: pose[name] + step }));
+      onPose(added === IN_PLACE ? IN_PLACE : { ...pose, [name]: pose[name] + step });
       onEnd();
     },
   };
   for (const [name, listener] of Object.entries(listeners)) canvas.addEventListener(name, listener);
 
-  // The frame, with its handle, and the edges of what the models see.
+  // Paint the frame with its handle, and a dotted square around the pixels that the models see.
   const paintFrame = (context, color) => {
     if (!poseOf() || !hasFrame()) return;
     const { across, down, turned, size } = poseOf();

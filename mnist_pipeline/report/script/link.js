@@ -1,12 +1,18 @@
 // Links that restore what one sees: `address.js` says what they have.
-import { firstInputs, isLocal, linkTo, LONGEST } from "./address.js";
-import { LONGEST_SIGNS, readInputs, rememberInputs } from "./address.js";
+import {
+  firstInputs,
+  isLocal,
+  linkTo,
+  LONGEST,
+  LONGEST_SIGNS,
+  readInputs,
+  rememberInputs,
+} from "./address.js";
+import { entryAt } from "./algebra.js";
 import { inflate } from "./arrays.js";
-import { NUM_PIXELS } from "./images.js";
 import { loaded } from "./start.js";
 
 const CONFIRMED = 2000; // milliseconds
-const LONGEST_NAME = 40; // letters of a sign
 
 const setInput = (key, value) => {
   const [id, name] = key.split(".");
@@ -33,21 +39,20 @@ const readDigit = async (state, { arrays, reader }) => {
 };
 
 // Teach the signs of a link, if it has some and they are whole.
-const teachSigns = async (state, { reader, signs }) => {
+const teachSigns = async (state, { arrays, signs }) => {
   const encoded = state.get("drawings") ?? "";
   const names = parsed(state.get("signs") ?? "[]");
   if (!encoded || encoded.length > LONGEST_SIGNS) return;
   const bytes = await inflate(encoded).catch(() => []);
-  if (bytes.length !== names.length * NUM_PIXELS || !signs.isEmpty()) return;
-  for (const [place, name] of names.entries()) {
-    await signs.teach(name, bytes.subarray(NUM_PIXELS * place, NUM_PIXELS * (place + 1)));
-  }
-  reader.show({ ...reader.current() });
+  const size = entryAt(arrays["test.images"], 0).length;
+  if (bytes.length !== names.length * size || !signs.isEmpty()) return;
+  const drawings = Object.assign(bytes, { shape: [names.length] });
+  for (const [i, name] of names.entries()) await signs.teach(name, entryAt(drawings, i));
 };
 // The texts in JSON; none if it is damaged.
 const parsed = (json) => {
   try {
-    return JSON.parse(json).map((name) => String(name).slice(0, LONGEST_NAME));
+    return JSON.parse(json).map(String);
   } catch {
     return [];
   }
@@ -61,7 +66,7 @@ loaded.then(({ arrays, reader, signs }) => {
     const state = new URLSearchParams(location.hash.slice(1));
     const digit = await readDigit(state, { arrays, reader });
     if (digit) reader.show(digit);
-    teachSigns(state, { reader, signs });
+    teachSigns(state, { arrays, signs });
     // The figures show the digit in this frame, before their inputs change.
     requestAnimationFrame(() => {
       const inputs = readInputs();

@@ -17,13 +17,15 @@ const paintPixels = (canvas, side, colorOf) => {
 const areColors = (values, side) => values.length > side ** 2;
 const paintColors = (canvas, values, side) =>
   paintPixels(canvas, side, (pixel) => [...values.slice(3 * pixel, 3 * pixel + 3), 255]);
+// Grey levels as they are: a high level is white.
+export const paintLevels = (canvas, levels, side = SIDE) =>
+  paintPixels(canvas, side, (pixel) => [levels[pixel], levels[pixel], levels[pixel], 255]);
 // Photos are painted as they are. Ink is painted black on transparent paper; the style sheet turns
 // it into white ink on a dark page.
 export const paintImage = (canvas, levels, side = SIDE) => {
   if (areColors(levels, side)) return paintColors(canvas, levels, side);
-  const ofInk = (pixel) => [0, 0, 0, levels[pixel]];
-  const ofLight = (pixel) => [levels[pixel], levels[pixel], levels[pixel], 255];
-  return paintPixels(canvas, side, data.handwritten ? ofInk : ofLight);
+  if (!data.handwritten) return paintLevels(canvas, levels, side);
+  return paintPixels(canvas, side, (pixel) => [0, 0, 0, levels[pixel]]);
 };
 // Zero is transparent, positive values are red, negative values are blue; in colour, zero is the
 // middle grey. The largest value has the full colour, or `least` if that is larger.

@@ -31,7 +31,7 @@ export const greyOf = (canvas) => {
 };
 
 // The median level of the border.
-const borderOf = (grey, width) => {
+export const borderOf = (grey, width) => {
   const isBorder = (i) => i < width || i >= grey.length - width || (i + 1) % width < 2;
   const border = grey.filter((_, i) => isBorder(i)).sort();
   return border[Math.floor(border.length / 2)];

@@ -1,23 +1,26 @@
 // How many models a change of a digit has fooled. It counts as long as a person would still read
 // the digit: after small moves, turns and changes of size, or small changes of the grey levels.
-import { isInside, NUM_PIXELS, perPixel, SIDE } from "./images.js";
+import { greyLevels, isInside, SIDE } from "./images.js";
 import { data } from "./page.js";
+import { borderOf } from "./pictures.js";
 
 const MOST_TURNED = 30; // degrees, to either side
 const [LEAST_SIZE, MOST_SIZE] = [1 / 3, 3 / 2];
 export const MOST_REACH = 64; // grey levels that an attack may add or remove
-const INKED = 64; // grey level of a pixel that a person sees
+const INKED = 64; // grey levels between the ground and a pixel that a person sees
 const MIDDLE = (SIDE - 1) / 2;
 
 // Whether all inked pixels of an image stay on the sheet in a pose.
 const staysWhole = (image, { across, down, turned, size }) => {
   const angle = (turned * Math.PI) / 180; // counter-clockwise, with y downwards
   const [cos, sin] = [size * Math.cos(angle), size * Math.sin(angle)];
-  return perPixel(image).every((level, pixel) => {
+  const grey = greyLevels(image);
+  const ground = borderOf(grey, SIDE);
+  return grey.every((level, pixel) => {
     const [x, y] = [(pixel % SIDE) - MIDDLE, Math.floor(pixel / SIDE) - MIDDLE];
     const column = Math.round(MIDDLE + cos * x + sin * y + across);
     const row = Math.round(MIDDLE + cos * y - sin * x + down);
-    return level * (NUM_PIXELS / image.length) < INKED || isInside(row, column);
+    return Math.abs(level - ground) < INKED || isInside(row, column);
   });
 };
 // Why a digit in a pose does not count, or "" if it does.
@@ -44,8 +47,8 @@ export const describePose = ({ across, down, turned, size }) => {
     [turned, 1, `turned by ${angle}° to the ${turned < 0 ? "right" : "left"}`],
     [size - 1, 0.01, `at ${Math.round(100 * size)}% of its size`],
   ];
-  const told = parts.filter(([amount, unit]) => Math.abs(amount) >= unit / 2);
-  return told.map(([, , words]) => words).join(", ") || "almost in its place";
+  const visible = parts.filter(([amount, unit]) => Math.abs(amount) >= unit / 2);
+  return visible.map(([, , words]) => words).join(", ") || "almost in its place";
 };
 
 // The models that read a digit before a change and do not read it after it. `label` is the true

@@ -1,7 +1,7 @@
 // The sheet on which people draw a digit, open a picture, or grab the digit that it shows.
 import { createDrawing, offerUndo } from "./canvas.js";
 import { offerFiles } from "./files.js";
-import { createHand } from "./hand.js";
+import { createHand, limitedPose } from "./hand.js";
 import { data, element, perFrame } from "./page.js";
 import { paintImage } from "./painting.js";
 import { fitWritten, greyOf } from "./pictures.js";
@@ -62,13 +62,15 @@ export const createSheet = (find, options) => {
   const grab = () => {
     const { picture, strokes } = drawing.current();
     const now = digit();
+    if (!now) return; // the ink is too little for a digit
     const base = now.several ? { image: now.parts()[0] } : now;
     drawing.show(pictureOf(picture?.base ?? base, picture?.pose ?? IN_PLACE), strokes);
   };
   const pose = (next) => {
     const { picture } = drawing.current();
-    picture.pose = next;
-    picture.digit = posedDigit(picture.base, next);
+    if (!picture?.isPainted) return; // nothing was grabbed, or undo took it away meanwhile
+    picture.pose = limitedPose(next);
+    picture.digit = posedDigit(picture.base, picture.pose);
     paintImage(picture.image, picture.digit.image);
     update();
     drawing.redraw();
@@ -123,7 +125,7 @@ export const createSheet = (find, options) => {
     input.addEventListener("input", () => {
       if (!poseOf()) return;
       if (!drawing.current().picture?.isPainted) grab();
-      pose({ ...drawing.current().picture.pose, [input.name]: Number(input.value) });
+      pose({ ...poseOf(), [input.name]: Number(input.value) });
     });
   }
   setHand(isHand);

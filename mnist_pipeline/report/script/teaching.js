@@ -1,61 +1,47 @@
 // The controls that teach the page a sign: a name for a drawing, and all drawings as pictures.
-import { data, element } from "./page.js";
-import { NUM_PIXELS, SIDE } from "./images.js";
-
-const ARCHIVE = "signs.zip";
-const KEPT = 60_000; // milliseconds in which a browser saves the archive
+import { pngOf, saveFile } from "./files.js";
+import { element } from "./page.js";
+import { paintLevels } from "./painting.js";
 
 // White ink on black, as MNIST has it.
-const pngOf = async (image) => {
-  const canvas = element("canvas", { width: SIDE, height: SIDE });
-  const context = canvas.getContext("2d");
-  const pixels = context.createImageData(SIDE, SIDE);
-  for (let pixel = 0; pixel < NUM_PIXELS; pixel++) {
-    const level = image[pixel];
-    pixels.data.set([level, level, level, 255], 4 * pixel);
-  }
-  context.putImageData(pixels, 0, 0);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+const bytesOf = async (image) => {
+  const blob = await pngOf(paintLevels(element("canvas"), image));
   return new Uint8Array(await blob.arrayBuffer());
 };
 
-// currentDigit() is the digit that the form names, and onTaught() is called after the page has
-// learned it.
-export const createTeaching = (find, signs, { currentDigit, onTaught }) => {
+// currentDigit() is the digit that the form names.
+export const createTeaching = (find, signs, currentDigit) => {
   const form = find(".teach");
-  const input = find(".teach input");
-  const save = find(".teach .pictures");
-  const message = find(".teach .taught");
+  if (!form) return { offer: () => {} }; // nobody draws pictures
+  const input = form.querySelector("input");
+  const save = form.querySelector(".pictures");
+  const message = form.querySelector(".taught");
 
-  const describe = () => {
-    const counts = new Map();
-    for (const { name } of signs.entries()) counts.set(name, (counts.get(name) ?? 0) + 1);
-    const listed = [...counts].map(([name, count]) => `${name} (${count})`).join(", ");
-    message.textContent = listed && `Learned from your drawings: ${listed}. Draw another one.`;
-    save.hidden = !listed;
-  };
-  // The form stands in the place of the score, which what looks like no digit does not have.
+  signs.watch(() => {
+    const names = signs.entries().map(({ name }) => name);
+    const counted = [...new Set(names)].map((sign) => {
+      const count = names.filter((name) => name === sign).length;
+      return `${sign} (${count})`;
+    });
+    message.textContent = `Learned from your drawings: ${counted.join(", ")}. Draw another one.`;
+    save.hidden = false;
+  });
+  // The form takes the place of the score: a drawing that looks like no digit has no score.
   const offer = (isOffered) => {
     form.hidden = !isOffered;
     find(".score").hidden = isOffered;
-    describe();
   };
-  input?.addEventListener("focus", signs.prepare);
-  form?.addEventListener("submit", async (event) => {
+  input.addEventListener("focus", signs.prepare);
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const name = input.value.trim();
     const digit = currentDigit();
-    if (!name || !digit) return;
+    if (!digit) return;
     message.textContent = "Learning …";
-    await signs.teach(name, digit.image);
-    describe();
-    onTaught();
+    signs.teach(input.value, digit.image);
   });
-  save?.addEventListener("click", async () => {
-    const bytes = await signs.archive(pngOf);
-    const address = URL.createObjectURL(new Blob([bytes], { type: "application/zip" }));
-    element("a", { href: address, download: ARCHIVE }).click();
-    setTimeout(() => URL.revokeObjectURL(address), KEPT);
+  save.addEventListener("click", async () => {
+    const bytes = await signs.archive(bytesOf);
+    saveFile(new Blob([bytes], { type: "application/zip" }), "signs.zip");
   });
-  return { offer: data.handwritten ? offer : () => {} };
+  return { offer };
 };

@@ -232,10 +232,8 @@ say(LOADING);
 const start = ({ arrays, models, reader, signs }) => {
   if (!arrays.facts.models.every((name) => name in models)) return; // a model of one's own
   report = { arrays, models, signs };
-  teaching = createTeaching(find, signs, {
-    currentDigit: () => readings.length === 1 && sheet.digit(),
-    onTaught: read,
-  });
+  teaching = createTeaching(find, signs, () => readings.length === 1 && sheet.digit());
+  signs.watch(read);
   score = createScore(find, models, async () => "");
   const examples = [...document.querySelectorAll(".examples button")];
   const present = (label) => sheet.present(reader.digitOf(label));
