@@ -218,6 +218,35 @@ def test_a_grabbed_digit_keeps_score_and_makes_a_card(page, sheet):
     page.keyboard.press("Control+z")
 
 
+# What softmax regression reads: the colours of its picture of the former class, as a sum of red and
+# of blue.
+COLORS = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, 28, 28);
+  const sums = [0, 0];
+  for (let at = 0; at < data.length; at += 4) sums[data[at] > 128 ? 0 : 1] += data[at + 3];
+  return sums;
+}"""
+
+
+def test_while_a_digit_is_dragged_its_ink_leaves_the_red_of_softmax(page, sheet):
+    field, weighed = sheet.locator(".sheet"), sheet.locator(".why .weighed")
+    expect(weighed).to_have_count(0)
+    field.evaluate(POINTER, ["pointerdown", 1, MIDDLE - 10, MIDDLE])
+    shares = []
+    for column in (MIDDLE - 9, MIDDLE - 5):
+        field.evaluate(POINTER, ["pointermove", 1, column, MIDDLE])
+        expect(weighed).to_have_count(2)
+        red, blue = weighed.locator("canvas").first.evaluate(COLORS)
+        shares.append(red / (red + blue))
+    field.evaluate(POINTER, ["lostpointercapture", 1, 0, 0])
+    assert shares[0] > shares[1]
+    score, other = (
+        float(text.split(": ")[1].replace("−", "-")) for text in weighed.all_inner_texts()
+    )
+    answer = sheet.locator(".row").nth(1).locator("strong")
+    assert (score > other) == (answer.inner_text() == weighed.first.inner_text().split(":")[0])
+
+
 def test_a_digit_that_is_taken_away_while_it_is_dragged_stays_away(page, sheet):
     field = sheet.locator(".sheet")
     field.evaluate(POINTER, ["pointerdown", 1, MIDDLE - 10, MIDDLE])

@@ -55,7 +55,7 @@ loaded.then(({ arrays, models, reader, signs }) => {
   const update = (digit, answers) => {
     if (digit === cleared) return;
     if (digit !== shown) return sheet.present(digit); // another figure chose it
-    const reading = readingOf(digit.image, answers, { models, arrays, signs });
+    const reading = readingOf(digit, answers, { models, arrays, signs });
     const { verdict, isDoubtful, looksLikeDigit, sign } = {
       ...reading,
       ...((playing && WATCHING) || (digit.several && judgeSeveral(digit))),

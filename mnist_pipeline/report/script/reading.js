@@ -1,8 +1,9 @@
 // What the models say of a digit, and where a figure shows it: the verdict, the answers, and why
 // they are in doubt.
 import { describeSample, showAnswers } from "./answers.js";
-import { entryAt } from "./algebra.js";
+import { argmax, entryAt } from "./algebra.js";
 import { data } from "./page.js";
+import { scoresOf, weighedOverMean } from "../topics/softmax/softmax.js";
 import { showWhy } from "../topics/robustness/why.js";
 
 // A judgement that knows the sign that is nearest.
@@ -11,13 +12,27 @@ const signedBy = (sign, judgement) => {
   const verdict = sign.isSure ? sign.name : `probably ${sign.name}`;
   return { ...judgement, sign, verdict, headline: verdict, isDoubtful: !sign.isSure };
 };
-// A reading is the judgement of an image, with the image, the rows of the models, and the nearest
-// training images, each { image, name }, among those that `among` describes.
+// Of a digit that was moved: how softmax regression weighs it, for the class that it read in the
+// former place and for the strongest other class.
+const weighedBy = (model, { image, base }, mean) => {
+  if (!base || !data.handwritten) return null;
+  const former = argmax(scoresOf(model, base.image));
+  const scores = scoresOf(model, image);
+  const other = argmax(scores.map((score, label) => (label === former ? -Infinity : score)));
+  return [former, other].map((label) => ({
+    added: weighedOverMean(label, model, image, mean),
+    name: data.names[label],
+    score: scores[label],
+  }));
+};
+// A reading is the judgement of the image of a digit, with the image, the rows of the models, and
+// the nearest training images, each { image, name }, among those that `among` describes.
 // `sign` is the sign that a person taught and that is nearest, or null.
-export const readingOf = (image, { rows, knn, cnn }, { models, arrays, signs }) => ({
-  ...signedBy(signs?.answerTo(cnn.features) ?? null, models.judge(image, rows)),
-  image,
+export const readingOf = (digit, { rows, knn, cnn }, { models, arrays, signs }) => ({
+  ...signedBy(signs?.answerTo(cnn.features) ?? null, models.judge(digit.image, rows)),
+  image: digit.image,
   rows,
+  weighed: weighedBy(models.softmax, digit, arrays["pca.mean"]),
   neighbors: knn.neighbors.map(({ position, label }) => ({
     image: entryAt(arrays["train.images"], position),
     name: data.names[label],
@@ -37,8 +52,10 @@ export const createAnswer = (find) => {
     setEmpty(!truth, ".truth");
     if (truth) find(".truth").textContent = truth;
   };
-  // Why an answer is in doubt is shown once it is whole, and not while somebody draws.
-  const show = (reading, isWhole) => {
+  // Why an answer is in doubt is shown once it is whole, and not while somebody draws. A digit is
+  // whole while somebody moves it.
+  const show = (reading, isStill) => {
+    const isWhole = isStill || Boolean(reading.weighed);
     showAnswers(find(".answers"), reading.rows);
     if (isWhole) showWhy(find(".why"), reading);
     setEmpty(false, ".answers");

@@ -64,7 +64,7 @@ const readHere = (digit) => {
   const answers = answersTo(digit.image, report.models);
   const rebuilt = pca.imageOf(pca.coordinatesOf(digit.image, data.numComponents));
   return {
-    ...readingOf(digit.image, answers, report),
+    ...readingOf(digit, answers, report),
     digit,
     rebuilt: { image: rebuilt, name: REBUILT },
   };

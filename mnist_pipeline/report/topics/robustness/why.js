@@ -1,8 +1,10 @@
 // Why an answer is in doubt, or why not: a sentence, where the image is unlike the training images,
 // and the most similar training images.
+import { clip } from "../../script/algebra.js";
+import { SIDE } from "../../script/images.js";
 import { createFace, paintSigned } from "../../script/painting.js";
 import { data, element } from "../../script/page.js";
-import { formatPercent } from "../../script/numbers.js";
+import { formatNumber, formatPercent } from "../../script/numbers.js";
 
 const reasonOf = ({ rows, ...judgement }) => {
   const { names, noun, short } = data;
@@ -26,18 +28,35 @@ const reasonOf = ({ rows, ...judgement }) => {
   return `It looks like a ${noun}, but an answer like this is known to be right in only ${cases}: ${choice}.`;
 };
 
+const WEIGHED = "Red ink adds to the score of softmax, blue ink takes away.";
+const FULL = 0.97; // of the pixels have at most the full colour
+const facesOf = (weighed) => {
+  const amounts = weighed.flatMap(({ added }) => [...added]).map(Math.abs);
+  const most = amounts.sort((a, b) => a - b)[Math.floor(FULL * amounts.length)];
+  return weighed.map(({ added, name, score }) => {
+    const ariaLabel = `What the ink adds to the score of ${name}`;
+    const canvas = element("canvas", { role: "img", ariaLabel });
+    const limited = added.map((amount) => clip(amount, most, -most));
+    const caption = `${name}: ${formatNumber(score, 1)}`;
+    paintSigned(canvas, limited, SIDE, most);
+    return element("div", { className: "face weighed" }, canvas, element("span", {}, caption));
+  });
+};
+
 // Explain in an element why a reading is in doubt, or why not.
 export const showWhy = (container, reading) => {
-  const { image, causesOf, rebuilt, neighbors, among } = reading;
+  const { image, causesOf, rebuilt, neighbors, among, weighed } = reading;
   const looksLikeDigit = reading.looksLikeDigit || Boolean(reading.sign);
   const mine = createFace(image, looksLikeDigit || !causesOf ? "as read" : "where");
   if (!looksLikeDigit && causesOf) {
     const causes = element("canvas", { className: "causes", ariaHidden: true });
     mine.prepend(paintSigned(causes, causesOf(), 5));
   }
-  const faces = rebuilt ? [mine, createFace(rebuilt.image, rebuilt.name)] : [mine];
+  const known = rebuilt ? [mine, createFace(rebuilt.image, rebuilt.name)] : [mine];
+  const isWeighed = Boolean(weighed && looksLikeDigit && !reading.sign);
+  const faces = isWeighed ? facesOf(weighed) : known;
   const similar = neighbors.map((neighbor) => createFace(neighbor.image, neighbor.name));
   const caption = element("span", {}, `The nearest of ${among}`);
-  const sentence = element("p", {}, reasonOf(reading));
+  const sentence = element("p", {}, reasonOf(reading), isWeighed ? ` ${WEIGHED}` : "");
   container.replaceChildren(sentence, ...faces, caption, ...similar);
 };

@@ -9,6 +9,14 @@ export const scoresOf = ({ weights, bias }, image) => combined(bias, inkShares(i
 // What each pixel adds to the score of a class: W[c, i] · x[i]. Their sum plus b[c] is the score.
 export const contributionsTo = (label, { weights, bias }, image) =>
   perPixel(inkShares(image).map((share, at) => weights[at * bias.length + label] * share));
+// What each pixel of an image adds to the score of a class, over what the mean image adds, which is
+// paler: ink that leaves the places of its class stands on the other colour.
+const PALE = 0.35;
+export const weighedOverMean = (label, { weights, bias }, image, mean) =>
+  inkShares(image).map((share, at) => {
+    const ofMean = mean[at] / 255;
+    return weights[at * bias.length + label] * (PALE * ofMean + (1 - PALE) * share);
+  });
 
 export const createSoftmax = (arrays) => {
   const bias = Float64Array.from(arrays["softmax.bias"]);
