@@ -171,6 +171,17 @@ def test_digits_are_deformed_as_in_python(amount, page, values):
         np.testing.assert_allclose(found, deformed.ravel(), atol=1.5)
 
 
+def test_the_page_and_predict_claim_the_same_of_a_digit(page, values):
+    images = values["test_digits"].images[:50]
+    recognitions = values["recognizer"].recognize(images)
+    for judgement, recognition in zip(computing.judged(page, images), recognitions, strict=True):
+        assert judgement["label"] == recognition.digit
+        assert judgement["probability"] == pytest.approx(recognition.claim, abs=1e-3)
+        for name, (difference, _) in BOUNDS.items():
+            shares = recognition.probabilities[name]
+            np.testing.assert_allclose(judgement["rows"][name], shares, atol=difference)
+
+
 def test_the_page_and_predict_give_one_answer_to_a_drawing(page, values):
     recognizer, rng = values["recognizer"], np.random.default_rng(0)
     same, claims, differences = [], [], {name: [] for name in BOUNDS}
