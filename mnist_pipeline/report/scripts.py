@@ -14,6 +14,7 @@ from markupsafe import Markup
 from mnist_pipeline.data.conversion import STROKE_WIDTHS
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.report.words import with_article
 
 IMPORT = re.compile(r'^import \{[^}]*\} from "(.*)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export const (\w+)", re.MULTILINE)
@@ -48,6 +49,7 @@ def page_data(known: DataSet) -> dict[str, Any]:
         "names": known.class_names,
         "noun": known.noun,
         "nouns": known.nouns,
+        "a_noun": with_article(known.noun),
         "handwritten": known.handwritten,
         "color": known.color,
         "ground": known.ground,

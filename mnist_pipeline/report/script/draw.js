@@ -15,7 +15,7 @@ import { loaded } from "./start.js";
 const DURATION = 1500; // milliseconds in which a test digit appears
 const WATCHING = { verdict: `a test ${data.noun} appears`, isDoubtful: false };
 const INVITATION = data.handwritten
-  ? `draw a ${data.noun} with mouse, finger, pen or keys`
+  ? `draw ${data.a_noun} with mouse, finger, pen or keys`
   : "choose a picture";
 
 const AROUND = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((right) => SIDE * down + right));

@@ -31,7 +31,7 @@ export const objectionTo = (image, pose) => {
   return staysWhole(image, pose) ? "" : "a part of it is off the sheet";
 };
 export const RULE =
-  `It counts while you would still read it: turned by at most ${MOST_TURNED}°, ` +
+  `It counts while you would still ${data.handwritten ? "read" : "recognize"} it: turned by at most ${MOST_TURNED}°, ` +
   "a third to three halves as large, wholly on the sheet.";
 
 const countPixels = (amount) => {

@@ -17,7 +17,7 @@ const QUALITY = 0.92; // of a JPEG
 const REBUILT = "rebuilt"; // from the leading components
 const LOADING = "Loading the models …";
 const INVITATION = data.handwritten
-  ? `Draw a ${data.noun} with mouse, finger or pen; the answer comes while you draw. ` +
+  ? `Draw ${data.a_noun} with mouse, finger or pen; the answer comes while you draw. ` +
     `You can also draw several ${data.nouns}.`
   : "Choose, drop or paste a picture.";
 const NOTHING = "There is nothing here to read yet.";

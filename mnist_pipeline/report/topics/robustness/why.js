@@ -7,7 +7,7 @@ import { data, element } from "../../script/page.js";
 import { formatNumber, formatPercent } from "../../script/numbers.js";
 
 const reasonOf = ({ rows, ...judgement }) => {
-  const { names, noun, short } = data;
+  const { names, a_noun, short } = data;
   const { looksLikeDigit, areOutvoted, isDoubtful, label, runnerUp } = judgement;
   if (judgement.sign) {
     const cosine = judgement.sign.cosine.toFixed(2);
@@ -25,7 +25,7 @@ const reasonOf = ({ rows, ...judgement }) => {
   const cases = `${formatPercent(judgement.probability)} of all cases`;
   if (!isDoubtful) return `No doubt: an answer like this is right in ${cases}.`;
   const choice = `${names[label]}, or perhaps ${names[runnerUp]}`;
-  return `It looks like a ${noun}, but an answer like this is known to be right in only ${cases}: ${choice}.`;
+  return `It looks like ${a_noun}, but an answer like this is known to be right in only ${cases}: ${choice}.`;
 };
 
 const WEIGHED = "Red ink adds to the score of softmax, blue ink takes away.";
