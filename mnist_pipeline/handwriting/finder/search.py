@@ -26,7 +26,8 @@ from mnist_pipeline.handwriting.finder.measures import reduced, resized
 from mnist_pipeline.handwriting.finder.mnist_form import image_of
 from mnist_pipeline.handwriting.finder.paper import find_paper
 from mnist_pipeline.handwriting.finder.ruling import remove_frames, remove_ruling
-from mnist_pipeline.handwriting.finder.scan import Box, Scan
+from mnist_pipeline.handwriting.finder.scan import Box, Glyph, Scan
+from mnist_pipeline.handwriting.finder.solid import HIGHEST_SHARE, inside
 from mnist_pipeline.handwriting.finder.strokes import find_strokes
 
 WORKING_PIXELS = 2_000_000  # larger pictures are reduced to this size before strokes are searched
@@ -208,10 +209,25 @@ def _read(grey: Grey, scale: float, shape: tuple[int, ...]) -> tuple[list[Found]
     found: list[Found] = []
     in_picture = functools.partial(_in_picture, scan=scan, scale=scale, shape=shape)
     for glyph in itertools.chain(*scan.lines):
-        image = image_of(glyph, scan)
+        held = _held(glyph, scan)
+        found += [replace(digit, box=in_picture(digit.box)) for digit in held]
+        image = None if held else image_of(glyph, scan)
         if image is not None:
             found.append(Found(in_picture(glyph.box), image, is_sign=glyph.is_sign))
     return found, [in_picture(box) for box in scan.unread]
+
+
+def _held(glyph: Glyph, scan: Scan) -> list[Found]:
+    """The light digits that a solid shape holds, in pixels of the scan."""
+    levels = inside(glyph, scan)
+    if levels is None:
+        return []
+    found, _ = _search(levels)
+    moved = [
+        replace(digit, box=(digit.box[0] + glyph.x, digit.box[1] + glyph.y, *digit.box[2:]))
+        for digit in found
+    ]
+    return [digit for digit in moved if digit.box[3] >= HIGHEST_SHARE * glyph.height]
 
 
 def _total_height(scan: Scan) -> int:
