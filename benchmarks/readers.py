@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.archive import Box
 from mnist_pipeline import read
 from mnist_pipeline.handwriting.finder import search
-from mnist_pipeline.handwriting.reading import read_digits
+from mnist_pipeline.handwriting.reading import read_digits, warnings_of
 from mnist_pipeline.handwriting.recognizer import Recognizer
 
 OURS = "this project"
@@ -66,13 +66,15 @@ def recognizer() -> Recognizer:
 def read_with_ours(content: bytes) -> Answers:
     """All answers of the pipeline; none is sure if there is a warning."""
     page = search.read_page(content)
-    answers = [(own.box, own.recognition) for own in read_digits(page, recognizer())]
+    readings = read_digits(page, recognizer())
+    answers = [(own.box, own.recognition) for own in readings]
+    warnings = warnings_of(page, readings, recognizer())
     return Answers(
         [
-            Answer(box, str(answer.digit), not (answer.is_doubtful or page.warnings))
+            Answer(box, str(answer.digit), not (answer.is_doubtful or warnings))
             for box, answer in answers
         ],
-        bool(page.warnings),
+        bool(warnings),
         any(answer.looks_like_digit for _, answer in answers),
     )
 

@@ -11,8 +11,7 @@ from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.evaluation.scores import wilson_interval
 from mnist_pipeline.handwriting.doubt import Reading, headline, text_of
-from mnist_pipeline.handwriting.finder.search import Page
-from mnist_pipeline.handwriting.reading import read_digits, search_picture
+from mnist_pipeline.handwriting.reading import read_digits, search_picture, warnings_of
 from mnist_pipeline.handwriting.recognizer import Recognizer
 from mnist_pipeline.report import words
 from mnist_pipeline.runtime.storage import storage
@@ -46,10 +45,11 @@ def print_digits(files: Sequence[Path], as_json: bool) -> int:
             documents.append({"file": str(file), "error": str(error)})
             continue
         readings = read_digits(page, recognizer)
+        warnings = warnings_of(page, readings, recognizer)
         if as_json:
-            documents.append(_document(file, page, readings, known, model))
+            documents.append(_document(file, readings, warnings, known, model))
         else:
-            lines = _lines(file, page, readings, known, names, width)
+            lines = _lines(file, readings, warnings, known, names, width)
             click.echo("\n".join(map(printable, lines)))
     if as_json:
         click.echo(json.dumps(documents, indent=1))
@@ -72,13 +72,17 @@ def _model(recognizer: Recognizer) -> dict[str, Any]:
 
 
 def _document(
-    file: Path, page: Page, readings: Sequence[Reading], known: DataSet, model: dict[str, Any]
+    file: Path,
+    readings: Sequence[Reading],
+    warnings: Sequence[str],
+    known: DataSet,
+    model: dict[str, Any],
 ) -> dict[str, Any]:
     return {
         "file": str(file),
         "text": text_of(readings),
-        "headline": headline(readings, known, page.warnings),
-        "warnings": page.warnings,
+        "headline": headline(readings, known, warnings),
+        "warnings": warnings,
         "model": model,
         "digits": [reading.document(known) for reading in readings],
     }
@@ -86,14 +90,14 @@ def _document(
 
 def _lines(
     file: Path,
-    page: Page,
     readings: Sequence[Reading],
+    warnings: Sequence[str],
     known: DataSet,
     names: Sequence[str],
     width: int,
 ) -> Iterator[str]:
     """Yield the lines of a file; `names` of classes and of models are in columns of a width."""
-    yield f"{file}: {headline(readings, known, page.warnings)}"
+    yield f"{file}: {headline(readings, known, warnings)}"
     for reading in readings:
         answer, (x, y, box_width, height) = reading.recognition, reading.box
         row = (

@@ -13,11 +13,12 @@ import numpy as np
 from mnist_pipeline.data.conversion import fitted, on_ground
 from mnist_pipeline.data.decoding import SMALL, decode, opened
 from mnist_pipeline.data.values import DataSet
+from mnist_pipeline.handwriting.direction import direction_warning
 from mnist_pipeline.handwriting.doubt import Reading, Recognition, judged_together, without_specks
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.finder.search import Found, Page
 from mnist_pipeline.handwriting.novelty import looks_like_digit
-from mnist_pipeline.handwriting.recognizer import CNN, Recognizer
+from mnist_pipeline.handwriting.recognizer import CNN, SHAPE, Recognizer
 
 CERTAIN = 0.99  # with a lower probability, the whole picture is read too
 
@@ -68,6 +69,14 @@ def read_digits(page: Page, recognizer: Recognizer) -> list[Reading]:
             if answer.probability > doubted.recognition.probability:
                 readings = _with_whole(readings, doubted, whole, answer)
     return judged_together(readings)
+
+
+def warnings_of(page: Page, readings: Sequence[Reading], recognizer: Recognizer) -> list[str]:
+    """Why the whole picture is in doubt, in words: what was not read, and its direction."""
+    if recognizer.known.whole_pictures:
+        return page.warnings
+    images = np.array([reading.image for reading in readings], np.uint8).reshape(-1, *SHAPE)
+    return [*page.warnings, *filter(None, [direction_warning(images, recognizer)])]
 
 
 def _only_doubted(readings: Sequence[Reading]) -> Reading | None:

@@ -123,6 +123,16 @@ class Recognizer(NamedTuple):
             recognitions.append(recognition)
         return recognitions
 
+    def credibility(self, digits: np.ndarray) -> np.ndarray:
+        """The champion's probability of its answer to each image, and 0 for what does not look
+        like a digit; float64 (n,) for uint8 (n, 28, 28).
+        """
+        answer = MODELS[self.champion].method().answer(self.models[self.champion], digits)
+        certainty = answer.probabilities.max(axis=1)
+        novelty = self.novelty.percentile(grey(digits))
+        looks = map(looks_like_digit, novelty, certainty)
+        return np.where(list(looks), certainty, 0.0)
+
     @property
     def _probable(self) -> float:
         """Answers with a lower probability are in doubt.

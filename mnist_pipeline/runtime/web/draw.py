@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from mnist_pipeline.data.errors import ImageError
 from mnist_pipeline.handwriting.doubt import Reading
-from mnist_pipeline.handwriting.reading import read_digits, search_picture
+from mnist_pipeline.handwriting.reading import read_digits, search_picture, warnings_of
 from mnist_pipeline.handwriting.recognizer import NUM_COMPONENTS, Recognizer
 from mnist_pipeline.methods.table import MODELS, number_in_words
 from mnist_pipeline.report import scripts
@@ -106,7 +106,7 @@ def _answer(content: bytes) -> dict[str, Any]:
         machine.return_freed_memory()  # what a large photo took
     readings = read_digits(page._replace(digits=page.digits[:MAX_DIGITS]), recognizer)
     digits = [_format_reading(recognizer, reading) for reading in readings]
-    return {"digits": digits, "warnings": page.warnings}
+    return {"digits": digits, "warnings": warnings_of(page, readings, recognizer)}
 
 
 def routes() -> list[Route]:
