@@ -47,7 +47,7 @@ def test_each_image_is_answered_by_models_that_have_not_seen_it(monkeypatch):
     assert set(num_answers) == {checking.ROUNDS}
 
 
-def test_each_row_names_the_file_and_the_place_of_its_own_image(monkeypatch):
+def test_each_row_names_the_file_and_the_index_of_its_own_image(monkeypatch):
     probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.9, 0.1], [0.2, 0.8]])
     monkeypatch.setattr(checking, "unseen_probabilities", lambda *_, **__: probabilities)
     images = np.zeros((2, 28, 28), np.uint8)
