@@ -190,9 +190,9 @@ def measure(bench: Bench) -> list[Table]:
         untaught = {"the other signs": _symbols(weights, recognizer, images), **archived}
         for count in TAUGHT:
             known = np.concatenate([own[:count] for own in drawings])
-            for place, own in enumerate(further):
+            for index, own in enumerate(further):
                 answer = answers(known, digits, own)
-                is_read = answer.are_taken & (answer.drawings // count == place)
+                is_read = answer.are_taken & (answer.drawings // count == index)
                 is_sure = is_read & answer.are_sure
                 counts[count, "taught"] += [len(own), is_read.sum(), is_sure.sum(), 0, 0]
             for kind, symbols in untaught.items():

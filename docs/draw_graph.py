@@ -53,19 +53,19 @@ def draw(definitions: dg.Definitions) -> str:
     for group in sorted(members, key=lambda group: (depth[group], group)):
         columns[longest_path(group, edges)].append(group)
     rows = max(map(len, columns.values()))
-    places: dict[str, tuple[int, int]] = {}
+    positions: dict[str, tuple[int, int]] = {}
     parts = []
     for number, column in columns.items():
         for row, group in enumerate(column):
             x = MARGIN + number * (WIDTH + GAP_X)
             y = MARGIN + round((row + (rows - len(column)) / 2) * (HEIGHT + GAP_Y))
-            places[group] = x, y
+            positions[group] = x, y
             parts.append(f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="4"/>')
             parts.append(f'<text x="{x + 10}" y="{y + 17}" font-weight="600">{group}</text>')
             noun = "asset" if len(members[group]) == 1 else "assets"
             parts.append(f'<text x="{x + 10}" y="{y + 33}">{len(members[group])} {noun}</text>')
     for a, b in sorted(edges):
-        (x0, y0), (x1, y1) = places[a], places[b]
+        (x0, y0), (x1, y1) = positions[a], positions[b]
         x0, y0, y1 = x0 + WIDTH, y0 + HEIGHT // 2, y1 + HEIGHT // 2
         bend = x1 - GAP_X // 2
         parts.append(

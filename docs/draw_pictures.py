@@ -75,9 +75,9 @@ def draw(page: Page, canvas: Locator, digits: list[list[Points]]) -> None:
     size = min(box["height"], box["width"] / (0.55 * len(digits) + 0.1))
     left = box["x"] + (box["width"] - (0.55 * len(digits) - 0.17) * size) / 2
     top = box["y"] + (box["height"] - 0.68 * size) / 2
-    for place, strokes in enumerate(digits):
+    for index, strokes in enumerate(digits):
         for stroke in strokes:
-            points = [(left + (x + 0.55 * place) * size, top + y * size) for x, y in stroke]
+            points = [(left + (x + 0.55 * index) * size, top + y * size) for x, y in stroke]
             page.mouse.move(*points[0])
             page.mouse.down()
             for point in points[1:]:
@@ -89,10 +89,10 @@ def columns(*pieces: list[Image.Image]) -> Image.Image:
     """Pieces of a picture in columns."""
     heights = [sum(piece.height + GAP for piece in column) - GAP for column in pieces]
     picture = Image.new("RGB", ((WIDTH + GAP) * len(pieces) - GAP, max(heights)), "white")
-    for place, column in enumerate(pieces):
+    for index, column in enumerate(pieces):
         top = 0
         for piece in column:
-            picture.paste(piece, (place * (WIDTH + GAP), top))
+            picture.paste(piece, (index * (WIDTH + GAP), top))
             top += piece.height + GAP
     return picture
 

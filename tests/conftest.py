@@ -62,9 +62,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that no process is left alone with one of them at
     the end; end with those that share a browser, which no other test may follow.
     """
-    places = {REPOSITORY / "tests" / name: place for place, name in enumerate(LONGEST)}
+    order = {REPOSITORY / "tests" / name: index for index, name in enumerate(LONGEST)}
     last = {item.path for item in items if "browser" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: (item.path in last, places.get(item.path, len(places))))
+    items.sort(key=lambda item: (item.path in last, order.get(item.path, len(order))))
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,7 @@ print(json.dumps({
 """
 
 
-# Random weights from a seed take the place of the download.
+# Random weights from a seed replace the download.
 DOWNLOADED = """\
     from torchvision.models import resnet18
 

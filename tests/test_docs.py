@@ -273,13 +273,13 @@ def test_a_name_in_backticks_must_exist(name, is_known):
         "play.js": f"// See `{name}`.",
     }
     lines = [line.split(":")[:2] for line in script("check_names").Names(files).unknown()]
-    places = [
+    unknown = [
         ["animals/cats.py", "1"],
         ["animals/cats.py", "2"],
         ["page.md", "1"],
         ["play.js", "1"],
     ]
-    assert lines == ([] if is_known else places)
+    assert lines == ([] if is_known else unknown)
 
 
 def test_the_deployment_has_the_usual_settings_with_the_lines_of_the_page(tmp_path):

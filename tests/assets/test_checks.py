@@ -28,7 +28,7 @@ def changed(name: str, **changes: Callable[[Any], Any]) -> Any:
 
 
 def other(labels: Any) -> np.ndarray:
-    """A wrong label in place of each."""
+    """A wrong label instead of each."""
     return (np.asarray(labels) + 1) % 10
 
 

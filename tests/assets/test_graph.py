@@ -94,14 +94,15 @@ before = dict(os.environ)
 import assets.definitions
 print(sorted({"torch", "numba", "matplotlib"} & set(sys.modules)), dict(os.environ) == before)
 """
-    places = {
+    variables = {
         "HOME": str(tmp_path),
         "MNIST_PIPELINE_STORAGE": str(tmp_path / "storage"),
         "PYTHONPATH": str(PROJECT),
     }
     command = [sys.executable, "-B", "-c", code]
+    environ = os.environ | variables
     done = subprocess.run(
-        command, cwd=tmp_path, env=os.environ | places, capture_output=True, text=True, check=True
+        command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True
     )
     assert done.stdout == "[] True\n"
     assert [*tmp_path.iterdir()] == []

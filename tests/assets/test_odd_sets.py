@@ -22,7 +22,7 @@ FOR_PROGRAMS = ("<b>&amp;", "$x_1$", "-rf", "*[0]?", "%s {0}", "#1;,", "日本")
 
 def write(root: Path, names: Iterable[str], per_class: int, opacity: int) -> Path:
     """A folder per class of bars on a noisy ground, which may be transparent; the class is the
-    place and the colour of a bar.
+    position and the colour of a bar.
     """
     for label, name in enumerate(names):
         (root / name).mkdir()

@@ -23,6 +23,7 @@ from assets.definitions import defs
 from mnist_pipeline.cli.__main__ import interrupt_again
 from mnist_pipeline.cli.run import _runs
 from mnist_pipeline.methods import pca
+from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage import storage as stored_values
 from mnist_pipeline.runtime.storage.storage import Storage
 
@@ -35,7 +36,7 @@ def test_a_run_prints_each_asset_the_accuracies_and_the_address_of_the_report(fi
         output
     )
     shown = re.findall(r"^  (\w+) +\d+\.\d\d% ", output, re.MULTILINE)
-    assert {*shown} == {"knn", "softmax", "mlp", "cnn"}
+    assert {*shown} == {*MODELS}
     assert f"{directory}/report/index.html" in output
     assert (directory / "report" / "index.html").read_text().startswith("<!")
 

@@ -134,7 +134,7 @@ def follow(output: str) -> list[str]:
 
 
 def replaced_by(make: Callable[[Path], object], *files: Path) -> None:
-    """Put something else in place of files."""
+    """Put something else instead of files."""
     for file in files:
         file.unlink()
         make(file)

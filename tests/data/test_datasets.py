@@ -175,9 +175,9 @@ def test_a_path_without_permission_is_named(few, tmp_path, monkeypatch):
     monkeypatch.setattr(
         Path, "iterdir", lambda path: (refuse if path.name == "cat" else list_entries)(path)
     )
-    for place, refused in ((root, "idx"), (tmp_path / "pets", "pets/cat")):
+    for path, refused in ((root, "idx"), (tmp_path / "pets", "pets/cat")):
         with pytest.raises(DatasetError, match=f"{tmp_path / refused}.*permissions"):
-            files_of(place)
+            files_of(path)
 
 
 def test_an_entry_of_a_folder_that_can_not_be_looked_at_is_named(tmp_path, monkeypatch):

@@ -81,17 +81,17 @@ def of_scans(num_scans: int, height: int = 64) -> bytes:
 def tiff(part: bytes, *tags: tuple[int, int], num_parts: int = 1, is_shared: bool = False) -> bytes:
     """A TIFF of 64×64 pixels with these tags, whose strips or tiles have, or share, these bytes."""
     is_tiled = TILEWIDTH in dict(tags)
-    place_tag = TILEOFFSETS if is_tiled else STRIPOFFSETS
+    offset_tag = TILEOFFSETS if is_tiled else STRIPOFFSETS
     size_tag = TILEBYTECOUNTS if is_tiled else STRIPBYTECOUNTS
     distance = 0 if is_shared else len(part)
     numbers = {tag: [number] for tag, number in tags}
     numbers |= {IMAGEWIDTH: [64], IMAGELENGTH: [64], BITSPERSAMPLE: [8]}
     numbers |= {PHOTOMETRIC_INTERPRETATION: [1], size_tag: [len(part)] * num_parts}
-    numbers[place_tag] = [8 + distance * number for number in range(num_parts)]
+    numbers[offset_tag] = [8 + distance * number for number in range(num_parts)]
     content, fields = b"II*\0" + bytes(4) + part * (1 if is_shared else num_parts), b""
     for tag in sorted(numbers):
         value = struct.pack(f"<{len(numbers[tag])}I", *numbers[tag])
-        if len(value) > 4:  # a field has the place of its numbers
+        if len(value) > 4:  # a field has the offset of its numbers
             value, content = struct.pack("<I", len(content)), content + value
         fields += struct.pack("<HHI", tag, 4, len(numbers[tag])) + value
     directory = struct.pack("<H", len(numbers)) + fields + bytes(4)

@@ -103,10 +103,10 @@ def plain_affine(images, rotation, scale, shear, shift):
         cos, sin = np.cos(angles[i]), np.sin(angles[i])
         linear = [[cos, -sin], [sin, cos]] @ np.array([[1, 0], [-shears[i], 1]]) * scales[i]
         from_middle = np.linalg.inv(linear) @ ([row, column] - middle - shifts[i])
-        place = from_middle + middle
-        assert np.isfinite(place).all()
+        position = from_middle + middle
+        assert np.isfinite(position).all()
         weights = [
-            np.maximum(0, 1 - abs(at - np.arange(n))) for at, n in zip(place, images[i].shape)
+            np.maximum(0, 1 - abs(at - np.arange(n))) for at, n in zip(position, images[i].shape)
         ]
         result[i, row, column] = weights[0] @ images[i] @ weights[1]
     return result

@@ -99,6 +99,6 @@ def test_near_duplicates_in_train_and_test_are_named(few, tmp_path):
     mixed = DigitSet(np.append(test.images, darker, 0), np.append(test.labels, labels[:2]))
     root = write_folders(tmp_path, {"train": few["train"], "test": mixed})
     (warning,) = findings.inspect(root).warnings
-    for place, label in enumerate(labels[:2]):
-        assert f"test/{label}/{400 + place:05}.png" in warning
-        assert f"train/{label}/{place:05}.png" in warning
+    for index, label in enumerate(labels[:2]):
+        assert f"test/{label}/{400 + index:05}.png" in warning
+        assert f"train/{label}/{index:05}.png" in warning

@@ -17,9 +17,10 @@ from mnist_pipeline.data.values import DigitSet
 LABELS = np.arange(20, dtype=np.uint8) % 10
 DIGITS = DigitSet(np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8), LABELS)
 # Most often at one of the ends, where formats have their fields.
-places = st.integers(0, 60) | st.integers(-400, -1) | st.integers(0, 20_000)
+positions = st.integers(0, 60) | st.integers(-400, -1) | st.integers(0, 20_000)
 values = st.binary(max_size=8) | st.sampled_from([b"\0" * 4, b"\xff" * 4, b"|O", b"(99", b"PK\5\6"])
-edits = st.lists(st.tuples(places, st.sampled_from([0, 1, 1, 2, 4, 8, 5_000]), values), max_size=3)
+lengths = st.sampled_from([0, 1, 1, 2, 4, 8, 5_000])
+edits = st.lists(st.tuples(positions, lengths, values), max_size=3)
 
 
 @pytest.mark.parametrize("layout", ALL_LAYOUTS)
@@ -47,8 +48,8 @@ def test_a_reader_returns_digits_or_raises_a_dataset_error(layout, pytestconfig,
     @given(edits)
     def try_out(changes: list[tuple[int, int, bytes]]) -> None:
         content = good
-        for place, removed, new in changes:
-            at = place % (len(content) + 1)
+        for position, removed, new in changes:
+            at = position % (len(content) + 1)
             content = content[:at] + new + content[at + removed :]
         (tmp_path / name).write_bytes(content)
         try:

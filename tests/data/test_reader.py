@@ -152,7 +152,7 @@ def test_images_of_28_pixels_get_the_form_of_mnist_too_if_the_description_asks_f
         np.testing.assert_array_equal(image, fitted(page, "mnist"))
 
 
-def test_labels_that_are_texts_are_places_in_classes_txt(few, tmp_path):
+def test_labels_that_are_texts_are_line_numbers_of_classes_txt(few, tmp_path):
     images = few["train"].images
     labels = np.array(["a", "b", "b"] * 20)
     np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)

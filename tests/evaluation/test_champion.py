@@ -76,7 +76,7 @@ def test_the_lowest_log_loss_breaks_a_tie_and_then_the_order_and_the_reason_name
 
 
 @pytest.mark.parametrize(("errors", "expected"), [(40, "cnn"), (36, "cnn"), (34, "other")])
-def test_only_a_surely_better_model_takes_the_place_of_the_cnn(errors, expected):
+def test_only_a_surely_better_model_replaces_the_cnn(errors, expected):
     champion, reason = elected({"other": errors, "cnn": 40}, other=0.1)
     assert champion.model == expected
     assert "cnn" in reason or expected == "other"
@@ -99,8 +99,8 @@ def test_the_champion_gives_way_only_to_fewer_errors_or_as_many_with_a_lower_log
 
 
 def exchanged() -> tuple[DigitSet, DigitSet]:
-    """The sets after the last training image and the first test image, which have the same label,
-    have changed places.
+    """The sets with the last training image and the first test image exchanged; both have the same
+    label.
     """
     train_images, test_images = TRAIN_DIGITS.images.copy(), TEST_DIGITS.images.copy()
     train_images[-1], test_images[0] = TEST_DIGITS.images[0], TRAIN_DIGITS.images[-1]

@@ -105,12 +105,12 @@ def plain_calibration(true_labels: Any, probabilities: Any) -> list[float]:
     total, error, bins = 0, 0.0, defaultdict(list)
     for label, row in zip(np.asarray(true_labels).tolist(), shares_of(probabilities)):
         confidence = max(row)
-        place = min(max(math.ceil(confidence * 15) - 1, 0), 14)
-        bins[place].append((confidence, row.index(confidence) == label))
+        index = min(max(math.ceil(confidence * 15) - 1, 0), 14)
+        bins[index].append((confidence, row.index(confidence) == label))
     for samples in bins.values():
         total += len(samples)
         error += abs(sum(right - confidence for confidence, right in samples))
-    return [error / total, *(len(bins[place]) for place in range(15))]
+    return [error / total, *(len(bins[index]) for index in range(15))]
 
 
 def calibration(true_labels: Any, probabilities: Any) -> list[float]:

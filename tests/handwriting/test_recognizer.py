@@ -14,7 +14,7 @@ from mnist_pipeline.methods.table import MODELS
 def test_each_model_answers_with_its_most_probable_digit_and_the_champion_counts(
     small_recognizer, small_test
 ):
-    for model in MODELS:
+    for model in small_recognizer.models:
         served = small_recognizer._replace(champion=model)
         for answer in served.recognize(small_test.images[:20]):
             for name, shares in answer.probabilities.items():

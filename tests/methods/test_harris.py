@@ -77,7 +77,7 @@ def test_an_image_of_one_grey_level_has_no_response_and_no_corners(level):
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.05, 0.5])
-def test_corners_are_local_maxima_above_the_threshold_and_every_such_place_is_one(
+def test_corners_are_local_maxima_above_the_threshold_and_every_such_pixel_is_one(
     threshold, digits
 ):
     for image in digits:

@@ -8,7 +8,7 @@ from mnist_pipeline.methods.networks.modules import of_weights
 from mnist_pipeline.report.topics.networks import topic as networks
 
 
-def test_errors_and_points_are_listed_with_their_places(composed, values):
+def test_errors_and_points_are_listed_with_their_indices(composed, values):
     for model, errors in composed["errors"].items():
         found, true = values[f"{model}_predictions"], values["test_digits"].labels
         assert [error["index"] for error in errors] == np.flatnonzero(found.labels != true).tolist()

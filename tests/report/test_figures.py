@@ -119,14 +119,14 @@ def test_neither_a_users_settings_nor_the_backend_of_a_notebook_change_a_figure(
     assert len(digests) == 1
 
 
-def test_a_grid_holds_every_image_in_its_place():
+def test_a_grid_shows_the_images_in_their_order():
     (axes,) = figures.image_grid(IMAGES[:7], columns=3, captions=list("abcdefg")).axes
     assert [text.get_text() for text in axes.texts] == list("abcdefg")
     mosaic = np.ma.filled(axes.images[0].get_array(), np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(mosaic, (28, 28))
-    places = [tuple(np.argwhere((windows == image).all(axis=(2, 3)))[0]) for image in IMAGES[:7]]
-    rows, columns = (sorted({place[axis] for place in places}) for axis in (0, 1))
-    assert places == [(rows[i // 3], columns[i % 3]) for i in range(7)]
+    positions = [tuple(np.argwhere((windows == image).all(axis=(2, 3)))[0]) for image in IMAGES[:7]]
+    rows, columns = (sorted({position[axis] for position in positions}) for axis in (0, 1))
+    assert positions == [(rows[i // 3], columns[i % 3]) for i in range(7)]
 
 
 def test_names_do_not_overlap(drawn):

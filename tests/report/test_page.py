@@ -170,7 +170,7 @@ def test_a_page_with_many_misread_images_contains_as_many_as_fit(composed, value
     bundle = json.loads(arrays.embed(composed, values))
     num_test = bundle["layout"]["test.images"]["shape"][0]
     assert 10 < num_test < 50
-    assert len(bundle["facts"]["testSample"]) == num_test // 3  # misread images take no place of it
+    assert len(bundle["facts"]["testSample"]) == num_test // 3  # misread images are not counted
     facts, points = bundle["facts"], len(composed["pca"]["scatter"]["index"])
     num_images = bundle["layout"]["train.images"]["shape"][0]
     assert 0 < facts["numScattered"] <= facts["sample"] <= num_images < points

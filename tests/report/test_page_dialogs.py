@@ -44,13 +44,13 @@ def test_one_leafs_through_misread_digits_with_buttons_and_arrow_keys(page):
         "all => all.map(({ dataset }) => dataset.index)"
     )
     dialog = open_first_error(page)
-    title, place = dialog.locator("h3"), dialog.locator(".leaf span")
+    title, position = dialog.locator("h3"), dialog.locator(".leaf span")
     dialog.get_by_role("button", name="Next").click()
     expect(title).to_contain_text(f"№ {indices[1]},")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
     expect(title).to_contain_text(f"№ {indices[-1]},")
-    expect(place).to_have_text(f"{len(indices)} of {len(indices)}")
+    expect(position).to_have_text(f"{len(indices)} of {len(indices)}")
     page.go_back()
     expect(dialog).to_be_hidden()
 

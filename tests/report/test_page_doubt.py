@@ -47,7 +47,7 @@ def small_page(browser, few, without_charts, monkeypatch, tmp_path) -> Iterator[
 
 def test_the_verdict_does_not_depend_on_the_neighbors_that_the_page_has(small_page, few):
     recognizer, images = few["recognizer"], few["test_digits"].images[:80]
-    images = np.concatenate([images, images.swapaxes(1, 2)])  # mirrored, in their place
+    images = np.concatenate([images, images.swapaxes(1, 2)])  # and mirrored
     expected = recognizer.recognize(images)
     assert len({answer.digits["knn"] != answer.digit for answer in expected}) == 2
     judged = computing.judged(small_page, images)
@@ -61,7 +61,7 @@ def test_the_verdict_does_not_depend_on_the_neighbors_that_the_page_has(small_pa
     )
 
 
-def test_a_digit_in_an_unusual_place_looks_like_a_digit_as_to_predict(page, values):
+def test_a_digit_at_an_unusual_position_looks_like_a_digit_as_to_predict(page, values):
     images = values["test_digits"].images
     has_room = ~images[:, :3].any(axis=(1, 2)) & ~images[:, :, -4:].any(axis=(1, 2))
     usual = images[has_room][:40]
@@ -91,4 +91,4 @@ def test_the_page_says_why_an_answer_is_in_doubt(page, values):
         expect(why.locator(".causes")).to_have_count(0 if is_digit else 1)
         expect(why.locator("canvas.ink")).to_have_count(4)
         tops.append(contents.evaluate("nav => nav.getBoundingClientRect().top + scrollY"))
-    assert len(set(tops)) == 1  # the page below keeps its place
+    assert len(set(tops)) == 1  # the page below does not move

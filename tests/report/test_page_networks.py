@@ -143,7 +143,7 @@ def test_few_digits_are_learned_by_heart_and_an_infinite_loss_is_explained(page)
     scores = figure.locator(".classes span")
     choose(figure, "4")
     stored = scores.all_inner_texts()
-    _, right, learned, loss = (figure.locator(".learned b").nth(place) for place in range(4))
+    _, right, learned, loss = (figure.locator(".learned b").nth(index) for index in range(4))
     rate, images = figure.locator("[name=rate]"), figure.locator("[name=images]")
     images.focus()
     page.keyboard.press("Home")
@@ -192,7 +192,7 @@ def test_the_loss_of_too_large_steps_stays_above_that_of_good_steps(page):
     assert good < 1 < large <= worst or large == float("inf")
 
 
-def test_a_place_of_a_map_shows_the_pixels_that_it_comes_from(page):
+def test_a_pixel_of_a_map_shows_the_pixels_that_it_comes_from(page):
     figure = page.locator("#figure-network")
     field = figure.locator(".seen")
     sizes = []

@@ -99,13 +99,13 @@ def test_the_page_has_images_of_the_run_and_what_each_model_answered_to_misread_
     misread = {error["index"] for errors in composed["errors"].values() for error in errors}
     assert misread <= set(indices)
     answers, shares = (loaded(page, f"test.{name}") for name in ("answers", "probabilities"))
-    for place, model in enumerate(facts["models"]):
+    for index, model in enumerate(facts["models"]):
         stored = values[f"{model}_predictions"]
-        np.testing.assert_array_equal(answers[:, place], stored.labels[indices])
+        np.testing.assert_array_equal(answers[:, index], stored.labels[indices])
         if model == "knn":
             nearest = stored.nearest.indices[indices, :3]
             np.testing.assert_array_equal(loaded(page, "test.neighbors"), nearest)
-        np.testing.assert_allclose(shares[:, place], stored.probabilities[indices], atol=1e-4)
+        np.testing.assert_allclose(shares[:, index], stored.probabilities[indices], atol=1e-4)
 
 
 def test_no_probability_is_written_as_nothing_or_all(page):

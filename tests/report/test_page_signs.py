@@ -79,8 +79,8 @@ def test_a_drawing_nearer_than_all_digits_gives_the_sign(page, values, finished_
     of_digits = signs.features(weights, digits) if num_digits else of_shown[:0]
     expected = signs.answers(of_drawings, of_digits, of_shown)
     taken = np.flatnonzero(expected.are_taken)
-    assert [place for place, name in enumerate(names) if name] == taken.tolist()
-    answers = [found["answers"][place] for place in taken]
+    assert [index for index, name in enumerate(names) if name] == taken.tolist()
+    answers = [found["answers"][index] for index in taken]
     of_nearest = np.array(["heart", "face"])[expected.drawings[taken]]
     assert [answer["name"] for answer in answers] == of_nearest.tolist()
     cosines = [answer["cosine"] for answer in answers]

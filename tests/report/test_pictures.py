@@ -27,7 +27,7 @@ def test_photos_are_drawn_in_their_grey_levels_or_colors():
     assert np.abs(np.asarray(_image(atlas.uri), float)[:28, :28] - colors).mean() < 4
 
 
-def test_an_atlas_of_one_image_has_a_place_for_it():
+def test_an_atlas_of_one_image_has_a_position_for_it():
     atlas = pictures.Atlas(np.zeros((3, 28, 28)), [2])
     assert _image(atlas.uri).size == (56, 56)
     assert atlas.position(2) == "0.0000% 0.0000%"

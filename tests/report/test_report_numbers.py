@@ -45,8 +45,8 @@ def test_the_variance_of_the_components_is_that_of_the_covariance(composed, valu
         f"explain {shares[first - 1]:.1%}"
     ) in text
     assert f"v₁ and v₂, which explain {shares[1]:.1%}" in text
-    for place, share in enumerate(each[:first], 1):
-        assert f" eigenvector {place} {share:.1%} " in text
+    for number, share in enumerate(each[:first], 1):
+        assert f" eigenvector {number} {share:.1%} " in text
     for share in (0.8, 0.9, 0.95):
         count = int((shares < share).sum()) + 1
         assert (
@@ -95,7 +95,7 @@ def test_a_component_of_a_single_pixel_keeps_its_sign():
     np.testing.assert_allclose(packed * step, [1, -1], atol=step)
 
 
-def test_corners_and_places_are_those_of_the_stored_responses(composed, values, text, html):
+def test_corners_and_pixels_are_those_of_the_stored_responses(composed, values, text, html):
     found = values["harris_corners"]
     counts = found.corners.sum(axis=(1, 2))
     assert f"{counts.sum()} corners in all" in text
@@ -116,10 +116,10 @@ def test_corners_and_places_are_those_of_the_stored_responses(composed, values, 
     digit = composed["harris"]["place_digit"]
     assert found.response[digit].max() == found.response.max()
     response = found.response[digit]
-    for name, place in (("corner", response.argmax()), ("edge", response.argmin())):
-        row, column = divmod(int(place), 28)
+    for name, pixel in (("corner", response.argmax()), ("edge", response.argmin())):
+        row, column = divmod(int(pixel), 28)
         low, high = np.linalg.eigvalsh(found.structure_tensor[digit, row, column])
-        size = power(float(response.flat[place]))
+        size = power(float(response.flat[pixel]))
         assert f" {name} {row}, {column} {high:,.0f} {low:,.0f} {size} " in text
 
 
@@ -174,8 +174,8 @@ def test_accuracies_under_disturbances_are_those_of_the_stored_table(composed, v
     count = int(table["count"].iloc[0])
     neutral = table["disturbance"].map({name: kind.neutral for name, kind in DISTURBANCES.items()})
     accuracy, is_neutral = table["accuracy"].to_numpy(), table["amount"] == neutral
-    places = zip(table["disturbance"], table["amount"], strict=True)
-    is_small_amount = np.array([is_small(*place) for place in places])
+    disturbances = zip(table["disturbance"], table["amount"], strict=True)
+    is_small_amount = np.array([is_small(*disturbance) for disturbance in disturbances])
     for model, found in MODELS.items():
         is_model = table["model"] == model
         disturbed = is_model & ~is_neutral

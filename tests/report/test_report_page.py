@@ -77,9 +77,9 @@ def test_a_row_of_choices_is_one_stop_of_the_keyboard(page):
     assert page.evaluate(STOPS) <= MOST_STOPS
     digits = page.locator("nav .choose button")
     digits.nth(0).focus()
-    for key, place in (("ArrowRight", 1), ("ArrowLeft", 0), ("ArrowLeft", 0), ("ArrowDown", 1)):
+    for key, index in (("ArrowRight", 1), ("ArrowLeft", 0), ("ArrowLeft", 0), ("ArrowDown", 1)):
         page.keyboard.press(key)
-        expect(digits.nth(place)).to_be_focused()
+        expect(digits.nth(index)).to_be_focused()
     page.keyboard.press("End")
     expect(page.locator("nav .choose button:visible").last).to_be_focused()
     page.keyboard.press("Home")
@@ -104,18 +104,18 @@ def test_the_slider_rebuilds_the_chosen_digit_from_more_components(page):
     choose(figure, "8")
     expect(figure.locator(".terms")).not_to_have_text(amounts, use_inner_text=True)
     slider.focus()
-    places = []
+    positions = []
     for key, k in (("Home", 0), ("ArrowRight", 1), ("End", 256)):
         page.keyboard.press(key)
         said = re.compile(f"^{k} of 784 components")
         expect(slider).to_have_attribute("aria-valuetext", said)
         expect(figure.locator(".terms .unused")).to_have_count(8 - min(k, 8))
-        places.append(
+        positions.append(
             point.evaluate(
                 "point => [Number(point.getAttribute('cx')), Number(point.getAttribute('cy'))]"
             )
         )
-    assert places == sorted(places)  # to the right, and downwards: the error falls
+    assert positions == sorted(positions)  # to the right, and downwards: the error falls
 
 
 def test_the_amount_of_one_component_moves_the_digit(page):
@@ -158,7 +158,7 @@ def test_the_models_answer_a_drawing_while_it_is_drawn(page):
     page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
     figure.get_by_role("button", name="Another").click()
     expect(answers.first).to_be_visible()
-    place = figure.bounding_box()
+    box = figure.bounding_box()
     figure.get_by_role("button", name="Clear").click()
     expect(answers.first).to_be_hidden()
     expect(heard).to_have_text(EMPTY)
@@ -175,7 +175,7 @@ def test_the_models_answer_a_drawing_while_it_is_drawn(page):
     expect(answers).to_have_count(len(MODELS))
     figure.get_by_role("button", name="Undo").click()
     expect(answers.first).to_be_hidden()
-    assert figure.bounding_box() == place  # nothing jumped
+    assert figure.bounding_box() == box  # nothing jumped
 
 
 CHOSEN_MEANWHILE = """(figure) => {

@@ -30,7 +30,7 @@ def test_a_joined_script_has_each_file_once_after_those_that_it_imports(tmp_path
     for name, source in files.items():
         (tmp_path / name).write_text(source)
     joined = scripts.join(tmp_path / "first.js", tmp_path / "second.js")
-    places = [joined.index(part) for part in ("const c = 1;", "const b = c;", "b(c);", "c();")]
-    assert places == sorted(places)
+    positions = [joined.index(part) for part in ("const c = 1;", "const b = c;", "b(c);", "c();")]
+    assert positions == sorted(positions)
     assert joined.count("const c = 1;") == 1
     assert not re.search("import|export", joined)

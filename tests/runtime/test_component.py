@@ -33,8 +33,8 @@ def project(directory: Path, **instances: str) -> Path:
     for name, attributes in instances.items():
         (package / "defs" / name).mkdir(parents=True)
         (package / "defs" / name / "defs.yaml").write_text(f"{YAML}  {attributes}\n")
-    for place in (package, package / "defs"):
-        (place / "__init__.py").touch()
+    for folder in (package, package / "defs"):
+        (folder / "__init__.py").touch()
     settings = (
         '[tool.dg]\ndirectory_type = "project"\n'
         f'[tool.dg.project]\nroot_module = "{package.name}"\n'
@@ -178,7 +178,7 @@ def test_an_instance_without_its_data_fails_alone_and_data_may_have_an_address(
         assert run(loaded, name, instance, "raw_mnist").success
     with pytest.raises(DatasetError, match=r"gone does not exist"):
         run(loaded, "gone", instance)
-    stored = [Storage(str(tmp_path / place)) for place in ("storage/here", "results")]
+    stored = [Storage(str(tmp_path / name)) for name in ("storage/here", "results")]
     assert len({storage.read("raw_mnist").checksum for storage in stored}) == 1
 
 

@@ -25,9 +25,9 @@ def write(address: str, content: str, *names: str) -> None:
         fsspec.filesystem("memory").pipe(f"{address}/{name}", content.encode())
 
 
-def touch(place: str) -> None:
-    Path(place).parent.mkdir(parents=True, exist_ok=True)
-    Path(place).touch()
+def touch(target: str) -> None:
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    Path(target).touch()
 
 
 def contents(copy: Path) -> dict[str, str]:
@@ -40,9 +40,9 @@ def fetched(monkeypatch) -> list[str]:
     """The names of the files that are fetched."""
     names, get_file = list[str](), MemoryFileSystem.get_file
 
-    def get(self: MemoryFileSystem, source: str, place: str, **options: object) -> None:
+    def get(self: MemoryFileSystem, source: str, target: str, **options: object) -> None:
         names.append(source.partition("photos/")[2])
-        get_file(self, source, place, **options)
+        get_file(self, source, target, **options)
 
     monkeypatch.setattr(MemoryFileSystem, "get_file", get)
     return names
@@ -79,11 +79,11 @@ def test_a_copy_that_fails_leaves_the_former_one_whole_and_the_next_one_succeeds
     fsspec.filesystem("memory").rm(f"{address}/dog/1")
     get_file = MemoryFileSystem.get_file
 
-    def fail_at_second(self: MemoryFileSystem, source: str, place: str, **options: object) -> None:
+    def fail_at_second(self: MemoryFileSystem, source: str, target: str, **options: object) -> None:
         if source.endswith("cat/2"):
-            Path(place).write_text("a part")
+            Path(target).write_text("a part")
             raise OSError("the connection broke")
-        get_file(self, source, place, **options)
+        get_file(self, source, target, **options)
 
     monkeypatch.setattr(MemoryFileSystem, "get_file", fail_at_second)
     with pytest.raises(DatasetError, match=rf"{address}.*the connection broke"):
@@ -113,7 +113,7 @@ def test_a_folder_may_become_a_file_and_a_file_a_folder(address):
 def test_a_name_in_a_bucket_can_not_lead_out_of_the_copy(address, monkeypatch, tmp_path):
     found = {f"{address}/../../evil": {"size": 1}}
     monkeypatch.setattr(MemoryFileSystem, "find", lambda *_, **__: found)
-    monkeypatch.setattr(MemoryFileSystem, "get_file", lambda _, __, place, **___: touch(place))
+    monkeypatch.setattr(MemoryFileSystem, "get_file", lambda _, __, target, **___: touch(target))
     with pytest.raises(DatasetError, match=r"\.\./evil"):
         local_copy(address)
     assert not [*tmp_path.rglob("evil")]

@@ -32,7 +32,7 @@ def bucket() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def lines(bucket) -> str:
-    """The lines of the page, with the bucket in place of the names there."""
+    """The lines of the page, with the bucket instead of the names there."""
     lines, address = example("A bucket"), bucket.meta.client.meta.endpoint_url
     names = {"…": "testing", "https://s3.example.org": address, "BUCKET/PREFIX": "digits/p"}
     for name, value in names.items():

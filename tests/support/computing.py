@@ -88,10 +88,10 @@ def draw(page: Page, rng: np.random.Generator, *names: str) -> Drawn:
     size = width * SHEET[0], rng.uniform(0.4, 0.8) * SHEET[1]
     corner = [rng.uniform(0.05 * side, 0.95 * side - own) for side, own in zip(SHEET, size)]
     placed = []
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         for stroke in STROKES[name]:
             points = np.array(stroke) + rng.normal(0, 0.012, (len(stroke), 2))
-            share = (points + np.array([place, 0])) / [len(names), 1]  # of the drawing
+            share = (points + np.array([index, 0])) / [len(names), 1]  # of the drawing
             placed.append((corner + share * size).tolist())
     uri, *others = page.evaluate(DRAW.replace("PLAIN", PLAIN), [placed, rng.uniform(*WIDTHS)])
     return Drawn(base64.b64decode(uri.split(",")[1]), *others)

@@ -72,7 +72,7 @@ def handwritten(kind: str) -> list[tuple[str, np.ndarray]]:
 def page_of(images: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
     """MNIST images in lines, black on white and enlarged, and the box of each digit.
 
-    An image without ink leaves its place empty.
+    An image without ink leaves its cell empty.
     """
     cells = np.pad(images, ((0, 0), (6, 6), (4, 4)))
     _, height, width = cells.shape

@@ -85,7 +85,7 @@ def kept(directory: Path, make: Callable[[Path], str]) -> Callable[[Path], str]:
 
     def copied(storage: Path) -> str:
         with FileLock(directory / "lock"):
-            if not (place := directory / checksum_of_sources()).exists():
+            if not (entry := directory / checksum_of_sources()).exists():
                 shutil.rmtree(unfinished := directory / "unfinished", ignore_errors=True)
                 output = make(storage)
                 copy_storage(storage, unfinished / "storage")
@@ -93,10 +93,10 @@ def kept(directory: Path, make: Callable[[Path], str]) -> Callable[[Path], str]:
                 for former in directory.iterdir():
                     if former.is_dir() and former != unfinished:
                         shutil.rmtree(former)
-                unfinished.rename(place)
+                unfinished.rename(entry)
                 return output
-            copy_storage(place / "storage", storage)
-            return (place / "output").read_text().replace("STORAGE", str(storage))
+            copy_storage(entry / "storage", storage)
+            return (entry / "output").read_text().replace("STORAGE", str(storage))
 
     return copied
 

@@ -11,7 +11,7 @@ NAMES = tuple(NUM_POINTS)
 
 
 def write_shapes(directory: Path, per_class: int = 100, seed: int = 0) -> Path:
-    """Write pictures of each shape with random size, place, angle, colours and noise, as JPEG
+    """Write pictures of each shape with random size, position, angle, colours and noise, as JPEG
     files.
     """
     generator = np.random.default_rng(seed)

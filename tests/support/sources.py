@@ -32,7 +32,7 @@ def assert_digits(root: Path, split: Split, expected: DigitSet) -> None:
 
 def in_order(digits: DigitSet) -> DigitSet:
     """The images in the order of their pixels."""
-    order = sorted(range(len(digits.labels)), key=lambda place: bytes(digits.images[place]))
+    order = sorted(range(len(digits.labels)), key=lambda index: bytes(digits.images[index]))
     return DigitSet(digits.images[order], digits.labels[order])
 
 

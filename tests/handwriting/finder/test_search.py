@@ -190,10 +190,10 @@ def test_paper_on_a_table_counts_if_its_digits_are_taller_in_all_than_those_outs
         assert len(search._read(grey, 1, grey.shape)[0]) == expected
 
 
-def test_boxes_of_digits_on_a_sheet_are_places_in_the_whole_picture(written, expected):
+def test_boxes_of_digits_on_a_sheet_are_positions_in_the_whole_picture(written, expected):
     found = find_digits(np.pad(written, ((20, 60), (90, 40)), constant_values=20))
-    places = np.array([digit.box for digit in expected]) + np.array([90, 20, 0, 0])
-    np.testing.assert_allclose([digit.box for digit in found], places, atol=4)
+    positions = np.array([digit.box for digit in expected]) + np.array([90, 20, 0, 0])
+    np.testing.assert_allclose([digit.box for digit in found], positions, atol=4)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (28, 28), (200, 300)])

@@ -83,14 +83,14 @@ def test_a_bar_alone_and_as_long_as_the_picture_is_a_sign():
 def test_two_slashes_lean_more_than_the_digits_around_them(text, slant, expected):
     image = Image.new("I", SHAPE[::-1])
     pencil = ImageDraw.Draw(image)
-    for place, character in enumerate(text):
-        left, lean = 20 + 60 * place, 60 * (0.4 if character == "/" else slant)
+    for index, character in enumerate(text):
+        left, lean = 20 + 60 * index, 60 * (0.4 if character == "/" else slant)
         corners = [(left, 100), (left + lean, 40), (left + lean + 30, 40), (left + 30, 100)]
         ends = [*corners, corners[0]] if character == "0" else corners[:2]
-        pencil.line(ends, place + 1, PEN)
+        pencil.line(ends, index + 1, PEN)
     strokes = np.asarray(image)
     boxes = [(x, y, right - x, bottom - y) for x, y, right, bottom in boxes_of(strokes).tolist()]
-    assert _signs(strokes) == [boxes[place] for place in expected]
+    assert _signs(strokes) == [boxes[index] for index in expected]
 
 
 def test_a_small_low_shape_within_a_line_is_a_comma():

@@ -69,7 +69,7 @@ def project(tmp_path_factory) -> Copy:
     return Copy(tmp_path_factory.mktemp("project"))
 
 
-def test_versions_do_not_depend_on_the_place_of_the_project(project):
+def test_versions_do_not_depend_on_the_directory_of_the_project(project):
     assert project.before == {name: asset.code_version for name, asset in ASSETS.items()}
 
 

@@ -394,7 +394,7 @@ def flip_a_bit(path: Path) -> None:
 
 
 def replaced_by(make: Callable[[Path], object]) -> Callable[[Path], None]:
-    """Put something else in place of a file."""
+    """Put something else instead of a file."""
 
     def replace(path: Path) -> None:
         path.unlink()
@@ -480,7 +480,7 @@ def test_every_damage_to_every_kind_of_file_is_found_and_mended(name, damage, st
 
 @pytest.mark.parametrize("make", [Path.touch, os.mkfifo, dangling_link])
 @pytest.mark.parametrize("name", FOLDERS)
-def test_anything_in_place_of_a_folder_is_found_and_moved_aside(name, make, local):
+def test_anything_instead_of_a_folder_is_found_and_moved_aside(name, make, local):
     version = write_report(local)
     path = local.path / FOLDERS[name].replace("KEY", "value").replace("VERSION", version)
     shutil.rmtree(path)
@@ -490,7 +490,7 @@ def test_anything_in_place_of_a_folder_is_found_and_moved_aside(name, make, loca
     assert len([*path.parent.glob("*.aside")]) == 1
 
 
-def test_what_lies_in_place_of_a_file_is_not_lost(local):
+def test_what_lies_instead_of_a_file_is_not_lost(local):
     version = write_report(local)
     path = local.path / "value" / version / "index.html"
     path.unlink()
@@ -500,7 +500,7 @@ def test_what_lies_in_place_of_a_file_is_not_lost(local):
     assert (aside / "notes").is_dir()
 
 
-def test_a_file_in_place_of_the_storage_is_one_line_and_stays(tmp_path):
+def test_a_file_instead_of_the_storage_is_one_line_and_stays(tmp_path):
     (file := tmp_path / "storage").write_text("notes")
     with pytest.raises(StorageError, match=str(file)):
         Storage(str(file)).write("value", OLD)

@@ -97,17 +97,17 @@ def test_of_equal_values_in_a_window_the_first_gets_the_gradient_as_in_torch(pla
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
-def test_the_places_of_the_maxima_are_those_of_torch(plain):
+def test_the_positions_of_the_maxima_are_those_of_torch(plain):
     images = torch.full((1, 28, 28), 0.5)
     maps = plain.conv1(images[:, None])
     expected = F.max_pool2d(torch.ones_like(maps), 2, return_indices=True)[1]  # a constant image
-    output, places = np.empty((1, 12, 12, 32), np.float32), np.empty((1, 12, 12, 32), np.uint8)
+    output, positions = np.empty((1, 12, 12, 32), np.float32), np.empty((1, 12, 12, 32), np.uint8)
     taps = plain.conv1.weight.detach().flatten(1).t().contiguous().numpy()
     convolution.convolve_and_pool(
-        images.numpy(), output, places, taps, plain.conv1.bias.detach().numpy()
+        images.numpy(), output, positions, taps, plain.conv1.bias.detach().numpy()
     )
     rows, columns = expected // 24 % 2, expected % 2
-    np.testing.assert_array_equal(places.transpose(0, 3, 1, 2), 2 * rows + columns)
+    np.testing.assert_array_equal(positions.transpose(0, 3, 1, 2), 2 * rows + columns)
 
 
 @pytest.mark.parametrize(("weight", "bias"), [(True, False), (False, True)])

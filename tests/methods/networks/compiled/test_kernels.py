@@ -69,9 +69,9 @@ SHORTER = {
 }
 
 
-def _call(name: str, place: int, changed: np.ndarray) -> None:
+def _call(name: str, index: int, changed: np.ndarray) -> None:
     function, arguments = KERNELS[name]
-    function(*arguments[:place], changed, *arguments[place + 1 :])
+    function(*arguments[:index], changed, *arguments[index + 1 :])
 
 
 @pytest.mark.parametrize("change", SHORTER)
@@ -79,21 +79,21 @@ def _call(name: str, place: int, changed: np.ndarray) -> None:
 def test_a_compiled_function_refuses_arrays_that_it_would_read_beyond(name, change, other_process):
     function, arguments = KERNELS[name]
     other_process.submit(function, *arguments).result()
-    for place, argument in enumerate(arguments):
-        is_optional = name == "gradients of the second layer" and place == 4  # if it is empty
+    for index, argument in enumerate(arguments):
+        is_optional = name == "gradients of the second layer" and index == 4  # if it is empty
         if not (is_optional and change == "none"):
             with pytest.raises(ValueError, match="expected"):
-                other_process.submit(_call, name, place, SHORTER[change](argument)).result()
+                other_process.submit(_call, name, index, SHORTER[change](argument)).result()
 
 
 @pytest.mark.slow  # Numba compiles for each type
 @pytest.mark.parametrize("name", KERNELS)
-def test_a_compiled_function_refuses_values_of_half_the_size_and_places_of_another(
+def test_a_compiled_function_refuses_values_of_half_the_size_and_positions_of_another(
     name, other_process
 ):
     _, arguments = KERNELS[name]
-    place = next(i for i, argument in enumerate(arguments) if argument.dtype == np.uint8)
-    for changed_place, dtype in ((0, np.float16), (0, np.uint8), (place, np.float32)):
-        changed = arguments[changed_place].astype(dtype)
+    index = next(i for i, argument in enumerate(arguments) if argument.dtype == np.uint8)
+    for changed_index, dtype in ((0, np.float16), (0, np.uint8), (index, np.float32)):
+        changed = arguments[changed_index].astype(dtype)
         with pytest.raises((ValueError, TypeError, NumbaError, NotImplementedError)):
-            other_process.submit(_call, name, changed_place, changed).result()
+            other_process.submit(_call, name, changed_index, changed).result()
