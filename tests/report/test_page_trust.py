@@ -247,6 +247,13 @@ def test_while_a_digit_is_dragged_its_ink_leaves_the_red_of_softmax(page, sheet)
     assert (score > other) == (answer.inner_text() == weighed.first.inner_text().split(":")[0])
 
 
+def test_a_model_that_never_read_a_digit_is_not_fooled(page):
+    labels = [[{"label": label} for label in labels] for labels in ((2, 7, 2), (3, 3, 2))]
+    score = page.evaluate("([before, after]) => scoreOf(2, before, after)", labels)
+    counts = {name: len(score[name]) for name in ("fooled", "holding")}
+    assert counts == {"fooled": 1, "holding": 1}
+
+
 def test_a_digit_that_is_taken_away_while_it_is_dragged_stays_away(page, sheet):
     field = sheet.locator(".sheet")
     field.evaluate(POINTER, ["pointerdown", 1, MIDDLE - 10, MIDDLE])
