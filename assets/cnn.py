@@ -6,6 +6,7 @@ import pandas as pd
 
 from mnist_pipeline.data.values import DataSet, DigitSet, Predictions, RawData
 from mnist_pipeline.evaluation import scores
+from mnist_pipeline.methods.gradients import of_inputs
 from mnist_pipeline.methods.networks.fitted import FittedNetwork
 from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
@@ -17,10 +18,12 @@ NUM_ERRORS_SHOWN = 60
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"numpy"})
 def cnn_kernels(cnn_model: FittedNetwork):
     """The 32 first-layer kernels of the convolutional network, float32 (32, 5, 5) or, for images in
-    colour, (32, 5, 5, 3).
+    colour, (32, 5, 5, 3): of a network that also sees gradients, the weights of the levels.
     """
     with stopwatch():
-        kernels = cnn_model.weights["conv1.weight"].transpose(0, 2, 3, 1)
+        weights = cnn_model.weights["conv1.weight"]
+        channels, _ = of_inputs(weights.shape[1])
+        kernels = weights[:, :channels].transpose(0, 2, 3, 1)
         if kernels.shape[3] == 1:
             kernels = kernels[..., 0]
     title = f"{len(kernels)} first-layer kernels"

@@ -36,11 +36,11 @@ def test_a_configuration_reaches_the_training_and_only_the_default_recipe_adapts
 
 def test_the_kernels_are_those_of_the_first_layer(finished):
     weights = read("cnn_model").weights["conv1.weight"]
-    in_color = np.random.default_rng(0).normal(size=(4, 3, 5, 5))
+    in_color = np.random.default_rng(0).normal(size=(4, 9, 5, 5))  # colours and gradients
     np.testing.assert_array_equal(call("cnn_kernels").value, weights[:, 0])
     colored = read("cnn_model")._replace(weights={"conv1.weight": in_color})
     shown = call("cnn_kernels", cnn_model=colored).value
-    np.testing.assert_array_equal(shown[1, :, :, 2], in_color[1, 2])
+    np.testing.assert_array_equal(np.moveaxis(shown, 3, 1), in_color[:, :3])
 
 
 def test_a_network_without_errors_has_an_empty_table(finished):

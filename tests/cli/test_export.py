@@ -35,10 +35,10 @@ def test_the_program_of_the_documentation_names_the_class_of_a_picture(
     assert capsys.readouterr().out.split() == [CLASS_NAMES[answer.labels[0]]]
 
 
-@pytest.mark.parametrize("name", ["mlp", "cnn"])
-def test_the_file_of_a_set_in_colour_takes_colours_and_names_their_ground(name):
+@pytest.mark.parametrize(("name", "sees_gradients"), [("mlp", False), ("cnn", True)])
+def test_the_file_of_a_set_in_colour_takes_colours_and_names_their_ground(name, sees_gradients):
     data_set = DataSet(color=True, ground="#ff8000")
-    network = modules.construct(name, num_classes=2, shape=data_set.shape)
+    network = modules.construct(name, 2, data_set.shape, sees_gradients=sees_gradients)
     fitted = fitted_network(prediction.weights(network), temperature=2.0)
     file = onnx_file(name, fitted, data_set)
     session = onnxruntime.InferenceSession(file)

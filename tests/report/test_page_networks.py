@@ -25,7 +25,7 @@ MAPS = """([levels, kernels]) => loaded.then(({ models: { cnn } }) => {
   const image = Uint8Array.from(levels);
   return kernels.map((kernel) => {
     const used = Array.isArray(kernel) ? cnn.kernelOf(kernel) : cnn.kernelAt(kernel);
-    return [...cnn.mapsOf(image, used), windowProducts(image, used, 10, 11)].map((map) => [...map]);
+    return [...cnn.mapsOf(image, used), cnn.productsOf(image, used, 10, 11)].map((map) => [...map]);
   });
 })"""
 

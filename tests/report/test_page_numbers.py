@@ -206,7 +206,7 @@ def test_the_page_and_predict_give_one_answer_to_a_drawing(page, values):
 
 @pytest.fixture(scope="module")
 def in_color(values) -> Values:
-    """The values of the run as if its images and models had colours."""
+    """The values of the run as if its images and models had colours, and the CNN saw gradients."""
     rng = np.random.default_rng(0)
 
     def tinted(digits: DigitSet) -> DigitSet:
@@ -224,6 +224,9 @@ def in_color(values) -> Values:
         weights = values[name].weights
         spread_out = {**weights, layer: spread(weights[layer])}
         models[name] = values[name]._replace(weights=spread_out)
+    kernels = models["cnn_model"].weights["conv1.weight"]
+    of_gradients = rng.normal(0, 0.05, (len(kernels), 6, 5, 5)).astype(kernels.dtype)
+    models["cnn_model"].weights["conv1.weight"] = np.hstack([kernels, of_gradients])
     known = DataSet(
         color=True, handwritten=False, whole_pictures=True, noun="image", ground="#336699"
     )

@@ -13,16 +13,18 @@ from support import computing
 from support.browser import choose, expect_painted, open_report, painted
 
 from mnist_pipeline.methods.networks.attack import attack
-from mnist_pipeline.methods.networks.modules import CNN
+from mnist_pipeline.methods.networks.modules import construct
+from mnist_pipeline.methods.networks.training import build, weights
 
 pytestmark = pytest.mark.browser
 
-GRADIENT = """([levels, label]) => loaded.then(({ arrays, models: { cnn } }) => {
-  const names = Object.keys(arrays).filter((name) => name.startsWith("cnn."));
-  const weights = names.map((name) => [name, [...arrays[name]], arrays[name].shape]);
-  const { gradient } = cnn.gradientOf(Uint8Array.from(levels), label);
-  return [weights, arrays.facts.temperatures.cnn, [...gradient]];
-})"""
+GRADIENT = """([arrays, levels, label]) => {
+  for (const [name, { values, shape }] of Object.entries(arrays))
+    arrays[name] = Object.assign(Float32Array.from(values), { shape });
+  const cnn = createCnn({ ...arrays, facts: { temperatures: { cnn: 0.5 } } });
+  const { gradient, probabilities } = cnn.gradientOf(Uint8Array.from(levels), label);
+  return [[...probabilities], [...gradient]];
+}"""
 # A point in pixels of the image, which fills the middle of the sheet.
 POINTER = """(sheet, [type, pointerId, x, y]) => {
   const { left, top, height } = sheet.getBoundingClientRect();
@@ -51,21 +53,25 @@ def sheet(page) -> Iterator[Locator]:
         pressed.click()
 
 
-def test_the_gradient_of_the_cnn_is_that_of_torch(page, values):
-    image, label = values["test_digits"].images[0], 3
-    weights, temperature, found = page.evaluate(GRADIENT, [image.ravel().tolist(), label])
-    network = CNN(10)
-    network.load_state_dict(
-        {
-            name.removeprefix("cnn."): torch.tensor(array).reshape(shape)
-            for name, array, shape in weights
-        }
-    )
+@pytest.mark.parametrize(
+    ("shape", "sees_gradients"),
+    [((28, 28), False), ((28, 28), True), ((28, 28, 3), True)],
+    ids=["digits", "grey pictures", "pictures in colour"],
+)
+def test_the_answers_of_the_cnn_and_their_gradients_are_those_of_torch(shape, sees_gradients, page):
+    network = build(construct, "cnn", 10, shape, sees_gradients=sees_gradients)
+    arrays = {
+        f"cnn.{name}": {"values": array.ravel().tolist(), "shape": array.shape}
+        for name, array in weights(network).items()
+    }
+    image, label = np.random.default_rng(0).integers(0, 256, shape, np.uint8), 3
+    probabilities, gradient = page.evaluate(GRADIENT, [arrays, image.ravel().tolist(), label])
     levels = torch.tensor(image[np.newaxis], dtype=torch.float64, requires_grad=True)
-    scores = network.double()(levels / 255) / temperature
-    scores.log_softmax(dim=1)[0, label].backward()
+    logits = (network.double()(levels / 255) / 0.5).log_softmax(dim=1)
+    logits[0, label].backward()
+    np.testing.assert_allclose(probabilities, logits[0].detach().exp(), atol=1e-9)
     expected = levels.grad.numpy().ravel()
-    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(gradient, expected, atol=1e-6 * np.abs(expected).max())
 
 
 REACH = 64  # grey levels

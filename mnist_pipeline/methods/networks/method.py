@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mnist_pipeline.data.values import Answer, DigitSet, ImageKind
+from mnist_pipeline.methods import gradients
 from mnist_pipeline.methods.networks.fitted import FittedNetwork, Weights
 from mnist_pipeline.methods.softmax.method import softmax
 
@@ -96,9 +97,11 @@ def cnn_features(weights: Weights, images: np.ndarray) -> np.ndarray:
 
 def cnn_maps(weights: Weights, images: np.ndarray) -> np.ndarray:
     """The maps of the first convolution before ReLU, float32 (n, 32, 24, 24)."""
-    num_channels = weights["conv1.weight"].shape[1]
-    x = _pixels(images).reshape(*images.shape[:3], num_channels)
-    x = x.transpose(0, 3, 1, 2)  # (n, channels, 28, 28)
+    channels, sees_gradients = gradients.of_inputs(weights["conv1.weight"].shape[1])
+    x = _pixels(images).reshape(*images.shape[:3], channels)
+    if sees_gradients:
+        x = np.concatenate([x, gradients.oriented(x)], axis=3)
+    x = x.transpose(0, 3, 1, 2)  # (n, inputs, 28, 28)
     return _convolved(x, weights["conv1.weight"], weights["conv1.bias"])
 
 

@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from mnist_pipeline.methods import gradients
 from mnist_pipeline.methods.networks.layers import (
     compiled_layers,
     has_own_behaviour,
@@ -54,8 +56,26 @@ class MLP(nn.Module):
         return self.output(x)  # (N, 10)
 
 
+class OrientedGradients(nn.Module):
+    """`gradients.oriented` of images (N, channels, height, width), as six further channels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The images and their gradients, (N, channels + 6, height, width)."""
+        levels = F.pad(x.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+        horizontal = (levels[:, :, 1:-1, 2:] - levels[:, :, 1:-1, :-2]) / 2  # (N, 1, 28, 28)
+        vertical = (levels[:, :, 2:, 1:-1] - levels[:, :, :-2, 1:-1]) / 2
+        side = gradients.WINDOW
+        energy = F.avg_pool2d(horizontal**2 + vertical**2, side, stride=1, padding=side // 2)
+        contrast = (energy + gradients.LEAST_ENERGY).sqrt()
+        rises = [horizontal * cos + vertical * sin for cos, sin in gradients.DIRECTIONS]
+        return torch.cat([x, torch.cat(rises, 1).relu() / contrast], 1)
+
+
 class CNN(nn.Module):
     """Convolutional network with two convolutions and a linear classifier.
+
+    With `sees_gradients`, the first convolution gets the six oriented gradients of an image beside
+    its levels.
 
     On a CPU, training and prediction of grey images run its compiled form, which computes the same
     function with the same parameters. If you subclass the network, replace a layer, or add a hook,
@@ -69,12 +89,16 @@ class CNN(nn.Module):
     torch.Size([3, 10])
     """
 
-    def __init__(self, num_classes: int = 10, channels: int = 1) -> None:
+    def __init__(
+        self, num_classes: int = 10, channels: int = 1, *, sees_gradients: bool = False
+    ) -> None:
         super().__init__()
         _check_sizes(num_classes=num_classes, channels=channels)
         self.channels = channels
         self.input_size = SIDE * SIDE * channels
-        self.conv1 = nn.Conv2d(channels, 32, kernel_size=5)
+        self.gradients = OrientedGradients() if sees_gradients else None
+        num_inputs = channels + len(gradients.DIRECTIONS) * sees_gradients
+        self.conv1 = nn.Conv2d(num_inputs, 32, kernel_size=5)
         self.conv2 = nn.Conv2d(32, 64, kernel_size=5)
         self.pool = nn.MaxPool2d(2)
         self.relu = nn.ReLU()
@@ -87,6 +111,8 @@ class CNN(nn.Module):
         """
         x = x.reshape(x.shape[0], SIDE, SIDE, self.channels)
         x = x.movedim(3, 1)  # (N, channels, 28, 28)
+        if self.gradients is not None:
+            x = self.gradients(x)  # (N, channels + 6, 28, 28)
         x = self.relu(self.conv1(x))  # (N, 32, 24, 24)
         x = self.pool(x)  # (N, 32, 12, 12)
         x = self.relu(self.conv2(x))  # (N, 64, 8, 8)
@@ -103,8 +129,8 @@ class CNN(nn.Module):
         """The compiled form of this network, for grey images on a CPU.
 
         It shares the layers, so training one trains both. Raises a ValueError for a network that it
-        would not compute: in colour, with batch normalization, or with anything else that differs
-        from the layers that this class constructs.
+        would not compute: in colour, with gradients, with batch normalization, or with anything
+        else that differs from the layers that this class constructs for digits.
         """
         if difference := self._difference():
             raise ValueError(f"the network has no compiled form: {difference}")
@@ -133,15 +159,21 @@ Network = MLP | CNN
 
 
 def construct(
-    kind: str, num_classes: int, shape: tuple[int, ...] = GREY, hidden_size: int | None = None
+    kind: str,
+    num_classes: int,
+    shape: tuple[int, ...] = GREY,
+    hidden_size: int | None = None,
+    *,
+    sees_gradients: bool = False,
 ) -> Network:
     """The untrained network "mlp" or "cnn" for images of this shape.
 
-    By default, the hidden layer of the MLP has 1024 units for grey images, and a third of them for
-    images in colour, which is the same number of weights.
+    Only a CNN sees gradients. By default, the hidden layer of the MLP has 1024 units for grey
+    images, and a third of them for images in colour, which is the same number of weights.
     """
     if kind == "cnn":
-        return CNN(num_classes, channels=math.prod(shape[2:]))
+        channels = math.prod(shape[2:])
+        return CNN(num_classes, channels, sees_gradients=sees_gradients)
     input_size = math.prod(shape)
     return MLP(input_size, hidden_size or 1024 * SIDE * SIDE // input_size, num_classes)
 
@@ -204,7 +236,8 @@ def of_weights(kind: str, weights: Mapping[str, NDArray[Any]]) -> Network:
     """
     network: Network
     if kind == "cnn":
-        network = CNN(len(weights["linear.bias"]), channels=weights["conv1.weight"].shape[1])
+        channels, sees_gradients = gradients.of_inputs(weights["conv1.weight"].shape[1])
+        network = CNN(len(weights["linear.bias"]), channels, sees_gradients=sees_gradients)
     else:
         num_hidden, num_inputs = weights["hidden.weight"].shape
         network = MLP(num_inputs, num_hidden, len(weights["output.bias"]))

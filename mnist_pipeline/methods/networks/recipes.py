@@ -34,6 +34,11 @@ def adds_drawn_digits(recipe: str, *, is_mnist: bool) -> bool:
     return is_mnist and recipe == "default"
 
 
+def sees_gradients(recipe: "Recipe", *, handwritten: bool) -> bool:
+    """Whether a CNN that trains by this recipe sees the gradients of images: of pictures."""
+    return recipe.distorted and not handwritten
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Every setting of a training run.

@@ -51,6 +51,7 @@ from mnist_pipeline.methods.networks.recipes import (
     adapt,
     adds_drawn_digits,
     learning_rate_at,
+    sees_gradients,
 )
 from mnist_pipeline.methods.networks.temperature import fit_temperature
 from mnist_pipeline.utils.arguments import checked, checked_labels, checked_number, numbers
@@ -223,7 +224,16 @@ def _from_settings(
         recipe = adapt(
             recipe, num_images, handwritten=kind.handwritten, in_color=in_color, **overrides
         )
-    return build(construct, name, digits.num_classes, shape, hidden_size, seed=seed), recipe
+    network = build(
+        construct,
+        name,
+        digits.num_classes,
+        shape,
+        hidden_size,
+        sees_gradients=sees_gradients(recipe, handwritten=kind.handwritten),
+        seed=seed,
+    )
+    return network, recipe
 
 
 def _repeated(recipe: Recipe, num_images: int, repeats: float) -> Recipe:

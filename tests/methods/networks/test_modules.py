@@ -18,11 +18,17 @@ SHAPES = [(28, 28), (28, 28, 3)]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=["grey", "colour"])
-@pytest.mark.parametrize("kind", ["mlp", "cnn"])
-def test_a_network_its_copy_and_numpy_give_images_and_their_rows_the_same_logits(kind, shape):
+@pytest.mark.parametrize(
+    ("kind", "sees_gradients"),
+    [("mlp", False), ("cnn", False), ("cnn", True)],
+    ids=["mlp", "cnn", "cnn with gradients"],
+)
+def test_a_network_its_copy_and_numpy_give_images_and_their_rows_the_same_logits(
+    kind, sees_gradients, shape
+):
     levels = np.random.default_rng(0).integers(0, 256, (20, *shape), np.uint8)
     images = torch.from_numpy(levels.astype(np.float32) / 255)
-    model = build(construct, kind, 10, shape)
+    model = build(construct, kind, 10, shape, sees_gradients=sees_gradients)
     logits = model(images).detach()
     torch.testing.assert_close(model(images.flatten(1)), logits)
     torch.testing.assert_close(of_weights(kind, weights(model))(images), logits)

@@ -237,6 +237,20 @@ def test_only_the_default_training_on_mnist_has_drawn_digits_and_leaves_learned_
     assert len(given["held_out"]) == held_out_size(few[1])
 
 
+@pytest.mark.parametrize(
+    ("handwritten", "in_color", "num_inputs"),
+    [(True, True, 3), (False, True, 9), (False, False, 7)],
+)
+def test_the_cnn_sees_the_gradients_of_pictures_and_not_of_handwriting(
+    handwritten, in_color, num_inputs
+):
+    shape = (8, 28, 28, *[3] * in_color)
+    digits = DigitSet(np.zeros(shape, np.uint8), np.array([0, 1] * 4), np.array([], np.int64))
+    settings = {"recipe": "default", "epochs": 1}
+    fitted = training.fit("cnn", digits, settings, seed=0, kind=ImageKind(handwritten))
+    assert fitted.weights["conv1.weight"].shape == (32, num_inputs, 5, 5)
+
+
 def test_few_images_all_train_the_network_once_another_has_answered_the_held_out_ones(
     few, monkeypatch
 ):

@@ -7,7 +7,7 @@ import { element, openFigure, setAttributes } from "../../script/page.js";
 import { formatNumber, rounded } from "../../script/numbers.js";
 import { paintImage, paintSigned } from "../../script/painting.js";
 import { loaded } from "../../script/start.js";
-import { windowOf, windowProducts } from "./networks.js";
+import { windowOf } from "./networks.js";
 
 const SIZE = 24; // of the map
 const KERNEL = 5;
@@ -25,7 +25,7 @@ const weightsFrom = (weightAt) =>
   Float64Array.from({ length: KERNEL ** 2 }, (_, tap) =>
     weightAt((tap % KERNEL) - 2, Math.floor(tap / KERNEL) - 2),
   );
-const tapsOf = ({ weights }) => perPixel(weights, KERNEL ** 2);
+const tapsOf = ({ shown }) => perPixel(shown, KERNEL ** 2);
 
 loaded.then(({ arrays, models: { cnn }, reader }) => {
   const { figure, find, findAll } = openFigure("figure-kernels");
@@ -72,7 +72,7 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
     drawMap("map", maps[0], row, column);
     drawMap("pooled", maps[1], row, column);
     setAttributes(find(".window"), { transform: `translate(${column} ${row})` });
-    const products = windowProducts(image, kernel, row, column);
+    const products = cnn.productsOf(image, kernel, row, column);
     fillCells(productCells, products);
     const bias = rounded(kernel.bias);
     const result = rounded(sum(products) + kernel.bias);
@@ -119,7 +119,7 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
   };
   const use = (next) => {
     kernel = next;
-    const picture = paintSigned(element("canvas"), kernel.weights, KERNEL);
+    const picture = paintSigned(element("canvas"), kernel.shown, KERNEL);
     setAttributes(find("image"), { href: picture.toDataURL() });
     fillCells(weightCells, tapsOf(kernel));
     maps = cnn.mapsOf(image, kernel);
@@ -129,7 +129,7 @@ loaded.then(({ arrays, models: { cnn }, reader }) => {
     const [radio, canvas] = label.children;
     const preset = PRESETS[radio.value];
     const ofRadio = preset ? cnn.kernelOf(weightsFrom(preset)) : cnn.kernelAt(radio.value - 1);
-    paintSigned(canvas, ofRadio.weights, KERNEL);
+    paintSigned(canvas, ofRadio.shown, KERNEL);
     radio.addEventListener("change", () => {
       own.value = "";
       use(ofRadio);

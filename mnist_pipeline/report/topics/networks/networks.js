@@ -1,6 +1,7 @@
 // The two networks, as in methods/networks.
 import { combined, entryAt, rectified, softmax, transposed } from "../../script/algebra.js";
 import { inkShares, NUM_PIXELS, perPixel, SIDE } from "../../script/images.js";
+import { NUM_DIRECTIONS, withGradients, withGradientsBack } from "./gradients.js";
 
 const KERNEL = 5;
 
@@ -81,6 +82,17 @@ const pooledBack = (gradient, maps, strongest) => {
   return result;
 };
 
+// The levels in the window that begins at (row, column).
+export const windowOf = (image, row, column) => {
+  const channels = image.length / NUM_PIXELS;
+  const levelAt = (_, at) => {
+    const tap = Math.floor(at / channels);
+    const pixel = SIDE * (row + Math.floor(tap / KERNEL)) + column + (tap % KERNEL);
+    return image[channels * pixel + (at % channels)];
+  };
+  return Float64Array.from({ length: channels * KERNEL ** 2 }, levelAt);
+};
+
 // h = max(0, W₁ x + b₁), y = softmax(W₂ h + b₂)
 export const createMlp = (arrays) => {
   const output = layerOf(arrays, "mlp.output");
@@ -106,6 +118,14 @@ export const createCnn = (arrays) => {
     const kernels = Array.from({ length: count }, kernelIn);
     return { ...layerOf(arrays, `cnn.${layer}`), kernels, channels };
   });
+  const inputs = first.channels;
+  const seesGradients = inputs > NUM_DIRECTIONS;
+  const channels = inputs - (seesGradients ? NUM_DIRECTIONS : 0); // of an image
+  // What the first layer gets of an image: (28, 28, inputs).
+  const inputsOf = (image) => {
+    const shares = inkShares(image);
+    return seesGradients ? withGradients(shares) : shares;
+  };
   const size = SIDE - KERNEL + 1;
   const half = size / 2;
   const small = half - KERNEL + 1;
@@ -113,7 +133,7 @@ export const createCnn = (arrays) => {
   // The class probabilities, the scores, and the features, which the last layer weighs; and the
   // maps, with the places that pooling takes.
   const answer = (image) => {
-    const firstMaps = convolved(inkShares(image), SIDE, first); // (24, 24, 32)
+    const firstMaps = convolved(inputsOf(image), SIDE, first); // (24, 24, 32)
     const firstPlaces = strongestOf(firstMaps, size); // (12, 12, 32)
     const secondMaps = convolved(pooled(firstMaps, firstPlaces), half, second); // (8, 8, 64)
     const secondPlaces = strongestOf(secondMaps, small); // (4, 4, 64)
@@ -133,7 +153,8 @@ export const createCnn = (arrays) => {
     const ofSecond = pooledBack(ofPooled, passed.secondMaps, passed.secondPlaces);
     const ofFirstPooled = convolvedBack(ofSecond, half, second.kernels);
     const ofFirst = pooledBack(ofFirstPooled, passed.firstMaps, passed.firstPlaces);
-    const ofShares = convolvedBack(ofFirst, SIDE, first.kernels);
+    const ofInputs = convolvedBack(ofFirst, SIDE, first.kernels);
+    const ofShares = seesGradients ? withGradientsBack(ofInputs, inkShares(image)) : ofInputs;
     return { probabilities, gradient: ofShares.map((value) => value / 255) };
   };
   // What each feature adds to the score of a class: W[c, j] · feature[j]. Their sum plus b[c] is
@@ -142,38 +163,33 @@ export const createCnn = (arrays) => {
     features.map((feature, j) => feature * last.weights[j * last.bias.length + label]);
   const biasOf = (label) => last.bias[label];
 
-  // A kernel is { weights, bias }, with weights (5, 5, channels): one of the first layer, or one
-  // with a weight per pixel for the mean of the channels.
-  const { channels } = first;
-  const kernelAt = (place) => ({ weights: first.kernels[place], bias: first.bias[place] });
+  // A kernel is { weights, shown, bias }, with weights (5, 5, inputs), of which those of the levels
+  // are shown, (5, 5, channels): one of the first layer, or one with a weight per pixel for the mean
+  // of the channels.
+  const kernelWith = (weights, bias) => {
+    const shown = weights.filter((_, at) => at % inputs < channels);
+    return { weights, shown, bias };
+  };
+  const kernelAt = (place) => kernelWith(first.kernels[place], first.bias[place]);
   const kernelOf = (weights) => {
-    const weightAt = (_, at) => weights[Math.floor(at / channels)] / channels;
-    return { weights: Float64Array.from({ length: channels * KERNEL ** 2 }, weightAt), bias: 0 };
+    const weightAt = (_, at) =>
+      at % inputs < channels ? weights[Math.floor(at / inputs)] / channels : 0;
+    return kernelWith(Float64Array.from({ length: inputs * KERNEL ** 2 }, weightAt), 0);
   };
   // Its map (24, 24), and the pooled map (12, 12).
   const mapsOf = (image, { weights, bias }) => {
     const layer = { weights: transposed(weights, KERNEL ** 2), bias: [bias] };
-    const map = convolved(inkShares(image), SIDE, layer);
+    const map = convolved(inputsOf(image), SIDE, layer);
     return [map, pooled(map, strongestOf(map, size))];
   };
-  return { answer, gradientOf, partsOf, biasOf, kernelAt, kernelOf, mapsOf };
-};
-
-// The levels in the window that begins at (row, column).
-export const windowOf = (image, row, column) => {
-  const channels = image.length / NUM_PIXELS;
-  const levelAt = (_, at) => {
-    const tap = Math.floor(at / channels);
-    const pixel = SIDE * (row + Math.floor(tap / KERNEL)) + column + (tap % KERNEL);
-    return image[channels * pixel + (at % channels)];
+  // Input × kernel in the window that begins at (row, column). Their sum plus the bias is the map
+  // before ReLU.
+  const productsOf = (image, { weights }, row, column) => {
+    const values = windowOf(inputsOf(image), row, column);
+    return perPixel(
+      values.map((value, at) => weights[at] * value),
+      KERNEL ** 2,
+    );
   };
-  return Float64Array.from({ length: channels * KERNEL ** 2 }, levelAt);
-};
-// Ink × kernel there. Their sum plus the bias is the map before ReLU.
-export const windowProducts = (image, { weights }, row, column) => {
-  const levels = windowOf(image, row, column);
-  return perPixel(
-    levels.map((level, at) => (weights[at] * level) / 255),
-    KERNEL ** 2,
-  );
+  return { answer, gradientOf, partsOf, biasOf, kernelAt, kernelOf, mapsOf, productsOf };
 };
