@@ -10,9 +10,16 @@ from numpy.lib.stride_tricks import sliding_window_view
 # Directions k · 60°, from the right by way of below. A row is (cos, sin).
 DIRECTIONS = tuple((float(np.cos(turn)), float(np.sin(turn))) for turn in np.arange(6) * np.pi / 3)
 WINDOW = 5  # pixels of a side of the square whose energy divides a gradient
-# Added to the energy, with levels in [0, 1]: gradients of less than 8 of 255 levels per pixel are
+# Added to the energy, with levels in [0, 1]: gradients of less than 25 of 255 levels per pixel are
 # not raised to the strength of an edge.
-LEAST_ENERGY = 1e-3
+LEAST_ENERGY = 1e-2
+# Of the histograms: directions k · 45°, and how many pixels a side of a cell has.
+TURNS = np.arange(8) * np.pi / 4
+BINS = tuple(zip(np.cos(TURNS).tolist(), np.sin(TURNS).tolist()))
+CELLS = (7, 4)
+LEAST_MAGNITUDE, LEAST_SHARE = 1e-4, 1e-6  # added to divisors, which may be zero
+COLOR_CELL, COLOR_WEIGHT = 7, 0.25  # pixels of a side; weight of a mean colour beside shares
+LEVELS = 4  # of each colour, in the histogram of colours
 
 
 def of_inputs(num_inputs: int) -> tuple[int, bool]:
@@ -35,7 +42,7 @@ def oriented(pixels: np.ndarray) -> np.ndarray:
     type and the shape (n, height, width, 6); its values lie in [0, 5]. With the central differences
     I_x and I_y of the mean of the channels, as in `harris.gradients`, it is
 
-        max(0, I_x cos θ + I_y sin θ) / √(E + 0.001),
+        max(0, I_x cos θ + I_y sin θ) / √(E + 0.01),
 
     where E is the mean of I_x² + I_y² over the 5×5 pixels around. Beyond the border, the levels
     continue, and the gradient counts as zero.
@@ -50,10 +57,7 @@ def oriented(pixels: np.ndarray) -> np.ndarray:
     >>> oriented(edge)[0, 3, 2].round(2)
     array([1.57, 0.79, 0.  , 0.  , 0.  , 0.79])
     """
-    levels = pixels.mean(axis=3)  # (n, height, width)
-    padded = np.pad(levels, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    horizontal = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2
-    vertical = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2
+    horizontal, vertical = _differences(pixels)
     reach = WINDOW // 2
     around = ((0, 0), (reach, reach), (reach, reach))
     squares = np.pad(horizontal**2 + vertical**2, around)
@@ -61,3 +65,47 @@ def oriented(pixels: np.ndarray) -> np.ndarray:
     contrast = np.sqrt(energy + LEAST_ENERGY)
     rises = [horizontal * cos + vertical * sin for cos, sin in DIRECTIONS]
     return np.maximum(np.stack(rises, axis=3), 0) / contrast[..., None]
+
+
+def histograms(pixels: np.ndarray) -> np.ndarray:
+    """Rows that describe images by their gradients and colours, (n, n_features).
+
+    The images have levels in [0, 1], floating (n, 28, 28, channels). A gradient of length m in the
+    direction φ counts as m max(0, cos(φ − θ))⁸ for each of eight directions θ. The first features
+    are the square roots of the shares of directions and cells, for cells of 7×7 and of 4×4 pixels:
+    distances of such rows are Hellinger's. Then come the mean levels of cells, times a quarter. Of
+    images in colour, the last 64 are the square roots of the shares of pixels by colour, which has
+    four levels of red, green and blue.
+    """
+    horizontal, vertical = _differences(pixels)
+    magnitude = np.sqrt(horizontal**2 + vertical**2) + np.float32(LEAST_MAGNITUDE)
+    rises = [horizontal * cos + vertical * sin for cos, sin in BINS]
+    cosines = np.maximum(np.stack(rises, axis=3), 0) / magnitude[..., None]
+    amounts = magnitude[..., None] * cosines**8  # (n, 28, 28, 8)
+    parts = []
+    for side in CELLS:
+        cells = _means(amounts, side)
+        parts.append(np.sqrt(cells / (cells.sum(axis=1, keepdims=True) + LEAST_SHARE)))
+    parts.append(np.float32(COLOR_WEIGHT) * _means(pixels, COLOR_CELL))
+    if pixels.shape[3] == 3:
+        levels = np.floor(np.rint(255 * pixels) / (256 / LEVELS)).astype(np.int64)
+        colors = levels @ (LEVELS**2, LEVELS, 1)  # (n, 28, 28), from 0 to 63
+        counts = [np.bincount(image.ravel(), minlength=LEVELS**3) for image in colors]
+        parts.append(np.sqrt(np.array(counts) / colors[0].size))
+    return np.concatenate(parts, axis=1).astype(pixels.dtype)
+
+
+def _differences(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The central differences of the mean of the channels, as `harris.gradients` of each image."""
+    levels = pixels.mean(axis=3)  # (n, height, width)
+    padded = np.pad(levels, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    horizontal = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2
+    vertical = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2
+    return horizontal, vertical
+
+
+def _means(maps: np.ndarray, side: int) -> np.ndarray:
+    """The means of maps (n, height, width, k) over cells of side × side pixels, as rows."""
+    n, height, width, k = maps.shape
+    cells = maps.reshape(n, height // side, side, width // side, side, k)
+    return cells.mean(axis=(2, 4)).reshape(n, -1)

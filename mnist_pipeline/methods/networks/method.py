@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mnist_pipeline.data.values import Answer, DigitSet, ImageKind
-from mnist_pipeline.methods import gradients
+from mnist_pipeline.methods import gradients, kernel_regression
 from mnist_pipeline.methods.networks.fitted import FittedNetwork, Weights
 from mnist_pipeline.methods.softmax.method import softmax
 
@@ -85,7 +85,13 @@ def cnn_logits(weights: Weights, images: np.ndarray) -> np.ndarray:
     (n, 28, 28) or (n, 28, 28, 3).
     """
     features = cnn_features(weights, images)  # (n, 1024)
-    return features @ weights["linear.weight"].T + weights["linear.bias"]  # (n, 10)
+    logits = features @ weights["linear.weight"].T + weights["linear.bias"]  # (n, 10)
+    if "kernel.points" in weights:
+        parts = kernel_regression.KernelRegression._fields
+        fitted = kernel_regression.KernelRegression(*(weights[f"kernel.{part}"] for part in parts))
+        pixels = _pixels(images).reshape(*images.shape[:3], -1)
+        logits += kernel_regression.scores(fitted, gradients.histograms(pixels))
+    return logits
 
 
 def cnn_features(weights: Weights, images: np.ndarray) -> np.ndarray:

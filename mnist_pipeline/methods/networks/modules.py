@@ -7,7 +7,7 @@ Both take pixels in [0, 1], grey or in colour, and return logits. The softmax is
 import copy
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mnist_pipeline.methods import gradients
+from mnist_pipeline.methods.kernel_regression import KernelRegression
 from mnist_pipeline.methods.networks.layers import (
     compiled_layers,
     has_own_behaviour,
@@ -61,14 +62,68 @@ class OrientedGradients(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The images and their gradients, (N, channels + 6, height, width)."""
-        levels = F.pad(x.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
-        horizontal = (levels[:, :, 1:-1, 2:] - levels[:, :, 1:-1, :-2]) / 2  # (N, 1, 28, 28)
-        vertical = (levels[:, :, 2:, 1:-1] - levels[:, :, :-2, 1:-1]) / 2
+        horizontal, vertical = _differences(x)
         side = gradients.WINDOW
         energy = F.avg_pool2d(horizontal**2 + vertical**2, side, stride=1, padding=side // 2)
         contrast = (energy + gradients.LEAST_ENERGY).sqrt()
         rises = [horizontal * cos + vertical * sin for cos, sin in gradients.DIRECTIONS]
         return torch.cat([x, torch.cat(rises, 1).relu() / contrast], 1)
+
+
+class KernelScores(nn.Module):
+    """What `kernel_regression.scores` adds to the logits, from `gradients.histograms`."""
+
+    def __init__(self, num_points: int, num_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.register_buffer("points", torch.zeros(num_points, num_features))
+        self.register_buffer("coefficients", torch.zeros(num_points, num_classes))
+        self.register_buffer("width", torch.ones(()))
+
+    @classmethod
+    def of(cls, fitted: KernelRegression) -> Self:
+        """The scores of a fitted regression."""
+        num_points, num_features = fitted.points.shape
+        layer = cls(num_points, num_features, fitted.coefficients.shape[1])
+        arrays = fitted._asdict().items()
+        layer.load_state_dict({name: torch.from_numpy(array) for name, array in arrays})
+        return layer.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores (N, num_classes) of images (N, channels, 28, 28)."""
+        rows = _histograms(x)
+        points = self.get_buffer("points")
+        lengths = (rows**2).sum(1, keepdim=True) + (points**2).sum(1)
+        squares = (lengths - 2 * rows @ points.T).relu()
+        return (-squares / self.get_buffer("width")).exp() @ self.get_buffer("coefficients")
+
+
+def _differences(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The central differences (N, 1, height, width) of the mean of the channels."""
+    levels = F.pad(x.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+    horizontal = (levels[:, :, 1:-1, 2:] - levels[:, :, 1:-1, :-2]) / 2
+    vertical = (levels[:, :, 2:, 1:-1] - levels[:, :, :-2, 1:-1]) / 2
+    return horizontal, vertical
+
+
+def _histograms(x: Tensor) -> Tensor:
+    """`gradients.histograms` of images (N, channels, height, width)."""
+    horizontal, vertical = _differences(x)
+    magnitude = (horizontal**2 + vertical**2).sqrt() + gradients.LEAST_MAGNITUDE
+    rises = [horizontal * cos + vertical * sin for cos, sin in gradients.BINS]
+    amounts = magnitude * (torch.cat(rises, 1).relu() / magnitude) ** 8  # (N, 8, 28, 28)
+    parts = []
+    for side in gradients.CELLS:
+        cells = F.avg_pool2d(amounts, side).movedim(1, 3).flatten(1)
+        parts.append((cells / (cells.sum(1, keepdim=True) + gradients.LEAST_SHARE)).sqrt())
+    means = F.avg_pool2d(x, gradients.COLOR_CELL).movedim(1, 3).flatten(1)
+    parts.append(gradients.COLOR_WEIGHT * means)
+    if x.shape[1] == 3:
+        count = gradients.LEVELS
+        levels = ((255 * x).round() / (256 / count)).floor()
+        colors = count**2 * levels[:, 0] + count * levels[:, 1] + levels[:, 2]  # (N, 28, 28)
+        is_of_color = colors.flatten(1)[:, :, None] == torch.arange(count**3, device=x.device)
+        parts.append(is_of_color.float().mean(1).sqrt())
+    return torch.cat(parts, 1)
 
 
 class CNN(nn.Module):
@@ -104,6 +159,7 @@ class CNN(nn.Module):
         self.relu = nn.ReLU()
         self.flatten = nn.Flatten()
         self.linear = nn.Linear(64 * 4 * 4, num_classes)
+        self.kernel: KernelScores | None = None  # after training, see `training.fit`
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, num_classes) of images (N, 28, 28) or (N, 28, 28, channels), or of their rows
@@ -111,6 +167,7 @@ class CNN(nn.Module):
         """
         x = x.reshape(x.shape[0], SIDE, SIDE, self.channels)
         x = x.movedim(3, 1)  # (N, channels, 28, 28)
+        pixels = x
         if self.gradients is not None:
             x = self.gradients(x)  # (N, channels + 6, 28, 28)
         x = self.relu(self.conv1(x))  # (N, 32, 24, 24)
@@ -118,7 +175,8 @@ class CNN(nn.Module):
         x = self.relu(self.conv2(x))  # (N, 64, 8, 8)
         x = self.pool(x)  # (N, 64, 4, 4)
         x = self.flatten(x)  # (N, 1024)
-        return self.linear(x)  # (N, 10)
+        x = self.linear(x)  # (N, 10)
+        return x if self.kernel is None else x + self.kernel(pixels)
 
     @property
     def has_compiled_form(self) -> bool:
@@ -238,6 +296,9 @@ def of_weights(kind: str, weights: Mapping[str, NDArray[Any]]) -> Network:
     if kind == "cnn":
         channels, sees_gradients = gradients.of_inputs(weights["conv1.weight"].shape[1])
         network = CNN(len(weights["linear.bias"]), channels, sees_gradients=sees_gradients)
+        if "kernel.points" in weights:
+            num_points, num_features = weights["kernel.points"].shape
+            network.kernel = KernelScores(num_points, num_features, len(weights["linear.bias"]))
     else:
         num_hidden, num_inputs = weights["hidden.weight"].shape
         network = MLP(num_inputs, num_hidden, len(weights["output.bias"]))

@@ -21,6 +21,9 @@ FEW_IMAGES = 3_000
 # Up to this number of training images, a network is trained again on all of them once it is judged.
 # The held-out images are up to a sixth of a small set, and a twelfth of a larger one.
 MOST_REFITTED = 3_000
+# Up to this number of training pictures, the CNN also has a kernel regression, which stores a row
+# per picture.
+MOST_POINTS = 1_000
 RISING_SHARE = 0.25  # of the updates of a "one-cycle" schedule
 LARGEST_BETA = math.nextafter(1, 0)  # Adam divides by 1 − β
 _CHOICES = {

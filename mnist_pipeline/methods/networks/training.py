@@ -20,6 +20,7 @@ from torch.optim.adam import adam
 from mnist_pipeline.data import drawn_digits
 from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.data.variation import vary
+from mnist_pipeline.methods import gradients, kernel_regression
 from mnist_pipeline.methods.networks.devices import (
     arithmetic,
     choose_precision,
@@ -31,6 +32,7 @@ from mnist_pipeline.methods.networks.fitted import FittedNetwork
 from mnist_pipeline.methods.networks.modules import (
     GREY,
     SIDE,
+    KernelScores,
     Network,
     check_module,
     construct,
@@ -45,6 +47,7 @@ from mnist_pipeline.methods.networks.prediction import (
     weights,
 )
 from mnist_pipeline.methods.networks.recipes import (
+    MOST_POINTS,
     MOST_REFITTED,
     RECIPES,
     Recipe,
@@ -180,6 +183,13 @@ def fit(
             drawn=drawn,
             on_epoch=on_epoch,
         )
+        learns_kernel = (
+            name == "cnn"
+            and sees_gradients(recipe, handwritten=kind.handwritten)
+            and num_images <= MOST_POINTS
+        )
+        if learns_kernel:
+            history = _with_kernel(network, digits, held_out, history)
         return _Trained(network, recipe, history)
 
     first = trained(held_out, record)
@@ -197,6 +207,26 @@ class _Trained(NamedTuple):
     network: Network
     recipe: Recipe
     history: History
+
+
+def _with_kernel(
+    network: Network, digits: DigitSet, held_out: NDArray[np.integer], history: History
+) -> History:
+    """Add the kernel regression on the images that are not held out to a trained CNN.
+
+    Returns the history with the temperature of their common logits. The probabilities are
+    proportional to the product of those of both, so the network answers where both agree.
+    """
+    kept = np.setdiff1d(np.arange(len(digits.labels)), held_out)
+    images, labels = digits.images[kept], digits.labels[kept]
+    pixels = images.reshape(*images.shape[:3], -1).astype(np.float32) / 255
+    fitted = kernel_regression.fit(gradients.histograms(pixels), labels, digits.num_classes)
+    network.kernel = KernelScores.of(fitted)
+    if not len(held_out):
+        return history
+    scores = logits(network, as_tensor(digits.images[held_out]), "float32")
+    temperature = fit_temperature(scores.numpy(), digits.labels[held_out])
+    return replace(history, temperature=temperature)
 
 
 def _from_settings(

@@ -249,6 +249,7 @@ def test_the_cnn_sees_the_gradients_of_pictures_and_not_of_handwriting(
     settings = {"recipe": "default", "epochs": 1}
     fitted = training.fit("cnn", digits, settings, seed=0, kind=ImageKind(handwritten))
     assert fitted.weights["conv1.weight"].shape == (32, num_inputs, 5, 5)
+    assert ("kernel.points" in fitted.weights) == (not handwritten)
 
 
 def test_few_images_all_train_the_network_once_another_has_answered_the_held_out_ones(

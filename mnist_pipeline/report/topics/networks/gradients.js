@@ -6,7 +6,7 @@ const SIXTHS = [...Array(6).keys()];
 const DIRECTIONS = SIXTHS.map((k) => [Math.cos((k * Math.PI) / 3), Math.sin((k * Math.PI) / 3)]);
 export const NUM_DIRECTIONS = DIRECTIONS.length;
 const REACH = 2; // of the 5×5 pixels around
-const LEAST_ENERGY = 1e-3;
+const LEAST_ENERGY = 1e-2;
 
 const fillPixels = (valueAt) =>
   Float64Array.from({ length: NUM_PIXELS }, (_, at) => valueAt(Math.floor(at / SIDE), at % SIDE));
@@ -26,7 +26,7 @@ const before = (place) => Math.max(place - 1, 0);
 const after = (place) => Math.min(place + 1, last);
 
 // The central differences of the mean of the channels, and the contrast around each pixel.
-const differencesOf = (shares) => {
+export const differencesOf = (shares) => {
   const channels = shares.length / NUM_PIXELS;
   const levels = fillPixels((row, column) => {
     const at = channels * (SIDE * row + column);

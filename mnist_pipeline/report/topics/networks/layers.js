@@ -72,13 +72,13 @@ loaded.then(({ models: { cnn }, reader }) => {
       setAttributes(button, { "aria-pressed": label === chosen });
       button.style.cssText = `--from: ${from}; --to: ${to}`;
     });
-    const bias = rounded(cnn.biasOf(chosen));
     const total = rounded(scores[chosen]);
+    const bias = rounded(scores[chosen] - sum(parts)); // with the kernel regression of pictures
     const [of, all, constant] = [total, total - bias, bias].map((value) => formatNumber(value));
     const was = image === whole ? "" : ` It was ${formatNumber(before[chosen])}.`;
     find(".message").textContent =
       `The 64 maps add ${all} to the score of ${data.names[chosen]}. ` +
-      `With the bias ${constant}, it is ${of}.${was}`;
+      `With ${cnn.others} ${constant}, it is ${of}.${was}`;
     find(".chosen").textContent = data.names[chosen];
   };
   const use = (next) => {

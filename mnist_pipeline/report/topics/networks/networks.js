@@ -2,6 +2,7 @@
 import { combined, entryAt, rectified, softmax, transposed } from "../../script/algebra.js";
 import { inkShares, NUM_PIXELS, perPixel, SIDE } from "../../script/images.js";
 import { NUM_DIRECTIONS, withGradients, withGradientsBack } from "./gradients.js";
+import { createRegression } from "./regression.js";
 
 const KERNEL = 5;
 
@@ -130,6 +131,7 @@ export const createCnn = (arrays) => {
   const half = size / 2;
   const small = half - KERNEL + 1;
   const temperature = arrays.facts.temperatures.cnn;
+  const regression = createRegression(arrays);
   // The class probabilities, the scores, and the features, which the last layer weighs; and the
   // maps, with the places that pooling takes.
   const answer = (image) => {
@@ -138,12 +140,14 @@ export const createCnn = (arrays) => {
     const secondMaps = convolved(pooled(firstMaps, firstPlaces), half, second); // (8, 8, 64)
     const secondPlaces = strongestOf(secondMaps, small); // (4, 4, 64)
     const features = transposed(pooled(secondMaps, secondPlaces), (small / 2) ** 2); // (64, 4, 4)
-    const scores = combined(last.bias, features, last.weights);
+    const ofFeatures = combined(last.bias, features, last.weights);
+    const added = regression?.(inkShares(image));
+    const scores = added ? ofFeatures.map((score, c) => score + added[c]) : ofFeatures;
     const probabilities = softmax(scores, temperature);
     return { probabilities, scores, features, firstMaps, firstPlaces, secondMaps, secondPlaces };
   };
   // The class probabilities, and the gradient of the logarithm of one of them for the levels of the
-  // image.
+  // image, as far as they change what the convolutions find.
   const gradientOf = (image, label) => {
     const { probabilities, ...passed } = answer(image);
     // d log p / d score = ([c = label] − p_c) / T
@@ -162,6 +166,7 @@ export const createCnn = (arrays) => {
   const partsOf = (features, label) =>
     features.map((feature, j) => feature * last.weights[j * last.bias.length + label]);
   const biasOf = (label) => last.bias[label];
+  const others = regression ? "the bias and the kernel regression" : "the bias"; // of a score
 
   // A kernel is { weights, shown, bias }, with weights (5, 5, inputs), of which those of the levels
   // are shown, (5, 5, channels): one of the first layer, or one with a weight per pixel for the mean
@@ -191,5 +196,5 @@ export const createCnn = (arrays) => {
       KERNEL ** 2,
     );
   };
-  return { answer, gradientOf, partsOf, biasOf, kernelAt, kernelOf, mapsOf, productsOf };
+  return { answer, gradientOf, partsOf, biasOf, kernelAt, kernelOf, mapsOf, productsOf, others };
 };

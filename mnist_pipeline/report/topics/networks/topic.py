@@ -3,6 +3,7 @@
 import numpy as np
 
 from mnist_pipeline.data import drawn_digits
+from mnist_pipeline.methods.kernel_regression import POINT_STEP
 from mnist_pipeline.methods.networks.method import cnn_maps
 from mnist_pipeline.methods.networks.recipes import adds_drawn_digits
 from mnist_pipeline.report import learning
@@ -16,6 +17,7 @@ from mnist_pipeline.report.content import (
     PageImages,
     Part,
     Values,
+    rounded,
     rounded_weights,
 )
 
@@ -122,13 +124,19 @@ def code() -> Code:
 
 
 def arrays(values: Values, images: PageImages) -> PackedArrays:
-    """The weights, rounded: the 8 bits of a weight of the hidden layer are enough."""
+    """The weights, rounded: the 8 bits of a weight of the hidden layer are enough.
+
+    Beside a kernel regression, only the hidden layer of the MLP is rounded.
+    """
     weights = {
         f"{name}.{part}": array
         for name in NETWORKS
         for part, array in values[f"{name}_model"].weights.items()
     }
     hidden = weights.pop("mlp.hidden.weight")
+    points = weights.pop("cnn.kernel.points", None)
+    # Kernel regression adds large terms of both signs, so it needs all digits.
+    pack = rounded_weights if points is None else lambda array: Packed(np.atleast_1d(array))
     # W x = Q (s ⊙ x) with integers Q: the less ink a pixel has, the larger its step s may be.
     ink = _typical_ink(values)
     step = (np.abs(hidden * ink).max() or 1) / 127
@@ -136,7 +144,8 @@ def arrays(values: Values, images: PageImages) -> PackedArrays:
     return {
         "mlp.hidden.levels": Packed(levels.astype(np.int8)),
         "mlp.hidden.steps": Packed((step / ink).astype(np.float32)),
-        **{name: rounded_weights(array) for name, array in weights.items()},
+        **{name: pack(array) for name, array in weights.items()},
+        **({"cnn.kernel.points": rounded(points, POINT_STEP)} if points is not None else {}),
     }
 
 

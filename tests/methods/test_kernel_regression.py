@@ -1,0 +1,19 @@
+"""Kernel regression: its coefficients solve the ridge equation, and it interpolates."""
+
+import numpy as np
+
+from mnist_pipeline.methods import kernel_regression
+from mnist_pipeline.methods.kernel_regression import RIDGE, STRENGTH
+
+
+def test_the_coefficients_solve_the_ridge_equation_and_near_rows_share_a_label():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 10)
+    rows = np.eye(3)[labels] + 0.1 * rng.random((30, 3))
+    fitted = kernel_regression.fit(rows, labels, 3)
+    residual = STRENGTH * (np.eye(3)[labels] - 1 / 3) - kernel_regression.scores(
+        fitted, fitted.points
+    )
+    np.testing.assert_allclose(residual, RIDGE * fitted.coefficients, atol=1e-3)
+    asked = np.eye(3) + 0.1 * rng.random((3, 3))
+    np.testing.assert_array_equal(kernel_regression.scores(fitted, asked).argmax(axis=1), range(3))
