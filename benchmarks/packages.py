@@ -1,11 +1,16 @@
-"""Sets of real pictures, from packages of Debian: fonts-noto-color-emoji oxygen-icon-theme
-pysolfc pysolfc-cardsets tuxpaint-stamps-default unicode-data.
+"""Sets of real pictures, from packages of Debian: adwaita-icon-theme-legacy
+elementary-xfce-icon-theme faenza-icon-theme fonts-adobe-sourcesans3 fonts-inter
+fonts-jetbrains-mono fonts-lato fonts-montserrat fonts-noto-color-emoji fonts-open-sans
+gnome-human-icon-theme gnome-icon-theme lxde-icon-theme mate-icon-theme moka-icon-theme
+openclipart-png oxygen-icon-theme pysolfc pysolfc-cardsets tango-icon-theme
+tuxpaint-stamps-default unicode-data wesnoth-1.18-data.
 
 Each function yields the class, the group and the picture. A group, such as the cards of a deck, is
 for training or for testing as a whole; an empty text leaves a picture on its own.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +27,42 @@ SUBJECTS = (
 )
 PURPOSES = ("actions", "apps", "devices", "mimetypes", "places", "status")
 SUITS = {"a": "first suit", "b": "second suit", "c": "third suit", "z": "honour"}
+# Folders of icons, by the family of the theme: related themes share pictures.
+FAMILIES = {
+    "gnome/32x32": "gnome",
+    "mate/32x32": "gnome",
+    "AdwaitaLegacy/32x32": "gnome",
+    "gnome-human/32x32": "gnome",
+    "Tango/32x32": "tango",
+    "nuoveXT2/32x32": "nuove",
+    "oxygen/base/32x32": "oxygen",
+    "Moka/48x48": "moka",
+    "Faenza": "faenza",
+    "elementary-xfce": "elementary",
+}
+PER_FAMILY = 12  # icons of a concept in a folder of a theme
+CONCEPTS = ("document", "edit", "folder", "go", "media", "user", "view", "weather")
+SUBJECTS_OF_CLIPART = (
+    *("animals", "buildings", "computer", "food"),
+    *("people", "plants", "recreation", "transportation"),
+)
+CARDS = {"c": "clubs", "d": "diamonds", "h": "hearts", "s": "spades"}
+RACES = (
+    "drakes",
+    "dwarves",
+    "elves-wood",
+    "human-loyalists",
+    "orcs",
+    "saurians",
+    "undead-skeletal",
+)
+LANDS = ("forest", "frozen", "grass", "hills", "mountains", "sand", "swamp", "water")
+WEIGHTS = ("Light", "Regular", "SemiBold", "Black")
+FONTS = (
+    *("Inter", "InterDisplay", "JetBrainsMono", "Lato", "Montserrat"),
+    *("MontserratAlternates", "OpenSans", "SourceSans3"),
+)
+LETTERS = "adegnorstuw"
 PER_CLASS = 110
 EMOJI_SIZE = 109  # the only size of the pictures in the font
 LARGEST_SIDE = 128  # pixels of a stored picture
@@ -85,7 +126,85 @@ def emoji() -> Labelled:
             yield name, "", picture
 
 
-SETS = {"stamps": stamps, "icons": icons, "tiles": tiles, "emoji": emoji}
+def clipart() -> Labelled:
+    """Drawings by subject."""
+    for subject in SUBJECTS_OF_CLIPART:
+        small = [
+            path for path in _files(f"openclipart/png/{subject}") if path.stat().st_size < 50_000
+        ]
+        for path in _drawn(small):
+            yield subject, "", Image.open(path)
+
+
+def concepts() -> Labelled:
+    """Icons by the first word of their name. The icons of a family of themes are a group."""
+    for concept in CONCEPTS:
+        for folder, family in FAMILIES.items():
+            icons = {path.name: path for path in _files(f"icons/{folder}")}
+            names = [name for name in icons if name.startswith(f"{concept}-")]
+            for name in _drawn(names)[:PER_FAMILY]:
+                yield concept, family, Image.open(icons[name])
+
+
+def cards() -> Labelled:
+    """Two cards of each suit from decks of playing cards."""
+    for i, description in enumerate(_files("games/pysolfc", "cardset-*/config.txt")):
+        deck = description.parent
+        fields = description.read_text("utf-8", errors="replace").split(";", 4)
+        if fields[3] != "1":  # French
+            continue
+        for suit, name in CARDS.items():
+            for number in ("05", "12"):
+                for path in deck.glob(f"{number}{suit}.[gp][in][fg]"):
+                    if not path.is_symlink():
+                        yield name, f"deck {i}", Image.open(path)
+
+
+def races() -> Labelled:
+    """Figures of a game by their people. The poses of a figure are a group."""
+    yield from _of_game("units", RACES)
+
+
+def lands() -> Labelled:
+    """Terrain of a game. The pieces of a kind are a group."""
+    yield from _of_game("terrain", LANDS)
+
+
+def _of_game(folder: str, kinds: tuple[str, ...]) -> Labelled:
+    for kind in kinds:
+        for path in _drawn(_files(f"games/wesnoth/1.18/data/core/images/{folder}/{kind}")):
+            yield kind, re.split(r"[-0-9+]", path.stem)[0], Image.open(path)
+
+
+def weights() -> Labelled:
+    """Letters by the weight of their font. The letters of a typeface are a group."""
+    files = {path.stem: path for path in _files("fonts", "**/*.[ot]tf")}
+    for typeface in FONTS:
+        for weight in WEIGHTS:
+            path = next(
+                files[f"{typeface}-{name}"]
+                for name in (weight, weight.capitalize(), "ExtraBold")
+                if f"{typeface}-{name}" in files
+            )
+            font = ImageFont.truetype(path, 64)
+            for letter in LETTERS:
+                picture = Image.new("RGBA", (80, 80), "white")
+                ImageDraw.Draw(picture).text((40, 60), letter, "black", font, anchor="ms")
+                yield weight, typeface, picture
+
+
+SETS = {
+    "stamps": stamps,
+    "icons": icons,
+    "tiles": tiles,
+    "emoji": emoji,
+    "clipart": clipart,
+    "concepts": concepts,
+    "cards": cards,
+    "races": races,
+    "lands": lands,
+    "weights": weights,
+}
 
 
 def _files(folder: str, pattern: str = "**/*.png") -> list[Path]:
