@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from PIL import Image
 from support.graph_fixtures import invoke
-from support.networks import fitted_network
+from support.networks import add_kernel, fitted_network
 
 from mnist_pipeline import read
 from mnist_pipeline.data.values import CLASS_NAMES, DataSet
@@ -39,6 +39,8 @@ def test_the_program_of_the_documentation_names_the_class_of_a_picture(
 def test_the_file_of_a_set_in_colour_takes_colours_and_names_their_ground(name, sees_gradients):
     data_set = DataSet(color=True, ground="#ff8000")
     network = modules.construct(name, 2, data_set.shape, sees_gradients=sees_gradients)
+    if sees_gradients:
+        add_kernel(network, data_set.shape, 2)
     fitted = fitted_network(prediction.weights(network), temperature=2.0)
     file = onnx_file(name, fitted, data_set)
     session = onnxruntime.InferenceSession(file)

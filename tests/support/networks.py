@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from mnist_pipeline.methods import gradients, kernel_regression
 from mnist_pipeline.methods.networks.fitted import FittedNetwork
 
 
@@ -14,3 +15,13 @@ def fitted_network(weights: dict[str, np.ndarray], **changes: Any) -> FittedNetw
         weights, None, nothing, nothing, nothing, (), 1.0, "float32", "cpu", recipe={}
     )
     return fitted._replace(**changes)
+
+
+def add_kernel(network: Any, shape: tuple[int, ...], num_classes: int) -> None:
+    """Add a kernel regression on a random image of this shape per class to a CNN."""
+    from mnist_pipeline.methods.networks.modules import KernelScores  # it imports torch
+
+    images = np.random.default_rng(1).random((num_classes, *shape), np.float32)
+    rows = gradients.histograms(images.reshape(num_classes, 28, 28, -1))
+    labels = np.arange(num_classes)
+    network.kernel = KernelScores.of(kernel_regression.fit(rows, labels, num_classes))

@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from support.networks import fitted_network
+from support.networks import add_kernel, fitted_network
 
-from mnist_pipeline.methods import gradients, kernel_regression
 from mnist_pipeline.methods.networks.modules import (
-    KernelScores,
     construct,
     layer_rows,
     num_parameters,
@@ -17,13 +15,6 @@ from mnist_pipeline.methods.networks.training import build, weights
 from mnist_pipeline.methods.table import MODELS
 
 SHAPES = [(28, 28), (28, 28, 3)]
-
-
-def add_kernel(model, shape) -> None:
-    """Add a kernel regression on ten random images of ten classes."""
-    images = np.random.default_rng(1).random((10, *shape), np.float32).reshape(10, 28, 28, -1)
-    fitted = kernel_regression.fit(gradients.histograms(images), np.arange(10), 10)
-    model.kernel = KernelScores.of(fitted)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=["grey", "colour"])
@@ -39,7 +30,7 @@ def test_a_network_its_copy_and_numpy_give_images_and_their_rows_the_same_logits
     images = torch.from_numpy(levels.astype(np.float32) / 255)
     model = build(construct, kind, 10, shape, sees_gradients=sees_gradients)
     if sees_gradients:
-        add_kernel(model, shape)
+        add_kernel(model, shape, 10)
     logits = model(images).detach()
     torch.testing.assert_close(model(images.flatten(1)), logits)
     torch.testing.assert_close(of_weights(kind, weights(model))(images), logits)
