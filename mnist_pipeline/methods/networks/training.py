@@ -186,7 +186,7 @@ def fit(
         learns_kernel = (
             name == "cnn"
             and sees_gradients(recipe, handwritten=kind.handwritten)
-            and num_images <= MOST_POINTS
+            and len(images) <= MOST_POINTS
         )
         if learns_kernel:
             history = _with_kernel(network, digits, held_out, history)

@@ -252,6 +252,19 @@ def test_the_cnn_sees_the_gradients_of_pictures_and_not_of_handwriting(
     assert ("kernel.points" in fitted.weights) == (not handwritten)
 
 
+@pytest.mark.parametrize(("most", "learns_kernel"), [(40, True), (39, False)])
+def test_the_network_that_is_judged_has_a_kernel_regression_if_the_one_that_answers_has(
+    most, learns_kernel, monkeypatch
+):
+    monkeypatch.setattr(training, "MOST_POINTS", most)
+    images = np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8)
+    digits = DigitSet(images, np.array([0, 1] * 20))
+    settings = {"recipe": "default", "epochs": 1}
+    fitted = training.fit("cnn", digits, settings, seed=0, kind=ImageKind(handwritten=False))
+    both = fitted.weights, fitted.held_out_weights
+    assert [("kernel.points" in weights) for weights in both] == [learns_kernel] * 2
+
+
 def test_few_images_all_train_the_network_once_another_has_answered_the_held_out_ones(
     few, monkeypatch
 ):
