@@ -16,6 +16,7 @@ from mnist_pipeline.data.held_out import held_out_size, split
 from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.data.variation import Variation, vary
 from mnist_pipeline.methods.networks import devices, modules, prediction, recipes, training
+from mnist_pipeline.methods.networks.method import cnn_logits
 from mnist_pipeline.methods.networks.modules import CNN, MLP
 from mnist_pipeline.methods.networks.training import (
     RECIPES,
@@ -263,6 +264,10 @@ def test_the_network_that_is_judged_has_a_kernel_regression_if_the_one_that_answ
     fitted = training.fit("cnn", digits, settings, seed=0, kind=ImageKind(handwritten=False))
     both = fitted.weights, fitted.held_out_weights
     assert [("kernel.points" in weights) for weights in both] == [learns_kernel] * 2
+    _, held_out = digits.divided()
+    scores = cnn_logits(fitted.held_out_weights, images[held_out])
+    temperature = training.fit_temperature(scores, digits.labels[held_out])
+    assert fitted.temperature == pytest.approx(temperature, rel=0.02)
 
 
 def test_few_images_all_train_the_network_once_another_has_answered_the_held_out_ones(
