@@ -17,6 +17,7 @@ from benchmarks.table import Table, seconds, share
 from benchmarks.timing import timed
 from mnist_pipeline.data import catalogue
 from mnist_pipeline.data.datasets import DigitSet, load_digits
+from mnist_pipeline.data.values import ImageKind
 from mnist_pipeline.evaluation import labels_to_check as checking
 
 NAMES = ("stamps",)
@@ -53,8 +54,9 @@ def _row(name: str, images: np.ndarray, true: np.ndarray) -> tuple[str, ...]:
     wrong = rng.permutation(len(true))[:num_wrong]
     labels = true.copy()
     labels[wrong] = (true[wrong] + rng.integers(1, num_classes, num_wrong)) % num_classes
-    answer = partial(checking.unseen_probabilities, images, labels, SEED)
-    wall, probabilities = timed(partial(answer, handwritten=name == "MNIST"))
+    kind = ImageKind(handwritten=name == "MNIST")
+    answer = partial(checking.unseen_probabilities, images, labels, SEED, kind)
+    wall, probabilities = timed(answer)
     table = checking.contradicted(probabilities, labels)
     read = table.index[: 2 * num_wrong]
     hits = int(read.isin(wrong).sum())
