@@ -17,7 +17,8 @@ LEAST_ENERGY = 1e-2
 TURNS = np.arange(8) * np.pi / 4
 BINS = tuple(zip(np.cos(TURNS).tolist(), np.sin(TURNS).tolist()))
 CELLS = (7, 4)
-LEAST_MAGNITUDE, LEAST_SHARE = 1e-4, 1e-6  # added to divisors, which may be zero
+# Added inside the roots, which have no derivative at zero; it is needed to fool the network.
+LEAST_SQUARE, LEAST_SHARE = 1e-8, 1e-6
 COLOR_CELL, COLOR_WEIGHT = 7, 0.25  # pixels of a side; weight of a mean colour beside shares
 LEVELS = 4  # of each colour, in the histogram of colours
 
@@ -78,14 +79,15 @@ def histograms(pixels: np.ndarray) -> np.ndarray:
     four levels of red, green and blue.
     """
     horizontal, vertical = _differences(pixels)
-    magnitude = np.sqrt(horizontal**2 + vertical**2) + np.float32(LEAST_MAGNITUDE)
+    magnitude = np.sqrt(horizontal**2 + vertical**2 + np.float32(LEAST_SQUARE))
     rises = [horizontal * cos + vertical * sin for cos, sin in BINS]
     cosines = np.maximum(np.stack(rises, axis=3), 0) / magnitude[..., None]
     amounts = magnitude[..., None] * cosines**8  # (n, 28, 28, 8)
     parts = []
     for side in CELLS:
         cells = _means(amounts, side)
-        parts.append(np.sqrt(cells / (cells.sum(axis=1, keepdims=True) + LEAST_SHARE)))
+        shares = cells / (cells.sum(axis=1, keepdims=True) + LEAST_SHARE)
+        parts.append(np.sqrt(shares + LEAST_SHARE))
     parts.append(np.float32(COLOR_WEIGHT) * _means(pixels, COLOR_CELL))
     if pixels.shape[3] == 3:
         levels = np.floor(np.rint(255 * pixels) / (256 / LEVELS)).astype(np.int64)

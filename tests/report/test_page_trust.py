@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Locator, expect
 from support import computing
 from support.browser import choose, expect_painted, open_report, painted
+from support.networks import add_kernel
 
 from mnist_pipeline.methods.networks.attack import attack
 from mnist_pipeline.methods.networks.modules import construct
@@ -54,17 +55,20 @@ def sheet(page) -> Iterator[Locator]:
 
 
 @pytest.mark.parametrize(
-    ("shape", "sees_gradients"),
+    ("shape", "of_pictures"),
     [((28, 28), False), ((28, 28), True), ((28, 28, 3), True)],
     ids=["digits", "grey pictures", "pictures in colour"],
 )
-def test_the_answers_of_the_cnn_and_their_gradients_are_those_of_torch(shape, sees_gradients, page):
-    network = build(construct, "cnn", 10, shape, sees_gradients=sees_gradients)
+def test_the_answers_of_the_cnn_and_their_gradients_are_those_of_torch(shape, of_pictures, page):
+    network = build(construct, "cnn", 10, shape, sees_gradients=of_pictures)
+    if of_pictures:
+        add_kernel(network, shape, 10)
     arrays = {
         f"cnn.{name}": {"values": array.ravel().tolist(), "shape": array.shape}
         for name, array in weights(network).items()
     }
     image, label = np.random.default_rng(0).integers(0, 256, shape, np.uint8), 3
+    image[:14] = 255  # a flat ground has no gradients
     probabilities, gradient = page.evaluate(GRADIENT, [arrays, image.ravel().tolist(), label])
     levels = torch.tensor(image[np.newaxis], dtype=torch.float64, requires_grad=True)
     logits = (network.double()(levels / 255) / 0.5).log_softmax(dim=1)

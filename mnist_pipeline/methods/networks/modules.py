@@ -63,11 +63,11 @@ class OrientedGradients(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The images and their gradients, (N, channels + 6, height, width)."""
         horizontal, vertical = _differences(x)
-        side = gradients.WINDOW
-        energy = F.avg_pool2d(horizontal**2 + vertical**2, side, stride=1, padding=side // 2)
-        contrast = (energy + gradients.LEAST_ENERGY).sqrt()
+        energy = _window_means(horizontal * horizontal + vertical * vertical, gradients.WINDOW)
+        factor = (energy + gradients.LEAST_ENERGY).rsqrt()
+        horizontal, vertical = horizontal * factor, vertical * factor
         rises = [horizontal * cos + vertical * sin for cos, sin in gradients.DIRECTIONS]
-        return torch.cat([x, torch.cat(rises, 1).relu() / contrast], 1)
+        return torch.cat([x, torch.cat(rises, 1).relu()], 1)
 
 
 class KernelScores(nn.Module):
@@ -99,22 +99,34 @@ class KernelScores(nn.Module):
 
 def _differences(x: Tensor) -> tuple[Tensor, Tensor]:
     """The central differences (N, 1, height, width) of the mean of the channels."""
-    levels = F.pad(x.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+    levels = F.pad(x.mean(1)[:, None], (1, 1, 1, 1), mode="replicate")
     horizontal = (levels[:, :, 1:-1, 2:] - levels[:, :, 1:-1, :-2]) / 2
     vertical = (levels[:, :, 2:, 1:-1] - levels[:, :, :-2, 1:-1]) / 2
     return horizontal, vertical
 
 
+def _window_means(x: Tensor, side: int) -> Tensor:
+    """The means over the side × side pixels around each, of maps (N, 1, height, width) with zeros
+    beyond the border. Sums of slices take a quarter of the time of `avg_pool2d`.
+    """
+    height, width = x.shape[2:]
+    x = F.pad(x, [side // 2] * 4)
+    starts = range(side)
+    across = torch.stack([x[..., start : start + width] for start in starts]).sum(0)
+    return torch.stack([across[:, :, start : start + height] for start in starts]).sum(0) / side**2
+
+
 def _histograms(x: Tensor) -> Tensor:
     """`gradients.histograms` of images (N, channels, height, width)."""
     horizontal, vertical = _differences(x)
-    magnitude = (horizontal**2 + vertical**2).sqrt() + gradients.LEAST_MAGNITUDE
+    magnitude = (horizontal**2 + vertical**2 + gradients.LEAST_SQUARE).sqrt()
     rises = [horizontal * cos + vertical * sin for cos, sin in gradients.BINS]
     amounts = magnitude * (torch.cat(rises, 1).relu() / magnitude) ** 8  # (N, 8, 28, 28)
     parts = []
     for side in gradients.CELLS:
         cells = F.avg_pool2d(amounts, side).movedim(1, 3).flatten(1)
-        parts.append((cells / (cells.sum(1, keepdim=True) + gradients.LEAST_SHARE)).sqrt())
+        shares = cells / (cells.sum(1, keepdim=True) + gradients.LEAST_SHARE)
+        parts.append((shares + gradients.LEAST_SHARE).sqrt())
     means = F.avg_pool2d(x, gradients.COLOR_CELL).movedim(1, 3).flatten(1)
     parts.append(gradients.COLOR_WEIGHT * means)
     if x.shape[1] == 3:

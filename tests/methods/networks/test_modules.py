@@ -5,6 +5,7 @@ import pytest
 import torch
 from support.networks import add_kernel, fitted_network
 
+from mnist_pipeline.methods import gradients, kernel_regression
 from mnist_pipeline.methods.networks.modules import (
     construct,
     layer_rows,
@@ -42,6 +43,32 @@ def test_a_network_its_copy_and_numpy_give_images_and_their_rows_the_same_logits
         expected = (logits / 0.5).softmax(dim=1)
         np.testing.assert_allclose(answer.probabilities[:20], expected, atol=1e-4)
     assert sum(row["parameters"] for row in layer_rows(model)) == num_parameters(model)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=["grey", "colour"])
+def test_the_derivative_of_kernel_regression_is_finite_and_that_of_its_definition(shape):
+    model = build(construct, "cnn", 10, shape, sees_gradients=True)
+    add_kernel(model, shape, 10)
+    stored = weights(model)
+    parts = kernel_regression.KernelRegression._fields
+    fitted = kernel_regression.KernelRegression(*(stored[f"kernel.{part}"] for part in parts))
+    image = np.random.default_rng(0).integers(0, 256, (28, 28, *shape[2:], 1)) / 255
+    image = image.reshape(28, 28, -1)
+    image[:14] = 1  # a flat ground has no gradients
+    levels = torch.tensor(image[None].transpose(0, 3, 1, 2), requires_grad=True)
+    model.kernel.double()(levels)[0, 3].backward()
+    derivative = levels.grad[0].permute(1, 2, 0).numpy()
+    assert np.isfinite(derivative).all()
+    places = [(5, 9, 0), (13, 4, 0), (14, 0, 0), (20, 20, -1), (27, 27, -1)]
+    moves = np.zeros((len(places), *image.shape))
+    for move, place in zip(moves, places):
+        move[place] = 1e-6
+    above, below = (
+        kernel_regression.scores(fitted, gradients.histograms(image + sign * moves))[:, 3]
+        for sign in (1, -1)
+    )
+    found = [derivative[place] for place in places]
+    np.testing.assert_allclose((above - below) / 2e-6, found, rtol=1e-3, atol=1e-5)
 
 
 def test_in_colour_the_mlp_has_as_many_weights_as_in_grey():

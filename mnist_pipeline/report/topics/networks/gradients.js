@@ -39,6 +39,19 @@ export const differencesOf = (shares) => {
   return { horizontal, vertical, contrast: energy.map((value) => Math.sqrt(value + LEAST_ENERGY)) };
 };
 
+// The gradient for the mean of the channels of each pixel, given those for its differences.
+export const differencesBack = (ofHorizontal, ofVertical) => {
+  const ofLevels = new Float64Array(NUM_PIXELS);
+  for (let at = 0; at < NUM_PIXELS; at++) {
+    const [y, x] = [Math.floor(at / SIDE), at % SIDE];
+    ofLevels[SIDE * y + after(x)] += ofHorizontal[at] / 2;
+    ofLevels[SIDE * y + before(x)] -= ofHorizontal[at] / 2;
+    ofLevels[SIDE * after(y) + x] += ofVertical[at] / 2;
+    ofLevels[SIDE * before(y) + x] -= ofVertical[at] / 2;
+  }
+  return ofLevels;
+};
+
 // The channels of an image, in shares, and its gradients in six directions: (28, 28, channels + 6).
 export const withGradients = (shares) => {
   const channels = shares.length / NUM_PIXELS;
@@ -73,16 +86,11 @@ export const withGradientsBack = (gradient, shares) => {
     });
   }
   const ofSquares = blurred(ofEnergy);
-  const ofLevels = new Float64Array(NUM_PIXELS);
   for (let at = 0; at < NUM_PIXELS; at++) {
-    const [y, x] = [Math.floor(at / SIDE), at % SIDE];
-    const halfAcross = ofHorizontal[at] / 2 + horizontal[at] * ofSquares[at];
-    const halfDown = ofVertical[at] / 2 + vertical[at] * ofSquares[at];
-    ofLevels[SIDE * y + after(x)] += halfAcross;
-    ofLevels[SIDE * y + before(x)] -= halfAcross;
-    ofLevels[SIDE * after(y) + x] += halfDown;
-    ofLevels[SIDE * before(y) + x] -= halfDown;
+    ofHorizontal[at] += 2 * horizontal[at] * ofSquares[at];
+    ofVertical[at] += 2 * vertical[at] * ofSquares[at];
   }
+  const ofLevels = differencesBack(ofHorizontal, ofVertical);
   return shares.map((_, at) => {
     const [pixel, channel] = [Math.floor(at / channels), at % channels];
     return gradient[inputs * pixel + channel] + ofLevels[pixel] / channels;

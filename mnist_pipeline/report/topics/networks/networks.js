@@ -141,13 +141,13 @@ export const createCnn = (arrays) => {
     const secondPlaces = strongestOf(secondMaps, small); // (4, 4, 64)
     const features = transposed(pooled(secondMaps, secondPlaces), (small / 2) ** 2); // (64, 4, 4)
     const ofFeatures = combined(last.bias, features, last.weights);
-    const added = regression?.(inkShares(image));
+    const added = regression?.scoresOf(inkShares(image));
     const scores = added ? ofFeatures.map((score, c) => score + added[c]) : ofFeatures;
     const probabilities = softmax(scores, temperature);
     return { probabilities, scores, features, firstMaps, firstPlaces, secondMaps, secondPlaces };
   };
   // The class probabilities, and the gradient of the logarithm of one of them for the levels of the
-  // image, as far as they change what the convolutions find.
+  // image.
   const gradientOf = (image, label) => {
     const { probabilities, ...passed } = answer(image);
     // d log p / d score = ([c = label] − p_c) / T
@@ -158,8 +158,11 @@ export const createCnn = (arrays) => {
     const ofFirstPooled = convolvedBack(ofSecond, half, second.kernels);
     const ofFirst = pooledBack(ofFirstPooled, passed.firstMaps, passed.firstPlaces);
     const ofInputs = convolvedBack(ofFirst, SIDE, first.kernels);
-    const ofShares = seesGradients ? withGradientsBack(ofInputs, inkShares(image)) : ofInputs;
-    return { probabilities, gradient: ofShares.map((value) => value / 255) };
+    const shares = inkShares(image);
+    const ofShares = seesGradients ? withGradientsBack(ofInputs, shares) : ofInputs;
+    const added = regression?.gradientOf(shares, errors);
+    const gradient = ofShares.map((value, at) => (value + (added ? added[at] : 0)) / 255);
+    return { probabilities, gradient };
   };
   // What each feature adds to the score of a class: W[c, j] · feature[j]. Their sum plus b[c] is
   // the score.
