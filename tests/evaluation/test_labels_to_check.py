@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from mnist_pipeline.data import problems
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.reader import SplitContent
-from mnist_pipeline.data.values import Answer, DigitSet, RawData
+from mnist_pipeline.data.values import Answer, DigitSet, ImageKind, RawData
 from mnist_pipeline.evaluation import labels_to_check as checking
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage import formats
@@ -45,6 +45,19 @@ def test_each_image_is_answered_by_models_that_have_not_seen_it(monkeypatch):
     probabilities = checking.unseen_probabilities(images, labels, 0, MNIST.kind)
     np.testing.assert_allclose(probabilities, np.tile([0.5, 0.3, 0.2], (len(labels), 1)))
     assert set(num_answers) == {checking.ROUNDS}
+
+
+def test_of_few_pictures_wrong_labels_are_found_without_networks(monkeypatch):
+    monkeypatch.setattr(checking, "MODELS", {})
+    rng = np.random.default_rng(0)
+    true = np.repeat([0, 1], 20)
+    images = rng.integers(0, 60, (40, 28, 28, 3), np.uint8)
+    images[true == 1, :, 8:20] += 150
+    labels = true.copy()
+    labels[[3, 30]] = 1 - labels[[3, 30]]
+    probabilities = checking.unseen_probabilities(images, labels, 0, ImageKind(False))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert set(checking.contradicted(probabilities, labels).index) == {3, 30}
 
 
 def test_each_row_names_the_file_and_the_index_of_its_own_image(monkeypatch):
