@@ -15,7 +15,7 @@ from mnist_pipeline.utils.arguments import checked
 # Of a recipe for other images than MNIST's.
 MIN_PASSES = 10
 MIN_UPDATES = 300
-# 1,000 updates took longer, and read less than half a point more of the held-out images of ten sets.
+# With 1,000 updates, less than half a point more of the held-out images of ten sets was read.
 MIN_UPDATES_OF_PICTURES = 800
 # Up to this number of grey pictures, training without the compiled network takes few seconds.
 FEW_IMAGES = 3_000
