@@ -1,7 +1,7 @@
 """Oriented gradients: what the convolutional network sees of a picture, beside its colours.
 
-This is the definition. `networks.modules.CNN` computes the same in torch, and so in an ONNX file,
-and `report/topics/networks/networks.js` on the page; tests compare them with this module.
+This is the definition. `networks.gradient_layers` computes the same in torch, and so does an ONNX
+file, and `report/topics/networks/networks.js` on the page; tests compare them with this module.
 """
 
 import numpy as np
@@ -56,7 +56,7 @@ def oriented(pixels: np.ndarray) -> np.ndarray:
     --------
     >>> edge = np.tile([0.0, 0, 0, 1, 1, 1], (6, 1))[None, :, :, None]  # it rises to the right
     >>> oriented(edge)[0, 3, 2].round(2)
-    array([1.57, 0.79, 0.  , 0.  , 0.  , 0.79])
+    array([1.51, 0.75, 0.  , 0.  , 0.  , 0.75])
     """
     horizontal, vertical = _differences(pixels)
     reach = WINDOW // 2

@@ -19,7 +19,7 @@ def fitted_network(weights: dict[str, np.ndarray], **changes: Any) -> FittedNetw
 
 def add_kernel(network: Any, shape: tuple[int, ...], num_classes: int) -> None:
     """Add a kernel regression on a random image of this shape per class to a CNN."""
-    from mnist_pipeline.methods.networks.modules import KernelScores  # it imports torch
+    from mnist_pipeline.methods.networks.gradient_layers import KernelScores  # it imports torch
 
     images = np.random.default_rng(1).random((num_classes, *shape), np.float32)
     rows = gradients.histograms(images.reshape(num_classes, 28, 28, -1))

@@ -29,10 +29,10 @@ from mnist_pipeline.methods.networks.devices import (
     seeded,
 )
 from mnist_pipeline.methods.networks.fitted import FittedNetwork
+from mnist_pipeline.methods.networks.gradient_layers import KernelScores
 from mnist_pipeline.methods.networks.modules import (
     GREY,
     SIDE,
-    KernelScores,
     Network,
     check_module,
     construct,
