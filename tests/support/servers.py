@@ -144,8 +144,10 @@ def shell(script: str, environ: dict[str, str]) -> str:
 
 
 def unset() -> dict[str, str]:
-    """The environment of the tests without settings of the pipeline, of Dagster and of AWS."""
-    prefixes = ("MNIST_PIPELINE_", "DAGSTER_", "AWS_", "XDG_")
+    """The environment of the tests without settings of the pipeline, of Dagster and of AWS, and
+    without the worker of pytest, whose directories another pytest must not share.
+    """
+    prefixes = ("MNIST_PIPELINE_", "DAGSTER_", "AWS_", "XDG_", "PYTEST_XDIST_")
     return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
 
 
