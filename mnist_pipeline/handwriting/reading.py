@@ -18,7 +18,7 @@ from mnist_pipeline.handwriting.doubt import Reading, Recognition, judged_togeth
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.finder.search import Found, Page
 from mnist_pipeline.handwriting.novelty import looks_like_digit
-from mnist_pipeline.handwriting.recognizer import CNN, SHAPE, Recognizer
+from mnist_pipeline.handwriting.recognizer import CNN, Recognizer
 
 CERTAIN = 0.99  # with a lower probability, the whole picture is read too
 
@@ -73,9 +73,10 @@ def read_digits(page: Page, recognizer: Recognizer) -> list[Reading]:
 
 def warnings_of(page: Page, readings: Sequence[Reading], recognizer: Recognizer) -> list[str]:
     """Why the whole picture is in doubt, in words: what was not read, and its direction."""
-    if recognizer.known.whole_pictures:
+    known = recognizer.known
+    if known.whole_pictures:
         return page.warnings
-    images = np.array([reading.image for reading in readings], np.uint8).reshape(-1, *SHAPE)
+    images = np.array([reading.image for reading in readings], np.uint8).reshape(-1, *known.shape)
     return [*page.warnings, *filter(None, [direction_warning(images, recognizer)])]
 
 

@@ -10,6 +10,7 @@ from mnist_pipeline.handwriting.recognizer import Recognizer
 
 UPRIGHT = np.random.default_rng(0).integers(0, 255, (3, 28, 28), np.uint8)
 SAME = np.full((2, 28, 28), 9, np.uint8)  # in every direction
+OTHER = np.full((4, 28, 28), 3, np.uint8)  # no digits in any
 TURNS = {
     "upside down": UPRIGHT[:, ::-1, ::-1],
     "to the left": np.rot90(UPRIGHT, -1, (1, 2)),
@@ -37,8 +38,20 @@ def test_a_turned_or_mirrored_page_says_so(direction, small_recognizer, monkeypa
 
 @pytest.mark.parametrize(
     "images",
-    [UPRIGHT, SAME, TURNS["mirrored"][:1], np.concatenate([UPRIGHT, TURNS["mirrored"][:2]])],
-    ids=["upright", "alike in every direction", "a single digit", "most are upright"],
+    [
+        UPRIGHT,
+        SAME,
+        TURNS["mirrored"][:1],
+        np.concatenate([UPRIGHT, TURNS["mirrored"][:2]]),
+        np.concatenate([OTHER, TURNS["mirrored"]]),
+    ],
+    ids=[
+        "upright",
+        "alike in every direction",
+        "a single digit",
+        "most are upright",
+        "few look like digits in any direction",
+    ],
 )
 def test_an_upright_page_says_nothing(images, small_recognizer, monkeypatch):
     assert warned(images, small_recognizer, monkeypatch) == ""

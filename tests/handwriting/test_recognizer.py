@@ -36,6 +36,14 @@ def test_a_training_image_is_its_own_nearest_neighbour(small_recognizer, small_t
     assert second.distance == pytest.approx(np.linalg.norm(difference))
 
 
+def test_only_what_looks_like_a_digit_is_credible(small_recognizer, small_train):
+    noise = np.random.default_rng(0).integers(0, 256, (1, 28, 28), np.uint8)
+    digit, other = small_recognizer.credibility(np.concatenate([small_train.images[7:8], noise]))
+    assert digit > 0.5
+    assert other == 0
+    assert small_recognizer.recognize(noise)[0].probability > 0
+
+
 def test_the_models_disagree_if_their_votes_outweigh_the_champions(small_recognizer, small_test):
     # The networks are not trained, so most of their answers differ from those of k-NN.
     for weight in (1, 3):
