@@ -27,7 +27,7 @@ from mnist_pipeline.handwriting.finder.mnist_form import image_of
 from mnist_pipeline.handwriting.finder.paper import find_paper
 from mnist_pipeline.handwriting.finder.ruling import remove_frames, remove_ruling
 from mnist_pipeline.handwriting.finder.scan import Box, Glyph, Scan
-from mnist_pipeline.handwriting.finder.solid import HIGHEST_SHARE, inside
+from mnist_pipeline.handwriting.finder.solid import LOWEST_SHARE, inside
 from mnist_pipeline.handwriting.finder.strokes import find_strokes
 
 WORKING_PIXELS = 2_000_000  # larger pictures are reduced to this size before strokes are searched
@@ -222,12 +222,8 @@ def _held(glyph: Glyph, scan: Scan) -> list[Found]:
     levels = inside(glyph, scan)
     if levels is None:
         return []
-    found, _ = _search(levels)
-    moved = [
-        replace(digit, box=(digit.box[0] + glyph.x, digit.box[1] + glyph.y, *digit.box[2:]))
-        for digit in found
-    ]
-    return [digit for digit in moved if digit.box[3] >= HIGHEST_SHARE * glyph.height]
+    found = _search_part(levels, glyph.x, glyph.y)
+    return [digit for digit in found if digit.box[3] >= LOWEST_SHARE * glyph.height]
 
 
 def _total_height(scan: Scan) -> int:
@@ -269,12 +265,17 @@ def _closer(picture: NDArray[np.uint8] | Grey, box: Box) -> list[Found]:
     x, y, width, height = box
     margin = height // 2
     left, top = max(0, x - margin), max(0, y - margin)
-    found, _ = _search(picture[top : y + height + margin, left : x + width + margin])
-    moved = [
+    part = picture[top : y + height + margin, left : x + width + margin]
+    return [digit for digit in _search_part(part, left, top) if _holds(box, digit.box)]
+
+
+def _search_part(part: NDArray[np.uint8] | Grey, left: int, top: int) -> list[Found]:
+    """The digits of a part that begins at a column and a row; their boxes are in the whole."""
+    found, _ = _search(part)
+    return [
         replace(digit, box=(digit.box[0] + left, digit.box[1] + top, *digit.box[2:]))
         for digit in found
     ]
-    return [digit for digit in moved if _holds(box, digit.box)]
 
 
 def _holds(box: Box, other: Box) -> bool:

@@ -14,7 +14,7 @@ SMALLEST_SHAPE = 16  # pixels, the height of a shape that may hold a digit
 SOLID = 0.6  # least share of ink in the shape
 FULL = 0.85  # least share of its convex hull that the shape fills
 SLIMMEST = 1.4  # of an upright shape; many a thick 0 is slimmer
-HIGHEST_SHARE = 0.3  # least height of a digit, as a share of the height of the shape
+LOWEST_SHARE = 0.3  # least height of a digit, as a share of the height of the shape
 CONVEX = 0.72  # the hole of a thick 0 fills a larger share of its convex hull, and so does a 1
 SLIM_ONE, BROAD_SHAPE = 3.5, 1.2  # slimness of a 1, and of the shape that holds it
 SOFT_EDGE = 2  # pixels
@@ -25,10 +25,12 @@ def inside(glyph: Glyph, scan: Scan) -> Grey | None:
     None for any other glyph.
     """
     x, y, width, height = glyph.box
+    if height < SMALLEST_SHAPE:
+        return None
     box = slice(y, y + height), slice(x, x + width)
     own = np.isin(scan.strokes[box], glyph.labels)
     shape = scipy.ndimage.binary_fill_holes(own)
-    if height < SMALLEST_SHAPE or not (_is_solid(own, shape) and _holds_digit(own, shape)):
+    if not (_is_solid(own, shape) and _holds_digit(own, shape)):
         return None
     ground = np.median(scan.grey[box][own])
     core = scipy.ndimage.binary_erosion(shape, np.ones((3, 3)), SOFT_EDGE)
@@ -51,7 +53,7 @@ def _holds_digit(own: Mask, shape: Mask) -> bool:
     """Whether the largest hole of a shape may be a digit, and is not that of a thick 0."""
     labels, _ = scipy.ndimage.label(shape & ~own, np.ones((3, 3)))
     hole = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-    if np.ptp(np.flatnonzero(hole.any(axis=1))) + 1 < HIGHEST_SHARE * len(shape):
+    if np.ptp(np.flatnonzero(hole.any(axis=1))) + 1 < LOWEST_SHARE * len(shape):
         return False
     (_, of_hole), (_, of_shape) = lean_and_slimness(hole), lean_and_slimness(shape)
     return _share_of_hull(hole) <= CONVEX or (of_hole >= SLIM_ONE and of_shape <= BROAD_SHAPE)

@@ -5,7 +5,9 @@ import pytest
 from PIL import Image, ImageDraw
 from support.drawing import STROKES
 
+from mnist_pipeline.handwriting.finder.scan import Glyph, Scan
 from mnist_pipeline.handwriting.finder.search import page_of
+from mnist_pipeline.handwriting.finder.solid import inside
 
 SIDE = 120
 PAPER, INK = 230, 30
@@ -58,8 +60,58 @@ def test_a_thick_zero_is_one_digit_with_its_ink(radii):
     assert zero.box[3] >= 2 * 55 - 4
 
 
-def test_a_digit_that_touches_its_ring_is_not_read_from_the_gaps_between():
-    picture = shape("disc", "4", ink=INK, ground=None, pen=12).copy()
-    picture[SIDE - 4 : SIDE + 8, SIDE + 10 : 2 * SIDE - SIDE // 2] = INK
-    boxes = [digit.box for digit in page_of(picture).digits]
-    assert max(box[3] for box in boxes) > 0.6 * SIDE
+def crooked_zero() -> np.ndarray:
+    """A thick zero whose hole is a bent slit."""
+    image = Image.new("L", (2 * SIDE, 2 * SIDE), PAPER)
+    pencil = ImageDraw.Draw(image)
+    pencil.ellipse((SIDE - 36, SIDE - 60, SIDE + 36, SIDE + 60), fill=INK)
+    pencil.arc((SIDE - 14, SIDE - 36, SIDE + 14, SIDE + 36), 90, 270, PAPER, 4)
+    return np.asarray(image)
+
+
+def joined_to_ring() -> np.ndarray:
+    """A digit and a ring with lines between: the gaps have as odd a shape as a digit."""
+    image = Image.new("L", (2 * SIDE, 2 * SIDE), PAPER)
+    pencil = ImageDraw.Draw(image)
+    pencil.ellipse((50, 50, 190, 190), outline=INK, width=10)
+    for stroke in STROKES["2"]:
+        pencil.line([(78 + 84 * x, 78 + 84 * y) for x, y in stroke], INK, 14, "curve")
+    pencil.line((120, 60, 120, 80), INK, 14)
+    pencil.line((60, 120, 100, 120), INK, 10)
+    return np.asarray(image)
+
+
+def cross() -> np.ndarray:
+    """A shape with bays, which holds a light digit."""
+    image = Image.new("L", (2 * SIDE, 2 * SIDE), PAPER)
+    pencil = ImageDraw.Draw(image)
+    pencil.rectangle((95, 30, 145, 210), fill=INK)
+    pencil.rectangle((30, 70, 210, 150), fill=INK)
+    for stroke in STROKES["2"]:
+        pencil.line([(95 + 50 * x, 75 + 70 * y) for x, y in stroke], PAPER, 7, "curve")
+    return np.asarray(image)
+
+
+def small_mark() -> np.ndarray:
+    """A disc with a light mark that is too small for its digit."""
+    image = Image.fromarray(shape("disc", "1", ink=INK, ground=INK))
+    pencil = ImageDraw.Draw(image)
+    for stroke in STROKES["2"]:
+        pencil.line([(SIDE + 24 * x, SIDE + 26 * y) for x, y in stroke], PAPER, 4, "curve")
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize("draw", [crooked_zero, joined_to_ring, cross, small_mark])
+def test_what_is_no_light_digit_in_a_solid_shape_stays_whole(draw):
+    picture = draw()
+    rows, columns = np.nonzero(picture < PAPER)
+    (found,) = page_of(picture).digits
+    assert np.abs(np.subtract(found.box[2:], (np.ptp(columns) + 1, np.ptp(rows) + 1))).max() <= 4
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_ring_of_single_pixels_holds_nothing():
+    strokes = np.ones((3, 3), np.int32)
+    strokes[1, 1] = 0
+    scan = Scan(np.zeros((3, 3), np.float32), strokes=strokes)
+    assert inside(Glyph(np.array([1]), 0, 0, 3, 3), scan) is None
