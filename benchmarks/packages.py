@@ -26,6 +26,7 @@ SUBJECTS = (
     *("plants", "seasonal", "town", "vehicles"),
 )
 PURPOSES = ("actions", "apps", "devices", "mimetypes", "places", "status")
+FRENCH, MAHJONGG = "1", "4"  # kinds of decks
 SUITS = {"a": "first suit", "b": "second suit", "c": "third suit", "z": "honour"}
 # Folders of icons, by the family of the theme: related themes share pictures.
 FAMILIES = {
@@ -96,16 +97,7 @@ def icons() -> Labelled:
 
 def tiles() -> Labelled:
     """Two tiles of each kind from sets of mahjongg."""
-    for i, description in enumerate(_files("games/pysolfc", "cardset-*/config.txt")):
-        deck = description.parent
-        fields = description.read_text("utf-8", errors="replace").split(";", 4)
-        if fields[3] != "4":  # mahjongg
-            continue
-        for suit, name in SUITS.items():
-            for number in ("02", "06"):
-                for path in deck.glob(f"{number}{suit}.[gp][in][fg]"):
-                    if not path.is_symlink():
-                        yield name, f"set {i}", Image.open(path)
+    yield from _of_decks(MAHJONGG, SUITS, ("02", "06"), "set")
 
 
 def emoji() -> Labelled:
@@ -148,16 +140,21 @@ def concepts() -> Labelled:
 
 def cards() -> Labelled:
     """Two cards of each suit from decks of playing cards."""
+    yield from _of_decks(FRENCH, CARDS, ("05", "12"), "deck")
+
+
+def _of_decks(kind: str, suits: dict[str, str], numbers: tuple[str, str], group: str) -> Labelled:
+    """Pictures of two numbers of each suit. A deck is a group."""
     for i, description in enumerate(_files("games/pysolfc", "cardset-*/config.txt")):
         deck = description.parent
         fields = description.read_text("utf-8", errors="replace").split(";", 4)
-        if fields[3] != "1":  # French
+        if fields[3] != kind:
             continue
-        for suit, name in CARDS.items():
-            for number in ("05", "12"):
+        for suit, name in suits.items():
+            for number in numbers:
                 for path in deck.glob(f"{number}{suit}.[gp][in][fg]"):
                     if not path.is_symlink():
-                        yield name, f"deck {i}", Image.open(path)
+                        yield name, f"{group} {i}", Image.open(path)
 
 
 def races() -> Labelled:
