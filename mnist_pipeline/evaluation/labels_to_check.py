@@ -105,8 +105,7 @@ def unseen_probabilities(
 
 def _by_kernel_regression(images: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
     """The probabilities by kernel regressions, means over `ROUNDS_OF_PICTURES` divisions."""
-    pixels = images.reshape(*images.shape[:3], -1).astype(np.float32) / 255
-    rows, num_classes = gradients.histograms(pixels), int(labels.max()) + 1
+    rows, num_classes = gradients.histograms_of(images), int(labels.max()) + 1
     total = np.zeros((len(labels), num_classes))
     for seed_of_round in range(seed, seed + ROUNDS_OF_PICTURES):
         fold_of = folds(labels, seed_of_round)

@@ -1,4 +1,4 @@
-"""Oriented gradients: what the convolutional network sees of a picture, beside its colours.
+"""Oriented gradients, which the convolutional network gets in addition to the colours of a picture.
 
 This is the definition. `networks.gradient_layers` computes the same in torch, and so does an ONNX
 file, and `report/topics/networks/networks.js` on the page; tests compare them with this module.
@@ -19,7 +19,7 @@ BINS = tuple(zip(np.cos(TURNS).tolist(), np.sin(TURNS).tolist()))
 CELLS = (7, 4)
 # Added inside the roots, which have no derivative at zero; it is needed to fool the network.
 LEAST_SQUARE, LEAST_SHARE = 1e-8, 1e-6
-COLOR_CELL, COLOR_WEIGHT = 7, 0.25  # pixels of a side; weight of a mean colour beside shares
+COLOR_CELL, COLOR_WEIGHT = 7, 0.25  # pixels of a side; factor of the mean colours
 LEVELS = 4  # of each colour, in the histogram of colours
 
 
@@ -95,6 +95,11 @@ def histograms(pixels: np.ndarray) -> np.ndarray:
         counts = [np.bincount(image.ravel(), minlength=LEVELS**3) for image in colors]
         parts.append(np.sqrt(np.array(counts) / colors[0].size))
     return np.concatenate(parts, axis=1).astype(pixels.dtype)
+
+
+def histograms_of(images: np.ndarray) -> np.ndarray:
+    """`histograms` of images, uint8 (n, 28, 28) or (n, 28, 28, 3), in float32."""
+    return histograms(images.reshape(*images.shape[:3], -1).astype(np.float32) / 255)
 
 
 def _differences(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mnist_pipeline.utils.arguments import checked, checked_labels
+
 # Tried on the ten sets of "Pictures of many kinds" in docs/benchmarks.md, on held-out images and
 # with the test images in view; the width was chosen again on held-out images alone.
 RIDGE = 0.01  # λ
 WIDTH = 0.8  # w, as a share of the mean squared distance of two training rows
 # The training rows are multiples of this, so that 16 bits store a number of a row exactly.
 POINT_STEP = 2.0**-14
+LARGEST = 2.0  # magnitude of a number of a row
 STRENGTH = 6.0  # by which scores are multiplied, so that they are like logits
 
 
@@ -27,7 +30,12 @@ class KernelRegression(NamedTuple):
 
 
 def fit(rows: np.ndarray, labels: np.ndarray, num_classes: int) -> KernelRegression:
-    """The regression on rows (n, n_features), within ±2, of their labels (n,), in float64."""
+    """The regression on rows (n, n_features), within ±2, of their labels (n,), in float64.
+
+    Raises a ValueError for no rows, for other numbers, and for labels that are no classes.
+    """
+    rows = checked("rows", rows, -LARGEST, LARGEST, (None, None))
+    labels = checked_labels("labels", labels, len(rows), num_classes)
     points = np.rint(rows.astype(np.float64) / POINT_STEP) * POINT_STEP
     squares = squared_distances(points, points)
     width = WIDTH * (squares.mean() or 1.0)

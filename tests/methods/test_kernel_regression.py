@@ -1,6 +1,7 @@
 """Kernel regression: its coefficients solve the ridge equation, and it interpolates."""
 
 import numpy as np
+import pytest
 
 from mnist_pipeline.methods import kernel_regression
 from mnist_pipeline.methods.kernel_regression import RIDGE, STRENGTH
@@ -17,3 +18,20 @@ def test_the_coefficients_solve_the_ridge_equation_and_near_rows_share_a_label()
     np.testing.assert_allclose(residual, RIDGE * fitted.coefficients, atol=1e-3)
     asked = np.eye(3) + 0.1 * rng.random((3, 3))
     np.testing.assert_array_equal(kernel_regression.scores(fitted, asked).argmax(axis=1), range(3))
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels"),
+    [
+        (np.zeros((0, 3)), []),
+        ([[0, np.nan]], [0]),
+        ([[0, 3.0]], [0]),
+        ([[0, 1.0]], [3]),
+        ([[0, 1.0]], [-1]),
+        ([[0, 1.0]], [0, 1]),
+    ],
+    ids=["no rows", "NaN", "too large", "no class", "negative label", "too many labels"],
+)
+def test_rows_and_labels_that_cannot_be_fitted_are_refused(rows, labels):
+    with pytest.raises(ValueError, match=r"rows|labels"):
+        kernel_regression.fit(np.array(rows), np.array(labels, int), 3)

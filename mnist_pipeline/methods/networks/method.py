@@ -89,8 +89,7 @@ def cnn_logits(weights: Weights, images: np.ndarray) -> np.ndarray:
     if "kernel.points" in weights:
         parts = kernel_regression.KernelRegression._fields
         fitted = kernel_regression.KernelRegression(*(weights[f"kernel.{part}"] for part in parts))
-        pixels = _pixels(images).reshape(*images.shape[:3], -1)
-        logits += kernel_regression.scores(fitted, gradients.histograms(pixels))
+        logits += kernel_regression.scores(fitted, gradients.histograms_of(images))
     return logits
 
 

@@ -59,8 +59,8 @@ class MLP(nn.Module):
 class CNN(nn.Module):
     """Convolutional network with two convolutions and a linear classifier.
 
-    With `sees_gradients`, the first convolution gets the six oriented gradients of an image beside
-    its levels.
+    With `sees_gradients`, the first convolution gets the six oriented gradients of an image in
+    addition to its levels.
 
     On a CPU, training and prediction of grey images run its compiled form, which computes the same
     function with the same parameters. If you subclass the network, replace a layer, or add a hook,

@@ -215,12 +215,11 @@ def _with_kernel(
     """Add the kernel regression on the images that are not held out to a trained CNN.
 
     Returns the history with the temperature of their common logits. The probabilities are
-    proportional to the product of those of both, so the network answers where both agree.
+    proportional to the product of those of both terms, so a class must convince both.
     """
     kept = np.setdiff1d(np.arange(len(digits.labels)), held_out)
     images, labels = digits.images[kept], digits.labels[kept]
-    pixels = images.reshape(*images.shape[:3], -1).astype(np.float32) / 255
-    fitted = kernel_regression.fit(gradients.histograms(pixels), labels, digits.num_classes)
+    fitted = kernel_regression.fit(gradients.histograms_of(images), labels, digits.num_classes)
     network.kernel = KernelScores.of(fitted)
     if not len(held_out):
         return history
