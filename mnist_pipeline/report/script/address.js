@@ -1,5 +1,6 @@
-// Links to the present state of the page. After "#" they have the section, the digit, the signs that
-// were taught, and the inputs that differ from their first values, by the names of their figures:
+// Links to the present state of the page. After "#" they have the section, the digit, the signs
+// that were taught, and the inputs that differ from their first values, by the names of their
+// figures:
 // #section=neighbors&test=18&figure-neighbors.k=7
 import { deflate } from "./arrays.js";
 

@@ -56,15 +56,14 @@ loaded.then(({ arrays, models, reader, signs }) => {
     if (digit === cleared) return;
     if (digit !== shown) return sheet.present(digit); // another figure chose it
     const reading = readingOf(digit, answers, { models, arrays, signs });
-    const { verdict, isDoubtful, looksLikeDigit, sign } = {
+    const { verdict, isDoubtful, looksLikeDigit } = {
       ...reading,
       ...((playing && WATCHING) || (digit.several && judgeSeveral(digit))),
     };
     const isWhole = !playing && !digit.several && !sheet.isBusy();
     answer.show(reading, isWhole);
     const isDrawn = digit.label === null && !digit.base;
-    const isTaught = Boolean(sign) || !signs.isEmpty();
-    if (isWhole) teaching.offer(isDrawn && (!looksLikeDigit || isTaught));
+    if (isWhole) teaching.offer(isDrawn && (!looksLikeDigit || !signs.isEmpty()));
     const scoreText = score.show(playing || digit.several ? null : digit, answers.rows);
     const truth = digit.label === null ? "" : `True class: ${data.names[digit.label]}`;
     say(verdict, { isDoubtful, truth, scoreText: digit.base ? scoreText : "" });

@@ -46,10 +46,10 @@ export const limitedPose = (pose) => {
   };
 };
 
-// `drawing()` is what `createDrawing` made. `poseOf()` is the pose of the digit on the sheet, or null
-// without a digit. While `isHand()`, the whole sheet grabs it; otherwise only its frame does, once
-// `hasFrame()`. onGrab() is called before the first change, onPose(pose) at each change, and onEnd()
-// after the last one.
+// `drawing()` is what `createDrawing` made. `poseOf()` is the pose of the digit on the sheet, or
+// null without a digit. While `isHand()`, the whole sheet grabs it; otherwise only its frame does,
+// once `hasFrame()`. onGrab() is called before the first change, onPose(pose) at each change, and
+// onEnd() after the last one.
 export const createHand = (canvas, options) => {
   const { drawing, poseOf, isHand, hasFrame, onGrab, onPose, onEnd } = options;
   const pointers = new Map(); // where they are, in pixels of the image from its middle

@@ -30,8 +30,9 @@ export const objectionTo = (image, pose) => {
   if (pose.size > MOST_SIZE) return "it is larger than three halves";
   return staysWhole(image, pose) ? "" : "a part of it is off the sheet";
 };
+const VERB = data.handwritten ? "read" : "recognize";
 export const RULE =
-  `It counts while you would still ${data.handwritten ? "read" : "recognize"} it: turned by at most ${MOST_TURNED}°, ` +
+  `It counts while you would still ${VERB} it: turned by at most ${MOST_TURNED}°, ` +
   "a third to three halves as large, wholly on the sheet.";
 
 const countPixels = (amount) => {

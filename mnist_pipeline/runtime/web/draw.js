@@ -1,5 +1,5 @@
-// The drawing page: the sheet of the report, with a server that reads photos and several digits, and
-// everything if no report has the weights of its recognizer.
+// The drawing page: the sheet of the report, with a server that reads photos and several digits,
+// and everything if no report has the weights of its recognizer.
 import { argmax } from "../../report/script/algebra.js";
 import { answersTo } from "../../report/script/answers.js";
 import { MARGIN, placeOf } from "../../report/script/canvas.js";
@@ -203,12 +203,12 @@ const showReadings = (found, text = NOTHING) => {
     score?.show(null);
     return say(text);
   }
-  const told = showChosen();
+  const scoreText = showChosen();
   if (sheet.isBusy()) return;
   const verdicts = readings.map(({ verdict }) => `${sentenceOf(verdict)}.`);
   const heard = readings.length > 1 ? [`${readings.length} ${data.nouns}:`] : [];
   const isGrabbed = readings[0].digit?.base;
-  answer.announce(...heard, ...verdicts, find(".why p")?.textContent, isGrabbed ? told : "");
+  answer.announce(...heard, ...verdicts, find(".why p")?.textContent, isGrabbed ? scoreText : "");
 };
 
 const open = (bitmap) => {

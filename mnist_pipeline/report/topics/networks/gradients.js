@@ -25,7 +25,7 @@ const last = SIDE - 1;
 const before = (place) => Math.max(place - 1, 0);
 const after = (place) => Math.min(place + 1, last);
 
-// The central differences of the mean of the channels, and the contrast around each pixel.
+// The central differences of the mean of the channels.
 export const differencesOf = (shares) => {
   const channels = shares.length / NUM_PIXELS;
   const levels = fillPixels((row, column) => {
@@ -35,9 +35,13 @@ export const differencesOf = (shares) => {
   const levelAt = (row, column) => levels[SIDE * row + column];
   const horizontal = fillPixels((y, x) => (levelAt(y, after(x)) - levelAt(y, before(x))) / 2);
   const vertical = fillPixels((y, x) => (levelAt(after(y), x) - levelAt(before(y), x)) / 2);
-  const energy = blurred(horizontal.map((value, at) => value ** 2 + vertical[at] ** 2));
-  return { horizontal, vertical, contrast: energy.map((value) => Math.sqrt(value + LEAST_ENERGY)) };
+  return { horizontal, vertical };
 };
+// The contrast around each pixel.
+const contrastOf = ({ horizontal, vertical }) =>
+  blurred(horizontal.map((value, at) => value ** 2 + vertical[at] ** 2)).map((energy) =>
+    Math.sqrt(energy + LEAST_ENERGY),
+  );
 
 // The gradient for the mean of the channels of each pixel, given those for its differences.
 export const differencesBack = (ofHorizontal, ofVertical) => {
@@ -56,7 +60,9 @@ export const differencesBack = (ofHorizontal, ofVertical) => {
 export const withGradients = (shares) => {
   const channels = shares.length / NUM_PIXELS;
   const inputs = channels + NUM_DIRECTIONS;
-  const { horizontal, vertical, contrast } = differencesOf(shares);
+  const differences = differencesOf(shares);
+  const { horizontal, vertical } = differences;
+  const contrast = contrastOf(differences);
   const result = new Float64Array(inputs * NUM_PIXELS);
   for (let at = 0; at < NUM_PIXELS; at++) {
     result.set(shares.subarray(channels * at, channels * (at + 1)), inputs * at);
@@ -72,7 +78,9 @@ export const withGradients = (shares) => {
 export const withGradientsBack = (gradient, shares) => {
   const channels = shares.length / NUM_PIXELS;
   const inputs = channels + NUM_DIRECTIONS;
-  const { horizontal, vertical, contrast } = differencesOf(shares);
+  const differences = differencesOf(shares);
+  const { horizontal, vertical } = differences;
+  const contrast = contrastOf(differences);
   const [ofHorizontal, ofVertical, ofEnergy] = [0, 0, 0].map(() => new Float64Array(NUM_PIXELS));
   for (let at = 0; at < NUM_PIXELS; at++) {
     DIRECTIONS.forEach(([cos, sin], k) => {

@@ -171,8 +171,8 @@ export const createCnn = (arrays) => {
   const biasOf = (label) => last.bias[label];
   const others = regression ? "the bias and the kernel regression" : "the bias"; // of a score
 
-  // A kernel is { weights, shown, bias }, with weights (5, 5, inputs), of which those of the levels
-  // are shown, (5, 5, channels): one of the first layer, or one with a weight per pixel for the mean
+  // A kernel is { weights, shown, bias }. `weights` are (5, 5, inputs), and `shown` are those of the
+  // levels, (5, 5, channels). It is one of the first layer, or has a weight per pixel for the mean
   // of the channels.
   const kernelWith = (weights, bias) => {
     const shown = weights.filter((_, at) => at % inputs < channels);

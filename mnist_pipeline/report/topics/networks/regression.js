@@ -44,8 +44,8 @@ const shadesOf = (shares) => {
   }
   return counts.map((count) => Math.sqrt(count / NUM_PIXELS));
 };
-// How much each direction counts at each pixel, m q⁸ with q = max(0, rise / m), (28, 28, 8); and for
-// a pixel and a direction the parts q, and h / m and v / m of the differences h and v.
+// How much each direction counts at each pixel, m q⁸ with q = max(0, rise / m), (28, 28, 8); and
+// for a pixel and a direction the parts q, and h / m and v / m of the differences h and v.
 const amountsOf = (shares) => {
   const { horizontal, vertical } = differencesOf(shares);
   const magnitudes = horizontal.map((value, at) =>
@@ -108,8 +108,9 @@ const histogramsBack = (ofRow, shares) => {
   return ofInputs;
 };
 
-// Kernel regression as functions of the shares of an image; null without. `scoresOf` is what it adds
-// to the scores, and `gradientOf` the gradient for the shares, given the gradient for the scores.
+// Kernel regression as functions of the shares of an image; null without. `scoresOf` is what it
+// adds to the scores, and `gradientOf` the gradient for the shares, given the gradient for the
+// scores.
 export const createRegression = (arrays) => {
   const points = arrays["cnn.kernel.points"];
   if (!points) return null;

@@ -6,8 +6,8 @@ const STEPS = 40;
 const [LONGEST, SHORTEST] = [1 / 4, 1 / 40]; // a step, as a share of the largest change
 
 // The image within ±reach levels of another that the CNN takes for a class with 90% certainty, in
-// whole levels, as { image, share }; null if the steps do not lead there. Each step moves all levels
-// along the sign of the gradient. pause() is awaited between two of them.
+// whole levels, as { image, share }; null if the steps do not lead there. Each step moves all
+// levels along the sign of the gradient. pause() is awaited between two of them.
 export const attack = async (cnn, original, label, reach, pause) => {
   let image = Float64Array.from(original);
   for (let step = 0; step <= STEPS; step++) {

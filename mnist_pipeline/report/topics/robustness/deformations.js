@@ -26,8 +26,8 @@ const moved = (image, sourceOf) => {
     return between(along(top), along(top + 1), row - top);
   });
 };
-// Enlarged by a factor and turned counter-clockwise by degrees, about the centre, and then shifted by
-// pixels to the right and downwards.
+// Enlarged by a factor and turned counter-clockwise by degrees, about the centre, and then shifted
+// by pixels to the right and downwards.
 const posed = (image, { across, down, turned, size }) => {
   const angle = (turned * Math.PI) / 180;
   const [cos, sin] = [Math.cos(angle) / size, Math.sin(angle) / size];

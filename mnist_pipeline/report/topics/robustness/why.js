@@ -12,7 +12,8 @@ const reasonOf = ({ rows, ...judgement }) => {
   if (judgement.sign) {
     const cosine = judgement.sign.cosine.toFixed(2);
     return (
-      `Nearest to your drawing of ${judgement.sign.name}: the cosine of the 1,024 features is ${cosine}. ` +
+      `Nearest to your drawing of ${judgement.sign.name}: ` +
+      `the cosine of the 1,024 features is ${cosine}. ` +
       "The CNN learned them on digits, and they carry over to signs that it has never seen."
     );
   }
@@ -25,7 +26,8 @@ const reasonOf = ({ rows, ...judgement }) => {
   const cases = `${formatPercent(judgement.probability)} of all cases`;
   if (!isDoubtful) return `No doubt: an answer like this is right in ${cases}.`;
   const choice = `${names[label]}, or perhaps ${names[runnerUp]}`;
-  return `It looks like ${a_noun}, but an answer like this is known to be right in only ${cases}: ${choice}.`;
+  const known = `an answer like this is known to be right in only ${cases}`;
+  return `It looks like ${a_noun}, but ${known}: ${choice}.`;
 };
 
 const WEIGHED = "Red ink adds to the score of softmax, blue ink takes away.";
