@@ -232,7 +232,9 @@ def test_a_grabbed_digit_keeps_score_and_makes_a_card(page, sheet):
 # What softmax regression reads: the colours of its picture of the former class, as a sum of red and
 # of blue.
 COLORS = """canvas => {
-  const { data } = canvas.getContext("2d").getImageData(0, 0, 28, 28);
+  const copy = new OffscreenCanvas(28, 28).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const { data } = copy.getImageData(0, 0, 28, 28);
   const sums = [0, 0];
   for (let at = 0; at < data.length; at += 4) sums[data[at] > 128 ? 0 : 1] += data[at + 3];
   return sums;
