@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mnist_pipeline.data.values import DataSet, DigitSet, ImageKind, RawData
-from mnist_pipeline.methods import gradients, kernel_regression
+from mnist_pipeline.methods import gradients, ridge_regression
 from mnist_pipeline.methods.networks.recipes import MOST_POINTS, ONE_PASS
 from mnist_pipeline.methods.softmax.method import softmax
 from mnist_pipeline.methods.table import MODELS
@@ -111,8 +111,8 @@ def _by_kernel_regression(images: np.ndarray, labels: np.ndarray, seed: int) -> 
         fold_of = folds(labels, seed_of_round)
         for fold in np.unique(fold_of):
             asked = fold_of == fold
-            fitted = kernel_regression.fit(rows[~asked], labels[~asked], num_classes)
-            total[asked] += softmax(kernel_regression.scores(fitted, rows[asked]))
+            fitted = ridge_regression.fit(rows[~asked], labels[~asked], num_classes)
+            total[asked] += softmax(ridge_regression.scores(fitted, rows[asked]))
     return total / ROUNDS_OF_PICTURES
 
 

@@ -3,21 +3,21 @@
 import numpy as np
 import pytest
 
-from mnist_pipeline.methods import kernel_regression
-from mnist_pipeline.methods.kernel_regression import RIDGE, STRENGTH
+from mnist_pipeline.methods import ridge_regression
+from mnist_pipeline.methods.ridge_regression import RIDGE, STRENGTH
 
 
 def test_the_coefficients_solve_the_ridge_equation_and_near_rows_share_a_label():
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], 10)
     rows = np.eye(3)[labels] + 0.1 * rng.random((30, 3))
-    fitted = kernel_regression.fit(rows, labels, 3)
-    residual = STRENGTH * (np.eye(3)[labels] - 1 / 3) - kernel_regression.scores(
+    fitted = ridge_regression.fit(rows, labels, 3)
+    residual = STRENGTH * (np.eye(3)[labels] - 1 / 3) - ridge_regression.scores(
         fitted, fitted.points
     )
     np.testing.assert_allclose(residual, RIDGE * fitted.coefficients, atol=1e-3)
     asked = np.eye(3) + 0.1 * rng.random((3, 3))
-    np.testing.assert_array_equal(kernel_regression.scores(fitted, asked).argmax(axis=1), range(3))
+    np.testing.assert_array_equal(ridge_regression.scores(fitted, asked).argmax(axis=1), range(3))
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_the_coefficients_solve_the_ridge_equation_and_near_rows_share_a_label()
 )
 def test_rows_and_labels_that_cannot_be_fitted_are_refused(rows, labels):
     with pytest.raises(ValueError, match=r"rows|labels"):
-        kernel_regression.fit(np.array(rows), np.array(labels, int), 3)
+        ridge_regression.fit(np.array(rows), np.array(labels, int), 3)

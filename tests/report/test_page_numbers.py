@@ -17,7 +17,7 @@ from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.reading import read_digits, search_picture
-from mnist_pipeline.methods import harris, kernel_regression, pca
+from mnist_pipeline.methods import harris, pca
 from mnist_pipeline.methods.gradients import histograms
 from mnist_pipeline.methods.softmax import method as softmax
 from mnist_pipeline.methods.table import MODELS
@@ -229,7 +229,7 @@ def in_color(values) -> Values:
     of_gradients = rng.normal(0, 0.05, (len(kernels), 6, 5, 5)).astype(kernels.dtype)
     models["cnn_model"].weights["conv1.weight"] = np.hstack([kernels, of_gradients])
     rows = histograms(train.images[:200].astype(np.float32) / 255)
-    regression = kernel_regression.fit(rows, train.labels[:200], 10)
+    regression = ridge_regression.fit(rows, train.labels[:200], 10)
     for part, array in regression._asdict().items():
         models["cnn_model"].weights[f"kernel.{part}"] = array
     known = DataSet(

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_pipeline.methods import gradients, kernel_regression
+from mnist_pipeline.methods import gradients, ridge_regression
 from mnist_pipeline.methods.networks.fitted import FittedNetwork
 
 
@@ -24,4 +24,4 @@ def add_kernel(network: Any, shape: tuple[int, ...], num_classes: int) -> None:
     images = np.random.default_rng(1).random((num_classes, *shape), np.float32)
     rows = gradients.histograms(images.reshape(num_classes, 28, 28, -1))
     labels = np.arange(num_classes)
-    network.kernel = KernelScores.of(kernel_regression.fit(rows, labels, num_classes))
+    network.kernel = KernelScores.of(ridge_regression.fit(rows, labels, num_classes))

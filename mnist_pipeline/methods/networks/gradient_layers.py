@@ -1,5 +1,5 @@
 """Layers that show a network the gradients of pictures, in torch: `gradients` and
-`kernel_regression` are the definitions.
+`ridge_regression` are the definitions.
 """
 
 from typing import Self
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mnist_pipeline.methods import gradients
-from mnist_pipeline.methods.kernel_regression import KernelRegression
+from mnist_pipeline.methods.ridge_regression import KernelRegression
 
 
 class OrientedGradients(nn.Module):
@@ -26,7 +26,7 @@ class OrientedGradients(nn.Module):
 
 
 class KernelScores(nn.Module):
-    """What `kernel_regression.scores` adds to the logits, from `gradients.histograms`."""
+    """What `ridge_regression.scores` adds to the logits, from `gradients.histograms`."""
 
     def __init__(self, num_points: int, num_features: int, num_classes: int) -> None:
         super().__init__()

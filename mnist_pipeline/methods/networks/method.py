@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mnist_pipeline.data.values import Answer, DigitSet, ImageKind
-from mnist_pipeline.methods import gradients, kernel_regression
+from mnist_pipeline.methods import gradients, ridge_regression
 from mnist_pipeline.methods.networks.fitted import FittedNetwork, Weights
 from mnist_pipeline.methods.softmax.method import softmax
 
@@ -87,9 +87,9 @@ def cnn_logits(weights: Weights, images: np.ndarray) -> np.ndarray:
     features = cnn_features(weights, images)  # (n, 1024)
     logits = features @ weights["linear.weight"].T + weights["linear.bias"]  # (n, 10)
     if "kernel.points" in weights:
-        parts = kernel_regression.KernelRegression._fields
-        fitted = kernel_regression.KernelRegression(*(weights[f"kernel.{part}"] for part in parts))
-        logits += kernel_regression.scores(fitted, gradients.histograms_of(images))
+        parts = ridge_regression.KernelRegression._fields
+        fitted = ridge_regression.KernelRegression(*(weights[f"kernel.{part}"] for part in parts))
+        logits += ridge_regression.scores(fitted, gradients.histograms_of(images))
     return logits
 
 

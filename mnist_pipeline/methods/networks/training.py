@@ -20,7 +20,7 @@ from torch.optim.adam import adam
 from mnist_pipeline.data import drawn_digits
 from mnist_pipeline.data.values import DigitSet, ImageKind
 from mnist_pipeline.data.variation import vary
-from mnist_pipeline.methods import gradients, kernel_regression
+from mnist_pipeline.methods import gradients, ridge_regression
 from mnist_pipeline.methods.networks.devices import (
     arithmetic,
     choose_precision,
@@ -219,7 +219,7 @@ def _with_kernel(
     """
     kept = np.setdiff1d(np.arange(len(digits.labels)), held_out)
     images, labels = digits.images[kept], digits.labels[kept]
-    fitted = kernel_regression.fit(gradients.histograms_of(images), labels, digits.num_classes)
+    fitted = ridge_regression.fit(gradients.histograms_of(images), labels, digits.num_classes)
     network.kernel = KernelScores.of(fitted)
     if not len(held_out):
         return history

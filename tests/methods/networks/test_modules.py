@@ -5,7 +5,7 @@ import pytest
 import torch
 from support.networks import add_kernel, fitted_network
 
-from mnist_pipeline.methods import gradients, kernel_regression
+from mnist_pipeline.methods import gradients, ridge_regression
 from mnist_pipeline.methods.networks.modules import (
     construct,
     layer_rows,
@@ -50,8 +50,8 @@ def test_the_derivative_of_kernel_regression_is_finite_and_that_of_its_definitio
     model = build(construct, "cnn", 10, shape, sees_gradients=True)
     add_kernel(model, shape, 10)
     stored = weights(model)
-    parts = kernel_regression.KernelRegression._fields
-    fitted = kernel_regression.KernelRegression(*(stored[f"kernel.{part}"] for part in parts))
+    parts = ridge_regression.KernelRegression._fields
+    fitted = ridge_regression.KernelRegression(*(stored[f"kernel.{part}"] for part in parts))
     image = np.random.default_rng(0).integers(0, 256, (28, 28, *shape[2:], 1)) / 255
     image = image.reshape(28, 28, -1)
     image[:14] = 1  # a flat ground has no gradients
@@ -64,7 +64,7 @@ def test_the_derivative_of_kernel_regression_is_finite_and_that_of_its_definitio
     for move, place in zip(moves, places):
         move[place] = 1e-6
     above, below = (
-        kernel_regression.scores(fitted, gradients.histograms(image + sign * moves))[:, 3]
+        ridge_regression.scores(fitted, gradients.histograms(image + sign * moves))[:, 3]
         for sign in (1, -1)
     )
     found = [derivative[place] for place in places]

@@ -1,4 +1,4 @@
-// Kernel regression on histograms of gradients, as in methods/kernel_regression.py.
+// Kernel regression on histograms of gradients, as in methods/ridge_regression.py.
 import { combined } from "../../script/algebra.js";
 import { NUM_PIXELS, SIDE } from "../../script/images.js";
 import { differencesBack, differencesOf } from "./gradients.js";

@@ -3,9 +3,9 @@
 import numpy as np
 
 from mnist_pipeline.data import drawn_digits
-from mnist_pipeline.methods.kernel_regression import POINT_STEP
 from mnist_pipeline.methods.networks.method import cnn_maps
 from mnist_pipeline.methods.networks.recipes import adds_drawn_digits
+from mnist_pipeline.methods.ridge_regression import POINT_STEP
 from mnist_pipeline.report import learning
 from mnist_pipeline.report import pictures as drawn
 from mnist_pipeline.report.content import (
