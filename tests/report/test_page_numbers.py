@@ -17,7 +17,7 @@ from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.reading import read_digits, search_picture
-from mnist_pipeline.methods import harris, pca
+from mnist_pipeline.methods import harris, pca, ridge_regression
 from mnist_pipeline.methods.gradients import histograms
 from mnist_pipeline.methods.softmax import method as softmax
 from mnist_pipeline.methods.table import MODELS
