@@ -142,7 +142,7 @@ def test_a_link_that_is_pasted_into_the_open_page_restores_as_well(pages):
     move(author, "figure-neighbors", k=5)
     move(author, "figure-rebuild", components=3)  # as on an untouched page
     link = copy_link(author)
-    assert "components" not in link
+    assert "figure-rebuild.components" not in link  # the section may be "components"
     choose(reader.locator("#figure-draw"), "4")
     open_misread(reader)
     move(reader, "figure-rebuild", components=99)
