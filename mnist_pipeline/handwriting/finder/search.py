@@ -305,9 +305,14 @@ def _already_mnist(picture: NDArray[np.uint8] | Grey) -> Found | None:
 
 
 def _in_picture(box: Box, scan: Scan, scale: float, shape: tuple[int, ...]) -> Box:
-    """A box of a scan in pixels of the original picture, within the picture."""
+    """A box of a scan in pixels of the original picture, within the picture, at least one."""
     x, y, width, height = box
-    corners = np.add([(x, y), (x + width, y + height)], (scan.left, scan.top))
-    corners = np.clip(np.rint(scale * corners).astype(int), 0, shape[::-1])
-    (left, top), (right, bottom) = corners.tolist()
+    corners = scale * np.add([(x, y), (x + width, y + height)], (scan.left, scan.top))
+    size = np.array(shape[::-1])
+    first, last = np.clip(np.rint(corners).astype(int), 0, size)
+    is_thin = first == last
+    middle = np.floor(corners.mean(axis=0)).astype(int)
+    first = np.where(is_thin, np.clip(middle, 0, size - 1), first)
+    last = np.where(is_thin, first + 1, last)
+    (left, top), (right, bottom) = first.tolist(), last.tolist()
     return left, top, right - left, bottom - top

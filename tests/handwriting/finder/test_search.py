@@ -190,6 +190,20 @@ def test_paper_on_a_table_counts_if_its_digits_are_taller_in_all_than_those_outs
         assert len(search._read(grey, 1, grey.shape)[0]) == expected
 
 
+@pytest.mark.parametrize("corner", [1, 57])
+def test_a_box_has_a_pixel_of_the_picture_although_a_shape_of_an_enlarged_one_is_thinner(
+    corner, monkeypatch
+):
+    glyph = Glyph(np.array([1]), 30, corner, 6, 1)
+    monkeypatch.setattr(search, "read_scan", lambda scan: replace(scan, lines=[[glyph]] * 2))
+    monkeypatch.setattr(search, "find_paper", lambda scan: scan)
+    monkeypatch.setattr(search, "image_of", lambda *_: np.zeros((28, 28), np.uint8))
+    found, _ = search._read(np.zeros((60, 60), np.float32), 1 / 3, (20, 20))
+    _, y, _, height = found[0].box
+    assert height == 1
+    assert y == (corner + 0.5) // 3
+
+
 def test_boxes_of_digits_on_a_sheet_are_positions_in_the_whole_picture(written, expected):
     found = find_digits(np.pad(written, ((20, 60), (90, 40)), constant_values=20))
     positions = np.array([digit.box for digit in expected]) + np.array([90, 20, 0, 0])
