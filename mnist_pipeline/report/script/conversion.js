@@ -80,47 +80,60 @@ const extent = (values, width, level) => {
   let right = -1;
   let top = -1;
   let bottom = -1;
-  values.forEach((value, at) => {
-    if (value <= level) return;
-    const x = at % width;
-    bottom = Math.floor(at / width);
-    if (top < 0) top = bottom;
-    if (x < left) left = x;
-    if (x > right) right = x;
-  });
+  for (let y = 0, at = 0; at < values.length; y++) {
+    for (let x = 0; x < width; x++, at++) {
+      if (values[at] <= level) continue;
+      bottom = y;
+      if (top < 0) top = y;
+      if (x < left) left = x;
+      if (x > right) right = x;
+    }
+  }
   if (right < 0) return null;
   return { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
 };
 
-// The least of `squares` plus the squared distance to it, within each row, transposed.
+// The least of `squares` plus the squared distance to it, within each row, transposed. The search
+// goes outwards from each pixel, and ends where the distance alone is as large.
 const leastInRows = (squares, width) => {
   const height = squares.length / width;
-  return squares.map((_, at) => {
-    const x = Math.floor(at / height);
-    const row = (at % height) * width;
-    let least = Number.POSITIVE_INFINITY;
-    for (let other = 0; other < width; other++) {
-      least = Math.min(least, squares[row + other] + (other - x) ** 2);
+  const result = new Float64Array(squares.length);
+  for (let y = 0, row = 0; y < height; y++, row += width) {
+    for (let x = 0; x < width; x++) {
+      let least = squares[row + x];
+      const furthest = Math.max(x, width - 1 - x);
+      for (let away = 1; away <= furthest && away * away < least; away++) {
+        const square = away * away;
+        if (away <= x) least = Math.min(least, squares[row + x - away] + square);
+        if (x + away < width) least = Math.min(least, squares[row + x + away] + square);
+      }
+      result[x * height + y] = least;
     }
-    return least;
-  });
+  }
+  return result;
 };
 // The Euclidean distance of each pixel to the nearest pixel of a kind.
 const distancesTo = (kind, mask, width) => {
-  const squares = Float64Array.from(mask, (pixel) =>
-    pixel === kind ? 0 : Number.POSITIVE_INFINITY,
-  );
+  const squares = new Float64Array(mask.length).fill(Number.POSITIVE_INFINITY);
+  for (let at = 0; at < mask.length; at++) if (mask[at] === kind) squares[at] = 0;
   return leastInRows(leastInRows(squares, width), mask.length / width).map(Math.sqrt);
 };
 
 // The largest value within four pixels, within each row, transposed.
 const largestInRows = (values, width) => {
   const height = values.length / width;
-  return values.map((_, at) => {
-    const x = Math.floor(at / height);
-    const row = (at % height) * width;
-    return Math.max(...values.subarray(row + Math.max(0, x - 4), row + Math.min(width, x + 5)));
-  });
+  const result = new Float64Array(values.length);
+  for (let y = 0, row = 0; y < height; y++, row += width) {
+    for (let x = 0; x < width; x++) {
+      const end = Math.min(width, x + 5);
+      let largest = Number.NEGATIVE_INFINITY;
+      for (let other = Math.max(0, x - 4); other < end; other++) {
+        if (values[row + other] > largest) largest = values[row + other];
+      }
+      result[x * height + y] = largest;
+    }
+  }
+  return result;
 };
 
 // How deep each pixel lies in the ink of a box, 0.5 at the outline; and the width of the result.
@@ -149,10 +162,15 @@ const depthsOf = (ink, width, box) => {
 
 // The centre of mass of ink: its distances from the top and from the left.
 const middleOf = (ink, width) => {
-  const mass = sum(ink);
-  const along = (placeOf) =>
-    ink.reduce((moment, share, at) => moment + share * (placeOf(at) + 0.5), 0) / mass;
-  return [along((at) => Math.floor(at / width)), along((at) => at % width)];
+  let [mass, down, across] = [0, 0, 0];
+  for (let y = 0, at = 0; at < ink.length; y++) {
+    for (let x = 0; x < width; x++, at++) {
+      mass += ink[at];
+      down += ink[at] * (y + 0.5);
+      across += ink[at] * (x + 0.5);
+    }
+  }
+  return [down / mass, across / mass];
 };
 // Ink reduced by a scale, with its centre of mass in the middle of 28×28.
 const centred = (ink, width, scale) => {

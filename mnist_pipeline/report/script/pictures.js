@@ -62,9 +62,9 @@ export const fitWhole = (levels, width, channels = 1) => ({
 // The pieces between blank columns: { left, right, ink }.
 const piecesOf = (grey, width) => {
   const counts = new Uint32Array(width);
-  grey.forEach((level, i) => {
-    if (level < DARK) counts[i % width] += 1;
-  });
+  for (let row = 0; row < grey.length; row += width) {
+    for (let x = 0; x < width; x++) if (grey[row + x] < DARK) counts[x] += 1;
+  }
   const pieces = [];
   counts.forEach((count, x) => {
     if (!count) return;
