@@ -59,15 +59,15 @@ def test_the_derivative_of_kernel_regression_is_finite_and_that_of_its_definitio
     model.kernel.double()(levels)[0, 3].backward()
     derivative = levels.grad[0].permute(1, 2, 0).numpy()
     assert np.isfinite(derivative).all()
-    places = [(5, 9, 0), (13, 4, 0), (14, 0, 0), (20, 20, -1), (27, 27, -1)]
-    moves = np.zeros((len(places), *image.shape))
-    for move, place in zip(moves, places):
-        move[place] = 1e-6
+    pixels = [(5, 9, 0), (13, 4, 0), (14, 0, 0), (20, 20, -1), (27, 27, -1)]
+    moves = np.zeros((len(pixels), *image.shape))
+    for move, pixel in zip(moves, pixels):
+        move[pixel] = 1e-6
     above, below = (
         ridge_regression.scores(fitted, gradients.histograms(image + sign * moves))[:, 3]
         for sign in (1, -1)
     )
-    found = [derivative[place] for place in places]
+    found = [derivative[pixel] for pixel in pixels]
     np.testing.assert_allclose((above - below) / 2e-6, found, rtol=1e-3, atol=1e-5)
 
 
