@@ -264,7 +264,9 @@ def test_the_network_that_is_judged_has_a_kernel_regression_if_the_one_that_answ
     fitted = training.fit("cnn", digits, settings, seed=0, kind=ImageKind(handwritten=False))
     both = fitted.weights, fitted.held_out_weights
     assert [("kernel.points" in weights) for weights in both] == [learns_kernel] * 2
-    _, held_out = digits.divided()
+    kept, held_out = digits.divided()
+    if learns_kernel:
+        assert [len(weights["kernel.points"]) for weights in both] == [len(images), len(kept)]
     scores = cnn_logits(fitted.held_out_weights, images[held_out])
     temperature = training.fit_temperature(scores, digits.labels[held_out])
     assert fitted.temperature == pytest.approx(temperature, rel=0.02)
