@@ -338,3 +338,20 @@ def test_sliders_spoil_the_digit_and_ten_others(page):
     expect_painted(result, before, same=True)
     for strong in figure.locator(".counts strong").all():
         expect(strong).to_have_text("10")  # all models read the undisturbed digits
+
+
+SHOWN = """() => loaded.then(({ reader }) => {
+  const drawn = { image: new Uint8Array(784).fill(9), label: null, place: null };
+  reader.show(drawn);
+  reader.show(reader.digitOf(3));
+})"""
+LEVEL = "loaded.then(({ reader }) => reader.current().image[0])"
+
+
+def test_the_readers_own_digit_can_be_chosen_again_after_a_test_digit(page):
+    figure = page.locator("#figure-disturb")
+    page.evaluate(SHOWN)
+    figure.scroll_into_view_if_needed()
+    page.locator("nav .choose .own").click()
+    assert page.evaluate(LEVEL) == 9
+    choose(figure, "4")
