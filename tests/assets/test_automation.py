@@ -31,6 +31,12 @@ def test_everything_that_starts_runs_by_itself_is_off():
     assert all(each.default_status != running for each in repository.sensor_defs)
 
 
+def test_the_sensor_observes_the_files_and_runs_the_whole_graph():
+    graph = defs.resolve_asset_graph()
+    automated_keys = automation.automation.asset_selection.resolve(graph)
+    assert automated_keys == automation.whole_graph.resolve(graph) | {FILES}
+
+
 def test_a_run_without_the_observation_records_the_files_that_it_read(own_copy):
     everything, (data, _) = defs.resolve_job_def("everything"), own_copy
     (data / "dataset.yaml").write_text("title: Other digits")

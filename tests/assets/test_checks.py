@@ -133,6 +133,10 @@ def test_the_last_loss_is_compared_with_the_first_and_with_guessing_after_one_ep
     assert methods.loss_falls(SimpleNamespace(loss=np.array(loss)), ten_classes).passed is passed
 
 
+def test_accuracies_under_disturbances_are_compared_with_that_of_the_undisturbed_images(finished):
+    assert models.small_disturbances(read("robustness").assign(accuracy=0.5)).passed
+
+
 def test_a_single_entry_makes_a_matrix_asymmetric():
     matrix = np.eye(3)
     assert methods.symmetric(matrix).passed

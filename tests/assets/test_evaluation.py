@@ -1,5 +1,6 @@
 """Assets that compare the models, called as functions on stored values."""
 
+import numpy as np
 import pytest
 from support.calls import call
 
@@ -27,3 +28,14 @@ def test_no_held_out_image_is_its_own_neighbour(finished):
     with_itself = MODELS["knn"].method().answer(read("knn_model"), images)
     errors = table["knn"] != table["label"]
     assert errors.sum() > (with_itself.labels != table["label"]).sum()
+
+
+def test_an_evaluation_compares_the_predictions_with_the_labels_of_the_test_images(finished):
+    true, predictions = read("test_digits").labels, read("softmax_predictions")
+    found = call("softmax_evaluation").value
+    counts = np.zeros((10, 10), int)
+    np.add.at(counts, (true, predictions.labels), 1)
+    np.testing.assert_array_equal(found.confusion_matrix, counts)
+    is_right = predictions.probabilities.argmax(axis=1) == true
+    of_bins = np.array(found.calibration.counts) @ found.calibration.accuracy
+    assert of_bins == pytest.approx(is_right.sum())

@@ -11,6 +11,7 @@ import yaml
 from support.graph_fixtures import names
 
 from assets.definitions import defs
+from mnist_pipeline.runtime.graph.results import STORAGE
 from mnist_pipeline.runtime.project import (
     CODE_LOCATION,
     EVERYTHING,
@@ -106,6 +107,11 @@ print(sorted({"torch", "numba", "matplotlib"} & set(sys.modules)), dict(os.envir
     )
     assert done.stdout == "[] True\n"
     assert [*tmp_path.iterdir()] == []
+
+
+def test_every_champion_and_its_recognizer_stay_so_that_they_can_be_restored():
+    keep = (defs.resources or {})[STORAGE].keep
+    assert {asset for asset, number in keep.items() if number is None} == {"champion", "recognizer"}
 
 
 def test_dagster_and_dg_load_the_same_location():

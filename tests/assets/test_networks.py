@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support.calls import call
 
+from assets import cnn
 from mnist_pipeline import read
 from mnist_pipeline.methods.networks import training
 from mnist_pipeline.methods.table import MODELS
@@ -41,6 +42,19 @@ def test_the_kernels_are_those_of_the_first_layer(finished):
     colored = read("cnn_model")._replace(weights={"conv1.weight": in_color})
     shown = call("cnn_kernels", cnn_model=colored).value
     np.testing.assert_array_equal(np.moveaxis(shown, 3, 1), in_color[:, :3])
+
+
+def test_the_captions_of_errors_have_the_true_class_first(finished, monkeypatch):
+    captions, draw = [], cnn.figures.image_grid
+
+    def image_grid(images, columns, texts, title):
+        captions.extend(texts)
+        return draw(images, columns, texts, title)
+
+    monkeypatch.setattr(cnn.figures, "image_grid", image_grid)
+    errors = call("cnn_errors").value.head(len(captions))
+    assert captions
+    assert captions == [f"{row.true_label} → {row.predicted_label}" for row in errors.itertuples()]
 
 
 def test_a_network_without_errors_has_an_empty_table(finished):

@@ -71,6 +71,8 @@ def test_every_version_of_a_model_is_listed_with_its_result(storage_of_two):
     newest, oldest = versions("softmax")
     assert newest.version == storage_of_two.current_version("softmax_predictions")
     assert newest.time > oldest.time
+    evaluated = storage_of_two.origin("softmax_evaluation")["time"]  # before it became champion
+    assert newest.time.timestamp() == pytest.approx(evaluated, rel=0, abs=1e-5)
     wrong = (
         storage_of_two.read("softmax_predictions").labels
         != storage_of_two.read("test_digits").labels

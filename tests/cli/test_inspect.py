@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from support.graph_fixtures import invoke
 from support.sources import write_folders
 
+from mnist_pipeline.cli.inspect import MAX_KINDS
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.report.figures import encoding
 
@@ -44,6 +46,19 @@ def test_a_set_that_a_run_could_not_use_has_exit_code_1_and_the_reason(animals):
     assert "no test set" in output
     (animals / "dog" / "broken.png").write_bytes(b"<html>")
     assert "dog/broken.png" in invoke("inspect", str(animals), code=1)
+
+
+@pytest.mark.parametrize("num_kinds", [MAX_KINDS, MAX_KINDS + 1])
+def test_sizes_beyond_those_that_are_listed_are_mentioned_if_there_are_some(num_kinds, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for size in range(num_kinds):
+            picture = Image.new("L", (40, 30 + size), 255)
+            picture.paste(0, (5, 5, 9, 10 + size))
+            picture.save(tmp_path / name / f"{size}.png")
+    (kinds,) = [line for line in invoke("inspect", str(tmp_path)).splitlines() if "×" in line]
+    assert kinds.count("×") == MAX_KINDS
+    assert kinds.count(",") == num_kinds - 1
 
 
 def test_a_long_class_name_leaves_the_table_readable(animals):

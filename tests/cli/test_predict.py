@@ -67,6 +67,17 @@ def test_the_table_has_the_same_answers_as_the_json(finished, line):
         assert f"{width}×{height} at {x},{y}" in row
 
 
+def test_a_doubt_has_a_line_if_there_are_several_digits(own_copy, line, small_train):
+    stored = storage.default_storage()
+    stored.write("recognizer", stored.read("recognizer")._replace(largest_claim=0.5))
+    alone = write(line.with_name("alone.png"), small_train.images[[5]])
+    _, _, row, _ = invoke(alone).stdout.splitlines()
+    assert "×" in row
+    _, _, *lines, legend, _ = invoke(line).stdout.splitlines()
+    assert ["×" in each for each in lines] == [True, False] * 3
+    assert legend.startswith("*")
+
+
 def test_each_bad_file_gets_a_line_or_an_object_and_the_other_files_are_read(finished, line):
     (text := line.parent / "a\nb.png").write_text("not a picture")
     bad = [text, line.parent / "absent.png", line.parent]

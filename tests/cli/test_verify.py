@@ -64,6 +64,10 @@ def test_a_file_that_is_only_missing_where_people_open_it_is_mended_without_comp
 
 def test_a_damaged_value_that_no_run_stored_is_deleted(stored):
     stored.write("own", np.zeros(3))
+    stored.main_file("own").write_bytes(b"")
+    storage_module._verified.clear()  # as in a process of its own
+    assert problems()[1].startswith("Error: 1 problem in ")  # it is the current version
+    stored.write("own", np.zeros(3))
     (stored.path / "own" / "current").write_text("none")
     found, last = problems()
     assert found.keys() == {"own"}

@@ -38,6 +38,12 @@ def test_the_ground_is_black_if_white_hides_more_than_half_of_the_transparent_pi
     assert of_pictures(pictures, None, "#123456").ground == "#123456"
 
 
+def test_nothing_is_said_about_the_colours_of_grey_pictures():
+    found = of_pictures([np.full((28, 28), level, np.uint8) for level in (0, 90, 200)], None, "")
+    assert not found.color
+    assert not found.notes
+
+
 def test_a_sample_of_many_pictures_decides_on_colour():
     """Every third of 2,001: the coloured pictures between them are not seen."""
     red = np.zeros((28, 28, 3), np.uint8)

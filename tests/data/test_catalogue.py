@@ -69,6 +69,14 @@ def test_fields_without_a_text_count_as_absent(content, few, tmp_path):
     assert plain.noun == "image"
 
 
+def test_a_list_of_names_keeps_a_known_data_set_if_it_has_its_names(few, tmp_path):
+    root = write_idx(tmp_path / "FashionMNIST", few["train"], few["test"])
+    names = KNOWN["FashionMNIST"].class_names
+    for listed, is_known in ((names, True), (names[::-1], False)):
+        (root / "classes.txt").write_text("\n".join(listed))
+        assert (identify(root).name == "fashion-mnist") == is_known
+
+
 @pytest.mark.parametrize("name", KNOWN)
 def test_arrays_in_a_directory_with_a_known_name_are_known_and_folders_never(name, few, tmp_path):
     assert identify(write_idx(tmp_path / "idx" / name, few["train"], few["test"])) == KNOWN[name]

@@ -38,6 +38,13 @@ def test_grey_levels_are_those_of_pillow():
     np.testing.assert_array_equal(color.grey(colors[..., 0]), colors[..., 0])
 
 
+def test_grey_levels_say_nothing_about_colours_of_the_same_brightness():
+    images = np.full((1, 28, 28, 3), (76, 76, 76), np.uint8)
+    images[:, :14] = (255, 0, 0)
+    assert np.ptp(color.grey(images)) == 0
+    assert color.share_beyond_grey(images) == 1
+
+
 RED, GREEN, BLUE_INK = (230, 40, 40), (40, 130, 40), (30, 30, 140)
 
 

@@ -70,6 +70,13 @@ def test_the_ground_is_the_median_of_the_border_in_each_channel():
     assert fitted(page, "mnist").max() == 255
 
 
+def test_rows_and_columns_of_handwriting_are_treated_alike(test):
+    for image in test.images[:20]:
+        page = np.pad(image.repeat(3, 0).repeat(3, 1), ((40, 30), (20, 10)))
+        found, turned = fitted(page, "mnist"), fitted(np.ascontiguousarray(page.T), "mnist")
+        np.testing.assert_allclose(turned.T.astype(int), found, atol=1)
+
+
 @pytest.mark.parametrize("invert", [False, True], ids=["light ink", "dark ink"])
 def test_handwriting_gets_the_form_of_mnist_wherever_it_lies_on_the_paper(test, invert):
     differences = []

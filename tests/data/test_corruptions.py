@@ -29,6 +29,7 @@ def test_bars_lean_shrink_and_brighten_as_much_as_in_the_published_set(bars):
         tops = corrupt(bars, name)[:, 7]
         leaning = (tops @ np.arange(28) / tops.sum(axis=1) - 13.5) / 6.5
         assert np.abs(leaning) == pytest.approx(np.full(len(bars), 0.4), abs=0.04)
+        assert {*np.sign(leaning)} == {-1, 1}
     heights = corrupt(bars, "scale")[:, :, 13].sum(axis=1, dtype=float) / 255
     assert heights == pytest.approx(np.full(len(bars), 0.7 * 16), abs=0.1)
     assert (corrupt(np.zeros_like(bars), "brightness") == 128).all()

@@ -33,6 +33,14 @@ def test_files_are_found_by_the_names_of_downloads_and_where_torchvision_puts_th
         assert_digits(tmp_path, split, expected)
 
 
+def test_a_file_in_the_directory_itself_comes_before_that_of_torchvision(few, tmp_path):
+    others = {split: each._replace(images=each.images[:, ::-1]) for split, each in few.items()}
+    for directory in (tmp_path / "raw", tmp_path / "MNIST" / "raw"):
+        written(directory, others)
+    written(tmp_path, few)
+    assert_digits(tmp_path, "train", few["train"])
+
+
 def test_a_compressed_file_is_not_decompressed_beyond_what_its_header_announces(few, tmp_path):
     path = written(tmp_path, few) / f"{TRAIN_IMAGES}.gz"
     path.write_bytes(path.read_bytes() + gzip.compress(bytes(200_000_000)))

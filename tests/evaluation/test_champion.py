@@ -98,6 +98,13 @@ def test_the_champion_gives_way_only_to_fewer_errors_or_as_many_with_a_lower_log
     assert (champion is present) == stays
 
 
+def test_the_reason_names_another_training_of_the_model_in_service_if_there_is_one():
+    _, alone = elected({"first": 30})
+    _, retrained = elected({"first": 31}, in_service(30))
+    assert alone.count("30") == 1
+    assert [retrained.count(errors) for errors in ("30", "31")] == [1, 1]
+
+
 def exchanged() -> tuple[DigitSet, DigitSet]:
     """The sets with the last training image and the first test image exchanged; both have the same
     label.

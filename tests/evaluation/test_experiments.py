@@ -3,6 +3,7 @@
 from unittest.mock import Mock
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from assets.experiments import SWEEP
@@ -123,6 +124,21 @@ def test_the_summary_ranks_by_held_out_accuracy_with_the_intervals_of_the_differ
     assert (table["behind"] <= table["behind_high"]).all()
     assert (table["test_accuracy"] == 1).all()
     assert not experiments.curves(table.reset_index())
+
+
+def test_curves_have_sizes_and_seeds_in_order_and_the_best_with_the_most_images_comes_first():
+    rows = [
+        ("softmax", 1_000, 0, 0.82),
+        ("softmax", 100, 0, 0.75),
+        ("knn", 1_000, 1, 0.9),
+        ("knn", 1_000, 0, 0.8),
+        ("knn", 100, 0, 0.7),
+        ("mlp", 100, 0, 0.99),
+    ]
+    table = pd.DataFrame(rows, columns=["model", "size", "seed", "test_accuracy"])
+    knn, softmax = experiments.curves(table.assign(settings="default"))
+    assert knn == Curve("knn", "default", [100, 1_000], [[0.7], [0.8, 0.9]])
+    assert softmax == Curve("softmax", "default", [100, 1_000], [[0.75], [0.82]])
 
 
 def test_a_curve_has_the_mean_of_the_seeds():

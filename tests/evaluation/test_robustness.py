@@ -118,6 +118,13 @@ def test_a_summary_has_the_means_of_its_disturbances():
     )
 
 
+def test_the_best_model_reads_most_under_small_disturbances_whatever_large_ones_do():
+    accuracies = {model: [1, 0.8, 0.8] for model in MODELS} | {"knn": [1, 0.9, 0.1]}
+    curve = Curves("", "", 0, [0, 1, 2], accuracies)
+    measured = dict.fromkeys(("shift", *robustness.CORRUPTED), curve)
+    assert robustness.best(measured) == "knn"
+
+
 def test_each_colour_is_disturbed_in_the_same_way(digits):
     grey = digits.images
     disturbed = robustness.disturb(np.stack([grey, 255 - grey, grey // 2], axis=-1), "rotation", 20)

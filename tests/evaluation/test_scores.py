@@ -271,6 +271,12 @@ def test_arguments_of_any_form_are_answered_rightly_or_refused_by_name(name, oth
     check_door(other_process, function, arguments, plain)
 
 
+@pytest.mark.parametrize("name", LABELS)
+def test_a_label_that_equals_the_number_of_classes_is_refused_by_name(name):
+    with pytest.raises(ValueError, match=name):
+        scores.confusion_matrix(**{**LABELS, name: np.full(len(TRUE), 3)}, num_classes=3)
+
+
 @pytest.mark.parametrize("num_correct", [-1, 5, math.nan, math.inf, "1", None])
 def test_guessing_is_compared_with_a_possible_number_of_right_answers(num_correct):
     with pytest.raises((ValueError, TypeError), match="successes"):

@@ -4,14 +4,30 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from mnist_pipeline.data.values import ImageKind
 from mnist_pipeline.handwriting import novelty as novelty_module
 from mnist_pipeline.handwriting import outliers
-from mnist_pipeline.handwriting.novelty import POINT, Novelty, edges, looks_like_digit
+from mnist_pipeline.handwriting.novelty import (
+    POINT,
+    Novelty,
+    edges,
+    fit_held_out,
+    looks_like_digit,
+)
 
 
 @pytest.fixture(scope="module")
 def novelty(train, test) -> Novelty:
     return Novelty.fit(train.images, train.labels, test.images[::2])
+
+
+def test_the_held_out_images_are_the_reference_and_no_others(small_train, monkeypatch):
+    monkeypatch.setattr(Novelty, "fit", lambda *arrays: arrays)
+    members, labels, reference = fit_held_out(small_train, ImageKind(is_mnist=False))
+    kept, held_out = small_train.divided()
+    np.testing.assert_array_equal(members, small_train.images[kept])
+    np.testing.assert_array_equal(labels, small_train.labels[kept])
+    np.testing.assert_array_equal(reference, small_train.images[held_out])
 
 
 def test_other_digits_look_like_digits(novelty, test):

@@ -3,11 +3,16 @@ is.
 """
 
 import math
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from mnist_pipeline.data.values import DataSet
+from mnist_pipeline.data.values import Answer, DataSet
+from mnist_pipeline.handwriting import recognizer as recognition
+from mnist_pipeline.handwriting.novelty import DOUBTED, POINT, UNCERTAIN, Novelty
+from mnist_pipeline.methods.knn.method import FittedKNN
 from mnist_pipeline.methods.table import MODELS
 
 
@@ -68,3 +73,49 @@ def test_no_more_is_claimed_than_held_out_answers_show_and_of_few_nothing_withou
         assert max(answer.claim for answer in answers) == largest
         assert {answer.probability > largest for answer in answers} == {True, False}
         assert any(answer.is_certain for answer in answers) == (largest > 0.9)
+
+
+def test_an_image_between_the_percentiles_looks_like_a_digit_if_its_stated_probability_is_high(
+    small_recognizer, small_test, monkeypatch
+):
+    between = (DOUBTED + POINT) / 2
+    monkeypatch.setattr(Novelty, "percentile", lambda _, images: np.full(len(images), between))
+    served = small_recognizer._replace(calibration=(-1.0, 0.0))
+    answers = served.recognize(small_test.images[:50])
+    looks = [answer.looks_like_digit for answer in answers]
+    assert looks == [answer.probability >= UNCERTAIN for answer in answers]
+    own = [answer.probabilities["knn"].max() >= UNCERTAIN for answer in answers]
+    assert looks != own
+
+
+def test_the_largest_claim_is_measured_on_the_probabilities_that_are_stated(monkeypatch):
+    """Where the other model disagrees, the champion is surer than elsewhere, and often wrong."""
+    disagree, labels = np.arange(400) % 2 == 1, np.zeros(400, np.uint8)
+    predicted = {
+        "cnn": np.where(disagree & (np.arange(400) % 4 == 1), 1, 0),
+        "mlp": np.where(disagree, 2, 0),
+        "knn": labels,
+    }
+    surest = np.where(disagree, 0.99, 0.95)[:, np.newaxis]
+    for name in ("cnn", "mlp"):
+        shares = np.where(np.eye(3)[predicted[name]] > 0, surest, (1 - surest) / 2)
+
+        def answer(fitted, images, sample, name=name, shares=shares):
+            return Answer(predicted[name][sample], shares[sample])
+
+        method = SimpleNamespace(held_out_answer=answer)
+        own = replace(MODELS[name], method=lambda method=method: method)
+        monkeypatch.setitem(recognition.MODELS, name, own)
+    images = FittedKNN(np.zeros((400, 784), np.uint8), labels, None, 3, smoothing=0.1)
+    found = recognition.assemble(
+        "cnn",
+        {"knn": images, "mlp": None, "cnn": None},
+        DataSet(whole_pictures=True),
+        mean=np.zeros(784),
+        eigenvectors=np.eye(784),
+        novelty=None,
+        held_out=np.arange(400),
+        predicted=predicted,
+        tested=(1, 0),
+    )
+    assert found.largest_claim > 0.95

@@ -20,6 +20,13 @@ def test_the_coefficients_solve_the_ridge_equation_and_near_rows_share_a_label()
     np.testing.assert_array_equal(ridge_regression.scores(fitted, asked).argmax(axis=1), range(3))
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_rows_that_are_all_equal_have_the_label_of_the_rows(count):
+    rows = np.full((count, 5), 0.25)
+    fitted = ridge_regression.fit(rows, np.full(count, 2), 3)
+    assert ridge_regression.scores(fitted, rows).argmax(axis=1).tolist() == [2] * count
+
+
 @pytest.mark.parametrize(
     ("rows", "labels"),
     [

@@ -129,6 +129,16 @@ def test_a_grid_shows_the_images_in_their_order():
     assert positions == [(rows[i // 3], columns[i % 3]) for i in range(7)]
 
 
+def test_a_weight_of_a_pixel_that_is_always_blank_is_not_shown():
+    weights, deviations = np.random.default_rng(0).normal(size=(2, 784)), np.ones((28, 28))
+    deviations[:, :14] = 0
+    (axes,) = figures.templates(weights, deviations.ravel(), (28, 28), ["a", "b"]).axes
+    first = np.ma.filled(axes.images[0].get_array(), np.nan)[:28, :28]
+    assert (first[:, :14] == 0).all()
+    shown = weights[0].reshape(28, 28)[:, 14:]
+    np.testing.assert_allclose(first[:, 14:], shown / np.abs(shown).max())
+
+
 def test_names_do_not_overlap(drawn):
     long = ["name with $_{$ in it", *(name * 3 for name in NAMES[1:])]
     for figure in (

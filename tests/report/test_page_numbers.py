@@ -86,6 +86,13 @@ def test_the_nearest_digits_are_those_of_the_run_where_the_sample_has_all(page, 
     np.testing.assert_array_equal(indices[answers["neighbors"]], stored.nearest.indices[:, :3])
 
 
+def test_the_probabilities_of_a_vote_are_those_of_the_run(page, values):
+    stored = values["knn_predictions"].probabilities
+    for image, expected in zip(values["test_digits"].images[:20], stored):
+        shares = called(page, "models.knn.answer(image).shares", image)
+        np.testing.assert_allclose(shares, expected, atol=1e-6)
+
+
 def test_the_page_has_images_of_the_run_and_what_each_model_answered_to_misread_images(
     page, composed, values
 ):
@@ -112,6 +119,15 @@ def test_the_page_has_images_of_the_run_and_what_each_model_answered_to_misread_
 def test_no_probability_is_written_as_nothing_or_all(page):
     written = page.evaluate("[1, 0.9996, 0.9994, 0.5, 0.0006, 0.0004, 0].map(formatPercent)")
     assert written == [">99.9%", ">99.9%", "99.9%", "50.0%", "0.1%", "<0.1%", "<0.1%"]
+
+
+def test_a_speck_beside_a_drawn_digit_does_not_count_for_its_image(page):
+    paper = np.full((80, 100), 255)
+    paper[20:60, 40:48] = 0
+    script = "(levels) => [...fitWritten(Uint8Array.from(levels), 100).image]"
+    expected = page.evaluate(script, paper.ravel().tolist())
+    paper[30:33, 5:8] = paper[50:53, 90:93] = 0
+    assert page.evaluate(script, paper.ravel().tolist()) == expected
 
 
 def test_a_picture_becomes_the_image_that_python_makes_of_it(page, values):

@@ -296,16 +296,34 @@ def test_a_key_that_is_held_is_one_step_of_undo(page, sheet):
     assert pose(sheet)["across"] == 0
 
 
-# Whether a dark square on light ground counts, moved to the right by so many pixels.
-COUNTS = """(across) => {
+# Whether a dark square on light ground counts in a pose.
+COUNTS = """(pose) => {
   const levels = Uint8Array.from({ length: 784 }, (_, at) =>
     Math.abs((at % 28) - 14) < 6 && Math.abs(Math.floor(at / 28) - 14) < 6 ? 20 : 230);
-  return objectionTo(levels, { across, down: 0, turned: 0, size: 1 }) === "";
+  return objectionTo(levels, { across: 0, down: 0, turned: 0, size: 1, ...pose }) === "";
 }"""
 
 
 def test_the_ground_of_a_picture_may_leave_the_sheet_and_what_it_shows_may_not(page):
-    assert [page.evaluate(COUNTS, across) for across in (0, 5, 12)] == [True, True, False]
+    poses = [{"across": pixels} for pixels in (0, 5, 12)]
+    assert [page.evaluate(COUNTS, pose) for pose in poses] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "counting", "others"),
+    [("turned", (-30, 30), (-31, 31)), ("size", (0.34, 1.5), (0.33, 1.51))],
+)
+def test_a_digit_counts_up_to_a_turn_to_either_side_and_within_a_range_of_sizes(
+    name, counting, others, page
+):
+    assert all(page.evaluate(COUNTS, {name: value}) for value in counting)
+    assert not any(page.evaluate(COUNTS, {name: value}) for value in others)
+
+
+@pytest.mark.parametrize(("turned", "expected"), [(190, -170), (-190, 170), (725, 5), (-90, -90)])
+def test_a_turn_is_less_than_half_a_circle(turned, expected, page):
+    pose = {"across": 0, "down": 0, "turned": turned, "size": 1}
+    assert page.evaluate("limitedPose", pose)["turned"] == expected
 
 
 def test_sliders_spoil_the_digit_and_ten_others(page):
@@ -320,3 +338,20 @@ def test_sliders_spoil_the_digit_and_ten_others(page):
     expect_painted(result, before, same=True)
     for strong in figure.locator(".counts strong").all():
         expect(strong).to_have_text("10")  # all models read the undisturbed digits
+
+
+SHOWN = """() => loaded.then(({ reader }) => {
+  const drawn = { image: new Uint8Array(784).fill(9), label: null, place: null };
+  reader.show(drawn);
+  reader.show(reader.digitOf(3));
+})"""
+LEVEL = "loaded.then(({ reader }) => reader.current().image[0])"
+
+
+def test_the_readers_own_digit_can_be_chosen_again_after_a_test_digit(page):
+    figure = page.locator("#figure-disturb")
+    page.evaluate(SHOWN)
+    figure.scroll_into_view_if_needed()
+    page.locator("nav .choose .own").click()
+    assert page.evaluate(LEVEL) == 9
+    choose(figure, "4")

@@ -6,11 +6,13 @@ import re
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
-from mnist_pipeline.evaluation.robustness import CORRUPTED, DISTURBANCES, is_small
+from mnist_pipeline.evaluation.robustness import CORRUPTED, DISTURBANCES, is_small, sample
 from mnist_pipeline.methods.knn.classifier import vote
 from mnist_pipeline.methods.knn.method import NUM_NEIGHBORS_SHOWN
 from mnist_pipeline.methods.table import MODELS, by_model
+from mnist_pipeline.report import arrays
 from mnist_pipeline.report.content import PageImages, rounded
 from mnist_pipeline.report.topics.errors import topic as errors
 from mnist_pipeline.report.topics.knn import topic as neighbors
@@ -86,6 +88,9 @@ def test_the_plane_and_the_components_of_the_page_are_the_stored_ones(composed, 
     np.testing.assert_array_equal(plane["label"], labels[plane["index"]])
     ends = np.stack([points.min(axis=0), points.max(axis=0)], axis=1)
     np.testing.assert_array_equal(components.facts(values)["plane"], ends)
+    _, nearest = cKDTree(points).query(points, k=2)  # the point itself, and the nearest other
+    plane_labels = np.array(plane["label"])
+    assert plane["mixed"] == np.mean(plane_labels[nearest[:, 1]] != plane_labels)
     packed, step = components.arrays(values, NO_IMAGES)["pca.components"]
     np.testing.assert_allclose(packed * step, vectors[:, : len(packed)].T, atol=step / 2)
 
@@ -215,3 +220,27 @@ def test_pictures_of_a_corruption_are_first_those_that_the_champion_misreads(com
         is_wrong = [label != answer for _, _, label, answer in pictures[name]]
         assert is_wrong == sorted(is_wrong, reverse=True)
         assert sum(is_wrong) == min(count, trust.NUM_CORRUPTED_SHOWN)
+
+
+def test_the_fair_sample_of_the_page_is_marked_among_its_test_images(composed, values):
+    images = arrays.choose_images(composed, values)
+    assert images.is_sampled.shape == images.test.shape
+    expected = sample(len(values["test_digits"].labels), np.count_nonzero(images.is_sampled))
+    np.testing.assert_array_equal(images.test[images.is_sampled], np.sort(expected))
+
+
+def test_only_images_that_the_network_reads_are_changed_to_fool_it(values, monkeypatch):
+    images, labels = values["test_digits"]
+    shares = np.eye(10)[labels]
+    shares[::2] = np.roll(shares[::2], 1, axis=1)  # half of them are misread
+    attacked = []
+
+    def attack(_, chosen, *__):
+        attacked.extend(map(bytes, chosen))
+        return chosen, np.zeros(len(chosen), bool)
+
+    monkeypatch.setattr("mnist_pipeline.methods.networks.attack.attack", attack)
+    predictions = values["cnn_predictions"]._replace(probabilities=shares)
+    found = trust.numbers({**values, "cnn_predictions": predictions})["robustness"]["fooling"]
+    assert found["num_images"] == len(attacked) > 0
+    assert set(attacked) <= set(map(bytes, images[1::2]))

@@ -1,4 +1,4 @@
-"""Dagster's records where they can't be written."""
+"""Dagster's records where they can't be written, and the runs that they name."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
+import dagster as dg
 import pytest
 
 from mnist_pipeline.runtime import instance as instances
@@ -42,3 +43,17 @@ def test_records_on_a_full_disk_are_read_from_a_copy(home, full_disk):
 def test_a_run_on_a_full_disk_is_refused(home, full_disk):
     with pytest.raises(instances.InstanceError, match=rf"{home} .*No space"):
         instances.prepare()
+
+
+def test_a_run_is_unfinished_until_it_has_succeeded_failed_or_been_canceled(instance):
+    @dg.job
+    def empty() -> None:
+        pass
+
+    running = ("NOT_STARTED", "STARTING", "STARTED", "CANCELING")
+    runs = {
+        name: instance.create_run_for_job(empty, status=dg.DagsterRunStatus[name]).run_id
+        for name in (*running, "SUCCESS", "FAILURE", "CANCELED")
+    }
+    unfinished = {run.run_id for run in instances.unfinished_runs(instance)}
+    assert unfinished == {runs[name] for name in running}

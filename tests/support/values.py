@@ -41,6 +41,7 @@ TABLE = pd.DataFrame(
         "probability": [1 / 3, 0.1 + 0.2],
         "name": ["train-images-idx3-ubyte.gz", 'a "quoted", name'],
         "answers": ["7", "NA"],
+        "file": ["007", "12"],
         "loss": [np.nan, 0.5],
     }
 )

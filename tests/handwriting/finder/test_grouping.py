@@ -57,6 +57,13 @@ def test_small_shapes_in_a_row_are_searched_again_and_one_alone_is_a_digit():
     assert lines(grouped(*PAIR, row[0])) == [PAIR, row[:1]]
 
 
+def test_a_small_shape_alone_is_searched_again():
+    alone = (20, 20, 8, 10)
+    scan = grouped(alone)
+    assert scan.unread == [alone]
+    assert lines(scan) == []
+
+
 def test_two_strokes_above_each_other_are_one_digit():
     bar, stem = (20, 20, 30, 8), (30, 34, 10, 50)
     assert lines(grouped(bar, stem, PAIR[1])) == [[(20, 20, 30, 64), PAIR[1]]]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mnist_pipeline.handwriting.finder.ink import FAINTEST_INK, find_ink
+from mnist_pipeline.handwriting.finder.ink import FAINTEST_INK, at_edge, find_ink
 from mnist_pipeline.handwriting.finder.scan import Scan
 
 
@@ -23,3 +23,10 @@ def test_ink_is_dark_beside_a_shadow_on_most_of_the_edge():
     for top in (20, 35, 50):
         grey[top : top + 4, 180:230] = 60
     assert find_ink(Scan(grey)).ink[51:53, 190:220].min() > 0.5
+
+
+@pytest.mark.parametrize(("width", "least"), [(0, 1), (1, 1), (2, 2)])
+def test_an_edge_is_at_least_one_pixel_wide(width, least):
+    inside = ~at_edge((6, 9), width)
+    assert inside.sum() == (6 - 2 * least) * (9 - 2 * least)
+    assert inside[least:-least, least:-least].all()

@@ -109,6 +109,19 @@ def test_what_is_no_light_digit_in_a_solid_shape_stays_whole(draw):
     assert np.abs(np.subtract(found.box[2:], (np.ptp(columns) + 1, np.ptp(rows) + 1))).max() <= 4
 
 
+@pytest.mark.parametrize(("width", "height", "holds"), [(120, 60, True), (60, 120, False)])
+def test_a_wide_shape_holds_a_digit_and_a_slim_upright_one_may_be_a_zero(width, height, holds):
+    image = Image.new("L", (width, height), INK)
+    pencil = ImageDraw.Draw(image)
+    for stroke in STROKES["2"]:
+        points = [(width / 2 - 15 + 30 * x, height / 2 - 20 + 40 * y) for x, y in stroke]
+        pencil.line(points, PAPER, 5, "curve")
+    grey = np.asarray(image, np.float32)
+    glyph = Glyph(np.array([1]), 0, 0, width, height)
+    found = inside(glyph, Scan(grey, strokes=(grey == INK).astype(np.int32)))
+    assert (found is not None) == holds
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_ring_of_single_pixels_holds_nothing():
     strokes = np.ones((3, 3), np.int32)

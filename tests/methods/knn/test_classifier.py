@@ -376,6 +376,8 @@ def unaligned(array):
 
 
 SCALED = {**INDEXED, "tiles": INDEXED["tiles"] / 1024}  # as a former version stored them
+PADDED = INDEXED["tiles"].copy()
+PADDED[-1, COORDINATE_ROW:, -1] = 1e30  # the lane of no point
 FORGED = {
     "order": [
         INDEXED["order"] + 10**9,
@@ -397,6 +399,7 @@ FORGED = {
         np.roll(INDEXED["tiles"], 1, axis=0),
         np.where(INDEXED["tiles"] == np.float32(-1e30), 0, INDEXED["tiles"]),
         SCALED["tiles"],
+        PADDED,
     ],
     "mean": [np.zeros(3), np.zeros(9_999), INDEXED["mean"] + 1, INDEXED["mean"] * np.nan],
     "components": [
@@ -420,6 +423,15 @@ def test_arrays_that_are_no_index_of_the_images_are_refused(name, array, other_p
     call = other_process.submit(KNNClassifier.from_arrays, arrays)
     with pytest.raises(ValueError, match=r"images|mean|components|order|tiles"):
         call.result()
+
+
+def test_an_index_that_has_a_point_twice_in_place_of_an_equal_point_is_refused():
+    points = np.full((40, 6), 7, np.uint8)
+    index = KNNClassifier(2, "pca").fit(points, np.zeros(40, int)).to_arrays()
+    order = index["order"].copy()
+    order[0] = order[1]
+    with pytest.raises(ValueError, match="order"):
+        KNNClassifier.from_arrays({**index, "order": order})
 
 
 def test_an_index_whose_points_have_other_residuals_is_refused():

@@ -1,7 +1,8 @@
 """Training and prediction on another device than the CPU give its results, with a stand-in for a
-GPU.
+GPU, and torch has its threads again afterwards.
 """
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from support.stand_in import DEVICE, StandIn
 
-from mnist_pipeline.methods.networks import prediction, training
+from mnist_pipeline.methods.networks import devices, prediction, training
 from mnist_pipeline.methods.networks.modules import CNN, MLP
 
 BUILDERS = {"cnn": CNN, "mlp": MLP}
@@ -58,3 +59,20 @@ def test_a_network_trained_on_another_device_is_that_of_the_cpu(name, small_trai
         for each in (model, on_cpu)
     ]
     np.testing.assert_allclose(*probabilities, atol=1e-3)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_torch_has_its_threads_again_after_the_compiled_network_has_run(fails):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with (
+            contextlib.suppress(ArithmeticError),
+            devices.placed(training.build(CNN), torch.device("cpu"), "float32"),
+        ):
+            assert torch.get_num_threads() == 1
+            if fails:
+                raise ArithmeticError
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

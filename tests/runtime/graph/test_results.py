@@ -35,6 +35,20 @@ def test_the_line_of_an_asset_that_lacks_memory_says_what_to_do(fail):
         assert line.count(words) == 1
 
 
+def test_a_run_that_fails_before_its_first_step_says_why(instance):
+    @dg.resource
+    def broken(_: dg.InitResourceContext) -> None:
+        raise ValueError("no disk here")
+
+    lazy = dg.asset(lambda: None, name="lazy", required_resource_keys={"broken"})
+    outcome = dg.materialize(
+        [lazy], instance=instance, resources={"broken": broken}, raise_on_error=False
+    )
+    (line,) = _failures(outcome)
+    assert line.startswith("the run failed: ")
+    assert "no disk here" in line
+
+
 def test_another_error_of_a_method_stays_as_it_is():
     with pytest.raises(RuntimeError, match="mat1") as raised, stopwatch():
         raise RuntimeError("mat1 and mat2")

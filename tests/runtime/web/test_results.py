@@ -23,18 +23,31 @@ async def get(address: str) -> httpx.Response:
         return await client.get(address)
 
 
-@dg.asset(io_manager_key=STORAGE, partitions_def=dg.StaticPartitionsDefinition([PARTITION]))
-def drawn():
+def draw():
     return result(np.zeros(1), "", figures={"plot": Image.new("L", (3, 2))})
 
 
-def test_the_metadata_links_to_the_figure_of_a_partition_whatever_its_name_contains(storage):
+def preview(drawn: dg.AssetsDefinition, partition: str | None = None) -> str:
+    """The metadata that shows the figure of an asset that runs."""
     done = dg.materialize(
         [drawn],
         instance=dg.DagsterInstance.ephemeral(),
         resources=defs.resources,
-        partition_key=PARTITION,
+        partition_key=partition,
     )
-    (event,) = done.asset_materializations_for_node("drawn")
-    (address,) = re.findall(r"\]\((/\S+)\)$", event.metadata["plot"].value)
+    (event,) = done.get_asset_materialization_events()
+    return str(event.step_materialization_data.materialization.metadata["plot"].value)
+
+
+def test_the_metadata_links_to_the_figure_of_a_partition_whatever_its_name_contains(storage):
+    partitions = dg.StaticPartitionsDefinition([PARTITION])
+    drawn = dg.asset(draw, name="drawn", io_manager_key=STORAGE, partitions_def=partitions)
+    (address,) = re.findall(r"\]\((/\S+)\)$", preview(drawn, PARTITION))
     assert asyncio.run(get(address)).content.startswith(b"\x89PNG")
+
+
+def test_no_link_leads_to_a_figure_of_an_instance_which_the_server_does_not_have(storage):
+    drawn = dg.asset(draw, name="drawn", key_prefix="shoes", io_manager_key=STORAGE)
+    shown = preview(drawn)
+    assert "data:image/png" in shown
+    assert "](/" not in shown
