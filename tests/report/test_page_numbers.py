@@ -159,21 +159,23 @@ def test_the_page_trains_to_the_weights_of_sgd(page):
 
 
 ON_GRADIENTS = """(images) => loaded.then(({ arrays, models }) => {
-  const { model, mean, valuesOf } = createViews(arrays, models.softmax).gradients;
+  const { model, mean, valuesOf, arrowsOf } = createViews(arrays, models.softmax).gradients;
   const rows = images.map((levels) => valuesOf(Uint8Array.from(levels)));
   const answers = rows.map((row) => [...softmax(combined(model.bias, row, model.weights))]);
-  return [rows.map((row) => [...row]), answers, [...mean]];
+  const ofBlank = arrowsOf(valuesOf(new Uint8Array(images[0].length)));
+  return [rows.map((row) => [...row]), answers, [...mean], ofBlank];
 })"""
 
 
 def assert_gradients_as_in_python(page: Page, values: Values) -> None:
     """Compare the histograms and the answers of some test images."""
     images, fitted = values["test_digits"].images[:20], values["softmax_on_gradients"]
-    rows, answers, mean = page.evaluate(ON_GRADIENTS, images.reshape(20, -1).tolist())
+    rows, answers, mean, of_blank = page.evaluate(ON_GRADIENTS, images.reshape(20, -1).tolist())
     np.testing.assert_allclose(rows, cell_histograms_of(images), atol=1e-5)
     expected = on_gradients.predict_probabilities(fitted, images)
     np.testing.assert_allclose(answers, expected, atol=1e-4)
     np.testing.assert_allclose(mean, fitted.mean, atol=1 / 255)
+    assert of_blank == ""
 
 
 def test_the_page_computes_gradients_and_what_they_answer_as_in_python(page, values):

@@ -6,7 +6,7 @@ import { createPixel } from "../../script/points.js";
 import { data, openFigure, setAttributes } from "../../script/page.js";
 import { formatNumber, formatPercent } from "../../script/numbers.js";
 import { addedTo } from "./softmax.js";
-import { arrowsOf, createViews } from "./views.js";
+import { createViews } from "./views.js";
 import { loaded } from "../../script/start.js";
 
 // A promise of a function that shows other weights of pixels.
@@ -35,8 +35,7 @@ export const scoresShown = loaded.then(({ arrays, models, reader }) => {
     const pictures = shown.map((label) => view.shownOf(addedTo(label, model, weighed)));
     const largest = Math.max(...pictures.map((picture) => Math.max(...picture.map(Math.abs))));
     figure.classList.toggle("of-gradients", ofGradients.checked);
-    if (ofGradients.checked)
-      setAttributes(find(".cells path"), { d: arrowsOf(values.map((value) => value ** 2)) });
+    if (ofGradients.checked) setAttributes(find(".cells path"), { d: view.arrowsOf(values) });
     setAttributes(classes, {
       style: `--x: ${place % side}; --y: ${Math.floor(place / side)}; --side: ${side}`,
     });

@@ -10,11 +10,12 @@ const DIRECTIONS = EIGHTHS.map((k) => [Math.cos((k * Math.PI) / 4), Math.sin((k 
 const LONGEST = 0.95; // of an arrow, in cells; it begins in the middle of its cell
 const BROADEST = 0.14; // half the width at its beginning
 const FAINT = 0.02; // share of the largest value below which there is no arrow
+const LEAST = 0.1; // of a score, for the longest arrow of a class
 const FLAT = 0.002; // of a value: in a cell without gradients, each is 0.001
 
 // Arrows as the text of a path, in cells, for values of eight directions in 7×7 cells that are above
 // zero. Their areas are as the values: an arrow twice as long stands for four times as much.
-export const arrowsOf = (values, largest = Math.max(...values)) => {
+const arrowsOf = (values, largest = Math.max(...values)) => {
   const arrowOf = (value, at) => {
     if (value <= FAINT * largest) return "";
     const size = Math.sqrt(value / largest);
@@ -30,17 +31,15 @@ export const arrowsOf = (values, largest = Math.max(...values)) => {
   };
   return [...values].map(arrowOf).join("");
 };
-const paintArrows = (canvas, values, largest) =>
-  paintPaths(canvas, CELLS, [
-    arrowsOf(values, largest),
-    arrowsOf(
-      values.map((value) => -value),
-      largest,
-    ),
-  ]);
+const paintArrows = (canvas, values, largest) => {
+  const opposite = values.map((value) => -value);
+  const most = Math.max(largest, LEAST);
+  paintPaths(canvas, CELLS, [arrowsOf(values, most), arrowsOf(opposite, most)]);
+};
 
 // A view has a model, the values of an image and of the mean image, how many places a side has, and
-// functions of what each value adds to a score: the sum of each place, and its picture.
+// functions of what each value adds to a score: the sum of each place, and its picture. The area of
+// an arrow of the image is the share of its direction in all gradients.
 export const createViews = (arrays, model) => {
   const channels = arrays["test.images"].length / arrays["test.images"].shape[0] / NUM_PIXELS;
   const meanAt = (_, at) => arrays["pca.mean"][Math.floor(at / channels)] / 255;
@@ -65,6 +64,7 @@ export const createViews = (arrays, model) => {
     perPlace: (added) => perPixel(added, CELLS ** 2),
     paint: paintArrows,
     shownOf: (added) => added,
+    arrowsOf: (values) => arrowsOf(values.map((value) => (value < FLAT ? 0 : value ** 2))),
   };
   return { pixels, gradients };
 };
