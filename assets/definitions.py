@@ -12,8 +12,8 @@ from mnist_pipeline.runtime.graph.results import STORAGE
 
 # The modules whose assets an instance of the component also has, for other images.
 MODULES = (
-    *("cnn", "digits", "evaluation", "harris", "knn", "labels", "models", "networks", "novelty"),
-    *("pca", "predictions", "report", "serving", "shuffled", "softmax"),
+    *("cnn", "digits", "evaluation", "gradients", "harris", "knn", "labels", "models", "networks"),
+    *("novelty", "pca", "predictions", "report", "serving", "shuffled", "softmax"),
 )
 # How many versions of each model, its predictions and its evaluation stay in the storage.
 KEPT_VERSIONS = 20

@@ -4,8 +4,12 @@ This is the definition. `networks.gradient_layers` computes the same in torch, a
 file, and `report/topics/networks/networks.js` on the page; tests compare them with this module.
 """
 
+import math
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+
+from mnist_pipeline.utils.blocks import in_blocks
 
 # Directions k · 60°, from the right by way of below. A row is (cos, sin).
 DIRECTIONS = tuple((float(np.cos(turn)), float(np.sin(turn))) for turn in np.arange(6) * np.pi / 3)
@@ -16,7 +20,10 @@ LEAST_ENERGY = 1e-2
 # Of the histograms: directions k · 45°, and how many pixels a side of a cell has.
 TURNS = np.arange(8) * np.pi / 4
 BINS = tuple(zip(np.cos(TURNS).tolist(), np.sin(TURNS).tolist()))
-CELLS = (7, 4)
+CELL = 4
+CELLS = (7, CELL)
+CELL_SHAPE = (28 // CELL, 28 // CELL, len(BINS))
+BLOCK_IMAGES = 100  # a block stays in the cache
 # Added inside the roots, which have no derivative at zero; it is needed to fool the network.
 LEAST_SQUARE, LEAST_SHARE = 1e-8, 1e-6
 COLOR_CELL, COLOR_WEIGHT = 7, 0.25  # pixels of a side; factor of the mean colours
@@ -78,16 +85,8 @@ def histograms(pixels: np.ndarray) -> np.ndarray:
     images in colour, the last 64 are the square roots of the shares of pixels by colour, which has
     four levels of red, green and blue.
     """
-    horizontal, vertical = _differences(pixels)
-    magnitude = np.sqrt(horizontal**2 + vertical**2 + np.float32(LEAST_SQUARE))
-    rises = [horizontal * cos + vertical * sin for cos, sin in BINS]
-    cosines = np.maximum(np.stack(rises, axis=3), 0) / magnitude[..., None]
-    amounts = magnitude[..., None] * cosines**8  # (n, 28, 28, 8)
-    parts = []
-    for side in CELLS:
-        cells = _means(amounts, side)
-        shares = cells / (cells.sum(axis=1, keepdims=True) + LEAST_SHARE)
-        parts.append(np.sqrt(shares + LEAST_SHARE))
+    amounts = _amounts(pixels)
+    parts = [_roots(_means(amounts, side)) for side in CELLS]
     parts.append(np.float32(COLOR_WEIGHT) * _means(pixels, COLOR_CELL))
     if pixels.shape[3] == 3:
         levels = np.floor(np.rint(255 * pixels) / (256 / LEVELS)).astype(np.int64)
@@ -99,7 +98,51 @@ def histograms(pixels: np.ndarray) -> np.ndarray:
 
 def histograms_of(images: np.ndarray) -> np.ndarray:
     """`histograms` of images, uint8 (n, 28, 28) or (n, 28, 28, 3), in float32."""
-    return histograms(images.reshape(*images.shape[:3], -1).astype(np.float32) / 255)
+    return histograms(_levels(images))
+
+
+def cell_histograms_of(images: np.ndarray) -> np.ndarray:
+    """The features of `histograms_of` for cells of 4×4 pixels: eight directions of 7×7 cells, row
+    by row, float32 (n, 392).
+
+    They have no colours, and a row has the length 1.
+
+    Examples
+    --------
+    >>> edge = np.repeat(np.uint8([0, 255]), 14)[None, None].repeat(28, axis=1)  # to the right
+    >>> cells = cell_histograms_of(edge).reshape(7, 7, 8)
+    >>> cells[0, 3].round(2)  # in the middle of the first row of cells
+    array([0.36, 0.09, 0.  , 0.  , 0.  , 0.  , 0.  , 0.09], dtype=float32)
+    """
+    rows = np.empty((len(images), math.prod(CELL_SHAPE)), np.float32)
+
+    def fill(block: slice) -> None:
+        rows[block] = _roots(_means(_amounts(_levels(images[block])), CELL))
+
+    in_blocks(fill, len(images), BLOCK_IMAGES)
+    return rows
+
+
+def _levels(images: np.ndarray) -> np.ndarray:
+    """Images in bytes as levels in [0, 1], float32 (n, 28, 28, channels)."""
+    return images.reshape(*images.shape[:3], -1).astype(np.float32) / 255
+
+
+def _amounts(pixels: np.ndarray) -> np.ndarray:
+    """How much each of eight directions counts at each pixel, (n, 28, 28, 8)."""
+    horizontal, vertical = _differences(pixels)
+    magnitude = np.sqrt(horizontal**2 + vertical**2 + np.float32(LEAST_SQUARE))
+    rises = [horizontal * cos + vertical * sin for cos, sin in BINS]
+    powers = np.maximum(np.stack(rises, axis=3), 0) / magnitude[..., None]  # cosines
+    for _ in range(3):
+        powers *= powers  # the eighth power, in a quarter of the time of `**`
+    return magnitude[..., None] * powers
+
+
+def _roots(cells: np.ndarray) -> np.ndarray:
+    """The square roots of the shares of cells (n, k) in the sums of the rows."""
+    shares = cells / (cells.sum(axis=1, keepdims=True) + LEAST_SHARE)
+    return np.sqrt(shares + LEAST_SHARE)
 
 
 def _differences(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -115,4 +158,5 @@ def _means(maps: np.ndarray, side: int) -> np.ndarray:
     """The means of maps (n, height, width, k) over cells of side × side pixels, as rows."""
     n, height, width, k = maps.shape
     cells = maps.reshape(n, height // side, side, width // side, side, k)
-    return cells.mean(axis=(2, 4)).reshape(n, -1)
+    # One axis after the other: half the time of both at once.
+    return cells.mean(axis=2).mean(axis=3).reshape(n, -1)

@@ -34,7 +34,7 @@ KEYS = {
     },
     "harris": {"harris_corners"},
     "knn": {"knn_model", "knn_predictions", "knn_votes"},
-    "softmax": {"softmax_model", "softmax_predictions"},
+    "softmax": {"softmax_model", "softmax_predictions", "softmax_on_gradients"},
     "networks": {
         *("mlp_model", "mlp_predictions", "cnn_model", "cnn_predictions"),
         *("cnn_kernels", "cnn_errors", "shuffled_cnn"),

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.methods import harris
-from mnist_pipeline.methods.gradients import DIRECTIONS, LEAST_ENERGY, oriented
+from mnist_pipeline.methods.gradients import (
+    DIRECTIONS,
+    LEAST_ENERGY,
+    cell_histograms_of,
+    histograms_of,
+    oriented,
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +40,11 @@ def test_half_the_light_hardly_changes_an_edge_and_faint_noise_stays_small(pixel
     edge = np.repeat([0.0, 1.0], 14)[None, None, :, None].repeat(28, axis=1)
     np.testing.assert_allclose(oriented(edge / 2), oriented(edge), rtol=0.2)
     assert oriented(pixels / 1_000).max() < 0.02
+
+
+def test_histograms_of_small_cells_are_a_part_of_all_features():
+    images = np.random.default_rng(0).integers(0, 256, (130, 28, 28, 3), np.uint8)
+    rows = cell_histograms_of(images)
+    np.testing.assert_allclose(rows, histograms_of(images)[:, 128:520], atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-3)
+    assert cell_histograms_of(np.zeros((1, 28, 28), np.uint8)).max() < 0.01

@@ -58,6 +58,7 @@ def draw(composed: dict[str, Any], values: Values) -> dict[str, Figure]:
         "reconstructions": figures.reconstructions(digits, rebuilt.images, [2] * len(rebuilt[0])),
         "corners": figures.harris_corners(digits, values["harris_corners"].corners),
         "templates": figures.templates(weights, np.ones(784), (28, 28), NAMES),
+        "arrows": figures.arrows(RNG.normal(size=(12, 7, 7, 8)), NAMES),
         "confusion": figures.confusion_matrix(np.array(counts), "Confusion", NAMES),
         "learning": figures.side_by_side(
             *figures.learning_panels([2, 1], {"training": [0.7, 0.8]}, "Softmax").values()

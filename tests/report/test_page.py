@@ -249,3 +249,21 @@ def test_few_test_images_are_counted_and_teach_no_lesson(is_few, composed, value
     assert ("You can trust a probability" in text) != is_few
     assert ("are far simpler than their pixels" in text) != is_few
     assert ("% of the test images are classified" in text) != is_few
+
+
+@pytest.mark.usefixtures("without_drawing")
+@pytest.mark.parametrize("by_gradients", [1.0, 0.5, 0.0])
+def test_features_matter_only_if_gradients_are_surely_better(by_gradients, values, text_of):
+    labels = values["test_digits"].labels
+    share = np.arange(len(labels)) % 10 / 10
+    shares = np.array([[0.5], [by_gradients]])  # of right answers
+    answers = np.where(share < shares, labels, (labels + 1) % 10).astype(np.uint8)
+    trained = values["softmax_on_gradients"]._replace(answers=answers)
+    stored = {**values, "softmax_on_gradients": trained}
+    found = assembly.merged("numbers", stored)["softmax"]["gradients"]
+    assert found["accuracies"] == pytest.approx([0.5, by_gradients], abs=0.01)
+    assert (found["surely_better"], found["surely_worse"]) == (
+        by_gradients > 0.5,
+        by_gradients < 0.5,
+    )
+    assert ("Features matter" in text_of(render(stored))) == (by_gradients > 0.5)

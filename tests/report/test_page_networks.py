@@ -167,6 +167,35 @@ def test_few_digits_are_learned_by_heart_and_an_infinite_loss_is_explained(page)
     expect(scores).to_have_text(stored, use_inner_text=True)
 
 
+def test_the_same_digit_is_weighed_by_its_pixels_or_by_its_gradients(page, values):
+    figure = page.locator("#figure-scores")
+    scores, best = figure.locator(".classes span"), figure.locator(".classes .best b")
+    field, face = figure.locator(".cells"), figure.locator(".classes canvas").first
+    figure.get_by_role("button", name="Weights of the run").click()
+    choose(figure, "4")
+    of_pixels, picture = scores.all_inner_texts(), painted(face)
+    expect(field).to_be_hidden()
+    figure.get_by_label("gradients", exact=True).check()
+    expect(best).to_have_text("4")
+    expect_painted(face, picture, same=False)
+    assert scores.all_inner_texts() != of_pixels
+    added = figure.locator(".classes small").all_inner_texts()
+    field.focus()
+    for _ in range(6):  # cells of a row
+        page.keyboard.press("ArrowLeft")
+    expect(figure.locator(".message").first).to_contain_text("cell is empty")
+    assert figure.locator(".classes small").all_inner_texts() != added
+    arrows = field.locator("path").get_attribute("d")
+    choose(figure, "1")
+    expect(field.locator("path")).not_to_have_attribute("d", arrows or "")
+    choose(figure, "4")
+    figure.get_by_role("button", name="Start").click()  # training moves the weights of pixels
+    expect(figure.get_by_label("pixels", exact=True)).to_be_checked()
+    expect(field).to_be_hidden()
+    figure.get_by_role("button", name="Weights of the run").click()
+    expect(scores).to_have_text(of_pixels, use_inner_text=True)
+
+
 def test_one_button_trains_with_three_amounts_of_digits(page):
     figure = page.locator("#figure-scores")
     figure.scroll_into_view_if_needed()

@@ -18,8 +18,9 @@ from mnist_pipeline.evaluation import robustness
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.reading import read_digits, search_picture
 from mnist_pipeline.methods import harris, pca, ridge_regression
-from mnist_pipeline.methods.gradients import histograms
+from mnist_pipeline.methods.gradients import cell_histograms_of, histograms
 from mnist_pipeline.methods.softmax import method as softmax
+from mnist_pipeline.methods.softmax import on_gradients
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import arrays, assembly
 from mnist_pipeline.report.content import Values
@@ -173,6 +174,30 @@ def test_the_page_trains_to_the_weights_of_sgd(page):
     np.testing.assert_allclose(found_b, b, atol=1e-6)
 
 
+ON_GRADIENTS = """(images) => loaded.then(({ arrays, models }) => {
+  const { model, mean, valuesOf, arrowsOf } = createViews(arrays, models.softmax).gradients;
+  const rows = images.map((levels) => valuesOf(Uint8Array.from(levels)));
+  const answers = rows.map((row) => [...softmax(combined(model.bias, row, model.weights))]);
+  const ofBlank = arrowsOf(valuesOf(new Uint8Array(images[0].length)));
+  return [rows.map((row) => [...row]), answers, [...mean], ofBlank];
+})"""
+
+
+def assert_gradients_as_in_python(page: Page, values: Values) -> None:
+    """Compare the histograms and the answers of some test images."""
+    images, fitted = values["test_digits"].images[:20], values["softmax_on_gradients"]
+    rows, answers, mean, of_blank = page.evaluate(ON_GRADIENTS, images.reshape(20, -1).tolist())
+    np.testing.assert_allclose(rows, cell_histograms_of(images), atol=1e-5)
+    expected = on_gradients.predict_probabilities(fitted, images)
+    np.testing.assert_allclose(answers, expected, atol=1e-4)
+    np.testing.assert_allclose(mean, fitted.mean, atol=1 / 255)
+    assert of_blank == ""
+
+
+def test_the_page_computes_gradients_and_what_they_answer_as_in_python(page, values):
+    assert_gradients_as_in_python(page, values)
+
+
 @pytest.mark.parametrize("amount", [-1.0, -0.4, 0.0, 1.5])
 def test_digits_are_deformed_as_in_python(amount, page, values):
     images = values["test_digits"].images[:1]
@@ -291,6 +316,10 @@ def test_models_answer_to_colors_as_in_python(page_in_color, in_color):
     for image, neighbors in zip(images, answers["neighbors"]):
         distances = np.square(image - sample.astype(float)).sum(axis=(1, 2, 3))
         np.testing.assert_array_equal(distances[neighbors], np.sort(distances)[:3])
+
+
+def test_gradients_of_colors_are_those_of_their_mean(page_in_color, in_color):
+    assert_gradients_as_in_python(page_in_color, in_color)
 
 
 def test_a_picture_keeps_its_colors_and_lies_on_the_ground_of_the_data_set(page_in_color, in_color):

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from mnist_pipeline.data.values import DataSet, DigitSet
 from mnist_pipeline.report.figures import style
 
+FAINT = 0.03  # share of the longest arrow; shorter arrows are left out
 MOST_DOUBTFUL = 40  # images, of those with a label to check
 
 
@@ -99,3 +100,48 @@ def templates(
         title="Weights times the standard deviation of their pixel",
         signed=True,
     )
+
+
+@mpl.rc_context(style.STYLE)
+def arrows(votes: np.ndarray, names: Sequence[str]) -> Figure:
+    """What the directions of cells add to the scores of classes, (n_classes, rows, columns,
+    n_directions): red arrows for the class, blue ones against it.
+
+    The directions turn from the right downwards. Of many classes, the first ten are drawn.
+    """
+    votes = votes[: style.MAX_COLUMNS]
+    num_classes, num_rows, num_columns, num_directions = votes.shape
+    step_x, step_y = num_columns + 1, num_rows + 2
+    columns = min(5, num_classes)
+    largest = np.abs(votes).max(axis=(1, 2, 3), keepdims=True)
+    shares = votes / np.maximum(largest, 1e-30)
+    seen = np.nonzero(np.abs(shares) > FAINT)
+    label, row, column, direction = seen
+    x, y = column + step_x * (label % columns), row + step_y * (label // columns)
+    turns = 2 * np.pi * direction / num_directions
+    lengths = shares[seen]
+    height = step_y * -(-num_classes // columns)
+    size = 1.6 * columns, 1.6 * height / step_x + style.TITLE
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.add_subplot()
+    axes.quiver(
+        x,
+        y,
+        np.abs(lengths) * np.cos(turns),
+        np.abs(lengths) * np.sin(turns),
+        lengths,
+        cmap="RdBu_r",
+        clim=(-1, 1),
+        angles="xy",
+        scale_units="xy",
+        scale=0.8,
+        width=0.003,
+    )
+    for place, name in enumerate(names[:num_classes]):
+        left, top = step_x * (place % columns), step_y * (place // columns)
+        text = style.plain(name, 12)
+        axes.text(left + (num_columns - 1) / 2, top + num_rows, text, fontsize=9, **style.INSIDE)
+    axes.set(xlim=(-1, step_x * columns - 1), ylim=(height - 0.5, -1), aspect="equal")
+    style.hide_axis(axes)
+    axes.set_title("What the gradients of each cell add on average")
+    return figure

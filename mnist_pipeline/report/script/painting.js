@@ -40,6 +40,17 @@ export const paintSigned = (canvas, values, side = SIDE, least = 1e-12) => {
     (255 * Math.abs(values[pixel])) / largest,
   ]);
 };
+// Fill two paths, red and blue, on side × side squares around whole coordinates.
+const SQUARE = 40; // pixels
+export const paintPaths = (canvas, side, paths) => {
+  Object.assign(canvas, { width: SQUARE * side, height: SQUARE * side });
+  const context = canvas.getContext("2d");
+  context.setTransform(SQUARE, 0, 0, SQUARE, SQUARE / 2, SQUARE / 2);
+  for (const [place, color] of [RED, BLUE].entries()) {
+    context.fillStyle = `rgb(${color})`;
+    context.fill(new Path2D(paths[place]));
+  }
+};
 export const createFace = (levels, caption) => {
   const canvas = element("canvas", { className: "ink", role: "img", ariaLabel: caption });
   const face = element("div", { className: "face" }, canvas, element("span", {}, caption));

@@ -5,7 +5,8 @@ import { differencesBack, differencesOf } from "./gradients.js";
 
 const EIGHTHS = [...Array(8).keys()];
 const BINS = EIGHTHS.map((k) => [Math.cos((k * Math.PI) / 4), Math.sin((k * Math.PI) / 4)]);
-const CELLS = [7, 4];
+const CELL = 4;
+const CELLS = [7, CELL];
 const [LEAST_SQUARE, LEAST_SHARE] = [1e-8, 1e-6];
 const [COLOR_CELL, COLOR_WEIGHT] = [7, 0.25];
 const LEVELS = 4; // of each colour
@@ -67,6 +68,9 @@ const rootsOf = (cells) => {
   const total = cells.reduce((sum, value) => sum + value, LEAST_SHARE);
   return { total, roots: cells.map((value) => Math.sqrt(value / total + LEAST_SHARE)) };
 };
+// The histograms of an image, in shares, of eight directions in 7×7 cells; (7, 7, 8), as
+// `cell_histograms_of`.
+export const cellHistogramsOf = (shares) => rootsOf(meansOf(amountsOf(shares).amounts, CELL)).roots;
 // A row that describes an image, in shares, by its gradients and colours.
 const histogramsOf = (shares) => {
   const { amounts } = amountsOf(shares);

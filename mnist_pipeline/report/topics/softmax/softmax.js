@@ -2,13 +2,14 @@
 // pixels. A model is { weights, bias }; the weights stand pixel by pixel,
 // W[c, i] at i · numClasses + c.
 import { combined, softmax, transposed } from "../../script/algebra.js";
-import { inkShares, perPixel } from "../../script/images.js";
+import { inkShares } from "../../script/images.js";
 
 // z = W x + b
 export const scoresOf = ({ weights, bias }, image) => combined(bias, inkShares(image), weights);
-// What each pixel adds to the score of a class: W[c, i] · x[i]. Their sum plus b[c] is the score.
-export const contributionsTo = (label, { weights, bias }, image) =>
-  perPixel(inkShares(image).map((share, at) => weights[at * bias.length + label] * share));
+// What each value x[i] of an image adds to the score of a class: W[c, i] · x[i]. Their sum plus
+// b[c] is the score.
+export const addedTo = (label, { weights, bias }, values) =>
+  values.map((value, at) => weights[at * bias.length + label] * value);
 // What each pixel of an image adds to the score of a class, over what the mean image adds, which is
 // paler: ink that leaves the places of its class stands on the other colour.
 const PALE = 0.35;
@@ -18,9 +19,10 @@ export const weighedOverMean = (label, { weights, bias }, image, mean) =>
     return weights[at * bias.length + label] * (PALE * ofMean + (1 - PALE) * share);
   });
 
-export const createSoftmax = (arrays) => {
-  const bias = Float64Array.from(arrays["softmax.bias"]);
-  const weights = transposed(arrays["softmax.weights"], bias.length, Float64Array);
+// The regression on pixels, or on "gradients".
+export const createSoftmax = (arrays, name = "softmax") => {
+  const bias = Float64Array.from(arrays[`${name}.bias`]);
+  const weights = transposed(arrays[`${name}.weights`], bias.length, Float64Array);
   return { weights, bias };
 };
 

@@ -180,7 +180,8 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
     if (learned >= END) stop();
   };
   const start = () => {
-    find(".weighing input").checked = true; // all weights show, not only the inked
+    find("[value=pixels]").checked = true; // the weights that are trained
+    find("[name=mean]").checked = true; // all weights show, not only the inked
     step();
   };
   // Train with one amount of digits after the other.
@@ -227,7 +228,7 @@ Promise.all([loaded, scoresShown]).then(([{ arrays, models }, showModel]) => {
     isVisible = entries.at(-1).isIntersecting;
     if (!isVisible || hasStarted) return;
     hasStarted = true;
-    if (!frame) start();
+    if (!frame && find("[value=pixels]").checked) start();
   });
   watch.observe(find(".train"));
   setAttributes(sliders[1], { max: Math.log10(sample), value: Math.log10(sample) });
