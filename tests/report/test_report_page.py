@@ -178,24 +178,6 @@ def test_the_models_answer_a_drawing_while_it_is_drawn(page):
     assert figure.bounding_box() == box  # nothing jumped
 
 
-PLACED = """() => loaded.then(({ models: { pca }, reader }) => {
-  const place = document.querySelector("#figure-scatter .yours").getAttribute("transform");
-  const [x, y] = place.match(/[-\\d.]+/g).map(Number);
-  return [x, y, ...pca.coordinatesOf(reader.current().image, 2)];
-})"""
-
-
-def test_the_second_component_rises_in_the_plane_as_the_first_goes_to_the_right(page):
-    plane, places = page.locator("#figure-scatter"), []
-    for name in "0147":
-        choose(plane, name)
-        page.wait_for_function(NEXT_FRAME)
-        places.append(page.evaluate(PLACED))
-    x, y, first, second = np.transpose(places)
-    assert np.corrcoef(x, first)[0, 1] == pytest.approx(1)
-    assert np.corrcoef(y, second)[0, 1] == pytest.approx(-1)
-
-
 CHOSEN_MEANWHILE = """(figure) => {
   figure.querySelector(".another").click();
   document.querySelectorAll("nav .choose button")[7].click();
