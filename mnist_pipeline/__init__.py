@@ -29,6 +29,7 @@ stored_types.search_in(  # those that import pandas last: `predict` does without
     f"{__name__}.methods.pca",
     f"{__name__}.methods.shuffling",
     f"{__name__}.methods.softmax.method",
+    f"{__name__}.methods.softmax.on_gradients",
     f"{__name__}.evaluation.scores",
     f"{__name__}.evaluation.champion",
     f"{__name__}.evaluation.labels_to_check",
