@@ -29,6 +29,7 @@ from mnist_pipeline.handwriting.finder.ruling import remove_frames, remove_rulin
 from mnist_pipeline.handwriting.finder.scan import Box, Glyph, Scan
 from mnist_pipeline.handwriting.finder.solid import LOWEST_SHARE, inside
 from mnist_pipeline.handwriting.finder.strokes import find_strokes
+from mnist_pipeline.handwriting.finder.surroundings import surroundings_of
 
 WORKING_PIXELS = 2_000_000  # larger pictures are reduced to this size before strokes are searched
 MAX_ROWS = 20  # of small shapes, which are searched again
@@ -55,6 +56,8 @@ class Found:
     image: NDArray[np.uint8]
     line: int = 1  # the number of its line, from the top
     is_sign: bool = False  # a slash, a comma, or a bar that is unlike a 1
+    # (48, 48): the ink around it and its own, see `surroundings`; None if nothing is around it.
+    surroundings: NDArray[np.uint8] | None = None
 
 
 class Page(NamedTuple):
@@ -213,7 +216,8 @@ def _read(grey: Grey, scale: float, shape: tuple[int, ...]) -> tuple[list[Found]
         found += [replace(digit, box=in_picture(digit.box)) for digit in held]
         image = None if held else image_of(glyph, scan)
         if image is not None:
-            found.append(Found(in_picture(glyph.box), image, is_sign=glyph.is_sign))
+            around = surroundings_of(glyph, scan)
+            found.append(Found(in_picture(glyph.box), image, 1, glyph.is_sign, around))
     return found, [in_picture(box) for box in scan.unread]
 
 
