@@ -13,7 +13,7 @@ PROJECT = directories.PROJECT
 CODE_LOCATION = "mnist-pipeline"
 EVERYTHING = "everything"  # the job that materializes the whole graph
 # The groups that it leaves out, because only a user asks for them.
-ON_REQUEST = ("experiments", "labels")
+ON_REQUEST = ("experiments", "judge", "labels")
 # Paths in the UI: the drawing page, the report, and the figures of assets.
 DRAW, REPORT, FIGURES = "/draw", "/report", "/figures"
 # A part of an installed package; in a checkout, a package of its own.

@@ -44,6 +44,7 @@ KEYS = {
         *("held_out_labels", "model_comparison", "robustness", "evaluation_report"),
     },
     "serving": {"champion", "novelty", "recognizer"},
+    "judge": {"judge_pages", "judge_model", "judge_evaluation"},
     "labels": {"labels_to_check"},
     "experiments": {"experiment_trials", "experiment_summary"},
 }

@@ -1,0 +1,1 @@
+"""The judge: a network that has learned what is a digit among other ink, and what is none."""
