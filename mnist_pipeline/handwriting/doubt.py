@@ -36,7 +36,7 @@ class Recognition:
     champion: str  # the name of the champion
     digits: dict[str, int]  # the answer of each model
     models_disagree: bool  # whether the votes for other answers outweigh the champion's vote
-    is_certain: bool  # whether `probability` is high
+    is_certain: bool  # whether `probability` is high, and the judge sees a digit
     # How often an answer like this is right, as far as held-out answers show: `probability`, but
     # at most the largest claim. It is the only probability that people see in words.
     claim: float
@@ -44,7 +44,7 @@ class Recognition:
     votes: tuple[int, int]  # of the nearest training digits: for k-NN's answer, and in all
     neighbors: list[Neighbor]  # the three nearest training digits, the nearest first
     novelty: float  # percentile, 0–100, of its distance from all digits; see `novelty.Novelty`
-    looks_like_digit: bool  # by `novelty` and `probability`; in a picture, all findings count
+    looks_like_digit: bool  # by `novelty` and `probability`; on a page of digits, by the judge
     reconstruction: np.ndarray  # from 50 components, not clipped; float32 (28, 28)
 
     @property
@@ -78,6 +78,7 @@ class Reading(NamedTuple):
     recognition: Recognition
     line: int = 1  # the number of the line that it stands in, from the top
     least_certain: bool = False  # of the digits of its line, if there are several
+    digit_probability: float | None = None  # by the judge, that the ink is a digit
 
     def document(self, known: DataSet) -> dict[str, Any]:
         """The box, and the answers without the reconstruction, as plain JSON values."""
@@ -139,28 +140,36 @@ def _text_and_doubts(readings: Sequence[Reading], known: DataSet) -> str:
     return f"{text} ({doubtful} of {len(readings)} in doubt)" if doubtful else text
 
 
-def judged_together(readings: list[Reading]) -> list[Reading]:
-    """Judge whether the readings of a picture look like digits; mark the least certain per line.
+def only_ordinary(readings: Sequence[Reading]) -> list[Reading]:
+    """If most shapes of a picture do not look like digits, only ordinary digits do.
 
-    Noise and textures produce many shapes, and a few of them resemble a 1 or a 7. So if most shapes
-    of a picture do not look like digits, the others must be ordinary digits.
+    Noise and textures produce many shapes, and a few of them resemble a 1 or a 7.
     """
-    look_like_digits = [reading.recognition.looks_like_digit for reading in readings]
-    are_few = 2 * sum(look_like_digits) < len(readings)
-    judged = []
+    num_digits = sum(reading.recognition.looks_like_digit for reading in readings)
+    if 2 * num_digits >= len(readings):
+        return [*readings]
+    answers = [reading.recognition for reading in readings]
+    looks = [answer.looks_like_digit and answer.novelty <= ORDINARY for answer in answers]
+    return [
+        reading._replace(recognition=replace(answer, looks_like_digit=is_digit))
+        for reading, answer, is_digit in zip(readings, answers, looks)
+    ]
+
+
+def with_least_certain(readings: Sequence[Reading]) -> list[Reading]:
+    """Mark the least certain digit of each line with several digits."""
+    marked = [*readings]
     lines: dict[int, list[tuple[bool, float, int]]] = {}  # of each digit: how certain, its index
     for index, reading in enumerate(readings):
         answer = reading.recognition
-        looks = answer.looks_like_digit and not (are_few and answer.novelty > ORDINARY)
-        judged.append(reading._replace(recognition=replace(answer, looks_like_digit=looks)))
-        if looks:
+        if answer.looks_like_digit:
             certainty = (not answer.models_disagree, answer.probability, index)
             lines.setdefault(reading.line, []).append(certainty)
     for certainties in lines.values():
         if len(certainties) > 1:
             *_, least = min(certainties)
-            judged[least] = judged[least]._replace(least_certain=True)
-    return judged
+            marked[least] = marked[least]._replace(least_certain=True)
+    return marked
 
 
 def without_specks(readings: list[Reading]) -> list[Reading]:

@@ -1,7 +1,8 @@
 """A person's picture from its file to its readings: find digits, recognise them, judge them.
 
-`search_picture` and then `read_digits` are the whole way, from top to bottom. `finder` finds,
-`Recognizer` answers for images, and `doubt` judges.
+`search_picture` and then `read_digits` are the whole way, from top to bottom. `finder` proposes,
+`Recognizer` answers for images, `judge` decides what is a digit among other ink, and `doubt` says
+so in words.
 """
 
 from collections.abc import Sequence
@@ -12,15 +13,24 @@ import numpy as np
 
 from mnist_pipeline.data.conversion import fitted, on_ground
 from mnist_pipeline.data.decoding import SMALL, decode, opened
-from mnist_pipeline.data.values import DataSet
+from mnist_pipeline.data.values import CLASS_NAMES, DataSet
 from mnist_pipeline.handwriting.direction import direction_warning
-from mnist_pipeline.handwriting.doubt import Reading, Recognition, judged_together, without_specks
+from mnist_pipeline.handwriting.doubt import (
+    Reading,
+    Recognition,
+    only_ordinary,
+    with_least_certain,
+    without_specks,
+)
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.finder.search import Found, Page
+from mnist_pipeline.handwriting.judge import network
 from mnist_pipeline.handwriting.novelty import looks_like_digit
 from mnist_pipeline.handwriting.recognizer import CNN, Recognizer
 
 CERTAIN = 0.99  # with a lower probability, the whole picture is read too
+DIGIT = 0.1  # with a lower probability of a digit by the judge, ink does not look like one
+SURELY_DIGIT = 0.2  # with a lower probability of a digit, an answer is in doubt
 
 
 def search_picture(source: Path | bytes, known: DataSet) -> Page:
@@ -49,14 +59,16 @@ def read_digits(page: Page, recognizer: Recognizer) -> list[Reading]:
     known = recognizer.known
     images = np.array([digit.image for digit in page.digits], np.uint8)
     answers = recognizer.recognize(images.reshape(-1, *known.shape))
+    judged = _digit_probabilities(page.digits, known)
     readings = [
         Reading(
             digit.box,
             digit.image,
-            replace(answer, looks_like_digit=answer.looks_like_digit and not digit.is_sign),
+            _judged(answer, probability, digit.is_sign),
             digit.line,
+            digit_probability=probability,
         )
-        for digit, answer in zip(page.digits, answers, strict=True)
+        for digit, answer, probability in zip(page.digits, answers, judged, strict=True)
     ]
     if known.whole_pictures:
         return readings
@@ -68,7 +80,9 @@ def read_digits(page: Page, recognizer: Recognizer) -> list[Reading]:
             (answer,) = recognizer.recognize(whole.image[np.newaxis])
             if answer.probability > doubted.recognition.probability:
                 readings = _with_whole(readings, doubted, whole, answer)
-    return judged_together(readings)
+    if all(probability is None for probability in judged):
+        readings = only_ordinary(readings)
+    return with_least_certain(readings)
 
 
 def warnings_of(page: Page, readings: Sequence[Reading], recognizer: Recognizer) -> list[str]:
@@ -78,6 +92,29 @@ def warnings_of(page: Page, readings: Sequence[Reading], recognizer: Recognizer)
         return page.warnings
     images = np.array([reading.image for reading in readings], np.uint8).reshape(-1, *known.shape)
     return [*page.warnings, *filter(None, [direction_warning(images, recognizer)])]
+
+
+def _digit_probabilities(digits: Sequence[Found], known: DataSet) -> list[float | None]:
+    """The judge's probability that ink is a digit; None if it does not judge.
+
+    It has learned the ten digits, and needs the surroundings of the ink.
+    """
+    seen = [digit.surroundings for digit in digits if digit.surroundings is not None]
+    if known.class_names != CLASS_NAMES or not seen:
+        return [None] * len(digits)
+    probabilities = iter(network.shipped().digit_probabilities(np.array(seen)).tolist())
+    return [None if digit.surroundings is None else next(probabilities) for digit in digits]
+
+
+def _judged(answer: Recognition, probability: float | None, is_sign: bool = False) -> Recognition:
+    """An answer with what the judge and the finder say of its ink."""
+    if probability is not None:
+        answer = replace(
+            answer,
+            looks_like_digit=probability >= DIGIT,
+            is_certain=answer.is_certain and probability >= SURELY_DIGIT,
+        )
+    return replace(answer, looks_like_digit=answer.looks_like_digit and not is_sign)
 
 
 def _only_doubted(readings: Sequence[Reading]) -> Reading | None:
@@ -100,6 +137,7 @@ def _with_whole(
     novelty = doubted.recognition.novelty
     looks = looks_like_digit(novelty, answer.probability)
     answer = replace(answer, novelty=novelty, looks_like_digit=looks)
+    answer = _judged(answer, doubted.digit_probability)
     again = doubted._replace(box=whole.box, image=whole.image, recognition=answer)
     return [
         again if reading is doubted else reading

@@ -10,8 +10,9 @@ from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.handwriting.doubt import (
     Reading,
     headline,
-    judged_together,
+    only_ordinary,
     text_of,
+    with_least_certain,
     without_specks,
 )
 
@@ -58,7 +59,7 @@ def test_a_space_separates_names_unless_all_have_one_letter():
 
 def test_among_mostly_other_shapes_only_ordinary_digits_count():
     def looks(*readings: Reading) -> list[bool]:
-        return [judged.recognition.looks_like_digit for judged in judged_together([*readings])]
+        return [judged.recognition.looks_like_digit for judged in only_ordinary(readings)]
 
     strange, ordinary, unusual = reading(**STRANGE), reading(novelty=40), reading(novelty=60)
     assert looks(strange, unusual) == [False, True]
@@ -69,7 +70,7 @@ def test_among_mostly_other_shapes_only_ordinary_digits_count():
 def test_the_least_certain_digit_of_a_line_is_marked_if_it_has_several():
     outvoted, sure = reading(models_disagree=True), reading(probability=0.9)
     strange, alone = reading(probability=0.1, **STRANGE), reading(probability=0.5, line=2)
-    judged = judged_together([sure, strange, outvoted, alone])
+    judged = with_least_certain([sure, strange, outvoted, alone])
     assert [digit.least_certain for digit in judged] == [False, False, True, False]
 
 

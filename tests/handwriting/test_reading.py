@@ -8,11 +8,13 @@ from support.recognizing import answered
 
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.handwriting.finder.search import Found, Page
+from mnist_pipeline.handwriting.judge.network import Judge
 from mnist_pipeline.handwriting.reading import read_digits
 from mnist_pipeline.handwriting.recognizer import Recognizer
 
 IMAGE = np.zeros((28, 28), np.uint8)
 TEXTURE = np.random.default_rng(0).integers(180, 220, (60, 60), np.uint8)  # of light paper
+TWO = (30, 0, 20, 30), IMAGE
 DOUBTED, STRANGE = answered(probability=0.9), answered(looks_like_digit=False)
 
 
@@ -22,6 +24,34 @@ def test_a_sign_does_not_look_like_a_digit(small_recognizer, monkeypatch):
     page = Page(TEXTURE, [digit, replace(digit, is_sign=True)])
     readings = read_digits(page, small_recognizer)
     assert [each.recognition.looks_like_digit for each in readings] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("probability", "expected"),
+    [(0.0, (False, False)), (0.15, (True, False)), (0.9, (True, True))],
+    ids=["other ink", "doubt", "digit"],
+)
+def test_the_judge_says_what_is_a_digit_among_other_ink_and_raises_doubt(
+    probability, expected, small_recognizer, monkeypatch
+):
+    monkeypatch.setattr(Judge, "digit_probabilities", lambda *_: np.array([probability]))
+    around = np.zeros((48, 48), np.uint8)
+    page = Page(TEXTURE, [Found((0, 0, 20, 30), IMAGE, surroundings=around), Found(*TWO)])
+    for unusual in (False, True):  # the novelty says nothing beside the judge
+        answers = [answered(looks_like_digit=unusual), answered(novelty=99)]
+        monkeypatch.setattr(Recognizer, "recognize", lambda *_, answers=answers: answers)
+        first, second = (own.recognition for own in read_digits(page, small_recognizer))
+        assert (first.looks_like_digit, first.is_certain) == expected
+        assert second.looks_like_digit  # nothing is known of what is around it
+
+
+def test_the_judge_is_not_asked_about_letters(small_recognizer, monkeypatch):
+    monkeypatch.setattr(Judge, "digit_probabilities", lambda *_: np.zeros(1))
+    monkeypatch.setattr(Recognizer, "recognize", lambda *_: [answered()])
+    page = Page(TEXTURE, [Found((0, 0, 20, 30), IMAGE, surroundings=np.zeros((48, 48), np.uint8))])
+    letters = small_recognizer.of(DataSet(class_names=tuple("ABCDEFGHIJ")))
+    (reading,) = read_digits(page, letters)
+    assert reading.recognition.looks_like_digit
 
 
 @pytest.mark.parametrize(
