@@ -24,6 +24,7 @@ COMPONENT = "ImageClassification"  # the graph in any Dagster project; see docs/
 stored_types.search_in(  # those that import pandas last: `predict` does without
     f"{__name__}.data.values",
     f"{__name__}.handwriting.recognizer",
+    f"{__name__}.handwriting.judge.network",
     f"{__name__}.methods.knn.method",
     f"{__name__}.methods.networks.fitted",
     f"{__name__}.methods.pca",
@@ -34,6 +35,7 @@ stored_types.search_in(  # those that import pandas last: `predict` does without
     f"{__name__}.evaluation.champion",
     f"{__name__}.evaluation.labels_to_check",
     f"{__name__}.report.document",
+    f"{__name__}.handwriting.judge.candidates",
 )
 
 
