@@ -25,7 +25,7 @@ from mnist_pipeline.handwriting.doubt import (
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.finder.search import Found, Page
 from mnist_pipeline.handwriting.judge import network
-from mnist_pipeline.handwriting.novelty import looks_like_digit
+from mnist_pipeline.handwriting.novelty import ORDINARY, looks_like_digit
 from mnist_pipeline.handwriting.recognizer import CNN, Recognizer
 
 CERTAIN = 0.99  # with a lower probability, the whole picture is read too
@@ -60,6 +60,8 @@ def read_digits(page: Page, recognizer: Recognizer) -> list[Reading]:
     images = np.array([digit.image for digit in page.digits], np.uint8)
     answers = recognizer.recognize(images.reshape(-1, *known.shape))
     judged = _digit_probabilities(page.digits, known)
+    if len(answers) == 1 and answers[0].novelty <= ORDINARY:
+        judged = [None]  # nothing is around it, and its edges are those of an ordinary digit
     readings = [
         Reading(
             digit.box,

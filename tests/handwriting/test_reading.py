@@ -45,9 +45,18 @@ def test_the_judge_says_what_is_a_digit_among_other_ink_and_raises_doubt(
         assert second.looks_like_digit  # nothing is known of what is around it
 
 
+@pytest.mark.parametrize(("novelty", "expected"), [(40, True), (60, False)])
+def test_an_ordinary_digit_alone_stays_one(novelty, expected, small_recognizer, monkeypatch):
+    monkeypatch.setattr(Judge, "digit_probabilities", lambda *_: np.zeros(1))
+    monkeypatch.setattr(Recognizer, "recognize", lambda *_: [answered(novelty=novelty)])
+    page = Page(TEXTURE, [Found((0, 0, 20, 30), IMAGE, surroundings=np.zeros((48, 48), np.uint8))])
+    (reading,) = read_digits(page, small_recognizer._replace(champion="knn"))
+    assert reading.recognition.looks_like_digit == expected
+
+
 def test_the_judge_is_not_asked_about_letters(small_recognizer, monkeypatch):
     monkeypatch.setattr(Judge, "digit_probabilities", lambda *_: np.zeros(1))
-    monkeypatch.setattr(Recognizer, "recognize", lambda *_: [answered()])
+    monkeypatch.setattr(Recognizer, "recognize", lambda *_: [answered(novelty=60)])
     page = Page(TEXTURE, [Found((0, 0, 20, 30), IMAGE, surroundings=np.zeros((48, 48), np.uint8))])
     letters = small_recognizer.of(DataSet(class_names=tuple("ABCDEFGHIJ")))
     (reading,) = read_digits(page, letters)
