@@ -24,7 +24,10 @@ SHOWS_NAMES = {
     *EVALUATIONS,
     *("cnn_errors", "model_comparison", "recognizer", "evaluation_report"),
 }
-READS_TEST_LABELS = {*SHOWS_NAMES, "knn_votes", "robustness", "champion"}
+READS_TEST_LABELS = {
+    *SHOWS_NAMES,
+    *("knn_votes", "softmax_on_gradients", "robustness", "champion"),
+}
 
 
 ALL_READERS = names(READERS.resolve(GRAPH))

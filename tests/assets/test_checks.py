@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assets.checks import methods, models
+from assets.checks import judge, methods, models
 from mnist_pipeline import read
 from mnist_pipeline.data.values import DigitSet, Nearest, Predictions
 from mnist_pipeline.evaluation.champion import Champion
@@ -64,6 +64,12 @@ def darker_training_images() -> dict[str, Any]:
     }
 
 
+def accepted(digits: int = 10, others: int = 0) -> pd.DataFrame:
+    """What a judge accepts of ten digits, and of ten times other ink."""
+    counts = {"digits": 10, "accepted_digits": digits, "others": 10, "accepted_others": others}
+    return pd.DataFrame([{"kind": "numbers", **counts}])
+
+
 TEN = np.arange(10, dtype=np.uint8)
 FAILING: dict[str, Callable[[], Measured]] = {
     "mean_zero": lambda: methods.mean_zero(read("centered_data") + 1),
@@ -106,6 +112,8 @@ FAILING: dict[str, Callable[[], Measured]] = {
     "agrees_with_predictions": lambda: models.agrees_with_predictions(
         read("recognizer"), changed("champion", labels=other), read("test_images")
     ),
+    "digits_accepted": lambda: judge.digits_accepted(accepted(digits=2)),
+    "others_refused": lambda: judge.others_refused(accepted(others=5)),
     "experiment_trials": lambda: models.trial_better_than_guessing(
         {"held_out": np.full(len(read("held_out_labels")), 11)}, read("train_digits")
     ),

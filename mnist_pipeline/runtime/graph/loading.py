@@ -2,7 +2,7 @@
 
 import importlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from mnist_pipeline.runtime.graph.automation import automated
 from mnist_pipeline.runtime.graph.checks import standalone_checks
 from mnist_pipeline.runtime.graph.code_versions import GRAPH_DIRECTORY, code_versions
 from mnist_pipeline.runtime.graph.readers import is_reader
+from mnist_pipeline.runtime.project import ON_REQUEST
 from mnist_pipeline.utils import directories
 
 
@@ -40,6 +41,9 @@ def load_package(directory: Path, name: str) -> dg.Definitions:
         linked: Any = dg.with_source_code_references(executable)
         checks = standalone_checks(executable)  # those of assets with partitions are a preview
     readers = [spec.key for asset in linked for spec in asset.specs if is_reader(spec)]
+    on_request = {
+        spec.key for asset in linked for spec in asset.specs if spec.group_name in ON_REQUEST
+    }
     modules = {spec.key: _module(spec.metadata) for asset in linked for spec in asset.specs}
     versions = code_versions({key.path[-1]: file for key, file in modules.items() if file})
 
@@ -53,16 +57,22 @@ def load_package(directory: Path, name: str) -> dg.Definitions:
     attributes = {name: getattr(loaded, name) for name in dg.Definitions.__annotations__}
     attributes["assets"] = [*dg.map_asset_specs(versioned, linked), *others]
     attributes["asset_checks"] = [*(loaded.asset_checks or []), *checks]
-    attributes["jobs"] = [*(loaded.jobs or []), _job_of_checks(checks)]
+    attributes["jobs"] = [*(loaded.jobs or []), _job_of_checks(checks, on_request)]
     return dg.Definitions(**attributes)
 
 
-def _job_of_checks(definitions: Sequence[dg.AssetChecksDefinition]) -> Any:
-    """The job `checks`. The checks of assets with partitions are left out: a run has one."""
+def _job_of_checks(
+    definitions: Sequence[dg.AssetChecksDefinition], on_request: Collection[dg.AssetKey]
+) -> Any:
+    """The job `checks`. Left out are the checks of assets with partitions, of which a run has one,
+    and of assets that are computed on request, whose values may be missing.
+    """
     plain = [
         checks
         for checks in definitions
-        if not any(spec.partitions_def for spec in checks.check_specs)
+        if not any(
+            spec.partitions_def or spec.asset_key in on_request for spec in checks.check_specs
+        )
     ]
     return dg.define_asset_job(
         "checks",
