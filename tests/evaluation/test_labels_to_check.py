@@ -58,8 +58,6 @@ def test_of_few_pictures_wrong_labels_are_found_without_networks(monkeypatch):
     probabilities = checking.unseen_probabilities(images, labels, 0, ImageKind(False))
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     assert set(checking.contradicted(probabilities, labels).index) == {3, 30}
-    other_folds = checking.unseen_probabilities(images, labels, 1, ImageKind(False))
-    assert not np.allclose(other_folds, probabilities)
 
 
 def test_each_row_names_the_file_and_the_index_of_its_own_image(monkeypatch):
