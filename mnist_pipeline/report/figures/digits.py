@@ -137,8 +137,8 @@ def arrows(votes: np.ndarray, names: Sequence[str]) -> Figure:
         scale=0.8,
         width=0.003,
     )
-    for place, name in enumerate(names[:num_classes]):
-        left, top = step_x * (place % columns), step_y * (place // columns)
+    for index, name in enumerate(names[:num_classes]):
+        left, top = step_x * (index % columns), step_y * (index // columns)
         text = style.plain(name, 12)
         axes.text(left + (num_columns - 1) / 2, top + num_rows, text, fontsize=9, **style.INSIDE)
     axes.set(xlim=(-1, step_x * columns - 1), ylim=(height - 0.5, -1), aspect="equal")
