@@ -22,10 +22,10 @@ from mnist_pipeline.handwriting.judge.sheet import (
     cropped,
     digit_of,
     draw_print,
-    draw_strokes,
     fonts,
     handwritten,
     letter,
+    scribble,
     sign,
     some_label,
 )
@@ -192,7 +192,8 @@ def scattered(sheet: Sheet) -> None:
         if label != OTHER:
             ink = handwritten(sheet, label, height)
         else:
-            ink = letter(sheet, height) if random.random() < 0.4 else sign(sheet, height)
+            of = letter if random.random() < 0.4 else sign
+            ink = of(sheet, height, alone=True)
         x, y = random.uniform(0, columns - 10), random.uniform(0, rows - 10)
         area = taken[
             max(0, int(y) - 4) : int(y) + ink.shape[0] + 4,
@@ -220,11 +221,35 @@ def one_digit(sheet: Sheet) -> None:
     )
 
 
+def drawn(sheet: Sheet) -> None:
+    """Up to five digits, letters, signs or scribbles in a row or two, drawn on a screen."""
+    random = sheet.random
+    sheet.on_screen = True
+    sheet.source = "strokes"
+    rows, columns = sheet.shape
+    num_rows = int(random.choice([1, 1, 2]))
+    digits = random.choice([0.0, 0.8, 1.0])  # share of what is drawn
+    for row in range(num_rows):
+        count = int(random.integers(1, 6))
+        height = min(rows / num_rows, 1.6 * columns / count) * random.uniform(0.35, 0.8)
+        for index in range(count):
+            own = height * random.uniform(0.85, 1.15)
+            label = some_label(random) if random.random() < digits else OTHER
+            if label != OTHER:
+                ink = handwritten(sheet, label, own)
+            else:
+                of = (letter, sign)[random.integers(2)]
+                ink = scribble(sheet, own) if random.random() < 0.5 else of(sheet, own, alone=True)
+            x = columns * (index + 0.5 + random.uniform(-0.1, 0.1)) / count - ink.shape[1] / 2
+            y = rows * (row + 0.5 + random.uniform(-0.05, 0.05)) / num_rows - ink.shape[0] / 2
+            sheet.put(ink, x, y, label)
+
+
 def one_sign(sheet: Sheet) -> None:
-    """One large sign or letter."""
+    """One large sign."""
     random = sheet.random
     rows, columns = sheet.shape
-    ink = sign(sheet, min(rows, columns) * random.uniform(0.3, 0.8))
+    ink = sign(sheet, min(rows, columns) * random.uniform(0.3, 0.8), alone=True)
     sheet.put(
         ink, (columns - ink.shape[1]) * random.random(), (rows - ink.shape[0]) * random.random()
     )
@@ -349,7 +374,7 @@ def badges(sheet: Sheet) -> None:
         label = int(random.integers(10)) if random.random() < 0.7 else OTHER
         height = side * random.uniform(0.4, 0.66)
         if label == OTHER:
-            inside = sign(sheet, height) if random.random() < 0.5 else letter(sheet, height)
+            inside = (sign if random.random() < 0.5 else letter)(sheet, height, alone=True)
         elif random.random() < 0.5:
             inside = draw_print(str(label), height, str(random.choice(bold)))
         else:
@@ -397,7 +422,8 @@ def ringed(sheet: Sheet) -> None:
     x, y = height, height * 1.8
     while y < rows - 0.5 * height:
         label = some_label(random) if random.random() < 0.7 else OTHER
-        ink = handwritten(sheet, label, height) if label != OTHER else letter(sheet, height)
+        is_digit = label != OTHER
+        ink = handwritten(sheet, label, height) if is_digit else letter(sheet, height, alone=True)
         sheet.put(ink, x, y - ink.shape[0], label)
         around = ("circle", "box", "square", "underline")[random.integers(4)]
         mark = sign(sheet, height * random.uniform(1.5, 1.9), (around,))
@@ -578,13 +604,8 @@ def scribbles(sheet: Sheet) -> None:
     rows, columns = sheet.shape
     for _ in range(int(random.integers(2, 9))):
         height = _height(sheet)
-        way = random.random()
-        if way < 0.35:
-            points = random.random((int(random.integers(3, 10)), 2)) * [random.uniform(0.6, 2), 1]
-            ink = draw_strokes([points], height, sheet.pen, 0, random)
-        elif way < 0.6:
-            lines = [random.random((2, 2)) for _ in range(int(random.integers(2, 7)))]
-            ink = draw_strokes(lines, height, sheet.pen, 0, random)
+        if random.random() < 0.6:
+            ink = scribble(sheet, height)
         else:
             ink = handwritten(sheet, int(random.integers(10)), height)
             cut = random.uniform(0.35, 0.65)
@@ -664,6 +685,7 @@ KINDS: dict[Kind, float] = {
     mixed: 1,
     scattered: 2,
     one_digit: 6,
+    drawn: 5,
     one_sign: 3,
     strokes_only: 1.5,
     gratings: 1.2,

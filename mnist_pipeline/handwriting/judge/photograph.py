@@ -11,9 +11,16 @@ from mnist_pipeline.handwriting.judge.sheet import Sheet
 
 
 def photographed(sheet: Sheet) -> NDArray[np.uint8]:
-    """Grey levels of a sheet: pen, paper, light, lens, sensor and compression."""
+    """Grey levels of a sheet: pen, paper, light, lens, sensor and compression.
+
+    What is drawn on a screen has two colours, and no photograph is taken of it.
+    """
     random = sheet.random
     rows, columns = sheet.shape
+    if sheet.on_screen:
+        light, dark = random.uniform(225, 255), random.uniform(0, 40)
+        levels = light + (dark - light) * sheet.ink
+        return _as_bytes(255 - levels if random.random() < 0.2 else levels)
     ink = sheet.ink
     if random.random() < 0.3:  # pencil, chalk, crayon
         sizes = random.uniform(0.3, 1.2) * random.choice([[1, 1], [1, 4], [4, 1]])  # or streaks
@@ -45,9 +52,13 @@ def photographed(sheet: Sheet) -> NDArray[np.uint8]:
         levels = levels + random.normal(0, random.uniform(1, 12), (rows, columns))
     if random.random() < 0.25:
         levels = 255 - levels
-    picture = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    picture = _as_bytes(levels)
     if random.random() < 0.3:
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "JPEG", quality=int(random.integers(25, 90)))
         picture = np.asarray(Image.open(file))
     return picture
+
+
+def _as_bytes(levels: NDArray[np.floating]) -> NDArray[np.uint8]:
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)

@@ -32,6 +32,11 @@ SEGMENTS = (
 )
 
 
+PLAIN_ONE = [np.array([[0, 0], [0, 0.5], [0, 1]])]  # the project's strokes of a 1 have a hook
+# A letter or a sign that nobody can tell from a digit if nothing is beside it.
+LIKE_DIGITS = ("O", "S", "Z", "b", "g", "s", "z", "slash", "backslash", "circle", "open", "close")
+
+
 class Digit(NamedTuple):
     """Where a digit stands."""
 
@@ -46,6 +51,7 @@ class Sheet:
         self.ink: Floats = np.zeros((height, width), np.float32)
         self.printed: Floats = np.zeros((height, width), np.float32)  # ruling, of another strength
         self.digits: list[Digit] = []
+        self.on_screen = False  # drawn on a screen instead of written on paper
         self.examples = digits
         self.random = generator
         # Width of strokes, as a share of the height.
@@ -96,6 +102,7 @@ def cropped(sheet: Sheet) -> Sheet:
     part = Sheet(int(right) - left, int(bottom) - top, sheet.examples, random)
     part.ink = sheet.ink[top : int(bottom), left : int(right)]
     part.printed = sheet.printed[top : int(bottom), left : int(right)]
+    part.on_screen = sheet.on_screen
     part.digits = [
         digit._replace(box=(digit.box[0] - left, digit.box[1] - top, *digit.box[2:]))
         for digit in sheet.digits
@@ -222,6 +229,8 @@ def handwritten(sheet: Sheet, label: int, height: float) -> Floats:
         return _example(sheet, label, height, random.uniform(0.3, 0.6))
     shapes = [strokes for name, strokes in _shapes(SHAPES) if name == str(label)]
     strokes = shapes[random.integers(len(shapes))]
+    if label == 1 and random.random() < 0.5:
+        strokes = PLAIN_ONE
     return draw_strokes(strokes, height * (1 - sheet.pen), sheet.pen, sheet.slant, random)
 
 
@@ -232,17 +241,35 @@ def digit_of(sheet: Sheet, label: int, height: float, printed: bool = False) -> 
     return handwritten(sheet, label, height)
 
 
-def letter(sheet: Sheet, height: float) -> Floats:
-    """A handwritten letter."""
-    names = _shapes(LETTERS)
-    _, strokes = names[sheet.random.integers(len(names))]
-    return draw_strokes(strokes, height, sheet.pen, sheet.slant, sheet.random)
+def letter(sheet: Sheet, height: float, alone: bool = False) -> Floats:
+    """A handwritten letter; `alone`: none that looks like a digit."""
+    return _one_of(_shapes(LETTERS), sheet, height, alone)
 
 
-def sign(sheet: Sheet, height: float, names: Sequence[str] = ()) -> Floats:
-    """A sign by hand: one of some names, or any."""
-    signs = [strokes for name, strokes in _shapes(SIGNS) if not names or name in names]
-    strokes = signs[sheet.random.integers(len(signs))]
+def sign(sheet: Sheet, height: float, names: Sequence[str] = (), alone: bool = False) -> Floats:
+    """A sign by hand: one of some names, or any; `alone`: none that looks like a digit."""
+    signs = [(name, strokes) for name, strokes in _shapes(SIGNS) if not names or name in names]
+    return _one_of(signs, sheet, height, alone)
+
+
+def scribble(sheet: Sheet, height: float) -> Floats:
+    """A random curve, or some straight strokes across each other."""
+    random = sheet.random
+    if random.random() < 0.6:
+        lines = [random.random((int(random.integers(3, 13)), 2)) * [random.uniform(0.6, 2), 1]]
+    else:
+        lines = [random.random((2, 2)) for _ in range(int(random.integers(2, 7)))]
+    return draw_strokes(lines, height, sheet.pen, 0, random)
+
+
+def _one_of(
+    shapes: Sequence[tuple[str, list[NDArray[np.float64]]]],
+    sheet: Sheet,
+    height: float,
+    alone: bool,
+) -> Floats:
+    shapes = [shape for shape in shapes if not (alone and shape[0] in LIKE_DIGITS)]
+    _, strokes = shapes[sheet.random.integers(len(shapes))]
     return draw_strokes(strokes, height, sheet.pen, sheet.slant, sheet.random)
 
 
