@@ -31,6 +31,10 @@ from mnist_pipeline.handwriting.recognizer import CNN, Recognizer
 CERTAIN = 0.99  # with a lower probability, the whole picture is read too
 DIGIT = 0.1  # with a lower probability of a digit by the judge, ink does not look like one
 SURELY_DIGIT = 0.2  # with a lower probability of a digit, an answer is in doubt
+FEW = 5  # on a page with so few shapes, the judge sees little around them, and novelty counts too
+CONVINCED = (
+    0.5  # least probability of a digit for ink on such a page that looks like none by novelty
+)
 
 
 def search_picture(source: Path | bytes, known: DataSet) -> Page:
@@ -60,13 +64,12 @@ def read_digits(page: Page, recognizer: Recognizer) -> list[Reading]:
     images = np.array([digit.image for digit in page.digits], np.uint8)
     answers = recognizer.recognize(images.reshape(-1, *known.shape))
     judged = _digit_probabilities(page.digits, known)
-    if len(answers) == 1 and answers[0].novelty <= ORDINARY:
-        judged = [None]  # nothing is around it, and its edges are those of an ordinary digit
+    are_few = len(answers) <= FEW
     readings = [
         Reading(
             digit.box,
             digit.image,
-            _judged(answer, probability, digit.is_sign),
+            _judged(answer, probability, are_few, digit.is_sign),
             digit.line,
             digit_probability=probability,
         )
@@ -108,13 +111,20 @@ def _digit_probabilities(digits: Sequence[Found], known: DataSet) -> list[float 
     return [None if digit.surroundings is None else next(probabilities) for digit in digits]
 
 
-def _judged(answer: Recognition, probability: float | None, is_sign: bool = False) -> Recognition:
-    """An answer with what the judge and the finder say of its ink."""
+def _judged(
+    answer: Recognition, probability: float | None, are_few: bool, is_sign: bool = False
+) -> Recognition:
+    """An answer with what the judge and the finder say of its ink.
+
+    On a page with few shapes, an ordinary digit needs no judge.
+    """
     if probability is not None:
+        is_ordinary = are_few and answer.novelty <= ORDINARY
+        least = CONVINCED if are_few and not answer.looks_like_digit else DIGIT
         answer = replace(
             answer,
-            looks_like_digit=probability >= DIGIT,
-            is_certain=answer.is_certain and probability >= SURELY_DIGIT,
+            looks_like_digit=is_ordinary or probability >= least,
+            is_certain=answer.is_certain and (is_ordinary or probability >= SURELY_DIGIT),
         )
     return replace(answer, looks_like_digit=answer.looks_like_digit and not is_sign)
 
@@ -139,7 +149,7 @@ def _with_whole(
     novelty = doubted.recognition.novelty
     looks = looks_like_digit(novelty, answer.probability)
     answer = replace(answer, novelty=novelty, looks_like_digit=looks)
-    answer = _judged(answer, doubted.digit_probability)
+    answer = _judged(answer, doubted.digit_probability, are_few=True)
     again = doubted._replace(box=whole.box, image=whole.image, recognition=answer)
     return [
         again if reading is doubted else reading

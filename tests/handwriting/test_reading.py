@@ -9,7 +9,7 @@ from support.recognizing import answered
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.handwriting.finder.search import Found, Page
 from mnist_pipeline.handwriting.judge.network import Judge
-from mnist_pipeline.handwriting.reading import read_digits
+from mnist_pipeline.handwriting.reading import FEW, read_digits
 from mnist_pipeline.handwriting.recognizer import Recognizer
 
 IMAGE = np.zeros((28, 28), np.uint8)
@@ -26,6 +26,12 @@ def test_a_sign_does_not_look_like_a_digit(small_recognizer, monkeypatch):
     assert [each.recognition.looks_like_digit for each in readings] == [True, False]
 
 
+def found(count: int) -> list[Found]:
+    """Shapes that the judge sees."""
+    around = np.zeros((48, 48), np.uint8)
+    return [Found((30 * index, 0, 20, 30), IMAGE, surroundings=around) for index in range(count)]
+
+
 @pytest.mark.parametrize(
     ("probability", "expected"),
     [(0.0, (False, False)), (0.15, (True, False)), (0.9, (True, True))],
@@ -34,24 +40,38 @@ def test_a_sign_does_not_look_like_a_digit(small_recognizer, monkeypatch):
 def test_the_judge_says_what_is_a_digit_among_other_ink_and_raises_doubt(
     probability, expected, small_recognizer, monkeypatch
 ):
-    monkeypatch.setattr(Judge, "digit_probabilities", lambda *_: np.array([probability]))
-    around = np.zeros((48, 48), np.uint8)
-    page = Page(TEXTURE, [Found((0, 0, 20, 30), IMAGE, surroundings=around), Found(*TWO)])
+    page = Page(TEXTURE, [*found(FEW), Found(*TWO)])
+    monkeypatch.setattr(Judge, "digit_probabilities", lambda *_: np.full(FEW, probability))
     for unusual in (False, True):  # the novelty says nothing beside the judge
-        answers = [answered(looks_like_digit=unusual), answered(novelty=99)]
+        answers = [answered(looks_like_digit=unusual)] * FEW + [answered(novelty=99)]
         monkeypatch.setattr(Recognizer, "recognize", lambda *_, answers=answers: answers)
-        first, second = (own.recognition for own in read_digits(page, small_recognizer))
+        first, *_, last = (own.recognition for own in read_digits(page, small_recognizer))
         assert (first.looks_like_digit, first.is_certain) == expected
-        assert second.looks_like_digit  # nothing is known of what is around it
+        assert last.looks_like_digit  # nothing is known of what is around it
 
 
-@pytest.mark.parametrize(("novelty", "expected"), [(40, True), (60, False)])
-def test_an_ordinary_digit_alone_stays_one(novelty, expected, small_recognizer, monkeypatch):
-    monkeypatch.setattr(Judge, "digit_probabilities", lambda *_: np.zeros(1))
-    monkeypatch.setattr(Recognizer, "recognize", lambda *_: [answered(novelty=novelty)])
-    page = Page(TEXTURE, [Found((0, 0, 20, 30), IMAGE, surroundings=np.zeros((48, 48), np.uint8))])
-    (reading,) = read_digits(page, small_recognizer._replace(champion="knn"))
-    assert reading.recognition.looks_like_digit == expected
+@pytest.mark.parametrize(
+    ("count", "novelty", "probability", "expected"),
+    [
+        (FEW, 40, 0, True),
+        (1, 40, 0, True),
+        (FEW + 1, 40, 0, False),
+        (FEW, 60, 0, False),
+        (FEW, 60, 0.3, True),
+        (FEW, 99, 0.3, False),
+        (FEW + 1, 99, 0.3, True),
+        (FEW, 99, 0.6, True),
+    ],
+)
+def test_among_few_shapes_an_ordinary_one_is_a_digit_and_a_strange_one_must_convince_the_judge(
+    count, novelty, probability, expected, small_recognizer, monkeypatch
+):
+    page = Page(TEXTURE, found(count))
+    monkeypatch.setattr(Judge, "digit_probabilities", lambda *_: np.full(count, probability))
+    answers = [answered(novelty=novelty, looks_like_digit=novelty < 90)] * count
+    monkeypatch.setattr(Recognizer, "recognize", lambda *_: answers)
+    readings = read_digits(page, small_recognizer._replace(champion="knn"))
+    assert [own.recognition.looks_like_digit for own in readings] == [expected] * count
 
 
 def test_the_judge_is_not_asked_about_letters(small_recognizer, monkeypatch):

@@ -120,8 +120,8 @@ def test_the_digit_that_was_drawn_last_is_shown(view):
 
 def test_the_numbers_of_two_lines_are_apart(view):
     upper, lower = (0.1, 0.05, 0.2, 0.4), (0.1, 0.55, 0.2, 0.4)
-    view.transfer("drop", "lines.png", picture(("1", upper), ("3", lower)))
-    expect(view.page.locator(".number")).to_contain_text("1 / 3")
+    view.transfer("drop", "lines.png", picture(("2", upper), ("3", lower)))
+    expect(view.page.locator(".number")).to_contain_text("2 / 3")
 
 
 def test_doubt_is_shown_and_an_accessibility_checker_finds_nothing_serious(view):
