@@ -1,4 +1,4 @@
-"""The judge of what is a digit on a page: drawn pages, its network, and what it accepts.
+"""The judge, which tells digits on a page from other ink: its pages, network, evaluation.
 
 Computed on request only: its weights come with the project.
 """

@@ -77,7 +77,7 @@ def accepted(judge: Judge, candidates: Candidates, least: float) -> pd.DataFrame
 
 
 def accepted_shares(table: pd.DataFrame) -> tuple[float, float]:
-    """The accepted shares of all digits, and of all other ink; of what `accepted` has counted."""
+    """The accepted shares of all digits and of all other ink, from the table of `accepted`."""
     total = table.sum(numeric_only=True)
     return (
         float(total["accepted_digits"] / max(total["digits"], 1)),

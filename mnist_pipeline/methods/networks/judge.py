@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class JudgeNetwork(nn.Module):
-    """Convolutional network for the surroundings of what the finder proposes.
+    """Convolutional network that sees a candidate of the finder and what is around it.
 
     Bytes from `own` on belong to the candidate; the rest of a byte is ink, from 0 to `own` − 1.
 
