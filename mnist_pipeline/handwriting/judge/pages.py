@@ -540,7 +540,7 @@ def textures(sheet: Sheet) -> None:
 
 
 def objects(sheet: Sheet) -> None:
-    """Things that lie on the paper: pens, cups, hands, shadows and holes, perhaps beside numbers."""
+    """Pens, cups, hands, shadows and holes, perhaps beside numbers."""
     random = sheet.random
     rows, columns = sheet.shape
     if random.random() < 0.6:
