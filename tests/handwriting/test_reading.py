@@ -9,7 +9,8 @@ from support.recognizing import answered
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.handwriting.finder.search import Found, Page
 from mnist_pipeline.handwriting.judge.network import Judge
-from mnist_pipeline.handwriting.reading import FEW, read_digits
+from mnist_pipeline.handwriting.novelty import ORDINARY
+from mnist_pipeline.handwriting.reading import FEW, SURELY_DIGIT, read_digits
 from mnist_pipeline.handwriting.recognizer import Recognizer
 
 IMAGE = np.zeros((28, 28), np.uint8)
@@ -72,6 +73,21 @@ def test_among_few_shapes_an_ordinary_one_is_a_digit_and_a_strange_one_must_conv
     monkeypatch.setattr(Recognizer, "recognize", lambda *_: answers)
     readings = read_digits(page, small_recognizer._replace(champion="knn"))
     assert [own.recognition.looks_like_digit for own in readings] == [expected] * count
+    is_ordinary = count <= FEW and novelty <= ORDINARY
+    is_certain = is_ordinary or probability >= SURELY_DIGIT
+    assert [own.recognition.is_certain for own in readings] == [is_certain] * count
+
+
+def test_the_judge_of_a_digit_in_doubt_is_heard_about_the_whole_picture_too(
+    small_recognizer, monkeypatch
+):
+    answers = iter([[answered(probability=0.9, novelty=100)], [answered(probability=0.95)]])
+    monkeypatch.setattr(Recognizer, "recognize", lambda *_: next(answers))
+    monkeypatch.setattr(Judge, "digit_probabilities", lambda *_: np.full(1, 0.9))
+    page = Page(TEXTURE, [replace(own, box=(20, 15, 20, 30)) for own in found(1)])
+    (reading,) = read_digits(page, small_recognizer._replace(champion="cnn"))
+    assert reading.box == (0, 0, 60, 60)
+    assert reading.recognition.looks_like_digit
 
 
 def test_the_judge_is_not_asked_about_letters(small_recognizer, monkeypatch):
