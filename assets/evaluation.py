@@ -15,11 +15,12 @@ from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.graph.checks import blocking_checks, same_inputs
 from mnist_pipeline.runtime.graph.configs import Config
 from mnist_pipeline.runtime.graph.results import STORAGE, result, stopwatch
-from mnist_pipeline.utils.printable import count
+from mnist_pipeline.utils.printable import count, shortened
 
 from .models import DIGITS, SAME_INPUTS, of_all_models
 
 GROUP = "evaluation"
+MAX_LETTERS = 20  # of a class name in a line
 
 
 @dg.asset(io_manager_key=STORAGE, group_name=GROUP, kinds={"pandas"}, ins=of_all_models("model"))
@@ -61,12 +62,15 @@ def _evaluation_asset(model: Model) -> dg.AssetsDefinition:
         with stopwatch():
             evaluated = scores.evaluate(true, predictions.labels, predictions.probabilities)
         counts = np.array(evaluated.confusion_matrix)
+        *pair, confused = scores.most_confused(counts)
+        first, second = (shortened(names[label], MAX_LETTERS) for label in pair)
+        most = f", {confused:,} of them between {first} and {second}" if confused else ""
         low, high = evaluated.interval
         measures = ("precision", "recall", "f1")
         by_class = {"class": names, **{name: getattr(evaluated, name) for name in measures}}
         return result(
             evaluated,
-            f"{evaluated.accuracy:.2%}, {count(evaluated.errors, 'error')}",
+            f"{evaluated.accuracy:.2%}, {count(evaluated.errors, 'error')}{most}",
             numbers={
                 "accuracy": evaluated.accuracy,
                 "errors": evaluated.errors,

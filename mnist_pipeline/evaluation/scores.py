@@ -21,6 +21,7 @@ SIGNIFICANCE = 0.05  # a difference with a smaller p value is more than chance
 NUM_BINS = 15
 LOWEST = 1e-12  # the smallest probability in losses, which are finite for this reason
 MAX_CLASSES = 4_096  # a confusion matrix of more takes over 128 MiB
+MAX_COUNT = 2**38  # in a confusion matrix; the sum of so many classes fits into 64 bits
 
 
 @dataclass(frozen=True)
@@ -211,9 +212,7 @@ def balanced_accuracy(counts: ArrayLike) -> tuple[float, bool]:
     >>> round(share, 2), differs
     (0.55, True)
     """
-    matrix = checked("counts", counts, 0, shape=(None, None), kinds="iu")
-    if len(matrix) != matrix.shape[1]:
-        raise ValueError(f"counts has shape {matrix.shape}; expected (n_classes, n_classes)")
+    matrix = _checked_matrix(counts)
     totals, correct = matrix.sum(axis=1), np.diag(matrix)
     checked("the number of samples of a class in counts", totals, 1)
     balanced = float(np.mean(correct / totals))
@@ -263,6 +262,24 @@ def confusion_matrix(
     true, predicted = _checked_pair(true_labels, predicted_labels, num_classes)
     cells = true.astype(np.int64) * num_classes + predicted.astype(np.int64)
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def most_confused(counts: ArrayLike) -> tuple[int, int, int]:
+    """The two classes that are taken for each other most often, from a confusion matrix, and how
+    often; the first such pair.
+
+    Examples
+    --------
+    >>> most_confused(np.array([[8, 1, 1], [0, 9, 1], [2, 0, 8]]))
+    (0, 2, 3)
+    """
+    matrix = _checked_matrix(counts)
+    if len(matrix) < 2:
+        raise ValueError("counts has a single class; expected at least 2")
+    pairs = np.triu_indices(len(matrix), 1)
+    confusions = (matrix + matrix.T)[pairs]
+    most = confusions.argmax()
+    return int(pairs[0][most]), int(pairs[1][most]), int(confusions[most])
 
 
 def wilson_interval(successes: float, total: int) -> tuple[float, float]:
@@ -460,6 +477,14 @@ def _checked_pair(
     """The true and the predicted label of each sample, integers (n_samples,)."""
     true = checked("true_labels", true_labels, 0, num_classes - 1, (None,), "iu")
     return true, checked_labels("predicted_labels", predicted_labels, len(true), num_classes)
+
+
+def _checked_matrix(counts: ArrayLike) -> np.ndarray:
+    """A confusion matrix (n_classes, n_classes) in int64, or a ValueError."""
+    matrix = checked("counts", counts, 0, MAX_COUNT, (None, None), "iu").astype(np.int64)
+    if len(matrix) != matrix.shape[1]:
+        raise ValueError(f"counts has shape {matrix.shape}; expected (n_classes, n_classes)")
+    return matrix
 
 
 def _checked_probabilities(

@@ -222,6 +222,17 @@ def plain_balanced(counts: Any) -> tuple[float, bool]:
     return balanced, abs(difference) > scores.Z * math.sqrt(variance)
 
 
+def plain_most_confused(counts: Any) -> tuple[int, int, int]:
+    matrix = np.asarray(counts)
+    assert matrix.dtype.kind in "iu"
+    assert matrix.ndim == 2
+    assert matrix.shape[0] == matrix.shape[1]
+    assert matrix.min() >= 0
+    rows = matrix.tolist()
+    pairs = [(i, j, rows[i][j] + rows[j][i]) for i, j in combinations(range(len(rows)), 2)]
+    return max(pairs, key=lambda pair: pair[2])
+
+
 LABELS = {"true_labels": TRUE, "predicted_labels": PREDICTED}
 DOORS: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, Any]]] = {
     "accuracy": (scores.accuracy, plain_accuracy, LABELS),
@@ -261,6 +272,11 @@ DOORS: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, Any]]] 
         scores.balanced_accuracy,
         plain_balanced,
         {"counts": np.array([[8, 1, 0], [2, 5, 0], [0, 0, 3]])},
+    ),
+    "most_confused": (
+        scores.most_confused,
+        plain_most_confused,
+        {"counts": np.array([[8, 1, 1], [0, 9, 2], [2, 0, 8]])},
     ),
 }
 

@@ -165,6 +165,11 @@ def test_confusions_and_pairs_are_counted_on_the_stored_predictions(composed, va
         assert {(int(i), int(j)): int(number) for number, i, j in heard} == {
             (i, j): count for (i, j), count in np.ndenumerate(counts) if count and i != j
         }
+        if model == values["champion"].model:
+            both_ways = np.triu(counts + counts.T, 1)
+            i, j = np.unravel_index(both_ways.argmax(), both_ways.shape)
+            of_both = f"{both_ways[i, j]} of these {np.isin(labels, (i, j)).sum():,} digits"
+            assert f"confuses {i} and {j} most: it takes {of_both} for" in text
     pairs = values["model_comparison"].pairs
     for pair in pairs:
         first, second = (predictions[name].labels == labels for name in (pair.first, pair.second))

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from mnist_pipeline.evaluation.scores import misclassified
+from mnist_pipeline.evaluation.scores import misclassified, most_confused
 from mnist_pipeline.methods.table import assets_of_models, by_model
 from mnist_pipeline.report.content import (
     Document,
@@ -45,13 +45,22 @@ def sprites(document: Document) -> list[int]:
 
 
 def context(document: Document, values: Values) -> Named:
-    """The most frequent confusions of each model, and how many images are shown."""
+    """The most frequent confusions of each model, the two classes that the champion takes for each
+    other most often, and how many images are shown.
+    """
     confusions = {
         name: _most_frequent(model["confusion_matrix"])
         for name, model in document["models"].items()
     }
     largest = [cells[0][0] for cells in confusions.values() if cells]
+    matrix = document["models"][document["champion"]["model"]]["confusion_matrix"]
+    first, second, number = most_confused(matrix)
     return {
+        "most_confused_pair": {
+            "classes": (first, second),
+            "errors": number,
+            "images": sum(matrix[first] + matrix[second]),
+        },
         "confusions": confusions,
         "most_confused": max(largest, default=1),
         "max_shown": NUM_SHOWN,
