@@ -18,6 +18,7 @@ from mnist_pipeline.runtime.graph.results import (
     DIRECTORY,
     ROW_COUNT,
     STORAGE,
+    progress_of_reading,
     result,
     stopwatch,
 )
@@ -65,7 +66,7 @@ def raw_mnist(mnist_data: DataSetResource):
     """
     path = mnist_data.path
     with stopwatch():
-        raw = catalogue.read_raw(path, mnist_data.choices)
+        raw = catalogue.read_raw(path, mnist_data.choices, progress_of_reading)
     files = pd.DataFrame(raw.files)
     # The tags record which version of the files was read: this step reads them without Dagster.
     return result(
@@ -128,7 +129,9 @@ def _digits_asset(split: Split, description: str) -> dg.AssetsDefinition:
         known, names = raw_mnist.data_set, raw_mnist.data_set.class_names
         path = mnist_data.path
         with stopwatch():
-            loaded = datasets.load_digits(path, split, recorded=raw_mnist)
+            loaded = datasets.load_digits(
+                path, split, recorded=raw_mnist, on_read=progress_of_reading
+            )
         images, labels = loaded
         counts = np.bincount(labels, minlength=len(names))
         return result(

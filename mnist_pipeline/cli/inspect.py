@@ -17,7 +17,7 @@ MAX_KINDS = 8
 
 def print_findings(path: Path) -> int:
     """Print what is in a data set; return the exit code, 1 if a run could not use it."""
-    findings = inspect_data(path)
+    findings = inspect_data(path, _show_progress)
     letters = "".join(findings.class_names)
     # Importing Matplotlib takes a third of a second.
     missing = "" if letters.isascii() else figures.fallback_fonts(frozenset(letters))[1]
@@ -28,6 +28,10 @@ def print_findings(path: Path) -> int:
         )
     click.echo("\n".join(map(printable, _lines(path, findings))))
     return int(bool(findings.problems))
+
+
+def _show_progress(num_read: int, total: int) -> None:
+    click.echo(f"{num_read:,} of {total:,} images", err=True)
 
 
 def _lines(path: Path, findings: Findings) -> list[str]:

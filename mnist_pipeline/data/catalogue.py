@@ -8,7 +8,7 @@ from typing import Any
 
 from mnist_pipeline.data import folders, problems
 from mnist_pipeline.data.datasets import DatasetError, reader_of
-from mnist_pipeline.data.reader import Reader
+from mnist_pipeline.data.reader import OnRead, Reader
 from mnist_pipeline.data.split import SPLITS
 from mnist_pipeline.data.values import DataSet, RawData
 
@@ -53,13 +53,17 @@ KNOWN = {
 }
 
 
-def read_raw(root: Path, choices: Mapping[str, Any] = MappingProxyType({})) -> RawData:
+def read_raw(
+    root: Path,
+    choices: Mapping[str, Any] = MappingProxyType({}),
+    on_read: OnRead | None = None,
+) -> RawData:
     """Read and validate all files; those of the embedded MNIST are only compared with their
-    checksums. `choices` has values for fields of dataset.yaml, and wins over the file.
+    checksums. See `Reader` for the other arguments.
 
     Raises a DatasetError if a file is invalid.
     """
-    reader = reader_of(root, choices)
+    reader = reader_of(root, choices, on_read=on_read)
     if not reader.is_mnist:
         contents = dict(zip(SPLITS, reader.read(*SPLITS)))
         if found := problems.of_files(reader, contents):

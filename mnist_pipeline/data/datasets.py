@@ -10,7 +10,7 @@ import numpy as np
 
 from mnist_pipeline.data import csv_files, folders, idx, npz, parquet
 from mnist_pipeline.data.errors import DatasetError
-from mnist_pipeline.data.reader import Reader
+from mnist_pipeline.data.reader import OnRead, Reader
 from mnist_pipeline.data.split import SPLITS, Split
 from mnist_pipeline.data.values import DigitSet, RawData
 from mnist_pipeline.utils.directories import EMBEDDED_DATA
@@ -25,6 +25,7 @@ def reader_of(
     root: str | Path,
     choices: Mapping[str, Any] = MappingProxyType({}),
     recorded: RawData | None = None,
+    on_read: OnRead | None = None,
 ) -> Reader:
     """A reader of a directory or file in any layout; see `Reader` for the other arguments.
 
@@ -39,7 +40,7 @@ def reader_of(
     try:
         for layout in LAYOUTS:
             if source := layout.find(path):
-                return Reader(path, source, choices, recorded)
+                return Reader(path, source, choices, recorded, on_read)
         if path.exists():
             raise DatasetError(
                 f"{path} has no images in a layout of docs/data-sets.md; make one folder per class"
@@ -68,7 +69,13 @@ def class_means(digits: DigitSet) -> np.ndarray:
     return means
 
 
-def load_digits(root: str | Path, split: Split, *, recorded: RawData | None = None) -> DigitSet:
+def load_digits(
+    root: str | Path,
+    split: Split,
+    *,
+    recorded: RawData | None = None,
+    on_read: OnRead | None = None,
+) -> DigitSet:
     """Read and validate the images and labels of one split.
 
     Parameters
@@ -79,6 +86,8 @@ def load_digits(root: str | Path, split: Split, *, recorded: RawData | None = No
     recorded : RawData, optional
         The record of a former reading. The files must not have changed since, and the images get
         the same form.
+    on_read : callable, optional
+        Called every few seconds with the number of images that are read so far, and their total.
 
     Raises
     ------
@@ -104,5 +113,5 @@ def load_digits(root: str | Path, split: Split, *, recorded: RawData | None = No
         raise ValueError(f"split is {shortened(repr(split))}; it must be one of {allowed}")
     if not isinstance(recorded, RawData | None):
         raise TypeError(f"recorded is {shortened(repr(recorded))}; it must be a RawData or None")
-    (content,) = reader_of(root, recorded=recorded).read(split)
+    (content,) = reader_of(root, recorded=recorded, on_read=on_read).read(split)
     return content.digits

@@ -10,7 +10,7 @@ from mnist_pipeline.data import duplicates, problems
 from mnist_pipeline.data.appearance import LEAST_CONTRAST, contrasts
 from mnist_pipeline.data.datasets import reader_of
 from mnist_pipeline.data.names import alike
-from mnist_pipeline.data.reader import MAX_NAMES, SplitContent
+from mnist_pipeline.data.reader import MAX_NAMES, OnRead, SplitContent
 from mnist_pipeline.data.split import SPLITS, Split
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.utils.measured import Measured, Number, at_least, at_most, warning
@@ -36,12 +36,12 @@ class Findings:
     notes: list[str]  # how the images are divided, where that is not plain
 
 
-def inspect(root: Path) -> Findings:
-    """Read a data set, and judge its splits.
+def inspect(root: Path, on_read: OnRead | None = None) -> Findings:
+    """Read a data set, and judge its splits. For `on_read`, see `Reader`.
 
     Raises a DatasetError if it can't be read.
     """
-    reader = reader_of(root)
+    reader = reader_of(root, on_read=on_read)
     names = reader.class_names
     contents = dict(zip(SPLITS, reader.read(*SPLITS)))
     sets = {split: content.digits for split, content in contents.items()}

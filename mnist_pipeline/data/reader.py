@@ -3,14 +3,18 @@
 import functools
 import hashlib
 import os
+import time
+import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from mnist_pipeline.data import decoding
 from mnist_pipeline.data.appearance import Appearance, of_handwriting, of_pictures
@@ -29,10 +33,22 @@ from mnist_pipeline.data.names import (
 from mnist_pipeline.data.source import Source, describe
 from mnist_pipeline.data.split import Split, drawn_for_choosing, drawn_for_testing, split_word
 from mnist_pipeline.data.values import CLASS_NAMES, DigitSet, RawData, RawFile
+from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.directories import EMBEDDED_DATA
+from mnist_pipeline.utils.machine import num_threads
 from mnist_pipeline.utils.printable import count
 
 MAX_NAMES = 10  # in a message
+MAX_THREADS = 4  # a large photo takes up to 0.6 GB while it is decoded
+MAX_REMEMBERED = 20_000  # pictures of 28×28 pixels; 16 MB, or 47 MB in colour
+BLOCK_IMAGES = 32
+SLOW = 0.005  # seconds per image; small pictures take twice as long on two threads as on one
+SECONDS_BETWEEN = 5.0  # two calls of `OnRead`
+
+# Called with the number of images that are read so far, and with their total.
+OnRead = Callable[[int, int], object]
+Converted = tuple[NDArray[np.uint8], str]
+Decode = Callable[[Any, decoding.Draft], tuple[Image.Image, str]]  # see `Source.decode`
 
 
 class SplitContent(NamedTuple):
@@ -63,7 +79,7 @@ class Reader:
 
     It also reads the files dataset.yaml and classes.txt of the data set. `choices` has values for
     fields of dataset.yaml, and wins over the file. With `recorded`, what was read before, the files
-    must not have changed, and the images appear as then.
+    must not have changed, and the images appear as then. `on_read` is called every few seconds.
     """
 
     def __init__(
@@ -72,8 +88,10 @@ class Reader:
         source: Source,
         choices: Mapping[str, Any],
         recorded: RawData | None,
+        on_read: OnRead | None = None,
     ) -> None:
         self.root, self.source, self.title = root, source, source.title
+        self._on_read = on_read
         self._directory = root if root.is_dir() else root.parent
         self._choices, self._recorded = choices, recorded
         self._known = recorded.data_set if recorded else None
@@ -213,26 +231,45 @@ class Reader:
             kinds = Counter({f"{IMAGE_SIDE}×{IMAGE_SIDE} L": len(rows)})
             return SplitContent(items[rows], labels[rows], kinds, (), keys, held_out)
         images, kinds = [], Counter[str]()
-        for row in rows.tolist():
-            item = items[row]
-            try:
-                image, kind = self._converted(item)
-                images.append(image)
-                kinds[kind] += 1
-            except ImageError as error:
+        all_converted = self._all_converted([items[row] for row in rows.tolist()])
+        for converted, row in zip(all_converted, rows.tolist(), strict=True):
+            if isinstance(converted, ImageError):
                 numbered = f"{self.root}: image {row:,} of {group}"
-                self._unreadable[str(item) if self.source.are_files else numbered] = error
+                name = str(items[row]) if self.source.are_files else numbered
+                self._unreadable[name] = converted
+            else:
+                images.append(converted[0])
+                kinds[converted[1]] += 1
         paths = [self._relative(items[row]) for row in rows.tolist() if self.source.are_files]
         return SplitContent(images, labels[rows], kinds, tuple(paths), keys, held_out)
 
-    def _converted(self, item: Any) -> tuple[NDArray[np.uint8], str]:
+    def _all_converted(self, items: Sequence[Any]) -> Iterator[Converted | ImageError]:
+        """`_converted` of each image, or its error; on several threads if they are slow."""
+        now = time.monotonic()
+        due, are_slow = now + SECONDS_BETWEEN, False
+        # Decoders ignore warnings for a time. If several do, the last may restore what another set.
+        with (
+            warnings.catch_warnings(),
+            ThreadPoolExecutor(min(num_threads(), MAX_THREADS)) as pool,
+        ):
+            for block in slices(len(items), BLOCK_IMAGES):
+                start = now
+                yield from (pool.map if are_slow else map)(self._converted, items[block])
+                now = time.monotonic()
+                are_slow = now - start > SLOW * BLOCK_IMAGES
+                if self._on_read and now >= due:
+                    self._on_read(min(block.stop, len(items)), len(items))
+                    due = now + SECONDS_BETWEEN
+
+    def _converted(self, item: Any) -> Converted | ImageError:
         """An image fitted into 28×28, and its original size and mode."""
-        fit: Any = self.description.fit
-        is_whole = self.shows_pictures
-        draft = decoding.SMALL if is_whole else decoding.GREY
-        picture, kind = self.source.decode(item, draft)
-        levels = np.asarray(picture) if is_whole else decoding.grey_levels(picture)
-        return fitted(levels, fit), kind
+        how = self.source.decode, self.shows_pictures, self.description.fit
+        try:
+            if self.source.are_files:
+                return _convert_file(item, self._digest(item), *how)
+            return _convert(item, *how)
+        except ImageError as error:
+            return error
 
     def _rows(
         self, split: Split, items: Any, labels: NDArray[np.uint8], groups: Sequence[str]
@@ -269,3 +306,17 @@ class Reader:
                 return ""
         content = item.tobytes() if isinstance(item, np.ndarray) else item
         return hashlib.sha256(content).hexdigest()
+
+
+def _convert(item: Any, decode: Decode, is_whole: bool, fit: Any) -> Converted:
+    picture, kind = decode(item, decoding.SMALL if is_whole else decoding.GREY)
+    levels = np.asarray(picture) if is_whole else decoding.grey_levels(picture)
+    return fitted(levels, fit), kind
+
+
+@functools.lru_cache(MAX_REMEMBERED)
+def _convert_file(path: Path, _digest: str, decode: Decode, is_whole: bool, fit: Any) -> Converted:
+    """Convert a file with this content. Several assets of a run read the same photos, and decoding
+    one may take a second.
+    """
+    return _convert(path, decode, is_whole, fit)

@@ -8,14 +8,17 @@ import json
 import os
 import shutil
 import tracemalloc
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from support.sources import (
     NAMES,
     assert_digits,
@@ -27,12 +30,12 @@ from support.sources import (
     write_parquet,
 )
 
-from mnist_pipeline.data import findings, parquet, source
+from mnist_pipeline.data import findings, folders, parquet, reader, source
 from mnist_pipeline.data.catalogue import read_raw
 from mnist_pipeline.data.conversion import fitted
 from mnist_pipeline.data.datasets import DatasetError, load_digits, reader_of
-from mnist_pipeline.data.decoding import MAX_BYTES, decode
-from mnist_pipeline.data.reader import Reader
+from mnist_pipeline.data.decoding import MAX_BYTES, Draft, decode
+from mnist_pipeline.data.reader import Reader, SplitContent
 from mnist_pipeline.data.source import Loaded, Source
 from mnist_pipeline.data.split import SPLITS
 from mnist_pipeline.data.values import DigitSet
@@ -403,3 +406,69 @@ def test_too_little_memory_is_not_called_damage(tmp_path):
 def test_a_missing_library_is_named_with_the_extra(few, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert_refused(write_parquet(tmp_path, few), "pip install pyarrow")
+
+
+def test_a_file_is_decoded_once_by_all_readers_as_long_as_it_stays_the_same(few, tmp_path):
+    write_folders(tmp_path, few)
+    decoded = []
+
+    def note(path: Path, draft: Draft) -> tuple[Image.Image, str]:
+        decoded.append(path)
+        return decode(path, draft)
+
+    def read() -> list[SplitContent]:
+        of_files = folders.find(tmp_path)._replace(decode=note)
+        return Reader(tmp_path, of_files, {}, None).read(*SPLITS)
+
+    first, again = read(), read()
+    assert len(decoded) == len({*decoded}) == sum(len(split.labels) for split in first)
+    for content, same in zip(first, again, strict=True):
+        np.testing.assert_array_equal(content.images, same.images)
+    changed = decoded[0]
+    changed.write_bytes(BLANK)
+    read()
+    assert decoded.count(changed) == 2
+
+
+def test_threads_that_ignore_warnings_at_the_same_time_leave_the_filters_as_they_were(
+    few, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
+    monkeypatch.setattr(reader, "BLOCK_IMAGES", 2)
+    monkeypatch.setattr(reader, "SLOW", 0)
+    first_began, second_began, first_ended = Event(), Event(), Event()
+
+    def ignoring(number: int, draft: Draft) -> tuple[Image.Image, str]:
+        decoded = decode(BLANK, draft)
+        if number == 3:
+            first_began.wait(10)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if number == 2:
+                first_began.set()
+                second_began.wait(10)
+            if number == 3:
+                second_began.set()
+                first_ended.wait(10)
+        if number == 2:
+            first_ended.set()
+        return decoded
+
+    # The first two are read on a single thread, which shows how slow they are.
+    loaded = Loaded(range(4), np.arange(4) % 2)
+    groups = {split: (split,) for split in SPLITS}
+    layout = Source("numbers", [], groups, lambda _: loaded, ignoring, are_files=False)
+    monkeypatch.setattr(Reader, "_digest", lambda self, item: f"{item:02}")
+    filters = [*warnings.filters]
+    Reader(tmp_path, layout, {}, None).read("train")
+    assert warnings.filters == filters
+
+
+def test_long_readings_say_how_far_they_are(few, tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "SECONDS_BETWEEN", 0)
+    monkeypatch.setattr(reader, "BLOCK_IMAGES", 25)
+    write_folders(tmp_path, few)
+    said = []
+    digits = load_digits(tmp_path, "train", on_read=lambda *numbers: said.append(numbers))
+    assert len(digits.labels) == 60
+    assert said == [(25, 60), (50, 60), (60, 60)]

@@ -119,6 +119,11 @@ def progress(epoch: int, epochs: int, **figures: float) -> None:
     dg.get_dagster_logger().info(f"epoch {epoch}/{epochs}: {text}")
 
 
+def progress_of_reading(num_read: int, total: int) -> None:
+    """Log how many images are read."""
+    dg.get_dagster_logger().info(f"{num_read:,} of {total:,} images")
+
+
 def _drawn(
     name: str, figure: Figure | Image, context: dg.AssetExecutionContext | None
 ) -> tuple[bytes, dg.MarkdownMetadataValue]:
