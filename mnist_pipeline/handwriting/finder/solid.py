@@ -17,7 +17,7 @@ SLIMMEST = 1.4  # of an upright shape; many a thick 0 is slimmer
 LOWEST_SHARE = 0.3  # least height of a digit, as a share of the height of the shape
 CONVEX = 0.72  # the hole of a thick 0 fills a larger share of its convex hull, and so does a 1
 SLIM_ONE, BROAD_SHAPE = 3.5, 1.2  # slimness of a 1, and of the shape that holds it
-SOFT_EDGE = 2  # pixels
+SHAPE_EDGE = 2  # pixels
 
 
 def inside(glyph: Glyph, scan: Scan) -> Grey | None:
@@ -33,7 +33,7 @@ def inside(glyph: Glyph, scan: Scan) -> Grey | None:
     if not (_is_solid(own, shape) and _holds_digit(own, shape)):
         return None
     ground = np.median(scan.grey[box][own])
-    core = scipy.ndimage.binary_erosion(shape, np.ones((3, 3)), SOFT_EDGE)
+    core = scipy.ndimage.binary_erosion(shape, np.ones((3, 3)), SHAPE_EDGE)
     return np.where(core, scan.grey[box], ground).astype(np.float32)
 
 
