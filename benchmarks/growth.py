@@ -34,6 +34,7 @@ WARM_UP_ROWS = 1_000
 SHIFTS = (
     *((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0)),
     *((1, 1), (1, -1), (-1, 1), (-1, -1), (0, 2)),
+    *((2, 0), (0, -2), (-2, 0), (2, 2), (2, -2), (-2, 2), (-2, -2)),
 )
 LONGEST = 2
 SIDES = ("ours", "theirs")
@@ -91,6 +92,8 @@ def measure(bench: Bench) -> Table:
 def write_shifted(path: Path, images: np.ndarray, size: int) -> None:
     """Write `size` rows: the images, then the images moved by each of `SHIFTS`."""
     count, height, width = images.shape
+    if size > count * len(SHIFTS):
+        raise BenchmarkError(f"{size:,} rows are more than {len(SHIFTS)} copies of {count:,}")
     framed = np.pad(images, ((0, 0), (LONGEST, LONGEST), (LONGEST, LONGEST)))
     output = np.lib.format.open_memmap(path, "w+", np.uint8, (size, height * width))
     for start, (down, right) in zip(range(0, size, count), SHIFTS, strict=False):
