@@ -44,7 +44,7 @@ lint: $(VENV)/installed-test  ## Lint, check formatting, types, imports, and nam
 	@$(BIN)/ruff check --no-cache .  # a cache keeps the order of imports that a moved package had
 	@$(BIN)/ruff format --check .
 	@$(BIN)/oxlint mnist_pipeline
-	@$(BIN)/oxfmt --check 'mnist_pipeline/**/*.js'
+	@$(BIN)/oxfmt --check 'mnist_pipeline/**/*.js' 'mnist_pipeline/**/*.css'
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python docs/check_names.py
