@@ -16,7 +16,8 @@ ATLAS_LEVELS = 16  # grey levels of an atlas: half a byte per pixel
 LEVELS = 255  # colours of a diverging map; the middle one is zero
 RED = (215, 58, 46)  # visible on light and on dark pages, as is blue
 BLUE = (43, 123, 214)
-JPEG: dict[str, Any] = {"quality": 90, "subsampling": 0, "optimize": True}
+# Not "optimize", which fails for a JPEG of more bytes than pixels.
+JPEG: dict[str, Any] = {"quality": 90, "subsampling": 0}
 GAP = 2  # pixels between the images of a strip
 
 

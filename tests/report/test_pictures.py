@@ -41,3 +41,9 @@ def test_signed_values_are_red_above_zero_transparent_at_zero_and_blue_below():
     assert (negative[3], zero[3], positive[3]) == (255, 0, 255)
     assert positive[0] > 2 * positive[2]
     assert negative[2] > 2 * negative[0]
+
+
+def test_noise_in_colors_is_drawn():
+    # As a JPEG, it has more bytes than pixels.
+    noise = np.random.default_rng(0).integers(0, 256, (300, 28, 28, 3), np.uint8)
+    assert np.std(_image(pictures.Atlas(noise, range(300)).uri)) > 50
