@@ -211,11 +211,15 @@ def _failures(outcome: Any) -> list[str]:
 
 
 def _reason(error: Any) -> str:
-    """The message of the first of the project's own errors in a chain of causes, else of the root
-    cause.
+    """The message of the first of the project's own errors in a chain of causes, else of the first
+    that Dagster has not added.
     """
-    while not error.message.startswith(PLAIN_ERRORS) and error.cause:
-        error = error.cause
+    chain = [error]
+    while chain[-1].cause:
+        chain.append(chain[-1].cause)
+    own = [error for error in chain if error.message.startswith(PLAIN_ERRORS)]
+    others = [error for error in chain if not error.message.startswith("dagster.")]
+    error = [*own, *others, error][0]
     if error.message.startswith(PLAIN_ERRORS):
         return one_line(error.message.partition(": ")[2])
     if error.cls_name.endswith("MemoryError"):  # outside the method of an asset

@@ -123,6 +123,18 @@ def test_a_blocking_check_that_fails_is_named_in_the_last_line(
     assert "train_digits: full_range_of_pixels" in line
 
 
+def test_a_step_that_fails_is_told_by_what_it_raised_and_not_by_the_occasion(storage, monkeypatch):
+    def center(*_: Any) -> Any:
+        try:
+            raise KeyError("the occasion")
+        except KeyError as error:
+            raise OSError("what it raised") from error
+
+    monkeypatch.setattr(pca, "center", center)
+    *_, line = invoke("run", "--select", "+key:centered_data", code=1).strip().splitlines()
+    assert "what it raised" in line
+
+
 def test_a_selection_drops_each_value_once_it_is_stored(storage, monkeypatch):
     centered = []
     center, eigendecomposition = pca.center, pca.eigendecomposition
