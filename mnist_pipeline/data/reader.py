@@ -95,10 +95,10 @@ class Reader:
         self._directory = root if root.is_dir() else root.parent
         self._choices, self._recorded = choices, recorded
         self._known = recorded.data_set if recorded else None
+        # None of these refers to the reader: in a cycle, its images would stay until a collection.
+        self._contents: dict[Split, SplitContent] = {}
         self._load = functools.cache(source.load)
-        self._content = functools.cache(self._read_content)
-        # The path of a file within the data set, with slashes.
-        self._relative = functools.cache(self._path_within)
+        self._relative = functools.cache(functools.partial(_path_within, self._directory))
         self._file = functools.cache(functools.partial(describe, max_bytes=decoding.MAX_BYTES))
         self._unreadable: dict[str, ImageError] = {}
 
@@ -169,9 +169,6 @@ class Reader:
                 "recorded; update everything that depends on it with mnist-pipeline run --changed"
             )
 
-    def _path_within(self, path: Path) -> str:
-        return Path(os.path.relpath(path, self._directory)).as_posix()
-
     # Images
 
     def read(self, *splits: Split) -> list[SplitContent]:
@@ -213,6 +210,11 @@ class Reader:
     def _is_split(self) -> bool:
         """Whether the data set has a test set of its own."""
         return len(self.source.groups) > 1
+
+    def _content(self, split: Split) -> SplitContent:
+        if split not in self._contents:
+            self._contents[split] = self._read_content(split)
+        return self._contents[split]
 
     def _read_content(self, split: Split) -> SplitContent:
         group = split if self._is_split else "train"
@@ -306,6 +308,11 @@ class Reader:
                 return ""
         content = item.tobytes() if isinstance(item, np.ndarray) else item
         return hashlib.sha256(content).hexdigest()
+
+
+def _path_within(directory: Path, path: Path) -> str:
+    """The path of a file within a directory, with slashes."""
+    return Path(os.path.relpath(path, directory)).as_posix()
 
 
 def _convert(item: Any, decode: Decode, is_whole: bool, fit: Any) -> Converted:

@@ -3,12 +3,14 @@ clearly.
 """
 
 import datetime
+import gc
 import importlib.util
 import json
 import os
 import shutil
 import tracemalloc
 import warnings
+import weakref
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -472,3 +474,16 @@ def test_long_readings_say_how_far_they_are(few, tmp_path, monkeypatch):
     digits = load_digits(tmp_path, "train", on_read=lambda *numbers: said.append(numbers))
     assert len(digits.labels) == 60
     assert said == [(25, 60), (50, 60), (60, 60)]
+
+
+def test_images_are_freed_with_their_reader_and_not_at_the_next_collection(few, tmp_path):
+    write_folders(tmp_path, few)
+    gc.disable()
+    try:
+        used = reader_of(tmp_path)
+        used.read(*SPLITS)
+        reference = weakref.ref(used)
+        del used
+        assert reference() is None
+    finally:
+        gc.enable()
