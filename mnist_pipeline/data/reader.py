@@ -33,7 +33,6 @@ from mnist_pipeline.data.names import (
 from mnist_pipeline.data.source import Source, describe
 from mnist_pipeline.data.split import Split, drawn_for_choosing, drawn_for_testing, split_word
 from mnist_pipeline.data.values import CLASS_NAMES, DigitSet, RawData, RawFile
-from mnist_pipeline.utils.blocks import slices
 from mnist_pipeline.utils.directories import EMBEDDED_DATA
 from mnist_pipeline.utils.machine import num_threads
 from mnist_pipeline.utils.printable import count
@@ -254,13 +253,13 @@ class Reader:
             warnings.catch_warnings(),
             ThreadPoolExecutor(min(num_threads(), MAX_THREADS)) as pool,
         ):
-            for block in slices(len(items), BLOCK_IMAGES):
-                start = now
-                yield from (pool.map if are_slow else map)(self._converted, items[block])
+            for first in range(0, len(items), BLOCK_IMAGES):
+                start, block = now, items[first : first + BLOCK_IMAGES]
+                yield from (pool.map if are_slow else map)(self._converted, block)
                 now = time.monotonic()
                 are_slow = now - start > SLOW * BLOCK_IMAGES
                 if self._on_read and now >= due:
-                    self._on_read(min(block.stop, len(items)), len(items))
+                    self._on_read(first + len(block), len(items))
                     due = now + SECONDS_BETWEEN
 
     def _converted(self, item: Any) -> Converted | ImageError:
