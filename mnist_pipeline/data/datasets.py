@@ -113,5 +113,7 @@ def load_digits(
         raise ValueError(f"split is {shortened(repr(split))}; it must be one of {allowed}")
     if not isinstance(recorded, RawData | None):
         raise TypeError(f"recorded is {shortened(repr(recorded))}; it must be a RawData or None")
+    if not (on_read is None or callable(on_read)):
+        raise TypeError(f"on_read is {shortened(repr(on_read))}; it must be a function or None")
     (content,) = reader_of(root, recorded=recorded, on_read=on_read).read(split)
     return content.digits

@@ -232,6 +232,12 @@ def test_a_record_of_another_type_is_refused(recorded, data_directory):
         load_digits(data_directory, "train", recorded=recorded)
 
 
+@pytest.mark.parametrize("on_read", [True, "print", 3, ()])
+def test_what_is_no_function_is_not_called_while_images_are_read(on_read, data_directory):
+    with pytest.raises(TypeError, match="on_read is "):
+        load_digits(data_directory, "test", on_read=on_read)
+
+
 IMAGES, LABELS = np.zeros((3, 28, 28), np.uint8), np.arange(3)
 
 
