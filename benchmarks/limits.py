@@ -2,8 +2,8 @@
 sets are MNIST's training images and copies that are moved by one or two pixels, with MNIST's
 test images. Such files are not the embedded ones, so the networks train as on any other images: ten
 passes over all of them, where a run on MNIST, in *Commands*, makes shorter passes. Memory is the
-peak of the resident set, which includes mapped pages of files. It takes a quarter of an hour, so it
-only runs when it is named.
+peak of the resident set, which includes mapped pages of files. It takes half an hour, so it only
+runs when it is named.
 """
 
 from __future__ import annotations
