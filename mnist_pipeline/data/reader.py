@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from mnist_pipeline.data import decoding
 from mnist_pipeline.data.appearance import Appearance, of_handwriting, of_pictures
@@ -30,7 +29,7 @@ from mnist_pipeline.data.names import (
     names_of_labels,
     read_description,
 )
-from mnist_pipeline.data.source import Source, describe
+from mnist_pipeline.data.source import Decode, Source, describe
 from mnist_pipeline.data.split import Split, drawn_for_choosing, drawn_for_testing, split_word
 from mnist_pipeline.data.values import CLASS_NAMES, DigitSet, RawData, RawFile
 from mnist_pipeline.utils.directories import EMBEDDED_DATA
@@ -47,7 +46,6 @@ SECONDS_BETWEEN = 5.0  # two calls of `OnRead`
 # Called with the number of images that are read so far, and with their total.
 OnRead = Callable[[int, int], object]
 Converted = tuple[NDArray[np.uint8], str]
-Decode = Callable[[Any, decoding.Draft], tuple[Image.Image, str]]  # see `Source.decode`
 
 
 class SplitContent(NamedTuple):

@@ -34,6 +34,11 @@ class Loaded(NamedTuple):
     groups: Sequence[str] = ()  # the name of each image's group; empty if it has none
 
 
+# An image as an upright picture, and its original size and mode. An ImageError does not name the
+# image.
+Decode = Callable[[Any, decoding.Draft], tuple[Image.Image, str]]
+
+
 class Source(NamedTuple):
     """What a layout finds at a path: everything about its files that differs between layouts.
 
@@ -45,9 +50,7 @@ class Source(NamedTuple):
     # The names of the folders, files or arrays of each split; without splits, `train` has all.
     groups: Mapping[Split, Names]
     load: Callable[[Names], Loaded]  # the images and labels of such a group
-    # An image as an upright picture, and its original size and mode. An ImageError does not name
-    # the image.
-    decode: Callable[[Any, decoding.Draft], tuple[Image.Image, str]]
+    decode: Decode
     # Whether each image is a file of its own. Then `load` gives paths, whose checksums are recorded
     # and whose names people see.
     are_files: bool
