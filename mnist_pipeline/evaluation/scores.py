@@ -204,7 +204,8 @@ def balanced_accuracy(counts: ArrayLike) -> tuple[float, bool]:
     """The mean over the classes of the share that is correct, from a confusion matrix, and whether
     it differs from the accuracy by more than chance.
 
-    The accuracy gives a class the weight of its share of the samples. Each class needs a sample.
+    The accuracy gives a class the weight of its share of the samples. Each class needs a sample. A
+    count is at most 2³⁸.
 
     Examples
     --------
@@ -266,7 +267,7 @@ def confusion_matrix(
 
 def most_confused(counts: ArrayLike) -> tuple[int, int, int]:
     """The two classes that are taken for each other most often, from a confusion matrix, and how
-    often; the first such pair.
+    often; the first such pair. A count is at most 2³⁸.
 
     Examples
     --------

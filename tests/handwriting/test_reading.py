@@ -48,7 +48,7 @@ def test_the_judge_says_what_is_a_digit_among_other_ink_and_raises_doubt(
         monkeypatch.setattr(Recognizer, "recognize", lambda *_, answers=answers: answers)
         first, *_, last = (own.recognition for own in read_digits(page, small_recognizer))
         assert (first.looks_like_digit, first.is_certain) == expected
-        assert last.looks_like_digit  # nothing is known of what is around it
+        assert last.looks_like_digit  # the judge has not seen it
 
 
 @pytest.mark.parametrize(

@@ -228,7 +228,7 @@ def drawn(sheet: Sheet) -> None:
     sheet.source = "strokes"
     rows, columns = sheet.shape
     num_rows = int(random.choice([1, 1, 2]))
-    digits = random.choice([0.0, 0.8, 1.0])  # share of what is drawn
+    digits = random.choice([0.0, 0.8, 1.0])  # their share of what is drawn
     for row in range(num_rows):
         count = int(random.integers(1, 6))
         height = min(rows / num_rows, 1.6 * columns / count) * random.uniform(0.35, 0.8)
@@ -540,7 +540,7 @@ def textures(sheet: Sheet) -> None:
 
 
 def objects(sheet: Sheet) -> None:
-    """Pens, cups, hands, shadows and holes, perhaps beside numbers."""
+    """Pens, cups, hands, shadows and holes, on some pages with numbers."""
     random = sheet.random
     rows, columns = sheet.shape
     if random.random() < 0.6:

@@ -33,7 +33,7 @@ SEGMENTS = (
 
 
 PLAIN_ONE = [np.array([[0, 0], [0, 0.5], [0, 1]])]  # the project's strokes of a 1 have a hook
-# These letters and signs look like a digit if nothing is beside them.
+# Alone, these letters and signs look like a digit.
 LIKE_DIGITS = ("O", "S", "Z", "b", "g", "s", "z", "slash", "backslash", "circle", "open", "close")
 
 
