@@ -8,7 +8,7 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from mnist_pipeline.data.values import CLASS_NAMES
 from mnist_pipeline.evaluation import experiments, scores
 from mnist_pipeline.evaluation.experiments import Trial
 from mnist_pipeline.methods import harris
+from mnist_pipeline.methods.networks import attack
 from mnist_pipeline.methods.networks.recipes import RECIPES
 from mnist_pipeline.methods.table import MODELS, assets_of_models, by_model
 from mnist_pipeline.report import arrays, assembly, page
@@ -29,6 +30,22 @@ from mnist_pipeline.report.topics.errors import topic as misread
 
 HOSTILE = "<script>alert(1)</script>"
 Read = Callable[[str], str]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def attacks_computed_once() -> Iterator[None]:
+    """Each page attacks the same images, which takes half a second."""
+    computed: dict[Any, Any] = {}
+
+    def remembered(fitted, images, targets, reach, compute=attack.attack):
+        arguments = (id(fitted), images.tobytes(), targets.tobytes(), reach)
+        if arguments not in computed:
+            computed[arguments] = compute(fitted, images, targets, reach)
+        return computed[arguments]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attack, "attack", remembered)
+        yield
 
 
 def render(values: Values, **changed: Any) -> str:
@@ -251,7 +268,7 @@ def test_few_test_images_are_counted_and_teach_no_lesson(is_few, composed, value
     assert ("% are classified correctly" in text) != is_few
 
 
-@pytest.mark.usefixtures("without_drawing")
+@pytest.mark.usefixtures("without_charts")
 @pytest.mark.parametrize("by_gradients", [1.0, 0.5, 0.0])
 def test_features_matter_only_if_gradients_are_surely_better(by_gradients, values, text_of):
     labels = values["test_digits"].labels
