@@ -25,8 +25,10 @@ from mnist_pipeline.handwriting.doubt import (
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.finder.search import Found, Page
 from mnist_pipeline.handwriting.judge import network
+from mnist_pipeline.handwriting.judge.classes import OTHER
 from mnist_pipeline.handwriting.novelty import ORDINARY, looks_like_digit
 from mnist_pipeline.handwriting.recognizer import CNN, Recognizer
+from mnist_pipeline.handwriting.touching import Shares, cuts_of_page, with_cuts
 
 CERTAIN = 0.99  # with a lower probability, the whole picture is read too
 DIGIT = 0.1  # with a lower probability of a digit by the judge, ink does not look like one
@@ -61,10 +63,12 @@ def read_digits(page: Page, recognizer: Recognizer) -> list[Reading]:
     anywhere in an image, of any size; the other models have not.
     """
     known = recognizer.known
-    images = np.array([digit.image for digit in page.digits], np.uint8)
-    answers = recognizer.recognize(images.reshape(-1, *known.shape))
-    judged = _digit_probabilities(page.digits, known)
-    are_few = len(answers) <= FEW
+    judged = _judged_classes(page.digits, known)
+    cuts = cuts_of_page(page.digits, judged)
+    images = [digit.image for digit in page.digits]
+    images += [side.image for cut in cuts for side in cut.sides]
+    answers = recognizer.recognize(np.array(images, np.uint8).reshape(-1, *known.shape))
+    are_few = len(page.digits) <= FEW
     readings = [
         Reading(
             digit.box,
@@ -73,10 +77,11 @@ def read_digits(page: Page, recognizer: Recognizer) -> list[Reading]:
             digit.line,
             digit_probability=probability,
         )
-        for digit, answer, probability in zip(page.digits, answers, judged, strict=True)
+        for digit, answer, probability in zip(page.digits, answers, map(_of_digit, judged))
     ]
     if known.whole_pictures:
         return readings
+    readings = with_cuts(readings, cuts, answers[len(page.digits) :])
     readings = without_specks(readings)
     doubted = _only_doubted(readings)
     if doubted is not None and recognizer.champion == CNN:
@@ -85,7 +90,7 @@ def read_digits(page: Page, recognizer: Recognizer) -> list[Reading]:
             (answer,) = recognizer.recognize(whole.image[np.newaxis])
             if answer.probability > doubted.recognition.probability:
                 readings = _with_whole(readings, doubted, whole, answer)
-    if all(probability is None for probability in judged):
+    if all(shares is None for shares in judged):
         readings = only_ordinary(readings)
     return with_least_certain(readings)
 
@@ -99,16 +104,21 @@ def warnings_of(page: Page, readings: Sequence[Reading], recognizer: Recognizer)
     return [*page.warnings, *filter(None, [direction_warning(images, recognizer)])]
 
 
-def _digit_probabilities(digits: Sequence[Found], known: DataSet) -> list[float | None]:
-    """The judge's probability that ink is a digit; None if it does not judge.
+def _judged_classes(digits: Sequence[Found], known: DataSet) -> list[Shares | None]:
+    """The judge's probabilities of its classes; None for ink that it does not judge.
 
     It has learned the ten digits, and needs the surroundings of the ink.
     """
     seen = [digit.surroundings for digit in digits if digit.surroundings is not None]
     if known.class_names != CLASS_NAMES or not seen:
         return [None] * len(digits)
-    probabilities = iter(network.shipped().digit_probabilities(np.array(seen)).tolist())
-    return [None if digit.surroundings is None else next(probabilities) for digit in digits]
+    shares = iter(network.shipped().probabilities(np.array(seen)))
+    return [None if digit.surroundings is None else next(shares) for digit in digits]
+
+
+def _of_digit(shares: Shares | None) -> float | None:
+    """The judge's probability that ink is a digit; None if it has not judged."""
+    return None if shares is None else float(shares[:OTHER].sum())
 
 
 def _judged(

@@ -58,6 +58,7 @@ class Found:
     is_sign: bool = False  # a slash, a comma, or a bar that is unlike a 1
     # (48, 48): the ink around it and its own, see `surroundings`; None if nothing is around it.
     surroundings: NDArray[np.uint8] | None = None
+    ink: tuple[Glyph, Scan] | None = None  # where it was found, for `cuts`; as the surroundings
 
 
 class Page(NamedTuple):
@@ -217,7 +218,8 @@ def _read(grey: Grey, scale: float, shape: tuple[int, ...]) -> tuple[list[Found]
         image = None if held else image_of(glyph, scan)
         if image is not None:
             around = surroundings_of(glyph, scan)
-            found.append(Found(in_picture(glyph.box), image, 1, glyph.is_sign, around))
+            box = in_picture(glyph.box)
+            found.append(Found(box, image, 1, glyph.is_sign, around, (glyph, scan)))
     return found, [in_picture(box) for box in scan.unread]
 
 
