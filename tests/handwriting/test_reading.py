@@ -1,5 +1,6 @@
 """Readings of a picture: a sign is not a digit, and the whole picture may be read too."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ from support.recognizing import answered
 
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.handwriting.finder.search import Found, Page
+from mnist_pipeline.handwriting.judge.classes import OTHER
 from mnist_pipeline.handwriting.judge.network import Judge
 from mnist_pipeline.handwriting.novelty import ORDINARY
 from mnist_pipeline.handwriting.reading import FEW, SURELY_DIGIT, read_digits
@@ -27,6 +29,12 @@ def test_a_sign_does_not_look_like_a_digit(small_recognizer, monkeypatch):
     assert [each.recognition.looks_like_digit for each in readings] == [True, False]
 
 
+def judging(probability: float) -> Callable[[Judge, np.ndarray], np.ndarray]:
+    """A judge that says of everything how probably it is a digit."""
+    shares = [probability, *[0] * (OTHER - 1), 1 - probability, 0]
+    return lambda _, seen: np.tile(np.array(shares, np.float32), (len(seen), 1))
+
+
 def found(count: int) -> list[Found]:
     """Shapes that the judge sees."""
     around = np.zeros((48, 48), np.uint8)
@@ -42,7 +50,7 @@ def test_the_judge_says_what_is_a_digit_among_other_ink_and_raises_doubt(
     probability, expected, small_recognizer, monkeypatch
 ):
     page = Page(TEXTURE, [*found(FEW), Found(*TWO)])
-    monkeypatch.setattr(Judge, "digit_probabilities", lambda *_: np.full(FEW, probability))
+    monkeypatch.setattr(Judge, "probabilities", judging(probability))
     for unusual in (False, True):  # the novelty says nothing beside the judge
         answers = [answered(looks_like_digit=unusual)] * FEW + [answered(novelty=99)]
         monkeypatch.setattr(Recognizer, "recognize", lambda *_, answers=answers: answers)
@@ -68,7 +76,7 @@ def test_among_few_shapes_an_ordinary_one_is_a_digit_and_a_strange_one_must_conv
     count, novelty, probability, expected, small_recognizer, monkeypatch
 ):
     page = Page(TEXTURE, found(count))
-    monkeypatch.setattr(Judge, "digit_probabilities", lambda *_: np.full(count, probability))
+    monkeypatch.setattr(Judge, "probabilities", judging(probability))
     answers = [answered(novelty=novelty, looks_like_digit=novelty < 90)] * count
     monkeypatch.setattr(Recognizer, "recognize", lambda *_: answers)
     readings = read_digits(page, small_recognizer._replace(champion="knn"))
@@ -83,7 +91,7 @@ def test_the_judge_of_a_digit_in_doubt_is_heard_about_the_whole_picture_too(
 ):
     answers = iter([[answered(probability=0.9, novelty=100)], [answered(probability=0.95)]])
     monkeypatch.setattr(Recognizer, "recognize", lambda *_: next(answers))
-    monkeypatch.setattr(Judge, "digit_probabilities", lambda *_: np.full(1, 0.9))
+    monkeypatch.setattr(Judge, "probabilities", judging(0.9))
     page = Page(TEXTURE, [replace(own, box=(20, 15, 20, 30)) for own in found(1)])
     (reading,) = read_digits(page, small_recognizer._replace(champion="cnn"))
     assert reading.box == (0, 0, 60, 60)
@@ -91,7 +99,7 @@ def test_the_judge_of_a_digit_in_doubt_is_heard_about_the_whole_picture_too(
 
 
 def test_the_judge_is_not_asked_about_letters(small_recognizer, monkeypatch):
-    monkeypatch.setattr(Judge, "digit_probabilities", lambda *_: np.zeros(1))
+    monkeypatch.setattr(Judge, "probabilities", judging(0))
     monkeypatch.setattr(Recognizer, "recognize", lambda *_: [answered(novelty=60)])
     page = Page(TEXTURE, [Found((0, 0, 20, 30), IMAGE, surroundings=np.zeros((48, 48), np.uint8))])
     letters = small_recognizer.of(DataSet(class_names=tuple("ABCDEFGHIJ")))
