@@ -19,7 +19,7 @@ from mnist_pipeline.handwriting.judge.classes import CLASSES, OTHER, PART
 SURELY_ONE = 0.7  # with this probability of a digit by the judge, ink is not cut
 MAYBE_SEVERAL = 0.05  # nor with a lower probability of a part of a digit, or of several
 MOST = 32  # shapes of a page that are cut, so that a page of letters does not take seconds
-LEAST = 0.1  # agreement of model and judge on both sides of a cut
+LEAST = 0.05  # agreement of model and judge on both sides of a cut
 SURE = 0.5  # the same, for answers without doubt
 
 Shares = NDArray[np.float32]  # probabilities of `classes.CLASSES` by the judge, (12,)

@@ -7,6 +7,7 @@ from itertools import zip_longest
 
 import numpy as np
 import pytest
+from PIL import Image
 from support.drawing import handwritten
 from support.networks import fitted_network
 from support.recognizing import recognizer_of
@@ -46,6 +47,28 @@ def test_handwritten_digits_are_read_in_order(kind, recognizer):
     letters = zip_longest("|".join(texts), "|".join(found))
     num_wrong = sum(expected != found for expected, found in letters)
     assert num_wrong <= 1, dict(zip(texts, found))
+
+
+def touching(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """A picture of two digits that are moved together until they touch."""
+    first, second = (image[:, (image > 127).any(axis=0)] for image in (left, right))
+    rows, width = first.shape
+    for overlap in range(1, min(width, second.shape[1])):
+        if ((first[:, -overlap:] > 127) & (second[:, :overlap] > 127)).any():
+            break
+    pair = np.zeros((rows, width + second.shape[1] - overlap), np.uint8)
+    pair[:, :width] = first
+    pair[:, width - overlap :] = np.maximum(pair[:, width - overlap :], second)
+    paper = Image.fromarray(255 - np.pad(pair, 12))
+    return np.asarray(paper.resize((3 * paper.width, 3 * paper.height)))
+
+
+def test_most_digits_that_touch_are_read(recognizer, test):
+    firsts = range(0, 80, 2)
+    pictures = [touching(test.images[k], test.images[k + 1]) for k in firsts]
+    found = [text_of(readings) for readings in read(recognizer, pictures)]
+    expected = [[f"{test.labels[k]}{test.labels[k + 1]}"] for k in firsts]
+    assert np.mean([a == b for a, b in zip(found, expected)]) > 0.4
 
 
 def test_letters_and_pictures_without_a_digit_are_marked(recognizer):
