@@ -1,8 +1,8 @@
 """A person's picture from its file to its readings: find digits, recognise them, judge them.
 
 `search_picture` and then `read_digits` are the whole way, from top to bottom. `finder` proposes,
-`Recognizer` answers for images, `judge` decides what is a digit among other ink, and `doubt` says
-so in words.
+`Recognizer` answers for images, `judge` decides what is a digit among other ink, `touching` divides
+two digits, and `doubt` says so in words.
 """
 
 from collections.abc import Sequence
