@@ -35,9 +35,15 @@ def test_the_program_of_the_documentation_names_the_class_of_a_picture(
     assert capsys.readouterr().out.split() == [CLASS_NAMES[answer.labels[0]]]
 
 
-@pytest.mark.parametrize(("name", "sees_gradients"), [("mlp", False), ("cnn", True)])
-def test_the_file_of_a_set_in_colour_takes_colours_and_names_their_ground(name, sees_gradients):
-    data_set = DataSet(color=True, ground="#ff8000")
+@pytest.mark.parametrize(
+    ("name", "sees_gradients", "whole_pictures", "polarity"),
+    [("mlp", False, True, "as in the picture"), ("cnn", True, False, "light on dark")],
+    ids=["mlp", "cnn"],
+)
+def test_the_file_of_a_set_in_colour_takes_colours_and_names_their_ground_and_polarity(
+    name, sees_gradients, whole_pictures, polarity
+):
+    data_set = DataSet(color=True, ground="#ff8000", whole_pictures=whole_pictures)
     network = modules.construct(name, 2, data_set.shape, sees_gradients=sees_gradients)
     if sees_gradients:
         add_kernel(network, data_set.shape, 2)
@@ -46,6 +52,7 @@ def test_the_file_of_a_set_in_colour_takes_colours_and_names_their_ground(name, 
     session = onnxruntime.InferenceSession(file)
     facts = session.get_modelmeta().custom_metadata_map
     assert (facts["color"], facts["ground"]) == ("RGB", "#ff8000")
+    assert facts["polarity"] == polarity
     images = np.random.default_rng(0).integers(0, 256, (4, *data_set.shape), np.uint8)
     expected = MODELS[name].method().answer(fitted, images)
     outputs = ["labels", "probabilities", "scores"]

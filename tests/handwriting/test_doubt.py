@@ -70,8 +70,8 @@ def test_among_mostly_other_shapes_only_ordinary_digits_count():
 def test_the_least_certain_digit_of_a_line_is_marked_if_it_has_several():
     outvoted, sure = reading(models_disagree=True), reading(probability=0.9)
     strange, alone = reading(probability=0.1, **STRANGE), reading(probability=0.5, line=2)
-    judged = with_least_certain([sure, strange, outvoted, alone])
-    assert [digit.least_certain for digit in judged] == [False, False, True, False]
+    judged = with_least_certain([sure, strange, outvoted, alone, strange._replace(line=2)])
+    assert [digit.least_certain for digit in judged] == [False, False, True, False, False]
 
 
 def test_specks_are_dropped_unless_they_look_like_digits_or_have_a_line_to_themselves():

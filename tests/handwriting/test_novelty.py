@@ -88,6 +88,10 @@ def test_edges_are_shares_of_the_rising_slopes_by_direction_and_cell(small_test)
         np.testing.assert_allclose(found**2, sums / sums.sum(), atol=1e-5)
 
 
+def test_a_blank_image_has_no_edges():
+    assert not edges(np.zeros((1, 28, 28), np.uint8)).any()
+
+
 @pytest.mark.parametrize("per_class", [1, 5])
 def test_a_few_images_of_each_class_and_a_single_image_of_one_suffice(
     per_class, small_train, small_test

@@ -22,3 +22,12 @@ def test_halves_consist_of_two_images_of_different_classes():
     made = outliers.halves(images, labels, 100, np.random.default_rng(0))
     assert 20 < len(made) < 80
     assert all(set(np.unique(image)) == {3, 7} for image in made)
+
+
+def test_each_turn_of_each_of_many_classes_has_a_number_of_its_own():
+    labels = np.arange(100, dtype=np.uint8)
+    images = np.broadcast_to(labels[:, None, None], (100, 28, 28)).copy()
+    images[:, 0, 1] = 255  # where no other turn has it
+    turned, groups = outliers.turned(images, labels, 1_000, np.random.default_rng(0))
+    shown = [image.tobytes() for image in turned]
+    assert len(set(shown)) == len(set(groups)) == len(set(zip(shown, groups)))

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from mnist_pipeline.methods.table import MODELS
+from mnist_pipeline.methods import table
+from mnist_pipeline.methods.table import MODELS, model_of
 
 
 @pytest.mark.parametrize(
@@ -15,6 +17,14 @@ def test_no_two_models_share_a_name_or_a_look(attribute):
     values = [getattr(model, attribute) for model in MODELS.values()]
     assert len(set(values)) == len(values)
     assert all(values)
+
+
+def test_an_asset_belongs_to_the_longest_name_of_a_model_that_it_begins_with(monkeypatch):
+    wide = replace(MODELS["cnn"], name="cnn_wide")
+    monkeypatch.setattr(table, "MODELS", {**MODELS, "cnn_wide": wide})
+    assert model_of("cnn_wide_model") is wide
+    assert model_of("cnn_model") is MODELS["cnn"]
+    assert model_of("data_set") is None
 
 
 @pytest.mark.parametrize(

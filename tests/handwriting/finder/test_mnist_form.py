@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from mnist_pipeline.data.conversion import STROKE_WIDTHS
+from mnist_pipeline.data.conversion import DIGIT_SIDE, STROKE_WIDTHS
 from mnist_pipeline.handwriting.finder.mnist_form import image_of
 from mnist_pipeline.handwriting.finder.scan import Glyph, Scan
 from mnist_pipeline.handwriting.finder.search import page_of
@@ -20,9 +20,11 @@ def test_the_hole_of_a_blurred_zero_stays_open():
 
 
 @pytest.mark.parametrize(("pen", "darkness"), [(1, 255), (1, 150), (2, 255)])
-def test_a_hairline_gets_the_width_of_the_thinnest_strokes(pen, darkness):
+def test_a_hairline_gets_the_width_of_the_thinnest_strokes_and_the_side_of_a_digit(pen, darkness):
     grey = np.full((120, 90), 255, np.uint8)
     grey[20:100, 40 : 40 + pen] -= np.uint8(darkness)
     (line,) = page_of(grey).digits
     widths = line.image[8:20].sum(axis=1) / 255
     np.testing.assert_allclose(widths, STROKE_WIDTHS[0], atol=0.4)
+    length = line.image.max(axis=1).sum() / 255
+    assert length == pytest.approx(DIGIT_SIDE, abs=0.4)

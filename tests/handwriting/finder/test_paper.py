@@ -1,6 +1,7 @@
 """Paper on a dark table is found, and nothing else is taken for one."""
 
 import numpy as np
+from PIL import Image, ImageDraw
 from support.drawing import handwritten
 
 from mnist_pipeline.handwriting.finder.paper import find_paper
@@ -19,3 +20,12 @@ def test_paper_is_cut_out_of_the_table():
     paper = find_paper(Scan(np.pad(sheet, 30, constant_values=30)))
     np.testing.assert_allclose((paper.left, paper.top), 30, atol=4)
     np.testing.assert_allclose(paper.grey.shape, (100, 120), atol=6)
+
+
+def test_a_turned_sheet_that_the_edges_of_the_picture_cut_is_paper():
+    picture = Image.new("L", (240, 200), 30)
+    ImageDraw.Draw(picture).polygon([(-40, 100), (100, -40), (220, 80), (80, 220)], fill=220)
+    paper = find_paper(Scan(np.asarray(picture, np.float32)))
+    assert paper is not None
+    np.testing.assert_allclose((paper.left, paper.top), 0, atol=4)
+    np.testing.assert_allclose(paper.grey.shape, (200, 220), atol=6)

@@ -17,10 +17,14 @@ def scan_of(shape: tuple[int, int], *boxes: tuple[int, int, int, int]) -> Scan:
 
 
 @pytest.mark.parametrize("scale", [1, 2, 5])
-def test_a_digit_lies_in_the_middle_in_one_size_and_its_neighbour_beside_it(scale):
+@pytest.mark.parametrize("is_wide", [False, True], ids=["high", "wide"])
+def test_a_digit_lies_in_the_middle_in_one_size_and_its_neighbour_beside_it(scale, is_wide):
     boxes = np.array([(40, 30, 6, 22), (54, 30, 4, 22)]) * scale
+    if is_wide:
+        boxes = boxes[:, [1, 0, 3, 2]]
     scan = scan_of((100 * scale, 100 * scale), *boxes.tolist())
     around = surroundings_of(Glyph(np.array([1]), *boxes[0].tolist()), scan)
+    around = around.T if is_wide else around
     own = around >= OWN
     assert around.shape == (SIDE, SIDE)
     np.testing.assert_array_equal(np.flatnonzero(own.any(axis=1)), np.arange(13, 13 + DIGIT_SIDE))

@@ -22,9 +22,20 @@ SEVEN, ONE = Digit(7, (10, 10, 20, 30)), Digit(1, (40, 10, 4, 30))
         ((5, 0, 60, 60), PART),
         ((10, 10, 34, 30), PART),
         ((100, 10, 20, 30), OTHER),
+        ((100, 100, 20, 30), OTHER),
         ((27, 36, 20, 30), OTHER),
     ],
-    ids=["same", "wider", "thin", "half", "much more", "both", "elsewhere", "a corner"],
+    ids=[
+        "same",
+        "wider",
+        "thin",
+        "half",
+        "much more",
+        "both",
+        "beside",
+        "beside and below",
+        "a corner",
+    ],
 )
 def test_a_box_is_the_digit_that_it_holds_a_part_or_other_ink(box, expected):
     assert label_of(box, [SEVEN, ONE]) == expected

@@ -193,12 +193,14 @@ def test_a_model_without_float32_parameters_to_learn_is_not_trained(model):
         train(model(), IMAGES, LABELS, RECIPE)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_model_with_weights_that_are_not_finite_predicts_nothing(value):
+@pytest.mark.parametrize(("value", "temperature"), [(np.nan, 1), (np.inf, 1), (1e20, 1e-30)])
+def test_a_model_whose_logits_are_not_finite_at_its_temperature_predicts_nothing(
+    value, temperature
+):
     model = build(MLP)
     model.output.bias.data[2] = value
     with pytest.raises(ValueError, match="model"):
-        predict_probabilities(model, IMAGES)
+        predict_probabilities(model, IMAGES, temperature)
 
 
 @pytest.mark.parametrize(
@@ -286,8 +288,12 @@ def test_only_networks_have_layers_and_parameters(function, model):
         function(model)
 
 
-def test_layers_of_another_type_and_in_training_have_the_rows_of_the_plain_ones():
-    assert layer_rows(CNN().double().train()) == layer_rows(CNN())
+def test_layers_of_another_type_and_in_training_have_the_rows_of_the_plain_ones_and_stay_so():
+    plain, other = CNN(), CNN().double().train()
+    assert layer_rows(other) == layer_rows(plain)
+    assert plain.has_compiled_form  # no hook is left
+    assert other.training
+    assert {parameter.dtype for parameter in other.parameters()} == {torch.float64}
 
 
 def built(seed):

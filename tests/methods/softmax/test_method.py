@@ -183,6 +183,14 @@ def test_each_image_is_scored_just_before_its_update(digits):
     np.testing.assert_array_equal(measured, [*zip([1, 2], fitted.loss, fitted.accuracy)])
 
 
+def test_of_equal_scores_the_first_class_is_the_answer():
+    initial, accuracies = (np.zeros((3, 4)), np.zeros(3)), []
+    options = {"num_classes": 3, "epochs": 1, "initial": initial}
+    for label in range(3):
+        softmax.sgd(ONES[:1], [label], **options, on_epoch=lambda *each: accuracies.append(each[2]))
+    assert accuracies == [1, 0, 0]
+
+
 @pytest.mark.full
 def test_twenty_epochs_misread_805_of_the_test_digits(train, test):
     W, b = softmax.sgd(train.images, train.labels)
