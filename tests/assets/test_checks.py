@@ -5,13 +5,15 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
 
 from assets.checks import judge, methods, models
+from assets.definitions import defs
 from mnist_pipeline import read
-from mnist_pipeline.data.values import DigitSet, Nearest, Predictions
+from mnist_pipeline.data.values import DataSet, DigitSet, Nearest, Predictions, RawData
 from mnist_pipeline.evaluation.champion import Champion
 from mnist_pipeline.evaluation.scores import Comparison, Score, evaluate
 from mnist_pipeline.methods.knn.method import FittedKNN
@@ -193,3 +195,33 @@ def test_what_few_images_or_poor_models_fail_is_a_warning(measure):
     found = measure()
     assert not found.passed
     assert found.warns
+
+
+@pytest.mark.parametrize(("highest", "passed"), [(0.99, True), (0.5, False)])
+def test_accuracies_on_test_and_held_out_images_may_differ_by_their_intervals(
+    highest, passed, finished
+):
+    scores = read("model_comparison").models
+    lower = {
+        name: dataclasses.replace(score, interval=[highest - 0.1, highest])
+        for name, score in scores.items()
+    }
+    comparison = changed("model_comparison", models=lambda _: lower)
+    assert models.test_as_held_out(held_out_labels(np.array), comparison).passed is passed
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_repeated_image_is_named_by_its_file(split):
+    (checks,) = [
+        each for each in defs.asset_checks or () if each.node_def.name == f"{split}_digits__checks"
+    ]
+    paths = {each: (f"{each}/a.png", f"{each}/b.png") for each in ("train", "test")}
+    raw = RawData((), DataSet(), paths)
+    images = np.full((2, 28, 28), 200, np.uint8)
+    images[:, 5:20, 9] = 0
+    found = checks(
+        dg.build_asset_check_context(),
+        **{f"{split}_digits": DigitSet(images, np.array([0, 1])), "raw_mnist": raw},
+    )
+    (repeated,) = [each for each in found if each.check_name == "no_duplicates"]
+    assert f"{split}/b.png" in (repeated.description or "")

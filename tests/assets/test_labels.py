@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from support.calls import call
 from support.graph_fixtures import invoke, materialized
 
-from mnist_pipeline.data.values import ImageKind
+from mnist_pipeline.data.catalogue import MNIST
+from mnist_pipeline.data.values import ImageKind, RawData
 from mnist_pipeline.evaluation import labels_to_check as checking
 from mnist_pipeline.runtime.storage.storage import Storage
 
@@ -46,3 +48,18 @@ def test_contradicted_labels_are_a_file_and_in_the_report_until_the_data_change(
     assert materialized(invoke("run", "--changed", "--select", "labels_to_check")) == {
         "labels_to_check"
     }
+
+
+def test_labels_that_nothing_contradicts_have_an_empty_table_and_no_figure(
+    small_train, small_test, monkeypatch
+):
+    empty = checking.contradicted(np.eye(10)[small_train.labels], small_train.labels)
+    monkeypatch.setattr(checking, "find", lambda *_: checking.LabelsToCheck(empty))
+    found = call(
+        "labels_to_check",
+        raw_mnist=RawData((), MNIST),
+        data_set=MNIST,
+        train_digits=small_train,
+        test_digits=small_test,
+    )
+    assert len(found.value.table) == 0

@@ -24,13 +24,14 @@ def test_the_error_of_reconstructions_is_that_of_test_images_centred_by_the_trai
         mean,
         pca.Eigendecomposition(np.ones(NUM_PIXELS), vectors),
         ImageKind(),
-        pca.ReconstructionsConfig(num_components=[50, 3]),
+        pca.ReconstructionsConfig(num_components=[50, 3, 50]),
     ).value
     expected = []
     for k in (3, 50):
         errors = test - mean
         errors[:, order[:k]] = 0
         expected.append(np.sqrt(np.square(errors).mean()))
+    assert found.num_components.tolist() == [3, 50]
     assert found.test_rmse == pytest.approx(expected)
 
 

@@ -1,5 +1,7 @@
 """The report, called as a function on stored values; `tests/report` tests what it contains."""
 
+from datetime import datetime, timedelta
+
 import dagster as dg
 import pytest
 from support.calls import call
@@ -25,5 +27,6 @@ def test_provenance_and_seconds_are_those_of_the_stored_values():
     for name, found in document["assets"].items():
         assert found["data_version"] == stored.current_version(name)
         assert found["seconds"] == stored.origin(name)["metadata"]["seconds"]
+    assert datetime.fromisoformat(document["run"]["started"]).utcoffset() == timedelta(0)
     parts = [document["assets"][f"cnn_{part}"]["seconds"] for part in ("model", "predictions")]
     assert document["models"]["cnn"]["seconds"] == pytest.approx(sum(parts), abs=1e-3)

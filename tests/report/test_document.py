@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from mnist_pipeline.methods.networks.modules import of_weights
+from mnist_pipeline.report.document import Report
 from mnist_pipeline.report.topics.networks import topic as networks
 
 
@@ -36,3 +37,10 @@ def test_the_hidden_units_together_make_the_score_that_their_label_has(values, m
     label = shown["asked_as"]
     assert scores[label].item() == pytest.approx(added.sum() + mlp.output.bias[label].item(), 1e-4)
     assert (np.diff(np.abs(added)) <= 0).all()  # the page shows the first ones
+
+
+def test_a_document_is_json_or_is_not_stored():
+    written = Report("<p>", {"name": "ä"})
+    assert Report.from_files(written.to_files()) == written
+    with pytest.raises(ValueError, match="JSON"):
+        Report("", {"loss": float("nan")}).to_files()

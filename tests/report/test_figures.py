@@ -27,7 +27,7 @@ from mnist_pipeline.evaluation.experiments import Curve
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.report import assembly, figures
 from mnist_pipeline.report.content import Values
-from mnist_pipeline.report.figures import encoding
+from mnist_pipeline.report.figures import encoding, style
 
 ARC = "\N{ARC}"  # Matplotlib's default font has no such character
 RNG = np.random.default_rng(0)
@@ -226,3 +226,20 @@ def test_an_svg_follows_the_theme_and_refers_to_nothing_outside_itself(composed,
             reference = "".join(pair)
             is_image = reference.startswith("data:image/png;base64,")
             assert is_image or reference.removeprefix("#") in identifiers
+
+
+def test_each_signed_image_has_the_whole_range_of_colours():
+    images = np.eye(28) * np.array([1, -0.01, 0])[:, np.newaxis, np.newaxis]
+    (axes,) = figures.image_grid(images, 3, signed=True).axes
+    mosaic = np.ma.filled(axes.images[0].get_array(), np.nan)
+    assert (np.nanmax(mosaic), np.nanmin(mosaic)) == (1, -1)
+
+
+def test_a_small_picture_is_its_own_preview():
+    picture = Image.new("RGB", (100, 40), "white")
+    assert Image.open(io.BytesIO(figures.preview(picture))).size == picture.size
+
+
+@pytest.mark.parametrize(("names", "expected"), [(["7", "cat"], False), (["7", "cats"], True)])
+def test_names_of_more_than_three_characters_are_long(names, expected):
+    assert style.are_long(names) is expected

@@ -103,6 +103,19 @@ def test_the_record_of_a_step_names_the_inputs_of_this_step(storage):
     assert stored.default_storage().origin("read_again")["inputs"] == {"drawn": version}
 
 
+def test_a_result_is_up_to_date_until_an_input_that_is_stored_under_its_name_has_another_value(
+    storage,
+):
+    kept = stored.default_storage()
+    version = kept.write("drawn", np.arange(3))
+    for inputs in ({"drawn": version}, {"drawn": version, "trials": "of all partitions"}):
+        kept.write("summary", np.ones(1), {"inputs": inputs})
+        assert StoredResults().up_to_date("summary") is not None
+    kept.write("drawn", np.arange(4))
+    assert StoredResults().up_to_date("summary") is None
+    assert StoredResults().up_to_date("absent") is None
+
+
 def test_a_step_whose_bucket_does_not_answer_runs_again(bucket, monkeypatch):
     # The first write is that of the figure, and the third that of the value in the second attempt.
     fail_at(monkeypatch, "_write", 1, 3)

@@ -170,6 +170,7 @@ def test_the_report_is_served_in_a_sandbox_and_the_figures_as_stored(finished):
     answer, stored = client.get(REPORT), Storage(str(finished))
     assert answer.text == stored.read("evaluation_report").html
     assert answer.headers["Content-Encoding"] == "gzip"
+    assert answer.headers["Cache-Control"] == "no-store"
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     assert "allow-same-origin" not in answer.headers["Content-Security-Policy"]
     figure = client.get(f"{FIGURES}/covariance/covariance.png").content
