@@ -152,3 +152,18 @@ def test_an_edit_makes_stale_what_depends_on_it_and_nothing_else(project, edits,
     found = project.stale(edits)
     assert stale <= found
     assert not fresh & found
+
+
+def test_versions_are_remembered_until_a_file_has_other_content(tmp_path, monkeypatch):
+    module = tmp_path / "thing.py"
+    for name in ("PROJECT", "PACKAGE", "GRAPH_DIRECTORY"):
+        monkeypatch.setattr(code_versions, name, tmp_path)
+    monkeypatch.setattr(code_versions, "code_cache", lambda: tmp_path / "cache")
+    found = []
+    for content in ("share = 0.9", "share = 0.8", "share = 0.9"):  # of the same size
+        module.write_text(content)
+        code_versions._read.cache_clear()  # as in another process
+        found.append(code_versions.code_versions({"thing": module}))
+    assert found[0] == found[2] != found[1]
+    monkeypatch.delattr(code_versions, "code_version")  # the last ones are remembered
+    assert code_versions.code_versions({"thing": module}) == found[2]
