@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.arguments import check_door
 
-from mnist_pipeline.data.corruptions import CORRUPTIONS, corrupt
+from mnist_pipeline.data.corruptions import CORRUPTIONS, LINE_REACH, corrupt
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,7 @@ def test_a_dotted_line_has_ink_in_two_of_four_columns_from_edge_to_edge(bars):
     for image in corrupt(np.zeros_like(bars), "dotted_line"):
         inked = np.flatnonzero(image.any(axis=0)).tolist()
         assert inked == [column for column in range(27) if column % 4 in (2, 3)]
+        assert (image[:, inked] > 0).sum(axis=0).max() <= 2 * LINE_REACH + 1  # paper around it
         middles = [image[:, column].argmax() for column in inked]
         assert np.abs(np.diff(middles, 2)).max() <= 4  # along a straight line
 

@@ -71,6 +71,9 @@ def test_the_balance_of_classes_and_the_levels_of_images_are_judged(small_train)
     lopsided = findings.judge(DigitSet(images, np.minimum(labels, 1)), "ab")
     assert good["classes_balanced"]().passed
     assert not lopsided["classes_balanced"]().passed
+    for smaller, passed in ((49, False), (50, True)):  # at least half of the larger one
+        pair = DigitSet(images[: 100 + smaller], np.repeat([0, 1], [100, smaller]))
+        assert findings.judge(pair, "ab")["classes_balanced"]().passed is passed
     faint = DigitSet(np.minimum(images, 30), labels)
     assert not findings.judge(faint, NAMES)["not_empty"]().passed
     assert findings.judge(faint, NAMES, is_handwriting=False)["not_empty"]().passed

@@ -98,9 +98,11 @@ def test_a_trial_on_few_images_is_trained_as_long_as_on_all_and_if_it_diverges_h
     assert len(found["held_out"]) == 167
 
 
-def test_a_trial_larger_than_the_data_is_refused(small_train, small_test):
+def test_a_trial_may_have_all_images_that_are_not_held_out_and_no_more(small_train, small_test):
     with pytest.raises(SweepError, match="1,833"):
         experiments.run(trial("knn", 1_834), small_train, small_test, MNIST.kind)
+    found = experiments.run(trial("knn", 1_833), small_train, small_test, MNIST.kind)
+    assert len(found["test"]) == len(small_test.labels)
 
 
 def test_the_summary_ranks_by_held_out_accuracy_with_the_intervals_of_the_differences(small_train):

@@ -23,27 +23,29 @@ from mnist_pipeline.evaluation import labels_to_check as checking
 from mnist_pipeline.methods.table import MODELS
 from mnist_pipeline.runtime.storage import formats
 
+SHARES = [0.5, 0.3, 0.0, 0.2]
+
 
 def test_each_image_is_answered_by_models_that_have_not_seen_it(monkeypatch):
-    labels = np.repeat([0, 1, 2], [40, 7, 2])
+    labels = np.repeat([0, 1, 3], [40, 7, 2])  # no image of class 2
     images = np.arange(len(labels), dtype=np.uint8)[:, np.newaxis, np.newaxis]
     num_answers = np.zeros(len(labels), int)
 
     def fit(digits: DigitSet, *_: object, **__: Any) -> dict[str, np.ndarray]:
         # Both images of the smallest class are never asked at once.
-        assert set(digits.labels) == {0, 1, 2}
+        assert set(digits.labels) == {0, 1, 3}
         return {"seen": digits.images}
 
     def answer(fitted: dict[str, np.ndarray], images: np.ndarray) -> Answer:
         assert not np.isin(images, fitted["seen"]).any()
         num_answers[images.ravel()] += 1
-        return Answer(np.zeros(len(images)), np.tile([0.5, 0.3, 0.2], (len(images), 1)))
+        return Answer(np.zeros(len(images)), np.tile(SHARES, (len(images), 1)))
 
     method = SimpleNamespace(fit=fit, answer=answer)
     own = replace(MODELS[checking.MODEL], method=lambda: method)
     monkeypatch.setitem(checking.MODELS, checking.MODEL, own)
     probabilities = checking.unseen_probabilities(images, labels, 0, MNIST.kind)
-    np.testing.assert_allclose(probabilities, np.tile([0.5, 0.3, 0.2], (len(labels), 1)))
+    np.testing.assert_allclose(probabilities, np.tile(SHARES, (len(labels), 1)))
     assert set(num_answers) == {checking.ROUNDS}
 
 

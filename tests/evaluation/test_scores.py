@@ -461,3 +461,8 @@ def test_balanced_accuracy_differs_if_classes_of_other_sizes_are_harder(shares, 
 def test_two_samples_of_a_class_without_an_error_do_not_show_that_it_is_easier():
     # Without its smoothing, the deviation of a class that is always right would be 0.
     assert scores.balanced_accuracy([[2, 0], [50, 50]]) == (0.75, False)
+
+
+def test_a_single_class_is_confused_with_no_other():
+    with pytest.raises(ValueError, match="counts"):
+        scores.most_confused([[5]])

@@ -22,6 +22,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "a list that contains itself": ("a: &a [*a]", "10,000"),
     "lists of lists by aliases": (LAUGHS, "10,000"),
     "a long list of a long list": (f"a: &a [{'1,' * 9_000}]\nb: [{'*a,' * 9_000}]", "10,000"),
+    "a long list": (f"[{'1,' * 10_000}]", "10,000"),
     "200 kB": ("#" * 200_000, "100,000"),
     "Latin-1": ("a: caf\xe9".encode("latin-1"), "UTF-8"),
     "a null byte": ("a: b\0", "YAML"),
