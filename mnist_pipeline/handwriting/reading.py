@@ -25,7 +25,6 @@ from mnist_pipeline.handwriting.doubt import (
 from mnist_pipeline.handwriting.finder import search
 from mnist_pipeline.handwriting.finder.search import Found, Page
 from mnist_pipeline.handwriting.judge import network
-from mnist_pipeline.handwriting.judge.classes import OTHER
 from mnist_pipeline.handwriting.novelty import ORDINARY, looks_like_digit
 from mnist_pipeline.handwriting.recognizer import CNN, Recognizer
 from mnist_pipeline.handwriting.touching import Shares, cuts_of_page, with_cuts
@@ -118,7 +117,7 @@ def _judged_classes(digits: Sequence[Found], known: DataSet) -> list[Shares | No
 
 def _of_digit(shares: Shares | None) -> float | None:
     """The judge's probability that ink is a digit; None if it has not judged."""
-    return None if shares is None else float(shares[:OTHER].sum())
+    return None if shares is None else float(network.digit_probabilities(shares))
 
 
 def _judged(

@@ -19,8 +19,8 @@ from mnist_pipeline.handwriting.judge.classes import CLASSES, OTHER, PART
 SURELY_ONE = 0.7  # with this probability of a digit by the judge, ink is not cut
 MAYBE_SEVERAL = 0.05  # nor with a lower probability of a part of a digit, or of several
 MOST = 32  # shapes of a page that are cut, so that a page of letters does not take seconds
-LEAST = 0.05  # agreement of model and judge on both sides of a cut
-SURE = 0.5  # the same, for answers without doubt
+LEAST = 0.05  # with a lower agreement of model and judge on one side, a cut does not count
+SURE = 0.5  # with a lower agreement on one side, both answers are in doubt
 
 Shares = NDArray[np.float32]  # probabilities of `classes.CLASSES` by the judge, (12,)
 
@@ -47,18 +47,18 @@ def cuts_of_page(digits: Sequence[Found], judged: Sequence[Shares | None]) -> li
     `judged` has the judge's word on each shape, None where it has none.
     """
     several = {
-        index: float(shares[PART])
+        index: shares
         for index, (digit, shares) in enumerate(zip(digits, judged, strict=True))
         if shares is not None
         and not digit.is_sign
         and shares[PART] >= MAYBE_SEVERAL
-        and shares[:OTHER].sum() < SURELY_ONE
+        and network.digit_probabilities(shares) < SURELY_ONE
     }
-    tried = sorted(several, key=lambda index: -several[index])[:MOST]
+    tried = sorted(several, key=lambda index: -several[index][PART])[:MOST]
     return [
-        Cut(index, shares, sides)
+        Cut(index, several[index], sides)
         for index in sorted(tried)
-        if (shares := judged[index]) is not None and (sides := _best_cut(digits[index])) is not None
+        if (sides := _best_cut(digits[index])) is not None
     ]
 
 
@@ -69,7 +69,7 @@ def with_cuts(
 
     `answers` are the model's answers to all sides. Model and judge agree on a digit by the product
     of their probabilities of the model's answer. A cut counts if they agree at least by `LEAST` on
-    both sides, and more than on the whole.
+    both sides, and there no less than on the whole.
     """
     divided = [[reading] for reading in readings]
     for cut, *both in zip(cuts, answers[::2], answers[1::2], strict=True):
@@ -89,7 +89,7 @@ def _of_side(whole: Reading, side: Side, answer: Recognition, agreement: float) 
         box=side.box,
         image=side.image,
         recognition=replace(answer, looks_like_digit=True, is_certain=is_certain),
-        digit_probability=float(side.shares[:OTHER].sum()),
+        digit_probability=float(network.digit_probabilities(side.shares)),
     )
 
 

@@ -30,7 +30,7 @@ def test_a_sign_does_not_look_like_a_digit(small_recognizer, monkeypatch):
 
 
 def judging(probability: float) -> Callable[[Judge, np.ndarray], np.ndarray]:
-    """A judge that says of everything how probably it is a digit."""
+    """A judge that takes everything for a digit with the same probability."""
     shares = [probability, *[0] * (OTHER - 1), 1 - probability, 0]
     return lambda _, seen: np.tile(np.array(shares, np.float32), (len(seen), 1))
 

@@ -39,7 +39,7 @@ def shares(digit: int = 4, probability: float = 0.9, part: float = 0.0) -> np.nd
 
 @pytest.fixture
 def said(monkeypatch) -> dict[str, np.ndarray]:
-    """What the judge says of a whole and of the sides of its cuts."""
+    """The answers of the judge: one for a whole shape, another for both sides of each cut."""
     said = {"whole": shares(probability=0.02, part=0.9), "sides": shares()}
 
     def probabilities(self: Judge, seen: np.ndarray) -> np.ndarray:

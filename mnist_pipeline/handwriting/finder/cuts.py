@@ -19,7 +19,7 @@ BLANK = 0.01  # what a pixel without ink costs a cut, so that it is short; one w
 
 
 class Part(NamedTuple):
-    """The left or the right part of what was found."""
+    """The ink on one side of a cut, left or right."""
 
     box: Box  # x, y, width and height of its ink, in pixels of the upright picture
     surroundings: NDArray[np.uint8]  # (48, 48), see `surroundings`
@@ -32,10 +32,10 @@ class Part(NamedTuple):
 
 
 def cuts_of(found: Found) -> list[tuple[Part, Part]]:
-    """The left and the right part for each of some cuts; none if it is too narrow for two digits.
+    """Both sides of up to five cuts, the left one first; empty if the ink is too narrow for two
+    digits.
 
-    A cut is the path from top to bottom that crosses the least ink, somewhere in a fifth of the
-    width.
+    A cut is the path from top to bottom that crosses the least ink in a quarter of the width.
     """
     if found.ink is None or found.box[2] < NARROWEST * found.box[3]:
         return []

@@ -58,7 +58,8 @@ class Found:
     is_sign: bool = False  # a slash, a comma, or a bar that is unlike a 1
     # (48, 48): the ink around it and its own, see `surroundings`; None if nothing is around it.
     surroundings: NDArray[np.uint8] | None = None
-    ink: tuple[Glyph, Scan] | None = None  # where it was found, for `cuts`; as the surroundings
+    # Its strokes, and the scan that they were found in, which `cuts` needs; None as above.
+    ink: tuple[Glyph, Scan] | None = None
 
 
 class Page(NamedTuple):

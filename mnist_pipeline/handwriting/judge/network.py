@@ -80,7 +80,12 @@ class Judge(NamedTuple):
 
     def digit_probabilities(self, surroundings: NDArray[np.uint8]) -> Floats:
         """The probability that each candidate is a digit, float32 (n,)."""
-        return np.asarray(self.probabilities(surroundings)[:, :OTHER].sum(axis=1))
+        return digit_probabilities(self.probabilities(surroundings))
+
+
+def digit_probabilities(shares: Floats) -> Floats:
+    """The probabilities of a digit, (...), from those of `classes.CLASSES`, (..., 12)."""
+    return np.asarray(shares[..., :OTHER].sum(axis=-1))
 
 
 @cache

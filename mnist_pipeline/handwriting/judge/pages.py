@@ -228,7 +228,7 @@ def drawn(sheet: Sheet) -> None:
     sheet.source = "strokes"
     rows, columns = sheet.shape
     num_rows = int(random.choice([1, 1, 2]))
-    digits = random.choice([0.0, 0.8, 1.0])  # their share of what is drawn
+    digits = random.choice([0.0, 0.8, 1.0])  # the share of digits among what is drawn
     for row in range(num_rows):
         count = int(random.integers(1, 6))
         height = min(rows / num_rows, 1.6 * columns / count) * random.uniform(0.35, 0.8)

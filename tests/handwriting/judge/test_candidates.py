@@ -32,8 +32,8 @@ SEVEN, ONE = Digit(7, (10, 10, 20, 30)), Digit(1, (40, 10, 4, 30))
         "half",
         "much more",
         "both",
-        "beside",
-        "beside and below",
+        "to the right",
+        "to the right and below",
         "a corner",
     ],
 )
