@@ -104,7 +104,8 @@ def _answer(content: bytes) -> dict[str, Any]:
         raise HTTPException(400, f"The picture can't be read: {error}") from error
     finally:
         machine.return_freed_memory()  # what a large photo took
-    readings = read_digits(page._replace(digits=page.digits[:MAX_DIGITS]), recognizer)
+    page = page._replace(digits=page.digits[:MAX_DIGITS])
+    readings = read_digits(page, recognizer)[:MAX_DIGITS]  # a shape may be two digits
     digits = [_format_reading(recognizer, reading) for reading in readings]
     return {"digits": digits, "warnings": warnings_of(page, readings, recognizer)}
 

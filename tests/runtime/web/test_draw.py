@@ -78,6 +78,10 @@ def test_a_picture_has_its_warnings_and_the_first_digits_only(client, able, monk
     page = Page(np.zeros((9, 9), np.uint8), unread=[(0, 0, 5, 5)])
     monkeypatch.setattr(draw, "MAX_DIGITS", 2)
     assert [digit["class"] for digit in read(client, NUMBER)] == list("20")
+    with monkeypatch.context() as cut:  # as if each shape were two digits that touch
+        readings = draw.read_digits
+        cut.setattr(draw, "read_digits", lambda *args: 2 * readings(*args))
+        assert [digit["class"] for digit in read(client, NUMBER)] == list("20")
     monkeypatch.setattr(draw, "search_picture", lambda *_: page)
     answer = client.post(draw.READ, content=PNG).json()
     assert answer == {"digits": [], "warnings": page.warnings}
