@@ -20,8 +20,8 @@ def count(number: int, noun: str) -> str:
 
     Examples
     --------
-    >>> count(1, "run"), count(2_000, "run")
-    ('1 run', '2,000 runs')
+    >>> count(0, "run"), count(1, "run"), count(2_000, "run")
+    ('0 runs', '1 run', '2,000 runs')
     """
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 

@@ -103,6 +103,17 @@ def test_a_listing_can_not_name_a_file_outside_of_its_directory(name, tmp_path):
     assert_refused(root / "labels.csv", f"file names '{named}'.*not below {root};")
 
 
+def test_the_checksum_of_listed_pictures_does_not_depend_on_the_order_of_the_rows(few, tmp_path):
+    root = write_listing(tmp_path, few)
+    before = reader_of(root).files()
+    for path in root.glob("*.csv"):
+        pd.read_csv(path, dtype=str)[::-1].to_csv(path, index=False)
+    after = reader_of(root).files()
+    pictures = [file for file in before if "pictures" in file.name]
+    assert len(pictures) == 2
+    assert pictures == [file for file in after if "pictures" in file.name]
+
+
 def test_a_listing_may_name_pictures_below_its_directory_in_any_way(few, tmp_path):
     root = write_listing(tmp_path / "real", few)
     (tmp_path / "shapes").symlink_to(root)

@@ -265,6 +265,7 @@ IMAGES, LABELS = np.zeros((3, 28, 28), np.uint8), np.arange(3)
         (IMAGES, LABELS, [3], "held_out"),
         (IMAGES, LABELS, [-1], "held_out"),
         (IMAGES, LABELS, [1, 0], "held_out"),
+        (IMAGES, LABELS, np.array([1, 0], np.uint8), "held_out"),
         (IMAGES, LABELS, [1, 1], "held_out"),
         (IMAGES, LABELS, [[1]], "held_out"),
         (IMAGES, LABELS, [0.5], "held_out"),

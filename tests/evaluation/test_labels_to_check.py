@@ -75,6 +75,13 @@ def test_each_row_names_the_file_and_the_index_of_its_own_image(monkeypatch):
     ]
 
 
+def test_a_suggestion_is_as_confident_as_images_with_its_label_usually_are():
+    """Of class 0 the mean is 0.9, of class 1 it is 0.4."""
+    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.95, 0.05], [0.25, 0.75]])
+    found = checking.contradicted(probabilities, np.array([0, 0, 1, 1, 1]))
+    assert found["confident"].to_dict() == {3: True, 2: False}
+
+
 def test_the_only_image_of_a_class_is_not_judged():
     probabilities = np.array([[0.9, 0.1, 0], [0.8, 0.2, 0], [0.6, 0.4, 0], [0.7, 0.3, 0]])
     found = checking.contradicted(probabilities, np.array([0, 1, 1, 2]))

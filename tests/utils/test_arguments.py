@@ -42,6 +42,13 @@ def test_a_number_outside_its_limits_is_refused(value):
         arguments.checked("weights", [1, value], 0, 3)
 
 
+@pytest.mark.parametrize("limits", [(), (0,)], ids=["no limits", "a lower limit"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_number_that_is_not_finite_is_refused_also_without_an_upper_limit(value, limits):
+    with pytest.raises(ValueError, match="weights .* finite"):
+        arguments.checked("weights", [1, value], *limits)
+
+
 def test_pixels_that_their_type_cannot_represent_are_refused():
     assert arguments.checked_pixels("X", [[1e300]], np.float64) == 1e300
     with pytest.raises(ValueError, match=r"1e\+300"):
