@@ -214,6 +214,15 @@ def test_curves_show_what_was_measured_with_its_intervals(drawn, values):
         np.testing.assert_allclose(line.T, [shift.amounts, 100 * np.array(accuracies)])
 
 
+def test_a_model_without_errors_is_still_shown_on_the_logarithmic_axis():
+    curve = Curve("cnn", "default", [100, 1_000], [[0.9, 0.95], [1.0, 1.0]])
+    (axes,) = figures.accuracy_by_size([curve], 500).axes
+    (lowest, highest) = sorted(axes.get_ylim())
+    for line in axes.lines:
+        assert (np.asarray(line.get_ydata()) > 0).all()
+    assert lowest <= np.min([line.get_ydata().min() for line in axes.lines]) < highest
+
+
 def test_an_svg_follows_the_theme_and_refers_to_nothing_outside_itself(composed, values):
     for name, figure in draw(composed, values).items():
         text = figures.svg(figure, name)

@@ -128,6 +128,16 @@ def test_corners_and_pixels_are_those_of_the_stored_responses(composed, values, 
         assert f" {name} {row}, {column} {high:,.0f} {low:,.0f} {size} " in text
 
 
+def test_the_sizes_of_the_differences_are_the_distances_and_those_in_unsigned_bytes_are_not(
+    composed, values
+):
+    *_, (_, sizes), (_, wrapped) = neighbors.pictures(composed, values)["subtracted"]
+    nearest = values["knn_predictions"].nearest
+    distances = np.sqrt(nearest.squared_distances[0, : len(sizes)])
+    np.testing.assert_allclose(sizes, distances)
+    assert not np.isclose(wrapped, distances).any()
+
+
 def test_votes_by_the_number_of_neighbors_are_counted_on_the_stored_ones(composed, values, text):
     answer, labels = values["knn_predictions"], values["test_digits"].labels
     near = answer.nearest.labels

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
+from numpy.typing import ArrayLike, NDArray
 
 from mnist_pipeline.evaluation.experiments import Curve
 from mnist_pipeline.evaluation.scores import intervals
@@ -22,18 +23,21 @@ def accuracy_by_size(curves: Sequence[Curve], num_test_images: int) -> Figure:
     Both axes are logarithmic, the vertical axis in the error rate.
     """
 
+    def errors(accuracies: ArrayLike) -> NDArray[np.float64]:
+        """At least half an image, as a logarithm has no 0."""
+        return np.maximum(1 - np.asarray(accuracies), 0.5 / num_test_images)
+
     def draw(axes: Axes) -> None:
         extremes: list[float] = []
         for curve in curves:
             color = MODELS[curve.model].color
-            errors = np.maximum(1 - curve.means, 0.5 / num_test_images)  # a logarithm has no 0
             low, high = 1 - intervals(curve.means, num_test_images)
             extremes += [*low, *high]
-            axes.plot(curve.sizes, errors, color=color, label=curve.title)
+            axes.plot(curve.sizes, errors(curve.means), color=color, label=curve.title)
             axes.vlines(curve.sizes, low, high, color=color, linewidth=4, alpha=0.35)
             for number, accuracies in zip(curve.sizes, curve.accuracies):
                 positions = [number] * len(accuracies)
-                axes.plot(positions, 1 - np.array(accuracies), ".", color=color, markersize=4)
+                axes.plot(positions, errors(accuracies), ".", color=color, markersize=4)
         axes.set(xscale="log", yscale="log", title="Accuracy by number of training images")
         axes.set(xlabel="training images", ylabel="accuracy on the test images")
         axes.invert_yaxis()
