@@ -45,7 +45,7 @@ def test_a_number_outside_its_limits_is_refused(value):
 @pytest.mark.parametrize("limits", [(), (0,)], ids=["no limits", "a lower limit"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_number_that_is_not_finite_is_refused_also_without_an_upper_limit(value, limits):
-    with pytest.raises(ValueError, match="weights .* finite"):
+    with pytest.raises(ValueError, match=r"weights .* finite"):
         arguments.checked("weights", [1, value], *limits)
 
 
