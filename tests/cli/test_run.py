@@ -137,18 +137,23 @@ def test_a_step_that_fails_is_told_by_what_it_raised_and_not_by_the_occasion(sto
 
 def test_a_selection_drops_each_value_once_it_is_stored(storage, monkeypatch):
     centered = []
-    center, eigendecomposition = pca.center, pca.eigendecomposition
+    center, mean, eigendecomposition = pca.center, pca.mean, pca.eigendecomposition
 
     def remembered(*arguments: Any) -> Any:
         value = center(*arguments)
         centered.append(weakref.ref(value))
         return value
 
+    def of_check(images: Any) -> Any:
+        assert not centered or centered[0]() is None
+        return mean(images)
+
     def checked(covariance: Any) -> Any:
         assert centered[0]() is None
         return eigendecomposition(covariance)
 
     monkeypatch.setattr(pca, "center", remembered)
+    monkeypatch.setattr(pca, "mean", of_check)
     monkeypatch.setattr(pca, "eigendecomposition", checked)
     assert "eigendecomposition" in materialized(
         invoke("run", "--select", "+key:eigendecomposition")

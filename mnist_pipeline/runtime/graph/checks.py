@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from mnist_pipeline.runtime.graph.event_log import computed_from_others
-from mnist_pipeline.runtime.graph.resources import step_context
+from mnist_pipeline.runtime.graph.resources import free_last_step, step_context
 from mnist_pipeline.utils.measured import Measured, exactly
 
 Measure = Callable[..., Measured]
@@ -105,6 +105,7 @@ def _checks_of(
     def compute(
         context: dg.AssetCheckExecutionContext, **values: Any
     ) -> Iterator[dg.AssetCheckResult]:
+        free_last_step()
         for name in sorted(check.name for check in context.selected_asset_check_keys):
             arguments = {parameter: values[read] for parameter, read in reads[name].items()}
             yield from check_results({name: checks[name][1](**arguments)})

@@ -3,7 +3,6 @@ results that an asset reads without an input.
 """
 
 import contextlib
-import gc
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ from mnist_pipeline.runtime.graph.resources import (
     LOCATION,
     Address,
     asset_storage,
+    free_last_step,
     location_of_step,
     step_context,
 )
@@ -164,10 +164,7 @@ class StorageIOManager(Checked, dg.ConfigurableIOManager):
         operation = context.op_execution_context
         attempt = (context.run.run_id, operation.op.name, operation.retry_number)
         if attempt != self._attempt:
-            # Dagster tries to insert the key of an asset, and catches the error if the key exists.
-            # The traceback of that error is part of a cycle, which keeps the frames of the last
-            # step, and so its value.
-            gc.collect(0)
+            free_last_step()
             keys = [dep.asset_key for spec in context.assets_def.specs for dep in spec.deps]
             recorded = latest(context.instance, keys)
             self._attempt = attempt

@@ -6,6 +6,7 @@ configuration or the constructor of a resource sets comes first, then the locati
 settings.
 """
 
+import gc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +32,16 @@ def step_context() -> dg.AssetExecutionContext | None:
     except dg.DagsterInvariantViolationError:
         return None
     return context if isinstance(context, dg.AssetExecutionContext) else None
+
+
+def free_last_step() -> None:
+    """Free the value of the step before this one.
+
+    Dagster tries to insert the key of an asset, and catches the error if the key exists. The
+    traceback of that error is part of a cycle, which keeps the frames of the step, and so its
+    value.
+    """
+    gc.collect(0)
 
 
 def location_of_step() -> Mapping[str, Any]:
