@@ -81,7 +81,8 @@ const barsOf = ({ shares, label }) => {
 export const showAnswers = (container, rows) => {
   const lines = rows.map((row) => {
     const answer = element("strong", {}, data.names[row.label]);
-    const share = element("small", {}, formatShare(row), explainTie(row));
+    const tie = explainTie(row);
+    const share = element("small", {}, formatShare(row), tie && `.${tie}`);
     const title = `${data.short[row.name]}: `;
     const says = element("div", { className: "says" }, title, answer, " ", share);
     return element("div", { className: "row" }, says, barsOf(row));
