@@ -44,6 +44,7 @@ def test_a_turned_or_mirrored_page_says_so(direction, small_recognizer, monkeypa
         TURNS["mirrored"][:1],
         np.concatenate([UPRIGHT, TURNS["mirrored"][:2]]),
         np.concatenate([OTHER, TURNS["mirrored"]]),
+        np.concatenate([OTHER[:2], TURNS["mirrored"][:2]]),
     ],
     ids=[
         "upright",
@@ -51,6 +52,7 @@ def test_a_turned_or_mirrored_page_says_so(direction, small_recognizer, monkeypa
         "a single digit",
         "most are upright",
         "few look like digits in any direction",
+        "half of them look like digits in another direction",
     ],
 )
 def test_an_upright_page_says_nothing(images, small_recognizer, monkeypatch):

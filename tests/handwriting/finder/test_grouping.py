@@ -32,6 +32,11 @@ def test_dashes_and_dots_are_no_digits(box):
     assert not scan.unread
 
 
+def test_a_digit_right_above_another_one_is_no_part_of_it():
+    above, below = (20, 20, 30, 60), (20, 84, 30, 40)  # the lower one is long enough for a digit
+    assert lines(grouped(above, below, (120, 20, 30, 60))) == [[above, (120, 20, 30, 60)], [below]]
+
+
 def test_digits_of_a_line_overlap_in_height():
     lower, below = (120, 50, 30, 60), (120, 62, 30, 60)
     assert lines(grouped(PAIR[0], lower)) == [[PAIR[0], lower]]

@@ -33,6 +33,16 @@ def test_a_1_almost_as_tall_as_its_box_stays():
     assert digit.box[3] < 45  # the height in pixels; the box around the digit has 47
 
 
+@pytest.mark.parametrize("middle", [(10, 10), (50, 10), (90, 60)])
+def test_a_frame_in_a_corner_of_the_picture_goes(middle):
+    left, top = middle[0] - 10, middle[1] - 10
+    frame = [(0, 0, 100, 2), (0, 78, 100, 2), (0, 0, 2, 80), (98, 0, 2, 80)]
+    boxes = [(x + left, y + top, *size) for x, y, *size in frame]
+    scan = without_frames(*boxes, (left + 40, top + 20, 6, 30))
+    assert scan.ink[top + 30, left] == 0
+    assert scan.ink[top + 30, left + 42] == 1
+
+
 @pytest.mark.parametrize(
     "boxes",
     [

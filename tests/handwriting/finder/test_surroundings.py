@@ -34,6 +34,12 @@ def test_a_digit_lies_in_the_middle_in_one_size_and_its_neighbour_beside_it(scal
     assert not around[:, :20].any()
 
 
+def test_ink_darker_than_the_digit_is_full_ink_and_not_its_own():
+    scan = scan_of((100, 100), (54, 30, 4, 22), (40, 30, 6, 22))
+    around = surroundings_of(Glyph(np.array([2]), 40, 30, 6, 22), scan)
+    assert around[24, 36:38].tolist() == [127] * 2  # it has twice the ink of the digit
+
+
 def test_there_is_paper_beyond_the_edge_of_a_picture():
     around = surroundings_of(Glyph(np.array([1]), 0, 0, 10, 22), scan_of((22, 10), (0, 0, 10, 22)))
     assert np.count_nonzero(around) == 10 * DIGIT_SIDE

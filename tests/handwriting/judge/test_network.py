@@ -33,6 +33,13 @@ def test_the_judge_answers_as_its_network_in_torch(network):
     np.testing.assert_allclose(judge.probabilities(SURROUNDINGS), expected, atol=2e-5)
 
 
+def test_an_output_whose_largest_weight_is_negative_keeps_its_signs(network):
+    weights = training.weights(network)
+    negative = Judge.of({name: -weight for name, weight in weights.items()})
+    for layer, levels in Judge.of(weights).weights.items():
+        np.testing.assert_array_equal(negative.weights[layer], -levels)
+
+
 def test_a_judge_is_stored_as_it_is(network, tmp_path):
     judge = Judge.of(training.weights(network))
     judge.save(tmp_path / "judge.npz")
