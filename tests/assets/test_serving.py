@@ -73,3 +73,17 @@ def test_a_champion_does_not_take_part_if_it_or_its_recognizer_has_a_former_form
         stored.write("recognizer", recognizer, {"inputs": {"champion": version}})
     chosen_anew = call("champion", held_out_labels=worse_models()).value
     assert chosen_anew.held_out_errors > served.held_out_errors
+
+
+def test_no_champion_is_chosen_anew_while_the_storage_does_not_answer(monkeypatch):
+    former = storage.Storage.read
+
+    def answering(own: storage.Storage, key: str, *version: str | None) -> Any:
+        if key == "recognizer":
+            raise storage.UnreachableError("the bucket does not answer")
+        return former(own, key, *version)
+
+    labels = worse_models()
+    monkeypatch.setattr(storage.Storage, "read", answering)
+    with pytest.raises(storage.UnreachableError):
+        call("champion", held_out_labels=labels)
