@@ -1,14 +1,18 @@
 """Labels to check in the graph: on request, as a file, in the report while they fit the data."""
 
+from unittest.mock import Mock
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from support.calls import call
 from support.graph_fixtures import invoke, materialized
 
 from mnist_pipeline.data.catalogue import MNIST
 from mnist_pipeline.data.values import ImageKind, RawData
 from mnist_pipeline.evaluation import labels_to_check as checking
+from mnist_pipeline.report import figures
 from mnist_pipeline.runtime.storage.storage import Storage
 
 COUNT = 100
@@ -50,11 +54,16 @@ def test_contradicted_labels_are_a_file_and_in_the_report_until_the_data_change(
     }
 
 
-def test_labels_that_nothing_contradicts_have_an_empty_table_and_no_figure(
-    small_train, small_test, monkeypatch
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_figure_shows_the_contradicted_labels_if_there_are_any(
+    count, small_train, small_test, monkeypatch
 ):
-    empty = checking.contradicted(np.eye(10)[small_train.labels], small_train.labels)
-    monkeypatch.setattr(checking, "find", lambda *_: checking.LabelsToCheck(empty))
+    answers = small_train.labels.copy()
+    answers[:count] = (answers[:count] + 1) % 10
+    table = checking.contradicted(np.eye(10)[answers], small_train.labels)
+    drawn = Mock(return_value=Figure())
+    monkeypatch.setattr(checking, "find", lambda *_: checking.LabelsToCheck(table))
+    monkeypatch.setattr(figures, "labels_to_check", drawn)
     found = call(
         "labels_to_check",
         raw_mnist=RawData((), MNIST),
@@ -62,4 +71,4 @@ def test_labels_that_nothing_contradicts_have_an_empty_table_and_no_figure(
         train_digits=small_train,
         test_digits=small_test,
     )
-    assert len(found.value.table) == 0
+    assert len(found.value.table) == drawn.call_count == count

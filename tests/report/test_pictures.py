@@ -27,6 +27,13 @@ def test_photos_are_drawn_in_their_grey_levels_or_colors():
     assert np.abs(np.asarray(_image(atlas.uri), float)[:28, :28] - colors).mean() < 4
 
 
+def test_between_the_images_of_a_strip_is_white():
+    black = np.zeros((2, 28, 28, 3), np.uint8)
+    for drawn in (pictures.strip(black), pictures.strip(np.full((2, 28, 28), 255))):
+        between = np.asarray(_image(drawn).convert("L"))[:, 28 : 28 + pictures.GAP]
+        assert (between > 200).all()  # in colour it is a JPEG
+
+
 def test_an_atlas_of_one_image_has_a_position_for_it():
     atlas = pictures.Atlas(np.zeros((3, 28, 28)), [2])
     assert _image(atlas.uri).size == (56, 56)
