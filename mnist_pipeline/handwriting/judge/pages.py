@@ -437,6 +437,42 @@ def ringed(sheet: Sheet) -> None:
             x, y = height, y + 2.4 * height
 
 
+def touching(sheet: Sheet) -> None:
+    """Digits that touch: two or three in a row, moved together until their ink meets."""
+    random = sheet.random
+    rows, columns = sheet.shape
+    height = _height(sheet)
+    x, y = height * 0.5, height * 1.4
+    while y < rows:
+        inks, lefts = [], []
+        labels = [some_label(random) for _ in range(int(random.choice([1, 2, 2, 2, 3])))]
+        for label in labels:
+            ink = handwritten(sheet, label, height * random.uniform(0.85, 1.1))
+            left = 0
+            if inks:
+                left = lefts[-1] + _meeting(inks[-1], ink) - int(random.uniform(0, 0.08) * height)
+            inks.append(ink)
+            lefts.append(left)
+        if x + lefts[-1] + inks[-1].shape[1] > columns and x > height:
+            x, y = height * 0.5, y + 1.6 * height
+            continue
+        for ink, left, label in zip(inks, lefts, labels):
+            sheet.put(ink, x + left, y - ink.shape[0], label)
+        x += lefts[-1] + inks[-1].shape[1] + height * random.uniform(0.4, 1.2)
+
+
+def _meeting(first: NDArray[np.floating], second: NDArray[np.floating]) -> int:
+    """How far right of the first ink, on the same base line, the second starts if they just
+    touch.
+    """
+    rows = min(len(first), len(second))
+    upper, lower = first[-rows:] > 0.4, second[-rows:] > 0.4
+    reach = np.where(upper.any(axis=1), first.shape[1] - upper[:, ::-1].argmax(axis=1), -np.inf)
+    start = np.where(lower.any(axis=1), lower.argmax(axis=1), np.inf)
+    farthest = (reach - start).max()
+    return int(farthest) if np.isfinite(farthest) else first.shape[1]
+
+
 def joined(sheet: Sheet) -> None:
     """Digits that touch or cross each other, are struck out or written over."""
     random = sheet.random
@@ -499,7 +535,7 @@ def textures(sheet: Sheet) -> None:
     noise = scipy.ndimage.gaussian_filter(random.normal(size=(rows, columns)), period / 2)
     noise /= max(float(np.abs(noise).max()), 1e-9)
     kind = random.choice(
-        ["wood", "fabric", "bars", "dots", "grass", "tiles", "clouds", "code", "rings"]
+        ["wood", "fabric", "bars", "dots", "grass", "tiles", "clouds", "code", "rings", "threads"]
     )
     if kind == "wood":
         ink = np.sin(2 * np.pi * (x / period + 3 * noise + 0.1 * np.sin(y / period)))
@@ -530,6 +566,8 @@ def textures(sheet: Sheet) -> None:
             random.normal(size=(rows, columns)), (period / 2, period / 12)
         )
         ink = blades / max(float(np.abs(blades).max()), 1e-9) * 3 - random.uniform(0, 0.5)
+    elif kind == "threads":
+        ink = 2 * _threads(sheet) - 1
     else:
         ink = noise * 3
     smooth = np.clip(0.5 + np.asarray(ink) * random.uniform(0.6, 4), 0, 1).astype(np.float32)
@@ -537,6 +575,29 @@ def textures(sheet: Sheet) -> None:
     if random.random() < 0.25:
         sheet.ink *= random.uniform(0.15, 0.3)
         numbers(sheet)
+
+
+def _threads(sheet: Sheet) -> NDArray[np.floating]:
+    """Hairs, needles, scratches or threads that lie across each other: their ink on a sheet."""
+    random = sheet.random
+    rows, columns = sheet.shape
+    side = min(rows, columns)
+    image = Image.new("L", (columns, rows))
+    pencil = ImageDraw.Draw(image)
+    length = side * np.exp(random.uniform(np.log(0.08), np.log(1.2)))
+    bend = random.choice([0.0, 0.3, 1.0, 2.5])  # radians from end to end, about
+    width = max(1, round(side * np.exp(random.uniform(np.log(0.004), np.log(0.04)))))
+    count = int(np.exp(random.uniform(np.log(8), np.log(150))))
+    along = np.linspace(0, 1, 24)
+    for _ in range(count):
+        own = length * random.uniform(0.4, 1.2)
+        turns = random.normal(0, bend, (2, 1)) * [along, np.sin(2 * np.pi * along)]
+        angle = random.uniform(0, 2 * np.pi) + turns.sum(axis=0)
+        steps = own / len(along) * np.array([np.cos(angle), np.sin(angle)])
+        path = random.uniform(-0.1, 1.1, 2) * [columns, rows] + steps.cumsum(axis=1).T
+        level = int(random.integers(120, 256))
+        pencil.line([tuple(point) for point in path], level, width, "curve")
+    return np.asarray(image, np.float32) / 255
 
 
 def objects(sheet: Sheet) -> None:
@@ -694,8 +755,9 @@ KINDS: dict[Kind, float] = {
     plates: 0.7,
     ringed: 1,
     joined: 1.2,
+    touching: 1.5,
     turned: 1,
-    textures: 1.5,
+    textures: 1.8,
     objects: 1.5,
     scribbles: 1.5,
     figures: 1,
