@@ -11,6 +11,7 @@ import numpy as np
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.handwriting.novelty import ORDINARY
 
+PROBABLE = 0.9  # an answer with a lower claim is in doubt
 EVEN = 0.5  # below this probability, the answer names two classes
 VOTING = "knn"  # the model whose answer is a vote
 SPECK = 0.35  # share of the size of the largest finding in a picture
@@ -35,8 +36,9 @@ class Recognition:
     probability: float  # the champion's calibrated probability of its answer
     champion: str  # the name of the champion
     digits: dict[str, int]  # the answer of each model
-    models_disagree: bool  # whether the votes for other answers outweigh the champion's vote
-    is_certain: bool  # whether `probability` is high, and the judge sees a digit
+    # Whether the votes for other answers outweigh the champion's, and the judge does not agree.
+    models_disagree: bool
+    is_certain: bool  # whether `probability` is high, and on a page of digits the judge agrees
     # How often an answer like this is right, as far as held-out answers show: `probability`, but
     # at most the largest claim. It is the only probability that people see in words.
     claim: float
@@ -46,6 +48,7 @@ class Recognition:
     novelty: float  # percentile, 0–100, of its distance from all digits; see `novelty.Novelty`
     looks_like_digit: bool  # by `novelty` and `probability`; on a page of digits, by the judge
     reconstruction: np.ndarray  # from 50 components, not clipped; float32 (28, 28)
+    judge_agrees: bool | None = None  # whether the judge sees this digit; None if it has not judged
 
     @property
     def text(self) -> str:
@@ -56,6 +59,13 @@ class Recognition:
     def is_doubtful(self) -> bool:
         """Whether the headline is more than the name of the class."""
         return not self.looks_like_digit or self.models_disagree or not self.is_certain
+
+    def agreement(self, shares: np.ndarray) -> float:
+        """The product of the probabilities of the answer by the champion and by the judge.
+
+        `shares` are the judge's probabilities of `judge.classes.CLASSES`, (12,).
+        """
+        return float(self.probability * shares[self.digit])
 
     def headline(self, noun: str) -> str:
         """The answer in words, with its doubt; `noun` is what a training image shows."""
@@ -78,7 +88,7 @@ class Reading(NamedTuple):
     recognition: Recognition
     line: int = 1  # the number of the line that it stands in, from the top
     least_certain: bool = False  # of the digits of its line, if there are several
-    digit_probability: float | None = None  # by the judge, that the ink is a digit
+    judged: np.ndarray | None = None  # the judge's probabilities of its classes, (12,)
 
     def document(self, known: DataSet) -> dict[str, Any]:
         """The box, and the answers without the reconstruction, as plain JSON values."""
@@ -106,6 +116,7 @@ class Reading(NamedTuple):
             "box": list(self.box),
             "looks_like_digit": answer.looks_like_digit,
             "models_disagree": answer.models_disagree,
+            "judge_agrees": answer.judge_agrees,
             "novelty": round(answer.novelty, 2),
             "champion": answer.champion,
             "models": models,

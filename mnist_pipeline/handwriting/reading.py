@@ -16,6 +16,7 @@ from mnist_pipeline.data.decoding import SMALL, decode, opened
 from mnist_pipeline.data.values import CLASS_NAMES, DataSet
 from mnist_pipeline.handwriting.direction import direction_warning
 from mnist_pipeline.handwriting.doubt import (
+    PROBABLE,
     Reading,
     Recognition,
     only_ordinary,
@@ -31,7 +32,7 @@ from mnist_pipeline.handwriting.touching import Shares, cuts_of_page, with_cuts
 
 CERTAIN = 0.99  # with a lower probability, the whole picture is read too
 DIGIT = 0.1  # with a lower probability of a digit by the judge, ink does not look like one
-SURELY_DIGIT = 0.2  # with a lower probability of a digit, an answer is in doubt
+AGREED = 0.3  # with a lower agreement of model and judge, an answer is in doubt
 FEW = 5  # on a page with so few shapes, the judge sees little around them, and novelty counts too
 CONVINCED = (
     0.5  # least probability of a digit for ink on such a page that looks like none by novelty
@@ -72,11 +73,11 @@ def read_digits(page: Page, recognizer: Recognizer) -> list[Reading]:
         Reading(
             digit.box,
             digit.image,
-            _judged(answer, probability, are_few, digit.is_sign),
+            _judged(answer, shares, are_few, digit.is_sign),
             digit.line,
-            digit_probability=probability,
+            judged=shares,
         )
-        for digit, answer, probability in zip(page.digits, answers, map(_of_digit, judged))
+        for digit, answer, shares in zip(page.digits, answers, judged)
     ]
     if known.whole_pictures:
         return readings
@@ -115,25 +116,24 @@ def _judged_classes(digits: Sequence[Found], known: DataSet) -> list[Shares | No
     return [None if digit.surroundings is None else next(shares) for digit in digits]
 
 
-def _of_digit(shares: Shares | None) -> float | None:
-    """The judge's probability that ink is a digit; None if it has not judged."""
-    return None if shares is None else float(network.digit_probabilities(shares))
-
-
 def _judged(
-    answer: Recognition, probability: float | None, are_few: bool, is_sign: bool = False
+    answer: Recognition, shares: Shares | None, are_few: bool, is_sign: bool = False
 ) -> Recognition:
     """An answer with what the judge and the finder say of its ink.
 
-    On a page with few shapes, an ordinary digit needs no judge.
+    On a page with few shapes, an ordinary digit looks like one whatever the judge says. An answer
+    on which model and judge agree is certain, also if other models outvote the model.
     """
-    if probability is not None:
+    if shares is not None:
         is_ordinary = are_few and answer.novelty <= ORDINARY
         least = CONVINCED if are_few and not answer.looks_like_digit else DIGIT
+        is_agreed = answer.agreement(shares) >= AGREED
         answer = replace(
             answer,
-            looks_like_digit=is_ordinary or probability >= least,
-            is_certain=answer.is_certain and (is_ordinary or probability >= SURELY_DIGIT),
+            looks_like_digit=is_ordinary or bool(network.digit_probabilities(shares) >= least),
+            models_disagree=answer.models_disagree and not is_agreed,
+            is_certain=answer.claim >= PROBABLE and is_agreed,
+            judge_agrees=is_agreed,
         )
     return replace(answer, looks_like_digit=answer.looks_like_digit and not is_sign)
 
@@ -158,7 +158,7 @@ def _with_whole(
     novelty = doubted.recognition.novelty
     looks = looks_like_digit(novelty, answer.probability)
     answer = replace(answer, novelty=novelty, looks_like_digit=looks)
-    answer = _judged(answer, doubted.digit_probability, are_few=True)
+    answer = _judged(answer, doubted.judged, are_few=True)
     again = doubted._replace(box=whole.box, image=whole.image, recognition=answer)
     return [
         again if reading is doubted else reading

@@ -14,7 +14,7 @@ from mnist_pipeline.data.conversion import IMAGE_SIDE
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.data.variation import vary
 from mnist_pipeline.handwriting import votes
-from mnist_pipeline.handwriting.doubt import EVEN, VOTING, Neighbor, Recognition
+from mnist_pipeline.handwriting.doubt import EVEN, PROBABLE, VOTING, Neighbor, Recognition
 from mnist_pipeline.handwriting.novelty import (
     DOUBTED,
     POINT,
@@ -35,7 +35,6 @@ SHAPE = (IMAGE_SIDE, IMAGE_SIDE)
 NUM_COMPONENTS = 50  # of the reconstruction
 # An answer of a lower probability is in doubt. With 0.98 for the CNN, 0.2% of the handwritten
 # digits in pictures made for development were confidently wrong, and 0.5% with 0.9.
-PROBABLE = 0.9
 PROBABLE_BY_HAND = 0.98
 # What answers need of the data set.
 OF_DATA_SET = ("class_names", "noun", "handwritten", "whole_pictures", "color", "ground")

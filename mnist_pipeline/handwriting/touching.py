@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_pipeline.handwriting.doubt import Reading, Recognition
+from mnist_pipeline.handwriting.doubt import PROBABLE, Reading, Recognition
 from mnist_pipeline.handwriting.finder.cuts import cuts_of
 from mnist_pipeline.handwriting.finder.scan import Box
 from mnist_pipeline.handwriting.finder.search import Found
@@ -73,8 +73,8 @@ def with_cuts(
     """
     divided = [[reading] for reading in readings]
     for cut, *both in zip(cuts, answers[::2], answers[1::2], strict=True):
-        whole = _agreement(readings[cut.position].recognition, cut.shares)
-        agreement = min(map(_agreement, both, (side.shares for side in cut.sides)))
+        whole = readings[cut.position].recognition.agreement(cut.shares)
+        agreement = min(map(Recognition.agreement, both, (side.shares for side in cut.sides)))
         if agreement >= max(LEAST, whole):
             divided[cut.position] = [
                 _of_side(readings[cut.position], side, answer, agreement)
@@ -84,12 +84,19 @@ def with_cuts(
 
 
 def _of_side(whole: Reading, side: Side, answer: Recognition, agreement: float) -> Reading:
-    is_certain = answer.is_certain and agreement >= SURE
+    is_agreed = agreement >= SURE
+    recognition = replace(
+        answer,
+        looks_like_digit=True,
+        models_disagree=answer.models_disagree and not is_agreed,
+        is_certain=answer.claim >= PROBABLE and is_agreed,
+        judge_agrees=is_agreed,
+    )
     return whole._replace(
         box=side.box,
         image=side.image,
-        recognition=replace(answer, looks_like_digit=True, is_certain=is_certain),
-        digit_probability=float(network.digit_probabilities(side.shares)),
+        recognition=recognition,
+        judged=side.shares,
     )
 
 
@@ -106,8 +113,3 @@ def _best_cut(found: Found) -> tuple[Side, Side] | None:
     if images[0] is None or images[1] is None:
         return None
     return Side(left.box, images[0], of_left), Side(right.box, images[1], of_right)
-
-
-def _agreement(answer: Recognition, shares: Shares) -> float:
-    """The product of the probabilities of an answer by the model and by the judge."""
-    return float(answer.probability * shares[answer.digit])

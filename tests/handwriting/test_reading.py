@@ -9,10 +9,9 @@ from support.recognizing import answered
 
 from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.handwriting.finder.search import Found, Page
-from mnist_pipeline.handwriting.judge.classes import OTHER
+from mnist_pipeline.handwriting.judge.classes import CLASSES, OTHER
 from mnist_pipeline.handwriting.judge.network import Judge
-from mnist_pipeline.handwriting.novelty import ORDINARY
-from mnist_pipeline.handwriting.reading import FEW, SURELY_DIGIT, read_digits
+from mnist_pipeline.handwriting.reading import AGREED, FEW, read_digits
 from mnist_pipeline.handwriting.recognizer import Recognizer
 
 IMAGE = np.zeros((28, 28), np.uint8)
@@ -29,10 +28,13 @@ def test_a_sign_does_not_look_like_a_digit(small_recognizer, monkeypatch):
     assert [each.recognition.looks_like_digit for each in readings] == [True, False]
 
 
-def judging(probability: float) -> Callable[[Judge, np.ndarray], np.ndarray]:
-    """A judge that takes everything for a digit with the same probability."""
-    shares = [probability, *[0] * (OTHER - 1), 1 - probability, 0]
-    return lambda _, seen: np.tile(np.array(shares, np.float32), (len(seen), 1))
+def judging(
+    probability: float, digit: int = answered().digit
+) -> Callable[[Judge, np.ndarray], np.ndarray]:
+    """A judge that takes everything for the same digit with the same probability."""
+    shares = np.zeros(len(CLASSES), np.float32)
+    shares[[digit, OTHER]] = probability, 1 - probability
+    return lambda _, seen: np.tile(shares, (len(seen), 1))
 
 
 def found(count: int) -> list[Found]:
@@ -43,7 +45,7 @@ def found(count: int) -> list[Found]:
 
 @pytest.mark.parametrize(
     ("probability", "expected"),
-    [(0.0, (False, False)), (0.15, (True, False)), (0.9, (True, True))],
+    [(0.0, (False, False)), (0.25, (True, False)), (0.9, (True, True))],
     ids=["other ink", "doubt", "digit"],
 )
 def test_the_judge_says_what_is_a_digit_among_other_ink_and_raises_doubt(
@@ -81,9 +83,41 @@ def test_among_few_shapes_an_ordinary_one_is_a_digit_and_a_strange_one_must_conv
     monkeypatch.setattr(Recognizer, "recognize", lambda *_: answers)
     readings = read_digits(page, small_recognizer._replace(champion="knn"))
     assert [own.recognition.looks_like_digit for own in readings] == [expected] * count
-    is_ordinary = count <= FEW and novelty <= ORDINARY
-    is_certain = is_ordinary or probability >= SURELY_DIGIT
+    is_certain = 0.99 * probability >= AGREED
     assert [own.recognition.is_certain for own in readings] == [is_certain] * count
+
+
+@pytest.mark.parametrize(
+    ("judge", "changes", "is_doubtful"),
+    [
+        (judging(0.9), {}, False),
+        (judging(0.9), {"models_disagree": True, "is_certain": False}, False),
+        (judging(0.2), {"models_disagree": True}, True),
+        (judging(0.2), {}, True),
+        (judging(0.9, digit=5), {}, True),
+        (judging(0.9), {"claim": 0.89}, True),
+    ],
+    ids=[
+        "agreed",
+        "outvoted by other models",
+        "outvoted, and the judge sees no digit",
+        "the judge sees no digit",
+        "the judge sees another digit",
+        "held-out answers support no such claim",
+    ],
+)
+def test_an_answer_on_which_model_and_judge_agree_is_certain(
+    judge, changes, is_doubtful, small_recognizer, monkeypatch
+):
+    monkeypatch.setattr(Judge, "probabilities", judge)
+    for count in (1, FEW + 1):
+        answers = [answered(**changes)] * count
+        monkeypatch.setattr(Recognizer, "recognize", lambda *_, answers=answers: answers)
+        served = small_recognizer._replace(champion="knn")
+        readings = read_digits(Page(TEXTURE, found(count)), served)
+        assert [own.recognition.is_doubtful for own in readings] == [is_doubtful] * count
+        agrees = not is_doubtful or "claim" in changes
+        assert [own.recognition.judge_agrees for own in readings] == [agrees] * count
 
 
 def test_the_judge_of_a_digit_in_doubt_is_heard_about_the_whole_picture_too(

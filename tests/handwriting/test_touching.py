@@ -50,21 +50,21 @@ def said(monkeypatch) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("sides", "is_certain", "count", "are_sure"),
+    ("sides", "claim", "count", "are_sure"),
     [
-        ((0.9, 0.95), True, 2, True),
-        ((0.9, 0.95), False, 2, False),
-        ((0.9, (SURE - 0.01) / 0.9), True, 2, False),  # the judge has 0.9
-        ((0.9, (LEAST + 0.01) / 0.9), True, 2, False),
-        ((0.9, (LEAST - 0.01) / 0.9), True, 1, False),
+        ((0.9, 0.95), 0.9, 2, True),
+        ((0.9, 0.95), 0.89, 2, False),
+        ((0.9, (SURE - 0.01) / 0.9), 0.9, 2, False),  # the judge has 0.9
+        ((0.9, (LEAST + 0.01) / 0.9), 0.9, 2, False),
+        ((0.9, (LEAST - 0.01) / 0.9), 0.9, 1, False),
     ],
 )
 def test_the_less_certain_side_decides(
-    sides, is_certain, count, are_sure, said, small_recognizer, monkeypatch
+    sides, claim, count, are_sure, said, small_recognizer, monkeypatch
 ):
     whole = answered(probability=0.995, is_certain=True, novelty=99)
     both = [
-        answered(probability=share, is_certain=is_certain, looks_like_digit=False)
+        answered(probability=share, claim=claim, models_disagree=True, looks_like_digit=False)
         for share in sides
     ]
     monkeypatch.setattr(Recognizer, "recognize", lambda *_: [whole, *both])
@@ -74,11 +74,11 @@ def test_the_less_certain_side_decides(
     if count == 2:
         answers = [reading.recognition for reading in readings]
         assert [answer.probability for answer in answers] == [*sides]
-        assert [answer.is_certain for answer in answers] == [are_sure] * 2
+        assert [answer.is_doubtful for answer in answers] == [not are_sure] * 2
         assert all(answer.looks_like_digit for answer in answers)
         assert readings[0].box[0] < readings[1].box[0]
         assert not np.array_equal(readings[0].image, readings[1].image)
-        assert readings[0].digit_probability == pytest.approx(0.9)
+        assert readings[0].judged is not None
 
 
 def test_a_whole_on_which_model_and_judge_agree_more_stays(said, small_recognizer, monkeypatch):

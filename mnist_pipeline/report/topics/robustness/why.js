@@ -25,6 +25,9 @@ const reasonOf = ({ rows, ...judgement }) => {
   if (areOutvoted) return `The models disagree: ${answers.join(", ")}.`;
   const cases = `${formatPercent(judgement.probability)} of all cases`;
   if (!isDoubtful) return `No doubt: an answer like this is right in ${cases}.`;
+  if (judgement.judge_agrees === false) {
+    return `The judge, which also sees what is around it, is not sure that it is ${names[label]}.`;
+  }
   const choice = `${names[label]}, or perhaps ${names[runnerUp]}`;
   const known = `an answer like this is known to be right in only ${cases}`;
   return `It looks like ${a_noun}, but ${known}: ${choice}.`;
