@@ -32,7 +32,7 @@ from mnist_pipeline.handwriting.touching import Shares, cuts_of_page, with_cuts
 
 CERTAIN = 0.99  # with a lower probability, the whole picture is read too
 DIGIT = 0.1  # with a lower probability of a digit by the judge, ink does not look like one
-AGREED = 0.3  # with a lower agreement of model and judge, an answer is in doubt
+AGREED = 0.25  # with a lower agreement of model and judge, an answer is in doubt
 FEW = 5  # on a page with so few shapes, the judge sees little around them, and novelty counts too
 CONVINCED = (
     0.5  # least probability of a digit for ink on such a page that looks like none by novelty
