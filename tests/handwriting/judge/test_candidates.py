@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mnist_pipeline.data.values import DigitSet
-from mnist_pipeline.handwriting.judge import candidates
-from mnist_pipeline.handwriting.judge.candidates import label_of, on_pages
+from mnist_pipeline.handwriting.judge import candidates, pages
+from mnist_pipeline.handwriting.judge.candidates import label_of, on_pages, side_label
 from mnist_pipeline.handwriting.judge.classes import OTHER, PART
 from mnist_pipeline.handwriting.judge.pages import Digit
 
@@ -43,6 +43,35 @@ def test_a_box_is_the_digit_that_it_holds_a_part_or_other_ink(box, expected):
 
 def test_a_digit_that_is_struck_out_is_a_part():
     assert label_of(SEVEN.box, [SEVEN._replace(label=PART)]) == PART
+    assert side_label(SEVEN.box, [SEVEN._replace(label=PART)]) == PART
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ((10, 10, 20, 30), 7),
+        ((10, 10, 17, 30), 7),
+        ((24, 10, 24, 30), 5),  # a third of it has the box of the 7 too
+        ((10, 10, 14, 30), PART),
+        ((10, 10, 38, 30), PART),
+        ((100, 10, 20, 30), OTHER),
+    ],
+    ids=["same", "without a little ink", "slanted digits", "two thirds", "both", "beside them"],
+)
+def test_a_side_of_a_cut_is_the_digit_that_it_holds_almost_alone(box, expected):
+    assert side_label(box, [SEVEN, Digit(5, (24, 10, 24, 30))]) == expected
+
+
+def test_sides_of_cuts_are_candidates_too(test, monkeypatch):
+    """A page with two digits that touch is one shape, and some of its sides are digits."""
+    digits = DigitSet(test.images[:500], test.labels[:500])
+    monkeypatch.setattr(pages, "KINDS", {pages.touching: 1.0})
+    found = candidates.join([candidates.on_page(digits, [2, page]) for page in range(6)])
+    assert {pages.KIND_NAMES[kind] for kind in found.kinds} == {"touching"}
+    monkeypatch.setattr(candidates, "MOST_SIDES", 0)
+    whole = candidates.join([candidates.on_page(digits, [2, page]) for page in range(6)])
+    assert np.count_nonzero(found.labels == PART) > np.count_nonzero(whole.labels == PART) > 0
+    assert np.count_nonzero(found.labels < OTHER) > np.count_nonzero(whole.labels < OTHER)
 
 
 @pytest.mark.slow

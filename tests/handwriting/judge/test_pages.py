@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy
 
 from mnist_pipeline.data.values import DigitSet
 from mnist_pipeline.handwriting.judge import pages
@@ -54,3 +55,14 @@ def test_a_cropped_sheet_keeps_its_digits_whole(digits):
     ((_, (x, y, width, height)),) = part.digits
     assert part.ink[int(y) : int(y + height), int(x) : int(x + width)].all()
     assert part.ink.sum() == sheet.ink.sum()
+
+
+def test_digits_that_touch_are_fewer_shapes_than_digits(digits):
+    num_digits = num_shapes = 0
+    for seed in range(6):
+        sheet = Sheet(400, 200, digits, np.random.default_rng(seed))
+        sheet.source = "strokes"  # each digit is one shape
+        pages.touching(sheet)
+        num_digits += len(sheet.digits)
+        num_shapes += scipy.ndimage.label(sheet.ink > 0.3, np.ones((3, 3)))[1]
+    assert num_shapes < 0.75 * num_digits
