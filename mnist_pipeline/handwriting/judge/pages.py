@@ -444,7 +444,8 @@ def touching(sheet: Sheet) -> None:
     height = _height(sheet)
     x, y = height * 0.5, height * 1.4
     while y < rows:
-        inks, lefts = [], []
+        inks: list[NDArray[np.floating]] = []
+        lefts: list[int] = []
         labels = [some_label(random) for _ in range(int(random.choice([1, 2, 2, 2, 3])))]
         for label in labels:
             ink = handwritten(sheet, label, height * random.uniform(0.85, 1.1))
