@@ -191,6 +191,22 @@ def test_the_confusion_matrix_prints_every_count_in_its_cell():
     }
 
 
+@pytest.mark.parametrize("errors", [0, 30])
+def test_counts_are_light_on_dark_cells_alone(errors):
+    counts = np.array([[50, errors, 0], [errors // 30, 50, 0], [0, 0, 50]])
+    (axes,) = figures.confusion_matrix(counts, "title", ["a", "b", "c"]).axes
+    light = {text.get_text() for text in axes.texts if text.get_color() == "white"}
+    assert light == ({"30"} if errors else set())
+
+
+def test_each_of_many_classes_has_a_marker_and_a_colour_of_its_own():
+    names = [f"long name {k}" for k in range(30)]
+    labels = np.arange(30).repeat(2)
+    (axes,) = figures.class_scatter(np.zeros((60, 2)), labels, names).axes
+    looks = {(line.get_marker(), line.get_color()) for line in axes.lines}
+    assert len(looks) == len(axes.lines) == 30
+
+
 def test_curves_show_what_was_measured_with_its_intervals(drawn, values):
     def lines(name: str) -> list[np.ndarray]:
         return [np.array(line.get_xydata()) for line in drawn[name].axes[0].lines]
