@@ -121,8 +121,9 @@ def _judged(
 ) -> Recognition:
     """An answer with what the judge and the finder say of its ink.
 
-    On a page with few shapes, an ordinary digit looks like one whatever the judge says. An answer
-    on which model and judge agree is certain, also if other models outvote the model.
+    On a page with few shapes, the doubts of the models stay, as on the report's sheet, and an
+    ordinary digit needs no judge. On other pages an answer on which model and judge agree is
+    certain, also if other models outvote the model.
     """
     if shares is not None:
         is_ordinary = are_few and answer.novelty <= ORDINARY
@@ -131,9 +132,10 @@ def _judged(
         answer = replace(
             answer,
             looks_like_digit=is_ordinary or bool(network.digit_probabilities(shares) >= least),
-            models_disagree=answer.models_disagree and not is_agreed,
-            is_certain=answer.claim >= PROBABLE and is_agreed,
-            judge_agrees=is_agreed,
+            models_disagree=answer.models_disagree and (are_few or not is_agreed),
+            is_certain=(is_ordinary or is_agreed)
+            and (answer.is_certain if are_few else answer.claim >= PROBABLE),
+            judge_agrees=is_agreed or is_ordinary,
         )
     return replace(answer, looks_like_digit=answer.looks_like_digit and not is_sign)
 

@@ -11,6 +11,7 @@ from mnist_pipeline.data.values import DataSet
 from mnist_pipeline.handwriting.finder.search import Found, Page
 from mnist_pipeline.handwriting.judge.classes import CLASSES, OTHER
 from mnist_pipeline.handwriting.judge.network import Judge
+from mnist_pipeline.handwriting.novelty import ORDINARY
 from mnist_pipeline.handwriting.reading import AGREED, FEW, read_digits
 from mnist_pipeline.handwriting.recognizer import Recognizer
 
@@ -83,41 +84,41 @@ def test_among_few_shapes_an_ordinary_one_is_a_digit_and_a_strange_one_must_conv
     monkeypatch.setattr(Recognizer, "recognize", lambda *_: answers)
     readings = read_digits(page, small_recognizer._replace(champion="knn"))
     assert [own.recognition.looks_like_digit for own in readings] == [expected] * count
-    is_certain = 0.99 * probability >= AGREED
+    is_certain = (count <= FEW and novelty <= ORDINARY) or 0.99 * probability >= AGREED
     assert [own.recognition.is_certain for own in readings] == [is_certain] * count
 
 
 @pytest.mark.parametrize(
-    ("judge", "changes", "is_doubtful"),
+    ("judge", "changes", "is_doubtful", "among_few"),
     [
-        (judging(0.9), {}, False),
-        (judging(0.9), {"models_disagree": True, "is_certain": False}, False),
-        (judging(0.2), {"models_disagree": True}, True),
-        (judging(0.2), {}, True),
-        (judging(0.9, digit=5), {}, True),
-        (judging(0.9), {"claim": 0.89}, True),
+        (judging(0.9), {}, False, False),
+        (judging(0.9), {"models_disagree": True}, False, True),
+        (judging(0.9), {"is_certain": False}, False, True),
+        (judging(0.2), {"models_disagree": True}, True, True),
+        (judging(0.2), {}, True, True),
+        (judging(0.9, digit=5), {}, True, True),
+        (judging(0.9), {"claim": 0.89, "is_certain": False}, True, True),
     ],
     ids=[
         "agreed",
         "outvoted by other models",
+        "not certain by the model alone",
         "outvoted, and the judge sees no digit",
         "the judge sees no digit",
         "the judge sees another digit",
         "held-out answers support no such claim",
     ],
 )
-def test_an_answer_on_which_model_and_judge_agree_is_certain(
-    judge, changes, is_doubtful, small_recognizer, monkeypatch
+def test_an_answer_on_which_model_and_judge_agree_is_certain_but_few_shapes_keep_their_doubts(
+    judge, changes, is_doubtful, among_few, small_recognizer, monkeypatch
 ):
     monkeypatch.setattr(Judge, "probabilities", judge)
-    for count in (1, FEW + 1):
-        answers = [answered(**changes)] * count
+    served = small_recognizer._replace(champion="knn")
+    for count, expected in ((FEW, among_few), (FEW + 1, is_doubtful)):
+        answers = [answered(novelty=60, **changes)] * count
         monkeypatch.setattr(Recognizer, "recognize", lambda *_, answers=answers: answers)
-        served = small_recognizer._replace(champion="knn")
         readings = read_digits(Page(TEXTURE, found(count)), served)
-        assert [own.recognition.is_doubtful for own in readings] == [is_doubtful] * count
-        agrees = not is_doubtful or "claim" in changes
-        assert [own.recognition.judge_agrees for own in readings] == [agrees] * count
+        assert [own.recognition.is_doubtful for own in readings] == [expected] * count
 
 
 def test_the_judge_of_a_digit_in_doubt_is_heard_about_the_whole_picture_too(
