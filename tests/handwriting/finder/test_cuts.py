@@ -1,5 +1,7 @@
 """Ink that may be two digits is cut where it is thinnest, at any size and place."""
 
+import itertools
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -46,6 +48,15 @@ def test_one_of_the_cuts_goes_through_the_thinnest_ink(scale, slant):
         for x, y, width, height in (left.box, right.box):
             assert found.box[0] <= x < x + width <= found.box[0] + found.box[2] + 1
             assert found.box[1] <= y < y + height <= found.box[1] + found.box[3] + 1
+
+
+def test_the_ink_of_a_part_fills_its_box_whatever_the_other_cuts():
+    cuts = cuts_of(bridged(1))
+    assert len(cuts) > 1
+    for part in itertools.chain(*cuts):
+        rows, columns = np.nonzero(np.isin(part.scan.strokes, part.glyph.labels))
+        box = columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1
+        assert box == part.glyph.box
 
 
 def test_each_part_has_an_image_and_surroundings_of_its_own():

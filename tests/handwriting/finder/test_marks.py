@@ -18,6 +18,7 @@ NUMBER = [
     ("3", (0.42, 0.3, 0.15, 0.4)),
     ("0", (0.6, 0.3, 0.15, 0.4)),
 ]
+AT_THE_RIGHT = [(name, (x, 0.1, 0.15, 0.4)) for name, x in (("4", 0.65), ("3", 0.82))]
 DIGIT = [("3", (0.42, 0.3, 0.15, 0.4))]
 TWO_LINES = [
     (name, (x, y, 0.12, 0.26)) for y in (0.2, 0.58) for name, x in zip("438", (0.3, 0.46, 0.62))
@@ -48,6 +49,7 @@ def with_marks(digits: list, marks: list[Stroke], pen: int = 7) -> np.ndarray:
         (NUMBER, [[(0.2, 0.76), (0.5, 0.78), (0.8, 0.75)]]),
         (NUMBER, [[(0.2, 0.69), (0.8, 0.71)]]),
         (NUMBER[:2], [[(0.2, 0.69), (0.6, 0.71)]]),
+        (AT_THE_RIGHT, [[(0.64, 0.49), (0.97, 0.51)]]),
         (NUMBER, [[(0.15, 0.63), (0.34, 0.71), (0.66, 0.71), (0.85, 0.63)]]),
         (DIGIT, [[(0.35, 0.74), (0.5, 0.81), (0.65, 0.74)]]),
         (TWO_LINES, [[(0.287, 0.1), (0.83, 0.12), (0.8, 0.95), (0.29, 0.9), (0.287, 0.1)]]),
@@ -60,6 +62,7 @@ def with_marks(digits: list, marks: list[Stroke], pen: int = 7) -> np.ndarray:
         "wave",
         "touching",
         "touching two",
+        "touching, at the right",
         "touching arc",
         "arc",
         "touching frame",

@@ -29,3 +29,10 @@ def test_a_turned_sheet_that_the_edges_of_the_picture_cut_is_paper():
     assert paper is not None
     np.testing.assert_allclose((paper.left, paper.top), 0, atol=4)
     np.testing.assert_allclose(paper.grey.shape, (200, 220), atol=6)
+
+
+def test_a_turned_sheet_that_one_side_of_the_picture_cuts_is_paper():
+    picture = Image.new("L", (240, 200), 30)
+    ImageDraw.Draw(picture).polygon([(40, 20), (190, 100), (40, 180), (-110, 100)], fill=220)
+    for turn in range(4):
+        assert find_paper(Scan(np.rot90(np.asarray(picture, np.float32), turn))) is not None

@@ -68,3 +68,15 @@ def test_thick_lines_and_the_strokes_of_a_digit_are_no_frame():
     frame[155:185, 170:176] = 1
     for ink in (gaussian_filter(frame, 1), eight):
         assert remove_frames(Scan(ink, ink=ink, light=np.ones_like(ink))).ink.sum() == ink.sum()
+
+
+@pytest.mark.parametrize("column", [40, 150])
+def test_one_stroke_in_a_row_of_boxes_shows_that_all_are_frames(column):
+    boxes = [
+        (left + x, 20 + y, *size)
+        for left in (10, 120)
+        for x, y, *size in [(0, 0, 100, 2), (0, 98, 100, 2), (0, 0, 2, 100), (98, 0, 2, 100)]
+    ]
+    scan = without_frames(*boxes, (column, 55, 6, 30))
+    assert scan.ink[70, [10, 120]].max() == 0
+    assert scan.ink[70, column + 2] == 1

@@ -1,5 +1,7 @@
 """Slashes, commas and bars that are unlike a 1 are signs; a 1 is none."""
 
+import itertools
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -8,14 +10,15 @@ from mnist_pipeline.handwriting.finder.measures import boxes_of
 from mnist_pipeline.handwriting.finder.scan import Box, Glyph, Scan
 from mnist_pipeline.handwriting.finder.signs import with_signs
 
-SHAPE = (140, 400)
+SHAPE = (280, 400)
+LINE = 140  # height of a line in pixels
 PEN = 8
 DIGITS: list[Box] = [(x, 40, 36, 60) for x in (40, 100, 160)]
 ONE: Box = (220, 40, PEN, 60)
 
 
 def signs(*boxes: Box, **changes: np.ndarray) -> list[Box]:
-    """The boxes that are signs in a line of rectangles, drawn with a pen or a thinner one."""
+    """The boxes that are signs in lines of rectangles, drawn with a pen or a thinner one."""
     strokes = Image.new("I", SHAPE[::-1])
     pencil = ImageDraw.Draw(strokes)
     for number, (x, y, width, height) in enumerate(boxes, 1):
@@ -32,8 +35,9 @@ def _signs(strokes: np.ndarray, **changes: np.ndarray) -> list[Box]:
         for number, (left, top, right, bottom) in enumerate(boxes_of(strokes).tolist(), 1)
     ]
     scan = Scan(np.zeros(strokes.shape), strokes=strokes, **(paper | changes))
-    (line,) = with_signs([glyphs], scan)
-    return [glyph.box for glyph in line if glyph.is_sign]
+    rows = itertools.groupby(glyphs, lambda glyph: glyph.y // LINE)
+    lines = with_signs([list(row) for _, row in rows], scan)
+    return [glyph.box for line in lines for glyph in line if glyph.is_sign]
 
 
 @pytest.mark.parametrize(
@@ -53,6 +57,11 @@ def test_a_bar_at_the_rim_of_something_dark_is_a_sign_but_not_among_digits():
     assert signs(*DIGITS, ONE, light=dark) == signs(ONE) == []
 
 
+def test_a_bar_alone_in_its_line_is_compared_with_the_other_lines():
+    assert signs(*DIGITS, (100, 160, PEN, 60)) == []
+    assert signs(*DIGITS, (100, 160, PEN, 100)) == [(100, 160, PEN, 100)]
+
+
 def test_a_thin_bar_beside_a_single_shape_may_be_a_one():
     assert signs(DIGITS[0], (220, 40, PEN // 2, 60)) == []
 
@@ -64,7 +73,7 @@ def test_several_bars_without_digits_are_signs():
 
 
 def test_a_bar_alone_and_as_long_as_the_picture_is_a_sign():
-    long = (220, 8, PEN, 124)
+    long = (220, 20, PEN, 240)
     assert signs(long) == [long]
     assert signs(ONE) == []
 

@@ -66,3 +66,10 @@ def test_digits_that_touch_are_fewer_shapes_than_digits(digits):
         num_digits += len(sheet.digits)
         num_shapes += scipy.ndimage.label(sheet.ink > 0.3, np.ones((3, 3)))[1]
     assert num_shapes < 0.75 * num_digits
+
+
+def test_digits_of_different_heights_meet_at_their_feet():
+    foot, bar = np.zeros((8, 5)), np.ones((4, 1))
+    foot[:, 0] = foot[-1] = 1
+    assert pages._meeting(foot, bar) == 5
+    assert pages._meeting(bar, foot) == 1

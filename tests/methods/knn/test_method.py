@@ -23,6 +23,13 @@ def test_a_vote_is_the_share_of_votes_and_smoothing_keeps_its_order():
     assert mixed[1] < sure[3] < 1
 
 
+def test_neighbours_that_are_shown_beyond_k_do_not_vote():
+    images = np.array([[0], [9], [10], [11], [12]], np.uint8)
+    answer = method.answer(fit(images, np.array([3, 1, 1, 1, 1], np.uint8), 1), images[:1])
+    assert answer.nearest.labels.tolist() == [[3, 1, 1, 1, 1]]
+    assert answer.labels.tolist() == [3] == answer.probabilities.argmax(axis=1).tolist()
+
+
 def test_the_fitted_smoothing_calibrates_the_vote_on_digits_it_has_not_seen(train, test):
     images, labels = train.images[:10_000], train.labels[:10_000]
     fitted_model = fit(images, labels, 3)

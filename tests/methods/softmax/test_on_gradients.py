@@ -55,3 +55,13 @@ def test_no_image_is_seen_more_often_than_a_hundred_times_and_flat_images_are_le
     fitted = on_gradients.fit(flat, flat.images, seed=0)
     assert fitted.passes == 100
     assert (fitted.answers == 1).all()
+
+
+def test_the_largest_weight_fills_the_byte_also_below_zero():
+    striped, flat = stripes(80, seed=0), np.zeros((40, 28, 28), np.uint8)
+    # What both kinds of stripes have speaks against the flat images more than for either kind.
+    images = np.concatenate([striped.images[:1].repeat(80, axis=0), flat])
+    labels = np.concatenate([striped.labels + 1, np.zeros(40)]).astype(np.uint8)
+    levels = on_gradients.fit(DigitSet(images, labels), images[:1], seed=0).levels
+    assert levels.min() == -127
+    assert levels.max() < 100
