@@ -1,6 +1,10 @@
 // Matrices are flat arrays. All models consist of sums of products.
 
-export const sum = (values) => values.reduce((total, value) => total + value, 0);
+export const sum = (values) => {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += values[i];
+  return total;
+};
 export const clip = (value, most, least = 0) => Math.min(Math.max(value, least), most);
 export const argmax = (values) => values.indexOf(Math.max(...values));
 

@@ -13,29 +13,55 @@ const layerOf = (arrays, name) => {
   return { bias, rows, weights: transposed(rows, bias.length, Float64Array) };
 };
 
-// Valid convolution and ReLU. Maps and kernels have their channels last, so that the inner loop
-// runs along them.
+// Valid convolution and ReLU. Maps have their channels last. The weights have a row for each number
+// of a window (5, 5, inputs), with a weight per channel; four channels are summed at a time.
 const convolved = (maps, side, { weights, bias }) => {
   const channels = bias.length;
   const inputs = maps.length / side ** 2;
   const size = side - KERNEL + 1;
-  const sums = new Float64Array(size * size * channels);
-  for (let start = 0; start < sums.length; start += channels) sums.set(bias, start);
-  maps.forEach((value, at) => {
-    if (value === 0) return;
-    const input = at % inputs;
-    const x = Math.floor(at / inputs) % side;
-    const y = Math.floor(at / inputs / side);
-    // The pixel (y, x) adds to the outputs (y − i, x − j).
-    for (let i = Math.max(0, y - size + 1); i < Math.min(KERNEL, y + 1); i++) {
-      for (let j = Math.max(0, x - size + 1); j < Math.min(KERNEL, x + 1); j++) {
-        const to = ((y - i) * size + x - j) * channels;
-        const from = ((input * KERNEL + i) * KERNEL + j) * channels;
-        for (let c = 0; c < channels; c++) sums[to + c] += value * weights[from + c];
+  const row = KERNEL * inputs; // numbers in a row of a window
+  // Of a window: the numbers that are not zero, and where the weights of each begin.
+  const values = new Float64Array(KERNEL * row);
+  const starts = new Int32Array(KERNEL * row);
+  const gather = (first) => {
+    let count = 0;
+    for (let i = 0, start = 0; i < KERNEL; i++) {
+      const from = first + i * side * inputs;
+      for (let at = from; at < from + row; at++, start += channels) {
+        if (maps[at] === 0) continue;
+        values[count] = maps[at];
+        starts[count] = start;
+        count += 1;
       }
     }
-  });
-  return rectified(sums);
+    return count;
+  };
+  const result = new Float64Array(size * size * channels);
+  for (let place = 0, to = 0; place < size * size; place++, to += channels) {
+    const count = gather((Math.floor(place / size) * side + (place % size)) * inputs);
+    let c = 0;
+    for (; c + 4 <= channels; c += 4) {
+      let [a, b, d, e] = [bias[c], bias[c + 1], bias[c + 2], bias[c + 3]];
+      for (let n = 0; n < count; n++) {
+        const value = values[n];
+        const from = starts[n] + c;
+        a += value * weights[from];
+        b += value * weights[from + 1];
+        d += value * weights[from + 2];
+        e += value * weights[from + 3];
+      }
+      result[to + c] = Math.max(a, 0);
+      result[to + c + 1] = Math.max(b, 0);
+      result[to + c + 2] = Math.max(d, 0);
+      result[to + c + 3] = Math.max(e, 0);
+    }
+    for (; c < channels; c++) {
+      let total = bias[c];
+      for (let n = 0; n < count; n++) total += values[n] * weights[starts[n] + c];
+      result[to + c] = Math.max(total, 0);
+    }
+  }
+  return result;
 };
 
 // The gradient for the maps that a convolution read, given the gradient for its result.
@@ -98,7 +124,7 @@ export const windowOf = (image, row, column) => {
 export const createMlp = (arrays) => {
   const output = layerOf(arrays, "mlp.output");
   const bias = arrays["mlp.hidden.bias"];
-  const levels = arrays["mlp.hidden.levels"]; // W₁ is levels × steps, with a step per pixel
+  const levels = new Float64Array(arrays["mlp.hidden.levels"]); // W₁ is levels × steps, with a step per pixel
   const steps = arrays["mlp.hidden.steps"];
   const answer = (image) => {
     const inputs = inkShares(image).map((share, pixel) => share * steps[pixel]);
@@ -117,7 +143,13 @@ export const createCnn = (arrays) => {
     const [count, channels] = weight.shape;
     const kernelIn = (_, place) => transposed(entryAt(weight, place), channels); // (5, 5, channels)
     const kernels = Array.from({ length: count }, kernelIn);
-    return { ...layerOf(arrays, `cnn.${layer}`), kernels, channels };
+    const rows = Float64Array.from(kernels.flatMap((kernel) => [...kernel]));
+    return {
+      bias: arrays[`cnn.${layer}.bias`],
+      weights: transposed(rows, count),
+      kernels,
+      channels,
+    };
   });
   const inputs = first.channels;
   const seesGradients = inputs > NUM_DIRECTIONS;
@@ -186,8 +218,7 @@ export const createCnn = (arrays) => {
   };
   // Its map (24, 24), and the pooled map (12, 12).
   const mapsOf = (image, { weights, bias }) => {
-    const layer = { weights: transposed(weights, KERNEL ** 2), bias: [bias] };
-    const map = convolved(inputsOf(image), SIDE, layer);
+    const map = convolved(inputsOf(image), SIDE, { weights, bias: [bias] });
     return [map, pooled(map, strongestOf(map, size))];
   };
   // Input × kernel in the window that begins at (row, column). Their sum plus the bias is the map
