@@ -1,6 +1,13 @@
 // Whether an image looks like any digit, as in handwriting/novelty.py: which way do its edges run,
 // and in which place?
-import { combined, entryAt, rectified, sum, transposed } from "../../script/algebra.js";
+import {
+  combined,
+  entryAt,
+  rectified,
+  sum,
+  sumOfProducts,
+  transposed,
+} from "../../script/algebra.js";
 import { greyLevels, SIDE } from "../../script/images.js";
 import { mappedTwice } from "../../script/conversion.js";
 
@@ -10,7 +17,7 @@ const NUM_AXES = 4;
 const SMOOTHING = 0.7;
 const LEAST_SHARE = 0.8;
 const LEAST = 1e-6;
-const squareOf = (values) => sum(values.map((value) => value * value));
+const squareOf = (values) => sumOfProducts(values, values);
 
 // Matrices as the taps of their rows: S smooths, D subtracts the smoothed neighbours of each place,
 // P pools places into overlapping cells.
@@ -49,44 +56,63 @@ const edgesOf = (image) => {
 export const createNovelty = (arrays) => {
   const stored = (name) => arrays[`novelty.${name}`];
   const components = stored("components"); // of the edges, per class
-  const classes = [...Array(components.shape[0]).keys()];
   const origin = new Float64Array(components.shape[2]);
+  const classes = Array.from({ length: components.shape[0] }, (_, label) => ({
+    mean: entryAt(stored("means"), label),
+    subspace: new Float64Array(entryAt(components, label)),
+    residuals: entryAt(stored("residuals"), label),
+  }));
   const hiddenBias = stored("hidden_bias");
   const hiddenWeight = transposed(stored("hidden_weight"), hiddenBias.length, Float64Array);
   const outputWeight = stored("output_weight");
   const [distanceMean, distanceDeviation, oddsMean, oddsDeviation] = stored("scales");
 
-  // log ‖(I − V Vᵀ)(e − mean)‖² of edges e, with the subspace V of a class, in standard deviations.
-  const distanceTo = (label, edges) => {
-    const mean = entryAt(stored("means"), label);
-    const centered = edges.map((edge, i) => edge - mean[i]);
-    const inside = combined(origin, centered, entryAt(components, label));
-    const outside = Math.max(squareOf(centered) - squareOf(inside), LEAST);
-    const [middle, deviation] = entryAt(stored("residuals"), label);
-    return (Math.log(outside) - middle) / deviation;
+  // The sums that the score of edges e needs: Vᵀ(e − mean) with the subspace V of each class, and
+  // W e + b of the hidden units. Edges that differ from others in one cell have them at little cost.
+  const withSums = (edges, from) => {
+    const change = edges.map((edge, i) => edge - from.edges[i]);
+    return {
+      edges,
+      inside: classes.map(({ subspace }, label) => combined(from.inside[label], change, subspace)),
+      hidden: combined(from.hidden, change, hiddenWeight),
+    };
   };
-  // The network's log odds for an outlier: w · max(0, W e + b)
-  const logOdds = (edges) => {
-    const hidden = rectified(combined(hiddenBias, edges, hiddenWeight));
-    return sum(hidden.map((unit, i) => unit * outputWeight[i]));
+  const none = {
+    edges: new Float64Array(components.shape[1]),
+    inside: classes.map(({ mean, subspace }) =>
+      combined(
+        origin,
+        mean.map((value) => -value),
+        subspace,
+      ),
+    ),
+    hidden: hiddenBias,
   };
-  const distancesTo = (edges) => classes.map((label) => distanceTo(label, edges));
-  // d/2 + max(o, 0.8 d), where d is the distance to the nearest class and o are the log odds, both
-  // in standard deviations of the reference digits.
-  const scoreOfEdges = (edges) => {
-    const d = (Math.min(...distancesTo(edges)) - distanceMean) / distanceDeviation;
-    const o = (logOdds(edges) - oddsMean) / oddsDeviation;
-    return d / 2 + Math.max(o, LEAST_SHARE * d);
+
+  // log ‖(I − V Vᵀ)(e − mean)‖² for each class, in standard deviations.
+  const distancesOf = ({ edges, inside }) =>
+    classes.map(({ mean, residuals: [middle, deviation] }, label) => {
+      const square = squareOf(edges.map((edge, i) => edge - mean[i]));
+      const outside = Math.max(square - squareOf(inside[label]), LEAST);
+      return (Math.log(outside) - middle) / deviation;
+    });
+  // d/2 + max(o, 0.8 d), where d is the distance to the nearest class and o are the network's log
+  // odds for an outlier, w · max(0, W e + b), both in standard deviations of the reference digits.
+  const scoreWith = (sums) => {
+    const d = (Math.min(...distancesOf(sums)) - distanceMean) / distanceDeviation;
+    const odds = sumOfProducts(rectified(sums.hidden), outputWeight);
+    return d / 2 + Math.max((odds - oddsMean) / oddsDeviation, LEAST_SHARE * d);
   };
-  const scoreOf = (image) => scoreOfEdges(edgesOf(greyLevels(image)));
+  const sumsOf = (image) => withSums(edgesOf(greyLevels(image)), none);
+  const scoreOf = (image) => scoreWith(sumsOf(image));
   const causesOf = (image) => {
-    const edges = edgesOf(greyLevels(image));
-    const distances = distancesTo(edges);
-    const usual = entryAt(stored("means"), distances.indexOf(Math.min(...distances)));
-    const score = scoreOfEdges(edges);
+    const sums = sumsOf(image);
+    const distances = distancesOf(sums);
+    const { mean } = classes[distances.indexOf(Math.min(...distances))];
+    const score = scoreWith(sums);
     const causeOf = (_, cell) => {
-      const changed = edges.map((edge, i) => (i % CELLS ** 2 === cell ? usual[i] : edge));
-      return Math.max(0, score - scoreOfEdges(changed));
+      const changed = sums.edges.map((edge, i) => (i % CELLS ** 2 === cell ? mean[i] : edge));
+      return Math.max(0, score - scoreWith(withSums(changed, sums)));
     };
     return Float64Array.from({ length: CELLS ** 2 }, causeOf);
   };
