@@ -131,6 +131,36 @@ def test_a_speck_beside_a_drawn_digit_does_not_count_for_its_image(page):
     assert page.evaluate(script, paper.ravel().tolist()) == expected
 
 
+@pytest.mark.parametrize(
+    "strokes",
+    [
+        [[(200, 100, 36), (260.4, 130.7, 36), (250, 300, 36)], [(180, 320, 20), (300, 320, 20)]],
+        [[(300, 200, 4), (320, 260, 120)]],  # a pen that is pressed
+        [[(5, 240, 36), (-40, 300, 36), (60, 420, 36)]],  # beyond the edge of the paper
+        [[(320, 240, 36)]],
+    ],
+)
+def test_the_inked_part_of_a_drawing_has_the_image_of_the_whole_paper(page, strokes):
+    whole, inked, is_smaller = page.evaluate(
+        """(strokes) => {
+          const canvas = document.createElement("canvas");
+          const options = { penWidth: () => 36, onChange() {}, onEnd() {} };
+          const drawing = createDrawing(canvas, options);
+          const named = ([x, y, width]) => ({ x, y, width });
+          drawing.show(null, strokes.map((points) => points.map(named)));
+          const papers = [drawing.toPaper(), drawing.toInkedPaper()];
+          const sizes = papers.map(({ width, height }) => width * height);
+          const images = papers.map((paper) => [...fitWritten(greyOf(paper), paper.width).image]);
+          return [...images, sizes[1] < sizes[0] / 2];
+        }""",
+        strokes,
+    )
+    # Elsewhere on a canvas, browsers smooth the edges of a stroke a little differently.
+    np.testing.assert_allclose(inked, whole, atol=8)
+    assert max(whole) > 200
+    assert is_smaller
+
+
 def test_a_picture_becomes_the_image_that_python_makes_of_it(page, values):
     image = values["test_digits"].images[0]
     enlarged = 255 - np.asarray(Image.fromarray(image).resize((220, 220)))

@@ -12,6 +12,7 @@ const STEP = 10; // per arrow key
 const FINE_STEP = 3; // with Shift
 // White margin of the drawing on paper: ink that touches the edge is not taken for a digit.
 export const MARGIN = 8;
+const PAPER = { left: -MARGIN, top: -MARGIN, right: WIDTH + MARGIN, bottom: HEIGHT + MARGIN };
 
 // A circle; the caller fills or strokes it.
 const traceCircle = (context, { x, y }, radius) => {
@@ -39,6 +40,18 @@ const paintStroke = (context, points) => {
 const paintStrokes = (context, strokes, color) => {
   Object.assign(context, { strokeStyle: color, fillStyle: color, lineCap: "round" });
   for (const points of strokes) paintStroke(context, points);
+};
+// The part of the paper with strokes, and the margin around them.
+const inkedPart = (strokes) => {
+  const points = strokes.flat();
+  const reach = Math.max(...points.map(({ width }) => width)) / 2 + MARGIN;
+  const [across, down] = [points.map(({ x }) => x), points.map(({ y }) => y)];
+  return {
+    left: Math.max(PAPER.left, Math.floor(Math.min(...across) - reach)),
+    top: Math.max(PAPER.top, Math.floor(Math.min(...down) - reach)),
+    right: Math.min(PAPER.right, Math.ceil(Math.max(...across) + reach)),
+    bottom: Math.min(PAPER.bottom, Math.ceil(Math.max(...down) + reach)),
+  };
 };
 
 // A picture lies in the middle, as large as fits.
@@ -131,12 +144,14 @@ export const createDrawing = (canvas, options) => {
     states.pop();
     change(false);
   };
-  // A new canvas with the strokes in black on white paper, as the models see them.
-  const toPaper = () =>
-    paintOnGround(WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN, (target) => {
-      target.translate(MARGIN, MARGIN);
+  // A new canvas with the strokes in black on white paper, as the models see them; and one with the
+  // inked part of the paper, which shows the same digit sooner.
+  const toPaper = ({ left, top, right, bottom } = PAPER) =>
+    paintOnGround(right - left, bottom - top, (target) => {
+      target.translate(-left, -top);
       paintStrokes(target, current().strokes, "#000");
     });
+  const toInkedPaper = () => toPaper(inkedPart(current().strokes));
 
   const showCursor = (isShown) => {
     cursor.isShown = isShown;
@@ -196,7 +211,7 @@ export const createDrawing = (canvas, options) => {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   const unitsPerPixel = () => WIDTH / canvas.clientWidth; // of CSS
   const asked = { current, isEmpty, isDrawing, canUndo, pointAt, unitsPerPixel };
-  return { show, undo, clear, redraw, toPaper, ...asked };
+  return { show, undo, clear, redraw, toPaper, toInkedPaper, ...asked };
 };
 
 // Undo and clear a drawing by buttons, and by Ctrl+Z and Escape within an element.

@@ -35,7 +35,7 @@ export const createSheet = (find, options) => {
     const { picture } = drawing.current();
     if (picture) return picture.digit ?? null;
     if (drawing.isEmpty()) return null;
-    const paper = drawing.toPaper();
+    const paper = drawing.toInkedPaper();
     return fitWritten(greyOf(paper), paper.width) ?? null;
   };
   const poseOf = () => {
