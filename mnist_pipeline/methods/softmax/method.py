@@ -329,10 +329,19 @@ def _entries(samples: NDArray[Any]) -> tuple[Any, ...]:
     """The nonzero entries of all samples, one sample after another, as `kernel.run_epoch` takes
     them: starts, columns, values and scale.
     """
-    inked = samples != 0
-    starts = np.append(0, np.cumsum(inked.sum(axis=1)))
-    columns = (np.flatnonzero(inked) % samples.shape[1]).astype(np.int32)
-    return starts, columns, samples[inked], 1 / 255 if samples.dtype == np.uint8 else 1.0
+    counts = [np.count_nonzero(samples[rows], axis=1) for rows in slices(len(samples), BLOCK_ROWS)]
+    starts = np.append(0, np.cumsum(np.concatenate(counts)))
+    columns = np.empty(starts[-1], np.int32)
+    values = np.empty(starts[-1], samples.dtype)
+    # A block at a time: the mask and the int64 places of all samples would take five times as much
+    # memory as the entries.
+    for rows in slices(len(samples), BLOCK_ROWS):
+        inked = samples[rows] != 0
+        first = starts[rows.start]
+        entries = slice(first, first + np.count_nonzero(inked))
+        columns[entries] = np.flatnonzero(inked) % samples.shape[1]
+        values[entries] = samples[rows][inked]
+    return starts, columns, values, 1 / 255 if samples.dtype == np.uint8 else 1.0
 
 
 def _fit(
