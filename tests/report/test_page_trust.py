@@ -55,6 +55,20 @@ def sheet(page) -> Iterator[Locator]:
         pressed.click()
 
 
+def test_bars_are_as_high_as_their_shares(sheet):
+    shares = [0.1, 0.4, 0.8, 1.0]
+    bars = sheet.locator(".bars:not(.long)").first
+    heights = bars.locator("span").evaluate_all(
+        """(bars, shares) => bars.slice(0, shares.length).map((bar, place) => {
+          bar.style.setProperty("--share", shares[place]);
+          return parseFloat(getComputedStyle(bar, "::before").height);
+        })""",
+        shares,
+    )
+    assert heights[-1] > 10
+    np.testing.assert_allclose(np.divide(heights, heights[-1]), shares, atol=0.02)
+
+
 @pytest.mark.parametrize(
     ("shape", "of_pictures"),
     [((28, 28), False), ((28, 28), True), ((28, 28, 3), True)],
