@@ -71,7 +71,8 @@ def center(images: ArrayLike, mean: ArrayLike) -> np.ndarray:
     with np.errstate(all="ignore"):  # overflow is found below
         for rows in slices(len(pixels), BLOCK_ROWS):
             np.subtract(pixels[rows], mean, out=centered[rows])
-    return checked("the deviations of images", centered)
+            checked("the deviations of images", centered[rows])
+    return centered
 
 
 def covariance(centered: ArrayLike) -> np.ndarray:
