@@ -212,9 +212,17 @@ def test_a_digit_is_grabbed_by_keys_one_pointer_and_two(page, sheet):
     assert pose(sheet) == {"across": 0, "down": 0, "turned": 0, "size": 1}
 
 
-def test_only_the_frame_of_a_digit_grabs_it_while_the_pen_draws(page, sheet):
+SHOW = """image => loaded.then(({ reader }) =>
+  reader.show({ image: Uint8Array.from(image), label: 1 }))"""
+
+
+@pytest.mark.parametrize(("top", "half"), [(6, 10), (2, 12)], ids=["small", "tall"])
+def test_only_the_frame_around_a_digit_grabs_it_while_the_pen_draws(page, sheet, top, half):
+    image = np.zeros((28, 28), np.uint8)
+    image[top:20, 13:15] = 255
+    page.evaluate(SHOW, image.ravel().tolist())
     field = sheet.locator(".sheet")
-    for x, y, moves in ((MIDDLE - 10, MIDDLE, True), (MIDDLE, MIDDLE, False)):
+    for x, y, moves in ((MIDDLE - half, MIDDLE, True), (MIDDLE, MIDDLE, False)):
         field.evaluate(POINTER, ["pointerdown", 1, x, y])
         field.evaluate(POINTER, ["pointermove", 1, x + 3, y])
         field.evaluate(POINTER, ["lostpointercapture", 1, 0, 0])

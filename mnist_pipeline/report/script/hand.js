@@ -7,7 +7,7 @@ import { IN_PLACE } from "../topics/robustness/deformations.js";
 
 // Where the 28×28 pixels of an image lie on the sheet, in its units.
 const GRID = placeOf({ image: { width: SIDE, height: SIDE } });
-const HALF = 10; // pixels; half a side of the frame: digits are at most 20 pixels high
+const HALF = 10; // pixels; half a side of the frame, but for a digit that reaches beyond it
 const FARTHEST = SIDE / 2; // pixels of a shift
 const [LARGEST, SMALLEST] = [1.6, 0.3];
 const REACH = { touch: 22, mouse: 11 }; // CSS pixels around the frame that grab it
@@ -46,15 +46,25 @@ export const limitedPose = (pose) => {
   };
 };
 
+// How far the ink of an image reaches from its middle, across or down, in pixels.
+export const reachOf = (image) => {
+  const inked = Array.from(image.keys()).filter((pixel) => image[pixel] > 0);
+  const distance = (position) => Math.abs(position + 0.5 - SIDE / 2) + 0.5;
+  const reach = (pixel) => Math.max(distance(pixel % SIDE), distance(Math.floor(pixel / SIDE)));
+  return Math.max(0, ...inked.map(reach));
+};
+
 // `drawing()` is what `createDrawing` made. `poseOf()` is the pose of the digit on the sheet, or
-// null without a digit. While `isHand()`, the whole sheet grabs it; otherwise only its frame does,
+// null without a digit, and `reach()` is how far its ink reaches from its middle, before it was
+// posed. While `isHand()`, the whole sheet grabs it; otherwise only its frame does,
 // once `hasFrame()`. onGrab() is called before the first change, onPose(pose) at each change, and
 // onEnd() after the last one.
 export const createHand = (canvas, options) => {
-  const { drawing, poseOf, isHand, hasFrame, onGrab, onPose, onEnd } = options;
+  const { drawing, poseOf, reach, isHand, hasFrame, onGrab, onPose, onEnd } = options;
   const pointers = new Map(); // where they are, in pixels of the image from its middle
   let isHandle = false; // the only pointer holds the handle
 
+  const halfSide = () => Math.max(HALF, reach());
   const pixelAt = (event) => {
     const { x, y } = drawing().pointAt(event);
     const pixel = (position, start) => (position - start) / GRID.scale - SIDE / 2;
@@ -65,11 +75,11 @@ export const createHand = (canvas, options) => {
     const { x, y } = pixelAt(event);
     const inFrame = turnedBy({ x: x - across, y: y - down }, turned);
     const css = REACH[event.pointerType] ?? REACH.mouse;
-    const reach = (css * drawing().unitsPerPixel()) / GRID.scale;
-    const half = HALF * size;
-    if (Math.hypot(inFrame.x - half, inFrame.y + half) <= reach) return "handle";
+    const margin = (css * drawing().unitsPerPixel()) / GRID.scale;
+    const half = halfSide() * size;
+    if (Math.hypot(inFrame.x - half, inFrame.y + half) <= margin) return "handle";
     const outside = Math.max(Math.abs(inFrame.x), Math.abs(inFrame.y)) - half;
-    return Math.abs(outside) <= reach ? "rim" : "";
+    return Math.abs(outside) <= margin ? "rim" : "";
   };
   // Whether an event is for the hand, and not for the pen.
   const takes = (event) => {
@@ -147,7 +157,7 @@ export const createHand = (canvas, options) => {
     context.translate(GRID.left + side / 2, GRID.top + side / 2);
     context.translate(GRID.scale * across, GRID.scale * down);
     context.rotate((-turned * Math.PI) / 180);
-    const half = GRID.scale * HALF * size;
+    const half = GRID.scale * halfSide() * size;
     context.lineWidth = 3;
     context.setLineDash([10, 8]);
     context.strokeRect(-half, -half, 2 * half, 2 * half);

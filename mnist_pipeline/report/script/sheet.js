@@ -1,7 +1,7 @@
 // The sheet on which people draw a digit, open a picture, or grab the digit that it shows.
 import { createDrawing, offerUndo } from "./canvas.js";
 import { offerFiles } from "./files.js";
-import { createHand, limitedPose } from "./hand.js";
+import { createHand, limitedPose, reachOf } from "./hand.js";
 import { data, element, perFrame } from "./page.js";
 import { paintImage } from "./painting.js";
 import { fitWritten, greyOf } from "./pictures.js";
@@ -48,7 +48,8 @@ export const createSheet = (find, options) => {
   const pictureOf = (base, pose) => {
     const shown = posedDigit(base, pose);
     const image = paintImage(element("canvas"), shown.image);
-    return { image, isInk: data.handwritten, isPainted: true, base, pose, digit: shown };
+    const reach = data.handwritten ? reachOf(base.image) : 0;
+    return { image, isInk: data.handwritten, isPainted: true, base, reach, pose, digit: shown };
   };
   const present = (shown) => drawing.show(pictureOf(shown.base ?? shown, shown.pose ?? IN_PLACE));
   const setHand = (next) => {
@@ -91,6 +92,7 @@ export const createSheet = (find, options) => {
   const hand = createHand(canvas, {
     drawing: () => drawing,
     poseOf,
+    reach: () => drawing.current().picture?.reach ?? 0,
     isHand: () => isHand,
     hasFrame: () => Boolean(drawing.current().picture?.isPainted),
     onGrab: grab,
