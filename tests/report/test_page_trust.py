@@ -266,8 +266,9 @@ COLORS = """canvas => {
 def test_while_a_digit_is_dragged_its_ink_leaves_the_red_of_softmax(page, sheet):
     field, weighed = sheet.locator(".sheet"), sheet.locator(".why .weighed")
     expect(weighed).to_have_count(0)
-    field.evaluate(POINTER, ["pointerdown", 1, MIDDLE - 10, MIDDLE])
-    field.evaluate(POINTER, ["pointermove", 1, MIDDLE - 9, MIDDLE])
+    sheet.get_by_role("button", name="Grab").click()
+    field.evaluate(POINTER, ["pointerdown", 1, MIDDLE, MIDDLE])
+    field.evaluate(POINTER, ["pointermove", 1, MIDDLE + 1, MIDDLE])
     expect(weighed).to_have_count(2)
 
     def share_of_red() -> float:
@@ -275,7 +276,7 @@ def test_while_a_digit_is_dragged_its_ink_leaves_the_red_of_softmax(page, sheet)
         return red / (red + blue)
 
     before = share_of_red()
-    field.evaluate(POINTER, ["pointermove", 1, MIDDLE - 5, MIDDLE])
+    field.evaluate(POINTER, ["pointermove", 1, MIDDLE + 5, MIDDLE])
     until(lambda: share_of_red() < before)
     field.evaluate(POINTER, ["lostpointercapture", 1, 0, 0])
     until(lambda: pose(sheet)["across"] == 5)
@@ -295,9 +296,10 @@ def test_a_model_that_never_read_a_digit_is_not_fooled(page):
 
 def test_a_digit_that_is_taken_away_while_it_is_dragged_stays_away(page, sheet):
     field = sheet.locator(".sheet")
-    field.evaluate(POINTER, ["pointerdown", 1, MIDDLE - 10, MIDDLE])
+    sheet.get_by_role("button", name="Grab").click()
+    field.evaluate(POINTER, ["pointerdown", 1, MIDDLE, MIDDLE])
     sheet.get_by_role("button", name="Clear").click()
-    field.evaluate(POINTER, ["pointermove", 1, MIDDLE, MIDDLE])
+    field.evaluate(POINTER, ["pointermove", 1, MIDDLE + 10, MIDDLE])
     field.evaluate(POINTER, ["lostpointercapture", 1, 0, 0])
     expect(sheet.locator(".answers")).to_contain_class("empty")
 
