@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from mnist_pipeline.handwriting.finder.cuts import cuts_of
+from mnist_pipeline.handwriting.finder.scan import Glyph, Scan
 from mnist_pipeline.handwriting.finder.search import Found, page_of
 
 PAPER, INK = 230, 30
@@ -79,3 +80,12 @@ def test_nothing_else_is_cut():
     (found,) = page_of(np.asarray(narrow)).digits
     assert cuts_of(found) == []
     assert cuts_of(Found((0, 0, 30, 30), IMAGE)) == []  # its ink is not known
+
+
+def test_a_crumb_is_no_side_of_a_cut():
+    strokes = np.zeros((20, 20), np.int32)
+    strokes[8:12, 8:12] = 1
+    levels = strokes.astype(np.float32)
+    glyph = Glyph(np.array([1]), 8, 8, 4, 4)
+    ink = glyph, Scan(levels, ink=levels, strokes=strokes)
+    assert cuts_of(Found(glyph.box, IMAGE, ink=ink)) == []
