@@ -161,7 +161,8 @@ def test_the_whole_picture_counts_if_its_only_digit_is_in_doubt_and_the_answer_i
     answers = iter([first, [answered(probability=again)]])
     monkeypatch.setattr(Recognizer, "recognize", lambda *_: next(answers))
     served = small_recognizer._replace(champion=champion)
-    digits = [Found((20, 15, 20 - index, 30), IMAGE) for index in range(len(first))]
+    boxes = [(20, 15, 20, 30), (10, 50, 40, 10)]  # the first is larger, and the second wider
+    digits = [Found(box, IMAGE) for box in boxes[: len(first)]]
     readings = read_digits(Page(picture, digits), served)
     largest = readings[0]
     assert (largest.box == (0, 0, 60, 60)) == is_whole

@@ -44,3 +44,11 @@ def test_there_is_paper_beyond_the_edge_of_a_picture():
     around = surroundings_of(Glyph(np.array([1]), 0, 0, 10, 22), scan_of((22, 10), (0, 0, 10, 22)))
     assert np.count_nonzero(around) == 10 * DIGIT_SIDE
     assert around[13, 19] == OWN + 127
+
+
+def test_the_dark_strokes_of_a_digit_are_full_ink_and_its_pale_ones_a_share_of_it():
+    scan = scan_of((100, 100), (40, 30, 6, 22))
+    scan.ink[30:41] /= 4
+    around = surroundings_of(Glyph(np.array([1]), 40, 30, 6, 22), scan)
+    assert around[14:22, 24] == pytest.approx([OWN + 32] * 8, abs=1)
+    assert (around[26:34, 24] == OWN + 127).all()
