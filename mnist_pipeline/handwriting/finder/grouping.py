@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_pipeline.handwriting.finder.measures import boxes_of
+from mnist_pipeline.handwriting.finder.measures import boxes_of, larger_sides
 from mnist_pipeline.handwriting.finder.scan import Box, Boxed, Glyph, Mask, Scan
 from mnist_pipeline.handwriting.finder.signs import with_signs
 
@@ -59,7 +59,7 @@ def _around(shapes: list[Glyph]) -> Box:
 def _grouped(strokes: NDArray[np.int32]) -> tuple[list[Glyph], float]:
     """Group strokes, the largest first, and their typical size."""
     boxes = boxes_of(strokes)
-    sizes = _sizes(boxes)
+    sizes = larger_sides(boxes)
     largest = np.argsort(-sizes, kind="stable")[: 4 * MAX_FINDINGS]
     # Strokes of at least this size make up half of the total length, so specks do not lower it.
     total = np.cumsum(sizes[largest])
@@ -77,15 +77,10 @@ def _grouped(strokes: NDArray[np.int32]) -> tuple[list[Glyph], float]:
             host[2:] = np.maximum(host[2:], box[2:])
     hosts = np.flatnonzero(owners == indices)
     groups = []
-    for host in hosts[np.argsort(-_sizes(merged)[hosts], kind="stable")]:
+    for host in hosts[np.argsort(-larger_sides(merged)[hosts], kind="stable")]:
         left, top, right, bottom = merged[host].tolist()
         groups.append(Glyph(largest[owners == host] + 1, left, top, right - left, bottom - top))
     return groups, typical
-
-
-def _sizes(boxes: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Larger sides of boxes (left, top, right, bottom)."""
-    return (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
 
 
 def _belongs(box: NDArray[np.intp], glyphs: NDArray[np.intp], typical: float) -> Mask:

@@ -7,7 +7,12 @@ import scipy
 from numpy.typing import NDArray
 
 from mnist_pipeline.handwriting.finder.ink import numbered
-from mnist_pipeline.handwriting.finder.measures import boxes_of, closes, lean_and_slimness
+from mnist_pipeline.handwriting.finder.measures import (
+    boxes_of,
+    closes,
+    larger_sides,
+    lean_and_slimness,
+)
 from mnist_pipeline.handwriting.finder.scan import Mask, Scan
 
 Boxes = NDArray[np.intp]  # (..., 4): left, top, right, bottom
@@ -26,8 +31,7 @@ def remove_marks(scan: Scan) -> Scan:
     """Remove circles, ovals and frames around digits, and lines below them, from the strokes."""
     strokes = scan.strokes.copy()
     boxes = boxes_of(strokes)
-    sizes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
-    for stroke in 1 + np.flatnonzero(sizes > 2 * SMALLEST_MARKED):
+    for stroke in 1 + np.flatnonzero(larger_sides(boxes) > 2 * SMALLEST_MARKED):
         left, top, right, bottom = boxes[stroke - 1]
         area = slice(top, bottom), slice(left, right)
         own = strokes[area] == stroke

@@ -55,6 +55,11 @@ def boxes_of(labels: NDArray[Any]) -> NDArray[np.intp]:
     return np.array(corners, np.intp).reshape(-1, 4)
 
 
+def larger_sides(boxes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Of boxes (left, top, right, bottom), (n,)."""
+    return (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+
+
 def closes(ink: Mask) -> bool:
     """Whether ink closes a box along most of its top and most of its bottom."""
     depth = max(4, round(0.15 * len(ink)))
