@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from mnist_pipeline.data.decoding import Grey
 from mnist_pipeline.handwriting.finder.measures import (
+    DARKEST_PAPER,
     closing,
+    missing_light,
     noise_of,
     otsu_threshold,
     reduced,
@@ -17,9 +19,9 @@ from mnist_pipeline.handwriting.finder.measures import (
     stroke_width,
 )
 from mnist_pipeline.handwriting.finder.scan import Mask, Scan
+from mnist_pipeline.handwriting.finder.shadow import is_shaded, paper_in_shadow, width_of_strokes
 
 FAINTEST_INK = 0.1  # the faintest stroke absorbs this share of the paper's light
-DARKEST_PAPER = 0.2  # share of full brightness; below it, contrast is not amplified further
 # Share of the variance that two levels explain, in a picture of ink and paper only.
 TWO_LEVELS = 0.8
 EDGE_WIDTH = 0.04  # width of a picture's edge, as a share of its smaller side; a frame is thinner
@@ -35,27 +37,40 @@ def find_ink(scan: Scan) -> Scan:
     grey = scan.grey
     light = grey / 255
     coarse = reduced(light, max(1, round(max(grey.shape) / COARSE_LIGHT_SIDE)))
-    if not _ink_is_dark(coarse):
+    is_dark = _ink_is_dark(coarse)
+    if not is_dark:
         light, coarse = 1 - light, 1 - coarse
     # The window must be wider than the widest stroke, and no wider than necessary, so that it
     # follows shadows.
     window = max(3, round(0.3 * min(coarse.shape)))
-    first = _missing_light(closing(coarse, window), coarse)
-    strokes = np.pad(first > otsu_threshold(first[first > 0.05], (0, 1)), 1)
+    first = missing_light(closing(coarse, window), coarse)
+    strokes = first > otsu_threshold(first[first > 0.05], (0, 1))
     if strokes.any():
-        width = stroke_width(scipy.ndimage.distance_transform_edt(strokes)[strokes])
-        window = min(window, max(5, round(4 * width) + 3))
-    coarse_closed = closing(coarse, window)
-    paper = resized(_paper(coarse, coarse_closed), grey.shape)
+        depths = scipy.ndimage.distance_transform_edt(np.pad(strokes, 1))
+        window = min(window, max(5, round(4 * stroke_width(depths[depths > 0])) + 3))
+    closed = closing(coarse, window)
+    width = width_of_strokes(strokes)
+    if is_dark and width is not None and is_shaded(coarse, closed, width):
+        paper = paper_in_shadow(light, -(-max(grey.shape) // max(coarse.shape)) * width)
+    else:
+        paper = _paper_by_closing(light, coarse, closed, window)
+    ink = missing_light(paper, light)
+    return replace(scan, ink=ink - np.median(ink[::4, ::4]), light=paper)
+
+
+def _paper_by_closing(light: Grey, coarse: Grey, coarse_closed: Grey, window: int) -> Grey:
+    """Light of the paper from the closing of a coarse picture, and of fine pixels at the sharp
+    edges of shadows.
+    """
+    paper = resized(_paper(coarse, coarse_closed), light.shape)
     step = _steps(coarse_closed)
     if step.any():
-        factor = -(-max(grey.shape) // max(coarse.shape))
-        near = resized(step.astype(np.float32), grey.shape) > 0
+        factor = -(-max(light.shape) // max(coarse.shape))
+        near = resized(step.astype(np.float32), light.shape) > 0
         closed = closing(light, factor * window | 1)  # an even window would shift the edge
-        closed *= 1 - np.median(_missing_light(closed, light)[near])
+        closed *= 1 - np.median(missing_light(closed, light)[near])
         paper = np.where(near, closed, paper)
-    ink = _missing_light(paper, light)
-    return replace(scan, ink=ink - np.median(ink[::4, ::4]), light=paper)
+    return paper
 
 
 def _paper(grey: Grey, closed: Grey) -> Grey:
@@ -63,7 +78,7 @@ def _paper(grey: Grey, closed: Grey) -> Grey:
 
     The closing itself is too light where there is noise.
     """
-    contrast = _missing_light(closed, grey)
+    contrast = missing_light(closed, grey)
     middle = np.median(contrast)
     blank = contrast <= middle + 0.02 + 3 * np.median(np.abs(contrast - middle))
     share = scipy.ndimage.gaussian_filter(blank.astype(np.float32), 1.5)
@@ -126,11 +141,6 @@ def at_edge(shape: tuple[int, ...], width: int) -> Mask:
     mask = np.ones(shape, bool)
     mask[width:-width, width:-width] = False
     return mask
-
-
-def _missing_light(paper: Grey, grey: Grey) -> Grey:
-    """Missing share of the paper's light; a share, because illumination is multiplicative."""
-    return (paper - grey) / np.maximum(paper, DARKEST_PAPER)
 
 
 def smoothed(scan: Scan) -> tuple[Grey, Grey]:

@@ -10,6 +10,7 @@ from PIL import Image
 from mnist_pipeline.data.decoding import Grey
 from mnist_pipeline.handwriting.finder.scan import Mask
 
+DARKEST_PAPER = 0.2  # share of full brightness; below it, contrast is not amplified further
 NUM_BINS = 128  # of the histogram whose classes are separated
 
 
@@ -34,6 +35,11 @@ def otsu_threshold(values: Grey, limits: tuple[float, float] | None = None) -> f
     # the classes, several thresholds are equally good.
     between = (total[-1] * below - total * below[-1]) ** 2 / np.maximum(below * above, 1)
     return float(edges[1:][between >= between.max() * (1 - 1e-9)].mean())
+
+
+def missing_light(paper: Grey, grey: Grey) -> Grey:
+    """Missing share of the paper's light; a share, because illumination is multiplicative."""
+    return (paper - grey) / np.maximum(paper, DARKEST_PAPER)
 
 
 def noise_of(ink: Grey) -> float:

@@ -1,9 +1,10 @@
 """A picture on its way through the stages of the finder.
 
-The stages run in one order: `paper`, `ink`, `ruling`, `strokes`, `marks`, `grouping`, which calls
-`signs`, and `mnist_form`. Each is a module whose functions take a `Scan` and return it with what
-they found; `mnist_form` returns an image of a digit, and `solid` what a solid shape holds, which is
-searched like a picture of its own. `cuts` divides what was found, if the judge asks for it.
+The stages run in one order: `paper`, `ink` (which calls `shadow`), `ruling`, `strokes`, `marks`,
+`grouping` (which calls `signs`), and `mnist_form`. Each is a module whose functions take a `Scan`
+and return it with what they found; `mnist_form` returns an image of a digit, and `solid` what a
+solid shape holds, which is searched like a picture of its own. `cuts` divides what was found, if
+the judge asks for it.
 """
 
 from collections.abc import Sequence

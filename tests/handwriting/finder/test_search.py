@@ -226,6 +226,18 @@ def test_digits_in_a_shadow_with_a_sharp_edge_are_found(darkness, test):
         np.testing.assert_allclose([digit.box for digit in found], boxes, atol=4)
 
 
+@pytest.mark.parametrize("darkness", [0.3, 0.5])
+@pytest.mark.parametrize("softness", [1, 4])  # pixels
+def test_digits_in_the_shadow_of_fingers_are_found(darkness, softness, test):
+    page, boxes = page_of(test.images[:15], 5)
+    picture = np.kron(page, np.ones((2, 2)))
+    y, x = np.mgrid[: len(picture), : picture.shape[1]]
+    fingers = [np.abs(x - left - 0.3 * y) < 16 for left in (40, 110, 180)]
+    shadow = ndimage.gaussian_filter(np.any(fingers, axis=0).astype(float), softness)
+    found = find_digits((picture * (1 - darkness * shadow)).astype(np.uint8))
+    np.testing.assert_allclose([digit.box for digit in found], 2 * np.array(boxes), atol=6)
+
+
 def test_small_digits_are_read_from_close_up(written, expected):
     rows, columns = written.shape
     small = np.asarray(Image.fromarray(written).resize((columns // 3, rows // 3)))
