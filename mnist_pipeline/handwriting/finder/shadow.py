@@ -77,8 +77,7 @@ def paper_in_shadow(light: Grey, width: float) -> Grey:
         closed = extreme(closed, 2 * (radius - of_diamond) + 1)
         for _ in range(of_diamond):
             closed = extreme(closed, footprint=cross)
-    paper = resized(closed[radius:-radius, radius:-radius], light.shape)
-    return paper * (1 - np.median(missing_light(paper, light)))
+    return resized(closed[radius:-radius, radius:-radius], light.shape)
 
 
 def _labelled(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
